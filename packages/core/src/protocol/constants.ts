@@ -1,0 +1,45 @@
+// The wire's facts, each once, under the names of the FastCGI 1.0 specification (section 8).
+
+/** The only protocol version there is (section 3.3). */
+export const FCGI_VERSION_1 = 1
+
+/** Bytes in a record header (section 3.3). */
+export const FCGI_HEADER_LEN = 8
+
+/** The most content bytes one record carries: contentLength is 16 bits (section 3.3). */
+export const FCGI_MAX_LENGTH = 0xffff
+
+/** The request id of management records (section 3.3). */
+export const FCGI_NULL_REQUEST_ID = 0
+
+// Record types (section 8).
+export const FCGI_BEGIN_REQUEST = 1
+export const FCGI_ABORT_REQUEST = 2
+export const FCGI_END_REQUEST = 3
+export const FCGI_PARAMS = 4
+export const FCGI_STDIN = 5
+export const FCGI_STDOUT = 6
+export const FCGI_STDERR = 7
+export const FCGI_DATA = 8
+export const FCGI_GET_VALUES = 9
+export const FCGI_GET_VALUES_RESULT = 10
+export const FCGI_UNKNOWN_TYPE = 11
+
+/** In the flags of FCGI_BEGIN_REQUEST: the application keeps the connection open after its answer (section 5.1). */
+export const FCGI_KEEP_CONN = 1
+
+// Roles in FCGI_BEGIN_REQUEST (section 5.1).
+export const FCGI_RESPONDER = 1
+export const FCGI_AUTHORIZER = 2
+export const FCGI_FILTER = 3
+
+// protocolStatus in FCGI_END_REQUEST (section 5.5).
+export const FCGI_REQUEST_COMPLETE = 0
+export const FCGI_CANT_MPX_CONN = 1
+export const FCGI_OVERLOADED = 2
+export const FCGI_UNKNOWN_ROLE = 3
+
+// Variables of FCGI_GET_VALUES (section 4.1).
+export const FCGI_MAX_CONNS = 'FCGI_MAX_CONNS'
+export const FCGI_MAX_REQS = 'FCGI_MAX_REQS'
+export const FCGI_MPXS_CONNS = 'FCGI_MPXS_CONNS'

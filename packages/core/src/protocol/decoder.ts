@@ -1,0 +1,145 @@
+import { FCGI_DATA, FCGI_HEADER_LEN, FCGI_PARAMS, FCGI_VERSION_1 } from './constants.ts'
+import { ProtocolError } from './error.ts'
+
+/** Who is told what a {@link RecordDecoder} reads. */
+export interface RecordSink {
+  /**
+   * A piece of a stream record's content (PARAMS, STDIN, STDOUT, STDERR, DATA): `chunk[start, end)`, a view into
+   * what was pushed, as soon as it is there. `start === end` only for an empty record, the end of the stream
+   * (section 3.3).
+   */
+  onStream(type: number, requestId: number, chunk: Buffer, start: number, end: number): void
+  /** A whole record of any other type: its content is `chunk[start, end)`. */
+  onDiscrete(type: number, requestId: number, chunk: Buffer, start: number, end: number): void
+}
+
+// What the next byte belongs to.
+const HEADER = 0
+const STREAM = 1
+const DISCRETE = 2
+const PADDING = 3
+
+const EMPTY = Buffer.alloc(0)
+
+/**
+ * Reads FastCGI records out of a byte stream however it is cut (section 3.3). Stream content is handed on in
+ * pieces and never gathered; of other records at most one (64 KiB) is held, and only when it came in more
+ * than one chunk. Padding, reserved bytes and flags are passed over.
+ */
+export class RecordDecoder {
+  readonly #sink: RecordSink
+  #state = HEADER
+  #stopped = false
+
+  readonly #header: Buffer = Buffer.alloc(FCGI_HEADER_LEN)
+  #headerLength = 0
+
+  #type = 0
+  #requestId = 0
+  #contentLeft = 0
+  #paddingLeft = 0
+
+  #gathered: Buffer = EMPTY
+  #gatheredLength = 0
+
+  constructor(sink: RecordSink) {
+    this.#sink = sink
+  }
+
+  /** True where no record has begun that has not ended: the one place where a byte stream may end cleanly. */
+  get atBoundary(): boolean {
+    return this.#state === HEADER && this.#headerLength === 0
+  }
+
+  /** Nothing more is handed to the sink, not even the rest of a chunk that is being pushed now. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  /** Reads the next bytes. Throws {@link ProtocolError} for a version other than 1; the stream is then lost. */
+  push(chunk: Buffer): void {
+    const length = chunk.length
+    let at = 0
+    while (at < length && !this.#stopped) {
+      switch (this.#state) {
+        case HEADER:
+          if (this.#headerLength === 0 && length - at >= FCGI_HEADER_LEN) {
+            this.#readHeader(chunk, at)
+            at += FCGI_HEADER_LEN
+          } else {
+            this.#header[this.#headerLength++] = chunk[at++]!
+            // A wrong version is told by its first byte: do not wait for seven more.
+            if (this.#headerLength === 1) checkVersion(this.#header[0]!)
+            if (this.#headerLength < FCGI_HEADER_LEN) break
+            this.#headerLength = 0
+            this.#readHeader(this.#header, 0)
+          }
+          // Content that is here whole needs no state: this is the common way through.
+          if (this.#contentLeft === 0 || length - at >= this.#contentLeft) {
+            const end = at + this.#contentLeft
+            this.#contentLeft = 0
+            this.#state = this.#paddingLeft === 0 ? HEADER : PADDING
+            if (isStream(this.#type)) this.#sink.onStream(this.#type, this.#requestId, chunk, at, end)
+            else this.#sink.onDiscrete(this.#type, this.#requestId, chunk, at, end)
+            at = end
+          } else {
+            this.#state = isStream(this.#type) ? STREAM : DISCRETE
+            if (this.#state === DISCRETE) {
+              this.#gathered = Buffer.allocUnsafe(this.#contentLeft)
+              this.#gatheredLength = 0
+            }
+          }
+          break
+        case STREAM: {
+          const end = Math.min(length, at + this.#contentLeft)
+          this.#contentLeft -= end - at
+          if (this.#contentLeft === 0) this.#state = this.#paddingLeft === 0 ? HEADER : PADDING
+          this.#sink.onStream(this.#type, this.#requestId, chunk, at, end)
+          at = end
+          break
+        }
+        case DISCRETE: {
+          const end = Math.min(length, at + this.#contentLeft)
+          this.#gatheredLength += chunk.copy(this.#gathered, this.#gatheredLength, at, end)
+          this.#contentLeft -= end - at
+          at = end
+          if (this.#contentLeft > 0) break
+          this.#state = this.#paddingLeft === 0 ? HEADER : PADDING
+          const content = this.#gathered
+          this.#gathered = EMPTY
+          this.#sink.onDiscrete(this.#type, this.#requestId, content, 0, content.length)
+          break
+        }
+        case PADDING: {
+          const end = Math.min(length, at + this.#paddingLeft)
+          this.#paddingLeft -= end - at
+          if (this.#paddingLeft === 0) this.#state = HEADER
+          at = end
+          break
+        }
+      }
+    }
+  }
+
+  #readHeader(from: Buffer, at: number): void {
+    checkVersion(from[at]!)
+    this.#type = from[at + 1]!
+    this.#requestId = (from[at + 2]! << 8) | from[at + 3]!
+    this.#contentLeft = (from[at + 4]! << 8) | from[at + 5]!
+    this.#paddingLeft = from[at + 6]!
+  }
+}
+
+function checkVersion(version: number): void {
+  if (version !== FCGI_VERSION_1) {
+    throw new ProtocolError(
+      'FCGI_ERR_VERSION',
+      `A record of FastCGI version ${version}; only version 1 exists. Is something other than FastCGI speaking to this port?`,
+    )
+  }
+}
+
+// PARAMS, STDIN, STDOUT, STDERR, DATA: the types 4 to 8 (section 8).
+function isStream(type: number): boolean {
+  return type >= FCGI_PARAMS && type <= FCGI_DATA
+}

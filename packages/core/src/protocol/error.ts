@@ -1,0 +1,18 @@
+/** Why bytes are no FastCGI 1.0: see the message of each {@link ProtocolError}. */
+export type ProtocolErrorCode =
+  | 'FCGI_ERR_VERSION'
+  | 'FCGI_ERR_NULL_REQUEST_ID'
+  | 'FCGI_ERR_ACTIVE_REQUEST_ID'
+  | 'FCGI_ERR_BODY_LENGTH'
+  | 'FCGI_ERR_NAME_VALUE'
+
+/** The peer sent what FastCGI 1.0 does not allow. `code` is stable, the message is for people. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError'
+  readonly code: ProtocolErrorCode
+
+  constructor(code: ProtocolErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
