@@ -55,8 +55,8 @@ export function decodeNameValues(
   const pairs: [string, string][] = []
   for (let i = 0; i < index.length; i += 4) {
     pairs.push([
-      block.latin1Slice(index[i], index[i + 1]),
-      block.latin1Slice(index[i + 2], index[i + 3]),
+      block.toString('latin1', index[i], index[i + 1]),
+      block.toString('latin1', index[i + 2], index[i + 3]),
     ])
   }
   return pairs
