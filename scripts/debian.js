@@ -1,0 +1,74 @@
+// The front servers that the tests start are Debian packages. A server that is missing is never a skipped test:
+// either it gets installed here, or the tests do not begin.
+
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { main, root, run, UserError } from './lib/run.js'
+
+// Which program or file comes with which package: the tests look there too.
+const PACKAGES_FILE = `${root}tests/fronts/debian-packages.json`
+
+// The tests start servers of their own, so the machine's must stay as they are. policy-rc.d is Debian's word for
+// "start nothing now", and a service that came with the installation is not to come up at the next boot either.
+const INSTALL = `
+set -e
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  trap 'exit 1' HUP INT TERM
+  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+  chmod 755 "$policy"
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update
+apt-get install -y --no-install-recommends "$@"
+if [ -d /run/systemd/system ]; then
+  for package in "$@"; do
+    case "$package" in
+      apache2 | lighttpd | nginx) systemctl disable --quiet "$package" ;;
+    esac
+  done
+fi
+`
+
+/** Installs the front servers that are missing; a `UserError` with the command to run where that is not allowed. */
+export function installFrontServers() {
+  const missing = missingPackages()
+  if (missing.length === 0) return
+  const shell = ['sh', '-c', INSTALL, 'install', ...missing]
+  const command = isRoot() ? shell : hasPasswordlessSudo() ? ['sudo', '-n', ...shell] : undefined
+  if (!command) throw new UserError(`The tests need front servers that are not installed. ${advice(missing)}`)
+  console.log(`Installing ${missing.join(' ')}…`)
+  if (!run(command[0], command.slice(1)) || missingPackages().length > 0) {
+    throw new UserError(`Installing the front servers failed: see above. ${advice(missing)}`)
+  }
+}
+
+function missingPackages() {
+  const packages = [...new Set(Object.values(JSON.parse(readFileSync(PACKAGES_FILE, 'utf8'))))]
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
+  const format = '${Package} ${db:Status-Abbrev}\n'
+  const { error, stdout } = spawnSync('dpkg-query', ['-W', '-f', format, ...packages], { encoding: 'utf8' })
+  if (error) {
+    throw new UserError(
+      `The tests start real front servers as Debian packages them (${packages.join(' ')}), and this system has no dpkg. Run them on Debian 12 or later, or in a container of it. \`npm test -- packages\` needs no front server.`,
+    )
+  }
+  const installed = new Set(stdout.split('\n'))
+  return packages.filter((name) => !installed.has(`${name} ii `))
+}
+
+function advice(missing) {
+  return `As root, run:\n\n  apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}\n\nand then npm test again.`
+}
+
+function isRoot() {
+  return process.getuid?.() === 0
+}
+
+function hasPasswordlessSudo() {
+  return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) main(installFrontServers)

@@ -1,0 +1,33 @@
+// `npm test`: sets everything up, then lints, checks types and packages, and runs every test, the real servers included.
+// `npm test -- packages/core` (or any of vitest's arguments) sets up and runs only the tests asked for.
+
+import { checkPackages } from './check-packages.js'
+import { installFrontServers } from './debian.js'
+import { bin, main, run } from './lib/run.js'
+import { runVitest, summary } from './lib/vitest.js'
+import { setup } from './setup.js'
+
+const CHECKS = {
+  lint: () => run(process.execPath, [bin('@biomejs/biome', 'bin/biome'), 'check', '.']),
+  types: () => run(process.execPath, [bin('typescript', 'bin/tsc'), '-p', 'tests']),
+  packages: checkPackages,
+}
+
+await main(() => {
+  const args = process.argv.slice(2)
+  setup()
+  if (needsFrontServers(args)) installFrontServers()
+  // Everything is run even after a failure: one run tells all there is to mend.
+  const failedChecks = args.length > 0 ? [] : Object.keys(CHECKS).filter((name) => !CHECKS[name]())
+  const counts = runVitest(process.execPath, args)
+  for (const name of failedChecks) console.log(`The check of ${name} failed: see above.`)
+  counts.failed += failedChecks.length
+  if (counts.failed > 0) process.exitCode = 1
+  console.log(summary(counts))
+})
+
+/** The packages' own tests need no front server; whatever else may be asked for might. */
+function needsFrontServers(args) {
+  const paths = args.filter((arg) => /^(packages|examples|tests)\b/.test(arg))
+  return paths.length === 0 || paths.some((path) => !path.startsWith('packages'))
+}
