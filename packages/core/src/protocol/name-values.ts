@@ -66,7 +66,9 @@ export function decodeNameValues(
  * Encodes name-value pairs (section 3.4). Strings are written one byte a character (latin1), the way they are
  * read back; give UTF-8 text as a Buffer.
  */
-export function encodeNameValues(pairs: Iterable<readonly [name: string, value: string | Uint8Array]>): Buffer {
+export function encodeNameValues(
+  pairs: Iterable<readonly [name: string, value: string | Uint8Array]>,
+): Buffer {
   const parts: Uint8Array[] = []
   for (const [name, value] of pairs) {
     const nameBytes = Buffer.from(name, 'latin1')

@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs'
+import { type Duplex, duplexPair } from 'node:stream'
+import {
+  FCGI_END_REQUEST,
+  FCGI_PARAMS,
+  FCGI_RESPONDER,
+  FCGI_STDERR,
+  FCGI_STDIN,
+  FCGI_STDOUT,
+} from '../protocol/constants.ts'
+import { RecordDecoder } from '../protocol/decoder.ts'
+import { encodeBeginRequest, encodeRecord, RECORD_CONTENT_MAX } from '../protocol/encoder.ts'
+import { encodeNameValues } from '../protocol/name-values.ts'
+
+const REQUEST_ID = 1
+const EMPTY = new Uint8Array()
+
+/**
+ * Answers the one request of a CGI program (RFC 3875): environment and standard input in, standard output out. It is
+ * translated to FastCGI and given to `accept`, so that one way leads through the server. Settles with the
+ * exit status when the answer is written.
+ */
+export async function answerCgi(accept: (stream: Duplex) => void): Promise<number> {
+  const [front, app] = duplexPair()
+  accept(app)
+  const environment = readEnvironment()
+  front.write(encodeBeginRequest(REQUEST_ID, FCGI_RESPONDER, 0))
+  sendStream(front, FCGI_PARAMS, encodeNameValues(environment))
+  front.write(encodeRecord(FCGI_PARAMS, REQUEST_ID, EMPTY))
+
+  const answered = readAnswer(front)
+  // A front server that stops reading has given the request up.
+  process.stdout.on('error', () => front.destroy())
+  const length = bodyLength(new Map(environment))
+  await Promise.race([sendBody(front, length), answered])
+  return answered
+}
+
+function readAnswer(front: Duplex): Promise<number> {
+  return new Promise((resolve) => {
+    let appStatus = 1
+    const decoder = new RecordDecoder({
+      onStream(type, _requestId, chunk, start, end) {
+        if (start === end) return
+        const content = chunk.subarray(start, end)
+        if (type === FCGI_STDERR) process.stderr.write(content)
+        else if (type === FCGI_STDOUT && !process.stdout.write(content)) {
+          front.pause()
+          process.stdout.once('drain', () => front.resume())
+        }
+      },
+      onDiscrete(type, _requestId, chunk, start) {
+        if (type === FCGI_END_REQUEST) appStatus = chunk.readUInt32BE(start)
+      },
+    })
+    front.on('data', (chunk: Buffer) => decoder.push(chunk))
+    front.on('error', () => {})
+    front.on('end', () => process.stdout.write('', () => resolve(appStatus)))
+    front.on('close', () => resolve(appStatus))
+  })
+}
+
+// RFC 3875 section 4.2: a CGI program reads CONTENT_LENGTH bytes and no more, for the input may not end behind them. Apache
+// passes a chunked body on without its length, and ends it.
+function bodyLength(environment: ReadonlyMap<string, Uint8Array>): number {
+  const contentLength = environment.get('CONTENT_LENGTH')
+  if (contentLength !== undefined && contentLength.length > 0)
+    return Number(Buffer.from(contentLength).toString('latin1'))
+  return environment.has('HTTP_TRANSFER_ENCODING') ? Number.POSITIVE_INFINITY : 0
+}
+
+async function sendBody(front: Duplex, length: number): Promise<void> {
+  let left = length
+  if (left > 0) {
+    for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+      const piece = chunk.subarray(0, Math.min(left, chunk.length))
+      left -= piece.length
+      if (!sendStream(front, FCGI_STDIN, piece)) await new Promise((resolve) => front.once('drain', resolve))
+      if (left === 0) break
+    }
+  }
+  front.write(encodeRecord(FCGI_STDIN, REQUEST_ID, EMPTY))
+}
+
+function sendStream(front: Duplex, type: number, content: Uint8Array): boolean {
+  let more = true
+  for (let at = 0; at < content.length; at += RECORD_CONTENT_MAX) {
+    more = front.write(encodeRecord(type, REQUEST_ID, content.subarray(at, at + RECORD_CONTENT_MAX)))
+  }
+  return more
+}
+
+// process.env reads the environment as UTF-8 and loses what is not; Linux has the bytes.
+function readEnvironment(): [name: string, value: Uint8Array][] {
+  let block: string
+  try {
+    block = readFileSync('/proc/self/environ', 'latin1')
+  } catch {
+    return Object.entries(process.env).map(([name, value]) => [name, Buffer.from(value!)])
+  }
+  return block
+    .split('\0')
+    .filter((variable) => variable.includes('='))
+    .map((variable) => {
+      const equals = variable.indexOf('=')
+      return [variable.slice(0, equals), Buffer.from(variable.slice(equals + 1), 'latin1')]
+    })
+}

@@ -1,0 +1,484 @@
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import {
+  FCGI_ABORT_REQUEST,
+  FCGI_BEGIN_REQUEST,
+  FCGI_CANT_MPX_CONN,
+  FCGI_DATA,
+  FCGI_GET_VALUES,
+  FCGI_KEEP_CONN,
+  FCGI_NULL_REQUEST_ID,
+  FCGI_OVERLOADED,
+  FCGI_PARAMS,
+  FCGI_REQUEST_COMPLETE,
+  FCGI_STDIN,
+  FCGI_UNKNOWN_ROLE,
+  FCGI_UNKNOWN_TYPE,
+} from '../protocol/constants.ts'
+import { RecordDecoder, type RecordSink } from '../protocol/decoder.ts'
+import { encodeEndRequest, encodeUnknownType } from '../protocol/encoder.ts'
+import { ProtocolError } from '../protocol/error.ts'
+import { ExchangeError, type ExchangeErrorCode } from './error.ts'
+import {
+  type ExchangeCarrier,
+  type ExchangeSettings,
+  type Handler,
+  type Role,
+  ServerExchange,
+} from './exchange.ts'
+import { HalfCloseProbe } from './half-close-probe.ts'
+import { encodeValues } from './management.ts'
+import { type EndRequest, type WriteCallback, writeStderr, writeStdout } from './output.ts'
+import { ReadControl } from './read-control.ts'
+
+/** What a connection asks of the server it belongs to. */
+export interface ConnectionHost {
+  readonly settings: ExchangeSettings
+  readonly multiplex: boolean
+  readonly maxConnections: number
+  readonly maxRequests: number
+  /** Milliseconds, and bytes, that unread input is read and dropped behind an answer. */
+  readonly lingerTimeout: number
+  readonly lingerBytes: number
+  /** Counts up once a second: ages are differences of it, so that no clock is asked on the request path. */
+  readonly tick: number
+  /** The server is closing: no connection outlives its requests. */
+  readonly closing: boolean
+  handlerFor(role: Role): Handler | undefined
+  /** Counts one more request; false if it is one too many. */
+  admit(): boolean
+  release(): void
+  onProtocolError(error: ProtocolError, connection: Connection): void
+  onClose(connection: Connection): void
+}
+
+// The roles by their number (section 5.1).
+const ROLES: readonly (Role | undefined)[] = [undefined, 'responder', 'authorizer', 'filter']
+
+// With KEEP_CONN, END_REQUEST waits for the end of STDIN, for H2O dies otherwise; but nginx stops sending once it has a
+// response head, so the wait ends when nothing has come for this long (milliseconds).
+const KEPT_STDIN_PAUSE = 500
+
+// Milliseconds that a connection which is cut has for what was already written.
+const LAST_WORDS = 250
+
+const COMPLETE: EndRequest = { appStatus: 0, protocolStatus: FCGI_REQUEST_COMPLETE }
+
+// What the connection is doing: serving; ending when its last request has ended; its write side shut and the rest of
+// the input dropped; gone.
+const OPEN = 0
+const LAST_REQUESTS = 1
+const LINGERING = 2
+const CLOSED = 3
+
+/** One socket of a front server, and the requests on it (FastCGI 1.0, sections 3 to 5). */
+export class Connection implements RecordSink, ExchangeCarrier {
+  readonly socket: Duplex
+  readonly #host: ConnectionHost
+  readonly #decoder: RecordDecoder
+  readonly #exchanges = new Map<number, ServerExchange>()
+  // Requests whose PARAMS came in the chunk that is being read.
+  #ready: ServerExchange[] = []
+  #state = OPEN
+  readonly #readControl: ReadControl
+  #readEnded = false
+  #lingerTimer: NodeJS.Timeout | undefined
+  #droppedBytes = 0
+  #probe: HalfCloseProbe | undefined
+  /** The tick at which the last request ended, or the connection began. */
+  idleTick: number
+
+  constructor(socket: Duplex, host: ConnectionHost) {
+    this.socket = socket
+    this.#host = host
+    this.#decoder = new RecordDecoder(this)
+    this.#readControl = new ReadControl(socket, this.#exchanges)
+    this.idleTick = host.tick
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    socket.on('drain', () => this.#onDrain())
+    socket.on('end', () => this.#onEnd())
+    // 'close' follows, and says it all.
+    socket.on('error', () => {})
+    socket.on('close', () => this.#onClose())
+  }
+
+  get settings(): ExchangeSettings {
+    return this.#host.settings
+  }
+
+  get tick(): number {
+    return this.#host.tick
+  }
+
+  /** Requests that have begun and not ended. */
+  get exchanges(): Iterable<ServerExchange> {
+    return this.#exchanges.values()
+  }
+
+  get idle(): boolean {
+    return this.#exchanges.size === 0
+  }
+
+  /** The server closes: ends now if idle, else behind the last request. */
+  drain(): void {
+    if (this.#state === OPEN) this.#state = LAST_REQUESTS
+    this.#closeIfLast()
+  }
+
+  /** Aborts what runs, with `status` where no answer has begun, and drops the socket. */
+  destroy(code: ExchangeErrorCode, message: string, status?: number): void {
+    for (const exchange of [...this.#exchanges.values()]) {
+      // There is no waiting for the rest of STDIN any more.
+      exchange.stdinEnded = true
+      exchange.abort(new ExchangeError(code, message), status)
+    }
+    this.#abortAll(code, message)
+    // The answers may still reach a peer that reads.
+    this.socket.end(() => this.socket.destroy())
+    setTimeout(() => this.socket.destroy(), LAST_WORDS).unref()
+  }
+
+  // ---- records (RecordSink) ----
+
+  onStream(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
+    const exchange = this.#exchanges.get(requestId)
+    // Section 3.3: records for inactive ids are ignored.
+    if (exchange === undefined) return
+    if (type === FCGI_PARAMS) {
+      if (exchange.begun) return
+      if (start < end) exchange.pushParams(chunk, start, end)
+      else if (exchange.begin()) this.#ready.push(exchange)
+    } else if (type === FCGI_STDIN) {
+      if (start === end) this.#endStdin(exchange)
+      else if (!exchange.stdinEnded) {
+        exchange.inputTick = this.#host.tick
+        if (exchange.ended) this.#dropStdin(exchange, end - start)
+        else {
+          exchange.stdin.push(chunk, start, end)
+          this.#readControl.onQueued(exchange.stdin)
+        }
+      }
+    } else if (type === FCGI_DATA && exchange.role === 'filter' && !exchange.ended) {
+      exchange.inputTick = this.#host.tick
+      if (start === end) exchange.data.finish()
+      else {
+        exchange.data.push(chunk, start, end)
+        this.#readControl.onQueued(exchange.data)
+      }
+    }
+  }
+
+  onDiscrete(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
+    if (type === FCGI_BEGIN_REQUEST) {
+      this.#onBeginRequest(requestId, chunk, start, end)
+    } else if (type === FCGI_ABORT_REQUEST) {
+      const exchange = this.#exchanges.get(requestId)
+      if (exchange === undefined) return
+      if (!exchange.ended) {
+        exchange.abort(new ExchangeError('FCGI_ERR_ABORTED', 'The front server aborted the request.'))
+      }
+      // Section 5.4: END_REQUEST answers it. STDIN is over, whatever was sent of it.
+      exchange.stdinEnded = true
+      this.#endRequest(exchange, this.#pendingEnds.get(requestId) ?? COMPLETE)
+    } else if (requestId === FCGI_NULL_REQUEST_ID) {
+      if (type === FCGI_GET_VALUES) {
+        this.#reply(
+          encodeValues(chunk, start, end, {
+            maxConns: this.#host.maxConnections,
+            maxReqs: this.#host.maxRequests,
+            mpxsConns: this.#host.multiplex,
+          }),
+        )
+      } else if (type === 0 || type > FCGI_UNKNOWN_TYPE) {
+        // Section 4.2. The rest are records that only applications send, or that belong to a request.
+        this.#reply(encodeUnknownType(type))
+      }
+    }
+  }
+
+  #onBeginRequest(requestId: number, chunk: Buffer, start: number, end: number): void {
+    if (requestId === FCGI_NULL_REQUEST_ID) {
+      throw new ProtocolError(
+        'FCGI_ERR_NULL_REQUEST_ID',
+        'A request began with the id 0, which is for management records.',
+      )
+    }
+    if (end - start !== 8) {
+      throw new ProtocolError('FCGI_ERR_BODY_LENGTH', `A BEGIN_REQUEST of ${end - start} bytes; it has 8.`)
+    }
+    if (this.#exchanges.has(requestId)) {
+      throw new ProtocolError(
+        'FCGI_ERR_ACTIVE_REQUEST_ID',
+        `A request began with the id ${requestId} of one that has not ended.`,
+      )
+    }
+    // A connection that is about to close takes no new request: the peer that asked for the close sends none.
+    if (this.#state !== OPEN && !this.#host.closing) return
+    const role = ROLES[(chunk[start]! << 8) | chunk[start + 1]!]
+    const keepConn = (chunk[start + 2]! & FCGI_KEEP_CONN) !== 0
+    const exchange = new ServerExchange(this, requestId, role ?? 'responder', keepConn)
+    exchange.beganTick = this.#host.tick
+    exchange.inputTick = this.#host.tick
+    const shared = this.#exchanges.size > 0
+    this.#exchanges.set(requestId, exchange)
+    if (!this.#host.admit()) exchange.respond(503, FCGI_OVERLOADED)
+    else if (role === undefined || this.#host.handlerFor(role) === undefined)
+      exchange.respond(500, FCGI_UNKNOWN_ROLE)
+    else if (shared && !this.#host.multiplex) exchange.respond(503, FCGI_CANT_MPX_CONN)
+  }
+
+  // Handlers run when the chunk has been read whole: what came with PARAMS, nearly always the end of STDIN and often
+  // a small body, is then there, and an answer given at once can end the request in the same write.
+  #callHandlers(): void {
+    const ready = this.#ready
+    if (ready.length === 0) return
+    this.#ready = []
+    if (ready.length === 1) return this.#callHandler(ready[0]!)
+    this.socket.cork()
+    for (const exchange of ready) this.#callHandler(exchange)
+    this.socket.uncork()
+  }
+
+  #callHandler(exchange: ServerExchange): void {
+    if (exchange.ended) return
+    try {
+      const result = this.#host.handlerFor(exchange.role)!(exchange)
+      if (result !== undefined) result.then(undefined, (error: unknown) => exchange.fail(error))
+    } catch (error) {
+      exchange.fail(error)
+    }
+  }
+
+  #endStdin(exchange: ServerExchange): void {
+    if (exchange.stdinEnded) return
+    exchange.stdinEnded = true
+    if (!exchange.ended) exchange.stdin.finish()
+    else this.#endRequest(exchange, this.#pendingEnds.get(exchange.requestId) ?? COMPLETE)
+  }
+
+  // ---- answers (ExchangeCarrier) ----
+
+  sendStdout(
+    exchange: ServerExchange,
+    head: string,
+    body: Uint8Array | string,
+    callback?: WriteCallback,
+  ): boolean {
+    if (this.#state === CLOSED) return false
+    this.#probe?.finish()
+    return writeStdout(this.socket, exchange.requestId, head, body, false, undefined, callback)
+  }
+
+  sendEnd(
+    exchange: ServerExchange,
+    head: string,
+    body: Uint8Array | string,
+    protocolStatus: number,
+    callback?: WriteCallback,
+  ): void {
+    if (this.#state === CLOSED) return
+    this.#probe?.finish()
+    const end: EndRequest = { appStatus: exchange.appStatus, protocolStatus }
+    const wait = exchange.keepConn && !exchange.stdinEnded && !this.#readEnded
+    writeStdout(this.socket, exchange.requestId, head, body, true, wait ? undefined : end, callback)
+    if (wait) this.#waitForStdin(exchange, end)
+    else this.#forget(exchange)
+  }
+
+  sendStderr(requestId: number, content: Uint8Array, callback?: WriteCallback): void {
+    if (this.#state === CLOSED) {
+      callback?.()
+      return
+    }
+    this.#probe?.finish()
+    writeStderr(this.socket, requestId, content, callback)
+  }
+
+  cut(exchange: ServerExchange): void {
+    if (this.#exchanges.size > 1) {
+      // Siblings are on this connection: the best that can be said is a failed exit status and an answer cut short.
+      this.#state = Math.max(this.#state, LAST_REQUESTS)
+      this.#endRequest(exchange, {
+        appStatus: exchange.appStatus || 1,
+        protocolStatus: FCGI_REQUEST_COMPLETE,
+      })
+      return
+    }
+    this.#forgetOnly(exchange)
+    // To nginx, Caddy, H2O and lighttpd a connection that ends cleanly is a complete answer; one that is reset is not.
+    const { socket } = this
+    if ('resetAndDestroy' in socket && (socket as Socket).remoteAddress !== undefined) {
+      ;(socket as Socket).resetAndDestroy()
+    } else {
+      socket.destroy()
+    }
+  }
+
+  onInputConsumed(): void {
+    this.#readControl.onConsumed()
+  }
+
+  // ---- the end of a request ----
+
+  readonly #pendingEnds = new Map<number, EndRequest>()
+  #stdinTimer: NodeJS.Timeout | undefined
+
+  /** END_REQUEST is held back until the front server has sent all of STDIN, pauses, or sends too much. */
+  #waitForStdin(exchange: ServerExchange, end: EndRequest): void {
+    this.#pendingEnds.set(exchange.requestId, end)
+    exchange.stdin.discard()
+    if (this.#stdinTimer === undefined) {
+      this.#droppedBytes = 0
+      this.#stdinTimer = setTimeout(() => {
+        for (const [requestId, pending] of [...this.#pendingEnds]) {
+          this.#endRequest(this.#exchanges.get(requestId)!, pending)
+        }
+      }, KEPT_STDIN_PAUSE)
+    }
+  }
+
+  #dropStdin(exchange: ServerExchange, length: number): void {
+    this.#stdinTimer?.refresh()
+    this.#droppedBytes += length
+    const end = this.#pendingEnds.get(exchange.requestId)
+    if (this.#droppedBytes > this.#host.lingerBytes && end !== undefined) {
+      this.#state = Math.max(this.#state, LAST_REQUESTS)
+      this.#endRequest(exchange, end)
+    }
+  }
+
+  #endRequest(exchange: ServerExchange, end: EndRequest): void {
+    this.#pendingEnds.delete(exchange.requestId)
+    if (this.#pendingEnds.size === 0) {
+      clearTimeout(this.#stdinTimer)
+      this.#stdinTimer = undefined
+    }
+    if (this.#state !== CLOSED) {
+      this.#probe?.finish()
+      this.#reply(encodeEndRequest(exchange.requestId, end.appStatus, end.protocolStatus))
+    }
+    this.#forget(exchange)
+  }
+
+  #forgetOnly(exchange: ServerExchange): void {
+    if (this.#exchanges.delete(exchange.requestId)) this.#host.release()
+  }
+
+  #forget(exchange: ServerExchange): void {
+    this.#forgetOnly(exchange)
+    this.idleTick = this.#host.tick
+    if (!exchange.keepConn && this.#state === OPEN) this.#state = LAST_REQUESTS
+    this.#closeIfLast()
+    this.#readControl.onConsumed()
+  }
+
+  // ---- the end of the connection ----
+
+  #closeIfLast(): void {
+    if (this.#exchanges.size > 0) return
+    if (
+      this.#state === LAST_REQUESTS ||
+      (this.#readEnded && this.#state === OPEN) ||
+      (this.#host.closing && this.#state === OPEN)
+    ) {
+      this.#linger()
+    }
+  }
+
+  /**
+   * Shuts the write side, and reads on for a while: a socket closed over unread input is reset, and the answer
+   * may be lost with it.
+   */
+  #linger(): void {
+    this.#state = LINGERING
+    this.#probe?.finish()
+    this.socket.end()
+    if (this.#readEnded) return
+    this.#droppedBytes = 0
+    this.#lingerTimer = setTimeout(() => this.socket.destroy(), this.#host.lingerTimeout)
+    this.#lingerTimer.unref()
+    this.#readControl.release()
+  }
+
+  #onEnd(): void {
+    this.#readEnded = true
+    this.#readControl.release()
+    if (this.#state === LINGERING) return
+    const message = 'The front server closed the connection before it had sent the whole request.'
+    if (!this.#decoder.atBoundary) {
+      this.#abortAll('FCGI_ERR_CONNECTION_CLOSED', message)
+    } else {
+      for (const exchange of [...this.#exchanges.values()]) {
+        if (exchange.ended) this.#endStdin(exchange)
+        else if (!exchange.begun || (!exchange.stdinEnded && !exchange.stdin.complete)) {
+          exchange.abort(new ExchangeError('FCGI_ERR_CONNECTION_CLOSED', message))
+          this.#forgetOnly(exchange)
+        }
+      }
+    }
+    if (this.#exchanges.size === 0) this.#linger()
+    else this.#probe = new HalfCloseProbe(this.socket, this.#exchanges.keys().next().value!)
+  }
+
+  #onClose(): void {
+    this.#state = CLOSED
+    this.#readControl.release()
+    clearTimeout(this.#lingerTimer)
+    clearTimeout(this.#stdinTimer)
+    this.#probe?.stop()
+    this.#decoder.stop()
+    this.#abortAll('FCGI_ERR_CONNECTION_CLOSED', 'The front server closed the connection.')
+    this.#host.onClose(this)
+  }
+
+  #abortAll(code: ExchangeErrorCode, message: string): void {
+    for (const exchange of [...this.#exchanges.values()]) {
+      this.#forgetOnly(exchange)
+      exchange.abort(new ExchangeError(code, message))
+    }
+    this.#pendingEnds.clear()
+  }
+
+  #onProtocolError(error: ProtocolError): void {
+    this.#decoder.stop()
+    this.#host.onProtocolError(error, this)
+    // What has its whole request can still be answered, unless this never was FastCGI.
+    if (error.code === 'FCGI_ERR_VERSION') return this.destroy('FCGI_ERR_PROTOCOL', error.message)
+    for (const exchange of [...this.#exchanges.values()]) {
+      if (exchange.ended || (exchange.begun && (exchange.stdinEnded || exchange.stdin.complete))) continue
+      exchange.abort(new ExchangeError('FCGI_ERR_PROTOCOL', error.message))
+      this.#forgetOnly(exchange)
+    }
+    for (const [requestId, end] of [...this.#pendingEnds])
+      this.#endRequest(this.#exchanges.get(requestId)!, end)
+    this.#state = Math.max(this.#state, LAST_REQUESTS)
+    this.#closeIfLast()
+  }
+
+  // ---- the socket ----
+
+  #onData(chunk: Buffer): void {
+    if (this.#state === LINGERING) {
+      this.#droppedBytes += chunk.length
+      if (this.#droppedBytes > this.#host.lingerBytes) this.socket.destroy()
+      return
+    }
+    try {
+      this.#decoder.push(chunk)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      this.#onProtocolError(error)
+    }
+    this.#callHandlers()
+    this.#readControl.adjust()
+  }
+
+  #onDrain(): void {
+    for (const exchange of [...this.#exchanges.values()]) exchange.drained()
+    this.#readControl.onDrain()
+  }
+
+  #reply(record: Buffer): void {
+    if (!this.socket.write(record)) this.#readControl.onReplyWaiting(record.length)
+  }
+}

@@ -1,0 +1,147 @@
+import { once } from 'node:events'
+import { lstatSync, unlinkSync } from 'node:fs'
+import { connect, type Server } from 'node:net'
+
+/** One address to listen on: a TCP port, a Unix socket, or an open file descriptor. */
+export interface ListenOptions {
+  /** TCP port; 0 picks a free one. */
+  port?: number
+  /** TCP address; default 127.0.0.1, for whoever can connect can claim to be anybody. */
+  host?: string
+  /** Path of a Unix socket. A stale one is replaced, a live one never. */
+  path?: string
+  /** Mode of the Unix socket from its first instant; default 0o660. */
+  mode?: number
+  /** A descriptor that listens already. */
+  fd?: number
+}
+
+/**
+ * Makes `server` listen. Rejects with an Error whose message says what is in the way and what to do; its
+ * `code` is the system's.
+ */
+export async function listenOn(server: Server, options: ListenOptions): Promise<void> {
+  const { path, port, fd } = options
+  if ([path, port, fd].filter((given) => given !== undefined).length !== 1) {
+    throw new TypeError('Say one place to listen: { path }, { port } or { fd }.')
+  }
+  if (fd !== undefined) {
+    await explain(
+      listening(server, () => server.listen({ fd })),
+      `file descriptor ${fd}`,
+    )
+  } else if (path !== undefined) {
+    await listenOnPath(server, path, options.mode ?? 0o660)
+  } else {
+    const host = options.host ?? '127.0.0.1'
+    await explain(
+      listening(server, () => server.listen({ port: port!, host })),
+      `${host}:${port}`,
+    )
+  }
+}
+
+async function listenOnPath(server: Server, path: string, mode: number): Promise<void> {
+  const bind = (): Promise<void> => listening(server, () => bindWithMode(server, path, mode))
+  try {
+    await bind()
+  } catch (error) {
+    if (codeOf(error) !== 'EADDRINUSE') return explain(Promise.reject(error), path)
+    await removeStale(path)
+    await explain(bind(), path)
+  }
+  removeAtExit(server, path)
+}
+
+// bind() creates the socket's file with the umask in force: set for that call alone, there is no moment in which it is
+// open wider. A worker thread can not set it, and changes the mode afterwards.
+function bindWithMode(server: Server, path: string, mode: number): void {
+  const before = process.umask(0o777 & ~mode)
+  try {
+    server.listen({ path })
+  } finally {
+    process.umask(before)
+  }
+}
+
+/** Removes a socket's file that nobody listens on. Throws when somebody does, or when it is no socket. */
+async function removeStale(path: string): Promise<void> {
+  if (!lstatSync(path).isSocket()) {
+    throw withCode(
+      'EADDRINUSE',
+      `EADDRINUSE: ${path} exists and is no socket. Remove it, or choose another path.`,
+    )
+  }
+  const probe = connect({ path })
+  try {
+    await once(probe, 'connect')
+  } catch (error) {
+    if (codeOf(error) === 'ECONNREFUSED') return unlinkSync(path)
+    if (codeOf(error) === 'ENOENT') return
+    throw withCode(
+      'EADDRINUSE',
+      `EADDRINUSE: ${path} exists, and whether it is in use could not be found out (${codeOf(error)}). Stop its server, or choose another path.`,
+    )
+  } finally {
+    probe.destroy()
+  }
+  throw withCode(
+    'EADDRINUSE',
+    `EADDRINUSE: ${path} is in use by a live server. Stop it, or choose another path.`,
+  )
+}
+
+// Node removes the file when the server closes; a process that exits without closing leaves that to this.
+function removeAtExit(server: Server, path: string): void {
+  const { ino } = lstatSync(path)
+  const remove = (): void => {
+    try {
+      // Not if another server has taken the path since.
+      if (lstatSync(path).ino === ino) unlinkSync(path)
+    } catch {
+      // It is gone already.
+    }
+  }
+  process.once('exit', remove)
+  server.once('close', () => process.removeListener('exit', remove))
+}
+
+async function listening(server: Server, listen: () => void): Promise<void> {
+  const done = once(server, 'listening')
+  try {
+    listen()
+  } catch (error) {
+    done.catch(() => {})
+    throw error
+  }
+  await done
+}
+
+const ADVICE: Record<string, string> = {
+  EACCES: 'this user may not. Give it the right, or choose another place.',
+  EADDRINUSE: 'it is in use. Stop the server there, or choose another.',
+  EADDRNOTAVAIL: 'this machine has no such address.',
+  EINVAL: 'it is no listening socket.',
+  ENOENT: 'its folder does not exist. Create it first.',
+  ENOTSOCK: 'it is no socket.',
+  EBADF: 'it is not open.',
+}
+
+async function explain(listening: Promise<void>, where: string): Promise<void> {
+  try {
+    await listening
+  } catch (error) {
+    const code = codeOf(error)
+    const advice = ADVICE[code]
+    if (advice === undefined) throw error
+    throw withCode(code, `${code}: can not listen on ${where}: ${advice}`)
+  }
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code)
+}
+
+function withCode(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code })
+}

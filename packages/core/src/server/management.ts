@@ -1,0 +1,39 @@
+import {
+  FCGI_GET_VALUES_RESULT,
+  FCGI_MAX_CONNS,
+  FCGI_MAX_REQS,
+  FCGI_MPXS_CONNS,
+  FCGI_NULL_REQUEST_ID,
+} from '../protocol/constants.ts'
+import { encodeRecord } from '../protocol/encoder.ts'
+import { decodeNameValues, encodeNameValues } from '../protocol/name-values.ts'
+
+/** What the server can do, as FCGI_GET_VALUES asks it (section 4.1). */
+export interface ServerValues {
+  maxConns: number
+  maxReqs: number
+  mpxsConns: boolean
+}
+
+/**
+ * The FCGI_GET_VALUES_RESULT for the names in `chunk[start, end)`: each known name once, unknown ones left
+ * out. A question that can not be read gets an empty result: HAProxy waits for one before it sends anything.
+ */
+export function encodeValues(chunk: Buffer, start: number, end: number, values: ServerValues): Buffer {
+  const known: Record<string, string> = {
+    [FCGI_MAX_CONNS]: String(values.maxConns),
+    [FCGI_MAX_REQS]: String(values.maxReqs),
+    [FCGI_MPXS_CONNS]: values.mpxsConns ? '1' : '0',
+  }
+  const asked = new Set(readNames(chunk, start, end))
+  const pairs = Object.entries(known).filter(([name]) => asked.has(name))
+  return encodeRecord(FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, encodeNameValues(pairs))
+}
+
+function readNames(chunk: Buffer, start: number, end: number): string[] {
+  try {
+    return decodeNameValues(chunk, start, end).map(([name]) => name)
+  } catch {
+    return []
+  }
+}

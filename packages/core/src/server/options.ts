@@ -1,0 +1,89 @@
+import type { MountOption } from '../cgi/mount.ts'
+import type { AllowedServers } from './allowed-servers.ts'
+import { parseAllowedServers } from './allowed-servers.ts'
+import type { Exchange } from './exchange.ts'
+
+/** What a server may be told. Each limit holds for every connection; times are milliseconds, sizes bytes. */
+export interface ServerOptions {
+  /**
+   * Where the app is mounted below the site's root. `'auto'` (the default) takes SCRIPT_NAME as the mount only where
+   * that is certain: SCRIPT_FILENAME is this very program, and SCRIPT_NAME + PATH_INFO is the path of REQUEST_URI.
+   * `'script-name'` trusts SCRIPT_NAME wherever the path begins with it, `'/prefix'` says it outright, `'none'` never.
+   */
+  mount?: MountOption
+  /** Several requests on one connection at a time; default true. What is refused gets a 503 with FCGI_CANT_MPX_CONN. */
+  multiplex?: boolean
+  /** Connections at a time; default 4096. One more is closed at once. FCGI_MAX_CONNS tells it. */
+  maxConnections?: number
+  /** Requests at a time; default 4096. One more is answered 503 with FCGI_OVERLOADED. FCGI_MAX_REQS tells it. */
+  maxRequests?: number
+  /** All params of a request together, in bytes; default 1 MiB. More is answered 431. */
+  maxParamsBytes?: number
+  /** Params of a request; default 2000. More is answered 431. */
+  maxParamsCount?: number
+  /** Body, in bytes; default no limit, for front servers have one. A longer CONTENT_LENGTH is answered 413; a body without it fails for its reader. */
+  maxBodyBytes?: number
+  /** From BEGIN_REQUEST to the end of PARAMS; default 30 s. Then 408. 0 turns it off. */
+  paramsTimeout?: number
+  /** Between two pieces of a body that somebody waits for; default 60 s. Then the exchange is aborted, with 408 where no answer has begun. 0 turns it off. */
+  bodyTimeout?: number
+  /** For the whole request; default 0, none. Then the exchange is aborted, with 504 where no answer has begun. */
+  requestTimeout?: number
+  /** A connection without a request; default 5 minutes, longer than front servers keep one (nginx: 60 s). Then it is closed. 0 turns it off. */
+  idleTimeout?: number
+  /** After an answer, how long input that nobody wants is still read and dropped; default 30 s. */
+  lingerTimeout?: number
+  /** The same in bytes; default 1 GiB. */
+  lingerBytes?: number
+  /** What `close()` gives running requests; default 7 s, for mod_fcgid kills 8 s after it asked. */
+  drainTimeout?: number
+  /**
+   * Addresses that may connect over TCP; default: the variable FCGI_WEB_SERVER_ADDRS (section 3.2), else all. Others are closed
+   * at once. IPv4-mapped IPv6 addresses count as IPv4. A Unix socket is guarded by its mode instead.
+   */
+  allowedServers?: readonly string[]
+  /** Told of every error of the app, and of requests that were refused as bad. Default: only FCGI_STDERR is. */
+  onError?: (error: unknown, exchange: Exchange) => void
+}
+
+/** {@link ServerOptions} with every default filled in. */
+export interface Settings extends Required<Omit<ServerOptions, 'allowedServers'>> {
+  readonly allowedServers: AllowedServers | undefined
+}
+
+/** Fills in the defaults. Throws a RangeError for a limit that is no number above zero, or an address that is none. */
+export function resolveOptions(options: ServerOptions): Settings {
+  const allowed =
+    options.allowedServers ?? process.env.FCGI_WEB_SERVER_ADDRS?.split(',').map((address) => address.trim())
+  const settings: Settings = {
+    mount: options.mount ?? 'auto',
+    multiplex: options.multiplex ?? true,
+    maxConnections: options.maxConnections ?? 4096,
+    maxRequests: options.maxRequests ?? 4096,
+    maxParamsBytes: options.maxParamsBytes ?? 1024 * 1024,
+    maxParamsCount: options.maxParamsCount ?? 2000,
+    maxBodyBytes: options.maxBodyBytes ?? Number.POSITIVE_INFINITY,
+    paramsTimeout: options.paramsTimeout ?? 30_000,
+    bodyTimeout: options.bodyTimeout ?? 60_000,
+    requestTimeout: options.requestTimeout ?? 0,
+    idleTimeout: options.idleTimeout ?? 300_000,
+    lingerTimeout: options.lingerTimeout ?? 30_000,
+    lingerBytes: options.lingerBytes ?? 1024 * 1024 * 1024,
+    drainTimeout: options.drainTimeout ?? 7000,
+    allowedServers: allowed && parseAllowedServers(allowed),
+    onError: options.onError ?? (() => {}),
+  }
+  for (const [name, value] of Object.entries(settings)) {
+    if (typeof value !== 'number') continue
+    const least = name.startsWith('max') ? 1 : 0
+    if (!(value >= least))
+      throw new RangeError(`The option ${name} is ${value}; it takes a number from ${least} up.`)
+  }
+  const { mount } = settings
+  if (mount !== 'auto' && mount !== 'script-name' && mount !== 'none' && !mount.startsWith('/')) {
+    throw new RangeError(
+      `The option mount is '${mount}'; it takes 'auto', 'script-name', 'none', or a path as '/shop'.`,
+    )
+  }
+  return settings
+}

@@ -1,0 +1,136 @@
+import type { Writable } from 'node:stream'
+import { FCGI_STDERR, FCGI_STDOUT } from '../protocol/constants.ts'
+import {
+  END_REQUEST_LENGTH,
+  encodeHeader,
+  paddingFor,
+  RECORD_CONTENT_MAX,
+  writeEndRequest,
+  writeHeader,
+} from '../protocol/encoder.ts'
+
+/** Called when the bytes have been handed to the operating system, or could not be. */
+export type WriteCallback = (error?: Error | null) => void
+
+// Up to here a copy is cheaper than a second buffer in the write, and the answer is one write.
+const COPY_MAX = 16 * 1024
+
+// HAProxy 2.6 crashes on STDERR records without padding, and on ones much over 8000 bytes.
+const STDERR_CONTENT_MAX = 8000
+
+const EMPTY = Buffer.alloc(0)
+const ZEROS = Buffer.alloc(8)
+
+/** How an answer ends: the two fields of FCGI_END_REQUEST (section 5.5). */
+export interface EndRequest {
+  appStatus: number
+  protocolStatus: number
+}
+
+/**
+ * Writes STDOUT content as records: `head` (latin1) and `body` directly behind it, then, if `endStream`, the end
+ * of STDOUT, then, if `end`, END_REQUEST. A small answer is one buffer and one write; the pieces of a large body
+ * are slices of it. The head is in one record with the beginning of the body: HAProxy 2.6 crashes on a head
+ * in two. Returns false when the socket asks to wait for 'drain'.
+ */
+export function writeStdout(
+  socket: Writable,
+  requestId: number,
+  head: string,
+  body: Uint8Array | string,
+  endStream: boolean,
+  end: EndRequest | undefined,
+  callback?: WriteCallback,
+): boolean {
+  const bodyLength = typeof body === 'string' ? Buffer.byteLength(body) : body.length
+  const contentLength = head.length + bodyLength
+  if (contentLength > COPY_MAX) {
+    return writeLarge(socket, requestId, head, body, endStream, end, callback)
+  }
+  const paddingLength = paddingFor(contentLength)
+  const buffer = Buffer.allocUnsafe(
+    (contentLength > 0 ? 8 + contentLength + paddingLength : 0) +
+      (endStream ? 8 : 0) +
+      (end !== undefined ? END_REQUEST_LENGTH : 0),
+  )
+  let at = 0
+  if (contentLength > 0) {
+    at = writeHeader(buffer, at, FCGI_STDOUT, requestId, contentLength, paddingLength)
+    if (head.length > 0) at += buffer.write(head, at, 'latin1')
+    if (typeof body === 'string') {
+      if (bodyLength > 0) at += buffer.write(body, at, 'utf8')
+    } else {
+      buffer.set(body, at)
+      at += bodyLength
+    }
+    for (let i = 0; i < paddingLength; i++) buffer[at++] = 0
+  }
+  if (endStream) at = writeHeader(buffer, at, FCGI_STDOUT, requestId, 0, 0)
+  if (end !== undefined) writeEndRequest(buffer, at, requestId, end.appStatus, end.protocolStatus)
+  return socket.write(buffer, callback)
+}
+
+function writeLarge(
+  socket: Writable,
+  requestId: number,
+  head: string,
+  body: Uint8Array | string,
+  endStream: boolean,
+  end: EndRequest | undefined,
+  callback: WriteCallback | undefined,
+): boolean {
+  const bytes =
+    typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  const headBytes = head.length > 0 ? Buffer.from(head, 'latin1') : EMPTY
+  socket.cork()
+  // A head beyond one record has to be cut; no front server takes one of 64 KiB in any case.
+  let headAt = 0
+  while (headBytes.length - headAt > RECORD_CONTENT_MAX) {
+    writePiece(socket, requestId, headBytes.subarray(headAt, headAt + RECORD_CONTENT_MAX), EMPTY)
+    headAt += RECORD_CONTENT_MAX
+  }
+  const headRest = headBytes.subarray(headAt)
+  let at = RECORD_CONTENT_MAX - headRest.length
+  writePiece(socket, requestId, headRest, bytes.subarray(0, at))
+  for (; at < bytes.length; at += RECORD_CONTENT_MAX) {
+    writePiece(socket, requestId, EMPTY, bytes.subarray(at, at + RECORD_CONTENT_MAX))
+  }
+  // The last write carries the callback: it is done when all before it is.
+  const more = writeStdout(socket, requestId, '', EMPTY, endStream, end, callback)
+  socket.uncork()
+  return more
+}
+
+function writePiece(socket: Writable, requestId: number, head: Buffer, body: Buffer): void {
+  const contentLength = head.length + body.length
+  const paddingLength = paddingFor(contentLength)
+  socket.write(encodeHeader(FCGI_STDOUT, requestId, contentLength, paddingLength))
+  if (head.length > 0) socket.write(head)
+  if (body.length > 0) socket.write(body)
+  if (paddingLength > 0) socket.write(ZEROS.subarray(0, paddingLength))
+}
+
+/** Writes STDERR content as records that every front server survives. Returns false when the socket asks to wait. */
+export function writeStderr(
+  socket: Writable,
+  requestId: number,
+  content: Uint8Array,
+  callback?: WriteCallback,
+): boolean {
+  let more = true
+  socket.cork()
+  for (let at = 0; at < content.length; at += STDERR_CONTENT_MAX) {
+    const piece = content.subarray(at, at + STDERR_CONTENT_MAX)
+    // Never zero: a multiple of 8 gets 8 bytes more.
+    const paddingLength = paddingFor(piece.length) || 8
+    const record = Buffer.allocUnsafe(8 + piece.length + paddingLength)
+    const contentAt = writeHeader(record, 0, FCGI_STDERR, requestId, piece.length, paddingLength)
+    record.set(piece, contentAt)
+    record.fill(0, contentAt + piece.length)
+    const last = at + STDERR_CONTENT_MAX >= content.length
+    more = last ? socket.write(record, callback) : socket.write(record)
+  }
+  socket.uncork()
+  if (content.length === 0 && callback !== undefined) process.nextTick(callback)
+  return more
+}

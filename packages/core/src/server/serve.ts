@@ -1,0 +1,96 @@
+import type { AddressInfo } from 'node:net'
+import { answerCgi } from './cgi-process.ts'
+import type { Handler } from './exchange.ts'
+import { findInherited } from './inherited.ts'
+import type { ListenOptions } from './listen.ts'
+import type { ServerOptions } from './options.ts'
+import { createServer, type FastCgiServer, type Handlers } from './server.ts'
+
+/** Options of {@link serve}: where to listen, and all of the server's. */
+export interface ServeOptions extends ServerOptions, ListenOptions {
+  /** Closes the server when it aborts. */
+  signal?: AbortSignal
+  /** Called for each address it listens on. */
+  onListen?: (address: AddressInfo | string) => void
+  /**
+   * Default true: SIGTERM, SIGUSR1 (mod_fcgid, Apache) and SIGINT close the server, running requests finish, and the process
+   * exits with 0. A second SIGINT exits at once; a second SIGTERM is no order to hurry, for mod_fcgid always sends two.
+   */
+  handleSignals?: boolean
+}
+
+/**
+ * Runs a handler as this program's server. Without `path`, `port` or `fd` it listens where the one who started the process
+ * says: a socket of systemd's, a listening fd 0, a CGI environment (then it answers that one request and exits), the variable
+ * FCGI_BRIDGE_LISTEN; in this order.
+ *
+ * Settles with the server when it listens. Where nobody waits for that, a failure ends the program with status 1
+ * and a message that says what to do.
+ */
+export function serve(handler: Handler | Handlers, options: ServeOptions = {}): Promise<FastCgiServer> {
+  return start(handler, options).catch((error: unknown) => {
+    endProgramIfUnhandled(error)
+    throw error
+  })
+}
+
+async function start(handler: Handler | Handlers, options: ServeOptions): Promise<FastCgiServer> {
+  const { path, mode, port, host, fd, signal, onListen } = options
+  const server = createServer(handler, options)
+  signal?.throwIfAborted()
+  if (onListen !== undefined) server.on('listening', onListen)
+  if (path !== undefined || port !== undefined || fd !== undefined) {
+    await server.listen(defined({ path, mode, port, host, fd }))
+  } else {
+    const inherited = findInherited()
+    // Whoever started this process may have closed its outputs, or close them while it runs.
+    process.stdout.on('error', () => {})
+    process.stderr.on('error', () => {})
+    if ('cgi' in inherited) {
+      answerCgi((stream) => server.acceptStream(stream)).then(async (status) => {
+        await server.close()
+        process.exit(status & 0xff)
+      })
+      return server
+    }
+    for (const address of inherited.listen) await server.listen(defined({ ...address, mode }))
+  }
+  signal?.addEventListener('abort', () => server.close(), { once: true })
+  if (options.handleSignals ?? true) handleSignals(server)
+  return server
+}
+
+function handleSignals(server: FastCgiServer): void {
+  const stop = (): void => {
+    server.close().then(() => process.exit())
+  }
+  let interrupted = false
+  const interrupt = (): void => {
+    if (interrupted) process.exit(130)
+    interrupted = true
+    stop()
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGUSR1', stop)
+  process.on('SIGINT', interrupt)
+  server.once('close', () => {
+    process.removeListener('SIGTERM', stop)
+    process.removeListener('SIGUSR1', stop)
+    process.removeListener('SIGINT', interrupt)
+  })
+}
+
+// A bare `serve(app)` has nobody to tell: say it as a program does, not with a stack.
+function endProgramIfUnhandled(error: unknown): void {
+  const end = (reason: unknown): void => {
+    if (reason !== error) throw reason
+    console.error(error instanceof Error ? error.message : error)
+    process.exit(1)
+  }
+  process.on('unhandledRejection', end)
+  setImmediate(() => process.removeListener('unhandledRejection', end))
+}
+
+function defined(options: { [Name in keyof ListenOptions]: ListenOptions[Name] | undefined }): ListenOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,262 @@
+import { EventEmitter } from 'node:events'
+import { realpathSync } from 'node:fs'
+import {
+  type AddressInfo,
+  createServer as createNetServer,
+  type Server as NetServer,
+  type Socket,
+} from 'node:net'
+import type { Duplex } from 'node:stream'
+import { findMount } from '../cgi/mount.ts'
+import type { ProtocolError } from '../protocol/error.ts'
+import { Connection, type ConnectionHost } from './connection.ts'
+import type { Exchange, ExchangeSettings, Handler, Role } from './exchange.ts'
+import { type ListenOptions, listenOn } from './listen.ts'
+import { resolveOptions, type ServerOptions, type Settings } from './options.ts'
+import { sweep } from './timeouts.ts'
+
+/** A handler a role (section 6). Roles without one are refused with FCGI_UNKNOWN_ROLE. */
+export interface Handlers {
+  responder?: Handler
+  authorizer?: Handler
+  filter?: Handler
+}
+
+/** The events of a {@link FastCgiServer}. */
+export interface ServerEvents {
+  /** It listens on one more address. */
+  listening: [address: AddressInfo | string]
+  /** A front server connected. */
+  connection: [socket: Duplex]
+  /** A peer sent what is no FastCGI. The connection is closed; nothing else is harmed. */
+  protocolError: [error: ProtocolError, remoteAddress: string | undefined]
+  /** All is closed. */
+  close: []
+}
+
+// Milliseconds between two looks at what has waited too long; also the grain of the time-outs.
+const TICK = 1000
+
+/**
+ * Makes a FastCGI server: `handler` answers responder requests, or each role has its own. Call `listen`
+ * next. Throws a RangeError for options that make no sense.
+ */
+export function createServer(handler: Handler | Handlers, options: ServerOptions = {}): FastCgiServer {
+  return new FastCgiServer(typeof handler === 'function' ? { responder: handler } : handler, options)
+}
+
+/** A FastCGI server, with the habits of net.Server; made by {@link createServer}. */
+export class FastCgiServer extends EventEmitter<ServerEvents> {
+  readonly #host: Host
+  readonly #listeners: NetServer[] = []
+  #closed: Promise<void> | undefined
+
+  constructor(handlers: Handlers, options: ServerOptions) {
+    super()
+    this.#host = new Host(this, handlers, resolveOptions(options))
+  }
+
+  /** Listens on one more address. Rejects with a message that says what to do when that is not possible. */
+  async listen(options: ListenOptions): Promise<this> {
+    if (this.#closed !== undefined) throw new Error('The server was closed: make a new one.')
+    const listener = createNetServer(
+      // Half-open: a peer that has sent its request may shut its write side and still wait for the answer.
+      { allowHalfOpen: true, noDelay: true, highWaterMark: 64 * 1024 },
+      (socket) => this.#accept(socket),
+    )
+    await listenOn(listener, options)
+    this.#listeners.push(listener)
+    // A full table of file descriptors comes as an error; accepting goes on when there is room again.
+    listener.on('error', () => {})
+    this.emit('listening', listener.address()!)
+    return this
+  }
+
+  /** Where it listens (the first address, if there are several); null when it does not. */
+  address(): AddressInfo | string | null {
+    return this.#listeners[0]?.address() ?? null
+  }
+
+  /** Serves FastCGI over any byte stream, as over an accepted socket. */
+  acceptStream(stream: Duplex): void {
+    this.#host.accept(stream)
+    this.emit('connection', stream)
+  }
+
+  /** `close` waits for `promise` too, within its deadline. A rejection is the caller's to handle. */
+  waitUntil(promise: Promise<unknown>): void {
+    this.#host.waitFor(promise)
+  }
+
+  /**
+   * Stops accepting, closes idle connections, lets running requests finish, and settles when all is closed. What still runs after
+   * `drainTimeout` is aborted: with a 503 where no answer has begun, else cut.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    for (const listener of this.#listeners.splice(0)) listener.close()
+    await this.#host.close()
+    this.emit('close')
+  }
+
+  #accept(socket: Socket): void {
+    const { allowedServers } = this.#host.options
+    // Without an address it is a Unix socket, which its mode guards.
+    if (
+      allowedServers !== undefined &&
+      socket.remoteAddress !== undefined &&
+      !allowedServers.allows(socket.remoteAddress)
+    ) {
+      socket.destroy()
+      return
+    }
+    if (this.#host.isFull) {
+      socket.destroy()
+      return
+    }
+    this.acceptStream(socket)
+  }
+}
+
+/** What the connections share; the server's own side of it is private to it. */
+class Host implements ConnectionHost {
+  readonly options: Settings
+  readonly settings: ExchangeSettings
+  readonly #server: FastCgiServer
+  readonly #handlers: Handlers
+  readonly #connections = new Set<Connection>()
+  readonly #pending = new Set<Promise<unknown>>()
+  #requests = 0
+  #timer: NodeJS.Timeout | undefined
+  #onEmpty: (() => void) | undefined
+  tick = 0
+  closing = false
+
+  constructor(server: FastCgiServer, handlers: Handlers, options: Settings) {
+    this.#server = server
+    this.#handlers = handlers
+    this.options = options
+    const program = mainProgram()
+    this.settings = {
+      maxParamsBytes: options.maxParamsBytes,
+      maxParamsCount: options.maxParamsCount,
+      maxBodyBytes: options.maxBodyBytes,
+      findMount: (params, target) => findMount(params, target, options.mount, program),
+      onError: (error, exchange) => this.#report(error, exchange),
+    }
+  }
+
+  get multiplex(): boolean {
+    return this.options.multiplex
+  }
+
+  get maxConnections(): number {
+    return this.options.maxConnections
+  }
+
+  get maxRequests(): number {
+    return this.options.maxRequests
+  }
+
+  get lingerTimeout(): number {
+    return this.options.lingerTimeout
+  }
+
+  get lingerBytes(): number {
+    return this.options.lingerBytes
+  }
+
+  get isFull(): boolean {
+    return this.#connections.size >= this.options.maxConnections
+  }
+
+  accept(stream: Duplex): void {
+    this.#connections.add(new Connection(stream, this))
+    this.#timer ??= setInterval(() => {
+      this.tick++
+      sweep(this.#connections, this.tick, TICK, this.options)
+    }, TICK).unref()
+  }
+
+  handlerFor(role: Role): Handler | undefined {
+    return this.#handlers[role]
+  }
+
+  admit(): boolean {
+    return ++this.#requests <= this.options.maxRequests
+  }
+
+  release(): void {
+    this.#requests--
+  }
+
+  onProtocolError(error: ProtocolError, connection: Connection): void {
+    const { remoteAddress } = connection.socket as Partial<Socket>
+    this.#server.emit('protocolError', error, remoteAddress)
+  }
+
+  onClose(connection: Connection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#onEmpty?.()
+  }
+
+  waitFor(promise: Promise<unknown>): void {
+    const settled: Promise<unknown> = promise.then(
+      () => this.#pending.delete(settled),
+      () => this.#pending.delete(settled),
+    )
+    this.#pending.add(settled)
+  }
+
+  async close(): Promise<void> {
+    this.closing = true
+    for (const connection of [...this.#connections]) connection.drain()
+    let deadline: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      deadline = setTimeout(resolve, this.options.drainTimeout)
+    })
+    const empty = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve
+      if (this.#connections.size === 0) resolve()
+    })
+    await Promise.race([empty.then(() => this.#settled()), late])
+    clearTimeout(deadline)
+    for (const connection of [...this.#connections]) {
+      connection.destroy('FCGI_ERR_SHUTDOWN', 'The server closed before the request was answered.', 503)
+    }
+    await empty
+  }
+
+  // Requests may add to what is pending until the last one has ended, and what is pending may add more.
+  async #settled(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending)
+  }
+
+  #report(error: unknown, exchange: Exchange): void {
+    try {
+      this.options.onError(error, exchange)
+    } catch (second) {
+      process.emitWarning(`The option onError threw: ${second instanceof Error ? second.stack : second}`)
+    }
+  }
+}
+
+// What SCRIPT_FILENAME is compared with: the path under which this process was started, links resolved.
+function mainProgram(): string | undefined {
+  try {
+    return realpathSync(process.argv[1]!)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,50 @@
+import type { Connection } from './connection.ts'
+import { ExchangeError } from './error.ts'
+import type { ServerExchange } from './exchange.ts'
+
+/** Times (milliseconds); 0 is none. */
+export interface Timeouts {
+  readonly paramsTimeout: number
+  readonly bodyTimeout: number
+  readonly requestTimeout: number
+  readonly idleTimeout: number
+}
+
+/**
+ * Ends what has waited too long. Ages are counted in ticks of `tickLength` milliseconds: a clock that jumps
+ * ends nothing, and a request sets no timer.
+ */
+export function sweep(
+  connections: Iterable<Connection>,
+  tick: number,
+  tickLength: number,
+  timeouts: Timeouts,
+): void {
+  // One tick more: the first is cut short by when it began.
+  const isOver = (since: number, timeout: number): boolean =>
+    timeout > 0 && (tick - since - 1) * tickLength >= timeout
+  for (const connection of [...connections]) {
+    if (connection.idle) {
+      if (isOver(connection.idleTick, timeouts.idleTimeout)) connection.drain()
+      continue
+    }
+    for (const exchange of [...connection.exchanges]) {
+      if (exchange.ended) continue
+      if (!exchange.begun) {
+        if (isOver(exchange.beganTick, timeouts.paramsTimeout)) exchange.respond(408)
+      } else if (isOver(exchange.beganTick, timeouts.requestTimeout)) {
+        expire(exchange, 504, `The request took more than ${timeouts.requestTimeout} ms.`)
+      } else if (isStalled(exchange) && isOver(exchange.inputTick, timeouts.bodyTimeout)) {
+        expire(exchange, 408, `Nothing of the request body came for ${timeouts.bodyTimeout} ms.`)
+      }
+    }
+  }
+}
+
+function isStalled({ stdin }: ServerExchange): boolean {
+  return stdin.wanted && !stdin.complete && stdin.queuedBytes === 0
+}
+
+function expire(exchange: ServerExchange, status: number, message: string): void {
+  exchange.abort(new ExchangeError('FCGI_ERR_TIMEOUT', message), status)
+}
