@@ -1,0 +1,49 @@
+// What may stand between `http://` and the path (RFC 9110 section 4.2, RFC 3986 section 3.2), without userinfo.
+
+// Names as nearly all are, and IPv4: what these take, the URL parser takes, and leaves as it is. No label begins
+// like `xn--`, and the last begins with a letter (`a.1` would be a broken IPv4 address).
+const NAME = /^(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)*[a-z][a-z0-9]*(?:-[a-z0-9]+)*(?::\d{1,5})?$/i
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?::\d{1,5})?$/
+
+// The characters of a reg-name (no percent-encoding: no front server routes by one) or an IP-literal.
+const POSSIBLE = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=-]+)(?::\d{0,5})?$/i
+
+/**
+ * Whether `text` is an authority that a URL can be built from: a host, perhaps a port, and nothing that would
+ * put a part of it into the URL's userinfo, path or query.
+ */
+export function isAuthority(text: string): boolean {
+  if (NAME.test(text) || IPV4.test(text)) {
+    // A port of five digits may be too big.
+    const colon = text.length - 6
+    return text.charCodeAt(colon) !== 0x3a || Number(text.slice(colon + 1)) <= 65535
+  }
+  return POSSIBLE.test(text) && URL.canParse(`http://${text}/`)
+}
+
+/**
+ * The authority that SERVER_NAME and SERVER_PORT name, or undefined when `name` is no host. A port in the name
+ * (HAProxy writes one) gives way to `port`; IPv6 addresses are put in brackets; the scheme's default port is left out.
+ */
+export function serverAuthority(
+  name: string,
+  port: string | undefined,
+  scheme: 'http' | 'https',
+): string | undefined {
+  const colon = name.indexOf(':')
+  let host = name
+  let ownPort = ''
+  if (name.startsWith('[')) {
+    const end = name.indexOf(']') + 1
+    host = name.slice(0, end)
+    ownPort = name.slice(end + 1)
+  } else if (colon >= 0 && name.indexOf(':', colon + 1) >= 0) {
+    host = `[${name}]`
+  } else if (colon >= 0) {
+    host = name.slice(0, colon)
+    ownPort = name.slice(colon + 1)
+  }
+  const wanted = port || ownPort
+  const authority = !wanted || wanted === (scheme === 'https' ? '443' : '80') ? host : `${host}:${wanted}`
+  return isAuthority(authority) ? authority : undefined
+}

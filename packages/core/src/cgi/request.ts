@@ -1,0 +1,28 @@
+// The standard Request of a request.
+
+import type { RequestHead } from './request-head.ts'
+
+/**
+ * A `Request` of the global class. `body` is called only for a method that has one: GET and HEAD never do, whatever was
+ * sent. Repeated headers are all appended. Throws a TypeError, as Request does, for CONNECT, TRACE and TRACK.
+ */
+export function createRequest(
+  head: RequestHead,
+  body: () => ReadableStream<Uint8Array> | null,
+  signal?: AbortSignal,
+): Request {
+  const { method, headers: list } = head
+  const headers = new Headers()
+  for (let i = 0; i < list.length; i += 2) headers.append(list[i]!, list[i + 1]!)
+
+  const init: RequestInit = { method, headers }
+  if (signal !== undefined) init.signal = signal
+  if (!/^(?:GET|HEAD)$/i.test(method)) {
+    const stream = body()
+    if (stream !== null) {
+      init.body = stream
+      init.duplex = 'half'
+    }
+  }
+  return new Request(head.url, init)
+}

@@ -1,0 +1,96 @@
+// From status and headers to the head of a CGI response (RFC 3875 section 6), as front servers want it.
+
+import { STATUS_CODES } from 'node:http'
+
+// Node's own codes and classes, so that what handles a bad header from node:http handles this one.
+interface CodedError extends Error {
+  code: string
+}
+
+// By status, with its usual reason.
+const statusLines: string[] = []
+
+/**
+ * The head as a latin1 string: `Status: 200 OK`, the headers in the order given, an empty line, all with CRLF (Apache
+ * takes a mix of line ends for the end of the head). The status is always written: a Location without one would be a
+ * local redirect (RFC 3875 section 6.2.2), or a 200 on four of seven servers.
+ *
+ * `headers` is a flat list, [name, value, …]. Left out are hop-by-hop headers (the connection is the front server's), any
+ * Status, and for 204 Content-Length. Line breaks in `reason` are left out, since fetch lets any statusText
+ * through; an empty one means the usual reason.
+ *
+ * Throws as Node's `writeHead` does: a RangeError (ERR_HTTP_INVALID_STATUS_CODE) for a status that is no integer of 200 to
+ * 999, a TypeError for a name that is no token (ERR_INVALID_HTTP_TOKEN) or a value with characters that HTTP does
+ * not allow (ERR_INVALID_CHAR).
+ */
+export function encodeResponseHead(status: number, headers: readonly string[] = [], reason = ''): string {
+  let head = reason === '' ? (statusLines[status] ?? usualStatusLine(status)) : statusLine(status, reason)
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!
+    const kind = kindOf(name)
+    if (kind === LEFT_OUT || (kind === LENGTH && status === 204)) continue
+    const value = headers[i + 1]!
+    if (NO_VALUE.test(value)) {
+      throw coded(new TypeError(`Invalid character in header content ["${name}"]`), 'ERR_INVALID_CHAR')
+    }
+    head += `${name}: ${value}\r\n`
+  }
+  return `${head}\r\n`
+}
+
+/** Whether a response has a body: HEAD, 204, 205 and 304 have none (RFC 9110 sections 9.3.2 and 15.3–15.4). */
+export function bodyAllowed(method: string, status: number): boolean {
+  return method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304
+}
+
+// Of a field value, what is not allowed (RFC 9110 section 5.5); beyond latin1 there is no byte to send.
+const NO_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
+
+const SENT = 1
+const LENGTH = 2
+const LEFT_OUT = 3
+
+const LEFT_OUT_NAMES: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'status',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+// By name as the app writes it. Bounded, since an app may make names up.
+const kinds = new Map<string, number>()
+const KINDS_MAX = 500
+
+function kindOf(name: string): number {
+  const known = kinds.get(name)
+  if (known !== undefined) return known
+  if (!TOKEN.test(name)) {
+    throw coded(new TypeError(`Header name must be a valid HTTP token ["${name}"]`), 'ERR_INVALID_HTTP_TOKEN')
+  }
+  const lower = name.toLowerCase()
+  const kind = LEFT_OUT_NAMES.has(lower) ? LEFT_OUT : lower === 'content-length' ? LENGTH : SENT
+  if (kinds.size < KINDS_MAX) kinds.set(name, kind)
+  return kind
+}
+
+function usualStatusLine(status: number): string {
+  const line = statusLine(status, STATUS_CODES[status] ?? 'unknown')
+  statusLines[status] = line
+  return line
+}
+
+function statusLine(status: number, reason: string): string {
+  if (!Number.isInteger(status) || status < 200 || status > 999) {
+    throw coded(new RangeError(`Invalid status code: ${status}`), 'ERR_HTTP_INVALID_STATUS_CODE')
+  }
+  return `Status: ${status} ${reason.replace(/[\r\n]+/g, '').replace(/[^\t\x20-\x7e\x80-\xff]/g, '?')}\r\n`
+}
+
+function coded<E extends Error>(error: E, code: string): E & CodedError {
+  return Object.assign(error, { code })
+}
