@@ -233,10 +233,9 @@ export class Connection implements RecordSink, ExchangeCarrier {
     const ready = this.#ready
     if (ready.length === 0) return
     this.#ready = []
-    if (ready.length === 1) return this.#callHandler(ready[0]!)
-    this.socket.cork()
+    if (ready.length > 1) this.socket.cork()
     for (const exchange of ready) this.#callHandler(exchange)
-    this.socket.uncork()
+    if (ready.length > 1) this.socket.uncork()
   }
 
   #callHandler(exchange: ServerExchange): void {
@@ -443,7 +442,10 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#decoder.stop()
     this.#host.onProtocolError(error, this)
     // What has its whole request can still be answered, unless this never was FastCGI.
-    if (error.code === 'FCGI_ERR_VERSION') return this.destroy('FCGI_ERR_PROTOCOL', error.message)
+    if (error.code === 'FCGI_ERR_VERSION') {
+      this.destroy('FCGI_ERR_PROTOCOL', error.message)
+      return
+    }
     for (const exchange of [...this.#exchanges.values()]) {
       if (exchange.ended || (exchange.begun && (exchange.stdinEnded || exchange.stdin.complete))) continue
       exchange.abort(new ExchangeError('FCGI_ERR_PROTOCOL', error.message))

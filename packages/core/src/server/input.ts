@@ -130,14 +130,20 @@ export class InputQueue implements Input {
       return
     }
     this.#received += length
-    if (this.#expected !== undefined && this.#received >= this.#expected) {
-      if (this.#exact && this.#received > this.#expected) return this.#break(lengthError('went on behind'))
-      length -= this.#received - this.#expected
-      this.#complete = true
-    } else if (this.#received > this.#maxBytes) {
-      return this.#break(
+    const excess = this.#expected === undefined ? -1 : this.#received - this.#expected
+    if (excess > 0 && this.#exact) {
+      this.#break(lengthError('went on behind'))
+      return
+    }
+    if (this.#expected === undefined && this.#received > this.#maxBytes) {
+      this.#break(
         new ExchangeError('FCGI_ERR_BODY_TOO_LARGE', `The request body is over ${this.#maxBytes} bytes.`),
       )
+      return
+    }
+    if (excess >= 0) {
+      length -= excess
+      this.#complete = true
     }
     if (length > 0) {
       this.#chunks.push(
@@ -151,7 +157,10 @@ export class InputQueue implements Input {
   /** The peer ended the stream. */
   finish(): void {
     if (this.#complete || this.#error !== undefined || this.#dropping) return
-    if (this.#expected !== undefined) return this.#break(lengthError('ended before'))
+    if (this.#expected !== undefined) {
+      this.#break(lengthError('ended before'))
+      return
+    }
     this.#complete = true
     this.#notify()
   }
