@@ -1,0 +1,43 @@
+// A bare core app, for the tests that are about the process and its sockets.
+import { serve } from '@fcgi-bridge/core'
+import { CONTROL_VARIABLE, Control } from './control.js'
+import { serveOptions } from './options.js'
+
+/** The environment variable that carries further options of `serve`, as JSON. */
+const OPTIONS_VARIABLE = 'FCGI_BRIDGE_TEST_OPTIONS'
+
+const control = process.env[CONTROL_VARIABLE] && new Control()
+
+async function respond(exchange) {
+  const { pathname, searchParams } = new URL(exchange.url)
+  if (pathname === '/log') {
+    console.log('a line for stdout')
+    console.error('a line for stderr')
+  }
+  if (pathname === '/hold') {
+    const id = searchParams.get('id')
+    const hear = () => control.say(id, 'SIGTERM')
+    process.once('SIGTERM', hear).once('SIGUSR1', hear)
+    control.say(id, 'held')
+    await control.heard(id, 'go')
+  }
+  exchange.writeHead(200, ['content-type', 'text/plain'])
+  exchange.end(
+    `pid ${process.pid}, ${exchange.method} ${exchange.target}, ${await countBody(exchange.stdin)} bytes\n`,
+  )
+}
+
+function countBody(stdin) {
+  return new Promise((resolve, reject) => {
+    let length = 0
+    const read = () => {
+      for (let chunk = stdin.read(); chunk !== null; chunk = stdin.read()) length += chunk.length
+      if (stdin.error) reject(stdin.error)
+      else if (stdin.ended) resolve(length)
+    }
+    stdin.onReadable = read
+    read()
+  })
+}
+
+await serve(respond, { ...serveOptions, ...JSON.parse(process.env[OPTIONS_VARIABLE] ?? '{}') })
