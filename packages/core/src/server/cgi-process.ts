@@ -50,7 +50,9 @@ function readAnswer(front: Duplex): Promise<number> {
         }
       },
       onDiscrete(type, _requestId, chunk, start) {
-        if (type === FCGI_END_REQUEST) appStatus = chunk.readUInt32BE(start)
+        if (type !== FCGI_END_REQUEST) return
+        appStatus = chunk.readUInt32BE(start)
+        front.end()
       },
     })
     front.on('data', (chunk: Buffer) => decoder.push(chunk))
@@ -75,11 +77,12 @@ async function sendBody(front: Duplex, length: number): Promise<void> {
     for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
       const piece = chunk.subarray(0, Math.min(left, chunk.length))
       left -= piece.length
+      if (front.writableEnded) return
       if (!sendStream(front, FCGI_STDIN, piece)) await new Promise((resolve) => front.once('drain', resolve))
       if (left === 0) break
     }
   }
-  front.write(encodeRecord(FCGI_STDIN, REQUEST_ID, EMPTY))
+  if (!front.writableEnded) front.write(encodeRecord(FCGI_STDIN, REQUEST_ID, EMPTY))
 }
 
 function sendStream(front: Duplex, type: number, content: Uint8Array): boolean {

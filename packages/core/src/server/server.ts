@@ -49,6 +49,7 @@ export function createServer(handler: Handler | Handlers, options: ServerOptions
 export class FastCgiServer extends EventEmitter<ServerEvents> {
   readonly #host: Host
   readonly #listeners: NetServer[] = []
+  #addresses: (AddressInfo | string)[] = []
   #closed: Promise<void> | undefined
 
   constructor(handlers: Handlers, options: ServerOptions) {
@@ -66,15 +67,17 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     )
     await listenOn(listener, options)
     this.#listeners.push(listener)
+    const address = addressOf(listener, options)
+    this.#addresses.push(address)
     // A full table of file descriptors comes as an error; accepting goes on when there is room again.
     listener.on('error', () => {})
-    this.emit('listening', listener.address()!)
+    this.emit('listening', address)
     return this
   }
 
-  /** Where it listens (the first address, if there are several); null when it does not. */
+  /** Where it listens (the first address, if there are several); null when it does not. `fd 0` is an inherited Unix socket. */
   address(): AddressInfo | string | null {
-    return this.#listeners[0]?.address() ?? null
+    return this.#addresses[0] ?? null
   }
 
   /** Serves FastCGI over any byte stream, as over an accepted socket. */
@@ -103,6 +106,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
 
   async #close(): Promise<void> {
     for (const listener of this.#listeners.splice(0)) listener.close()
+    this.#addresses = []
     await this.#host.close()
     this.emit('close')
   }
@@ -124,6 +128,11 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     }
     this.acceptStream(socket)
   }
+}
+
+// Node does not know the path of a Unix socket that it did not bind.
+function addressOf(listener: NetServer, { fd }: ListenOptions): AddressInfo | string {
+  return listener.address() ?? `fd ${fd}`
 }
 
 /** What the connections share; the server's own side of it is private to it. */
