@@ -50,7 +50,13 @@ function install() {
 /** What decides which packages are installed: the lockfile and every package.json. Times lie after a checkout. */
 function fingerprint() {
   const hash = createHash('sha256')
-  const files = ['pnpm-lock.yaml', 'pnpm-workspace.yaml', 'package.json', 'tests/package.json']
+  const files = [
+    'pnpm-lock.yaml',
+    'pnpm-workspace.yaml',
+    'package.json',
+    'scripts/package.json',
+    'tests/package.json',
+  ]
   for (const folder of ['packages', 'examples']) {
     for (const name of readdirSync(root + folder).sort()) files.push(`${folder}/${name}/package.json`)
   }

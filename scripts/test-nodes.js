@@ -6,7 +6,8 @@ import { main, root, UserError } from './lib/run.js'
 import { runVitest, summary } from './lib/vitest.js'
 import { setup } from './setup.js'
 
-// The npm packages that carry the binaries are in the root package.json under these names.
+// The npm packages that carry the binaries have these names in scripts/package.json. Not in the root's: every npm script
+// would then run under one of them, for npm puts what the root's dependencies call `node` before the machine's.
 const NODES = ['node22', 'node24', 'node26']
 
 await main(() => {
@@ -22,7 +23,7 @@ await main(() => {
 })
 
 function binary(name) {
-  const path = `${root}node_modules/${name}/bin/node`
+  const path = `${root}scripts/node_modules/${name}/bin/node`
   if (existsSync(path)) return path
   throw new UserError(
     `${path} is missing: the packages that carry the other Nodes are for Linux on x64. Elsewhere run \`npm test -- packages\` under each Node you have.`,
