@@ -1,0 +1,4 @@
+import { serve } from '@fcgi-bridge/fetch-adapter'
+import app from './app.mjs'
+
+serve(app)
