@@ -102,7 +102,8 @@ const starts: Record<string, Start> = {
 }
 
 let site: Site | undefined
-afterEach(async () => {
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') console.error(site?.report())
   await site?.stop()
   site = undefined
 })
@@ -120,7 +121,7 @@ describe.each(['apache-mod_fcgid.conf', 'apache-mod_proxy_fcgi.conf', 'nginx.con
       await expectApp(port)
       const upload = new FormData()
       upload.append('file', new File([new Uint8Array(2 * 1024 * 1024)], 'zeros.bin'))
-      const { body } = await send(port, 'POST', '/upload', new Response(upload))
+      const { body } = await send(port, 'POST', '/upload', { body: new Response(upload) })
       expect(JSON.parse(body)).toEqual({
         name: 'zeros.bin',
         type: 'application/octet-stream',
@@ -135,12 +136,8 @@ describe.each(['apache-mod_fcgid.conf', 'nginx.conf', 'lighttpd.conf'])('fetch/c
   it('serves routes, uploads beyond the stock limit, and events as they happen', async () => {
     const port = await start(config, 'fetch')
     await expectApp(port)
-    const { body } = await send(
-      port,
-      'PUT',
-      '/upload/zeros.bin',
-      new Response(new Uint8Array(2 * 1024 * 1024)),
-    )
+    const zeros = new Response(new Uint8Array(2 * 1024 * 1024))
+    const { body } = await send(port, 'PUT', '/upload/zeros.bin', { body: zeros })
     expect(JSON.parse(body)).toEqual({
       name: 'zeros.bin',
       size: 2097152,
@@ -152,7 +149,7 @@ describe.each(['apache-mod_fcgid.conf', 'nginx.conf', 'lighttpd.conf'])('fetch/c
 describe.each(['apache-mod_fcgid.conf', 'nginx.conf', 'lighttpd.conf'])('environ/conf/%s', (config) => {
   it('lists the params', async () => {
     const port = await start(config, 'environ')
-    const { status, body } = await send(port, 'GET', '/aadsfasddfasdf?a=123')
+    const { status, body } = await send(port, 'GET', '/aadsfasddfasdf?a=123', { host: 'environ.example.com' })
     expect(status).toBe(200)
     expect(body).toMatch(/^Flup works!$/m)
     expect(body).toMatch(/^REQUEST_URI=\/aadsfasddfasdf\?a=123$/m)
@@ -195,22 +192,21 @@ function read(example: Example, config: string, places: [string, string][]): str
   return content
 }
 
-/** A request whose Host is the one that the configs name. */
+interface Sent {
+  /** The Host of the request: the one that the config names. */
+  host?: string
+  body?: Response
+}
+
 async function send(
   port: number,
   method: string,
   path: string,
-  body?: Response,
+  { host = 'example.com', body }: Sent = {},
 ): Promise<{ status: number; body: string }> {
-  const payload = body && Buffer.from(await body.arrayBuffer())
   const type = body?.headers.get('content-type')
-  const headers = { Host: 'example.com', ...(type && { 'Content-Type': type }) }
-  return new Promise((resolve, reject) => {
-    request({ port, method, path, headers })
-      .on('response', (response) => {
-        text(response).then((body) => resolve({ status: response.statusCode!, body }), reject)
-      })
-      .on('error', reject)
-      .end(payload)
-  })
+  const headers = { Host: host, ...(type && { 'Content-Type': type }) }
+  const asked = request({ port, method, path, headers }).end(body && Buffer.from(await body.arrayBuffer()))
+  const [response]: [IncomingMessage] = await once(asked, 'response')
+  return { status: response.statusCode!, body: await text(response) }
 }
