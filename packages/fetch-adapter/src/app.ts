@@ -1,0 +1,81 @@
+import type { ServeOptions } from '@fcgi-bridge/core'
+import type { AuthorizeHandler } from './authorize.ts'
+import type { FetchHandler } from './handler.ts'
+
+/** An app as Hono, h3, Workers, Bun, Deno and srvx have it: an object with a `fetch` method. */
+export interface FetchApp {
+  fetch: FetchHandler
+  /** Serves FCGI_AUTHORIZER requests. */
+  authorize?: AuthorizeHandler
+}
+
+/** A program that only authorizes, as mod_fcgid's `FcgidAuthorizer` runs one. */
+export interface AuthorizerApp {
+  fetch?: undefined
+  authorize: AuthorizeHandler
+}
+
+/** A module that exports its app as default, or its handlers by name. */
+export type FetchModule = { default: FetchApp | FetchHandler; authorize?: AuthorizeHandler } | FetchApp
+
+/** Options of `serve`: those of core's, and a handler for FCGI_AUTHORIZER for apps that have no place for one. */
+export interface FetchServeOptions extends ServeOptions {
+  authorize?: AuthorizeHandler
+}
+
+/** The handlers that were found, and where they are to listen. */
+export interface ResolvedApp {
+  fetch: FetchHandler | undefined
+  authorize: AuthorizeHandler | undefined
+  options: ServeOptions
+}
+
+/**
+ * Finds the handlers in whatever was given to `serve`. Options are taken from `options`, and from the app only where
+ * that is a plain object: a module says what the app is, not where this program listens, and an app of a class may
+ * use the same names for its own (`app.mount`). Throws a TypeError where there is no handler.
+ */
+export function resolveApp(app: unknown, options: FetchServeOptions = {}): ResolvedApp {
+  const { authorize, ...serveOptions } = options
+  const found = findHandlers(app)
+  const handlers = { fetch: found.fetch, authorize: authorize ?? found.authorize }
+  if (handlers.fetch === undefined && handlers.authorize === undefined) throw new TypeError(noHandler(app))
+  if (!isPlainObject(app)) return { ...handlers, options: serveOptions }
+  const { fetch: _, authorize: __, ...own } = app
+  return { ...handlers, options: { ...own, ...serveOptions } }
+}
+
+interface Handlers {
+  fetch?: FetchHandler | undefined
+  authorize?: AuthorizeHandler | undefined
+}
+
+function findHandlers(app: unknown): Handlers {
+  const source = app as Partial<FetchApp & { default: unknown }> | null | undefined
+  if (source === null || source === undefined) return {}
+  const authorize = boundMethod(source, source.authorize)
+  const exported = source.default === undefined || source.default === app ? {} : findHandlers(source.default)
+  const fetch = exported.fetch ?? boundMethod(source, source.fetch)
+  if (fetch === undefined && typeof source === 'function') return { fetch: source as FetchHandler }
+  return { fetch, authorize: exported.authorize ?? authorize }
+}
+
+// The app's methods may need their `this`.
+function boundMethod<T extends (...args: never[]) => unknown>(
+  owner: object,
+  method: T | undefined,
+): T | undefined {
+  return typeof method === 'function' ? (method.bind(owner) as T) : undefined
+}
+
+function isPlainObject(app: unknown): app is Record<string, unknown> {
+  return typeof app === 'object' && app !== null && Object.getPrototypeOf(app) === Object.prototype
+}
+
+function noHandler(app: unknown): string {
+  const what =
+    typeof app === 'object' && app !== null
+      ? `an object with ${Object.keys(app).join(', ') || 'nothing'}`
+      : String(app)
+  return `serve() found no fetch handler in ${what}. Give it a function (request) => Response, an object with a \`fetch\` method (a Hono or h3 app, { fetch }), or a module that exports one as its default.`
+}

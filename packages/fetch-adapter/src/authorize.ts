@@ -1,0 +1,89 @@
+import type { Exchange, Handler } from '@fcgi-bridge/core'
+import { discardBody } from './body-source.ts'
+import { ExchangeContext, type FetchContext } from './context.ts'
+import { type HandlerOptions, isPromiseLike, requestOf, toWaitUntil } from './handler.ts'
+import { isResponseLike, listHeaders, type ResponseLike } from './response-like.ts'
+import { sendResponse } from './send-response.ts'
+
+/** What an {@link AuthorizeHandler} decides. */
+export type Authorization = Response | boolean
+
+/**
+ * Decides, in the role of an authorizer (section 6.3), whether the front server may serve a request; the request
+ * has no body here.
+ *
+ * `true` grants, and so does a Response with status 200: of its headers those called `Variable-NAME` reach
+ * the app that then answers, as the param `NAME`. `false` is a 403. A Response with any other status is sent to the
+ * client instead. What throws, rejects, or gives anything else denies with a 500.
+ */
+export type AuthorizeHandler = (
+  request: Request,
+  context: FetchContext,
+  executionContext: FetchContext,
+) => Authorization | PromiseLike<Authorization>
+
+/** Makes a core handler of an authorize handler, for `createServer({ authorizer })` of `@fcgi-bridge/core`. */
+export function toAuthorizer(authorize: AuthorizeHandler, options: HandlerOptions = {}): Handler {
+  const waitUntil = toWaitUntil(options)
+  return (exchange) => {
+    const request = requestOf(exchange)
+    if (request === undefined) return
+    const context = new ExchangeContext(exchange, waitUntil)
+    const result = authorize(request, context, context)
+    if (isPromiseLike(result)) {
+      result.then(
+        (authorization) => decide(exchange, authorization),
+        (error: unknown) => exchange.fail(error),
+      )
+    } else {
+      decide(exchange, result)
+    }
+  }
+}
+
+function decide(exchange: Exchange, authorization: unknown): void {
+  try {
+    if (authorization === true) {
+      grant(exchange, [])
+    } else if (authorization === false) {
+      deny(exchange)
+    } else if (!isResponseLike(authorization)) {
+      throw new TypeError(
+        `The authorize handler gave ${String(authorization)}, and access is denied. Return true, false or a Response.`,
+      )
+    } else if (authorization.status === 200) {
+      grant(exchange, listVariables(authorization))
+      discardBody(authorization, undefined)
+    } else {
+      sendResponse(exchange, authorization)
+    }
+  } catch (error) {
+    exchange.fail(error)
+  }
+}
+
+function grant(exchange: Exchange, variables: readonly string[]): void {
+  exchange.writeHead(200, variables)
+  exchange.end()
+}
+
+function deny(exchange: Exchange): void {
+  exchange.writeHead(403, ['content-type', 'text/plain; charset=utf-8'])
+  exchange.end('403 Forbidden\n')
+}
+
+const VARIABLE = 'variable-'
+
+// Other headers mean nothing to a front server that goes on (section 6.3), yet mod_fcgid hands them to the client. Headers
+// lower-cases names, and front servers take a variable's name as it comes: params are in upper case.
+function listVariables(response: ResponseLike): string[] {
+  const variables: string[] = []
+  const headers = listHeaders(response.headers)
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!
+    if (name.startsWith(VARIABLE)) {
+      variables.push(`Variable-${name.slice(VARIABLE.length).toUpperCase()}`, headers[i + 1]!)
+    }
+  }
+  return variables
+}

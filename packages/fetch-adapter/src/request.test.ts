@@ -1,0 +1,367 @@
+import { setImmediate as nextLoop } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { type FetchHandler, toHandler } from './index.ts'
+import { ask, Front, type FrontRequestInit, listen } from './testing/front.ts'
+
+const echo: FetchHandler = (request) =>
+  Response.json({ url: request.url, method: request.method, headers: [...request.headers] })
+
+describe('the URL', () => {
+  test.each<[what: string, init: FrontRequestInit, url: string]>([
+    ['path and query as sent', { target: '/a%20b/?q=%2F&r' }, 'http://front.test/a%20b/?q=%2F&r'],
+    ['a second slash is no authority', { target: '//evil/a' }, 'http://front.test//evil/a'],
+    ['dot segments as new URL resolves them', { target: '/a/%2e%2e/b' }, 'http://front.test/b'],
+    ['an encoded slash stays', { target: '/a%2fb' }, 'http://front.test/a%2fb'],
+    ['an empty query', { target: '/a?' }, 'http://front.test/a?'],
+    ['what browsers escape', { target: '/a"<>{} b' }, 'http://front.test/a%22%3C%3E%7B%7D%20b'],
+    ['raw UTF-8, one character a byte', { target: '/\xc3\xa9?\xc3\xa9' }, 'http://front.test/%C3%A9?%C3%A9'],
+    ['the absolute form', { target: 'http://other.test:8080/p?x' }, 'http://other.test:8080/p?x'],
+    ['user and password', { target: 'http://user:word@other.test/' }, 'http://other.test/'],
+    ['a port', { headers: { host: 'front.test:8080' } }, 'http://front.test:8080/'],
+    ['the default port', { headers: { host: 'front.test:80' } }, 'http://front.test/'],
+    ['an IPv6 host', { headers: { host: '[::1]:8080' } }, 'http://[::1]:8080/'],
+    ['no Host', { params: { HTTP_HOST: '', SERVER_NAME: 'named.test' } }, 'http://named.test/'],
+    ['https', { params: { HTTPS: 'on' } }, 'https://front.test/'],
+    [
+      'forwarded headers are not believed',
+      { headers: { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil.test' } },
+      'http://front.test/',
+    ],
+  ])('%s', async (_what, init, url) => {
+    const server = await listen(toHandler(echo))
+    expect(JSON.parse((await ask(server, init)).text).url).toBe(url)
+  })
+
+  test.each([
+    { target: 'file:///etc/passwd' },
+    { headers: { host: 'front.test/x' } },
+    { headers: { host: 'a@b' } },
+  ])('is refused before any app code: %j', async (init) => {
+    const server = await listen(
+      toHandler(() => {
+        throw new Error('called')
+      }),
+    )
+    expect((await ask(server, init)).status).toBe(400)
+  })
+})
+
+describe('method and headers', () => {
+  test('a method keeps its case', async () => {
+    const server = await listen(toHandler(echo))
+    expect(JSON.parse((await ask(server, { method: 'PURGE' })).text).method).toBe('PURGE')
+    expect(JSON.parse((await ask(server, { method: 'Purge' })).text).method).toBe('Purge')
+  })
+
+  test.each(['TRACE', 'CONNECT', 'track'])(
+    '%s, which no Request can have, is a 501 and no error',
+    async (method) => {
+      const errors: unknown[] = []
+      const server = await listen(toHandler(echo), { onError: (error) => errors.push(error) })
+      expect(await ask(server, { method })).toMatchObject({ status: 501, stderr: '' })
+      expect(errors).toEqual([])
+    },
+  )
+
+  test('values are latin1, names may be anything, httpoxy is none, what is empty is left out', async () => {
+    const server = await listen(toHandler(echo))
+    const { text } = await ask(server, {
+      params: {
+        HTTP_X_LATIN: '\xe9',
+        HTTP___PROTO__: 'polluted',
+        HTTP_PROXY: 'http://evil.test',
+        CONTENT_TYPE: '',
+        CONTENT_LENGTH: '',
+      },
+    })
+    expect(JSON.parse(text).headers).toEqual([
+      ['--proto--', 'polluted'],
+      ['host', 'front.test'],
+      ['x-latin', '\xe9'],
+    ])
+  })
+})
+
+describe('a true Request', () => {
+  test('it is an instance, and may be cloned, wrapped and read as undici reads one', async () => {
+    const server = await listen(
+      toHandler(async (request) => {
+        expect(request).toBeInstanceOf(Request)
+        expect(Object.getPrototypeOf(request)).toBe(Request.prototype)
+        const clone = request.clone()
+        const wrapped = new Request(request, { headers: { 'x-added': '1' } })
+        expect(Request.prototype.text.call(clone)).toBeInstanceOf(Promise)
+        return new Response(`${wrapped.method} ${wrapped.headers.get('x-added')} ${await wrapped.text()}`)
+      }),
+    )
+    expect((await ask(server, { body: 'payload' })).text).toBe('POST 1 payload')
+  })
+
+  test('GET and HEAD have no body', async () => {
+    const server = await listen(toHandler((request) => new Response(String(request.body))))
+    expect((await ask(server)).text).toBe('null')
+  })
+
+  test.each<[name: string, read: (request: Request) => Promise<unknown>]>([
+    ['text', (request) => request.text()],
+    ['json', async (request) => JSON.stringify(await request.json())],
+    ['arrayBuffer', async (request) => new TextDecoder().decode(await request.arrayBuffer())],
+    ['blob', async (request) => (await request.blob()).text()],
+    ['clone', async (request) => (await Promise.all([request.clone().text(), request.text()]))[0]],
+  ])('%s reads the body once', async (_name, read) => {
+    const server = await listen(
+      toHandler(async (request) => {
+        expect(request.bodyUsed).toBe(false)
+        const body = await read(request)
+        expect(request.bodyUsed).toBe(true)
+        await expect(request.text()).rejects.toThrow(TypeError)
+        return new Response(String(body))
+      }),
+    )
+    const answer = await ask(server, { body: '{"a":"é"}', headers: { 'content-type': 'application/json' } })
+    expect(answer).toMatchObject({ status: 200, text: '{"a":"é"}' })
+  })
+
+  test('JSON may begin with a byte order mark; bad JSON rejects', async () => {
+    const server = await listen(
+      toHandler(async (request) =>
+        Response.json(
+          await request.json().then(
+            (value: unknown) => value,
+            (error: Error) => error.name,
+          ),
+        ),
+      ),
+    )
+    expect((await ask(server, { body: '\ufeff[1]' })).text).toBe('[1]')
+    expect((await ask(server, { body: '{' })).text).toBe('"SyntaxError"')
+  })
+
+  test('formData reads fields and files, however the body is cut', async () => {
+    const server = await listen(
+      toHandler(async (request) => {
+        const form = await request.formData()
+        const file = form.get('file') as File
+        return new Response(`${form.get('field')} ${file.name} ${await file.text()}`)
+      }),
+    )
+    const form = new FormData()
+    form.set('field', 'väl ue')
+    form.set('file', new File(['content\r\n--'], 'näme.txt'))
+    const encoded = new Response(form)
+    const body = Buffer.from(await encoded.arrayBuffer())
+    const headers = {
+      'content-type': encoded.headers.get('content-type')!,
+      'content-length': `${body.length}`,
+    }
+
+    const front = await Front.connect(server)
+    const request = front.request({ method: 'POST', headers, open: true })
+    for (let at = 0; at < body.length; at += 7) {
+      request.send(body.subarray(at, at + 7))
+      await nextLoop()
+    }
+    request.endBody()
+    expect((await request.answer()).text).toBe('väl ue näme.txt content\r\n--')
+  })
+
+  test('a body without CONTENT_LENGTH is what STDIN carries', async () => {
+    const server = await listen(toHandler(async (request) => new Response(await request.text())))
+    const front = await Front.connect(server)
+    const request = front.request({ method: 'POST', open: true })
+    request.send('by ')
+    request.send('pieces')
+    request.endBody()
+    expect((await request.answer()).text).toBe('by pieces')
+  })
+
+  test('a body that stops short of its CONTENT_LENGTH rejects, and never ends cleanly', async () => {
+    const server = await listen(
+      toHandler(async (request) => {
+        await expect(request.text()).rejects.toThrow('length')
+        return new Response('noticed')
+      }),
+    )
+    const front = await Front.connect(server)
+    const request = front.request({ method: 'POST', headers: { 'content-length': '10' }, open: true })
+    request.send('short')
+    request.endBody()
+    expect((await request.answer()).text).toBe('noticed')
+  })
+
+  test('a body that nobody reads, or nobody reads to its end, leaves the connection usable', async () => {
+    const server = await listen(
+      toHandler(async (request) => {
+        if (request.url.endsWith('/part')) {
+          const reader = request.body!.getReader()
+          await reader.read()
+          await reader.cancel()
+        }
+        return new Response('answered')
+      }),
+    )
+    const front = await Front.connect(server)
+    for (const target of ['/none', '/part', '/none']) {
+      expect((await front.request({ target, body: 'x'.repeat(300_000) }).answer()).text).toBe('answered')
+    }
+  })
+
+  test('a body that is not read stays with the front server', async () => {
+    let read: (() => void) | undefined
+    const server = await listen(
+      toHandler(async (request) => {
+        await new Promise<void>((resolve) => {
+          read = resolve
+        })
+        return new Response(String((await request.arrayBuffer()).byteLength))
+      }),
+    )
+    const front = await Front.connect(server)
+    const length = 64 * 1024 * 1024
+    const request = front.request({ method: 'POST', headers: { 'content-length': `${length}` }, open: true })
+    const chunk = Buffer.alloc(64 * 1024)
+    let sent = 0
+    // As much as the kernel and the bounded queue take, and no more: the socket then stops.
+    while (sent < length && request.send(chunk)) {
+      sent += chunk.length
+      await nextLoop()
+    }
+    sent += chunk.length
+    expect(sent).toBeLessThan(length / 2)
+    await expect.poll(() => read).toBeDefined()
+    read!()
+    for (; sent < length; sent += chunk.length) {
+      if (!request.send(chunk)) await request.drained()
+    }
+    request.endBody()
+    expect((await request.answer()).text).toBe(String(length))
+  })
+
+  test('upload and download at once', async () => {
+    const server = await listen(
+      toHandler(
+        (request) =>
+          new Response(
+            request.body!.pipeThrough(new TextDecoderStream()).pipeThrough(
+              new TransformStream<string, Uint8Array>({
+                transform: (text, controller) => controller.enqueue(Buffer.from(text.toUpperCase())),
+              }),
+            ),
+          ),
+      ),
+    )
+    const front = await Front.connect(server)
+    const request = front.request({ method: 'POST', open: true })
+    for (const word of ['one', 'two', 'three']) {
+      request.send(word)
+      expect(await request.chunk()).toBe(word.toUpperCase())
+    }
+    request.endBody()
+    expect((await request.answer()).text).toBe('ONETWOTHREE')
+  })
+})
+
+describe('the signal', () => {
+  const leave: Record<string, (front: Front, request: { abort(): void }) => void> = {
+    FCGI_ABORT_REQUEST: (_front, request) => request.abort(),
+    'a connection that closes': (front) => front.destroy(),
+  }
+
+  test.each(Object.entries(leave))('aborts on %s', async (_how, go) => {
+    const { promise: aborted, resolve } = withResolvers<unknown>()
+    const { promise: called, resolve: call } = withResolvers<void>()
+    const server = await listen(
+      toHandler((request) => {
+        request.signal.addEventListener('abort', () => resolve(request.signal.reason), { once: true })
+        call()
+        return new Promise<Response>(() => {})
+      }),
+    )
+    const front = await Front.connect(server)
+    const request = front.request()
+    await called
+    go(front, request)
+    expect(await aborted).toMatchObject({ name: 'AbortError' })
+  })
+
+  test('is aborted already where the handler comes to it late', async () => {
+    const { promise: called, resolve: call } = withResolvers<void>()
+    const { promise: gone, resolve: go } = withResolvers<void>()
+    const { promise: seen, resolve: see } = withResolvers<boolean>()
+    const handler = toHandler(async (request) => {
+      call()
+      await gone
+      see(request.signal.aborted)
+      return new Response()
+    })
+    const server = await listen((exchange) => {
+      exchange.onAbort = () => go()
+      return handler(exchange)
+    })
+    const front = await Front.connect(server)
+    const request = front.request()
+    await called
+    request.abort()
+    expect(await seen).toBe(true)
+  })
+
+  test('reaches what is made of the request', async () => {
+    const { promise: aborted, resolve } = withResolvers<void>()
+    const { promise: called, resolve: call } = withResolvers<void>()
+    const server = await listen(
+      toHandler((request) => {
+        const derived = new Request(request.clone(), { method: 'POST' })
+        derived.signal.addEventListener('abort', () => resolve())
+        call()
+        return new Promise<Response>(() => {})
+      }),
+    )
+    const front = await Front.connect(server)
+    front.request()
+    await called
+    front.destroy()
+    await aborted
+  })
+
+  test('does not abort once the answer is sent, or because the body was read', async () => {
+    const signals: AbortSignal[] = []
+    const server = await listen(
+      toHandler(async (request) => {
+        signals.push(request.signal)
+        return new Response(await request.text())
+      }),
+    )
+    const front = await Front.connect(server)
+    await front.request({ body: 'x' }).answer()
+    await front.request({ body: 'y' }).answer()
+    front.destroy()
+    await server.close()
+    expect(signals.map((signal) => signal.aborted)).toEqual([false, false])
+  })
+
+  test('a body cut off in the middle rejects', async () => {
+    const { promise: failed, resolve } = withResolvers<unknown>()
+    const server = await listen(
+      toHandler(async (request) => {
+        const reader = request.body!.getReader()
+        await reader.read()
+        await reader.read().catch(resolve)
+        return new Response()
+      }),
+    )
+    const front = await Front.connect(server)
+    const request = front.request({ method: 'POST', headers: { 'content-length': '100' }, open: true })
+    request.send('part')
+    await nextLoop()
+    front.destroy()
+    expect(await failed).toBeInstanceOf(Error)
+  })
+})
+
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void
+  const promise = new Promise<T>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}

@@ -1,0 +1,31 @@
+import type { Exchange } from '@fcgi-bridge/core'
+
+/** A response head that waits for the body's first bytes, which may tell its Content-Length. */
+export interface ResponseHead {
+  readonly status: number
+  /** Name, value, name, value …; names in lower case. */
+  readonly headers: string[]
+  readonly reason: string | undefined
+}
+
+/** Sets the head of an answer whose length is not known. */
+export function writeHead(exchange: Exchange, head: ResponseHead): void {
+  exchange.writeHead(head.status, head.headers, head.reason)
+}
+
+/** Sends head, body and end in one write, with the Content-Length unless the app has given one. */
+export function sendWhole(exchange: Exchange, head: ResponseHead, body: Uint8Array | string): void {
+  const { headers } = head
+  if (!hasContentLength(headers)) {
+    headers.push('content-length', String(typeof body === 'string' ? Buffer.byteLength(body) : body.length))
+  }
+  writeHead(exchange, head)
+  exchange.end(body)
+}
+
+function hasContentLength(headers: readonly string[]): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i] === 'content-length') return true
+  }
+  return false
+}

@@ -1,0 +1,94 @@
+import { isUint8Array } from 'node:util/types'
+import type { Exchange } from '@fcgi-bridge/core'
+import { discardBody, isWebStream, toNodeStream } from './body-source.ts'
+import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
+import {
+  isRawResponse,
+  isResponseLike,
+  listHeaders,
+  type RawResponse,
+  type ResponseLike,
+} from './response-like.ts'
+import { sendNodeStream } from './send-node-stream.ts'
+import { sendStream } from './send-stream.ts'
+
+/**
+ * Answers `exchange` with what a handler gave. Never throws: what is no Response that can be sent is the app's
+ * failure, and told as that. An answer that comes too late is dropped, and its body cancelled.
+ */
+export function sendResponse(exchange: Exchange, response: unknown): void {
+  if (exchange.ended) {
+    discardBody(response, exchange.signal.reason)
+    return
+  }
+  try {
+    if (isRawResponse(response)) sendRaw(exchange, response)
+    else if (isResponseLike(response)) sendStandard(exchange, response)
+    else throw new TypeError(notAResponse(response))
+  } catch (error) {
+    exchange.fail(error)
+    discardBody(response, error)
+  }
+}
+
+function sendStandard(exchange: Exchange, response: ResponseLike): void {
+  const { status } = response
+  if (status === 0) {
+    throw new TypeError('The fetch handler gave a Response.error(), which can not be sent to a client.')
+  }
+  if (response.bodyUsed) throw new TypeError(BODY_USED)
+  const head: ResponseHead = {
+    status,
+    headers: listHeaders(response.headers),
+    reason: response.statusText,
+  }
+  sendBody(exchange, head, response.body)
+}
+
+// These are empty once read: a second reading would be an empty 200.
+const sentRaw = new WeakSet<RawResponse>()
+
+function sendRaw(exchange: Exchange, response: RawResponse): void {
+  if (sentRaw.has(response)) throw new TypeError(BODY_USED)
+  sentRaw.add(response)
+  const { status, statusText, headers, body } = response._toNodeResponse()
+  const list: string[] = []
+  for (const part of headers) list.push(String(part))
+  try {
+    sendBody(exchange, { status, headers: list, reason: statusText }, body)
+  } catch (error) {
+    discardBody({ body }, error)
+    throw error
+  }
+}
+
+function sendBody(exchange: Exchange, head: ResponseHead, body: unknown): void {
+  const { status } = head
+  if (exchange.method === 'HEAD' || status === 204 || status === 205 || status === 304) {
+    writeHead(exchange, head)
+    exchange.end()
+    discardBody({ body }, undefined)
+  } else if (body === null || body === undefined) {
+    sendWhole(exchange, head, '')
+  } else if (typeof body === 'string' || isUint8Array(body)) {
+    sendWhole(exchange, head, body)
+  } else if (isWebStream(body)) {
+    if (body.locked) throw new TypeError(BODY_USED)
+    sendStream(exchange, head, body)
+  } else {
+    sendNodeStream(exchange, head, toNodeStream(body))
+  }
+}
+
+const BODY_USED =
+  'The body of this Response is used: it was read, or this Response was sent before. Make a new Response for each request, or send response.clone().'
+
+function notAResponse(value: unknown): string {
+  const what =
+    value === null || value === undefined
+      ? String(value)
+      : typeof value === 'object'
+        ? `an object (${value.constructor?.name ?? 'without prototype'})`
+        : `a ${typeof value}`
+  return `The fetch handler gave ${what} where a Response is due. Return one on every path: is a \`return\` or an \`await\` missing? An Express app, or any other (req, res) listener, is served by @fcgi-bridge/express-adapter.`
+}

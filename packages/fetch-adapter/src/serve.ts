@@ -1,0 +1,53 @@
+import { type FastCgiServer, type Handlers, serve as serveHandlers } from '@fcgi-bridge/core'
+import {
+  type AuthorizerApp,
+  type FetchApp,
+  type FetchModule,
+  type FetchServeOptions,
+  resolveApp,
+} from './app.ts'
+import { toAuthorizer } from './authorize.ts'
+import { type FetchHandler, type HandlerOptions, toHandler } from './handler.ts'
+
+/**
+ * Runs a fetch handler as this program's FastCGI server.
+ *
+ * ```js
+ * serve({ fetch: (request, context) => new Response('hello') })
+ * serve({ fetch: app.fetch, authorize, path: '/run/app.sock', mode: 0o660 })
+ * serve(app, { port: 9000, host: '127.0.0.1' })
+ * serve(await import('./app.js'))
+ * ```
+ *
+ * Where nothing says where to listen, whoever started the process does: systemd, a front server through fd 0, CGI, or
+ * the variable FCGI_BRIDGE_LISTEN. Settles with the server when it listens; where nobody awaits that, a failure
+ * ends the program with a message. Rejects with a TypeError if there is no handler in `app`.
+ */
+export function serve(app: (FetchApp | AuthorizerApp) & FetchServeOptions): Promise<FastCgiServer>
+export function serve(
+  app: FetchApp | AuthorizerApp | FetchModule | FetchHandler,
+  options?: FetchServeOptions,
+): Promise<FastCgiServer>
+export async function serve(app: unknown, options?: FetchServeOptions): Promise<FastCgiServer> {
+  const { fetch, authorize, options: serveOptions } = resolveApp(app, options)
+  const { onError } = serveOptions
+  let server: FastCgiServer | undefined
+  // Requests may come before the last of several addresses is listened on.
+  const early: Promise<unknown>[] = []
+  const handlerOptions: HandlerOptions = {
+    ...(onError && { onError }),
+    waitUntil: (promise) => {
+      if (server === undefined) early.push(promise)
+      else server.waitUntil(promise)
+    },
+  }
+  const handlers: Handlers = {}
+  if (fetch !== undefined) {
+    handlers.responder = toHandler(fetch, handlerOptions)
+    handlers.filter = handlers.responder
+  }
+  if (authorize !== undefined) handlers.authorizer = toAuthorizer(authorize, handlerOptions)
+  server = await serveHandlers(handlers, serveOptions)
+  for (const promise of early) server.waitUntil(promise)
+  return server
+}

@@ -1,0 +1,332 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import {
+  createServer,
+  encodeBeginRequest,
+  encodeNameValues,
+  encodeRecord,
+  type FastCgiServer,
+  FCGI_ABORT_REQUEST,
+  FCGI_AUTHORIZER,
+  FCGI_DATA,
+  FCGI_END_REQUEST,
+  FCGI_FILTER,
+  FCGI_KEEP_CONN,
+  FCGI_PARAMS,
+  FCGI_RESPONDER,
+  FCGI_STDERR,
+  FCGI_STDIN,
+  FCGI_STDOUT,
+  type Handler,
+  type Handlers,
+  RECORD_CONTENT_MAX,
+  RecordDecoder,
+  type Role,
+  type ServerOptions,
+} from '@fcgi-bridge/core'
+import { onTestFinished } from 'vitest'
+
+const ROLES: Record<Role, number> = {
+  responder: FCGI_RESPONDER,
+  authorizer: FCGI_AUTHORIZER,
+  filter: FCGI_FILTER,
+}
+
+/** A server on a free port that is closed when the test ends. */
+export async function listen(handler: Handler | Handlers, options?: ServerOptions): Promise<FastCgiServer> {
+  const server = createServer(handler, { drainTimeout: 0, ...options })
+  await server.listen({ port: 0, host: '127.0.0.1' })
+  onTestFinished(() => server.close())
+  return server
+}
+
+export interface FrontRequestInit {
+  method?: string
+  /** REQUEST_URI; default `/`. */
+  target?: string
+  /** Become HTTP_* params, Content-Type and Content-Length their own. */
+  headers?: Record<string, string>
+  /** Sent at once, with its CONTENT_LENGTH. Leave out and use `send` and `endBody` for a body in pieces. */
+  body?: Uint8Array | string
+  /** Leaves STDIN open: `send` and `endBody` follow. */
+  open?: boolean
+  params?: Record<string, string>
+  role?: Role
+}
+
+export interface Answer {
+  status: number
+  reason: string
+  /** Each header by itself, names in lower case. */
+  headers: [name: string, value: string][]
+  header(name: string): string | undefined
+  bytes: Buffer
+  text: string
+  stderr: string
+  appStatus: number
+  protocolStatus: number
+}
+
+/** The front server's end of one FastCGI connection. */
+export class Front {
+  readonly #socket: Socket
+  readonly #requests = new Map<number, FrontRequest>()
+  #lastId = 0
+  /** Reads from the socket so far. */
+  reads = 0
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    const decoder = new RecordDecoder({
+      onStream: (type, requestId, chunk, start, end) => {
+        this.#requests.get(requestId)?.receive(type, chunk.subarray(start, end))
+      },
+      onDiscrete: (type, requestId, chunk, start) => {
+        if (type !== FCGI_END_REQUEST) return
+        this.#requests.get(requestId)?.receiveEnd(chunk.readUInt32BE(start), chunk[start + 4]!)
+        this.#requests.delete(requestId)
+      },
+    })
+    socket.on('data', (chunk) => {
+      this.reads++
+      decoder.push(chunk)
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      for (const request of this.#requests.values()) request.receiveCut()
+    })
+    onTestFinished(() => {
+      socket.destroy()
+    })
+  }
+
+  static async connect(server: FastCgiServer): Promise<Front> {
+    const address = server.address()
+    const socket =
+      typeof address === 'string' ? connect(address) : connect({ host: '127.0.0.1', port: address!.port })
+    await once(socket, 'connect')
+    return new Front(socket)
+  }
+
+  /** Sends a request; the connection is kept. */
+  request(init: FrontRequestInit = {}): FrontRequest {
+    const requestId = ++this.#lastId
+    const request = new FrontRequest(this.#socket, requestId)
+    this.#requests.set(requestId, request)
+    this.#socket.write(
+      Buffer.concat([
+        encodeBeginRequest(requestId, ROLES[init.role ?? 'responder'], FCGI_KEEP_CONN),
+        encodeRecord(FCGI_PARAMS, requestId, encodeNameValues(Object.entries(paramsOf(init)))),
+        encodeRecord(FCGI_PARAMS, requestId, new Uint8Array()),
+      ]),
+    )
+    if (init.body !== undefined) request.send(init.body)
+    if (!init.open) request.endBody()
+    return request
+  }
+
+  /** Stops reading from the server. */
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  /** Goes away without a word, as nginx does when its client is gone. */
+  destroy(): void {
+    this.#socket.destroy()
+  }
+}
+
+/** One request on a {@link Front}. */
+export class FrontRequest {
+  readonly #socket: Socket
+  readonly #requestId: number
+  #stdout: Buffer[] = []
+  #stderr: Buffer[] = []
+  #end: { appStatus: number; protocolStatus: number } | undefined
+  #cut = false
+  #taken = 0
+  #waiting: (() => void)[] = []
+  /** STDOUT records with content, as they came. */
+  readonly stdoutRecords: Buffer[] = []
+
+  constructor(socket: Socket, requestId: number) {
+    this.#socket = socket
+    this.#requestId = requestId
+  }
+
+  /** Sends body bytes; false when the socket asks to wait. */
+  send(body: Uint8Array | string): boolean {
+    return this.#sendStream(FCGI_STDIN, body)
+  }
+
+  endBody(): void {
+    this.#socket.write(encodeRecord(FCGI_STDIN, this.#requestId, new Uint8Array()))
+  }
+
+  /** Sends the whole of FCGI_DATA. */
+  sendData(data: Uint8Array | string): void {
+    this.#sendStream(FCGI_DATA, data)
+    this.#socket.write(encodeRecord(FCGI_DATA, this.#requestId, new Uint8Array()))
+  }
+
+  abort(): void {
+    this.#socket.write(encodeRecord(FCGI_ABORT_REQUEST, this.#requestId, new Uint8Array()))
+  }
+
+  async drained(): Promise<void> {
+    if (this.#socket.writableNeedDrain) await once(this.#socket, 'drain')
+  }
+
+  /** Waits for the head of the answer. */
+  async head(): Promise<Pick<Answer, 'status' | 'reason' | 'headers' | 'header'>> {
+    const end = await this.#until(() => {
+      const at = Buffer.concat(this.#stdout).indexOf('\r\n\r\n')
+      return at < 0 ? undefined : at
+    })
+    return parseHead(Buffer.concat(this.#stdout).toString('latin1', 0, end))
+  }
+
+  /** Waits for body bytes that were not taken before. */
+  async chunk(): Promise<string> {
+    await this.head()
+    return await this.#until(() => {
+      const body = this.#body()
+      if (body.length === this.#taken) return undefined
+      const chunk = body.toString('utf8', this.#taken)
+      this.#taken = body.length
+      return chunk
+    })
+  }
+
+  /** The whole answer. Rejects if the request is cut. */
+  async answer(): Promise<Answer> {
+    const end = await this.#until(() => this.#end)
+    const bytes = this.#body()
+    return {
+      ...(await this.head()),
+      bytes,
+      text: bytes.toString(),
+      stderr: Buffer.concat(this.#stderr).toString(),
+      ...end,
+    }
+  }
+
+  /** Settles when the connection breaks before the answer's end; rejects when the answer ends. */
+  async cut(): Promise<{ text: string }> {
+    while (!this.#cut) {
+      if (this.#end !== undefined) throw new Error('The answer has a clean end.')
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+    return { text: this.#stdout.length === 0 ? '' : this.#body().toString() }
+  }
+
+  receive(type: number, content: Buffer): void {
+    if (content.length > 0 && type === FCGI_STDOUT) {
+      this.#stdout.push(content)
+      this.stdoutRecords.push(content)
+    } else if (type === FCGI_STDERR) {
+      this.#stderr.push(content)
+    }
+    this.#wake()
+  }
+
+  receiveEnd(appStatus: number, protocolStatus: number): void {
+    this.#end = { appStatus, protocolStatus }
+    this.#wake()
+  }
+
+  receiveCut(): void {
+    this.#cut = true
+    this.#wake()
+  }
+
+  #sendStream(type: number, body: Uint8Array | string): boolean {
+    const bytes = Buffer.from(body as string)
+    let more = true
+    for (let at = 0; at < bytes.length; at += RECORD_CONTENT_MAX) {
+      more = this.#socket.write(
+        encodeRecord(type, this.#requestId, bytes.subarray(at, at + RECORD_CONTENT_MAX)),
+      )
+    }
+    return more
+  }
+
+  #body(): Buffer {
+    const all = Buffer.concat(this.#stdout)
+    this.#stdout = [all]
+    return all.subarray(all.indexOf('\r\n\r\n') + 4)
+  }
+
+  async #until<T>(find: () => T | undefined): Promise<T> {
+    for (;;) {
+      const found = find()
+      if (found !== undefined) return found
+      if (this.#cut) throw new Error('The connection closed before the answer was whole.')
+      if (this.#end !== undefined) throw new Error('The answer ended before that.')
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+}
+
+/** Sends one request on a connection of its own, and waits for the answer. */
+export async function ask(server: FastCgiServer, init?: FrontRequestInit): Promise<Answer> {
+  const front = await Front.connect(server)
+  try {
+    return await front.request(init).answer()
+  } finally {
+    front.destroy()
+  }
+}
+
+function paramsOf({
+  method,
+  target = '/',
+  headers = {},
+  body,
+  params,
+}: FrontRequestInit): Record<string, string> {
+  const [path, query = ''] = target.split('?', 2)
+  const all: Record<string, string> = {
+    GATEWAY_INTERFACE: 'CGI/1.1',
+    SERVER_PROTOCOL: 'HTTP/1.1',
+    SERVER_NAME: 'front.test',
+    SERVER_PORT: '80',
+    HTTP_HOST: 'front.test',
+    REMOTE_ADDR: '192.0.2.7',
+    REMOTE_PORT: '40000',
+    REQUEST_METHOD: method ?? (body === undefined ? 'GET' : 'POST'),
+    REQUEST_URI: target,
+    SCRIPT_NAME: '',
+    PATH_INFO: path!,
+    QUERY_STRING: query,
+  }
+  if (body !== undefined) all.CONTENT_LENGTH = String(Buffer.byteLength(body as string))
+  for (const [name, value] of Object.entries(headers)) {
+    const param = name.toUpperCase().replaceAll('-', '_')
+    all[param === 'CONTENT_TYPE' || param === 'CONTENT_LENGTH' ? param : `HTTP_${param}`] = value
+  }
+  return { ...all, ...params }
+}
+
+function parseHead(head: string): Pick<Answer, 'status' | 'reason' | 'headers' | 'header'> {
+  const [statusLine, ...lines] = head.split('\r\n')
+  const [, status, reason] = /^Status: (\d{3}) (.*)$/.exec(statusLine!)!
+  const headers = lines.map((line): [string, string] => {
+    const colon = line.indexOf(': ')
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)]
+  })
+  return {
+    status: Number(status),
+    reason: reason!,
+    headers,
+    header: (name) => headers.find(([candidate]) => candidate === name)?.[1],
+  }
+}
