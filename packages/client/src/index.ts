@@ -1,0 +1,9 @@
+export type { FastCgiAddress } from './address.ts'
+export {
+  FastCgiDispatcher,
+  type FastCgiDispatcherOptions,
+  type FastCgiDispatchOptions,
+} from './dispatcher.ts'
+export { FastCgiError, type FastCgiErrorCode } from './error.ts'
+export { createGateway, type GatewayOptions } from './gateway.ts'
+export type { FastCgiParams, FastCgiRequestInfo, ParamsOptions } from './params.ts'

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+import { type FastCgiAddress, formatAddress, parseAddress } from './address.ts'
+
+test.each<[FastCgiAddress, ReturnType<typeof parseAddress>]>([
+  ['unix:/run/app.sock', { path: '/run/app.sock' }],
+  ['unix:///run/app.sock', { path: '/run/app.sock' }],
+  ['unix:app.sock', { path: 'app.sock' }],
+  ['/run/app.sock', { path: '/run/app.sock' }],
+  ['127.0.0.1:9000', { host: '127.0.0.1', port: 9000 }],
+  ['localhost:9000', { host: 'localhost', port: 9000 }],
+  ['[::1]:9000', { host: '::1', port: 9000 }],
+  [{ path: '/run/app.sock' }, { path: '/run/app.sock' }],
+  [
+    { host: 'app', port: 9000 },
+    { host: 'app', port: 9000 },
+  ],
+  [{ port: 9000 }, { host: '127.0.0.1', port: 9000 }],
+])('%j is an address', (address, expected) => {
+  expect(parseAddress(address)).toEqual(expected)
+})
+
+test.each([
+  '',
+  'unix:',
+  'localhost',
+  ':9000',
+  '127.0.0.1:0',
+  '127.0.0.1:65536',
+  '::1:9000',
+  'http://localhost:9000',
+  {},
+  null,
+  9000,
+  { path: '' },
+  { port: '9000' },
+])('%j is refused, and told what an address is', (address) => {
+  expect(() => parseAddress(address as FastCgiAddress)).toThrow(/is no FastCGI address\. Give \{ path \}/)
+})
+
+test('an address reads as a person would write it', () => {
+  expect(formatAddress({ path: '/run/app.sock' })).toBe('/run/app.sock')
+  expect(formatAddress({ host: '127.0.0.1', port: 9000 })).toBe('127.0.0.1:9000')
+  expect(formatAddress({ host: '::1', port: 9000 })).toBe('[::1]:9000')
+})

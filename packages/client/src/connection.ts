@@ -1,0 +1,254 @@
+import { connect, type Socket } from 'node:net'
+import {
+  encodeHeader,
+  encodeRecord,
+  FCGI_ABORT_REQUEST,
+  FCGI_END_REQUEST,
+  FCGI_NULL_REQUEST_ID,
+  FCGI_STDERR,
+  FCGI_STDIN,
+  FCGI_STDOUT,
+  paddingFor,
+  RECORD_CONTENT_MAX,
+  RecordDecoder,
+  type RecordSink,
+} from '@fcgi-bridge/core'
+import { errors } from 'undici'
+import { formatAddress, type SocketAddress } from './address.ts'
+import { COPY_MAX, encodeRequest } from './encode.ts'
+import { FastCgiError } from './error.ts'
+import type { ClientExchange } from './exchange.ts'
+
+/** How a connection behaves. Times are in milliseconds; `connectTimeout` 0 is no limit. */
+export interface ConnectionOptions {
+  readonly keepConn: boolean
+  readonly connectTimeout: number
+}
+
+/** Whose connection it is: told when it is up, when it has nothing to do, and when it is gone. */
+export interface ConnectionOwner {
+  onOpen(connection: ClientConnection): void
+  /** It can take the next request. */
+  onFree(connection: ClientConnection): void
+  /** Called once. `error` when it did not end by our own wish. */
+  onClose(connection: ClientConnection, error: Error | undefined): void
+}
+
+// How long an application may take to end a request that was aborted, before the connection is given up instead.
+const ABORT_GRACE = 1000
+const PADDING = Buffer.alloc(8)
+
+/** One socket to a FastCGI application, which carries one request after another. */
+export class ClientConnection implements RecordSink {
+  readonly #address: SocketAddress
+  readonly #options: ConnectionOptions
+  readonly #owner: ConnectionOwner
+  readonly #socket: Socket
+  readonly #decoder: RecordDecoder = new RecordDecoder(this)
+  // By request id. Undefined: aborted, its END_REQUEST has not come yet.
+  readonly #exchanges = new Map<number, ClientExchange | undefined>()
+  #open = false
+  #closing = false
+  #failure: Error | undefined
+  #connectTimer: NodeJS.Timeout | undefined
+  #abortTimer: NodeJS.Timeout | undefined
+
+  constructor(address: SocketAddress, options: ConnectionOptions, owner: ConnectionOwner) {
+    this.#address = address
+    this.#options = options
+    this.#owner = owner
+    // Without noDelay the end of a body waits for the acknowledgement of what was before it.
+    this.#socket = connect({ ...address, noDelay: true })
+      .on('connect', this.#onConnect)
+      .on('data', this.#onData)
+      .on('drain', this.#onDrain)
+      .on('error', this.#onError)
+      .on('close', this.#onClose)
+    if (options.connectTimeout > 0) {
+      this.#connectTimer = setTimeout(this.#onConnectTimeout, options.connectTimeout).unref()
+    }
+  }
+
+  /** Takes a request; it goes out at once, or when the connection is up. */
+  start(exchange: ClientExchange): void {
+    const requestId = this.#freeRequestId()
+    this.#exchanges.set(requestId, exchange)
+    this.#socket.ref()
+    exchange.attach(this, requestId)
+    if (this.#open) exchange.send()
+  }
+
+  /** False from the moment that the application has closed it, which is before {@link ConnectionOwner.onClose}. */
+  get usable(): boolean {
+    return this.#socket.readyState === 'open'
+  }
+
+  /** Closes it; what still runs on it fails with `error`. */
+  close(error?: Error): void {
+    this.#closing = true
+    this.#failure ??= error
+    this.#socket.destroy()
+  }
+
+  /** Nothing runs on it and nothing has to: it does not keep the process alive. */
+  unref(): void {
+    this.#socket.unref()
+  }
+
+  // ---- for exchanges: the way out ----
+
+  /** BEGIN_REQUEST and PARAMS; with `stdin`, all of STDIN as well. */
+  sendRequest(requestId: number, params: ReadonlyMap<string, string>, stdin: Uint8Array | undefined): void {
+    this.#socket.write(encodeRequest(requestId, this.#options.keepConn, params, stdin))
+  }
+
+  /** Any number of bytes as STDIN records. False: wait for the exchange's onDrain. */
+  sendStdin(requestId: number, chunk: Uint8Array): boolean {
+    const socket = this.#socket
+    if (chunk.length <= COPY_MAX) return socket.write(encodeRecord(FCGI_STDIN, requestId, chunk))
+    socket.cork()
+    let writable = true
+    for (let at = 0; at < chunk.length; at += RECORD_CONTENT_MAX) {
+      const content = chunk.subarray(at, at + RECORD_CONTENT_MAX)
+      const padding = paddingFor(content.length)
+      socket.write(encodeHeader(FCGI_STDIN, requestId, content.length, padding))
+      writable = socket.write(content)
+      if (padding > 0) writable = socket.write(PADDING.subarray(0, padding))
+    }
+    socket.uncork()
+    return writable
+  }
+
+  endStdin(requestId: number): void {
+    this.#socket.write(encodeHeader(FCGI_STDIN, requestId, 0, 0))
+  }
+
+  /** Holds what is written back until the end of this turn of the event loop, so that it leaves together. */
+  corkOnce(): void {
+    this.#socket.cork()
+    setImmediate(() => this.#socket.uncork())
+  }
+
+  // ---- for exchanges: the way back ----
+
+  /** An exchange takes no more for now. */
+  hold(): void {
+    this.#socket.pause()
+  }
+
+  release(): void {
+    this.#socket.resume()
+  }
+
+  /** Nobody waits for this request any more: the application is told, and has a moment to end it. */
+  abandon(requestId: number): void {
+    if (!this.#open) {
+      this.#exchanges.delete(requestId)
+      return
+    }
+    this.#exchanges.set(requestId, undefined)
+    this.#socket.write(encodeHeader(FCGI_ABORT_REQUEST, requestId, 0, 0))
+    this.#socket.resume()
+    this.#abortTimer ??= setTimeout(() => this.close(), ABORT_GRACE).unref()
+  }
+
+  // ---- records ----
+
+  onStream(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
+    const exchange = this.#find(requestId)
+    if (exchange === undefined || start === end) return
+    if (type === FCGI_STDOUT) exchange.onStdout(chunk, start, end)
+    else if (type === FCGI_STDERR) exchange.onStderr(chunk.subarray(start, end))
+  }
+
+  onDiscrete(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
+    if (requestId === FCGI_NULL_REQUEST_ID) return
+    const exchange = this.#find(requestId)
+    if (type !== FCGI_END_REQUEST) return
+    if (end - start < 8) throw outOfStep('an FCGI_END_REQUEST of less than 8 bytes')
+    this.#exchanges.delete(requestId)
+    clearTimeout(this.#abortTimer)
+    this.#abortTimer = undefined
+    // Not where the application has ended the request before it had all of it: who knows whether it reads the rest.
+    const reusable = this.#options.keepConn && exchange?.sent !== false && this.#socket.writableLength === 0
+    if (reusable) {
+      this.#socket.resume()
+    } else {
+      this.#decoder.stop()
+      this.close()
+    }
+    exchange?.onEndRequest(chunk.readUInt32BE(start), chunk[start + 4]!)
+    if (reusable && this.#exchanges.size === 0) this.#owner.onFree(this)
+  }
+
+  #find(requestId: number): ClientExchange | undefined {
+    if (!this.#exchanges.has(requestId)) {
+      throw outOfStep(`a record of request ${requestId}, which does not run on this connection`)
+    }
+    return this.#exchanges.get(requestId)
+  }
+
+  // The lowest id that is free, as nginx and others do: some applications count on small ones.
+  #freeRequestId(): number {
+    let requestId = 1
+    while (this.#exchanges.has(requestId)) requestId++
+    return requestId
+  }
+
+  // ---- the socket ----
+
+  readonly #onConnect = (): void => {
+    clearTimeout(this.#connectTimer)
+    this.#open = true
+    this.#owner.onOpen(this)
+    if (this.#exchanges.size === 0) this.#owner.onFree(this)
+    for (const exchange of this.#exchanges.values()) exchange?.send()
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    try {
+      this.#decoder.push(chunk)
+    } catch (error) {
+      this.close(error as Error)
+    }
+  }
+
+  readonly #onDrain = (): void => {
+    for (const exchange of this.#exchanges.values()) exchange?.onDrain()
+  }
+
+  readonly #onError = (error: Error): void => {
+    this.#failure ??= this.#open ? closedEarly(this.#address, error) : error
+  }
+
+  readonly #onConnectTimeout = (): void => {
+    const { connectTimeout } = this.#options
+    this.close(
+      new errors.ConnectTimeoutError(
+        `No connection to ${formatAddress(this.#address)} within ${connectTimeout} ms.`,
+      ),
+    )
+  }
+
+  readonly #onClose = (): void => {
+    clearTimeout(this.#connectTimer)
+    clearTimeout(this.#abortTimer)
+    const failure = this.#failure ?? closedEarly(this.#address)
+    this.#decoder.stop()
+    for (const exchange of this.#exchanges.values()) exchange?.onConnectionLost(failure)
+    this.#exchanges.clear()
+    this.#owner.onClose(this, this.#closing ? undefined : failure)
+  }
+}
+
+function outOfStep(what: string): FastCgiError {
+  return new FastCgiError('FCGI_ERR_RECORD', `The FastCGI application sent ${what}.`)
+}
+
+function closedEarly(address: SocketAddress, cause?: Error): FastCgiError {
+  return new FastCgiError(
+    'FCGI_ERR_CONNECTION_CLOSED',
+    `The FastCGI application at ${formatAddress(address)} closed the connection before its answer was complete${cause === undefined ? '' : `: ${cause.message}`}.`,
+    { cause },
+  )
+}

@@ -1,0 +1,497 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { Worker } from 'node:worker_threads'
+import { encodeEndRequest, encodeRecord, FCGI_STDOUT } from '@fcgi-bridge/core'
+import { errors, fetch, request } from 'undici'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { FastCgiDispatcher } from './dispatcher.ts'
+import type { ResponderRequest } from './testing/responder.ts'
+import { answers, setup } from './testing/setup.ts'
+
+const HELLO = 'Content-Type: text/plain\r\n\r\nhello'
+const URL_ = 'http://example.test/'
+
+/** A promise, and who settles it. */
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void
+  const promise = new Promise<T>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
+
+// A listener that never accepts, with its queue full: the kernel leaves further connections unanswered.
+async function listenWithoutAccepting(): Promise<number> {
+  const worker = new Worker(
+    `const server = require('node:net').createServer()
+     server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+       require('node:worker_threads').parentPort.postMessage(server.address().port)
+       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+     })`,
+    { eval: true },
+  )
+  onTestFinished(async () => void (await worker.terminate()))
+  const [port] = await once(worker, 'message')
+  // Linux queues one more than the backlog.
+  for (let i = 0; i < 2; i++) {
+    const socket = connect(port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    await once(socket, 'connect')
+  }
+  return port
+}
+
+describe('a request and its answer', () => {
+  test('over TCP and over a Unix socket', async () => {
+    for (const kind of ['tcp', 'unix'] as const) {
+      const { dispatcher } = await setup(answers('Status: 201 Made\r\nX-A: 1\r\n\r\nhello'), { kind })
+      const response = await request(URL_, { dispatcher })
+      expect(response).toMatchObject({ statusCode: 201, statusText: 'Made', headers: { 'x-a': '1' } })
+      expect(await response.body.text()).toBe('hello')
+    }
+  })
+
+  test('the application has the method, the URL, the headers and the body', async () => {
+    const seen = deferred<[Record<string, string>, string]>()
+    const { dispatcher } = await setup(async (r) => {
+      seen.resolve([r.params, String(await r.body())])
+      r.respond(HELLO)
+    })
+    const headers = { 'content-type': 'text/plain', 'x-name': 'caf\xe9' }
+    await request(`${URL_}a%20b?x=1`, { dispatcher, method: 'PUT', headers, body: 'body' })
+    const [params, body] = await seen.promise
+    expect(params).toMatchObject({
+      REQUEST_METHOD: 'PUT',
+      REQUEST_URI: '/a%20b?x=1',
+      QUERY_STRING: 'x=1',
+      HTTP_HOST: 'example.test',
+      HTTP_X_NAME: 'caf\xe9',
+      CONTENT_TYPE: 'text/plain',
+      CONTENT_LENGTH: '4',
+    })
+    expect(body).toBe('body')
+  })
+
+  test('a small request is one write, head, params, body and all', async () => {
+    const { dispatcher, responder } = await setup(answers(HELLO))
+    await request(URL_, { dispatcher, method: 'POST', body: 'x'.repeat(1000) })
+    expect(responder.reads).toHaveLength(1)
+  })
+
+  test('several Set-Cookie stay several', async () => {
+    const { dispatcher } = await setup(answers('Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n'))
+    const response = await fetch(URL_, { dispatcher })
+    expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2'])
+  })
+
+  test('records cut anywhere make the same answer', async () => {
+    const head = 'Status: 203 Cut\r\nX-A: 1\r\n\r\n'
+    const { dispatcher } = await setup(async (r) => {
+      for (const character of `${head}hello`) {
+        // A record a character, and a write a byte.
+        for (const byte of encodeRecord(FCGI_STDOUT, r.requestId, Buffer.from(character))) {
+          await new Promise((resolve) => r.socket.write(Uint8Array.of(byte), resolve))
+        }
+      }
+      r.end()
+    })
+    const response = await fetch(URL_, { dispatcher })
+    expect(response.status).toBe(203)
+    expect(await response.text()).toBe('hello')
+  })
+
+  test('the head is there before the body is, and each piece when it is sent', async () => {
+    const app = deferred<ResponderRequest>()
+    const { dispatcher } = await setup((r) => {
+      r.stdout('Content-Type: text/event-stream\r\n\r\n')
+      app.resolve(r)
+    })
+    const response = await fetch(URL_, { dispatcher })
+    const r = await app.promise
+    const reader = response.body!.getReader()
+    for (const text of ['data: 1\n\n', 'data: 2\n\n']) {
+      r.stdout(text)
+      expect(Buffer.from((await reader.read()).value!).toString()).toBe(text)
+    }
+    r.end()
+    expect((await reader.read()).done).toBe(true)
+  })
+
+  test.each([
+    ['HEAD', 200],
+    ['GET', 204],
+    ['GET', 205],
+    ['GET', 304],
+  ] as const)('a body that an application sends with %s and %d is dropped', async (method, status) => {
+    const { dispatcher } = await setup(answers(`Status: ${status}\r\nContent-Length: 5\r\n\r\nstray`, HELLO))
+    const response = await request(URL_, { dispatcher, method })
+    expect(response.statusCode).toBe(status)
+    expect(await response.body.text()).toBe('')
+    const next = await request(URL_, { dispatcher })
+    expect(await next.body.text()).toBe('hello')
+  })
+
+  test('interim heads are passed over', async () => {
+    const { dispatcher } = await setup(
+      answers('Status: 103 Early Hints\r\nLink: </a>\r\n\r\nStatus: 404\r\n\r\ngone'),
+    )
+    const response = await request(URL_, { dispatcher })
+    expect(response).toMatchObject({ statusCode: 404, headers: {} })
+    expect(await response.body.text()).toBe('gone')
+  })
+
+  test('what the application writes to FCGI_STDERR comes with its request', async () => {
+    const heard: string[] = []
+    const onStderr = (chunk: Buffer, { method, path }: { method: string; path: string }) => {
+      heard.push(`${method} ${path}: ${chunk}`)
+    }
+    const { dispatcher } = await setup(
+      (r) => {
+        r.stderr('before')
+        r.stdout('\r\nhel')
+        r.stderr('within')
+        r.stdout('lo')
+        r.end()
+      },
+      { onStderr },
+    )
+    expect(await (await fetch(`${URL_}x`, { dispatcher })).text()).toBe('hello')
+    expect(heard).toEqual(['GET /x: before', 'GET /x: within'])
+  })
+
+  test('own params of one request come after those of the dispatcher', async () => {
+    const { dispatcher } = await setup((r) => r.respond(`\r\n${r.params.A} ${r.params.B}`), {
+      params: { A: '1', B: '1' },
+    })
+    const response = await dispatcher.request({ path: '/', method: 'GET', params: { B: '2' } } as never)
+    expect(await response.body.text()).toBe('1 2')
+  })
+})
+
+describe('connections', () => {
+  test('one after the other, requests share one', async () => {
+    const { dispatcher, responder } = await setup(answers(HELLO))
+    for (let i = 0; i < 5; i++) {
+      const response = await request(URL_, { dispatcher, method: 'POST', body: 'x'.repeat(i * 20_000) })
+      expect(await response.body.text()).toBe('hello')
+    }
+    expect(responder.sockets).toHaveLength(1)
+  })
+
+  test('fifty at once have fifty, of which maxIdleConnections are kept', async () => {
+    const running: ResponderRequest[] = []
+    const { dispatcher, responder } = await setup(
+      (r) => {
+        running.push(r)
+        if (running.length === 50) for (const one of running) one.respond(`\r\n${one.params.PATH_INFO}`)
+      },
+      { maxIdleConnections: 7 },
+    )
+    let disconnects = 0
+    const kept = deferred<void>()
+    dispatcher.on('disconnect', () => {
+      if (++disconnects === 43) kept.resolve()
+    })
+    const texts = await Promise.all(
+      Array.from({ length: 50 }, async (_, i) => (await fetch(`${URL_}${i}`, { dispatcher })).text()),
+    )
+    expect(texts).toEqual(Array.from({ length: 50 }, (_, i) => `/${i}`))
+    expect(responder.sockets).toHaveLength(50)
+    await kept.promise
+  })
+
+  test('requests beyond maxConnections wait for their turn, in order', async () => {
+    const order: string[] = []
+    const { dispatcher, responder } = await setup(
+      (r) => {
+        order.push(r.params.PATH_INFO!)
+        r.respond(HELLO)
+      },
+      { maxConnections: 2 },
+    )
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, i) => (await fetch(`${URL_}${i}`, { dispatcher })).text()),
+    )
+    expect(responder.sockets).toHaveLength(2)
+    expect(order.map((path) => Number(path.slice(1)))).toEqual(Array.from({ length: 20 }, (_, i) => i))
+  })
+
+  test("dispatch() says when it is full, and 'drain' when it is not any more", async () => {
+    const { dispatcher } = await setup(answers(HELLO), { maxConnections: 1 })
+    const handler = { onRequestStart() {}, onResponseError() {} }
+    expect(dispatcher.dispatch({ path: '/', method: 'GET' }, handler)).toBe(true)
+    expect(dispatcher.dispatch({ path: '/', method: 'GET' }, handler)).toBe(false)
+    await once(dispatcher, 'drain')
+  })
+
+  test('without any kept, each request has its own and no FCGI_KEEP_CONN', async () => {
+    const flags: boolean[] = []
+    const { dispatcher, responder } = await setup(
+      (r) => {
+        flags.push(r.keepConn)
+        r.respond(HELLO)
+      },
+      { maxIdleConnections: 0 },
+    )
+    for (let i = 0; i < 3; i++) await (await fetch(URL_, { dispatcher })).text()
+    expect(flags).toEqual([false, false, false])
+    expect(responder.sockets).toHaveLength(3)
+  })
+
+  test('a kept one is closed when nobody has used it for idleTimeout', async () => {
+    const { dispatcher, responder } = await setup(answers(HELLO), { idleTimeout: 10 })
+    await (await fetch(URL_, { dispatcher })).text()
+    await once(dispatcher, 'disconnect')
+    await (await fetch(URL_, { dispatcher })).text()
+    expect(responder.sockets).toHaveLength(2)
+  })
+
+  test('a kept one that the application closes is not used again', async () => {
+    const { dispatcher, responder } = await setup(answers(HELLO))
+    await (await fetch(URL_, { dispatcher })).text()
+    const gone = once(dispatcher, 'disconnect')
+    responder.sockets[0]!.end()
+    await gone
+    expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')
+    expect(responder.sockets).toHaveLength(2)
+  })
+
+  test('close() lets what runs and waits end, and takes nothing more', async () => {
+    const first = deferred<ResponderRequest>()
+    const { dispatcher, responder } = await setup(
+      (r) => {
+        if (r.params.PATH_INFO === '/1') first.resolve(r)
+        else r.respond(HELLO)
+      },
+      { maxConnections: 1 },
+    )
+    const texts = ['1', '2'].map(async (path) => (await fetch(URL_ + path, { dispatcher })).text())
+    const r = await first.promise
+    const closed = dispatcher.close()
+    await expect(request(URL_, { dispatcher })).rejects.toThrow(errors.ClientClosedError)
+    r.respond(HELLO)
+    expect(await Promise.all(texts)).toEqual(['hello', 'hello'])
+    await closed
+    await Promise.all(responder.sockets.map((socket) => socket.closed || once(socket, 'close')))
+    await new Promise<void>((resolve) => dispatcher.close(resolve))
+  })
+
+  test('destroy() fails what runs and waits', async () => {
+    const began = deferred<void>()
+    const { dispatcher } = await setup(() => began.resolve(), { maxConnections: 1 })
+    const requests = [1, 2].map(() => request(URL_, { dispatcher }))
+    const settled = Promise.allSettled(requests)
+    await began.promise
+    const why = new Error('enough')
+    await dispatcher.destroy(why)
+    expect(await settled).toEqual([
+      { status: 'rejected', reason: why },
+      { status: 'rejected', reason: why },
+    ])
+    await expect(request(URL_, { dispatcher })).rejects.toThrow(errors.ClientDestroyedError)
+    await new Promise<void>((resolve) => dispatcher.destroy(resolve))
+    await new Promise<void>((resolve) => dispatcher.destroy(null, resolve))
+  })
+})
+
+describe('what goes wrong', () => {
+  test('nobody listens', async () => {
+    const { responder } = await setup(answers(HELLO))
+    const dispatcher = new FastCgiDispatcher(responder.address)
+    await responder.close()
+    const connectionError = once(dispatcher, 'connectionError')
+    await expect(request(URL_, { dispatcher })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    await connectionError
+    const none = new FastCgiDispatcher('/nowhere/app.sock')
+    await expect(request(URL_, { dispatcher: none })).rejects.toMatchObject({ code: 'ENOENT' })
+    // What Node's fetch fails with, and where the cause is.
+    await expect(fetch(URL_, { dispatcher: none })).rejects.toMatchObject({ cause: { code: 'ENOENT' } })
+  })
+
+  test.each([
+    [0, 'FCGI_ERR_NO_RESPONSE', /without an answer \(appStatus 7\)/],
+    [1, 'FCGI_ERR_CANT_MPX_CONN', /FCGI_CANT_MPX_CONN/],
+    [2, 'FCGI_ERR_OVERLOADED', /FCGI_OVERLOADED/],
+    [3, 'FCGI_ERR_UNKNOWN_ROLE', /FCGI_UNKNOWN_ROLE/],
+    [9, 'FCGI_ERR_PROTOCOL_STATUS', /protocolStatus 9/],
+  ])('an END_REQUEST with protocolStatus %d and no answer is %s', async (protocolStatus, code, message) => {
+    let requests = 0
+    const { dispatcher, responder } = await setup((r) => {
+      if (requests++ === 0) r.end(7, protocolStatus)
+      else r.respond(HELLO)
+    })
+    await expect(request(URL_, { dispatcher })).rejects.toMatchObject({
+      name: 'FastCgiError',
+      code,
+      message: expect.stringMatching(message),
+    })
+    // The connection is none the worse for it.
+    expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')
+    expect(responder.sockets).toHaveLength(1)
+  })
+
+  test('a refusal that is an answer as well is an answer', async () => {
+    const { dispatcher } = await setup((r) => {
+      r.stdout('Status: 503\r\n\r\nbusy')
+      r.end(0, 2)
+    })
+    const response = await request(URL_, { dispatcher })
+    expect(response.statusCode).toBe(503)
+    expect(await response.body.text()).toBe('busy')
+  })
+
+  test.each([
+    ['at once', ''],
+    ['inside of the head', 'Status: 200\r\n'],
+  ])('the connection closes %s', async (_, text) => {
+    const { dispatcher } = await setup((r) => {
+      if (text !== '') r.stdout(text)
+      r.socket.end()
+    })
+    await expect(request(URL_, { dispatcher })).rejects.toMatchObject({
+      code: 'FCGI_ERR_CONNECTION_CLOSED',
+      message: expect.stringMatching(
+        /^The FastCGI application at 127\.0\.0\.1:\d+ closed the connection before/,
+      ),
+    })
+  })
+
+  test('the connection closes inside of the body: what came is read, and then the error', async () => {
+    const { dispatcher } = await setup((r) => {
+      r.stdout('Content-Length: 10\r\n\r\nhello')
+      r.socket.end()
+    })
+    const response = await request(URL_, { dispatcher })
+    const chunks: string[] = []
+    await expect(async () => {
+      for await (const chunk of response.body) chunks.push(String(chunk))
+    }).rejects.toMatchObject({ code: 'FCGI_ERR_CONNECTION_CLOSED' })
+    expect(chunks).toEqual(['hello'])
+  })
+
+  test.each([
+    ['less', 'hell'],
+    ['more', 'hello!'],
+  ])('a body of %s bytes than its Content-Length says', async (_, text) => {
+    const { dispatcher } = await setup(answers(`Content-Length: 5\r\n\r\n${text}`))
+    const response = await request(URL_, { dispatcher })
+    await expect(response.body.text()).rejects.toThrow(errors.ResponseContentLengthMismatchError)
+  })
+
+  test('a head that is none, or too long: the application is told to stop, the connection stays', async () => {
+    const aborted: Promise<void>[] = []
+    const texts = ['no header\r\n\r\n', `A: ${'x'.repeat(200)}\r\n\r\n`]
+    const { dispatcher, responder } = await setup(
+      (r) => {
+        const text = texts.shift()
+        if (text === undefined) return r.respond(HELLO)
+        r.stdout(text)
+        aborted.push(r.aborted)
+        r.aborted.then(() => r.end())
+      },
+      { maxHeaderSize: 100, maxConnections: 1 },
+    )
+    await expect(request(URL_, { dispatcher })).rejects.toMatchObject({ code: 'FCGI_ERR_RESPONSE_HEAD' })
+    await expect(request(URL_, { dispatcher })).rejects.toMatchObject({ code: 'FCGI_ERR_RESPONSE_HEAD_SIZE' })
+    await Promise.all(aborted)
+    expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')
+    expect(responder.sockets).toHaveLength(1)
+  })
+
+  test.each([
+    ['a wrong version', Buffer.from([0, 6, 0, 1, 0, 0, 0, 0]), 'FCGI_ERR_VERSION'],
+    ['another request id', encodeRecord(FCGI_STDOUT, 2, Buffer.from('\r\n')), 'FCGI_ERR_RECORD'],
+    ['a short END_REQUEST', encodeRecord(3, 1, Buffer.alloc(4)), 'FCGI_ERR_RECORD'],
+    ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 'FCGI_ERR_VERSION'],
+  ])('%s fails the request and ends the connection', async (_, bytes, code) => {
+    const { dispatcher, responder } = await setup((r) => {
+      r.socket.write(bytes)
+    })
+    await expect(request(URL_, { dispatcher })).rejects.toMatchObject({ code })
+    const socket = responder.sockets[0]!
+    if (!socket.closed) await once(socket, 'close')
+  })
+
+  test('records that nobody asked for on a kept connection end it, and harm no later request', async () => {
+    const { dispatcher, responder } = await setup((r) => {
+      r.respond(HELLO)
+      r.socket.write(encodeRecord(FCGI_STDOUT, r.requestId, Buffer.from('Status: 500\r\n\r\n')))
+      r.socket.write(encodeEndRequest(r.requestId, 0, 0))
+    })
+    const disconnect = once(dispatcher, 'disconnect')
+    await (await fetch(URL_, { dispatcher })).text()
+    await disconnect
+    expect((await fetch(URL_, { dispatcher })).status).toBe(200)
+    expect(responder.sockets).toHaveLength(2)
+  })
+
+  test('management records and types of a later protocol are passed over', async () => {
+    const { dispatcher } = await setup((r) => {
+      r.socket.write(encodeRecord(10, 0, Buffer.from('\x0e\x01FCGI_MAX_CONNS1')))
+      r.socket.write(encodeRecord(99, r.requestId, Buffer.from('?')))
+      r.respond(HELLO)
+    })
+    expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')
+  })
+
+  test.each([
+    ['path', { path: 'x' }],
+    ['path', { path: '/a b' }],
+    ['path', { path: '/a\r\nb' }],
+    ['method', { method: 'G ET' }],
+    ['header', { headers: ['x y', '1'] }],
+    ['header', { headers: { x: 'a\r\nb' } }],
+    ['header', { headers: { x: '\u20ac' } }],
+    ['headers', { headers: ['x'] }],
+    ['content-length', { headers: { 'content-length': '1e3' } }],
+    ['body', { body: 5 }],
+  ])('an invalid %s is refused before anything is sent: %j', async (_, options) => {
+    const { dispatcher, responder } = await setup(answers(HELLO))
+    const refused = dispatcher.request({ path: '/', method: 'POST', ...options } as never)
+    await expect(refused).rejects.toThrow(errors.InvalidArgumentError)
+    expect(responder.sockets).toHaveLength(0)
+  })
+
+  test('an upgrade is refused: FastCGI has none', async () => {
+    const { dispatcher } = await setup(answers(HELLO))
+    await expect(dispatcher.upgrade({ path: '/' })).rejects.toThrow(errors.NotSupportedError)
+  })
+})
+
+describe('time-outs', () => {
+  test('connectTimeout', async () => {
+    const port = await listenWithoutAccepting()
+    const dispatcher = new FastCgiDispatcher({ port }, { connectTimeout: 20 })
+    const failed = expect(request(URL_, { dispatcher })).rejects
+    await failed.toThrow(`No connection to 127.0.0.1:${port} within 20 ms.`)
+    await expect(request(URL_, { dispatcher })).rejects.toThrow(errors.ConnectTimeoutError)
+  })
+
+  test('headersTimeout: the application is told to stop', async () => {
+    const app = deferred<ResponderRequest>()
+    const { dispatcher } = await setup(app.resolve, { headersTimeout: 20 })
+    await expect(request(URL_, { dispatcher })).rejects.toThrow(errors.HeadersTimeoutError)
+    await (await app.promise).aborted
+  })
+
+  test('headersTimeout does not run while the request body is slow to come', async () => {
+    const { dispatcher } = await setup(async (r) => r.respond(`\r\n${await r.body()}`), {
+      headersTimeout: 20,
+    })
+    const body = async function* () {
+      yield 'a'
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      yield 'b'
+    }
+    const response = await request(URL_, { dispatcher, method: 'POST', body: body() as never })
+    expect(await response.body.text()).toBe('ab')
+  })
+
+  test('bodyTimeout: between two pieces', async () => {
+    const { dispatcher } = await setup((r) => {
+      r.stdout('\r\nhello')
+    })
+    const response = await request(URL_, { dispatcher, bodyTimeout: 20 })
+    await expect(response.body.text()).rejects.toThrow(errors.BodyTimeoutError)
+  })
+})

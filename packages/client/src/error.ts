@@ -1,0 +1,34 @@
+/**
+ * What went wrong between this client and the FastCGI application:
+ *
+ * - `FCGI_ERR_OVERLOADED`, `FCGI_ERR_CANT_MPX_CONN`, `FCGI_ERR_UNKNOWN_ROLE`, `FCGI_ERR_PROTOCOL_STATUS`: the
+ *   application ended the request without an answer and with this protocolStatus (section 5.5)
+ * - `FCGI_ERR_CONNECTION_CLOSED`: the connection ended before the answer was complete
+ * - `FCGI_ERR_NO_RESPONSE`: the application ended the request without an answer, and said that all was well
+ * - `FCGI_ERR_RESPONSE_HEAD`, `FCGI_ERR_RESPONSE_HEAD_SIZE`: the head of the answer is no CGI response head, or
+ *   is longer than `maxHeaderSize`
+ * - `FCGI_ERR_RECORD`: a record that can not come here: the stream is out of step
+ * - `FCGI_ERR_REQUEST`: the request has no form in CGI, such as a path that holds a NUL byte
+ */
+export type FastCgiErrorCode =
+  | 'FCGI_ERR_OVERLOADED'
+  | 'FCGI_ERR_CANT_MPX_CONN'
+  | 'FCGI_ERR_UNKNOWN_ROLE'
+  | 'FCGI_ERR_PROTOCOL_STATUS'
+  | 'FCGI_ERR_CONNECTION_CLOSED'
+  | 'FCGI_ERR_NO_RESPONSE'
+  | 'FCGI_ERR_RESPONSE_HEAD'
+  | 'FCGI_ERR_RESPONSE_HEAD_SIZE'
+  | 'FCGI_ERR_RECORD'
+  | 'FCGI_ERR_REQUEST'
+
+/** A request to a FastCGI application failed. `code` is stable, the message is for people. */
+export class FastCgiError extends Error {
+  override readonly name = 'FastCgiError'
+  readonly code: FastCgiErrorCode
+
+  constructor(code: FastCgiErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

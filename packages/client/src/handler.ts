@@ -1,0 +1,96 @@
+import { type Dispatcher, errors, util } from 'undici'
+import type { ResponseHead } from './response-head.ts'
+
+/** Who is told how a request goes: one of undici's two handler interfaces behind it. */
+export interface ResponseHandler {
+  onStart(controller: Dispatcher.DispatchController): void
+  onHead(controller: Dispatcher.DispatchController, head: ResponseHead): void
+  onData(controller: Dispatcher.DispatchController, chunk: Buffer): void
+  onEnd(controller: Dispatcher.DispatchController): void
+  /** `controller` is undefined when the request failed before it began. */
+  onError(controller: Dispatcher.DispatchController | undefined, error: Error): void
+}
+
+/**
+ * Takes a handler of either kind: with `onRequestStart` (undici 7 and 8, and the fetch of Node 26), or the older one with
+ * `onConnect` (undici up to 7, and the fetch of Node 20 to 24). Throws undici's InvalidArgumentError for neither.
+ */
+export function toResponseHandler(handler: Dispatcher.DispatchHandler): ResponseHandler {
+  if (typeof handler !== 'object' || handler === null) {
+    throw new errors.InvalidArgumentError('handler must be an object')
+  }
+  if (typeof handler.onRequestStart === 'function') return new ControllerHandler(handler)
+  for (const name of ['onConnect', 'onError'] as const) {
+    if (typeof handler[name] !== 'function') throw new errors.InvalidArgumentError(`invalid ${name} method`)
+  }
+  return new CallbackHandler(handler as Required<Dispatcher.DispatchHandler>)
+}
+
+/** Names and values as the bytes that undici hands on. */
+export function toRawHeaders(headers: readonly string[]): Buffer[] {
+  return headers.map((text) => Buffer.from(text, 'latin1'))
+}
+
+class ControllerHandler implements ResponseHandler {
+  readonly #handler: Dispatcher.DispatchHandler
+
+  constructor(handler: Dispatcher.DispatchHandler) {
+    this.#handler = handler
+  }
+
+  onStart(controller: Dispatcher.DispatchController): void {
+    this.#handler.onRequestStart?.(controller, {})
+  }
+
+  onHead(controller: Dispatcher.DispatchController, head: ResponseHead): void {
+    this.#handler.onResponseStarted?.()
+    const headers = util.parseHeaders(head.headers as string[])
+    this.#handler.onResponseStart?.(controller, head.status, headers, head.reason)
+  }
+
+  onData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#handler.onResponseData?.(controller, chunk)
+  }
+
+  onEnd(controller: Dispatcher.DispatchController): void {
+    this.#handler.onResponseEnd?.(controller, {})
+  }
+
+  onError(controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    if (this.#handler.onResponseError === undefined) throw error
+    this.#handler.onResponseError(controller as Dispatcher.DispatchController, error)
+  }
+}
+
+class CallbackHandler implements ResponseHandler {
+  readonly #handler: Required<Dispatcher.DispatchHandler>
+
+  constructor(handler: Required<Dispatcher.DispatchHandler>) {
+    this.#handler = handler
+  }
+
+  onStart(controller: Dispatcher.DispatchController): void {
+    const onConnect = this.#handler.onConnect as (abort: (error?: Error) => void, context: object) => void
+    onConnect.call(this.#handler, (error) => controller.abort(error as Error), {})
+  }
+
+  onHead(controller: Dispatcher.DispatchController, head: ResponseHead): void {
+    this.#handler.onResponseStarted?.()
+    const resume = () => controller.resume()
+    if (this.#handler.onHeaders(head.status, toRawHeaders(head.headers), resume, head.reason) === false) {
+      controller.pause()
+    }
+  }
+
+  onData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#handler.onData(chunk) === false) controller.pause()
+  }
+
+  onEnd(): void {
+    this.#handler.onComplete([])
+  }
+
+  onError(_: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.#handler.onError(error)
+  }
+}

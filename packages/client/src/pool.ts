@@ -1,0 +1,156 @@
+import type { SocketAddress } from './address.ts'
+import { ClientConnection, type ConnectionOwner } from './connection.ts'
+import type { ClientExchange } from './exchange.ts'
+
+/** How many connections there are, and how long. Times are in milliseconds. */
+export interface PoolOptions {
+  readonly connectTimeout: number
+  readonly maxConnections: number
+  readonly maxIdleConnections: number
+  readonly idleTimeout: number
+}
+
+/** What happens to a pool's connections, for those who watch. */
+export interface PoolEvents {
+  onConnect(): void
+  /** `error` is undefined where the connection ended by our own wish. */
+  onDisconnect(error: Error | undefined): void
+  onConnectionError(error: Error): void
+  /** There is room for another request. */
+  onDrain(): void
+}
+
+/** The connections to one application, and the requests that wait for one. */
+export class ConnectionPool implements ConnectionOwner {
+  readonly #address: SocketAddress
+  readonly #options: PoolOptions
+  readonly #events: PoolEvents
+  readonly #connections = new Set<ClientConnection>()
+  readonly #opened = new WeakSet<ClientConnection>()
+  // The one that was used last is last, and is used next: those that are not needed grow old.
+  readonly #idle = new Map<ClientConnection, NodeJS.Timeout | undefined>()
+  #waiting: ClientExchange[] = []
+  #full = false
+  #draining = false
+  #whenClosed: (() => void) | undefined
+
+  constructor(address: SocketAddress, options: PoolOptions, events: PoolEvents) {
+    this.#address = address
+    this.#options = options
+    this.#events = events
+  }
+
+  /** Sends a request on a kept connection, a new one, or as soon as there is one. False: it waits. */
+  dispatch(exchange: ClientExchange): boolean {
+    const idle = this.#takeIdle()
+    if (idle !== undefined) {
+      idle.start(exchange)
+    } else if (this.#connections.size < this.#options.maxConnections) {
+      this.#connect().start(exchange)
+    } else {
+      this.#waiting.push(exchange)
+      this.#full = true
+    }
+    return !this.#full
+  }
+
+  /** Closes the connections that nobody uses now. */
+  closeIdle(): void {
+    for (const connection of this.#idle.keys()) connection.close()
+  }
+
+  /** Lets what runs and waits come to its end. Settles when all connections are closed. */
+  close(): Promise<void> {
+    this.#draining = true
+    this.closeIdle()
+    return this.#closed()
+  }
+
+  /** Fails what runs and waits. Settles when all connections are closed. */
+  destroy(error: Error): Promise<void> {
+    this.#draining = true
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const exchange of waiting) exchange.fail(error)
+    for (const connection of this.#connections) connection.close(error)
+    return this.#closed()
+  }
+
+  // ---- ConnectionOwner ----
+
+  onOpen(connection: ClientConnection): void {
+    this.#opened.add(connection)
+    this.#events.onConnect()
+  }
+
+  onFree(connection: ClientConnection): void {
+    const next = this.#nextWaiting()
+    if (next !== undefined) {
+      connection.start(next)
+      return
+    }
+    if (this.#draining || this.#idle.size >= this.#options.maxIdleConnections) {
+      connection.close()
+    } else {
+      connection.unref()
+      const { idleTimeout } = this.#options
+      const timer = idleTimeout > 0 ? setTimeout(() => connection.close(), idleTimeout).unref() : undefined
+      this.#idle.set(connection, timer)
+    }
+    this.#tellDrain()
+  }
+
+  onClose(connection: ClientConnection, error: Error | undefined): void {
+    this.#connections.delete(connection)
+    clearTimeout(this.#idle.get(connection))
+    this.#idle.delete(connection)
+    if (this.#opened.has(connection)) this.#events.onDisconnect(error)
+    else if (error !== undefined) this.#events.onConnectionError(error)
+
+    const next = this.#nextWaiting()
+    if (next !== undefined) this.#connect().start(next)
+    else this.#tellDrain()
+    if (this.#connections.size === 0) this.#whenClosed?.()
+  }
+
+  #connect(): ClientConnection {
+    const { maxIdleConnections, connectTimeout } = this.#options
+    const options = { keepConn: maxIdleConnections > 0, connectTimeout }
+    const connection = new ClientConnection(this.#address, options, this)
+    this.#connections.add(connection)
+    return connection
+  }
+
+  #takeIdle(): ClientConnection | undefined {
+    for (const connection of [...this.#idle.keys()].reverse()) {
+      clearTimeout(this.#idle.get(connection))
+      this.#idle.delete(connection)
+      if (connection.usable) return connection
+    }
+    return undefined
+  }
+
+  #nextWaiting(): ClientExchange | undefined {
+    for (;;) {
+      const exchange = this.#waiting.shift()
+      if (exchange === undefined || !exchange.closed) return exchange
+    }
+  }
+
+  #tellDrain(): void {
+    if (!this.#full) return
+    this.#full = false
+    this.#events.onDrain()
+  }
+
+  #closed(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const before = this.#whenClosed
+      this.#whenClosed = () => {
+        before?.()
+        resolve()
+      }
+    })
+  }
+}

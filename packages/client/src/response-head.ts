@@ -1,0 +1,152 @@
+import { FastCgiError } from './error.ts'
+
+/** The head of a CGI response (RFC 3875 section 6.2). */
+export interface ResponseHead {
+  readonly status: number
+  /** Empty when the application gave none. */
+  readonly reason: string
+  /** [name, value, name, value…] as received, repeats kept; `Status` is taken out. */
+  readonly headers: readonly string[]
+  readonly contentLength: number | undefined
+}
+
+// A field name is a token (RFC 9110 section 5.1).
+const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/
+const STATUS = /^(\d{3})(?:[ \t]+(.*))?$/
+// What Node's HTTP writes: anything else would make it throw far from the cause.
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+const LF = 0x0a
+const CR = 0x0d
+
+/** Finds the end of a CGI response head in a byte stream however it is cut, and reads it. */
+export class ResponseHeadParser {
+  readonly #maxSize: number
+  #gathered: Buffer | undefined
+  #length = 0
+  #lineStart = 0
+  #head: ResponseHead | undefined
+
+  /** `maxSize` is in bytes, the blank line included. */
+  constructor(maxSize: number) {
+    this.#maxSize = maxSize
+  }
+
+  /** The head, once {@link push} has found its end. */
+  get head(): ResponseHead {
+    return this.#head!
+  }
+
+  /**
+   * Reads `chunk[start, end)`. Returns where in `chunk` the body begins, or -1 while the head goes on.
+   * Throws {@link FastCgiError} for what is no head, or one longer than the limit.
+   */
+  push(chunk: Buffer, start: number, end: number): number {
+    if (start === end) return -1
+    if (this.#gathered === undefined) {
+      const bodyStart = endOfHead(chunk, start, end)
+      if (bodyStart !== -1) {
+        this.#checkSize(bodyStart - start)
+        this.#head = parseHead(chunk.toString('latin1', start, bodyStart))
+        return bodyStart
+      }
+    }
+    // One byte beyond the limit is enough to know.
+    const taken = Math.min(end - start, this.#maxSize + 1 - this.#length)
+    const before = this.#length
+    const gathered = this.#gather(chunk, start, start + taken)
+    const bodyStart = endOfHead(gathered, this.#lineStart, this.#length)
+    this.#checkSize(bodyStart === -1 ? this.#length : bodyStart)
+    if (bodyStart === -1) {
+      this.#lineStart = gathered.lastIndexOf(LF, this.#length - 1) + 1
+      return -1
+    }
+    this.#head = parseHead(gathered.toString('latin1', 0, bodyStart))
+    return start + bodyStart - before
+  }
+
+  #gather(chunk: Buffer, start: number, end: number): Buffer {
+    const needed = this.#length + end - start
+    let gathered = this.#gathered
+    if (gathered === undefined || gathered.length < needed) {
+      const grown = Buffer.allocUnsafe(Math.max(1024, needed * 2))
+      gathered?.copy(grown, 0, 0, this.#length)
+      gathered = this.#gathered = grown
+    }
+    chunk.copy(gathered, this.#length, start, end)
+    this.#length = needed
+    return gathered
+  }
+
+  #checkSize(size: number): void {
+    if (size > this.#maxSize) {
+      throw new FastCgiError(
+        'FCGI_ERR_RESPONSE_HEAD_SIZE',
+        `The head of the application's response is longer than maxHeaderSize (${this.#maxSize} bytes).`,
+      )
+    }
+  }
+}
+
+// Lines end in LF or CRLF (RFC 3875 section 6.2: NL). `start` is the start of a line. Returns what is behind the
+// blank line, or -1.
+function endOfHead(chunk: Buffer, start: number, end: number): number {
+  for (;;) {
+    const lineEnd = chunk.indexOf(LF, start)
+    if (lineEnd === -1 || lineEnd >= end) return -1
+    if (lineEnd === start || (lineEnd === start + 1 && chunk[start] === CR)) return lineEnd + 1
+    start = lineEnd + 1
+  }
+}
+
+function parseHead(text: string): ResponseHead {
+  const headers: string[] = []
+  let statusLine: string | undefined
+  let location = false
+  let contentLength: string | undefined
+  for (let start = 0; ; ) {
+    const newline = text.indexOf('\n', start)
+    const end = text[newline - 1] === '\r' ? newline - 1 : newline
+    if (end <= start) break
+    const line = text.slice(start, end)
+    start = newline + 1
+
+    const colon = line.indexOf(':')
+    const name = line.slice(0, Math.max(colon, 0))
+    const value = line.slice(colon + 1).trim()
+    if (!TOKEN.test(name) || !FIELD_VALUE.test(value)) throw badHead(line)
+    switch (name.toLowerCase()) {
+      case 'status':
+        statusLine ??= value
+        continue
+      case 'location':
+        location = true
+        break
+      case 'content-length':
+        // Two lengths that differ are how responses get smuggled (RFC 9110 section 8.6).
+        if (!/^\d{1,15}$/.test(value) || (contentLength ?? value) !== value) throw badHead(line)
+        if (contentLength !== undefined) continue
+        contentLength = value
+        break
+    }
+    headers.push(name, value)
+  }
+
+  // A Location without a Status is a redirect (RFC 3875 section 6.2.3). Its local form (6.2.2) is answered the same
+  // way, as nginx does: the client is better placed to follow it.
+  const [, status, reason] = STATUS.exec(statusLine ?? (location ? '302 Found' : '200 OK')) ?? []
+  if (status === undefined || status < '100') throw badHead(`Status: ${statusLine}`)
+  return {
+    status: Number(status),
+    reason: reason ?? '',
+    headers,
+    contentLength: contentLength === undefined ? undefined : Number(contentLength),
+  }
+}
+
+function badHead(line: string): FastCgiError {
+  return new FastCgiError(
+    'FCGI_ERR_RESPONSE_HEAD',
+    `The application's response does not begin with a CGI head; this line is no header: ${JSON.stringify(line.slice(0, 120))}`,
+  )
+}

@@ -1,0 +1,23 @@
+import { onTestFinished } from 'vitest'
+import { FastCgiDispatcher, type FastCgiDispatcherOptions } from '../dispatcher.ts'
+import { Responder, type ResponderRequest } from './responder.ts'
+
+/** A responder and a dispatcher for it, both gone when the test is. */
+export async function setup(
+  handler: (request: ResponderRequest) => void,
+  options: FastCgiDispatcherOptions & { kind?: 'tcp' | 'unix' } = {},
+): Promise<{ responder: Responder; dispatcher: FastCgiDispatcher }> {
+  const responder = await Responder.listen(handler, options.kind)
+  const dispatcher = new FastCgiDispatcher(responder.address, options)
+  onTestFinished(async () => {
+    await dispatcher.destroy()
+    await responder.close()
+  })
+  return { responder, dispatcher }
+}
+
+/** A handler for {@link setup} that gives each request the next answer in the list. */
+export function answers(...texts: string[]): (request: ResponderRequest) => void {
+  let next = 0
+  return (request) => request.respond(texts[next++ % texts.length]!)
+}
