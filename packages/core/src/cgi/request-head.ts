@@ -196,7 +196,6 @@ export class RequestHead {
 export function checkRequest(head: RequestHead): void {
   const { params } = head
   if (params.faults !== 0) checkFaults(params)
-  if (!params.hasMethod) throw new RequestError(400, 'FCGI_ERR_METHOD', 'The request has no REQUEST_METHOD.')
   // Throws where the target or the authority is none.
   void head.authority
 }
@@ -204,8 +203,12 @@ export function checkRequest(head: RequestHead): void {
 function checkFaults(params: Params): void {
   const { faults } = params
   if ((faults & FAULT_METHOD) !== 0) {
-    const method = quote(params.get('REQUEST_METHOD') ?? '')
-    throw new RequestError(400, 'FCGI_ERR_METHOD', `REQUEST_METHOD is no method: ${method}.`)
+    const method = params.get('REQUEST_METHOD')
+    throw new RequestError(
+      400,
+      'FCGI_ERR_METHOD',
+      method ? `REQUEST_METHOD is no method: ${quote(method)}.` : 'The request has no REQUEST_METHOD.',
+    )
   }
   if ((faults & FAULT_HEADER_NAME) !== 0) {
     throw new RequestError(400, 'FCGI_ERR_HEADER', 'The name of an HTTP_* param is no header name.')

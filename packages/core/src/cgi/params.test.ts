@@ -1,0 +1,188 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Bytes, bytes, length, pair, pairs } from '../testing/bytes.ts'
+import { RequestError } from './error.ts'
+import { Params } from './params.ts'
+
+function params(...list: [name: Bytes, value: Bytes][]): Params {
+  return new Params(pairs(list))
+}
+
+function errorOf(run: () => unknown): RequestError {
+  try {
+    run()
+  } catch (error) {
+    expect(error).toBeInstanceOf(RequestError)
+    return error as RequestError
+  }
+  throw new Error('Nothing was thrown.')
+}
+
+describe('Params', () => {
+  it('gives values by name, and undefined for what was not sent', () => {
+    const got = params(['REQUEST_METHOD', 'GET'], ['CONTENT_TYPE', ''], ['PATH', '/x'])
+    expect(got.get('REQUEST_METHOD')).toBe('GET')
+    expect(got.get('CONTENT_TYPE')).toBe('')
+    expect(got.has('CONTENT_TYPE')).toBe(true)
+    expect(got.get('PATH_INFO')).toBeUndefined()
+    expect(got.has('PATH_INFO')).toBe(false)
+    expect(got.count).toBe(3)
+  })
+
+  it('reads a block that lies within a larger buffer, and keeps it when the buffer is used again', () => {
+    const block = pairs([
+      ['A', '1'],
+      ['B', '2'],
+    ])
+    const chunk = bytes('before', block, 'after\r\n\0')
+    const got = new Params(chunk, 6, 6 + block.length)
+    chunk.fill(0)
+    expect(got.toList()).toEqual(['A', '1', 'B', '2'])
+    expect(got.get('B')).toBe('2')
+  })
+
+  it('takes the last of several pairs of a name, as nginx configurations override by repeating', () => {
+    const got = params(['SCRIPT_NAME', '/stock'], ['A', 'x'], ['SCRIPT_NAME', '/mine'])
+    expect(got.get('SCRIPT_NAME')).toBe('/mine')
+    expect(got.toRecord().SCRIPT_NAME).toBe('/mine')
+  })
+
+  it('joins repeated HTTP_* as Node joins repeated headers', () => {
+    const got = params(
+      ['HTTP_ACCEPT', 'text/html'],
+      ['HTTP_COOKIE', 'a=1'],
+      ['HTTP_USER_AGENT', 'first'],
+      ['HTTP_X_A', '1'],
+      ['HTTP_ACCEPT', '*/*'],
+      ['HTTP_COOKIE', 'b=2'],
+      ['HTTP_USER_AGENT', 'second'],
+      ['HTTP_X_A', ''],
+      ['HTTP_X_A', '3'],
+    )
+    expect({ ...got.toRecord() }).toEqual({
+      HTTP_ACCEPT: 'text/html, */*',
+      HTTP_COOKIE: 'a=1; b=2',
+      HTTP_USER_AGENT: 'first',
+      HTTP_X_A: '1, , 3',
+    })
+  })
+
+  it('keeps every pair in the list, in order', () => {
+    const got = params(['HTTP_X_A', '1'], ['B', ''], ['HTTP_X_A', '2'], ['', ''], ['', 'v'])
+    expect(got.toList()).toEqual(['HTTP_X_A', '1', 'B', '', 'HTTP_X_A', '2', '', '', '', 'v'])
+  })
+
+  it('treats __proto__, constructor and toString as plain data', () => {
+    const got = params(['__proto__', 'a'], ['constructor', 'b'], ['toString', 'c'], ['HTTP___PROTO__', 'd'])
+    const record = got.toRecord()
+    expect(Object.getPrototypeOf(record)).toBeNull()
+    expect(Object.keys(record)).toEqual(['__proto__', 'constructor', 'toString', 'HTTP___PROTO__'])
+    expect(Object.values(record)).toEqual(['a', 'b', 'c', 'd'])
+    expect(params().get('toString')).toBeUndefined()
+    expect(params().toRecord().toString).toBeUndefined()
+  })
+
+  it('keeps bytes 0x80 to 0xFF, one character a byte', () => {
+    const all = Buffer.from(Array.from({ length: 255 }, (_, i) => i + 1))
+    const got = params(['X', all], [Buffer.from([0xc3, 0xa9]), 'v'])
+    expect(Buffer.from(got.get('X')!, 'latin1')).toEqual(all)
+    expect(got.get('\u00c3\u00a9')).toBe('v')
+  })
+
+  it.each([127, 128, 65_535, 65_536])('reads a value of %i bytes', (size) => {
+    expect(params(['X', Buffer.alloc(size, 'v')], ['Y', 'y']).get('X')).toBe('v'.repeat(size))
+  })
+
+  it.each([
+    ['a value', 'A', 'x\0y'],
+    ['an empty value but for it', 'A', '\0'],
+    ['a name', 'A\0B', 'v'],
+    ['a header', 'HTTP_X', '\0x'],
+    ['the last byte', 'QUERY_STRING', 'x\0'],
+  ])('refuses a NUL in %s', (_, name, value) => {
+    for (const list of [
+      [[name, value]],
+      [
+        ['', ''],
+        [name, value],
+        ['Z', ''],
+      ],
+    ] as [string, string][][]) {
+      const error = errorOf(() => params(...list))
+      expect(error.status).toBe(400)
+      expect(error.code).toBe('FCGI_ERR_PARAMS')
+    }
+  })
+
+  it('takes the lengths between the pairs for no text: they may be 0, 10 or 13, in both forms', () => {
+    const name = 'HTTP_X_TEN' // 10
+    const other = 'HTTP_THIRTEEN' // 13
+    const block = bytes(
+      pair(name, '0123456789', 4, 4),
+      pair(other, '', 1, 4),
+      pair('', 'thirteen char', 1, 1),
+      pair(other, '0123456789', 1, 1),
+      pair('REQUEST_METHOD', 'GET'),
+    )
+    const got = new Params(block)
+    expect(got.faults).toBe(0)
+    expect(got.count).toBe(5)
+  })
+
+  it.each<[string, Buffer]>([
+    ['a name longer than the block', bytes(length(5), length(0), 'ABCD')],
+    ['a value longer than the block', bytes(length(1), length(5), 'A', 'abcd')],
+    ['a length of 0xFFFFFFFF', bytes([0xff, 0xff, 0xff, 0xff, 1], 'A')],
+    ['two lengths of 0xFFFFFFFF', bytes([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])],
+    ['a block that ends within a length', bytes(pair('A', 'b'), [0x80, 0])],
+    ['a block that ends before the second length', bytes(pair('A', 'b'), [3])],
+  ])('refuses %s', (_, block) => {
+    const error = errorOf(() => new Params(block))
+    expect(error.status).toBe(400)
+    expect(error.code).toBe('FCGI_ERR_PARAMS')
+  })
+
+  it('refuses more pairs than allowed with a 431', () => {
+    const list = Array.from({ length: 2001 }, (_, i): [string, string] => [`X${i}`, ''])
+    expect(errorOf(() => params(...list)).status).toBe(431)
+    expect(params(...list.slice(1)).count).toBe(2000)
+    const two = pairs(list.slice(0, 2))
+    expect(new Params(two, 0, two.length, { maxCount: 2 }).count).toBe(2)
+    expect(errorOf(() => new Params(two, 0, two.length, { maxCount: 1 })).code).toBe('FCGI_ERR_PARAMS_COUNT')
+  })
+
+  it('gives back whatever pairs without NUL were put in', () => {
+    const text = fc
+      .uint8Array({ min: 1, maxLength: 300 })
+      .map((array) => Buffer.from(array).toString('latin1'))
+    const name = fc.oneof(
+      text,
+      fc.constantFrom('', 'HTTP_HOST', 'HTTP_X', 'CONTENT_LENGTH', 'REQUEST_METHOD'),
+    )
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, text)), fc.nat(9), (list, before) => {
+        const block = bytes(new Uint8Array(before), pairs(list), '\0')
+        const got = new Params(block, before, block.length - 1)
+        expect(got.toList()).toEqual(list.flat())
+        for (const [name] of list) {
+          expect(got.get(name)).toBe(list.findLast(([other]) => other === name)![1])
+        }
+        expect(Object.keys(got.toRecord()).length).toBe(new Set(list.map(([name]) => name)).size)
+      }),
+    )
+  })
+
+  it('finds a NUL wherever it is', () => {
+    const value = fc.uint8Array({ min: 0, max: 14, maxLength: 20 })
+    fc.assert(
+      fc.property(fc.array(fc.tuple(value, value), { minLength: 1 }), (list) => {
+        const block = pairs(list)
+        if (list.some((pair) => pair.some((text) => text.includes(0)))) {
+          expect(errorOf(() => new Params(block)).code).toBe('FCGI_ERR_PARAMS')
+        } else {
+          expect(new Params(block).count).toBe(list.length)
+        }
+      }),
+    )
+  })
+})

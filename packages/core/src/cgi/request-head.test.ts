@@ -1,0 +1,459 @@
+import { describe, expect, it } from 'vitest'
+import { pairs } from '../testing/bytes.ts'
+import { RequestError } from './error.ts'
+import { Params } from './params.ts'
+import { checkRequest, RequestHead } from './request-head.ts'
+
+type Given = Record<string, string> | [string, string][]
+
+function head(given: Given): RequestHead {
+  return new RequestHead(new Params(pairs(Array.isArray(given) ? given : Object.entries(given))))
+}
+
+const GOOD = {
+  REQUEST_METHOD: 'GET',
+  REQUEST_URI: '/',
+  HTTP_HOST: 'front.test',
+}
+
+function refusal(given: Given): [status: number, code: string] | undefined {
+  try {
+    checkRequest(head(given))
+  } catch (error) {
+    expect(error).toBeInstanceOf(RequestError)
+    return [(error as RequestError).status, (error as RequestError).code]
+  }
+  return undefined
+}
+
+describe('target', () => {
+  it.each([
+    ['/sub/page?x=1&y=a%2Fb+c', 'a path and a query'],
+    ['/a%2fb%2Fc%20d/%e2%82%ac', 'escapes as they were written'],
+    ['//evil/a', 'two slashes in front: a path, not an authority'],
+    ['/a/../b/./c//d', 'dot segments'],
+    ['/?', 'an empty query'],
+    ['/a?x=[1]|{2}"<>', 'characters that need no escape to be understood'],
+    ['/\u00c3\u00a9', 'raw UTF-8 bytes, as latin1'],
+    ['/http://other/x', 'a URL within the path'],
+    ['/a#b?c', 'a number sign'],
+    ['*', 'the server as a whole'],
+  ])('is REQUEST_URI as it is: %s (%s)', (uri) => {
+    expect(head({ ...GOOD, REQUEST_URI: uri, SCRIPT_NAME: '/no', PATH_INFO: '/no' }).target).toBe(uri)
+  })
+
+  it.each([
+    ['http://abs.test:81/d?x=1', '/d?x=1', 'abs.test:81'],
+    ['HTTPS://abs.test', '/', 'abs.test'],
+    ['http://abs.test?x', '/?x', 'abs.test'],
+    ['http://user:pass@abs.test/p', '/p', 'abs.test'],
+    ['http://a@b@abs.test//p', '//p', 'abs.test'],
+  ])('of the absolute-form %s is %s, at %s (Apache, h2o)', (uri, target, authority) => {
+    const got = head({ ...GOOD, REQUEST_URI: uri })
+    expect(got.target).toBe(target)
+    expect(got.authority).toBe(authority)
+    expect(got.scheme).toBe('http')
+    expect(got.headers).toContain(authority)
+    expect(got.headers).not.toContain('front.test')
+  })
+
+  it('is / for an empty REQUEST_URI (h2o)', () => {
+    expect(head({ ...GOOD, REQUEST_URI: '' }).target).toBe('/')
+  })
+
+  it.each([
+    [{ SCRIPT_NAME: '/app', PATH_INFO: '/sub/page', QUERY_STRING: 'x=1' }, '/app/sub/page?x=1'],
+    [{ SCRIPT_NAME: '/app' }, '/app'],
+    [{ SCRIPT_NAME: '', PATH_INFO: '/a', QUERY_STRING: '' }, '/a'],
+    [{}, '/'],
+    [{ PATH_INFO: 'a' }, '/a'],
+    [{ PATH_INFO: '/a b?c#d%41/\u00c3\u00a9\r\n"' }, '/a%20b%3Fc%23d%2541/%C3%A9%0D%0A%22'],
+    [{ PATH_INFO: "/-._~!$&'()*+,;=:@" }, "/-._~!$&'()*+,;=:@"],
+  ])('without REQUEST_URI is made of the decoded params: %j', (given, target) => {
+    const got = head({ REQUEST_METHOD: 'GET', ...given } as Given)
+    expect(got.target).toBe(target)
+    expect(new URL(got.url).href).toBe(got.url)
+  })
+
+  it.each(['file:///etc/passwd', 'ftp://h/p', 'a', 'front.test:443', '?x', ' /', '\\\\h\\p'])(
+    'must be a target: %s is a 400',
+    (uri) => {
+      expect(refusal({ ...GOOD, REQUEST_URI: uri })).toEqual([400, 'FCGI_ERR_TARGET'])
+    },
+  )
+})
+
+describe('scheme', () => {
+  it.each<[Given, string]>([
+    [{}, 'http'],
+    [{ HTTPS: 'on' }, 'https'],
+    [{ HTTPS: 'ON' }, 'https'],
+    [{ HTTPS: '1' }, 'https'],
+    [{ HTTPS: 'off' }, 'http'],
+    [{ HTTPS: '' }, 'http'],
+    [{ REQUEST_SCHEME: 'https' }, 'https'],
+    [{ HTTPS: 'on', REQUEST_SCHEME: 'http' }, 'https'],
+    [{ REQUEST_SCHEME: 'ws' }, 'http'],
+    [{ HTTP_X_FORWARDED_PROTO: 'https' }, 'http'],
+  ])('of %j is %s', (given, scheme) => {
+    expect(head(given).scheme).toBe(scheme)
+  })
+})
+
+describe('authority', () => {
+  it.each<[Given, string]>([
+    [{ HTTP_HOST: 'Front.Test:8080', SERVER_NAME: 'no' }, 'Front.Test:8080'],
+    [{ HTTP_HOST: '[::1]:8080' }, '[::1]:8080'],
+    [{ HTTP_HOST: '127.0.0.1:65535' }, '127.0.0.1:65535'],
+    [{ HTTP_HOST: 'xn--bcher-kva.example' }, 'xn--bcher-kva.example'],
+    [{ HTTP_HOST: 'under_score.example.' }, 'under_score.example.'],
+    [{ HTTP_HOST: 'a--b.test' }, 'a--b.test'],
+    // HTTP/1.0 without Host: absent (nginx, Apache, lighttpd, HAProxy) or empty (Caddy).
+    [{ SERVER_NAME: 'front.test', SERVER_PORT: '8080' }, 'front.test:8080'],
+    [{ HTTP_HOST: '', SERVER_NAME: 'front.test', SERVER_PORT: '80' }, 'front.test'],
+    [{ SERVER_NAME: 'front.test', SERVER_PORT: '443', HTTPS: 'on' }, 'front.test'],
+    [{ SERVER_NAME: 'front.test', SERVER_PORT: '80', HTTPS: 'on' }, 'front.test:80'],
+    [{ SERVER_NAME: 'front.test:23071', SERVER_PORT: '23071' }, 'front.test:23071'],
+    [{ SERVER_NAME: 'front.test:23071', SERVER_PORT: '80' }, 'front.test'],
+    [{ SERVER_NAME: 'front.test:23071' }, 'front.test:23071'],
+    [{ SERVER_NAME: '::1', SERVER_PORT: '8080' }, '[::1]:8080'],
+    [{ SERVER_NAME: '[::1]', SERVER_PORT: '80' }, '[::1]'],
+    [{ SERVER_NAME: '[::1]:81', SERVER_PORT: '81' }, '[::1]:81'],
+    // nginx: no server_name, and a pattern.
+    [{ SERVER_NAME: '', SERVER_ADDR: '127.0.0.1', SERVER_PORT: '81' }, '127.0.0.1:81'],
+    [{ SERVER_NAME: '~^(.+)\\.example$', SERVER_ADDR: '::1', SERVER_PORT: '80' }, '[::1]'],
+    [{ SERVER_PORT: '8080' }, 'localhost:8080'],
+    [{ SERVER_PORT: 'x' }, 'localhost'],
+    [{}, 'localhost'],
+  ])('of %j is %s', (given, authority) => {
+    const got = head(given)
+    expect(got.authority).toBe(authority)
+    expect(URL.canParse(got.url)).toBe(true)
+  })
+
+  it.each([
+    'a b/../c',
+    'h/p',
+    'h?q',
+    'h#f',
+    'u@h',
+    'u:p@h',
+    'h:x',
+    'h:99999',
+    'h:123456',
+    'h:-1',
+    ':80',
+    ':',
+    '[::1',
+    '::1',
+    '[::1]x',
+    '[gg::]',
+    'h[1]',
+    'h%41',
+    'h\\p',
+    'h h',
+    'h\t',
+    'b\u00fccher',
+    'a,b c',
+    '<script>',
+    '256.256.256.256',
+    'a.1',
+    '1.2.3.4.5',
+    'a..b:1:2',
+  ])('must be one: a Host of %j is a 400', (host) => {
+    expect(refusal({ ...GOOD, HTTP_HOST: host })).toEqual([400, 'FCGI_ERR_AUTHORITY'])
+  })
+
+  it.each(['http://', 'http:///p', 'http://h h/p', 'http://user@/p', 'http://h:x/p', 'http://[/p'])(
+    'must be one in a target, too: %s is a 400',
+    (uri) => {
+      expect(refusal({ ...GOOD, REQUEST_URI: uri })).toEqual([400, 'FCGI_ERR_AUTHORITY'])
+    },
+  )
+
+  it('may be said once: two different HTTP_HOST are a 400 (RFC 9112 section 3.2)', () => {
+    const twice = (second: string): Given => [...Object.entries(GOOD), ['HTTP_HOST', second]]
+    expect(refusal(twice('other.test'))).toEqual([400, 'FCGI_ERR_HEADER'])
+    expect(refusal(twice('front.test'))).toBeUndefined()
+    expect(head(twice('front.test')).headers).toEqual(['host', 'front.test'])
+  })
+
+  it('takes hardly longer for a long name that is none', () => {
+    const long = `${'a-'.repeat(30_000)}!`
+    expect(refusal({ ...GOOD, HTTP_HOST: `${long}/` })).toEqual([400, 'FCGI_ERR_AUTHORITY'])
+  })
+})
+
+describe('url', () => {
+  it.each([
+    ['/sub/page?x=1', 'http://front.test/sub/page?x=1'],
+    ['//evil/a', 'http://front.test//evil/a'],
+    ['/a%2Fb/%7e', 'http://front.test/a%2Fb/%7e'],
+    ['/\u00c3\u00a9?\u00e2\u0082\u00ac', 'http://front.test/%C3%A9?%E2%82%AC'],
+    ['/a b\tc\\d', 'http://front.test/a%20b%09c%5Cd'],
+    ['/@host:80/', 'http://front.test/@host:80/'],
+    ['*', 'http://front.test/'],
+  ])('of the target %j is %s, and a URL parser finds the same in it', (uri, url) => {
+    const got = head({ ...GOOD, REQUEST_URI: uri })
+    expect(got.url).toBe(url)
+    expect(new URL(got.url).href).toBe(url)
+    expect(new URL(got.url).host).toBe('front.test')
+  })
+})
+
+describe('headers', () => {
+  const headersOf = (given: Given): readonly string[] => head(given).headers
+
+  it('are the HTTP_* in order, names in lower case with hyphens, repeats kept', () => {
+    expect(
+      headersOf([
+        ['HTTP_X_A', '1'],
+        ['REQUEST_METHOD', 'GET'],
+        ['HTTP_ACCEPT_LANGUAGE', 'de'],
+        ['HTTP_X_A', '2'],
+        ['HTTPS', 'on'],
+        ['HTTP_COOKIE', 'a=1'],
+        ['HTTP_COOKIE', 'b=2'],
+        ['HTTP_X_EMPTY', ''],
+        ['HTTP_X.DOT', 'd'],
+        ["HTTP_X'Q", 'q'],
+        ['HTTP_X_LATIN1', '\u00e9'],
+      ]),
+    ).toEqual(
+      [
+        ['x-a', '1'],
+        ['accept-language', 'de'],
+        ['x-a', '2'],
+        ['cookie', 'a=1'],
+        ['cookie', 'b=2'],
+        ['x-empty', ''],
+        ['x.dot', 'd'],
+        ["x'q", 'q'],
+        ['x-latin1', '\u00e9'],
+      ].flat(),
+    )
+  })
+
+  it('takes X_Same and X-Same, which come as one name, for one header (lighttpd, h2o)', () => {
+    expect(
+      headersOf([
+        ['HTTP_X_SAME', 'dash'],
+        ['HTTP_X_SAME', 'under'],
+      ]),
+    ).toEqual(['x-same', 'dash', 'x-same', 'under'])
+  })
+
+  it('leave HTTP_PROXY out (httpoxy; nginx, Caddy and h2o send it)', () => {
+    expect(headersOf({ HTTP_PROXY: 'http://evil/', HTTP_PROXY_AUTHORIZATION: 'Basic eDp5' })).toEqual([
+      'proxy-authorization',
+      'Basic eDp5',
+    ])
+  })
+
+  it('take CONTENT_TYPE and CONTENT_LENGTH rather than HTTP_CONTENT_* (nginx and Caddy send both)', () => {
+    expect(
+      headersOf({
+        HTTP_CONTENT_TYPE: 'text/evil',
+        HTTP_CONTENT_LENGTH: '999',
+        CONTENT_TYPE: 'text/plain',
+        CONTENT_LENGTH: '5',
+      }),
+    ).toEqual(['content-type', 'text/plain', 'content-length', '5'])
+    expect(headersOf({ CONTENT_TYPE: '', HTTP_CONTENT_TYPE: 'text/plain', CONTENT_LENGTH: '' })).toEqual([
+      'content-type',
+      'text/plain',
+    ])
+  })
+
+  it('have no content-length that no body follows: lighttpd tells authorizers only HTTP_CONTENT_LENGTH', () => {
+    expect(headersOf({ REQUEST_METHOD: 'POST', HTTP_CONTENT_LENGTH: '5' })).toEqual([])
+  })
+
+  it.each<[string, Given, string[]]>([
+    ['GET without a body (nginx)', { CONTENT_TYPE: '', CONTENT_LENGTH: '' }, []],
+    ['GET without a body (Apache)', {}, []],
+    ['GET without a body (lighttpd)', { CONTENT_LENGTH: '0' }, ['content-length', '0']],
+    [
+      'buffered chunked upload (nginx)',
+      { CONTENT_LENGTH: '19', HTTP_TRANSFER_ENCODING: 'chunked' },
+      ['content-length', '19'],
+    ],
+    [
+      'streamed chunked upload (nginx)',
+      { CONTENT_LENGTH: '', HTTP_TRANSFER_ENCODING: 'chunked' },
+      ['transfer-encoding', 'chunked'],
+    ],
+    [
+      'streamed chunked upload (Apache)',
+      { HTTP_TRANSFER_ENCODING: 'chunked' },
+      ['transfer-encoding', 'chunked'],
+    ],
+    ['chunked upload (Caddy)', { CONTENT_LENGTH: '-1' }, ['transfer-encoding', 'chunked']],
+    [
+      'HTTP/2 upload without a length (nginx, unbuffered)',
+      { REQUEST_METHOD: 'POST', SERVER_PROTOCOL: 'HTTP/2.0', CONTENT_LENGTH: '' },
+      ['transfer-encoding', 'chunked'],
+    ],
+    ['HTTP/2 GET', { REQUEST_METHOD: 'GET', SERVER_PROTOCOL: 'HTTP/2.0', CONTENT_LENGTH: '' }, []],
+    [
+      'POST over HTTP/1.1 without a body',
+      { REQUEST_METHOD: 'POST', SERVER_PROTOCOL: 'HTTP/1.1', CONTENT_LENGTH: '' },
+      [],
+    ],
+  ])('say whether a body comes, in one way only: %s', (_, given, headers) => {
+    expect(headersOf(given)).toEqual(headers)
+  })
+
+  it("leave out what speaks of the client's connection to the front server", () => {
+    expect(
+      headersOf({
+        HTTP_CONNECTION: 'Upgrade',
+        HTTP_UPGRADE: 'websocket',
+        HTTP_KEEP_ALIVE: '300',
+        HTTP_PROXY_CONNECTION: 'x',
+        HTTP_TE: 'trailers',
+        HTTP_TRAILER: 'X-T',
+        HTTP_EXPECT: '100-continue',
+        HTTP_HTTP2_SETTINGS: 'AAMAAABk',
+        HTTP_VIA: '1.0 x',
+      }),
+    ).toEqual(['via', '1.0 x'])
+    expect(headersOf({ HTTP_CONNECTION: 'close' })).toEqual(['connection', 'close'])
+    expect(headersOf({ HTTP_CONNECTION: 'Keep-Alive' })).toEqual(['connection', 'Keep-Alive'])
+  })
+
+  it('have no blanks around their values (nginx keeps tabs, h2o trailing blanks)', () => {
+    expect(headersOf({ HTTP_X_TAB: '\tv\tw \t', HTTP_X_BLANK: ' ' })).toEqual([
+      'x-tab',
+      'v\tw',
+      'x-blank',
+      '',
+    ])
+  })
+
+  it('take a name that looks like an object member for a name', () => {
+    expect(headersOf({ HTTP_CONSTRUCTOR: 'a', HTTP___PROTO__: 'b' })).toEqual([
+      'constructor',
+      'a',
+      '--proto--',
+      'b',
+    ])
+  })
+
+  it('stay right when a client invents more names than are remembered', () => {
+    const names = Array.from({ length: 600 }, (_, i) => `HTTP_X_INVENTED_${i}`)
+    for (const _ of [1, 2]) {
+      expect(headersOf(names.map((name): [string, string] => [name, 'v']))).toEqual(
+        names.flatMap((_, i) => [`x-invented-${i}`, 'v']),
+      )
+    }
+  })
+})
+
+describe('contentLength', () => {
+  it.each([
+    [undefined, undefined],
+    ['', undefined],
+    ['-1', undefined],
+    ['0', 0],
+    ['5', 5],
+    ['0000000000000000000000005', 5],
+    ['9007199254740991', 9_007_199_254_740_991],
+  ])('of CONTENT_LENGTH %j is %j', (text, value) => {
+    const given: Given = text === undefined ? GOOD : { ...GOOD, CONTENT_LENGTH: text }
+    expect(refusal(given)).toBeUndefined()
+    expect(head(given).contentLength).toBe(value)
+  })
+
+  it.each(['+5', '-5', ' 5', '5 ', '5,5', '0x5', '1e3', '5.0', '-', '9007199254740992', '-1 ', '\u00b2'])(
+    'must be a plain decimal number: %j is a 400',
+    (text) => {
+      expect(refusal({ ...GOOD, CONTENT_LENGTH: text })).toEqual([400, 'FCGI_ERR_CONTENT_LENGTH'])
+    },
+  )
+
+  it('may be repeated, but not with another value', () => {
+    const twice = (first: string, second: string): Given => [
+      ...Object.entries(GOOD),
+      ['CONTENT_LENGTH', first],
+      ['CONTENT_LENGTH', second],
+    ]
+    expect(refusal(twice('5', '5'))).toBeUndefined()
+    expect(refusal(twice('5', '6'))).toEqual([400, 'FCGI_ERR_HEADER'])
+    expect(refusal(twice('', '5'))).toEqual([400, 'FCGI_ERR_HEADER'])
+  })
+})
+
+describe('checkRequest', () => {
+  it('lets a good request through', () => {
+    expect(refusal(GOOD)).toBeUndefined()
+  })
+
+  it('asks an authorizer for no SCRIPT_NAME, PATH_INFO or CONTENT_LENGTH', () => {
+    // What lighttpd sends before a POST.
+    expect(
+      refusal({
+        QUERY_STRING: 's=1',
+        REQUEST_URI: '/f.txt?s=1',
+        SCRIPT_FILENAME: '/srv/www/f.txt',
+        DOCUMENT_ROOT: '/srv/www',
+        REQUEST_METHOD: 'POST',
+        SERVER_PROTOCOL: 'HTTP/1.1',
+        HTTP_HOST: 'front.test',
+        CONTENT_TYPE: 'text/plain',
+        HTTP_CONTENT_LENGTH: '5',
+      }),
+    ).toBeUndefined()
+  })
+
+  it.each([undefined, '', 'GET ', 'G T', 'GE\tT', 'GET/', 'GET\r\nX: y', '(x)', 'G\u00cbT'])(
+    'refuses the method %j',
+    (method) => {
+      const { REQUEST_METHOD: _, ...rest } = GOOD
+      expect(refusal(method === undefined ? rest : { ...GOOD, REQUEST_METHOD: method })).toEqual([
+        400,
+        'FCGI_ERR_METHOD',
+      ])
+    },
+  )
+
+  it.each(['get', 'FOO', 'PROPFIND', 'M-SEARCH', "!#$%&'*+.^_`|~0"])(
+    'lets the method %s through',
+    (method) => {
+      expect(refusal({ ...GOOD, REQUEST_METHOD: method })).toBeUndefined()
+      expect(head({ ...GOOD, REQUEST_METHOD: method }).method).toBe(method)
+    },
+  )
+
+  it.each(['HTTP_', 'HTTP_X Y', 'HTTP_X:', 'HTTP_X\r\nY', 'HTTP_\u00e9', 'HTTP_X(', 'HTTP_X\t'])(
+    'refuses the header name of %j',
+    (name) => {
+      expect(refusal({ ...GOOD, [name]: 'v' })).toEqual([400, 'FCGI_ERR_HEADER'])
+    },
+  )
+
+  it.each(['HTTP_X', 'HTTP_HOST', 'CONTENT_TYPE', 'REQUEST_URI', 'QUERY_STRING'])(
+    'refuses a line break in %s',
+    (name) => {
+      for (const value of ['/a\r\nb', '/\n', '/a\r']) {
+        expect(refusal({ ...GOOD, [name]: value })).toEqual([400, 'FCGI_ERR_HEADER'])
+        // Not only in the first pair that holds one.
+        expect(refusal({ PATH_INFO: '/\r\n', ...GOOD, [name]: value })).toEqual([400, 'FCGI_ERR_HEADER'])
+      }
+    },
+  )
+
+  it('lets a line break in PATH_INFO through: %0D%0A is a legal part of a path', () => {
+    expect(refusal({ ...GOOD, PATH_INFO: '/a\r\nb', PATH_TRANSLATED: '/srv/a\r\nb' })).toBeUndefined()
+  })
+
+  it('never tells what it refuses with more than a line', () => {
+    try {
+      checkRequest(head({ ...GOOD, HTTP_HOST: `\t${'x'.repeat(100_000)}` }))
+      expect.unreachable()
+    } catch (error) {
+      expect((error as Error).message.length).toBeLessThan(200)
+      expect((error as Error).message).not.toMatch(/[\r\n\t]/)
+    }
+  })
+})

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest'
+import { pairs } from '../testing/bytes.ts'
+import { Params } from './params.ts'
+import { createRequest } from './request.ts'
+import { RequestHead } from './request-head.ts'
+
+function head(given: Record<string, string> | [string, string][]): RequestHead {
+  const list = Array.isArray(given) ? given : Object.entries(given)
+  return new RequestHead(new Params(pairs([['HTTP_HOST', 'front.test'], ...list])))
+}
+
+function stream(text: string): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode(text))
+      controller.close()
+    },
+  })
+}
+
+function noBody(): null {
+  throw new Error('The body was asked for.')
+}
+
+describe('createRequest', () => {
+  it('makes a Request of the global class, which can be cloned and built upon', async () => {
+    const request = createRequest(
+      head({ REQUEST_METHOD: 'POST', REQUEST_URI: '/a?x=1', CONTENT_TYPE: 'text/plain' }),
+      () => stream('text'),
+    )
+    expect(request).toBeInstanceOf(Request)
+    expect(request.url).toBe('http://front.test/a?x=1')
+    expect(await request.clone().text()).toBe('text')
+    const next = new Request(request, { headers: { 'x-a': '1' } })
+    expect(next.headers.get('x-a')).toBe('1')
+    expect(await next.text()).toBe('text')
+  })
+
+  it('keeps every repeated header', () => {
+    const { headers } = createRequest(
+      head([
+        ['REQUEST_METHOD', 'GET'],
+        ['HTTP_ACCEPT', 'text/html'],
+        ['HTTP_COOKIE', 'a=1'],
+        ['HTTP_ACCEPT', '*/*'],
+        ['HTTP_COOKIE', 'b=2'],
+        ['HTTP___PROTO__', 'x'],
+      ]),
+      noBody,
+    )
+    expect(headers.get('accept')).toBe('text/html, */*')
+    expect(headers.get('cookie')).toBe('a=1; b=2')
+    expect(headers.get('--proto--')).toBe('x')
+  })
+
+  it.each(['GET', 'HEAD', 'get'])('has no body for %s, even if one was sent', (method) => {
+    const request = createRequest(head({ REQUEST_METHOD: method, CONTENT_LENGTH: '5' }), noBody)
+    expect(request.body).toBeNull()
+    expect(request.headers.get('content-length')).toBe('5')
+  })
+
+  it('has none where there is none', () => {
+    expect(createRequest(head({ REQUEST_METHOD: 'POST' }), () => null).body).toBeNull()
+  })
+
+  it.each(['patch', 'PATCH', 'PROPFIND', 'FOO', 'M-SEARCH'])('keeps the method %s as it is', (method) => {
+    expect(createRequest(head({ REQUEST_METHOD: method }), () => null).method).toBe(method)
+  })
+
+  it.each(['TRACE', 'CONNECT'])('throws the TypeError of Request for %s', (method) => {
+    expect(() => createRequest(head({ REQUEST_METHOD: method }), () => null)).toThrow(TypeError)
+  })
+
+  it('carries the signal', () => {
+    const controller = new AbortController()
+    const request = createRequest(head({ REQUEST_METHOD: 'GET' }), noBody, controller.signal)
+    expect(request.signal.aborted).toBe(false)
+    const reason = new Error('gone')
+    controller.abort(reason)
+    expect(request.signal.aborted).toBe(true)
+    expect(request.signal.reason).toBe(reason)
+  })
+
+  it.each([
+    ['/a/../b/%2e%2e/c', 'http://front.test/c'],
+    ['//evil/a', 'http://front.test//evil/a'],
+    ['/%2f%C3%A9', 'http://front.test/%2f%C3%A9'],
+    ['/\u00c3\u00a9', 'http://front.test/%C3%A9'],
+    ['/a\\..\\b', 'http://front.test/a%5C..%5Cb'],
+    ['/?', 'http://front.test/?'],
+    ['http://user:pass@other.test:80/x', 'http://other.test/x'],
+    ['*', 'http://front.test/'],
+  ])('reads the target %j as %s', (uri, url) => {
+    expect(createRequest(head({ REQUEST_METHOD: 'GET', REQUEST_URI: uri }), noBody).url).toBe(url)
+  })
+})

@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest'
+import { bodyAllowed, encodeResponseHead } from './response-head.ts'
+
+function lines(...text: string[]): string {
+  return [...text, '', ''].join('\r\n')
+}
+
+describe('encodeResponseHead', () => {
+  it('begins with the status and its usual reason, always', () => {
+    expect(encodeResponseHead(200)).toBe(lines('Status: 200 OK'))
+    expect(encodeResponseHead(404, [])).toBe(lines('Status: 404 Not Found'))
+    expect(encodeResponseHead(299)).toBe(lines('Status: 299 unknown'))
+    expect(encodeResponseHead(302, ['Location', '/x'])).toBe(lines('Status: 302 Found', 'Location: /x'))
+  })
+
+  it('gives another reason if told', () => {
+    expect(encodeResponseHead(200, [], 'Fine')).toBe(lines('Status: 200 Fine'))
+    expect(encodeResponseHead(200, [], '')).toBe(lines('Status: 200 OK'))
+    expect(encodeResponseHead(200)).toBe(lines('Status: 200 OK'))
+  })
+
+  it('lets no line break or odd character of the reason through', () => {
+    expect(encodeResponseHead(200, [], 'OK\r\nSet-Cookie: a=b')).toBe(lines('Status: 200 OKSet-Cookie: a=b'))
+    expect(encodeResponseHead(200, [], '\r\n')).toBe(lines('Status: 200 '))
+    expect(encodeResponseHead(200, [], 'a\0b\u20ac\u00e9')).toBe(lines('Status: 200 a?b?\u00e9'))
+  })
+
+  it('keeps the headers as given: order, case, repeats, latin1', () => {
+    expect(
+      encodeResponseHead(200, [
+        'Set-Cookie',
+        'a=1',
+        'x-Y',
+        '',
+        'Set-Cookie',
+        'b=2',
+        'content-type',
+        'text/plain;\tcharset="\u00e9"',
+      ]),
+    ).toBe(
+      lines(
+        'Status: 200 OK',
+        'Set-Cookie: a=1',
+        'x-Y: ',
+        'Set-Cookie: b=2',
+        'content-type: text/plain;\tcharset="\u00e9"',
+      ),
+    )
+  })
+
+  it.each([
+    'Connection',
+    'Keep-Alive',
+    'Proxy-Connection',
+    'Status',
+    'TE',
+    'Trailer',
+    'Transfer-Encoding',
+    'Upgrade',
+  ])('leaves out %s', (name) => {
+    for (const written of [name, name.toLowerCase(), name.toUpperCase()]) {
+      expect(encodeResponseHead(200, ['A', '1', written, 'x', 'B', '2'])).toBe(
+        lines('Status: 200 OK', 'A: 1', 'B: 2'),
+      )
+    }
+  })
+
+  it('leaves Content-Length out of a 204, and of nothing else', () => {
+    expect(encodeResponseHead(204, ['Content-Length', '0'])).toBe(lines('Status: 204 No Content'))
+    expect(encodeResponseHead(304, ['content-length', '5'])).toBe(
+      lines('Status: 304 Not Modified', 'content-length: 5'),
+    )
+  })
+
+  it.each([199, 100, 103, 0, -200, 1000, 200.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    'refuses the status %s',
+    (status) => {
+      for (const reason of [undefined, 'reason']) {
+        expect(() => encodeResponseHead(status, [], reason)).toThrow(
+          expect.objectContaining({ name: 'RangeError', code: 'ERR_HTTP_INVALID_STATUS_CODE' }),
+        )
+      }
+    },
+  )
+
+  it.each(['', 'a b', 'a:', 'a\r\nb', '\u00e9', 'a\0', '(a)'])('refuses the name %j', (name) => {
+    for (const _ of ['first', 'again']) {
+      expect(() => encodeResponseHead(200, [name, 'x'])).toThrow(
+        expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_HTTP_TOKEN' }),
+      )
+    }
+  })
+
+  it.each(['a\r\nb: c', 'a\n', '\ra', 'a\0', '\u20ac', 'a\u007f', '\u0001'])(
+    'refuses the value %j',
+    (value) => {
+      expect(() => encodeResponseHead(200, ['x', value])).toThrow(
+        expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_CHAR' }),
+      )
+    },
+  )
+
+  it('stays right for more names than are remembered', () => {
+    const names = Array.from({ length: 600 }, (_, i) => `x-${i}`)
+    for (const _ of [1, 2]) {
+      expect(
+        encodeResponseHead(
+          200,
+          names.flatMap((name) => [name, 'v']),
+        ),
+      ).toBe(lines('Status: 200 OK', ...names.map((name) => `${name}: v`)))
+    }
+    expect(encodeResponseHead(200, ['TRANSFER-encoding', 'chunked'])).toBe(lines('Status: 200 OK'))
+  })
+})
+
+describe('bodyAllowed', () => {
+  it.each([
+    ['GET', 200, true],
+    ['HEAD', 200, false],
+    ['head', 200, true],
+    ['POST', 204, false],
+    ['GET', 205, false],
+    ['GET', 304, false],
+    ['GET', 404, true],
+    ['DELETE', 206, true],
+  ])('%s, %i: %s', (method, status, allowed) => {
+    expect(bodyAllowed(method, status)).toBe(allowed)
+  })
+})
