@@ -1,0 +1,119 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
+import { startApache } from '../../tests/fronts/apache.ts'
+import { accepts, freePorts } from '../../tests/fronts/ports.ts'
+import { required } from '../../tests/fronts/programs.ts'
+import type { Site } from '../../tests/fronts/site.ts'
+
+/** What stands in a config, and what takes its place in a test. */
+export type Places = readonly (readonly [from: string, to: string])[]
+
+/**
+ * `config` with each of `places` replaced: what a machine has only one of, as port 80. Throws where one of them is not
+ * in it, for a test must not change by accident what it is about.
+ */
+export function replacePlaces(config: string, places: Places): string {
+  for (const [from, to] of places) {
+    if (!config.includes(from)) throw new Error(`${from} is not in:\n${config}`)
+    config = config.replaceAll(from, to)
+  }
+  return config
+}
+
+/** Starts Apache with a config that is one `<VirtualHost *:80>`; gives its port. */
+export async function startVirtualHost(
+  site: Site,
+  modules: readonly string[],
+  config: string,
+): Promise<number> {
+  const [, host] = /<VirtualHost \*:80>(.*)<\/VirtualHost>/s.exec(config)!
+  const fcgid = `FcgidIPCDir ${site.makeFolder('fcgid')}\nFcgidProcessTableFile ${site.path('fcgid_shm')}`
+  const server = modules.includes('fcgid') ? fcgid : ''
+  const { ports } = await startApache(site, { modules, server, hosts: [host!] })
+  return ports[0]!
+}
+
+/** Starts nginx with a config as in sites-available; gives its port. */
+export async function startNginx(site: Site, config: string): Promise<number> {
+  const temporary = site.makeFolder('temporary')
+  const { ports } = await site.startServer(1, ([port]) => {
+    const main = site.write(
+      'nginx.conf',
+      `
+      ${process.getuid?.() === 0 ? 'user root;' : ''}
+      daemon off;
+      worker_processes 1;
+      pid ${site.path('nginx.pid')};
+      error_log ${site.path('error.log')};
+      events {}
+      http {
+        access_log off;
+        client_body_temp_path ${temporary}/body;
+        fastcgi_temp_path ${temporary}/fastcgi;
+        proxy_temp_path ${temporary}/proxy;
+        scgi_temp_path ${temporary}/scgi;
+        uwsgi_temp_path ${temporary}/uwsgi;
+        ${replacePlaces(config.replace('listen [::]:80;', ''), [
+          ['listen 80;', `listen 127.0.0.1:${port};`],
+          ['include fastcgi_params;', 'include /etc/nginx/fastcgi_params;'],
+        ])}
+      }`,
+    )
+    return { file: required('nginx'), args: ['-c', main, '-e', site.path('error.log')] }
+  })
+  return ports[0]!
+}
+
+/** Starts lighttpd with a config as in conf-available; gives its port. */
+export async function startLighttpd(site: Site, config: string): Promise<number> {
+  const { ports } = await site.startServer(1, ([port]) => {
+    const main = site.write(
+      'lighttpd.conf',
+      `
+      server.document-root = "${site.makeFolder('documents')}"
+      server.errorlog = "${site.path('error.log')}"
+      server.upload-dirs = ("${site.makeFolder('uploads')}")
+      server.bind = "127.0.0.1"
+      server.port = ${port}
+      ${config}`,
+    )
+    return { file: required('lighttpd'), args: ['-D', '-f', main] }
+  })
+  return ports[0]!
+}
+
+/** Starts a program as a FastCGI server of its own; gives its address, as FCGI_BRIDGE_LISTEN takes it. */
+export async function startProgram(site: Site, program: string, kind: 'tcp' | 'unix'): Promise<string> {
+  const [port] = await freePorts(1)
+  const at = kind === 'tcp' ? { host: '127.0.0.1', port: port! } : { path: site.path('app.sock') }
+  const address = 'path' in at ? at.path : `${at.host}:${at.port}`
+  const env = { ...process.env, FCGI_BRIDGE_LISTEN: address }
+  const running = site.start(process.execPath, [program], { env })
+  while (!(await accepts(at))) {
+    if (!running.running) throw new Error(running.output)
+    await setTimeout(10)
+  }
+  return address
+}
+
+export interface Sent {
+  /** The request's Host: the one that the config names. */
+  host?: string
+  body?: Response
+}
+
+/** Sends a request to a port of this machine, and reads the answer to its end. */
+export async function send(
+  port: number,
+  method: string,
+  path: string,
+  { host = 'example.com', body }: Sent = {},
+): Promise<{ status: number; body: string }> {
+  const type = body?.headers.get('content-type')
+  const headers = { Host: host, ...(type && { 'Content-Type': type }) }
+  const asked = request({ port, method, path, headers }).end(body && Buffer.from(await body.arrayBuffer()))
+  const [response]: [IncomingMessage] = await once(asked, 'response')
+  return { status: response.statusCode!, body: await text(response) }
+}
