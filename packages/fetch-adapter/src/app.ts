@@ -40,7 +40,7 @@ export function resolveApp(app: unknown, options: FetchServeOptions = {}): Resol
   const found = findHandlers(app)
   const handlers = { fetch: found.fetch, authorize: authorize ?? found.authorize }
   if (handlers.fetch === undefined && handlers.authorize === undefined) throw new TypeError(noHandler(app))
-  if (!isPlainObject(app)) return { ...handlers, options: serveOptions }
+  if (!isOptionsObject(app)) return { ...handlers, options: serveOptions }
   const { fetch: _, authorize: __, ...own } = app
   return { ...handlers, options: { ...own, ...serveOptions } }
 }
@@ -68,8 +68,13 @@ function boundMethod<T extends (...args: never[]) => unknown>(
   return typeof method === 'function' ? (method.bind(owner) as T) : undefined
 }
 
-function isPlainObject(app: unknown): app is Record<string, unknown> {
-  return typeof app === 'object' && app !== null && Object.getPrototypeOf(app) === Object.prototype
+function isOptionsObject(app: unknown): app is Record<string, unknown> {
+  return (
+    typeof app === 'object' &&
+    app !== null &&
+    Object.getPrototypeOf(app) === Object.prototype &&
+    !('default' in app)
+  )
 }
 
 function noHandler(app: unknown): string {

@@ -42,6 +42,10 @@ export function toAuthorizer(authorize: AuthorizeHandler, options: HandlerOption
 }
 
 function decide(exchange: Exchange, authorization: unknown): void {
+  if (exchange.ended) {
+    discardBody(authorization, exchange.signal.reason)
+    return
+  }
   try {
     if (authorization === true) {
       grant(exchange, [])

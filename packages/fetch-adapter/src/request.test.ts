@@ -1,6 +1,7 @@
 import { setImmediate as nextLoop } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { type FetchHandler, toHandler } from './index.ts'
+import { deferred } from './testing/deferred.ts'
 import { ask, Front, type FrontRequestInit, listen } from './testing/front.ts'
 
 const echo: FetchHandler = (request) =>
@@ -268,59 +269,59 @@ describe('the signal', () => {
   }
 
   test.each(Object.entries(leave))('aborts on %s', async (_how, go) => {
-    const { promise: aborted, resolve } = withResolvers<unknown>()
-    const { promise: called, resolve: call } = withResolvers<void>()
+    const aborted = deferred<unknown>()
+    const called = deferred()
     const server = await listen(
       toHandler((request) => {
-        request.signal.addEventListener('abort', () => resolve(request.signal.reason), { once: true })
-        call()
+        request.signal.addEventListener('abort', () => aborted.resolve(request.signal.reason))
+        called.resolve()
         return new Promise<Response>(() => {})
       }),
     )
     const front = await Front.connect(server)
     const request = front.request()
-    await called
+    await called.promise
     go(front, request)
-    expect(await aborted).toMatchObject({ name: 'AbortError' })
+    expect(await aborted.promise).toMatchObject({ name: 'AbortError' })
   })
 
   test('is aborted already where the handler comes to it late', async () => {
-    const { promise: called, resolve: call } = withResolvers<void>()
-    const { promise: gone, resolve: go } = withResolvers<void>()
-    const { promise: seen, resolve: see } = withResolvers<boolean>()
+    const called = deferred()
+    const gone = deferred()
+    const seen = deferred<boolean>()
     const handler = toHandler(async (request) => {
-      call()
-      await gone
-      see(request.signal.aborted)
+      called.resolve()
+      await gone.promise
+      seen.resolve(request.signal.aborted)
       return new Response()
     })
     const server = await listen((exchange) => {
-      exchange.onAbort = () => go()
+      exchange.onAbort = () => gone.resolve()
       return handler(exchange)
     })
     const front = await Front.connect(server)
     const request = front.request()
-    await called
+    await called.promise
     request.abort()
-    expect(await seen).toBe(true)
+    expect(await seen.promise).toBe(true)
   })
 
   test('reaches what is made of the request', async () => {
-    const { promise: aborted, resolve } = withResolvers<void>()
-    const { promise: called, resolve: call } = withResolvers<void>()
+    const aborted = deferred()
+    const called = deferred()
     const server = await listen(
       toHandler((request) => {
         const derived = new Request(request.clone(), { method: 'POST' })
-        derived.signal.addEventListener('abort', () => resolve())
-        call()
+        derived.signal.addEventListener('abort', () => aborted.resolve())
+        called.resolve()
         return new Promise<Response>(() => {})
       }),
     )
     const front = await Front.connect(server)
     front.request()
-    await called
+    await called.promise
     front.destroy()
-    await aborted
+    await aborted.promise
   })
 
   test('does not abort once the answer is sent, or because the body was read', async () => {
@@ -340,12 +341,12 @@ describe('the signal', () => {
   })
 
   test('a body cut off in the middle rejects', async () => {
-    const { promise: failed, resolve } = withResolvers<unknown>()
+    const failed = deferred<unknown>()
     const server = await listen(
       toHandler(async (request) => {
         const reader = request.body!.getReader()
         await reader.read()
-        await reader.read().catch(resolve)
+        await reader.read().catch(failed.resolve)
         return new Response()
       }),
     )
@@ -354,14 +355,6 @@ describe('the signal', () => {
     request.send('part')
     await nextLoop()
     front.destroy()
-    expect(await failed).toBeInstanceOf(Error)
+    expect(await failed.promise).toBeInstanceOf(Error)
   })
 })
-
-function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve!: (value: T) => void
-  const promise = new Promise<T>((settle) => {
-    resolve = settle
-  })
-  return { promise, resolve }
-}

@@ -54,17 +54,22 @@ export interface FrontRequestInit {
   role?: Role
 }
 
-export interface Answer {
-  status: number
-  reason: string
-  /** Each header by itself, names in lower case. */
-  headers: [name: string, value: string][]
-  header(name: string): string | undefined
+export interface Answer extends Head {
   bytes: Buffer
   text: string
   stderr: string
   appStatus: number
   protocolStatus: number
+}
+
+export interface Head {
+  status: number
+  reason: string
+  /** The header lines as they came. */
+  lines: string[]
+  /** Each header by itself, names in lower case. */
+  headers: [name: string, value: string][]
+  header(name: string): string | undefined
 }
 
 /** The front server's end of one FastCGI connection. */
@@ -182,7 +187,7 @@ export class FrontRequest {
   }
 
   /** Waits for the head of the answer. */
-  async head(): Promise<Pick<Answer, 'status' | 'reason' | 'headers' | 'header'>> {
+  async head(): Promise<Head> {
     const end = await this.#until(() => {
       const at = Buffer.concat(this.#stdout).indexOf('\r\n\r\n')
       return at < 0 ? undefined : at
@@ -213,6 +218,11 @@ export class FrontRequest {
       stderr: Buffer.concat(this.#stderr).toString(),
       ...end,
     }
+  }
+
+  /** Waits for END_REQUEST. */
+  async ended(): Promise<void> {
+    await this.#until(() => this.#end)
   }
 
   /** Settles when the connection breaks before the answer's end; rejects when the answer ends. */
@@ -316,7 +326,7 @@ function paramsOf({
   return { ...all, ...params }
 }
 
-function parseHead(head: string): Pick<Answer, 'status' | 'reason' | 'headers' | 'header'> {
+function parseHead(head: string): Head {
   const [statusLine, ...lines] = head.split('\r\n')
   const [, status, reason] = /^Status: (\d{3}) (.*)$/.exec(statusLine!)!
   const headers = lines.map((line): [string, string] => {
@@ -326,6 +336,7 @@ function parseHead(head: string): Pick<Answer, 'status' | 'reason' | 'headers' |
   return {
     status: Number(status),
     reason: reason!,
+    lines,
     headers,
     header: (name) => headers.find(([candidate]) => candidate === name)?.[1],
   }

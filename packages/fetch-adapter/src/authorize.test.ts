@@ -1,0 +1,186 @@
+import { describe, expect, test } from 'vitest'
+import { type AuthorizeHandler, toAuthorizer } from './index.ts'
+import { type Answer, ask, type FrontRequestInit, listen } from './testing/front.ts'
+
+async function authorize(
+  handler: AuthorizeHandler,
+  init?: FrontRequestInit,
+): Promise<{ answer: Answer; errors: unknown[] }> {
+  const errors: unknown[] = []
+  const server = await listen(
+    { authorizer: toAuthorizer(handler) },
+    { onError: (error) => errors.push(error) },
+  )
+  return { answer: await ask(server, { role: 'authorizer', ...init }), errors }
+}
+
+describe('grants', () => {
+  test.each<[what: string, handler: AuthorizeHandler]>([
+    ['true', () => true],
+    ['a promise of true', async () => true],
+    ['a Response with status 200', () => new Response('ignored')],
+    [
+      'one whose body was read',
+      async () => {
+        const response = new Response('read')
+        await response.text()
+        return response
+      },
+    ],
+  ])('%s: 200, no body, no headers', async (_what, handler) => {
+    const { answer, errors } = await authorize(handler)
+    expect(answer).toMatchObject({ status: 200, headers: [], text: '', stderr: '', protocolStatus: 0 })
+    expect(errors).toEqual([])
+  })
+
+  test('Variable-* headers go to the app, named as params are; other headers go nowhere', async () => {
+    const { answer } = await authorize(
+      () =>
+        new Response(null, {
+          headers: {
+            'Variable-REMOTE_USER': 'ann',
+            'variable-auth_type': 'cookie',
+            'Set-Cookie': 'a=1',
+            'Content-Length': '0',
+          },
+        }),
+    )
+    expect(answer.status).toBe(200)
+    // As on the wire: a front server takes the name as it is written.
+    expect([...answer.lines].sort()).toEqual(['Variable-AUTH_TYPE: cookie', 'Variable-REMOTE_USER: ann'])
+  })
+
+  test('the body of a granting Response is cancelled', async () => {
+    let cancelled = false
+    const { answer } = await authorize(
+      () =>
+        new Response(
+          new ReadableStream({
+            cancel: () => {
+              cancelled = true
+            },
+          }),
+        ),
+    )
+    expect(answer.status).toBe(200)
+    expect(cancelled).toBe(true)
+  })
+
+  test('the same Response may grant again and again', async () => {
+    const yes = new Response('yes')
+    const server = await listen({ authorizer: toAuthorizer(() => yes) })
+    for (let i = 0; i < 3; i++) expect((await ask(server, { role: 'authorizer' })).status).toBe(200)
+  })
+})
+
+describe('denies', () => {
+  test('false is a 403', async () => {
+    const { answer, errors } = await authorize(() => false)
+    expect(answer).toMatchObject({ status: 403, text: '403 Forbidden\n', protocolStatus: 0 })
+    expect(errors).toEqual([])
+  })
+
+  test.each([201, 204, 302, 401, 403, 503])('a Response with status %i is sent as it is', async (status) => {
+    const { answer } = await authorize(
+      () =>
+        new Response(status === 204 ? null : 'said', {
+          status,
+          headers: { 'www-authenticate': 'Basic realm="x"', location: '/login', 'set-cookie': 'a=1' },
+        }),
+    )
+    expect(answer).toMatchObject({ status, text: status === 204 ? '' : 'said' })
+    expect(answer.header('www-authenticate')).toBe('Basic realm="x"')
+    expect(answer.header('location')).toBe('/login')
+    expect(answer.header('set-cookie')).toBe('a=1')
+  })
+
+  test.each<[what: string, handler: () => unknown]>([
+    ['undefined', () => undefined],
+    ['null', () => null],
+    ['1', () => 1],
+    ["'true'", () => 'true'],
+    ['{ status: 200 }', () => ({ status: 200 })],
+    ['Response.error()', () => Response.error()],
+    [
+      'a throw',
+      () => {
+        throw new Error('secret')
+      },
+    ],
+    ['a rejection', () => Promise.reject(new Error('secret'))],
+    ['a Variable that can not be sent', () => ({ status: 200, headers: [['variable-x', 'a\r\nb']] })],
+    [
+      'a body that fails',
+      () =>
+        new Response(new ReadableStream({ pull: () => Promise.reject(new Error('secret')) }), {
+          status: 403,
+        }),
+    ],
+  ])('%s is a whole 500', async (_what, handler) => {
+    const { answer, errors } = await authorize(handler as AuthorizeHandler)
+    expect(answer.status).toBe(500)
+    expect(answer.text).not.toContain('secret')
+    expect(errors).toHaveLength(1)
+  })
+
+  test('a denial that breaks behind its beginning does not become a grant', async () => {
+    let enqueued = false
+    const { answer } = await authorize(
+      () =>
+        new Response(
+          new ReadableStream({
+            pull(controller) {
+              if (enqueued) throw new Error('broken')
+              enqueued = true
+              controller.enqueue(Buffer.from('half'))
+            },
+          }),
+          { status: 403 },
+        ),
+    )
+    expect(answer.status).toBe(500)
+  })
+
+  test('a method that no Request has', async () => {
+    const { answer } = await authorize(() => true, { method: 'TRACE' })
+    expect(answer.status).toBe(501)
+  })
+})
+
+describe('the request', () => {
+  test('is that of the client, without a body, before STDIN ends', async () => {
+    const { answer } = await authorize(
+      async (request, context) => {
+        expect(context.role).toBe('authorizer')
+        expect(request.method).toBe('POST')
+        expect(request.headers.get('cookie')).toBe('session=1')
+        expect(await request.text()).toBe('')
+        expect(context.params.REMOTE_PASSWD).toBe('word')
+        return true
+      },
+      { method: 'POST', open: true, headers: { cookie: 'session=1' }, params: { REMOTE_PASSWD: 'word' } },
+    )
+    expect(answer.status).toBe(200)
+  })
+
+  test('waitUntil is there too', async () => {
+    const taken: unknown[] = []
+    const server = await listen({
+      authorizer: toAuthorizer(
+        (_request, context) => {
+          context.waitUntil(Promise.resolve())
+          return true
+        },
+        { waitUntil: (promise) => taken.push(promise) },
+      ),
+    })
+    await ask(server, { role: 'authorizer' })
+    expect(taken).toHaveLength(1)
+  })
+})
+
+test('without a handler the role is refused, and access with it', async () => {
+  const server = await listen({ responder: () => {} })
+  const answer = await ask(server, { role: 'authorizer' })
+  expect(answer).toMatchObject({ status: 500, protocolStatus: 3 })
+})

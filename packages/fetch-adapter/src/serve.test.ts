@@ -1,0 +1,73 @@
+import type { FastCgiServer } from '@fcgi-bridge/core'
+import { expect, onTestFinished, test } from 'vitest'
+import { serve } from './index.ts'
+import { deferred } from './testing/deferred.ts'
+import { ask } from './testing/front.ts'
+
+const LOOPBACK = { port: 0, host: '127.0.0.1', handleSignals: false }
+
+async function closing(serving: Promise<FastCgiServer>): Promise<FastCgiServer> {
+  const server = await serving
+  onTestFinished(() => server.close())
+  return server
+}
+
+test('one object says what is served and where', async () => {
+  const listening: unknown[] = []
+  const server = await closing(
+    serve({
+      fetch: ({ url }) => new Response(url),
+      authorize: (request) => request.headers.has('cookie'),
+      onListen: (address) => listening.push(address),
+      ...LOOPBACK,
+    }),
+  )
+  expect(listening).toEqual([server.address()])
+  expect((await ask(server, { target: '/a' })).text).toBe('http://front.test/a')
+  expect((await ask(server, { role: 'authorizer' })).status).toBe(403)
+  expect((await ask(server, { role: 'authorizer', headers: { cookie: 'a=1' } })).status).toBe(200)
+})
+
+test('a function, a module, and options apart', async () => {
+  const server = await closing(serve(() => new Response('function'), LOOPBACK))
+  expect((await ask(server)).text).toBe('function')
+  const other = await closing(serve(await import('./testing/default-app.ts'), LOOPBACK))
+  expect((await ask(other)).text).toBe('default app')
+})
+
+test('what is not there is refused: no authorizer without authorize, no responder without fetch', async () => {
+  const app = await closing(serve(() => new Response('app'), LOOPBACK))
+  expect(await ask(app, { role: 'authorizer' })).toMatchObject({ status: 500, protocolStatus: 3 })
+  const guard = await closing(serve({ authorize: () => true, ...LOOPBACK }))
+  expect(await ask(guard)).toMatchObject({ status: 500, protocolStatus: 3 })
+  expect((await ask(guard, { role: 'authorizer' })).status).toBe(200)
+})
+
+test('a filter request comes to fetch', async () => {
+  const server = await closing(serve((_request, { role }) => new Response(role), LOOPBACK))
+  expect((await ask(server, { role: 'filter', params: { FCGI_DATA_LENGTH: '0' } })).text).toBe('filter')
+})
+
+test('rejects where there is nothing to serve', async () => {
+  await expect(serve({} as never, LOOPBACK)).rejects.toThrow('serve() found no fetch handler')
+})
+
+test('close waits for waitUntil, and onError hears of it when it fails', async () => {
+  const work = deferred()
+  const errors: unknown[] = []
+  const server = await serve({
+    fetch: (_request, context) => {
+      context.waitUntil(work.promise.then(() => Promise.reject(new Error('later'))))
+      return new Response()
+    },
+    onError: (error) => errors.push(error),
+    drainTimeout: 10_000,
+    ...LOOPBACK,
+  })
+  await ask(server)
+  const closed = server.close()
+  expect(errors).toEqual([])
+  work.resolve()
+  await closed
+  expect(errors).toEqual([expect.objectContaining({ message: 'later' })])
+})

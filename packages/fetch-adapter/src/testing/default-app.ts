@@ -1,0 +1,4 @@
+export default {
+  port: 3000,
+  fetch: (): Response => new Response('default app'),
+}

@@ -1,0 +1,3 @@
+export function fetch(): Response {
+  return new Response('named app')
+}
