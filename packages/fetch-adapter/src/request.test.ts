@@ -207,6 +207,42 @@ describe('a true Request', () => {
     }
   })
 
+  test('maxBodyBytes: a 413 before the app, or a rejection where no length was announced', async () => {
+    const server = await listen(
+      toHandler(async (request) => {
+        await expect(request.text()).rejects.toMatchObject({ status: 413 })
+        return new Response('noticed')
+      }),
+      { maxBodyBytes: 10 },
+    )
+    expect((await ask(server, { body: 'x'.repeat(11) })).status).toBe(413)
+    const front = await Front.connect(server)
+    const request = front.request({ method: 'POST', open: true })
+    request.send('x'.repeat(11))
+    request.endBody()
+    expect((await request.answer()).text).toBe('noticed')
+  })
+
+  test('a body that is here whole can be read though the client has gone', async () => {
+    const aborted = deferred()
+    const body = deferred<string>()
+    const called = deferred()
+    const server = await listen(
+      toHandler(async (request) => {
+        request.signal.addEventListener('abort', () => aborted.resolve())
+        called.resolve()
+        await aborted.promise
+        body.resolve(await request.text())
+        return new Response()
+      }),
+    )
+    const front = await Front.connect(server)
+    front.request({ body: 'whole' })
+    await called.promise
+    front.destroy()
+    expect(await body.promise).toBe('whole')
+  })
+
   test('a body that is not read stays with the front server', async () => {
     let read: (() => void) | undefined
     const server = await listen(

@@ -21,11 +21,11 @@ async function failing(give: () => unknown): Promise<{ error: Error; text: strin
   return { error, text: answer.text }
 }
 
+type Body = ConstructorParameters<typeof Response>[0]
+
 describe('bodies', () => {
   const bytes = new Uint8Array([0xff, 0, 1, 2])
-  test.each<
-    [kind: string, make: () => BodyInit | null, expected: Uint8Array | string, type: string | undefined]
-  >([
+  test.each<[kind: string, make: () => Body, expected: Uint8Array | string, type: string | undefined]>([
     ['a string', () => 'h\u00e9llo', 'héllo', 'text/plain;charset=UTF-8'],
     ['an empty string', () => '', '', 'text/plain;charset=UTF-8'],
     ['null', () => null, '', undefined],
@@ -47,7 +47,7 @@ describe('bodies', () => {
         (async function* () {
           yield Buffer.from('iter')
           yield Buffer.from('able')
-        })() as unknown as BodyInit,
+        })() as unknown as Body,
       'iterable',
       undefined,
     ],
@@ -89,7 +89,7 @@ describe('Content-Length', () => {
     ['text', () => new Response('h\u00e9'), '3'],
     ['no body', () => new Response(null), '0'],
     ['an empty string', () => new Response(''), '0'],
-    ['a redirect', () => Response.redirect('http://front.test/x'), '0'],
+    ['a redirect', () => Response.redirect('http://front.test/x', 302), '0'],
     [
       'a stream that ends without waiting',
       () => new Response(ReadableStream.from([Buffer.from('ab'), Buffer.from('c')])),

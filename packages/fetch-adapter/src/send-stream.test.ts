@@ -317,7 +317,7 @@ describe('a stream that fails', () => {
         () =>
           new Response(
             new ReadableStream({
-              pull: (controller) => controller.enqueue(chunk),
+              pull: (controller) => controller.enqueue(chunk as Uint8Array),
               cancel: (reason) => cancelled.resolve(reason),
             }),
           ),

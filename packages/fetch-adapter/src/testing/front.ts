@@ -82,6 +82,7 @@ export class Front {
 
   constructor(socket: Socket) {
     this.#socket = socket
+    socket.setNoDelay(true)
     const decoder = new RecordDecoder({
       onStream: (type, requestId, chunk, start, end) => {
         this.#requests.get(requestId)?.receive(type, chunk.subarray(start, end))
