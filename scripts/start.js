@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setInterval } from 'node:timers/promises'
 import { main, root, UserError } from './lib/run.js'
 import { setup } from './setup.js'
 import { startExample } from './start/example.js'
@@ -98,7 +99,14 @@ Open http://localhost:${port}/ to see them at work. Ctrl-C stops everything.
 }
 
 function stopSignal() {
-  return Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  return Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), orphaned()])
+}
+
+/** Settles when npm is gone: told to stop, it ends its shell and leaves what runs in it behind. */
+async function orphaned() {
+  const { ppid } = process
+  const byNpm = process.env.npm_lifecycle_event !== undefined
+  for await (const _ of setInterval(500)) if (byNpm && process.ppid !== ppid) return
 }
 
 async function unexpectedEnd({ name, ended }) {
