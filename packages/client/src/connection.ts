@@ -47,6 +47,7 @@ export class ClientConnection implements RecordSink {
   readonly #decoder: RecordDecoder = new RecordDecoder(this)
   // By request id. Undefined: aborted, its END_REQUEST has not come yet.
   readonly #exchanges = new Map<number, ClientExchange | undefined>()
+  #ends: (() => void)[] = []
   #open = false
   #closing = false
   #failure: Error | undefined
@@ -170,15 +171,24 @@ export class ClientConnection implements RecordSink {
     clearTimeout(this.#abortTimer)
     this.#abortTimer = undefined
     // Not where the application has ended the request before it had all of it: who knows whether it reads the rest.
-    const reusable = this.#options.keepConn && exchange?.sent !== false && this.#socket.writableLength === 0
-    if (reusable) {
-      this.#socket.resume()
-    } else {
+    if (!this.#options.keepConn || exchange?.sent === false || this.#socket.writableNeedDrain) {
       this.#decoder.stop()
       this.close()
     }
-    exchange?.onEndRequest(chunk.readUInt32BE(start), chunk[start + 4]!)
-    if (reusable && this.#exchanges.size === 0) this.#owner.onFree(this)
+    const [appStatus, protocolStatus] = [chunk.readUInt32BE(start), chunk[start + 4]!]
+    this.#ends.push(() => exchange?.onEndRequest(appStatus, protocolStatus))
+  }
+
+  // Once all that was read is decoded: what an application sends behind END_REQUEST must not be taken for the next
+  // request's. The connection is free before the handlers are told, whose next request (a redirect) may come at once.
+  #endRequests(): void {
+    const ends = this.#ends
+    this.#ends = []
+    if (!this.#closing && this.#exchanges.size === 0) {
+      this.#socket.resume()
+      this.#owner.onFree(this)
+    }
+    for (const end of ends) end()
   }
 
   #find(requestId: number): ClientExchange | undefined {
@@ -211,6 +221,7 @@ export class ClientConnection implements RecordSink {
     } catch (error) {
       this.close(error as Error)
     }
+    if (this.#ends.length > 0) this.#endRequests()
   }
 
   readonly #onDrain = (): void => {

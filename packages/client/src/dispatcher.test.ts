@@ -6,19 +6,10 @@ import { errors, fetch, request } from 'undici'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { FastCgiDispatcher } from './dispatcher.ts'
 import type { ResponderRequest } from './testing/responder.ts'
-import { answers, setup } from './testing/setup.ts'
+import { answers, deferred, setup } from './testing/setup.ts'
 
 const HELLO = 'Content-Type: text/plain\r\n\r\nhello'
 const URL_ = 'http://example.test/'
-
-/** A promise, and who settles it. */
-function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve!: (value: T) => void
-  const promise = new Promise<T>((settle) => {
-    resolve = settle
-  })
-  return { promise, resolve }
-}
 
 // A listener that never accepts, with its queue full: the kernel leaves further connections unanswered.
 async function listenWithoutAccepting(): Promise<number> {
@@ -188,7 +179,7 @@ describe('connections', () => {
       { maxIdleConnections: 7 },
     )
     let disconnects = 0
-    const kept = deferred<void>()
+    const kept = deferred()
     dispatcher.on('disconnect', () => {
       if (++disconnects === 43) kept.resolve()
     })
@@ -277,7 +268,7 @@ describe('connections', () => {
   })
 
   test('destroy() fails what runs and waits', async () => {
-    const began = deferred<void>()
+    const began = deferred()
     const { dispatcher } = await setup(() => began.resolve(), { maxConnections: 1 })
     const requests = [1, 2].map(() => request(URL_, { dispatcher }))
     const settled = Promise.allSettled(requests)

@@ -21,3 +21,12 @@ export function answers(...texts: string[]): (request: ResponderRequest) => void
   let next = 0
   return (request) => request.respond(texts[next++ % texts.length]!)
 }
+
+/** A promise, and who settles it. */
+export function deferred<T = void>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void
+  const promise = new Promise<T>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}

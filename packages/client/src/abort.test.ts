@@ -1,0 +1,191 @@
+import { once } from 'node:events'
+import { errors, fetch, request } from 'undici'
+import { expect, test } from 'vitest'
+import type { ResponderRequest } from './testing/responder.ts'
+import { answers, deferred, setup } from './testing/setup.ts'
+
+const URL_ = 'http://example.test/'
+const HELLO = 'Content-Type: text/plain\r\n\r\nhello'
+
+/** A responder that hands the first request to the test, and answers the others. */
+function first(): { handler: (request: ResponderRequest) => void; promise: Promise<ResponderRequest> } {
+  const { promise, resolve } = deferred<ResponderRequest>()
+  let requests = 0
+  return { promise, handler: (r) => (requests++ === 0 ? resolve(r) : r.respond(HELLO)) }
+}
+
+test('before the head: the application is told with FCGI_ABORT_REQUEST, and the connection goes on', async () => {
+  const app = first()
+  const { dispatcher, responder } = await setup(app.handler, { maxConnections: 1 })
+  const controller = new AbortController()
+  const aborted = expect(fetch(URL_, { dispatcher, signal: controller.signal })).rejects.toThrow('enough')
+  const r = await app.promise
+  controller.abort(new Error('enough'))
+  await aborted
+  await r.aborted
+  r.stdout('Status: 500\r\n\r\nlate')
+  r.end()
+  expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')
+  expect(responder.sockets).toHaveLength(1)
+})
+
+test('an application that does not end an aborted request loses the connection', async () => {
+  const app = first()
+  const { dispatcher, responder } = await setup(app.handler, { maxConnections: 1 })
+  const controller = new AbortController()
+  const aborted = expect(request(URL_, { dispatcher, signal: controller.signal })).rejects.toThrow()
+  const r = await app.promise
+  controller.abort()
+  await aborted
+  // Waits for the one connection that there may be.
+  expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')
+  expect(responder.sockets).toHaveLength(2)
+  if (!r.socket.closed) await once(r.socket, 'close')
+})
+
+test('inside of the body, by cancelling the stream', async () => {
+  const app = first()
+  const { dispatcher } = await setup(app.handler)
+  const response = fetch(URL_, { dispatcher })
+  const r = await app.promise
+  r.stdout('\r\nhello')
+  await (await response).body!.cancel()
+  await r.aborted
+})
+
+test('inside of the request body: no more STDIN follows, and its source is stopped', async () => {
+  const app = first()
+  const { dispatcher } = await setup(app.handler)
+  const controller = new AbortController()
+  const stopped = deferred()
+  const sent = deferred()
+  const body = async function* () {
+    try {
+      yield 'one'
+      sent.resolve()
+      for (;;) {
+        yield 'more'
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    } finally {
+      stopped.resolve()
+    }
+  }
+  const options = { dispatcher, signal: controller.signal, method: 'POST' as const, body: body() as never }
+  const aborted = expect(request(URL_, options)).rejects.toThrow()
+  const r = await app.promise
+  await sent.promise
+  controller.abort()
+  await aborted
+  await r.aborted
+  const before = r.stdinChunks.length
+  await stopped.promise
+  r.end()
+  expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')
+  expect(r.stdinChunks).toHaveLength(before)
+})
+
+test('while it waits for a connection: the application never hears of it', async () => {
+  const app = first()
+  const paths: string[] = []
+  const { dispatcher } = await setup(
+    (r) => {
+      paths.push(r.params.PATH_INFO!)
+      app.handler(r)
+    },
+    { maxConnections: 1 },
+  )
+  const running = request(URL_, { dispatcher })
+  const r = await app.promise
+  const controller = new AbortController()
+  const waiting = expect(
+    request(`${URL_}waiting`, { dispatcher, signal: controller.signal }),
+  ).rejects.toThrow()
+  controller.abort()
+  await waiting
+  r.respond(HELLO)
+  await (await running).body.text()
+  await (await fetch(`${URL_}next`, { dispatcher })).text()
+  expect(paths).toEqual(['/', '/next'])
+})
+
+test('before the connection is up: the connection is there for the next', async () => {
+  const { dispatcher, responder } = await setup(answers(HELLO))
+  const controller = new AbortController()
+  const aborted = expect(request(URL_, { dispatcher, signal: controller.signal })).rejects.toThrow()
+  controller.abort()
+  await aborted
+  await once(dispatcher, 'connect')
+  expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')
+  expect(responder.sockets).toHaveLength(1)
+})
+
+test('a signal that is aborted already', async () => {
+  const { dispatcher, responder } = await setup(answers(HELLO))
+  const signal = AbortSignal.abort(new Error('no'))
+  await expect(request(URL_, { dispatcher, signal })).rejects.toThrow('no')
+  expect(responder.sockets).toHaveLength(0)
+})
+
+test('a request body that fails aborts the request with its error', async () => {
+  const app = first()
+  const { dispatcher } = await setup(app.handler)
+  const body = async function* () {
+    yield 'one'
+    await app.promise
+    throw new Error('disk full')
+  }
+  await expect(request(URL_, { dispatcher, method: 'POST', body: body() as never })).rejects.toThrow(
+    'disk full',
+  )
+  await (await app.promise).aborted
+})
+
+test.each([
+  ['longer', 'hello!'],
+  ['shorter', 'hell'],
+])('a request body that is %s than its Content-Length says', async (_, text) => {
+  const app = first()
+  const { dispatcher } = await setup(app.handler)
+  const body = async function* () {
+    await app.promise
+    yield text
+  }
+  const options = { dispatcher, method: 'POST', headers: { 'content-length': '5' } } as const
+  await expect(request(URL_, { ...options, body: body() as never })).rejects.toThrow(
+    errors.RequestContentLengthMismatchError,
+  )
+  await (await app.promise).aborted
+  // Where the whole body is there, nothing is sent at all.
+  await expect(request(URL_, { ...options, body: text })).rejects.toThrow(
+    errors.RequestContentLengthMismatchError,
+  )
+})
+
+test.each([
+  ['fast', 100_000],
+  ['slow', 1],
+])('an answer before all of a %s request: it is whole, and the rest is not sent', async (_, size) => {
+  const { dispatcher, responder } = await setup((r) => {
+    r.stdout('Status: 413\r\n\r\ntoo large')
+    r.end()
+  })
+  const stopped = deferred()
+  const body = async function* () {
+    try {
+      for (;;) {
+        yield Buffer.alloc(size)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    } finally {
+      stopped.resolve()
+    }
+  }
+  const response = await request(URL_, { dispatcher, method: 'POST', body: body() as never })
+  expect(response.statusCode).toBe(413)
+  expect(await response.body.text()).toBe('too large')
+  await stopped.promise
+  // What the application still has of the old request must not meet the next one.
+  await (await fetch(URL_, { dispatcher })).text()
+  expect(responder.sockets).toHaveLength(2)
+})
