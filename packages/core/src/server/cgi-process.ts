@@ -55,7 +55,14 @@ function readAnswer(front: Duplex): Promise<number> {
         front.end()
       },
     })
-    front.on('data', (chunk: Buffer) => decoder.push(chunk))
+    front.on('data', (chunk: Buffer) => {
+      try {
+        decoder.push(chunk)
+      } catch {
+        // The answer was cut: what has gone out is all there is, and the exit status says so.
+        front.destroy()
+      }
+    })
     front.on('error', () => {})
     front.on('end', () => process.stdout.write('', () => resolve(appStatus)))
     front.on('close', () => resolve(appStatus))

@@ -62,6 +62,9 @@ const KEPT_STDIN_PAUSE = 500
 // Milliseconds that a connection which is cut has for what was already written.
 const LAST_WORDS = 250
 
+// A header of version 0.
+const NO_RECORD = Buffer.alloc(8)
+
 const COMPLETE: EndRequest = { appStatus: 0, protocolStatus: FCGI_REQUEST_COMPLETE }
 
 // What the connection is doing: serving; ending when its last request has ended; its write side shut and the rest of
@@ -309,7 +312,9 @@ export class Connection implements RecordSink, ExchangeCarrier {
     if ('resetAndDestroy' in socket && (socket as Socket).remoteAddress !== undefined) {
       ;(socket as Socket).resetAndDestroy()
     } else {
-      socket.destroy()
+      // A Unix socket can not be reset, but what is no record is an error to all of them.
+      socket.write(NO_RECORD)
+      this.#linger()
     }
   }
 
