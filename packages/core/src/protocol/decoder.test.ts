@@ -101,6 +101,11 @@ describe('RecordDecoder', () => {
     )
   })
 
+  it.each(Object.entries(TYPES))('hands %s on as the kind of record it is', (name, type) => {
+    const isStream = ['PARAMS', 'STDIN', 'STDOUT', 'STDERR', 'DATA'].includes(name)
+    expect(decode(record(type, 1, 'x'))).toEqual([[isStream ? 'stream' : 'discrete', type, 1, 'x']])
+  })
+
   it('takes the longest record, with the longest padding', () => {
     const content = 'v'.repeat(65_535)
     for (const type of [TYPES.STDIN, TYPES.GET_VALUES]) {
