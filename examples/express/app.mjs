@@ -50,7 +50,11 @@ app.post('/form', express.urlencoded(), (req, res) => {
 })
 
 // A file upload. The limit is the app's: the front server has one of its own.
-const upload = multer({ storage: multer.memoryStorage(), limits: { files: 1, fileSize: 10 * 1024 * 1024 } })
+const upload = multer({
+  storage: multer.memoryStorage(),
+  limits: { files: 1, fileSize: 10 * 1024 * 1024 },
+  defParamCharset: 'utf8',
+})
 
 app.post('/upload', upload.single('file'), (req, res) => {
   const { file } = req
@@ -98,6 +102,7 @@ const page = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
+<style>body { max-width: 40rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.6 system-ui, sans-serif }</style>
 <title>Express over FastCGI</title>
 <h1>Express over FastCGI</h1>
 <ul>
