@@ -121,12 +121,13 @@ function requestBody(request: IncomingMessage, response: ServerResponse): Readab
   }
   let expectsContinue = request.headers.expect !== undefined
   // A client that is not told to go on may never send its body: nothing can follow on its connection.
+  const { shouldKeepAlive } = response
   if (expectsContinue) response.shouldKeepAlive = false
   const body = new Readable({
     read() {
       if (expectsContinue) {
         expectsContinue = false
-        response.shouldKeepAlive = true
+        response.shouldKeepAlive = shouldKeepAlive
         response.writeContinue()
       }
       request.resume()
