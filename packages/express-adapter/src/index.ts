@@ -1,0 +1,4 @@
+export type { FastCgiServer, ServeOptions } from '@fcgi-bridge/core'
+export type { FcgiInfo } from './fcgi.ts'
+export { type RequestListener, toHandler } from './handler.ts'
+export { serve } from './serve.ts'

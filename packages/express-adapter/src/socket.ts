@@ -1,0 +1,376 @@
+import type { AddressInfo } from 'node:net'
+import { Duplex } from 'node:stream'
+import type { Exchange } from '@fcgi-bridge/core'
+import { BodyPump } from './body.ts'
+import {
+  abortedError,
+  destroyedError,
+  emitClose,
+  type InternalRequest,
+  type InternalResponse,
+  type SendCallback,
+  type SocketInternals,
+  takeNeedDrain,
+} from './internals.ts'
+import { Output, type OutputOwner } from './output.ts'
+
+/**
+ * What `req.socket` and `res.socket` are: for one request, the client's connection as an HTTP server would see it. Its
+ * life is the request's; reading it gives nothing, and what is written to it goes nowhere.
+ */
+export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwner {
+  readonly #exchange: Exchange
+  readonly #output: Output
+  #request: InternalRequest | undefined
+  #response: InternalResponse | undefined
+  #body: BodyPump | undefined
+  #timer: NodeJS.Timeout | undefined
+  #flushing = false
+  #bytesWritten = 0
+
+  _httpMessage: InternalResponse | null = null
+  _hadError = false
+  /** Milliseconds without traffic until 'timeout'; 0 is never. */
+  timeout = 0
+
+  constructor(exchange: Exchange) {
+    super(NET_SOCKET)
+    this.#exchange = exchange
+    this.#output = new Output(exchange, this)
+  }
+
+  /** Ties the three together, and the exchange to them. */
+  open(request: InternalRequest, response: InternalResponse): void {
+    this.#request = request
+    this.#response = response
+    this._httpMessage = response
+    response.socket = this
+    // First of all listeners, as Node's own is.
+    response.on('finish', onFinish)
+    this.#exchange.onAbort = () => {
+      this.destroy()
+    }
+  }
+
+  /** The listener was called: from now on an empty body is a body that has come in. */
+  opened(): void {
+    const request = this.#request!
+    if (this.#exchange.stdin.ended) request.complete = true
+  }
+
+  /** The listener failed. */
+  fail(error: unknown): void {
+    this.#exchange.fail(error)
+    this.destroy(error instanceof Error ? error : undefined)
+  }
+
+  // ---- the client's connection ----
+
+  /** The client's address: REMOTE_ADDR. */
+  get remoteAddress(): string | undefined {
+    return this.#exchange.remoteAddress
+  }
+
+  /** The client's port: REMOTE_PORT. */
+  get remotePort(): number | undefined {
+    return this.#exchange.remotePort
+  }
+
+  get remoteFamily(): string | undefined {
+    return familyOf(this.remoteAddress)
+  }
+
+  /** SERVER_ADDR. */
+  get localAddress(): string | undefined {
+    return this.#exchange.params.SERVER_ADDR || undefined
+  }
+
+  /** SERVER_PORT. */
+  get localPort(): number | undefined {
+    return Number(this.#exchange.params.SERVER_PORT) || undefined
+  }
+
+  get localFamily(): string | undefined {
+    return familyOf(this.localAddress)
+  }
+
+  /** True where the client came over TLS (HTTPS), as on a tls.TLSSocket; undefined where not, as on a net.Socket. */
+  get encrypted(): true | undefined {
+    return this.#exchange.scheme === 'https' ? true : undefined
+  }
+
+  /** Bytes of the request body so far. */
+  get bytesRead(): number {
+    return this.#body?.bytesRead ?? 0
+  }
+
+  /** Bytes of the response body so far. */
+  get bytesWritten(): number {
+    return this.#bytesWritten
+  }
+
+  get connecting(): boolean {
+    return false
+  }
+
+  get pending(): boolean {
+    return false
+  }
+
+  get readyState(): string {
+    return this.destroyed ? 'closed' : 'open'
+  }
+
+  address(): AddressInfo | Record<string, never> {
+    const { localAddress: address, localPort: port, localFamily: family } = this
+    return address === undefined || port === undefined ? {} : { address, port, family: family! }
+  }
+
+  /** For the sake of code that sets up a net.Socket: these are the front server's to decide. */
+  setNoDelay(): this {
+    return this
+  }
+
+  setKeepAlive(): this {
+    return this
+  }
+
+  ref(): this {
+    return this
+  }
+
+  unref(): this {
+    return this
+  }
+
+  // ---- time-outs, as net.Socket has them ----
+
+  /** Emits 'timeout' after `msecs` milliseconds without traffic, and closes unless the request or the response handles it. 0 turns it off. */
+  setTimeout(msecs: number, callback?: () => void): this {
+    if (typeof msecs !== 'number' || !(msecs >= 0 && msecs < Number.POSITIVE_INFINITY)) {
+      throw new RangeError(`The time-out is ${msecs}; it takes a number of milliseconds from 0 up.`)
+    }
+    if (this.destroyed) return this
+    this.timeout = msecs
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (msecs === 0) {
+      if (callback !== undefined) this.removeListener('timeout', callback)
+    } else {
+      this.#timer = setTimeout(() => this.#onTimeout(), msecs).unref()
+      if (callback !== undefined) this.once('timeout', callback)
+    }
+    return this
+  }
+
+  #onTimeout(): void {
+    const request = this.#request!
+    const response = this._httpMessage
+    const bodyComing = !request.complete && !this.#exchange.stdin.ended
+    const toRequest = bodyComing && request.emit('timeout', this)
+    const toResponse = response?.emit('timeout', this) ?? false
+    if (!toRequest && !toResponse) this.destroy()
+    this.emit('timeout')
+  }
+
+  // ---- the response's way out ----
+
+  /** Sets the head: name, value, name, value … Throws as Node's `writeHead` does. */
+  writeHead(status: number, headers: readonly string[], reason: string): void {
+    if (!this.#exchange.ended) this.#exchange.writeHead(status, headers, reason)
+  }
+
+  /** Body bytes of the response; none at all asks for the head. Returns false when the writer should wait for 'drain'. */
+  send(
+    data: string | Uint8Array,
+    encoding: BufferEncoding | null | undefined,
+    callback: SendCallback | null | undefined,
+    byteLength: number | undefined,
+  ): boolean {
+    if (this.destroyed) return false
+    const chunk =
+      typeof data === 'string' && encoding && encoding !== 'utf8' && encoding !== 'utf-8'
+        ? Buffer.from(data, encoding)
+        : data
+    const length = typeof chunk === 'string' ? (byteLength ?? Buffer.byteLength(chunk)) : chunk.byteLength
+    this.#bytesWritten += length
+    this.#output.push(chunk, length, callback)
+    this.#scheduleFlush()
+    return this.pendingLength < this.writableHighWaterMark
+  }
+
+  /** All of the response has been sent. */
+  sendEnd(): void {
+    if (this.destroyed) return
+    const request = this.#request!
+    if (request._consuming && !this.#body?.over) {
+      // What came with the request's head is being read only now, and nothing comes behind the end of the exchange.
+      setImmediate(() => {
+        if (!this.destroyed) this.#output.end()
+      })
+    } else {
+      this.#output.end()
+    }
+  }
+
+  override uncork(): void {
+    super.uncork()
+    if (this.#output.waiting) this.#scheduleFlush()
+  }
+
+  /** Bytes of the response that are still on their way: `writableLength`. */
+  get pendingLength(): number {
+    return this.#output.length
+  }
+
+  // On the next tick, by when the response may have been ended: then it goes out in one write.
+  #scheduleFlush(): void {
+    if (this.#flushing || this.writableCorked > 0) return
+    this.#flushing = true
+    process.nextTick(flush, this)
+  }
+
+  /** Hands on what waits, unless it was corked meanwhile. */
+  flush(): void {
+    this.#flushing = false
+    if (this.#output.waiting && this.writableCorked === 0 && !this.#exchange.ended) {
+      this.#timer?.refresh()
+      this.#output.flush()
+    }
+  }
+
+  onOutputProgress(): void {
+    this.#timer?.refresh()
+  }
+
+  onDrained(): void {
+    const response = this._httpMessage
+    if (response === null || response.finished || this.destroyed) return
+    if (takeNeedDrain(response)) response.emit('drain')
+  }
+
+  onOutputLost(): void {
+    this._hadError = true
+    this.destroy()
+  }
+
+  /** The response is with the operating system: what Node does on 'finish', and the end of the "connection". */
+  onFinish(): void {
+    const request = this.#request!
+    const response = this.#response!
+    clearTimeout(this.#timer)
+    this._httpMessage = null
+    response.socket = null
+    if (!request._consuming && !request._readableState.resumeScheduled) {
+      request.complete = true
+      request._dump()
+    } else {
+      this.#body?.run()
+    }
+    process.nextTick(emitClose, response)
+    if (this.listenerCount('close') > 0) {
+      // Whoever waits for the connection's end: it is when neither side has anything more to say.
+      if (request.closed) process.nextTick(() => this.destroy())
+      else request.once('close', () => this.destroy())
+    }
+  }
+
+  // ---- the request body's way in: Node's IncomingMessage asks its socket ----
+
+  override resume(): this {
+    this.#pump.resume()
+    return this
+  }
+
+  override pause(): this {
+    this.#pump.pause()
+    return this
+  }
+
+  override isPaused(): boolean {
+    return this.#body?.paused ?? false
+  }
+
+  get #pump(): BodyPump {
+    this.#body ??= new BodyPump(
+      this.#exchange,
+      this.#request!,
+      () => this.#timer?.refresh(),
+      (error) => this.fail(error),
+    )
+    return this.#body
+  }
+
+  // ---- the stream ----
+
+  override _read(): void {}
+
+  override _write(_chunk: unknown, _encoding: BufferEncoding, callback: () => void): void {
+    callback()
+  }
+
+  // `end` on a socket that is not a response's says that there will be none.
+  override _final(callback: () => void): void {
+    callback()
+    this.destroy()
+  }
+
+  /** As net.Socket has it. */
+  destroySoon(): void {
+    this.end()
+  }
+
+  /** As net.Socket has it. */
+  resetAndDestroy(): this {
+    return this.destroy()
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    clearTimeout(this.#timer)
+    this._hadError ||= error !== null
+    const exchange = this.#exchange
+    if (!exchange.ended) exchange.fail(error ?? new Error(UNANSWERED))
+    exchange.stdin.discard()
+    this.#output.drop(error ?? destroyedError())
+    // Node's HTTP server always listens for 'error'.
+    callback(this.listenerCount('error') > 0 ? error : null)
+    setImmediate(() => this.#close())
+  }
+
+  // The request and the response learn of the end before all others, in Node's order.
+  #close(): void {
+    const response = this._httpMessage
+    // Once the response has gone out, the request is on its own.
+    if (response !== null) {
+      this.#request!.destroy(abortedError())
+      emitClose(response)
+    }
+    this.emit('close', this._hadError)
+  }
+}
+
+// As net.Socket: 'close' is its own to emit, in a later turn of the event loop.
+const NET_SOCKET = { emitClose: false }
+
+// The types of Node have it for a plain property, which a class may not override with a getter.
+Object.defineProperty(ExchangeSocket.prototype, 'writableLength', {
+  configurable: true,
+  get(this: ExchangeSocket): number {
+    return this.pendingLength
+  },
+})
+
+const UNANSWERED = 'The app destroyed the request before it had answered.'
+
+function flush(socket: ExchangeSocket): void {
+  socket.flush()
+}
+
+function onFinish(this: { socket: unknown }): void {
+  ;(this.socket as ExchangeSocket).onFinish()
+}
+
+function familyOf(address: string | undefined): string | undefined {
+  if (address === undefined) return undefined
+  return address.includes(':') ? 'IPv6' : 'IPv4'
+}

@@ -1,0 +1,204 @@
+import { connect, type Socket } from 'node:net'
+import {
+  encodeBeginRequest,
+  encodeNameValues,
+  encodeRecord,
+  FCGI_END_REQUEST,
+  FCGI_PARAMS,
+  FCGI_RESPONDER,
+  FCGI_STDERR,
+  FCGI_STDIN,
+  FCGI_STDOUT,
+  RecordDecoder,
+} from '@fcgi-bridge/core'
+import {
+  BodyCollector,
+  bodyOf,
+  type Client,
+  type ClientExchange,
+  type ClientRequest,
+  type ClientResponse,
+  comparableHeaders,
+} from './client.ts'
+
+/** What a front server may do in one way or another. */
+export interface FrontOptions {
+  /** Params beyond those that the request makes. */
+  params?: Readonly<Record<string, string>>
+  /** What FCGI_STDERR brings. */
+  onStderr?: (text: string) => void
+}
+
+/** A client of a FastCGI server on `port`: one connection a request, as nginx does it without `fastcgi_keep_conn`. */
+export function createFastCgiClient(port: number, options: FrontOptions = {}): Client {
+  const sockets = new Set<Socket>()
+  return {
+    send: (request = {}) => {
+      const socket = connect(port, '127.0.0.1')
+      sockets.add(socket)
+      socket.on('close', () => sockets.delete(socket))
+      return send(socket, request, options)
+    },
+    close: async () => {
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
+const REQUEST_ID = 1
+
+function send(socket: Socket, request: ClientRequest, options: FrontOptions): ClientExchange {
+  const answer = new Answer(options)
+  const decoder = new RecordDecoder(answer)
+  socket.on('data', (chunk: Buffer) => decoder.push(chunk))
+  // END_REQUEST is the end, as it is for every front server but nginx.
+  answer.onEnd = () => socket.end()
+  socket.on('error', () => {})
+  const response = new Promise<ClientResponse>((resolve) => {
+    socket.on('close', () => resolve(answer.close()))
+  })
+
+  const { streamed = false } = request
+  const body = bodyOf(request) ?? EMPTY
+  socket.write(
+    Buffer.concat([
+      encodeBeginRequest(REQUEST_ID, FCGI_RESPONDER, 0),
+      encodeRecord(
+        FCGI_PARAMS,
+        REQUEST_ID,
+        encodeNameValues(Object.entries({ ...paramsOf(request), ...options.params })),
+      ),
+      encodeRecord(FCGI_PARAMS, REQUEST_ID, EMPTY),
+    ]),
+  )
+  const write = (chunk: string | Uint8Array): void => {
+    const bytes = Buffer.from(chunk as string)
+    for (let at = 0; at < bytes.length; at += 32768) {
+      socket.write(encodeRecord(FCGI_STDIN, REQUEST_ID, bytes.subarray(at, at + 32768)))
+    }
+  }
+  const end = (): void => {
+    socket.write(encodeRecord(FCGI_STDIN, REQUEST_ID, EMPTY))
+  }
+  if (!streamed) {
+    write(body)
+    end()
+  }
+  return {
+    head: answer.head,
+    response,
+    received: (text) => answer.collector.received(text),
+    write,
+    end,
+    // nginx, the most common of all, closes.
+    abort: () => {
+      socket.destroy()
+    },
+    pause: () => {
+      socket.pause()
+    },
+    resume: () => {
+      socket.resume()
+    },
+  }
+}
+
+function paramsOf(request: ClientRequest): Record<string, string> {
+  const { method = 'GET', path = '/', headers = [], streamed = false, httpVersion = '1.1' } = request
+  const body = bodyOf(request)
+  const [pathname, query = ''] = path.split(/\?(.*)/s)
+  const params: Record<string, string> = {
+    GATEWAY_INTERFACE: 'CGI/1.1',
+    SERVER_SOFTWARE: 'test',
+    SERVER_PROTOCOL: `HTTP/${httpVersion}`,
+    SERVER_ADDR: '127.0.0.1',
+    SERVER_PORT: '80',
+    SERVER_NAME: 'example.test',
+    REMOTE_ADDR: '127.0.0.1',
+    REMOTE_PORT: '40000',
+    REQUEST_METHOD: method,
+    REQUEST_URI: path,
+    SCRIPT_NAME: pathname!,
+    QUERY_STRING: query,
+    CONTENT_LENGTH: body === undefined ? '' : String(Buffer.byteLength(body)),
+    HTTP_HOST: 'example.test',
+  }
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!.toUpperCase().replaceAll('-', '_')
+    const value = headers[i + 1]!
+    if (name === 'CONTENT_TYPE' || name === 'CONTENT_LENGTH') params[name] = value
+    else if (params[`HTTP_${name}`] === undefined || name === 'HOST') params[`HTTP_${name}`] = value
+    else params[`HTTP_${name}`] += `${name === 'COOKIE' ? '; ' : ', '}${value}`
+  }
+  if (streamed && params.CONTENT_LENGTH === '') params.HTTP_TRANSFER_ENCODING = 'chunked'
+  return params
+}
+
+/** Reads the answer's records: CGI head, body, end. */
+class Answer {
+  readonly collector = new BodyCollector()
+  readonly head: Promise<number>
+  onEnd: () => void = () => {}
+  readonly #options: FrontOptions
+  #resolveHead: (status: number) => void = () => {}
+  #headBytes = EMPTY
+  #status = 0
+  #headers: string[] = []
+  #ended = false
+
+  constructor(options: FrontOptions) {
+    this.#options = options
+    this.head = new Promise((resolve) => {
+      this.#resolveHead = resolve
+    })
+  }
+
+  onStream(type: number, _requestId: number, chunk: Buffer, start: number, end: number): void {
+    if (type === FCGI_STDERR && start < end) this.#options.onStderr?.(chunk.toString('utf8', start, end))
+    if (type !== FCGI_STDOUT || start === end) return
+    if (this.#status !== 0) {
+      this.collector.push(Buffer.from(chunk.subarray(start, end)))
+      return
+    }
+    this.#headBytes = Buffer.concat([this.#headBytes, chunk.subarray(start, end)])
+    const headEnd = this.#headBytes.indexOf('\r\n\r\n')
+    if (headEnd < 0) return
+    this.#readHead(this.#headBytes.toString('latin1', 0, headEnd).split('\r\n'))
+    const rest = this.#headBytes.subarray(headEnd + 4)
+    if (rest.length > 0) this.collector.push(rest)
+    this.#resolveHead(this.#status)
+  }
+
+  onDiscrete(type: number, _requestId: number, chunk: Buffer, start: number): void {
+    if (type !== FCGI_END_REQUEST) return
+    this.#ended = chunk.readUInt32BE(start) === 0 && chunk[start + 4] === 0
+    this.onEnd()
+  }
+
+  close(): ClientResponse {
+    this.#resolveHead(this.#status)
+    return {
+      status: this.#status,
+      headers: comparableHeaders(this.#headers),
+      body: this.collector.bytes,
+      complete: this.#ended,
+    }
+  }
+
+  #readHead(lines: readonly string[]): void {
+    for (const line of lines) {
+      const colon = line.indexOf(': ')
+      if (colon < 0) throw new Error(`Not a line of a CGI head: ${line}`)
+      this.#headers.push(line.slice(0, colon), line.slice(colon + 2))
+    }
+    const [name, value] = this.#headers
+    if (name !== 'Status') throw new Error(`The head begins with ${name}.`)
+    this.#status = Number.parseInt(value!, 10)
+    for (let i = 0; i < this.#headers.length; i += 2) {
+      if (/^(?:connection|keep-alive|transfer-encoding|trailer|upgrade)$/i.test(this.#headers[i]!)) {
+        throw new Error(`A header of the connection is in the CGI head: ${this.#headers[i]}.`)
+      }
+    }
+  }
+}
