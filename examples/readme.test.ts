@@ -92,10 +92,10 @@ function writeExecutable(name: string, text: string): void {
   chmodSync(site.write(name, text), 0o755)
 }
 
-/** The fenced blocks of a Markdown text, by language. */
+/** The fenced blocks of a Markdown text, those in lists too, by language. */
 function readBlocks(markdown: string): Record<string, string[]> {
   const blocks: Record<string, string[]> = {}
-  for (const [, language, text] of markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
+  for (const [, language, text] of markdown.matchAll(/^ *```(\w+)\n(.*?)^ *```$/gms)) {
     blocks[language!] = [...(blocks[language!] ?? []), text!]
   }
   return blocks
