@@ -154,6 +154,9 @@ describe('the mount is a raw beginning of the target', () => {
     ['/x/../shop/cart', '/shop', '/cart', '/x/../shop'],
     ['/shop/%2e%2e/shop/cart', '/shop', '/cart', '/shop/%2e%2e/shop'],
     ['/shop/a%2Fb', '/shop', '/a/b', '/shop'],
+    ['/a%2Fshop/cart', '/a/shop', '/cart', '/a%2Fshop'],
+    ['/a/shop/../shop/./cart/', '/a/shop', '/cart/', '/a/shop/../shop'],
+    ['/../shop/cart', '/shop', '/cart', '/../shop'],
     // Apache with `AllowEncodedSlashes NoDecode`
     ['/shop/a%2Fb%20c', '/shop', '/a%2Fb c', '/shop'],
     ['/shop/shop/x', '/shop', '/shop/x', '/shop'],
@@ -189,10 +192,26 @@ describe('a prefix that is said outright', () => {
     ['/shop/../admin', '/shop', ''],
     ['/shop/../shop/x', '/shop', '/shop/../shop'],
     ['/anything', '/', ''],
+    ['/a/b/c', '/a//b/', '/a/b'],
+    ['/shop/x/../../admin/../shop', '/shop', '/shop/x/../../admin/../shop'],
     ['/cart?from=/shop', '/shop', ''],
     ['*', '/shop', ''],
   ])('%s with %s: %j', (target, option, mount) => {
     expect(mountOf({ target }, option)).toBe(mount)
+  })
+})
+
+describe('a path made to be slow', () => {
+  it.each([
+    ['slashes', `${'/'.repeat(200_000)}x`],
+    ['dot segments', '/./..'.repeat(50_000)],
+    ['steps in and out', '/shop/..'.repeat(30_000)],
+    ['escapes', `/${'%2F'.repeat(70_000)}`],
+    ['slashes at the end', `/x${'/'.repeat(200_000)}`],
+  ])('of %s takes no longer than its length asks for', (_, path) => {
+    expect(mountOf({ target: path, scriptName: '/shop', pathInfo: '/', file: PROGRAM }, 'auto')).toBe('')
+    expect(mountOf({ target: path }, '/shop')).toBe('')
+    expect(mountOf({ target: `${path}/shop`, scriptName: path, file: PROGRAM }, 'script-name')).toBeDefined()
   })
 })
 

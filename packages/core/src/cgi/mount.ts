@@ -71,38 +71,47 @@ function isProgram(file: string | undefined, program: string | undefined): boole
 }
 
 /**
- * The raw beginning of `path` that decodes to `prefix`, ends where a segment does, and, if `rest` is given, is followed by
- * what decodes to `rest`; `''` if there is none.
+ * The raw beginning of `path` that stands for `prefix`, ends where a segment does, and is followed by what never steps out of
+ * it; if `rest` is given, by what stands for `rest`. `''` if there is none. Time grows with the path's length alone.
  */
 function findPrefix(path: string, prefix: string, rest: string | undefined): string {
   if (prefix === '') return ''
   // Nearly always the path is written as its decoding is.
-  if (path.startsWith(prefix) && isBoundary(path, prefix.length) && isRest(path.slice(prefix.length), rest)) {
-    return prefix
-  }
-  for (let end = path.indexOf('/', 1); ; end = path.indexOf('/', end + 1)) {
-    if (end < 0) end = path.length
-    const raw = path.slice(0, end)
-    const decoded = percentDecode(raw)
-    if ((decoded === prefix || normalize(decoded) === prefix) && isRest(path.slice(end), rest)) return raw
-    if (end === path.length) return ''
-  }
-}
+  const isPlain =
+    path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f)
+  if (isPlain && isRest(path.slice(prefix.length), rest)) return prefix
 
-function isBoundary(path: string, at: number): boolean {
-  return at === path.length || path.charCodeAt(at) === 0x2f
+  const wanted = prefix.split('/').filter((segment) => segment !== '')
+  // The segments so far as the front server resolved them, and how many of the first are the prefix's.
+  const resolved: string[] = []
+  let matched = 0
+  let prefixEnd = -1
+  for (let end = 0; end < path.length; ) {
+    const at = end + 1
+    end = path.indexOf('/', at)
+    if (end < 0) end = path.length
+    for (const segment of percentDecode(path.slice(at, end)).split('/')) {
+      if (segment === '..') {
+        resolved.pop()
+        matched = Math.min(matched, resolved.length)
+      } else if (segment !== '' && segment !== '.') {
+        if (matched === resolved.length && segment === wanted[matched]) matched++
+        resolved.push(segment)
+      }
+    }
+    if (matched < wanted.length) prefixEnd = -1
+    else if (prefixEnd < 0 && resolved.length === wanted.length) prefixEnd = end
+  }
+  return prefixEnd >= 0 && isRest(path.slice(prefixEnd), rest) ? path.slice(0, prefixEnd) : ''
 }
 
 function isRest(raw: string, rest: string | undefined): boolean {
   if (raw === rest) return true
-  // What steps out of the mount is not below it.
   const decoded = percentDecode(raw)
   const normal = normalize(decoded)
-  if (normal === undefined) return rest !== undefined && decoded === rest
-  // Apache leaves %2F as it is under `AllowEncodedSlashes NoDecode`.
-  return (
-    rest === undefined || decoded === rest || normal === rest || normalize(percentDecode(raw, true)) === rest
-  )
+  if (rest === undefined) return normal !== undefined
+  // Caddy and HAProxy only decode. Apache leaves %2F as it is under `AllowEncodedSlashes NoDecode`.
+  return decoded === rest || normal === rest || normalize(percentDecode(raw, true)) === rest
 }
 
 // As nginx, Apache and lighttpd do before they split a path: `//` merged, dot segments resolved. Undefined where
@@ -135,5 +144,7 @@ function pathOf(target: string): string {
 }
 
 function trimSlash(path: string): string {
-  return path.endsWith('/') ? path.replace(/\/+$/, '') : path
+  let end = path.length
+  while (end > 0 && path.charCodeAt(end - 1) === 0x2f) end--
+  return path.slice(0, end)
 }

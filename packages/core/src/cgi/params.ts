@@ -1,5 +1,5 @@
-// The params of one request, read in place. Of the block only an index is made, in one pass over the bytes that
-// also takes note of whatever `checkRequest` must refuse; strings are made when somebody asks for one.
+// The params of one request: one string for all of them, and an index, made in a pass that also takes note of whatever
+// `checkRequest` must refuse. Names and values become strings of their own when somebody asks for one.
 
 import { indexNameValues } from '../protocol/name-values.ts'
 import { RequestError } from './error.ts'
@@ -39,7 +39,7 @@ const REQUEST_METHOD = Buffer.from('REQUEST_METHOD')
 const SINGLE_LINE: ReadonlySet<string> = new Set(['CONTENT_TYPE', 'REQUEST_URI', 'QUERY_STRING'])
 
 /**
- * The name-value pairs of one request (CGI/1.1 calls them meta-variables), over the bytes they came in.
+ * The name-value pairs of one request (RFC 3875 calls them meta-variables).
  *
  * Names and values are bytes read as latin1, as Node's own HTTP parser does. A name that is there twice: the last
  * one is meant, because an nginx configuration overrides what `include fastcgi_params` set by naming it again.

@@ -16,7 +16,6 @@ import {
 export class RequestHead {
   readonly params: Params
   #target: string | undefined
-  // Of a target in absolute-form.
   #targetAuthority: string | undefined
   #authority: string | undefined
   #url: string | undefined
@@ -116,10 +115,16 @@ export class RequestHead {
     return rest.startsWith('/') ? rest : `/${rest}`
   }
 
-  #findAuthority(): string {
+  // What stands in a target in absolute-form.
+  #authorityOfTarget(): string | undefined {
+    // Reading the target finds it.
     void this.target
+    return this.#targetAuthority
+  }
+
+  #findAuthority(): string {
     const { params } = this
-    const named = this.#targetAuthority ?? (params.get('HTTP_HOST') || undefined)
+    const named = this.#authorityOfTarget() ?? (params.get('HTTP_HOST') || undefined)
     if (named !== undefined) {
       if (isAuthority(named)) return named
       throw new RequestError(400, 'FCGI_ERR_AUTHORITY', `The request's host is no host: ${quote(named)}.`)
@@ -169,7 +174,7 @@ export class RequestHead {
           headers.push(name, trimBlanks(params.valueAt(i)))
       }
     }
-    if (this.target !== '' && this.#targetAuthority !== undefined) host = this.#targetAuthority
+    host = this.#authorityOfTarget() ?? host
     if (host !== '') headers.unshift('host', host)
     contentType ||= trimBlanks(sentContentType)
     if (contentType !== '') headers.push('content-type', contentType)
