@@ -61,14 +61,10 @@ export class Params {
    * behind us would read less than was checked), 431 for too many pairs.
    */
   constructor(block: Buffer, start = 0, end: number = block.length, limits?: ParamsLimits) {
-    const index = indexPairs(block, start, end)
     const maxCount = limits?.maxCount ?? MAX_COUNT
+    const index = indexPairs(block, start, end, maxCount)
     if (index.length > maxCount * 4) {
-      throw new RequestError(
-        431,
-        'FCGI_ERR_PARAMS_COUNT',
-        `The request has ${index.length / 4} params; the limit is ${maxCount}.`,
-      )
+      throw new RequestError(431, 'FCGI_ERR_PARAMS_COUNT', `The request has more than ${maxCount} params.`)
     }
     const text = block.toString('latin1', start, end)
     this.#index = index
@@ -249,9 +245,9 @@ const FIRST_ONLY: ReadonlySet<string> = new Set(
   ].map((name) => `HTTP_${name}`),
 )
 
-function indexPairs(block: Buffer, start: number, end: number): number[] {
+function indexPairs(block: Buffer, start: number, end: number, maxCount: number): number[] {
   try {
-    return indexNameValues(block, start, end)
+    return indexNameValues(block, start, end, maxCount)
   } catch (cause) {
     throw new RequestError(400, 'FCGI_ERR_PARAMS', 'The params are cut short.', { cause })
   }

@@ -2,14 +2,22 @@ import { ProtocolError } from './error.ts'
 
 /**
  * Finds the name-value pairs in `block[start, end)` (section 3.4) without reading their text: four numbers a
- * pair in the result (nameStart, nameEnd, valueStart, valueEnd), appended to `index`.
+ * pair in the result (nameStart, nameEnd, valueStart, valueEnd). Of more than `maxPairs` pairs one too many is found and no
+ * more: empty pairs take two bytes here and far more in the result.
  *
  * Throws {@link ProtocolError} when a length runs past the end or the last pair is cut short. Allocates
  * nothing but the index, whatever the lengths claim.
  */
-export function indexNameValues(block: Buffer, start: number, end: number, index: number[] = []): number[] {
+export function indexNameValues(
+  block: Buffer,
+  start: number,
+  end: number,
+  maxPairs: number = Number.POSITIVE_INFINITY,
+): number[] {
+  const index: number[] = []
+  const maxIndex = maxPairs * 4
   let at = start
-  while (at < end) {
+  while (at < end && index.length <= maxIndex) {
     let nameLength = block[at++]!
     if (nameLength > 127) {
       if (at + 3 > end) throw cutShort()
