@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, statSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import { Peer } from '../packages/core/src/testing/peer.ts'
 import { accepts, freePorts } from './fronts/ports.ts'
@@ -286,7 +286,7 @@ async function startWith(options: object): Promise<{ program: Program; at: Liste
   return { program, at: await listeningOf(program) }
 }
 
-function start(env: Record<string, string>, stdin: 'ignore' | 'pipe' | object = 'ignore'): Program {
+function start(env: Record<string, string>, stdin: 'ignore' | 'pipe' | Socket = 'ignore'): Program {
   return site.start(process.execPath, [APP], {
     env: { ...process.env, ...site.appEnvironment(), ...env },
     stdio: [stdin, 'pipe', 'pipe'],

@@ -1,3 +1,4 @@
+import type { SpawnOptions } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,8 +17,8 @@ export type Listening = { port: number; host: string } | { path: string }
 export interface ServerCommand {
   file: string
   args: string[]
-  /** The signal that stops the server, SIGTERM if not said. */
-  stopSignal?: NodeJS.Signals
+  /** What it logs when it has started, where accepting connections does not say that. */
+  started?: string
 }
 
 /** A folder of its own, and the servers and apps that run in it. */
@@ -25,7 +26,7 @@ export class Site {
   readonly folder: string = mkdtempSync('/tmp/fcgi-bridge-')
   readonly control: Control
   readonly #controlFolder: string
-  readonly #started: { program: Program; stopSignal: NodeJS.Signals }[] = []
+  readonly #started: Program[] = []
 
   constructor() {
     // A front server that is started as root works as another user.
@@ -78,9 +79,9 @@ export class Site {
   }
 
   /** Starts a program that {@link stop} ends. */
-  start(file: string, args: string[], options: object = {}, stopSignal: NodeJS.Signals = 'SIGTERM'): Program {
+  start(file: string, args: string[], options: SpawnOptions = {}): Program {
     const program = new Program(file, args, options)
-    this.#started.push({ program, stopSignal })
+    this.#started.push(program)
     return program
   }
 
@@ -94,10 +95,11 @@ export class Site {
   ): Promise<{ program: Program; ports: number[] }> {
     for (let attempt = 1; ; attempt++) {
       const ports = await freePorts(count)
-      const { file, args, stopSignal } = configure(ports)
-      const program = this.start(file, args, {}, stopSignal)
+      const { file, args, started = '' } = configure(ports)
+      const program = this.start(file, args)
       const accepted = await Promise.all(ports.map((port) => accepting(port, () => !program.running)))
-      if (!accepted.includes(false)) return { program, ports }
+      await Promise.race([this.logged(started), program.exited])
+      if (program.running && !accepted.includes(false)) return { program, ports }
       const log = `${program.output}\n${this.errorLog()}`
       if (attempt === 3 || !/address already in use/i.test(log)) {
         throw new Error(`${file} did not start:\n${log}`)
@@ -116,14 +118,14 @@ export class Site {
 
   /** Everything that was logged and printed, for the reader of a failure. */
   report(): string {
-    const printed = this.#started.map(({ program }) => program.output)
+    const printed = this.#started.map((program) => program.output)
     return [this.errorLog(), ...printed].filter((text) => text !== '').join('\n')
   }
 
   /** Waits until `text` was logged or printed. */
   logged(text: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const streams = this.#started.flatMap(({ program: { child } }) => [child.stdout!, child.stderr!])
+      const streams = this.#started.flatMap(({ child }) => [child.stdout!, child.stderr!])
       const look = () => {
         if (!this.report().includes(text)) return
         watcher.close()
@@ -138,13 +140,13 @@ export class Site {
 
   /** The processes of this site that run now. */
   processes(): ReturnType<typeof processesOf> {
-    const sessions = this.#started.map(({ program }) => program.pid)
+    const sessions = this.#started.map((program) => program.pid)
     return processesOf(sessions, this.folder)
   }
 
   /** Ends what was started, last started first. Throws when a process is left over; that one is killed. */
   async stop(): Promise<void> {
-    for (const { program, stopSignal } of this.#started.toReversed()) await program.stop(stopSignal)
+    for (const program of this.#started.toReversed()) await program.stop()
     const left = await remaining(() => this.processes(), ENDING)
     for (const { pid } of left) process.kill(pid, 'SIGKILL')
     const report = this.report()

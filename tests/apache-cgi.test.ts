@@ -1,0 +1,4 @@
+import { describeFront } from './cases/describe-front.ts'
+import { apacheCgi } from './fronts/apache-cgi.ts'
+
+describeFront(apacheCgi)

@@ -1,0 +1,131 @@
+// The routes that tests/cases/ asks for, as an Express app.
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { fileURLToPath } from 'node:url'
+import { serve } from '@fcgi-bridge/express-adapter'
+import express from 'express'
+import multer from 'multer'
+import { content, digest } from './content.js'
+import { Control } from './control.js'
+import { serveOptions } from './options.js'
+
+const control = new Control()
+const app = express()
+
+app.use('/echo', async (req, res) => {
+  const { length, sha256 } = await digest(req)
+  res.json({
+    method: req.method,
+    url: req.originalUrl,
+    mount: req.fcgi.mount,
+    headers: req.headers,
+    remoteAddress: req.socket.remoteAddress,
+    length,
+    sha256,
+  })
+})
+
+app.get('/text', (_req, res) => {
+  res.type('text/plain').send('some text\n')
+})
+
+app.post('/form', express.urlencoded(), (req, res) => {
+  res.json(req.body)
+})
+
+app.post('/json', express.json(), (req, res) => {
+  res.json(req.body)
+})
+
+app.post('/files', multer().any(), async (req, res) => {
+  const files = await Promise.all(
+    req.files.map(async (file) => ({
+      field: file.fieldname,
+      name: file.originalname,
+      type: file.mimetype,
+      ...(await digest([file.buffer])),
+    })),
+  )
+  res.json({ fields: req.body, files })
+})
+
+app.post('/digest', async (req, res) => {
+  res.json(await digest(req))
+})
+
+app.get('/content/:length', async (req, res) => {
+  const length = Number(req.params.length)
+  res.set({ 'Content-Type': 'application/octet-stream', 'Content-Length': String(length) })
+  await pipeline(Readable.from(content(length)), res)
+})
+
+app.get('/cookies', (_req, res) => {
+  res.cookie('first', '1', { path: '/' })
+  res.cookie('second', '2', { path: '/', httpOnly: true })
+  res.append('Set-Cookie', 'third=3; Expires=Wed, 21 Oct 2099 07:28:00 GMT')
+  res.send('three cookies\n')
+})
+
+app.get('/redirect/:status', (req, res) => {
+  res.redirect(Number(req.params.status), req.query.to)
+})
+
+app.all('/status/:status', (req, res) => {
+  res.status(Number(req.params.status)).end()
+})
+
+app.use('/static', express.static(fileURLToPath(new URL('static', import.meta.url))))
+
+app.get('/stream', async (req, res) => {
+  res.type('text/plain').write('first\n')
+  await control.heard(req.query.id, 'go')
+  res.end('second\n')
+})
+
+app.get('/events', async (req, res) => {
+  res.writeHead(200, {
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store',
+    'X-Accel-Buffering': 'no',
+  })
+  const timer = setInterval(() => res.write(`data: ${Date.now()}\n\n`), 20)
+  await once(res, 'close')
+  clearInterval(timer)
+  control.say(req.query.id, 'left')
+})
+
+app.post('/upload', async (req, res) => {
+  const { id } = req.query
+  req.on('aborted', () => control.say(id, 'aborted'))
+  control.say(id, 'begun')
+  try {
+    res.json(await digest(req))
+    control.say(id, 'whole')
+  } catch (error) {
+    control.say(id, 'cut', String(error))
+  }
+})
+
+app.get('/fail/before', (req) => {
+  throw new Error(`a secret of the app: ${req.query.id}`)
+})
+
+app.get('/fail/after', (req, res, next) => {
+  const { id } = req.query
+  res.type('text/plain').write('the beginning\n', async () => {
+    control.say(id, 'begun')
+    await control.heard(id, 'go')
+    next(new Error(`a secret of the app: ${id}`))
+  })
+})
+
+app.get('/hold', async (req, res) => {
+  const { id } = req.query
+  process.once('SIGTERM', () => control.say(id, 'SIGTERM'))
+  control.say(id, 'held', String(process.pid))
+  await control.heard(id, 'go')
+  res.type('text/plain').send(`held by ${process.pid}\n`)
+})
+
+await serve(app, serveOptions)

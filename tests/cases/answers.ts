@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs'
+import { Agent } from 'node:http'
+import { expect } from 'vitest'
+import type { Case } from './case.ts'
+import { send } from './http.ts'
+
+/** The answer as the client sees it. */
+export const answers: readonly Case[] = [
+  {
+    name: 'HEAD: the head of GET, and nothing after it',
+    async run({ origin, path }) {
+      await onOneConnection(async (agent) => {
+        const head = await send(origin, path('/text'), { method: 'HEAD', agent })
+        expect(head).toMatchObject({ status: 200, text: '' })
+        const get = await send(origin, path('/text'), { agent })
+        expect(get).toMatchObject({ status: 200, text: 'some text\n' })
+        expect(head.headers['content-type']).toBe(get.headers['content-type'])
+        expect(head.headers['content-length']).toBe('10')
+      })
+    },
+  },
+  {
+    name: 'several Set-Cookie',
+    async run({ origin, path }) {
+      const answer = await send(origin, path('/cookies'))
+      expect(answer.text).toBe('three cookies\n')
+      expect(answer.headers['set-cookie']).toEqual([
+        'first=1; Path=/',
+        'second=2; Path=/; HttpOnly',
+        'third=3; Expires=Wed, 21 Oct 2099 07:28:00 GMT',
+      ])
+    },
+  },
+  {
+    name: 'redirects',
+    async run({ origin, path }) {
+      for (const status of [301, 302, 303, 307, 308]) {
+        for (const to of ['/other/place?x=1&y=%2F', 'http://elsewhere.test/there?x=a%20b']) {
+          const answer = await send(origin, path(`/redirect/${status}?to=${encodeURIComponent(to)}`))
+          expect(answer).toMatchObject({ status, headers: { location: to } })
+        }
+      }
+    },
+  },
+  {
+    name: '204 and 304: no body, and the connection goes on',
+    async run({ origin, path }) {
+      await onOneConnection(async (agent) => {
+        for (const status of [204, 304]) {
+          expect(await send(origin, path(`/status/${status}`), { agent })).toMatchObject({ status, text: '' })
+          expect(await send(origin, path('/text'), { agent })).toMatchObject({
+            status: 200,
+            text: 'some text\n',
+          })
+        }
+      })
+    },
+  },
+  {
+    name: 'conditional requests on a static file',
+    async run({ origin, path }) {
+      const file = readFileSync(new URL('../apps/static/page.txt', import.meta.url), 'utf8')
+      const first = await send(origin, path('/static/page.txt'))
+      expect(first).toMatchObject({ status: 200, text: file })
+      const headers = ['If-None-Match', first.headers.etag!]
+      const again = await send(origin, path('/static/page.txt'), { headers })
+      expect(again).toMatchObject({ status: 304, text: '', headers: { etag: first.headers.etag } })
+      const changed = await send(origin, path('/static/page.txt'), { headers: ['If-None-Match', '"other"'] })
+      expect(changed).toMatchObject({ status: 200, text: file })
+    },
+  },
+  {
+    name: 'range requests on a static file',
+    async run({ origin, path }) {
+      const file = readFileSync(new URL('../apps/static/page.txt', import.meta.url), 'utf8')
+      const range = (range: string) => send(origin, path('/static/page.txt'), { headers: ['Range', range] })
+      expect(await range('bytes=100-199')).toMatchObject({
+        status: 206,
+        text: file.slice(100, 200),
+        headers: { 'content-range': `bytes 100-199/${file.length}` },
+      })
+      expect(await range('bytes=4000-')).toMatchObject({ status: 206, text: file.slice(4000) })
+      expect(await range('bytes=9999-')).toMatchObject({
+        status: 416,
+        headers: { 'content-range': `bytes */${file.length}` },
+      })
+    },
+  },
+]
+
+// An answer with a byte too many or too few shows in the next one.
+async function onOneConnection(run: (agent: Agent) => Promise<void>): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  try {
+    await run(agent)
+  } finally {
+    agent.destroy()
+  }
+}

@@ -1,0 +1,72 @@
+import { expect } from 'vitest'
+import { content, digest } from '../apps/content.js'
+import type { Case } from './case.ts'
+import { open, send } from './http.ts'
+
+const MIB = 1024 * 1024
+
+/** What goes up and comes down. */
+export const bodies: readonly Case[] = [
+  {
+    name: 'POST of a form',
+    async run({ origin, path }) {
+      const headers = ['Content-Type', 'application/x-www-form-urlencoded']
+      const body = 'name=J%C3%BCrgen+X&empty=&sign=%26'
+      const answer = await send(origin, path('/form'), { method: 'POST', headers, body })
+      expect(JSON.parse(answer.text)).toEqual({ name: 'Jürgen X', empty: '', sign: '&' })
+    },
+  },
+  {
+    name: 'POST of JSON',
+    async run({ origin, path }) {
+      const value = { text: 'Jürgen €', list: [1, null, { deep: true }] }
+      const headers = ['Content-Type', 'application/json']
+      const body = JSON.stringify(value)
+      const answer = await send(origin, path('/json'), { method: 'POST', headers, body })
+      expect(JSON.parse(answer.text)).toEqual(value)
+    },
+  },
+  {
+    name: 'multipart upload',
+    async run({ origin, path }) {
+      const bytes = Buffer.concat([...content(300_000)])
+      const form = new FormData()
+      form.set('title', 'Größe')
+      form.set('text', new Blob(['a small file\n'], { type: 'text/plain' }), 'small.txt')
+      form.set('bytes', new Blob([bytes], { type: 'application/octet-stream' }), 'large.bin')
+      const url = `http://${origin.host}:${origin.port}${path('/files')}`
+      const answer = await fetch(url, { method: 'POST', body: form })
+      expect(await answer.json()).toEqual({
+        fields: { title: 'Größe' },
+        files: [
+          {
+            field: 'text',
+            name: 'small.txt',
+            type: 'text/plain',
+            ...(await digest([Buffer.from('a small file\n')])),
+          },
+          { field: 'bytes', name: 'large.bin', type: 'application/octet-stream', ...(await digest([bytes])) },
+        ],
+      })
+    },
+  },
+  {
+    name: 'upload of 64 MiB',
+    once: true,
+    async run({ origin, path }) {
+      const headers = ['Content-Type', 'application/octet-stream', 'Content-Length', String(64 * MIB)]
+      const body = content(64 * MIB)
+      const answer = await send(origin, path('/digest'), { method: 'POST', headers, body })
+      expect(JSON.parse(answer.text)).toEqual(await digest(content(64 * MIB)))
+    },
+  },
+  {
+    name: 'download of 64 MiB',
+    once: true,
+    async run({ origin, path }) {
+      const incoming = await open(origin, path(`/content/${64 * MIB}`))
+      expect(incoming.headers['content-length']).toBe(String(64 * MIB))
+      expect(await digest(incoming)).toEqual(await digest(content(64 * MIB)))
+    },
+  },
+]

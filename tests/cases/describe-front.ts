@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, describe, onTestFailed, test } from 'vitest'
+import { APPS, type Front, type RunningFront } from '../fronts/front.ts'
+import { Site } from '../fronts/site.ts'
+import { answers } from './answers.ts'
+import { bodies } from './bodies.ts'
+import { requests } from './requests.ts'
+import { streams } from './streams.ts'
+
+const cases = [...requests, ...bodies, ...answers, ...streams]
+
+/** Every case, for both apps, in every mode of a front server. */
+export function describeFront(front: Front): void {
+  describe(front.name, () => {
+    let site: Site
+    let running: RunningFront
+
+    beforeAll(async () => {
+      site = new Site()
+      running = await front.start(site)
+    })
+
+    afterAll(() => site.stop())
+
+    for (const mode of front.modes) {
+      for (const app of APPS) {
+        describe(`${mode.name}: ${app}`, () => {
+          for (const { name, once, run } of cases) {
+            if (once && mode !== front.modes[0]) continue
+            test(name, async () => {
+              onTestFailed(() => console.error(site.report()))
+              const path = (ofApp: string) => mode.prefix + ofApp
+              await run({ origin: running.origin(mode.name, app), mode, app, site, path })
+            })
+          }
+        })
+      }
+    }
+  })
+}

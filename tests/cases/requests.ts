@@ -1,0 +1,99 @@
+import { expect } from 'vitest'
+import type { Traits } from '../fronts/front.ts'
+import type { Case, Target } from './case.ts'
+import { type Answer, type Ask, send } from './http.ts'
+
+/** What the app's /echo says of a request. */
+interface Echo {
+  method: string
+  url: string
+  mount: string
+  headers: Record<string, string>
+  remoteAddress: string
+  length: number
+  sha256: string
+}
+
+const PATHS = [
+  '/echo/a%2Fb',
+  '/echo/a%20b',
+  '/echo/caf%C3%A9/%E2%82%AC',
+  '/echo//two///slashes',
+  '/echo/100%25',
+  "/echo/a+b;c=d@e:f,g'(h)",
+]
+
+/** The request as the app sees it. */
+export const requests: readonly Case[] = [
+  {
+    name: 'GET with a query',
+    async run(target) {
+      const host = `Front.Test:${target.origin.port}`
+      const path = target.path('/echo/path?x=1&y=a%20b+c&x=%2F')
+      const seen = await echo(target, '/echo/path?x=1&y=a%20b+c&x=%2F', { headers: ['Host', host] })
+      expect(seen).toMatchObject({
+        method: 'GET',
+        url: path,
+        mount: target.mode.mount ?? target.mode.prefix,
+        remoteAddress: '127.0.0.1',
+        length: 0,
+      })
+      expect(seen.headers.host).toBe(hostSeen(target.mode.traits, host))
+    },
+  },
+  {
+    name: 'encoded paths: %2F, %20, UTF-8, //',
+    async run(target) {
+      for (const path of PATHS) expect((await echo(target, path)).url).toBe(target.path(path))
+    },
+  },
+  ...['PUT', 'PATCH', 'DELETE', 'OPTIONS'].map((method) => ({
+    name: method,
+    async run(target: Target) {
+      const seen = await echo(target, '/echo/thing', { method, body: 'twelve bytes' })
+      expect(seen).toMatchObject({ method, url: target.path('/echo/thing'), length: 12 })
+    },
+  })),
+  {
+    name: 'repeated headers and cookies',
+    async run(target) {
+      const headers = ['X-Same', 'one', 'Cookie', 'a=1', 'X-Same', 'two', 'Cookie', 'b=2']
+      const seen = await echo(target, '/echo', { headers })
+      expect(seen.headers).toMatchObject({
+        'x-same': 'one, two',
+        cookie: target.mode.traits.joinedCookies,
+      })
+    },
+  },
+  {
+    name: 'Authorization',
+    async run(target) {
+      for (const authorization of ['Basic dXNlcjpwYXNz', 'Bearer abc.def-123']) {
+        const seen = await echo(target, '/echo', { headers: ['Authorization', authorization] })
+        expect(seen.headers.authorization).toBe(authorization)
+      }
+    },
+  },
+  {
+    name: '50 requests at once',
+    async run(target) {
+      const numbers = Array.from({ length: 50 }, (_, index) => index)
+      const seen = await Promise.all(numbers.map((number) => echo(target, `/echo?number=${number}`)))
+      expect(seen.map(({ url }) => url)).toEqual(
+        numbers.map((number) => target.path(`/echo?number=${number}`)),
+      )
+    },
+  },
+]
+
+async function echo(target: Target, path: string, ask?: Ask): Promise<Echo> {
+  const answer: Answer = await send(target.origin, target.path(path), ask)
+  expect(answer, answer.text).toMatchObject({ status: 200 })
+  return JSON.parse(answer.text)
+}
+
+function hostSeen({ host }: Traits, sent: string): string {
+  if (host === 'as sent') return sent
+  const lower = sent.toLowerCase()
+  return host === 'lower case' ? lower : lower.replace(/:\d+$/, '')
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { expect } from 'vitest'
+import type { Case } from './case.ts'
+import { open, readAll, readUntil, send } from './http.ts'
+
+/** What happens while a request runs, and what goes wrong with it. */
+export const streams: readonly Case[] = [
+  {
+    name: 'a streamed answer',
+    async run({ origin, path, mode, site }) {
+      const id = randomUUID()
+      if (!mode.traits.streamsAnswers) site.control.say(id, 'go')
+      const incoming = await open(origin, path(`/stream?id=${id}`))
+      const first = await readUntil(incoming, 'first\n')
+      site.control.say(id, 'go')
+      expect(first + (await readAll(incoming))).toBe('first\nsecond\n')
+    },
+  },
+  {
+    name: 'server-sent events, until the client leaves and the app sees it',
+    async run({ origin, path, site }) {
+      const id = randomUUID()
+      const incoming = await open(origin, path(`/events?id=${id}`))
+      expect(incoming.headers['content-type']).toBe('text/event-stream')
+      await readUntil(incoming, 'data: ')
+      incoming.destroy()
+      await site.control.heard(id, 'left')
+    },
+  },
+  {
+    name: 'an upload that the client cuts off',
+    async run({ origin, path, mode, site }) {
+      const id = randomUUID()
+      const client = connect(origin).on('error', () => {})
+      const head = [
+        `POST ${path(`/upload?id=${id}`)} HTTP/1.1`,
+        'Host: front.test',
+        'Content-Length: 1000000',
+      ]
+      client.write(`${head.join('\r\n')}\r\n\r\n${'x'.repeat(300_000)}`)
+      if (mode.traits.streamsBodies) {
+        await site.control.heard(id, 'begun')
+        client.destroy()
+        await site.control.heard(id, 'cut')
+      } else {
+        client.destroySoon()
+        await once(client, 'close')
+        // The front server has read all that came before it reads what follows.
+        expect((await send(origin, path('/text'))).text).toBe('some text\n')
+        expect(site.control.isSaid(id, 'begun')).toBe(false)
+      }
+      expect(site.control.isSaid(id, 'whole')).toBe(false)
+    },
+  },
+  {
+    name: 'an error before the head: 500, and it is in the log alone',
+    async run({ origin, path, site }) {
+      const id = randomUUID()
+      const answer = await send(origin, path(`/fail/before?id=${id}`))
+      expect(answer.status).toBe(500)
+      expect(answer.text).not.toContain(id)
+      await site.logged(id)
+    },
+  },
+  {
+    name: 'an error after the head: the client sees that the answer is not whole',
+    async run({ origin, path, mode, site }) {
+      const id = randomUUID()
+      const answer = send(origin, path(`/fail/after?id=${id}`)).then(({ text }) => text)
+      await site.control.heard(id, 'begun')
+      site.control.say(id, 'go')
+      switch (mode.traits.brokenAnswer) {
+        case 'cut':
+          await expect(answer).rejects.toThrow('aborted')
+          break
+        case 'error page':
+          expect(await answer).toMatch(/^the beginning\n.*Internal Server Error/s)
+          break
+        case 'nothing':
+          expect(await answer).toBe('the beginning\n')
+          break
+      }
+      await site.logged(id)
+      expect((await send(origin, path('/text'))).text).toBe('some text\n')
+    },
+  },
+]

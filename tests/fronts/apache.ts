@@ -1,0 +1,104 @@
+import type { Front, Mode, RunningFront, Traits } from './front.ts'
+import { required } from './programs.ts'
+import { runningOn, type Served, served } from './served.ts'
+import type { Site } from './site.ts'
+
+/** What every Apache does, whichever module speaks to the app. */
+export const apacheTraits: Traits = {
+  streamsAnswers: true,
+  streamsBodies: true,
+  joinedCookies: 'a=1, b=2',
+  host: 'as sent',
+  brokenAnswer: 'cut',
+}
+
+export interface ApacheConfig {
+  /** The modules to load beside the ones that every site needs: 'fcgid' is mod_fcgid.so. */
+  modules: readonly string[]
+  /** Directives of the whole server. */
+  server?: string
+  /** Directives of each virtual host, by its index. */
+  hosts: readonly string[]
+}
+
+const BASE_MODULES = ['mpm_event', 'authz_core', 'env', 'mime', 'alias', 'rewrite']
+
+/** Starts an Apache with one virtual host a port. */
+export async function startApache(
+  site: Site,
+  { modules, server = '', hosts }: ApacheConfig,
+): Promise<Apache> {
+  const load = [...BASE_MODULES, ...modules].map(
+    (name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`,
+  )
+  const { program, ports } = await site.startServer(hosts.length, (ports) => {
+    // Without NoDecode %2F is a 404; and since 2.4.59 an app's Content-Length counts only where it is said to.
+    const virtualHosts = hosts.map(
+      (directives, index) => `
+      Listen 127.0.0.1:${ports[index]}
+      <VirtualHost 127.0.0.1:${ports[index]}>
+        AllowEncodedSlashes NoDecode
+        SetEnv ap_trust_cgilike_cl yes
+        ${directives}
+      </VirtualHost>`,
+    )
+    const config = site.write(
+      'apache.conf',
+      `
+      ServerRoot ${site.folder}
+      ServerName front.test
+      PidFile ${site.path('apache.pid')}
+      ErrorLog ${site.path('error.log')}
+      TypesConfig /dev/null
+      Mutex file:${site.makeFolder('mutexes')} default
+      ${load.join('\n')}
+      # One process, with enough threads for every test, for as long as the server runs.
+      StartServers 1
+      ServerLimit 2
+      ThreadLimit 128
+      ThreadsPerChild 128
+      MaxRequestWorkers 256
+      MinSpareThreads 1
+      MaxSpareThreads 256
+      ${server}
+      ${virtualHosts.join('\n')}`,
+    )
+    const command = asOrdinaryUser(required('apache2'), ['-f', config, '-DFOREGROUND'])
+    // It opens its ports first, and then finds out whether it can start.
+    return { ...command, started: 'resuming normal operations' }
+  })
+  return { pid: program.pid, ports, exited: program.exited }
+}
+
+export interface Apache {
+  pid: number
+  ports: number[]
+  /** Settles when the parent process has ended. */
+  exited: Promise<unknown>
+}
+
+/** A front server of Apache's. `configure` gives its directives once the apps are there to be named. */
+export function apacheFront<M extends Mode>(
+  name: string,
+  modes: readonly M[],
+  configure: (site: Site, all: readonly Served<M>[]) => Promise<ApacheConfig>,
+): Front {
+  return {
+    name,
+    modes,
+    async start(site): Promise<RunningFront> {
+      const all = served(modes)
+      const { ports } = await startApache(site, await configure(site, all))
+      return runningOn(all, ports)
+    },
+  }
+}
+
+// Apache refuses to work as root, and its www-data may not be allowed to read the folder of this checkout: a
+// user without other rights than that one.
+function asOrdinaryUser(file: string, args: string[]): { file: string; args: string[] } {
+  if (process.getuid?.() !== 0) return { file, args }
+  const rights = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override']
+  const user = ['--reuid=www-data', '--regid=www-data', '--clear-groups', ...rights]
+  return { file: required('setpriv'), args: ['--pdeathsig', 'TERM', ...user, '--', file, ...args] }
+}

@@ -1,0 +1,53 @@
+import type { Site } from './site.ts'
+
+/** The apps under test, by the adapter that serves them: tests/apps/NAME.js. */
+export const APPS = ['express', 'fetch'] as const
+export type AppName = (typeof APPS)[number]
+
+/** What the front server itself makes of a request or an answer. Data for the cases, so that each runs everywhere. */
+export interface Traits {
+  /** An answer reaches the client piece by piece; else when it is whole. */
+  streamsAnswers: boolean
+  /** The app gets a body while the client still sends it; else when it is whole. */
+  streamsBodies: boolean
+  /** The Cookie that an app sees when a client sent `a=1` and `b=2` in two fields (RFC 9113 wants '; '). */
+  joinedCookies: 'a=1; b=2' | 'a=1, b=2' | 'a=1;b=2'
+  /** The Host that an app sees, of a client's `Front.Test:PORT`. */
+  host: 'as sent' | 'lower case' | 'lower case, no port'
+  /**
+   * What a client sees of an answer of unknown length that the app breaks off: a connection that is cut, an error page
+   * in place of the rest, or nothing: it passes for whole.
+   */
+  brokenAnswer: 'cut' | 'error page' | 'nothing'
+}
+
+/** One way in which a front server is set up. */
+export interface Mode {
+  /** As the reader of a test report would say it. Unique within the front server. */
+  name: string
+  /** What URLs of the app begin with: '' at the root. */
+  prefix: string
+  /** The mount that the app is to see, where it is not the prefix. */
+  mount?: string
+  traits: Traits
+}
+
+/** Where an app answers. */
+export interface Origin {
+  host: string
+  port: number
+}
+
+/** A front server that runs. */
+export interface RunningFront {
+  /** Where the app answers in this mode. */
+  origin(mode: string, app: AppName): Origin
+}
+
+/** A kind of front server: what a new file in this folder exports. */
+export interface Front {
+  name: string
+  modes: readonly Mode[]
+  /** Starts it, with both apps behind it in every mode. */
+  start(site: Site): Promise<RunningFront>
+}

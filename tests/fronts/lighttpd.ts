@@ -1,0 +1,100 @@
+import type { Front, Mode, Traits } from './front.ts'
+import { required } from './programs.ts'
+import { type ListeningApps, runningOn, served, startApps } from './served.ts'
+import type { Site } from './site.ts'
+
+/** What every lighttpd does that sends an answer on as it comes. */
+export const lighttpdTraits: Traits = {
+  streamsAnswers: true,
+  streamsBodies: false,
+  joinedCookies: 'a=1; b=2',
+  host: 'lower case',
+  brokenAnswer: 'cut',
+}
+
+/** Starts a lighttpd with one `$SERVER["socket"]` a port. */
+export async function startLighttpd(
+  site: Site,
+  modules: readonly string[],
+  hosts: readonly string[],
+): Promise<{ pid: number; ports: number[] }> {
+  const file = required('lighttpd')
+  const { program, ports } = await site.startServer(hosts.length, (ports) => {
+    const sockets = hosts.map(
+      (settings, index) => `$SERVER["socket"] == "127.0.0.1:${ports[index]}" {\n${settings}\n}`,
+    )
+    const config = site.write(
+      'lighttpd.conf',
+      `
+      server.modules = (${modules.map((name) => `"mod_${name}"`).join(', ')})
+      server.document-root = "${site.makeFolder('documents')}"
+      server.errorlog = "${site.path('error.log')}"
+      server.upload-dirs = ("${site.makeFolder('uploads')}")
+      # The port that every lighttpd has; here the same as the first socket below.
+      server.bind = "127.0.0.1"
+      server.port = ${ports[0]}
+      ${sockets.join('\n')}`,
+    )
+    return { file, args: ['-D', '-f', config] }
+  })
+  return { pid: program.pid, ports }
+}
+
+interface FastCgiMode extends Mode {
+  settings: string
+  /** The setting of fastcgi.server that says where the app is. */
+  backend(site: Site, app: 'express' | 'fetch', listening: ListeningApps): string
+}
+
+const modes: readonly FastCgiMode[] = [
+  {
+    name: 'host and port',
+    prefix: '',
+    traits: lighttpdTraits,
+    settings: 'server.stream-response-body = 1',
+    backend: (_site, app, listening) => hostAndPort(listening, app),
+  },
+  {
+    name: 'host and port, streaming bodies',
+    prefix: '',
+    traits: { ...lighttpdTraits, streamsBodies: true },
+    settings: 'server.stream-response-body = 1\nserver.stream-request-body = 2',
+    backend: (_site, app, listening) => hostAndPort(listening, app),
+  },
+  {
+    name: 'bin-path',
+    prefix: '',
+    traits: lighttpdTraits,
+    settings: 'server.stream-response-body = 1',
+    backend: (site, app) => {
+      const program = site.writeProgram(`${app}.fcgi`, app)
+      return `"bin-path" => "${program}", "socket" => "${site.path(`spawned-${app}.sock`)}", "max-procs" => 2`
+    },
+  },
+]
+
+/** mod_fastcgi: to an app that listens, and to one that lighttpd starts with its socket as fd 0. */
+export const lighttpd: Front = {
+  name: 'lighttpd',
+  modes,
+  async start(site) {
+    const listening = await startApps(site)
+    const all = served(modes)
+    const hosts = all.map(({ mode, app }) => {
+      const backend = mode.backend(site, app, listening)
+      return `
+        ${mode.settings}
+        fastcgi.server = ("/" => ((
+          ${backend}, "check-local" => "disable", "fix-root-scriptname" => "enable"
+        )))`
+    })
+    const { ports } = await startLighttpd(site, ['fastcgi'], hosts)
+    return runningOn(all, ports)
+  },
+}
+
+function hostAndPort(listening: ListeningApps, app: 'express' | 'fetch'): string {
+  const { tcp } = listening[app]
+  if ('path' in tcp) throw new TypeError(`${app} does not listen on TCP.`)
+  return `"host" => "${tcp.host}", "port" => ${tcp.port}`
+}

@@ -1,0 +1,93 @@
+import type { Front, Mode, Traits } from './front.ts'
+import { required } from './programs.ts'
+import { runningOn, served, startApps } from './served.ts'
+
+const traits: Traits = {
+  streamsAnswers: false,
+  streamsBodies: false,
+  joinedCookies: 'a=1; b=2',
+  host: 'lower case, no port', // Debian's fastcgi_params: HTTP_HOST is $host.
+  brokenAnswer: 'cut',
+}
+
+interface NginxMode extends Mode {
+  socket: 'tcp' | 'unix'
+  upstream: string
+  location: string
+}
+
+const UNBUFFERED = 'fastcgi_buffering off; fastcgi_request_buffering off;'
+
+const modes: readonly NginxMode[] = [
+  { name: 'fastcgi_pass over TCP', prefix: '', traits, socket: 'tcp', upstream: '', location: '' },
+  {
+    name: 'fastcgi_pass over a Unix socket, unbuffered',
+    prefix: '',
+    traits: { ...traits, streamsAnswers: true, streamsBodies: true },
+    socket: 'unix',
+    upstream: '',
+    location: UNBUFFERED,
+  },
+  {
+    name: 'fastcgi_keep_conn and keepalive over a Unix socket',
+    prefix: '',
+    traits,
+    socket: 'unix',
+    upstream: 'keepalive 8;',
+    location: 'fastcgi_keep_conn on;',
+  },
+  {
+    name: 'fastcgi_keep_conn and keepalive over TCP, unbuffered',
+    prefix: '',
+    traits: { ...traits, streamsAnswers: true, streamsBodies: true },
+    socket: 'tcp',
+    upstream: 'keepalive 8;',
+    location: `fastcgi_keep_conn on; ${UNBUFFERED}`,
+  },
+]
+
+const all = served(modes)
+
+export const nginx: Front = {
+  name: 'nginx',
+  modes,
+  async start(site) {
+    const file = required('nginx')
+    const listening = await startApps(site)
+    const temporary = site.makeFolder('temporary')
+    const { ports } = await site.startServer(all.length, (ports) => {
+      const servers = all.map(({ mode, app }, index) => {
+        const at = listening[app][mode.socket]
+        const address = 'path' in at ? `unix:${at.path}` : `${at.host}:${at.port}`
+        return `
+          upstream app${index} { server ${address}; ${mode.upstream} }
+          server {
+            listen 127.0.0.1:${ports[index]};
+            location / { include /etc/nginx/fastcgi_params; fastcgi_pass app${index}; ${mode.location} }
+          }`
+      })
+      const config = site.write(
+        'nginx.conf',
+        `
+        ${process.getuid?.() === 0 ? 'user root;' : ''}
+        daemon off;
+        worker_processes 1;
+        pid ${site.path('nginx.pid')};
+        error_log ${site.path('error.log')};
+        events {}
+        http {
+          access_log off;
+          client_max_body_size 0;
+          client_body_temp_path ${temporary}/body;
+          fastcgi_temp_path ${temporary}/fastcgi;
+          proxy_temp_path ${temporary}/proxy;
+          scgi_temp_path ${temporary}/scgi;
+          uwsgi_temp_path ${temporary}/uwsgi;
+          ${servers.join('\n')}
+        }`,
+      )
+      return { file, args: ['-c', config, '-e', site.path('error.log')] }
+    })
+    return runningOn(all, ports)
+  },
+}

@@ -1,0 +1,37 @@
+import { APPS, type AppName, type Mode, type RunningFront } from './front.ts'
+import type { Listening, Site } from './site.ts'
+
+/** An app in a mode: what a front server gives a port of its own. */
+export interface Served<M extends Mode> {
+  mode: M
+  app: AppName
+}
+
+/** Every app in every mode. */
+export function served<M extends Mode>(modes: readonly M[]): Served<M>[] {
+  return modes.flatMap((mode) => APPS.map((app) => ({ mode, app })))
+}
+
+/** The running front server whose `ports` are those of `all`, in the same order. */
+export function runningOn(all: readonly Served<Mode>[], ports: readonly number[]): RunningFront {
+  return {
+    origin(mode, app) {
+      const index = all.findIndex((one) => one.mode.name === mode && one.app === app)
+      return { host: '127.0.0.1', port: ports[index]! }
+    },
+  }
+}
+
+export type ListeningApps = Record<AppName, { tcp: Listening; unix: Listening }>
+
+/** Starts each app twice, on a TCP port and on a Unix socket, for a front server that starts none itself. */
+export async function startApps(site: Site): Promise<ListeningApps> {
+  const start = async (app: AppName) => {
+    const [tcp, unix] = await Promise.all([
+      site.startApp(app, '127.0.0.1:0'),
+      site.startApp(app, site.path(`${app}.sock`)),
+    ])
+    return [app, { tcp: tcp.at, unix: unix.at }]
+  }
+  return Object.fromEntries(await Promise.all(APPS.map(start)))
+}

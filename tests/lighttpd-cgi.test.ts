@@ -1,0 +1,4 @@
+import { describeFront } from './cases/describe-front.ts'
+import { lighttpdCgi } from './fronts/lighttpd-cgi.ts'
+
+describeFront(lighttpdCgi)

@@ -1,0 +1,4 @@
+import { describeFront } from './cases/describe-front.ts'
+import { lighttpd } from './fronts/lighttpd.ts'
+
+describeFront(lighttpd)
