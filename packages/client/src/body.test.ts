@@ -148,12 +148,20 @@ test('a stream that closes in the middle, and one of the wrong things', async ()
   await expect(send(slowly(5 as never))).rejects.toThrow('can not send a chunk of type number')
 })
 
-test('a stream is destroyed when its request fails, however early', async () => {
+test('a stream is given up when its request fails, however early', async () => {
   const { dispatcher, responder } = await setup(() => {})
   await responder.close()
-  const stream = new Readable({ read() {} })
-  await expect(undici.request(URL_, { dispatcher, method: 'POST', body: stream })).rejects.toThrow(
-    'ECONNREFUSED',
-  )
-  expect(stream.destroyed).toBe(true)
+  for (const [path, error] of [
+    ['', 'ECONNREFUSED'],
+    ['%00', 'NUL byte'],
+  ]) {
+    const stream = new Readable({ read() {} })
+    const cancelled = deferred<unknown>()
+    const webStream = new ReadableStream({ cancel: cancelled.resolve })
+    for (const body of [stream, webStream as never]) {
+      await expect(undici.request(URL_ + path, { dispatcher, method: 'POST', body })).rejects.toThrow(error!)
+    }
+    expect(stream.destroyed).toBe(true)
+    expect(String(await cancelled.promise)).toContain(error)
+  }
 })

@@ -159,11 +159,15 @@ class IterableSource implements BodySource {
     this.#wake?.()
   }
 
-  stop(): void {
+  stop(error?: Error): void {
     this.#stopped = true
     this.#wake?.()
     // Takes effect when the iterable next comes by; nobody is left to tell of what it throws.
-    const returned = this.#iterator?.return?.()
+    const iterable = this.#iterable
+    const returned =
+      this.#iterator === undefined && iterable instanceof ReadableStream
+        ? iterable.cancel(error)
+        : this.#iterator?.return?.()
     if (returned instanceof Promise) returned.catch(() => {})
   }
 

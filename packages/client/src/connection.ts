@@ -30,7 +30,7 @@ export interface ConnectionOwner {
   onOpen(connection: ClientConnection): void
   /** It can take the next request. */
   onFree(connection: ClientConnection): void
-  /** Called once. `error` when it did not end by our own wish. */
+  /** Called once; with what made it end, unless that was nothing but one side's wish while nothing ran. */
   onClose(connection: ClientConnection, error: Error | undefined): void
 }
 
@@ -244,11 +244,11 @@ export class ClientConnection implements RecordSink {
   readonly #onClose = (): void => {
     clearTimeout(this.#connectTimer)
     clearTimeout(this.#abortTimer)
-    const failure = this.#failure ?? closedEarly(this.#address)
     this.#decoder.stop()
-    for (const exchange of this.#exchanges.values()) exchange?.onConnectionLost(failure)
+    if (this.#exchanges.size > 0) this.#failure ??= closedEarly(this.#address)
+    for (const exchange of this.#exchanges.values()) exchange?.onConnectionLost(this.#failure!)
     this.#exchanges.clear()
-    this.#owner.onClose(this, this.#closing ? undefined : failure)
+    this.#owner.onClose(this, this.#failure)
   }
 }
 

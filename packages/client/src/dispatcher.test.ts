@@ -455,7 +455,9 @@ describe('time-outs', () => {
     const dispatcher = new FastCgiDispatcher({ port }, { connectTimeout: 20 })
     const failed = expect(request(URL_, { dispatcher })).rejects
     await failed.toThrow(`No connection to 127.0.0.1:${port} within 20 ms.`)
+    const connectionError = once(dispatcher, 'connectionError')
     await expect(request(URL_, { dispatcher })).rejects.toThrow(errors.ConnectTimeoutError)
+    await connectionError
   })
 
   test('headersTimeout: the application is told to stop', async () => {

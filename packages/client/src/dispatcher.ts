@@ -29,7 +29,9 @@ export interface FastCgiDispatcherOptions extends ParamsOptions {
 }
 
 /** What {@link FastCgiDispatcher.dispatch} (and so `request`, `stream`, `pipeline`) takes. */
-export interface FastCgiDispatchOptions extends Dispatcher.DispatchOptions {
+export interface FastCgiDispatchOptions extends Omit<Dispatcher.DispatchOptions, 'body'> {
+  /** A string, bytes, a Node or web stream, an iterable or async iterable of pieces, a Blob, or FormData. */
+  body?: unknown
   /** Variables to add or replace for this request, after those of the dispatcher's options. */
   params?: FastCgiParams
 }
@@ -131,28 +133,46 @@ export class FastCgiDispatcher extends Dispatcher {
   #createExchange(options: FastCgiDispatchOptions, handler: ResponseHandler): ClientExchange {
     const info = toRequestInfo(options)
     const body = toBody(options.body)
+    try {
+      const request = this.#createRequest(info, body, options.params)
+      const { onStderr } = this.#options
+      return new ClientExchange(
+        request,
+        handler,
+        this.#limitsFor(options),
+        onStderr && ((chunk) => onStderr(chunk, info)),
+      )
+    } catch (error) {
+      body?.source?.stop(error as Error)
+      throw error
+    }
+  }
+
+  #createRequest(
+    info: FastCgiRequestInfo,
+    body: Body | null,
+    params: FastCgiParams | undefined,
+  ): ClientRequest {
     if (body?.contentType !== undefined && !hasHeader(info.headers, 'content-type')) {
-      ;(info.headers as string[]).push('content-type', body.contentType)
+      info = { ...info, headers: [...info.headers, 'content-type', body.contentType] }
     }
     const contentLength = contentLengthOf(info, body)
     const bodyLength = contentLength ?? (body === null ? 'none' : 'unknown')
-    const request: ClientRequest = {
+    return {
       method: info.method,
-      params: buildParams(info, bodyLength, this.#options, options.params),
+      params: buildParams(info, bodyLength, this.#options, params),
       body,
       contentLength,
     }
-    const { headersTimeout, bodyTimeout } = options
-    const limits =
-      headersTimeout == null && bodyTimeout == null
-        ? this.#limits
-        : {
-            ...this.#limits,
-            headersTimeout: headersTimeout ?? this.#limits.headersTimeout,
-            bodyTimeout: bodyTimeout ?? this.#limits.bodyTimeout,
-          }
-    const { onStderr } = this.#options
-    return new ClientExchange(request, handler, limits, onStderr && ((chunk) => onStderr(chunk, info)))
+  }
+
+  #limitsFor({ headersTimeout, bodyTimeout }: FastCgiDispatchOptions): ExchangeLimits {
+    if (headersTimeout == null && bodyTimeout == null) return this.#limits
+    return {
+      ...this.#limits,
+      headersTimeout: headersTimeout ?? this.#limits.headersTimeout,
+      bodyTimeout: bodyTimeout ?? this.#limits.bodyTimeout,
+    }
   }
 }
 

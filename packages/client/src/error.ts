@@ -1,3 +1,10 @@
+import {
+  FCGI_CANT_MPX_CONN,
+  FCGI_OVERLOADED,
+  FCGI_REQUEST_COMPLETE,
+  FCGI_UNKNOWN_ROLE,
+} from '@fcgi-bridge/core'
+
 /**
  * What went wrong between this client and the FastCGI application:
  *
@@ -30,5 +37,29 @@ export class FastCgiError extends Error {
   constructor(code: FastCgiErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
+  }
+}
+
+/** The error of a request that the application has ended without an answer. */
+export function noAnswer(appStatus: number, protocolStatus: number): FastCgiError {
+  const [code, why] = reasonOf(appStatus, protocolStatus)
+  return new FastCgiError(code, `The FastCGI application ended the request ${why}.`)
+}
+
+function reasonOf(appStatus: number, protocolStatus: number): [code: FastCgiErrorCode, why: string] {
+  switch (protocolStatus) {
+    case FCGI_REQUEST_COMPLETE:
+      return ['FCGI_ERR_NO_RESPONSE', `without an answer (appStatus ${appStatus})`]
+    case FCGI_OVERLOADED:
+      return ['FCGI_ERR_OVERLOADED', 'with FCGI_OVERLOADED: it has no room for another one now']
+    case FCGI_CANT_MPX_CONN:
+      return ['FCGI_ERR_CANT_MPX_CONN', 'with FCGI_CANT_MPX_CONN: it takes one at a time on a connection']
+    case FCGI_UNKNOWN_ROLE:
+      return ['FCGI_ERR_UNKNOWN_ROLE', 'with FCGI_UNKNOWN_ROLE: it is no responder']
+    default:
+      return [
+        'FCGI_ERR_PROTOCOL_STATUS',
+        `with protocolStatus ${protocolStatus}, which FastCGI 1.0 does not know`,
+      ]
   }
 }

@@ -1,14 +1,8 @@
-import {
-  FCGI_CANT_MPX_CONN,
-  FCGI_OVERLOADED,
-  FCGI_REQUEST_COMPLETE,
-  FCGI_UNKNOWN_ROLE,
-} from '@fcgi-bridge/core'
 import { type Dispatcher, errors } from 'undici'
 import type { Body, BodySink } from './body.ts'
 import type { ClientConnection } from './connection.ts'
 import { COPY_MAX } from './encode.ts'
-import { FastCgiError, type FastCgiErrorCode } from './error.ts'
+import { noAnswer } from './error.ts'
 import { type ResponseHandler, toRawHeaders } from './handler.ts'
 import { type ResponseHead, ResponseHeadParser } from './response-head.ts'
 
@@ -327,31 +321,4 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
       this.fail(new errors.BodyTimeoutError())
     }
   }
-}
-
-function noAnswer(appStatus: number, protocolStatus: number): FastCgiError {
-  let code: FastCgiErrorCode
-  let why: string
-  switch (protocolStatus) {
-    case FCGI_REQUEST_COMPLETE:
-      code = 'FCGI_ERR_NO_RESPONSE'
-      why = `without an answer (appStatus ${appStatus})`
-      break
-    case FCGI_OVERLOADED:
-      code = 'FCGI_ERR_OVERLOADED'
-      why = 'with FCGI_OVERLOADED: it has no room for another request now'
-      break
-    case FCGI_CANT_MPX_CONN:
-      code = 'FCGI_ERR_CANT_MPX_CONN'
-      why = 'with FCGI_CANT_MPX_CONN: it takes one request at a time on a connection'
-      break
-    case FCGI_UNKNOWN_ROLE:
-      code = 'FCGI_ERR_UNKNOWN_ROLE'
-      why = 'with FCGI_UNKNOWN_ROLE: it is no responder'
-      break
-    default:
-      code = 'FCGI_ERR_PROTOCOL_STATUS'
-      why = `with protocolStatus ${protocolStatus}, which FastCGI 1.0 does not know`
-  }
-  return new FastCgiError(code, `The FastCGI application ended the request ${why}.`)
 }

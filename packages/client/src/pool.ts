@@ -20,6 +20,11 @@ export interface PoolEvents {
   onDrain(): void
 }
 
+interface IdleConnection {
+  readonly connection: ClientConnection
+  readonly timer: NodeJS.Timeout | undefined
+}
+
 /** The connections to one application, and the requests that wait for one. */
 export class ConnectionPool implements ConnectionOwner {
   readonly #address: SocketAddress
@@ -28,7 +33,7 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #connections = new Set<ClientConnection>()
   readonly #opened = new WeakSet<ClientConnection>()
   // The one that was used last is last, and is used next: those that are not needed grow old.
-  readonly #idle = new Map<ClientConnection, NodeJS.Timeout | undefined>()
+  readonly #idle: IdleConnection[] = []
   #waiting: ClientExchange[] = []
   #full = false
   #draining = false
@@ -56,7 +61,7 @@ export class ConnectionPool implements ConnectionOwner {
 
   /** Closes the connections that nobody uses now. */
   closeIdle(): void {
-    for (const connection of this.#idle.keys()) connection.close()
+    for (const { connection } of this.#idle) connection.close()
   }
 
   /** Lets what runs and waits come to its end. Settles when all connections are closed. */
@@ -89,21 +94,21 @@ export class ConnectionPool implements ConnectionOwner {
       connection.start(next)
       return
     }
-    if (this.#draining || this.#idle.size >= this.#options.maxIdleConnections) {
+    if (this.#draining || this.#idle.length >= this.#options.maxIdleConnections) {
       connection.close()
     } else {
       connection.unref()
       const { idleTimeout } = this.#options
       const timer = idleTimeout > 0 ? setTimeout(() => connection.close(), idleTimeout).unref() : undefined
-      this.#idle.set(connection, timer)
+      this.#idle.push({ connection, timer })
     }
     this.#tellDrain()
   }
 
   onClose(connection: ClientConnection, error: Error | undefined): void {
     this.#connections.delete(connection)
-    clearTimeout(this.#idle.get(connection))
-    this.#idle.delete(connection)
+    const idle = this.#idle.findIndex((one) => one.connection === connection)
+    if (idle !== -1) clearTimeout(this.#idle.splice(idle, 1)[0]!.timer)
     if (this.#opened.has(connection)) this.#events.onDisconnect(error)
     else if (error !== undefined) this.#events.onConnectionError(error)
 
@@ -122,12 +127,12 @@ export class ConnectionPool implements ConnectionOwner {
   }
 
   #takeIdle(): ClientConnection | undefined {
-    for (const connection of [...this.#idle.keys()].reverse()) {
-      clearTimeout(this.#idle.get(connection))
-      this.#idle.delete(connection)
-      if (connection.usable) return connection
+    for (;;) {
+      const idle = this.#idle.pop()
+      if (idle === undefined) return undefined
+      clearTimeout(idle.timer)
+      if (idle.connection.usable) return idle.connection
     }
-    return undefined
   }
 
   #nextWaiting(): ClientExchange | undefined {
