@@ -302,23 +302,6 @@ describe('what is no answer is a 500 that says nothing, and an error that says w
     expect((await ask(server)).status).toBe(204)
     expect((await ask(server)).status).toBe(204)
   })
-
-  test('an onError that throws does no harm', async () => {
-    const server = await listen(
-      toHandler(() => {
-        throw new Error('first')
-      }),
-      {
-        onError: () => {
-          throw new Error('second')
-        },
-      },
-    )
-    const warned = new Promise((resolve) => process.once('warning', resolve))
-    expect((await ask(server)).status).toBe(500)
-    expect(String(await warned)).toContain('second')
-    expect((await ask(server)).status).toBe(500)
-  })
 })
 
 describe('Responses of others', () => {
