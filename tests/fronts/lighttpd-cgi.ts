@@ -1,5 +1,5 @@
 import type { Front, Mode, Traits } from './front.ts'
-import { lighttpdTraits, startLighttpd } from './lighttpd.ts'
+import { lighttpdTraits, sockets, startLighttpd } from './lighttpd.ts'
 import { runningOn, served } from './served.ts'
 
 // The end of a program's output is the end of its answer, however the program ends.
@@ -22,7 +22,11 @@ export const lighttpdCgi: Front = {
         server.stream-response-body = 1
         cgi.assign = (".fcgi" => "")`
     })
-    const { ports } = await startLighttpd(site, ['cgi'], hosts)
+    const ports = await startLighttpd(
+      site,
+      all.length,
+      (ports) => `server.modules = ("mod_cgi")\n${sockets(ports, hosts)}`,
+    )
     return runningOn(all, ports)
   },
 }

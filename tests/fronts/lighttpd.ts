@@ -12,32 +12,34 @@ export const lighttpdTraits: Traits = {
   brokenAnswer: 'cut',
 }
 
-/** Starts a lighttpd with one `$SERVER["socket"]` a port. */
+/** Starts a lighttpd on `count` ports; `configure` gives what its config has of its own. Gives the ports. */
 export async function startLighttpd(
   site: Site,
-  modules: readonly string[],
-  hosts: readonly string[],
-): Promise<{ pid: number; ports: number[] }> {
+  count: number,
+  configure: (ports: number[]) => string,
+): Promise<number[]> {
   const file = required('lighttpd')
-  const { program, ports } = await site.startServer(hosts.length, (ports) => {
-    const sockets = hosts.map(
-      (settings, index) => `$SERVER["socket"] == "127.0.0.1:${ports[index]}" {\n${settings}\n}`,
-    )
+  const { ports } = await site.startServer(count, (ports) => {
     const config = site.write(
       'lighttpd.conf',
       `
-      server.modules = (${modules.map((name) => `"mod_${name}"`).join(', ')})
       server.document-root = "${site.makeFolder('documents')}"
       server.errorlog = "${site.path('error.log')}"
       server.upload-dirs = ("${site.makeFolder('uploads')}")
-      # The port that every lighttpd has; here the same as the first socket below.
       server.bind = "127.0.0.1"
       server.port = ${ports[0]}
-      ${sockets.join('\n')}`,
+      ${configure(ports)}`,
     )
     return { file, args: ['-D', '-f', config] }
   })
-  return { pid: program.pid, ports }
+  return ports
+}
+
+/** The setting that gives each port its own settings. */
+export function sockets(ports: readonly number[], settings: readonly string[]): string {
+  const one = (port: number, index: number) =>
+    `$SERVER["socket"] == "127.0.0.1:${port}" {\n${settings[index]}\n}`
+  return ports.map(one).join('\n')
 }
 
 interface FastCgiMode extends Mode {
@@ -88,7 +90,11 @@ export const lighttpd: Front = {
           ${backend}, "check-local" => "disable", "fix-root-scriptname" => "enable"
         )))`
     })
-    const { ports } = await startLighttpd(site, ['fastcgi'], hosts)
+    const ports = await startLighttpd(
+      site,
+      all.length,
+      (ports) => `server.modules = ("mod_fastcgi")\n${sockets(ports, hosts)}`,
+    )
     return runningOn(all, ports)
   },
 }

@@ -1,6 +1,7 @@
 import type { Front, Mode, Traits } from './front.ts'
 import { required } from './programs.ts'
 import { runningOn, served, startApps } from './served.ts'
+import type { Site } from './site.ts'
 
 const traits: Traits = {
   streamsAnswers: false,
@@ -46,16 +47,13 @@ const modes: readonly NginxMode[] = [
   },
 ]
 
-const all = served(modes)
-
 export const nginx: Front = {
   name: 'nginx',
   modes,
   async start(site) {
-    const file = required('nginx')
+    const all = served(modes)
     const listening = await startApps(site)
-    const temporary = site.makeFolder('temporary')
-    const { ports } = await site.startServer(all.length, (ports) => {
+    const ports = await startNginx(site, all.length, (ports) => {
       const servers = all.map(({ mode, app }, index) => {
         const at = listening[app][mode.socket]
         const address = 'path' in at ? `unix:${at.path}` : `${at.host}:${at.port}`
@@ -66,28 +64,41 @@ export const nginx: Front = {
             location / { include /etc/nginx/fastcgi_params; fastcgi_pass app${index}; ${mode.location} }
           }`
       })
-      const config = site.write(
-        'nginx.conf',
-        `
-        ${process.getuid?.() === 0 ? 'user root;' : ''}
-        daemon off;
-        worker_processes 1;
-        pid ${site.path('nginx.pid')};
-        error_log ${site.path('error.log')};
-        events {}
-        http {
-          access_log off;
-          client_max_body_size 0;
-          client_body_temp_path ${temporary}/body;
-          fastcgi_temp_path ${temporary}/fastcgi;
-          proxy_temp_path ${temporary}/proxy;
-          scgi_temp_path ${temporary}/scgi;
-          uwsgi_temp_path ${temporary}/uwsgi;
-          ${servers.join('\n')}
-        }`,
-      )
-      return { file, args: ['-c', config, '-e', site.path('error.log')] }
+      return `client_max_body_size 0;\n${servers.join('\n')}`
     })
     return runningOn(all, ports)
   },
+}
+
+/** Starts an nginx on `count` ports; `configure` gives what stands in its `http { … }`. Gives the ports. */
+export async function startNginx(
+  site: Site,
+  count: number,
+  configure: (ports: number[]) => string,
+): Promise<number[]> {
+  const file = required('nginx')
+  const temporary = site.makeFolder('temporary')
+  const { ports } = await site.startServer(count, (ports) => {
+    const config = site.write(
+      'nginx.conf',
+      `
+      ${process.getuid?.() === 0 ? 'user root;' : ''}
+      daemon off;
+      worker_processes 1;
+      pid ${site.path('nginx.pid')};
+      error_log ${site.path('error.log')};
+      events {}
+      http {
+        access_log off;
+        client_body_temp_path ${temporary}/body;
+        fastcgi_temp_path ${temporary}/fastcgi;
+        proxy_temp_path ${temporary}/proxy;
+        scgi_temp_path ${temporary}/scgi;
+        uwsgi_temp_path ${temporary}/uwsgi;
+        ${configure(ports)}
+      }`,
+    )
+    return { file, args: ['-c', config, '-e', site.path('error.log')] }
+  })
+  return ports
 }

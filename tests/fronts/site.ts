@@ -17,6 +17,8 @@ export type Listening = { port: number; host: string } | { path: string }
 export interface ServerCommand {
   file: string
   args: string[]
+  /** Variables beside those of the test's process. */
+  env?: Record<string, string>
   /** What it logs when it has started, where accepting connections does not say that. */
   started?: string
 }
@@ -95,8 +97,8 @@ export class Site {
   ): Promise<{ program: Program; ports: number[] }> {
     for (let attempt = 1; ; attempt++) {
       const ports = await freePorts(count)
-      const { file, args, started = '' } = configure(ports)
-      const program = this.start(file, args)
+      const { file, args, env, started = '' } = configure(ports)
+      const program = this.start(file, args, { env: { ...process.env, ...env } })
       const accepted = await Promise.all(ports.map((port) => accepting(port, () => !program.running)))
       await Promise.race([this.logged(started), program.exited])
       if (program.running && !accepted.includes(false)) return { program, ports }
