@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type Duplex, duplexPair } from 'node:stream'
 import {
+  FCGI_ABORT_REQUEST,
   FCGI_END_REQUEST,
   FCGI_PARAMS,
   FCGI_RESPONDER,
@@ -17,8 +18,9 @@ const EMPTY = new Uint8Array()
 
 /**
  * Answers the one request of a CGI program (RFC 3875): environment and standard input in, standard output out. It is
- * translated to FastCGI and given to `accept`, so that one way leads through the server. Settles with the
- * exit status when the answer is written.
+ * translated to FastCGI and given to `accept`, so that one way leads through the server. A web server that closes the
+ * output, or sends SIGTERM (mod_cgid does both when its client has gone), aborts the request. Settles with the exit
+ * status when the answer is written.
  */
 export async function answerCgi(accept: (stream: Duplex) => void): Promise<number> {
   const [front, app] = duplexPair()
@@ -29,10 +31,12 @@ export async function answerCgi(accept: (stream: Duplex) => void): Promise<numbe
   front.write(encodeRecord(FCGI_PARAMS, REQUEST_ID, EMPTY))
 
   const answered = readAnswer(front)
-  // A front server that stops reading has given the request up.
-  process.stdout.on('error', () => front.destroy())
-  const length = bodyLength(new Map(environment))
-  await Promise.race([sendBody(front, length), answered])
+  const abort = (): void => {
+    if (!front.writableEnded) front.write(encodeRecord(FCGI_ABORT_REQUEST, REQUEST_ID, EMPTY))
+  }
+  process.stdout.on('error', abort)
+  process.on('SIGTERM', abort)
+  await Promise.race([sendBody(front, bodyLength(new Map(environment))).catch(abort), answered])
   return answered
 }
 
@@ -44,9 +48,10 @@ function readAnswer(front: Duplex): Promise<number> {
         if (start === end) return
         const content = chunk.subarray(start, end)
         if (type === FCGI_STDERR) process.stderr.write(content)
-        else if (type === FCGI_STDOUT && !process.stdout.write(content)) {
+        else if (type === FCGI_STDOUT && !process.stdout.write(content) && !process.stdout.destroyed) {
           front.pause()
           process.stdout.once('drain', () => front.resume())
+          process.stdout.once('error', () => front.resume())
         }
       },
       onDiscrete(type, _requestId, chunk, start) {
@@ -60,12 +65,13 @@ function readAnswer(front: Duplex): Promise<number> {
         decoder.push(chunk)
       } catch {
         // The answer was cut: what has gone out is all there is, and the exit status says so.
-        front.destroy()
+        front.end()
       }
     })
-    front.on('error', () => {})
-    front.on('end', () => process.stdout.write('', () => resolve(appStatus)))
-    front.on('close', () => resolve(appStatus))
+    front.on('end', () => {
+      if (process.stdout.writable) process.stdout.write('', () => resolve(appStatus))
+      else resolve(appStatus)
+    })
   })
 }
 
