@@ -9,10 +9,11 @@ export class UserError extends Error {}
 
 /**
  * Runs a program in the repository with the terminal's own streams, and returns whether it succeeded.
- * `options` are spawnSync's. A program that cannot be started is a `UserError`.
+ * `options` are spawnSync's; one that runs out of its `timeout` has failed. A program that cannot be started is a `UserError`.
  */
 export function run(command, args, options = {}) {
   const { error, status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options })
+  if (error?.code === 'ETIMEDOUT') return false
   if (error) throw new UserError(`Cannot run ${command}: ${error.message}`)
   return status === 0
 }

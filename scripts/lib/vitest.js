@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bin, run } from './run.js'
 
+// A run that hangs, in milliseconds: every test has a time limit of its own, but what blocks its thread has none.
+const TIMEOUT = 20 * 60 * 1000
+
 /**
  * Runs vitest under the Node at `node` with its own command-line arguments, and returns how many tests passed, failed
  * and were skipped. A file that cannot even be loaded, or an error outside of any test, counts as one failure.
@@ -12,7 +15,7 @@ export function runVitest(node, args) {
   const report = join(folder, 'report.json')
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-    const ok = run(node, [bin('vitest', 'vitest.mjs'), 'run', ...reporters, ...args])
+    const ok = run(node, [bin('vitest', 'vitest.mjs'), 'run', ...reporters, ...args], { timeout: TIMEOUT })
     const counts = readReport(report)
     if (!ok && counts.failed === 0) counts.failed = 1
     return counts
