@@ -116,8 +116,8 @@ async function expectRouteAndEvents(port: number): Promise<void> {
   const hello = await send(port, 'GET', '/hello/J%C3%BCrgen%2FMaria')
   expect(hello).toEqual({ status: 200, body: 'Hello, Jürgen/Maria!\n' })
   const events = request({ port, path: '/events', headers: { Host: 'example.com' } }).end()
-  const [response]: [IncomingMessage] = await once(events, 'response')
-  const [first]: [Buffer] = await once(response, 'data')
+  const [response] = (await once(events, 'response')) as [IncomingMessage]
+  const [first] = (await once(response, 'data')) as [Buffer]
   expect(first.toString()).toBe('data: 1\n\n')
   events.destroy()
 }

@@ -114,6 +114,6 @@ export async function send(
   const type = body?.headers.get('content-type')
   const headers = { Host: host, ...(type && { 'Content-Type': type }) }
   const asked = request({ port, method, path, headers }).end(body && Buffer.from(await body.arrayBuffer()))
-  const [response]: [IncomingMessage] = await once(asked, 'response')
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
   return { status: response.statusCode!, body: await text(response) }
 }
