@@ -123,18 +123,23 @@ describe('a filter', () => {
     expect((await request.answer()).text).toBe('noticed')
   })
 
-  test('that has enough cancels', async () => {
+  test('that has enough cancels, and the rest is taken from the front server', async () => {
+    const taken = deferred()
     const server = await listen({
       filter: toHandler(async (_request, { data }) => {
         const reader = data!.getReader()
         const { value } = await reader.read()
         await reader.cancel()
+        await taken.promise
         return new Response(String(value![0]))
       }),
     })
     const front = await Front.connect(server)
-    const request = front.request({ role: 'filter', params: { FCGI_DATA_LENGTH: '300000' } })
-    request.sendData(new Uint8Array(300_000).fill(7))
+    const length = 20 * 1024 * 1024
+    const request = front.request({ role: 'filter', params: { FCGI_DATA_LENGTH: String(length) } })
+    request.sendData(new Uint8Array(length).fill(7))
+    await request.drained()
+    taken.resolve()
     expect((await request.answer()).text).toBe('7')
   })
 })

@@ -128,6 +128,14 @@ test('HEAD destroys it', async () => {
   expect(stream.destroyed).toBe(true)
 })
 
+test('a head that can not be sent destroys it', async () => {
+  const stream = new PassThrough()
+  const give = () => ({ status: 200, headers: [['x-a', 'one\r\ntwo: 2']], body: stream })
+  const answer = await ask(await listen(toHandler(give as unknown as FetchHandler)))
+  expect(answer.status).toBe(500)
+  expect(stream.destroyed).toBe(true)
+})
+
 test('objects are no bytes', async () => {
   const answer = await ask(await listen(toHandler(responding(() => Readable.from([{ a: 1 }])))))
   expect(answer.status).toBe(500)

@@ -283,6 +283,14 @@ describe('what is no answer is a 500 that says nothing, and an error that says w
       return response
     }
     expect((await failing(read)).error.message).toMatch(/is used.*clone\(\)/)
+    const readInPart = async () => {
+      const response = new Response('x')
+      const reader = response.body!.getReader()
+      await reader.read()
+      reader.releaseLock()
+      return response
+    }
+    expect((await failing(readInPart)).error.message).toMatch(/is used/)
     const lock = () => {
       const response = new Response('x')
       response.body!.getReader()

@@ -133,8 +133,7 @@ class StreamSender {
     exchange.onAbort = (reason) => this.#stop(reason)
     exchange.onDrain = () => this.#pull()
     writeHead(exchange, this.#head)
-    if (this.#gatheredBytes === 0) exchange.flush()
-    else exchange.write(this.#takeGathered())
+    exchange.write(this.#takeGathered())
   }
 
   #takeGathered(): Uint8Array | string {

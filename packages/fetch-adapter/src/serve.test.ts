@@ -1,3 +1,4 @@
+import { setImmediate as nextLoop } from 'node:timers/promises'
 import type { FastCgiServer } from '@fcgi-bridge/core'
 import { expect, onTestFinished, test } from 'vitest'
 import { serve } from './index.ts'
@@ -65,9 +66,13 @@ test('close waits for waitUntil, and onError hears of it when it fails', async (
     ...LOOPBACK,
   })
   await ask(server)
-  const closed = server.close()
-  expect(errors).toEqual([])
+  let closed = false
+  const closing = server.close().then(() => {
+    closed = true
+  })
+  for (let turn = 0; turn < 20; turn++) await nextLoop()
+  expect([closed, errors]).toEqual([false, []])
   work.resolve()
-  await closed
+  await closing
   expect(errors).toEqual([expect.objectContaining({ message: 'later' })])
 })
