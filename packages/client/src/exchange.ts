@@ -143,6 +143,7 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     const { params, body } = this.#request
     this.#state = HEAD
     this.#startTimer(this.#limits.headersTimeout)
+    if (this.#paused) connection.hold()
     const bytes = body === null ? new Uint8Array() : body.bytes
     if (bytes !== undefined && bytes.length <= COPY_MAX) {
       this.#stdinEnded = true
@@ -237,6 +238,8 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
   onEndRequest(appStatus: number, protocolStatus: number): void {
     this.#connection = undefined
     if (this.#state === CLOSED) return
+    // An answer may come before all of the request was sent.
+    if (!this.#stdinEnded) this.#request.body?.source?.stop()
     if (this.#state === HEAD) {
       this.fail(noAnswer(appStatus, protocolStatus))
     } else if (this.#bodyLeft !== undefined && this.#bodyLeft > 0) {
@@ -286,8 +289,6 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     }
     if (this.#paused || !this.#ended || this.#state === CLOSED) return
     this.#state = CLOSED
-    // An answer may come before all of the request was sent.
-    if (!this.#stdinEnded) this.#request.body?.source?.stop()
     try {
       this.#handler.onEnd(this)
     } catch (error) {

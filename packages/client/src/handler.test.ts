@@ -1,4 +1,4 @@
-import type { Buffer } from 'node:buffer'
+import { once } from 'node:events'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
@@ -79,6 +79,39 @@ describe('a handler with a controller (undici 7 and later)', () => {
     })
     await done.promise
     expect(calls).toEqual(['head', 'resume', ...[...'hello'].flatMap((character) => [character, 'resume'])])
+  })
+
+  test('that pauses before it has a connection holds the application back', async () => {
+    let sent = 0
+    const blocked = deferred()
+    const { dispatcher } = await setup(
+      async (r) => {
+        r.stdout('\r\n')
+        for (; sent < 1000; sent++) {
+          if (r.stdout(Buffer.alloc(65_000))) continue
+          blocked.resolve()
+          await once(r.socket, 'drain')
+        }
+        r.end()
+      },
+      { kind: 'unix' },
+    )
+    const started = deferred<Dispatcher.DispatchController>()
+    const done = deferred()
+    dispatcher.dispatch(GET, {
+      onRequestStart(controller) {
+        controller.pause()
+        started.resolve(controller)
+      },
+      onResponseEnd: () => done.resolve(),
+    })
+    const controller = await started.promise
+    await blocked.promise
+    for (let turn = 0; turn < 1000; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(sent).toBeLessThan(100)
+    controller.resume()
+    await done.promise
+    expect(sent).toBe(1000)
   })
 
   test('hears of abort() once, and nothing after it', async () => {
