@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
+
+interface Ended {
+  code: number | string | null | undefined
+  stdout: string
+  stderr: string
+}
+
+// A program of its own: the built package under its name.
+function run(source: string, env: Record<string, string>): Promise<Ended> {
+  const program = `import { serve } from '@fcgi-bridge/fetch-adapter'\n${source}`
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      ['--input-type=module', '--eval', program],
+      { cwd: PACKAGE, env: { PATH: process.env.PATH, ...env } },
+      (error, stdout, stderr) => resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
+    )
+    child.stdin!.end('body')
+  })
+}
+
+const CGI = {
+  GATEWAY_INTERFACE: 'CGI/1.1',
+  SERVER_PROTOCOL: 'HTTP/1.1',
+  SERVER_NAME: 'front.test',
+  SERVER_PORT: '80',
+  REQUEST_METHOD: 'POST',
+  CONTENT_LENGTH: '4',
+  SCRIPT_NAME: '/app.cgi',
+  PATH_INFO: '/path',
+  QUERY_STRING: 'q=1',
+}
+
+test('as a CGI program it answers its one request, and waitUntil is waited for', async () => {
+  const { code, stdout, stderr } = await run(
+    `serve({
+      async fetch(request, context) {
+        context.waitUntil(new Promise((resolve) => setTimeout(resolve, 20)).then(() => console.error('waited')))
+        return new Response(request.url + ' ' + (await request.text()))
+      },
+    })`,
+    CGI,
+  )
+  expect(stdout).toMatch(/^Status: 200 OK\r\n/)
+  expect(stdout).toMatch(/\r\n\r\nhttp:\/\/front\.test\/app\.cgi\/path\?q=1 body$/)
+  expect(stderr).toBe('waited\n')
+  expect(code).toBe(0)
+})
+
+test('where it can not listen, a bare serve ends the program with one message', async () => {
+  const { code, stdout, stderr } = await run(`serve(() => new Response())`, {})
+  expect(code).toBe(1)
+  expect(stdout).toBe('')
+  expect(stderr).toContain('FCGI_BRIDGE_LISTEN')
+  expect(stderr).not.toMatch(/^\s+at /m)
+})
+
+test('a failure that somebody awaits is theirs', async () => {
+  const { code, stdout } = await run(
+    `try { await serve(() => new Response()) } catch (error) { console.log('caught', error instanceof Error) }`,
+    {},
+  )
+  expect([code, stdout]).toEqual([0, 'caught true\n'])
+})
