@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 
 const BLOCK_LENGTH = 64 * 1024
 
@@ -30,4 +31,25 @@ export async function digest(chunks) {
     length += chunk.length
   }
   return { length, sha256: hash.digest('hex') }
+}
+
+const PAUSE_EVERY = 8 * 1024 * 1024
+const PAUSE = 120
+
+/**
+ * Reads `chunks` slowly: a pause of 120 ms every 8 MiB. Gives how many bytes there were.
+ *
+ * @param {AsyncIterable<Uint8Array>} chunks
+ * @returns {Promise<number>}
+ */
+export async function readSlowly(chunks) {
+  let length = 0
+  let nextPause = PAUSE_EVERY
+  for await (const chunk of chunks) {
+    length += chunk.length
+    if (length < nextPause) continue
+    nextPause += PAUSE_EVERY
+    await setTimeout(PAUSE)
+  }
+  return length
 }

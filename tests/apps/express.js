@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { serve } from '@fcgi-bridge/express-adapter'
 import express from 'express'
 import multer from 'multer'
-import { content, digest } from './content.js'
+import { content, digest, readSlowly } from './content.js'
 import { Control } from './control.js'
 import { serveOptions } from './options.js'
 
@@ -52,6 +52,10 @@ app.post('/files', multer().any(), async (req, res) => {
 
 app.post('/digest', async (req, res) => {
   res.json(await digest(req))
+})
+
+app.post('/slow', async (req, res) => {
+  res.json({ length: await readSlowly(req) })
 })
 
 app.get('/content/:length', async (req, res) => {
@@ -120,7 +124,8 @@ app.get('/fail/after', (req, res, next) => {
   })
 })
 
-app.get('/hold', async (req, res) => {
+// Its body, if it has one, is not read.
+app.all('/hold', async (req, res) => {
   const { id } = req.query
   process.once('SIGTERM', () => control.say(id, 'SIGTERM'))
   control.say(id, 'held', String(process.pid))

@@ -1,7 +1,7 @@
 // The routes that tests/cases/ asks for, as a bare fetch handler.
 import { setImmediate } from 'node:timers/promises'
 import { serve } from '@fcgi-bridge/fetch-adapter'
-import { content, digest } from './content.js'
+import { content, digest, readSlowly } from './content.js'
 import { Control } from './control.js'
 import { serveOptions } from './options.js'
 import { serveFile } from './serve-file.js'
@@ -48,6 +48,8 @@ const routes = {
   },
 
   digest: async ({ request }) => Response.json(await digest(request.body ?? [])),
+
+  slow: async ({ request }) => Response.json({ length: await readSlowly(request.body) }),
 
   content: ({ rest }) =>
     new Response(ReadableStream.from(content(Number(rest))), {
@@ -124,6 +126,7 @@ const routes = {
     return new Response(ReadableStream.from(pieces()), { headers: { 'content-type': 'text/plain' } })
   },
 
+  // Its body, if it has one, is not read.
   async hold({ id }) {
     process.once('SIGTERM', () => control.say(id, 'SIGTERM'))
     control.say(id, 'held', String(process.pid))

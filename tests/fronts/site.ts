@@ -61,8 +61,12 @@ export class Site {
   }
 
   /** Starts tests/apps/NAME.js listening as FCGI_BRIDGE_LISTEN says: a path, or HOST:PORT. */
-  async startApp(name: string, listen: string, mount?: string): Promise<{ program: Program; at: Listening }> {
-    const env = { ...process.env, ...this.appEnvironment(mount), FCGI_BRIDGE_LISTEN: listen }
+  async startApp(
+    name: string,
+    listen: string,
+    variables: Record<string, string> = {},
+  ): Promise<{ program: Program; at: Listening }> {
+    const env = { ...process.env, ...this.appEnvironment(), FCGI_BRIDGE_LISTEN: listen, ...variables }
     const program = this.start(process.execPath, [appFile(name)], { env })
     return { program, at: await listeningOf(program) }
   }
