@@ -1,5 +1,5 @@
-// `npm start`: the three examples as FastCGI servers on Unix sockets, the HTTP gateway of @fcgi-bridge/client in front of them, and
-// a page that shows them at work. PORT=… chooses the port; without it 8080, or a free one where that is taken.
+// `npm start`: the three examples as FastCGI servers on Unix sockets, the HTTP gateway of @fcgi-bridge/client in front of
+// them, and a page that shows them at work. PORT=… chooses the port; without it 8080, or a free one where that is taken.
 
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -18,6 +18,8 @@ const PAGE = readFileSync(new URL('start/page.html', import.meta.url))
 await main(async () => {
   setup()
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-'))
+  // From here on there is something to clean up.
+  const stopping = stopSignal()
   const running = []
   let server
   try {
@@ -25,7 +27,7 @@ await main(async () => {
     server = await createFront(running)
     await listen(server)
     console.log(announcement(server.address().port, running))
-    await Promise.race([stopSignal(), ...running.map(unexpectedEnd)])
+    await Promise.race([stopping, ...running.map(unexpectedEnd)])
     console.log('\nStopping…')
   } finally {
     server?.close()
