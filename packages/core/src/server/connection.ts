@@ -19,33 +19,26 @@ import { RecordDecoder, type RecordSink } from '../protocol/decoder.ts'
 import { encodeEndRequest, encodeUnknownType } from '../protocol/encoder.ts'
 import { ProtocolError } from '../protocol/error.ts'
 import { ExchangeError, type ExchangeErrorCode } from './error.ts'
-import {
-  type ExchangeCarrier,
-  type ExchangeSettings,
-  type Handler,
-  type Role,
-  ServerExchange,
-} from './exchange.ts'
-import { HalfCloseProbe } from './half-close-probe.ts'
+import type { Handler, Role } from './exchange.ts'
+import { HeldEnds, type HoldLimits } from './held-ends.ts'
 import { encodeValues } from './management.ts'
 import { type EndRequest, type WriteCallback, writeStderr, writeStdout } from './output.ts'
+import { PeerProbe } from './peer-probe.ts'
 import { ReadControl } from './read-control.ts'
+import { type ExchangeCarrier, type ExchangeSettings, ServerExchange } from './server-exchange.ts'
 
 /** What a connection asks of the server it belongs to. */
-export interface ConnectionHost {
+export interface ConnectionHost extends HoldLimits {
   readonly settings: ExchangeSettings
   readonly multiplex: boolean
   readonly maxConnections: number
   readonly maxRequests: number
-  /** Milliseconds, and bytes, that unread input is read and dropped behind an answer. */
-  readonly lingerTimeout: number
-  readonly lingerBytes: number
   /** Counts up once a second: ages are differences of it, so that no clock is asked on the request path. */
   readonly tick: number
   /** The server is closing: no connection outlives its requests. */
   readonly closing: boolean
   handlerFor(role: Role): Handler | undefined
-  /** Counts one more request; false if it is one too many. */
+  /** Counts one more request; false, and not counted, if it is one too many. */
   admit(): boolean
   release(): void
   onProtocolError(error: ProtocolError, connection: Connection): void
@@ -55,11 +48,8 @@ export interface ConnectionHost {
 // The roles by their number (section 5.1).
 const ROLES: readonly (Role | undefined)[] = [undefined, 'responder', 'authorizer', 'filter']
 
-// With KEEP_CONN, END_REQUEST waits for the end of STDIN, for H2O dies otherwise; but nginx stops sending once it has a
-// response head, so the wait ends when nothing has come for this long (milliseconds).
-const KEPT_STDIN_PAUSE = 500
-
-// Milliseconds that a connection which is cut has for what was already written.
+// Milliseconds that a connection which is given up has for what was already written; and, while the server closes, how
+// long a peer may be silent that has not ended its side: it has its answer, and nothing more to say.
 const LAST_WORDS = 250
 
 // A header of version 0.
@@ -67,8 +57,8 @@ const NO_RECORD = Buffer.alloc(8)
 
 const COMPLETE: EndRequest = { appStatus: 0, protocolStatus: FCGI_REQUEST_COMPLETE }
 
-// What the connection is doing: serving; ending when its last request has ended; its write side shut and the rest of
-// the input dropped; gone.
+// What the connection is doing: serving; ending when its last request has ended; its write side shut, or about to be when
+// all is written, and the rest of the input dropped; gone.
 const OPEN = 0
 const LAST_REQUESTS = 1
 const LINGERING = 2
@@ -84,10 +74,11 @@ export class Connection implements RecordSink, ExchangeCarrier {
   #ready: ServerExchange[] = []
   #state = OPEN
   readonly #readControl: ReadControl
+  readonly #probe: PeerProbe
+  readonly #heldEnds: HeldEnds
   #readEnded = false
   #lingerTimer: NodeJS.Timeout | undefined
-  #droppedBytes = 0
-  #probe: HalfCloseProbe | undefined
+  #lingeredBytes = 0
   /** The tick at which the last request ended, or the connection began. */
   idleTick: number
 
@@ -95,7 +86,9 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.socket = socket
     this.#host = host
     this.#decoder = new RecordDecoder(this)
-    this.#readControl = new ReadControl(socket, this.#exchanges)
+    this.#probe = new PeerProbe(socket, () => this.#exchanges.keys().next().value)
+    this.#readControl = new ReadControl(socket, this.#exchanges, this.#probe)
+    this.#heldEnds = new HeldEnds(host, (exchange, end) => this.#endRequest(exchange, end))
     this.idleTick = host.tick
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('drain', () => this.#onDrain())
@@ -113,6 +106,10 @@ export class Connection implements RecordSink, ExchangeCarrier {
     return this.#host.tick
   }
 
+  get lost(): boolean {
+    return this.socket.destroyed
+  }
+
   /** Requests that have begun and not ended. */
   get exchanges(): Iterable<ServerExchange> {
     return this.#exchanges.values()
@@ -122,22 +119,29 @@ export class Connection implements RecordSink, ExchangeCarrier {
     return this.#exchanges.size === 0
   }
 
-  /** The server closes: ends now if idle, else behind the last request. */
+  /** Whether the peer can send. */
+  get reading(): boolean {
+    return this.#readControl.reading
+  }
+
+  /** Ends now if idle, else behind the last request. */
   drain(): void {
     if (this.#state === OPEN) this.#state = LAST_REQUESTS
+    if (this.#host.closing && this.#lingerTimer !== undefined) this.#lingerFor(LAST_WORDS)
     this.#closeIfLast()
   }
 
-  /** Aborts what runs, with `status` where no answer has begun, and drops the socket. */
+  /** Aborts what runs, with `status` where no answer has begun, and lets the socket go. */
   destroy(code: ExchangeErrorCode, message: string, status?: number): void {
     for (const exchange of [...this.#exchanges.values()]) {
       // There is no waiting for the rest of STDIN any more.
       exchange.stdinEnded = true
-      exchange.abort(new ExchangeError(code, message), status)
+      if (exchange.ended) this.#endHeld(exchange)
+      else exchange.abort(new ExchangeError(code, message), status)
     }
     this.#abortAll(code, message)
-    // The answers may still reach a peer that reads.
-    this.socket.end(() => this.socket.destroy())
+    this.#linger()
+    // Whether or not the peer reads it.
     setTimeout(() => this.socket.destroy(), LAST_WORDS).unref()
   }
 
@@ -176,13 +180,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
       this.#onBeginRequest(requestId, chunk, start, end)
     } else if (type === FCGI_ABORT_REQUEST) {
       const exchange = this.#exchanges.get(requestId)
-      if (exchange === undefined) return
-      if (!exchange.ended) {
-        exchange.abort(new ExchangeError('FCGI_ERR_ABORTED', 'The front server aborted the request.'))
-      }
-      // Section 5.4: END_REQUEST answers it. STDIN is over, whatever was sent of it.
-      exchange.stdinEnded = true
-      this.#endRequest(exchange, this.#pendingEnds.get(requestId) ?? COMPLETE)
+      if (exchange !== undefined) this.#onAbortRequest(exchange)
     } else if (requestId === FCGI_NULL_REQUEST_ID) {
       if (type === FCGI_GET_VALUES) {
         this.#reply(
@@ -224,10 +222,22 @@ export class Connection implements RecordSink, ExchangeCarrier {
     exchange.inputTick = this.#host.tick
     const shared = this.#exchanges.size > 0
     this.#exchanges.set(requestId, exchange)
-    if (!this.#host.admit()) exchange.respond(503, FCGI_OVERLOADED)
+    exchange.admitted = this.#host.admit()
+    if (!exchange.admitted) exchange.respond(503, FCGI_OVERLOADED)
     else if (role === undefined || this.#host.handlerFor(role) === undefined)
       exchange.respond(500, FCGI_UNKNOWN_ROLE)
     else if (shared && !this.#host.multiplex) exchange.respond(503, FCGI_CANT_MPX_CONN)
+  }
+
+  // Section 5.4: END_REQUEST answers it. STDIN is over, whatever was sent of it.
+  #onAbortRequest(exchange: ServerExchange): void {
+    exchange.stdinEnded = true
+    if (exchange.ended) {
+      this.#endHeld(exchange)
+    } else {
+      exchange.abort(new ExchangeError('FCGI_ERR_ABORTED', 'The front server aborted the request.'))
+      this.#endRequest(exchange, COMPLETE)
+    }
   }
 
   // Handlers run when the chunk has been read whole: what came with PARAMS, nearly always the end of STDIN and often
@@ -244,8 +254,8 @@ export class Connection implements RecordSink, ExchangeCarrier {
   #callHandler(exchange: ServerExchange): void {
     if (exchange.ended) return
     try {
-      const result = this.#host.handlerFor(exchange.role)!(exchange)
-      if (result !== undefined) result.then(undefined, (error: unknown) => exchange.fail(error))
+      const result: unknown = this.#host.handlerFor(exchange.role)!(exchange)
+      if (isThenable(result)) result.then(undefined, (error: unknown) => exchange.fail(error))
     } catch (error) {
       exchange.fail(error)
     }
@@ -254,8 +264,14 @@ export class Connection implements RecordSink, ExchangeCarrier {
   #endStdin(exchange: ServerExchange): void {
     if (exchange.stdinEnded) return
     exchange.stdinEnded = true
-    if (!exchange.ended) exchange.stdin.finish()
-    else this.#endRequest(exchange, this.#pendingEnds.get(exchange.requestId) ?? COMPLETE)
+    if (exchange.ended) this.#endHeld(exchange)
+    else exchange.stdin.finish()
+  }
+
+  #dropStdin(exchange: ServerExchange, length: number): void {
+    if (this.#heldEnds.onDropped(exchange, length)) return
+    if (this.#state === OPEN) this.#state = LAST_REQUESTS
+    this.#endHeld(exchange)
   }
 
   // ---- answers (ExchangeCarrier) ----
@@ -266,8 +282,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     body: Uint8Array | string,
     callback?: WriteCallback,
   ): boolean {
-    if (this.#state === CLOSED) return false
-    this.#probe?.finish()
+    this.#probe.finish()
     return writeStdout(this.socket, exchange.requestId, head, body, false, undefined, callback)
   }
 
@@ -278,41 +293,38 @@ export class Connection implements RecordSink, ExchangeCarrier {
     protocolStatus: number,
     callback?: WriteCallback,
   ): void {
-    if (this.#state === CLOSED) return
-    this.#probe?.finish()
+    this.#probe.finish()
     const end: EndRequest = { appStatus: exchange.appStatus, protocolStatus }
-    const wait = exchange.keepConn && !exchange.stdinEnded && !this.#readEnded
-    writeStdout(this.socket, exchange.requestId, head, body, true, wait ? undefined : end, callback)
-    if (wait) this.#waitForStdin(exchange, end)
+    const hold = exchange.keepConn && !exchange.stdinEnded && !this.#readEnded
+    writeStdout(this.socket, exchange.requestId, head, body, true, hold ? undefined : end, callback)
+    if (hold) this.#heldEnds.hold(exchange, end)
     else this.#forget(exchange)
   }
 
-  sendStderr(requestId: number, content: Uint8Array, callback?: WriteCallback): void {
-    if (this.#state === CLOSED) {
-      callback?.()
-      return
-    }
-    this.#probe?.finish()
-    writeStderr(this.socket, requestId, content, callback)
+  sendStderr(requestId: number, content: Uint8Array): boolean {
+    this.#probe.finish()
+    return writeStderr(this.socket, requestId, content)
   }
 
   cut(exchange: ServerExchange): void {
     if (this.#exchanges.size > 1) {
       // Siblings are on this connection: the best that can be said is a failed exit status and an answer cut short.
-      this.#state = Math.max(this.#state, LAST_REQUESTS)
+      if (this.#state === OPEN) this.#state = LAST_REQUESTS
       this.#endRequest(exchange, {
         appStatus: exchange.appStatus || 1,
         protocolStatus: FCGI_REQUEST_COMPLETE,
       })
       return
     }
-    this.#forgetOnly(exchange)
+    this.#remove(exchange)
     // To nginx, Caddy, H2O and lighttpd a connection that ends cleanly is a complete answer; one that is reset is not.
     const { socket } = this
     if ('resetAndDestroy' in socket && (socket as Socket).remoteAddress !== undefined) {
+      this.#decoder.stop()
       ;(socket as Socket).resetAndDestroy()
     } else {
       // A Unix socket can not be reset, but what is no record is an error to all of them.
+      this.#probe.stop()
       socket.write(NO_RECORD)
       this.#linger()
     }
@@ -324,150 +336,88 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   // ---- the end of a request ----
 
-  readonly #pendingEnds = new Map<number, EndRequest>()
-  #stdinTimer: NodeJS.Timeout | undefined
-
-  /** END_REQUEST is held back until the front server has sent all of STDIN, pauses, or sends too much. */
-  #waitForStdin(exchange: ServerExchange, end: EndRequest): void {
-    this.#pendingEnds.set(exchange.requestId, end)
-    exchange.stdin.discard()
-    if (this.#stdinTimer === undefined) {
-      this.#droppedBytes = 0
-      this.#stdinTimer = setTimeout(() => {
-        for (const [requestId, pending] of [...this.#pendingEnds]) {
-          this.#endRequest(this.#exchanges.get(requestId)!, pending)
-        }
-      }, KEPT_STDIN_PAUSE)
-    }
-  }
-
-  #dropStdin(exchange: ServerExchange, length: number): void {
-    this.#stdinTimer?.refresh()
-    this.#droppedBytes += length
-    const end = this.#pendingEnds.get(exchange.requestId)
-    if (this.#droppedBytes > this.#host.lingerBytes && end !== undefined) {
-      this.#state = Math.max(this.#state, LAST_REQUESTS)
-      this.#endRequest(exchange, end)
-    }
+  /** The answer has gone out, and END_REQUEST is held back: now it goes out too. */
+  #endHeld(exchange: ServerExchange): void {
+    const end = this.#heldEnds.take(exchange)
+    if (end !== undefined) this.#endRequest(exchange, end)
   }
 
   #endRequest(exchange: ServerExchange, end: EndRequest): void {
-    this.#pendingEnds.delete(exchange.requestId)
-    if (this.#pendingEnds.size === 0) {
-      clearTimeout(this.#stdinTimer)
-      this.#stdinTimer = undefined
-    }
-    if (this.#state !== CLOSED) {
-      this.#probe?.finish()
-      this.#reply(encodeEndRequest(exchange.requestId, end.appStatus, end.protocolStatus))
-    }
+    this.#probe.finish()
+    this.#reply(encodeEndRequest(exchange.requestId, end.appStatus, end.protocolStatus))
     this.#forget(exchange)
   }
 
-  #forgetOnly(exchange: ServerExchange): void {
-    if (this.#exchanges.delete(exchange.requestId)) this.#host.release()
-  }
-
   #forget(exchange: ServerExchange): void {
-    this.#forgetOnly(exchange)
+    this.#remove(exchange)
     this.idleTick = this.#host.tick
     if (!exchange.keepConn && this.#state === OPEN) this.#state = LAST_REQUESTS
+    this.#readControl.onAnswered()
     this.#closeIfLast()
-    this.#readControl.onConsumed()
+  }
+
+  #remove(exchange: ServerExchange): void {
+    if (this.#exchanges.delete(exchange.requestId) && exchange.admitted) this.#host.release()
+  }
+
+  #abortAll(code: ExchangeErrorCode, message: string): void {
+    for (const exchange of [...this.#exchanges.values()]) {
+      this.#heldEnds.take(exchange)
+      this.#remove(exchange)
+      exchange.abort(new ExchangeError(code, message))
+    }
+  }
+
+  // No more input comes: what has not all of it is aborted, what waited for no more than that is ended.
+  #abortIncomplete(code: ExchangeErrorCode, message: string): void {
+    for (const exchange of [...this.#exchanges.values()]) {
+      if (exchange.ended) this.#endHeld(exchange)
+      else if (!exchange.inputComplete) {
+        this.#remove(exchange)
+        exchange.abort(new ExchangeError(code, message))
+      }
+    }
   }
 
   // ---- the end of the connection ----
 
   #closeIfLast(): void {
     if (this.#exchanges.size > 0) return
-    if (
-      this.#state === LAST_REQUESTS ||
-      (this.#readEnded && this.#state === OPEN) ||
-      (this.#host.closing && this.#state === OPEN)
-    ) {
-      this.#linger()
-    }
+    if (this.#state === LAST_REQUESTS || this.#readEnded || this.#host.closing) this.#linger()
   }
 
   /**
-   * Shuts the write side, and reads on for a while: a socket closed over unread input is reset, and the answer
-   * may be lost with it.
+   * Shuts the write side behind all that was written, and reads on for a while: a socket closed over unread input is
+   * reset, and the answer may be lost with it.
    */
   #linger(): void {
+    if (this.#state >= LINGERING) return
     this.#state = LINGERING
-    this.#probe?.finish()
-    this.socket.end()
-    if (this.#readEnded) return
-    this.#droppedBytes = 0
-    this.#lingerTimer = setTimeout(() => this.socket.destroy(), this.#host.lingerTimeout)
-    this.#lingerTimer.unref()
+    this.#decoder.stop()
+    this.#probe.stop()
     this.#readControl.release()
+    this.socket.end(() => {
+      if (this.#state !== LINGERING || this.#readEnded) return
+      this.#lingerFor(this.#host.closing ? LAST_WORDS : this.#host.lingerTimeout)
+    })
   }
 
-  #onEnd(): void {
-    this.#readEnded = true
-    this.#readControl.release()
-    if (this.#state === LINGERING) return
-    const message = 'The front server closed the connection before it had sent the whole request.'
-    if (!this.#decoder.atBoundary) {
-      this.#abortAll('FCGI_ERR_CONNECTION_CLOSED', message)
-    } else {
-      for (const exchange of [...this.#exchanges.values()]) {
-        if (exchange.ended) this.#endStdin(exchange)
-        else if (!exchange.begun || (!exchange.stdinEnded && !exchange.stdin.complete)) {
-          exchange.abort(new ExchangeError('FCGI_ERR_CONNECTION_CLOSED', message))
-          this.#forgetOnly(exchange)
-        }
-      }
-    }
-    if (this.#exchanges.size === 0) this.#linger()
-    else this.#probe = new HalfCloseProbe(this.socket, this.#exchanges.keys().next().value!)
-  }
-
-  #onClose(): void {
-    this.#state = CLOSED
-    this.#readControl.release()
+  #lingerFor(time: number): void {
     clearTimeout(this.#lingerTimer)
-    clearTimeout(this.#stdinTimer)
-    this.#probe?.stop()
-    this.#decoder.stop()
-    this.#abortAll('FCGI_ERR_CONNECTION_CLOSED', 'The front server closed the connection.')
-    this.#host.onClose(this)
+    this.#lingerTimer = setTimeout(() => this.socket.destroy(), time).unref()
   }
 
-  #abortAll(code: ExchangeErrorCode, message: string): void {
-    for (const exchange of [...this.#exchanges.values()]) {
-      this.#forgetOnly(exchange)
-      exchange.abort(new ExchangeError(code, message))
-    }
-    this.#pendingEnds.clear()
-  }
-
-  #onProtocolError(error: ProtocolError): void {
-    this.#decoder.stop()
-    this.#host.onProtocolError(error, this)
-    // What has its whole request can still be answered, unless this never was FastCGI.
-    if (error.code === 'FCGI_ERR_VERSION') {
-      this.destroy('FCGI_ERR_PROTOCOL', error.message)
-      return
-    }
-    for (const exchange of [...this.#exchanges.values()]) {
-      if (exchange.ended || (exchange.begun && (exchange.stdinEnded || exchange.stdin.complete))) continue
-      exchange.abort(new ExchangeError('FCGI_ERR_PROTOCOL', error.message))
-      this.#forgetOnly(exchange)
-    }
-    for (const [requestId, end] of [...this.#pendingEnds])
-      this.#endRequest(this.#exchanges.get(requestId)!, end)
-    this.#state = Math.max(this.#state, LAST_REQUESTS)
-    this.#closeIfLast()
+  #dropInput(length: number): void {
+    this.#lingeredBytes += length
+    if (this.#lingeredBytes > this.#host.lingerBytes) this.socket.destroy()
+    else if (this.#host.closing) this.#lingerTimer?.refresh()
   }
 
   // ---- the socket ----
 
   #onData(chunk: Buffer): void {
     if (this.#state === LINGERING) {
-      this.#droppedBytes += chunk.length
-      if (this.#droppedBytes > this.#host.lingerBytes) this.socket.destroy()
+      this.#dropInput(chunk.length)
       return
     }
     try {
@@ -480,12 +430,55 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#readControl.adjust()
   }
 
+  #onProtocolError(error: ProtocolError): void {
+    this.#decoder.stop()
+    try {
+      this.#host.onProtocolError(error, this)
+    } finally {
+      // What has its whole request can still be answered, unless this never was FastCGI.
+      if (error.code === 'FCGI_ERR_VERSION') {
+        this.destroy('FCGI_ERR_PROTOCOL', error.message)
+      } else {
+        if (this.#state === OPEN) this.#state = LAST_REQUESTS
+        this.#abortIncomplete('FCGI_ERR_PROTOCOL', error.message)
+        this.#closeIfLast()
+      }
+    }
+  }
+
   #onDrain(): void {
     for (const exchange of [...this.#exchanges.values()]) exchange.drained()
     this.#readControl.onDrain()
   }
 
+  #onEnd(): void {
+    this.#readEnded = true
+    clearTimeout(this.#lingerTimer)
+    this.#readControl.release()
+    if (this.#state >= LINGERING) return
+    const message = 'The front server closed the connection before it had sent the whole request.'
+    this.#abortIncomplete('FCGI_ERR_CONNECTION_CLOSED', message)
+    // Inside a record nothing is whole.
+    if (!this.#decoder.atBoundary) this.#abortAll('FCGI_ERR_CONNECTION_CLOSED', message)
+    this.#closeIfLast()
+    if (this.#exchanges.size > 0) this.#probe.start()
+  }
+
+  #onClose(): void {
+    this.#state = CLOSED
+    clearTimeout(this.#lingerTimer)
+    this.#readControl.release()
+    this.#probe.stop()
+    this.#decoder.stop()
+    this.#abortAll('FCGI_ERR_CONNECTION_CLOSED', 'The front server closed the connection.')
+    this.#host.onClose(this)
+  }
+
   #reply(record: Buffer): void {
     if (!this.socket.write(record)) this.#readControl.onReplyWaiting(record.length)
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 /** What can end an exchange or its body before its time; see {@link ExchangeError}. */
 export type ExchangeErrorCode =
   /** The front server sent FCGI_ABORT_REQUEST. */
@@ -14,7 +16,7 @@ export type ExchangeErrorCode =
   | 'FCGI_ERR_BODY_LENGTH'
   /** A body without an announced length grew past `maxBodyBytes`. */
   | 'FCGI_ERR_BODY_TOO_LARGE'
-  /** The body was dropped unread, because an answer had begun and nobody had asked for it. */
+  /** What was left of the body was dropped: nobody had asked for it while the answer was under way, or the answer ended. */
   | 'FCGI_ERR_BODY_DISCARDED'
   /** Something was written after the exchange had ended. */
   | 'FCGI_ERR_ENDED'
@@ -43,3 +45,12 @@ const ABORTS: ReadonlySet<ExchangeErrorCode> = new Set<ExchangeErrorCode>([
   'FCGI_ERR_SHUTDOWN',
   'FCGI_ERR_PROTOCOL',
 ])
+
+/** The error as a log shows it. Never throws, whatever an app throws. */
+export function describeError(error: unknown): string {
+  try {
+    return typeof error === 'string' ? error : inspect(error)
+  } catch {
+    return 'An error that can not be shown.'
+  }
+}

@@ -31,34 +31,48 @@ export interface InputOwner {
 // Pieces that have been read are let go this many at a time.
 const COMPACT_AT = 16
 
+// Bytes that a queued piece costs beside its own: a body may come in records of one byte.
+const PIECE_COST = 128
+
+// More may come; all of it is here, or was read; the rest is dropped; it can not be had whole.
+const FLOWING = 0
+const COMPLETE = 1
+const DISCARDED = 2
+const BROKEN = 3
+
 /** The queue behind an {@link Input}; the connection fills it. */
 export class InputQueue implements Input {
   readonly #owner: InputOwner
   // A body may be longer than was announced (it is cut, section 6.2 leaves it open); a filter's file may not.
   readonly #exact: boolean
   #expected: number | undefined
-  #maxBytes: number
+  #maxBytes: number = Number.POSITIVE_INFINITY
+  #state = FLOWING
   #chunks: Buffer[] = []
   #next = 0
   #queued = 0
   #received = 0
-  #complete = false
+  #streamEnded = false
   #wanted = false
-  #dropping = false
   #error: ExchangeError | undefined
   #onReadable: (() => void) | undefined
 
   constructor(owner: InputOwner, exact: boolean) {
     this.#owner = owner
     this.#exact = exact
-    this.#maxBytes = Number.POSITIVE_INFINITY
   }
 
   get ended(): boolean {
-    return this.#complete && this.#error === undefined && this.#next === this.#chunks.length
+    return this.#state === COMPLETE && this.#next === this.#chunks.length
   }
 
   get error(): ExchangeError | undefined {
+    if (this.#state === DISCARDED) {
+      this.#error ??= new ExchangeError(
+        'FCGI_ERR_BODY_DISCARDED',
+        'What was left of the request body was dropped: it had not been asked for when the answer was under way, or the answer ended before it.',
+      )
+    }
     return this.#next === this.#chunks.length ? this.#error : undefined
   }
 
@@ -85,92 +99,101 @@ export class InputQueue implements Input {
   }
 
   discard(): void {
-    if (this.#dropping) return
-    this.#dropping = true
-    if (!this.#complete || this.#queued > 0) {
-      this.#error ??= new ExchangeError(
-        'FCGI_ERR_BODY_DISCARDED',
-        'The request body was dropped: the answer had begun and nobody had asked for the body.',
-      )
-    }
+    if (this.ended || this.#state === DISCARDED) return
+    if (this.#state !== BROKEN) this.#state = DISCARDED
     this.#clear()
     this.#owner.onInputConsumed()
   }
 
   // ---- the connection's side ----
 
-  /** Bytes that wait to be read. */
+  /** What waits to be read, as the bytes of memory that it takes. */
   get queuedBytes(): number {
-    return this.#queued
+    return this.#queued + (this.#chunks.length - this.#next) * PIECE_COST
   }
 
   /** Somebody has read, or waits to. */
   get wanted(): boolean {
-    return this.#wanted && !this.#dropping
+    return this.#wanted && this.#state !== DISCARDED
   }
 
   /** All that was announced, or the end of the stream, has come in. */
   get complete(): boolean {
-    return this.#complete
+    return this.#streamEnded || (this.#expected !== undefined && this.#received >= this.#expected)
   }
 
   /** Says how long the input will be (bytes), where that is known, and how long it may be where it is not. */
   expect(length: number | undefined, maxBytes: number): void {
     this.#expected = length
     this.#maxBytes = maxBytes
-    if (length === 0) this.#complete = true
+    const early = this.#chunks
+    const ended = this.#streamEnded
+    this.#state = length === 0 ? COMPLETE : FLOWING
+    if (early.length === 0 && !ended) return
+    // It came before the params that announce it had ended.
+    this.#clear()
+    this.#received = 0
+    this.#streamEnded = false
+    for (const chunk of early) this.push(chunk, 0, chunk.length)
+    if (ended) this.finish()
   }
 
   /** Takes `chunk[start, end)`. */
   push(chunk: Buffer, start: number, end: number): void {
-    if (this.#error !== undefined || this.#dropping) return
-    let length = end - start
-    if (this.#complete) {
-      if (this.#exact && length > 0) this.#break(lengthError('went on behind'))
-      return
-    }
+    const length = end - start
     this.#received += length
     const excess = this.#expected === undefined ? -1 : this.#received - this.#expected
-    if (excess > 0 && this.#exact) {
-      this.#break(lengthError('went on behind'))
-      return
+    if (this.#exact && excess > 0) {
+      if (this.#state <= COMPLETE) this.#break(lengthError('went on behind'))
+    } else if (this.#state === FLOWING) {
+      if (this.#expected === undefined && this.#received > this.#maxBytes) {
+        this.#break(
+          new ExchangeError('FCGI_ERR_BODY_TOO_LARGE', `The request body is over ${this.#maxBytes} bytes.`),
+        )
+      } else {
+        if (excess >= 0) this.#state = COMPLETE
+        this.#queue(chunk, start, excess > 0 ? end - excess : end)
+      }
     }
-    if (this.#expected === undefined && this.#received > this.#maxBytes) {
-      this.#break(
-        new ExchangeError('FCGI_ERR_BODY_TOO_LARGE', `The request body is over ${this.#maxBytes} bytes.`),
-      )
-      return
-    }
-    if (excess >= 0) {
-      length -= excess
-      this.#complete = true
-    }
-    if (length > 0) {
-      this.#chunks.push(
-        start === 0 && length === chunk.length ? chunk : chunk.subarray(start, start + length),
-      )
-      this.#queued += length
-    }
-    this.#notify()
   }
 
   /** The peer ended the stream. */
   finish(): void {
-    if (this.#complete || this.#error !== undefined || this.#dropping) return
-    if (this.#expected !== undefined) {
-      this.#break(lengthError('ended before'))
-      return
+    this.#streamEnded = true
+    if (this.#state !== FLOWING) return
+    if (this.#expected === undefined) {
+      this.#state = COMPLETE
+    } else {
+      // What came can still be read: the error is behind it.
+      this.#state = BROKEN
+      this.#error = lengthError('ended before')
     }
-    this.#complete = true
     this.#notify()
   }
 
   /** The rest will never come. A body that is already here whole stays readable. */
   fail(error: ExchangeError): void {
-    if (!this.#complete && this.#error === undefined) this.#break(error)
+    if (this.#state === FLOWING) this.#break(error)
+  }
+
+  /** The answer has ended: the rest will not be handed on. A body that is already here whole stays readable. */
+  abandon(): void {
+    if (this.#state !== FLOWING) return
+    this.#state = DISCARDED
+    this.#clear()
+    this.#notify()
+  }
+
+  #queue(chunk: Buffer, start: number, end: number): void {
+    if (start < end) {
+      this.#chunks.push(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end))
+      this.#queued += end - start
+    }
+    this.#notify()
   }
 
   #break(error: ExchangeError): void {
+    this.#state = BROKEN
     this.#error = error
     this.#clear()
     this.#notify()

@@ -21,8 +21,8 @@ export interface ServerValues {
  */
 export function encodeValues(chunk: Buffer, start: number, end: number, values: ServerValues): Buffer {
   const known: Record<string, string> = {
-    [FCGI_MAX_CONNS]: String(values.maxConns),
-    [FCGI_MAX_REQS]: String(values.maxReqs),
+    [FCGI_MAX_CONNS]: decimal(values.maxConns),
+    [FCGI_MAX_REQS]: decimal(values.maxReqs),
     [FCGI_MPXS_CONNS]: values.mpxsConns ? '1' : '0',
   }
   const asked = new Set(readNames(chunk, start, end))
@@ -36,4 +36,9 @@ function readNames(chunk: Buffer, start: number, end: number): string[] {
   } catch {
     return []
   }
+}
+
+// Section 4.1 has plain decimal numbers; a limit may be none, which is Infinity, and front servers read into an int.
+function decimal(value: number): string {
+  return String(Math.min(Math.trunc(value), 0x7fffffff))
 }

@@ -51,6 +51,24 @@ export interface Settings extends Required<Omit<ServerOptions, 'allowedServers'>
   readonly allowedServers: AllowedServers | undefined
 }
 
+// Milliseconds, 24 days.
+const TIMER_MAX = 2 ** 31 - 1
+
+const LIMITS = [
+  'maxConnections',
+  'maxRequests',
+  'maxParamsBytes',
+  'maxParamsCount',
+  'maxBodyBytes',
+  'paramsTimeout',
+  'bodyTimeout',
+  'requestTimeout',
+  'idleTimeout',
+  'lingerTimeout',
+  'lingerBytes',
+  'drainTimeout',
+] as const
+
 /** Fills in the defaults. Throws a RangeError for a limit that is no number above zero, or an address that is none. */
 export function resolveOptions(options: ServerOptions): Settings {
   const allowed =
@@ -73,11 +91,13 @@ export function resolveOptions(options: ServerOptions): Settings {
     allowedServers: allowed && parseAllowedServers(allowed),
     onError: options.onError ?? (() => {}),
   }
-  for (const [name, value] of Object.entries(settings)) {
-    if (typeof value !== 'number') continue
+  for (const name of LIMITS) {
     const least = name.startsWith('max') ? 1 : 0
-    if (!(value >= least))
+    const value: unknown = settings[name]
+    if (typeof value !== 'number' || !(value >= least))
       throw new RangeError(`The option ${name} is ${value}; it takes a number from ${least} up.`)
+    // What a timer can not wait for, it does not wait for at all.
+    if (name.endsWith('Timeout')) settings[name] = Math.min(value, TIMER_MAX)
   }
   const { mount } = settings
   if (mount !== 'auto' && mount !== 'script-name' && mount !== 'none' && !mount.startsWith('/')) {

@@ -111,12 +111,7 @@ function writePiece(socket: Writable, requestId: number, head: Buffer, body: Buf
 }
 
 /** Writes STDERR content as records that every front server survives. Returns false when the socket asks to wait. */
-export function writeStderr(
-  socket: Writable,
-  requestId: number,
-  content: Uint8Array,
-  callback?: WriteCallback,
-): boolean {
+export function writeStderr(socket: Writable, requestId: number, content: Uint8Array): boolean {
   let more = true
   socket.cork()
   for (let at = 0; at < content.length; at += STDERR_CONTENT_MAX) {
@@ -127,10 +122,8 @@ export function writeStderr(
     const contentAt = writeHeader(record, 0, FCGI_STDERR, requestId, piece.length, paddingLength)
     record.set(piece, contentAt)
     record.fill(0, contentAt + piece.length)
-    const last = at + STDERR_CONTENT_MAX >= content.length
-    more = last ? socket.write(record, callback) : socket.write(record)
+    more = socket.write(record)
   }
   socket.uncork()
-  if (content.length === 0 && callback !== undefined) process.nextTick(callback)
   return more
 }

@@ -35,29 +35,45 @@ export function serve(handler: Handler | Handlers, options: ServeOptions = {}): 
 }
 
 async function start(handler: Handler | Handlers, options: ServeOptions): Promise<FastCgiServer> {
-  const { path, mode, port, host, fd, signal, onListen } = options
+  const { signal, onListen } = options
   const server = createServer(handler, options)
   signal?.throwIfAborted()
   if (onListen !== undefined) server.on('listening', onListen)
-  if (path !== undefined || port !== undefined || fd !== undefined) {
-    await server.listen(defined({ path, mode, port, host, fd }))
-  } else {
-    const inherited = findInherited()
-    // Whoever started this process may have closed its outputs, or close them while it runs.
-    process.stdout.on('error', () => {})
-    process.stderr.on('error', () => {})
-    if ('cgi' in inherited) {
-      answerCgi((stream) => server.acceptStream(stream)).then(async (status) => {
-        await server.close()
-        process.exit(status & 0xff)
-      })
-      return server
-    }
-    for (const address of inherited.listen) await server.listen(defined({ ...address, mode }))
+  try {
+    const serving = await listen(server, options)
+    if (serving === 'cgi') return server
+  } catch (error) {
+    // Of several addresses some may listen already.
+    await server.close()
+    throw error
   }
-  signal?.addEventListener('abort', () => server.close(), { once: true })
+  const close = (): void => void server.close()
+  if (signal?.aborted) close()
+  signal?.addEventListener('abort', close, { once: true })
+  server.once('close', () => signal?.removeEventListener('abort', close))
   if (options.handleSignals ?? true) handleSignals(server)
   return server
+}
+
+async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cgi' | 'listening'> {
+  const { path, mode, port, host, fd } = options
+  if (path !== undefined || port !== undefined || fd !== undefined) {
+    await server.listen(defined({ path, mode, port, host, fd }))
+    return 'listening'
+  }
+  const inherited = findInherited()
+  // Whoever started this process may have closed its outputs, or close them while it runs.
+  process.stdout.on('error', () => {})
+  process.stderr.on('error', () => {})
+  if ('cgi' in inherited) {
+    answerCgi((stream) => server.acceptStream(stream)).then(async (status) => {
+      await server.close()
+      process.exit(status & 0xff)
+    })
+    return 'cgi'
+  }
+  for (const address of inherited.listen) await server.listen(defined({ ...address, mode }))
+  return 'listening'
 }
 
 function handleSignals(server: FastCgiServer): void {

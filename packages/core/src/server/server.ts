@@ -10,9 +10,11 @@ import type { Duplex } from 'node:stream'
 import { findMount } from '../cgi/mount.ts'
 import type { ProtocolError } from '../protocol/error.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
-import type { Exchange, ExchangeSettings, Handler, Role } from './exchange.ts'
+import { describeError } from './error.ts'
+import type { Exchange, Handler, Role } from './exchange.ts'
 import { type ListenOptions, listenOn } from './listen.ts'
 import { resolveOptions, type ServerOptions, type Settings } from './options.ts'
+import type { ExchangeSettings } from './server-exchange.ts'
 import { sweep } from './timeouts.ts'
 
 /** A handler a role (section 6). Roles without one are refused with FCGI_UNKNOWN_ROLE. */
@@ -59,15 +61,20 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
 
   /** Listens on one more address. Rejects with a message that says what to do when that is not possible. */
   async listen(options: ListenOptions): Promise<this> {
-    if (this.#closed !== undefined) throw new Error('The server was closed: make a new one.')
+    this.#throwIfClosed()
+    // A Unix socket is guarded by its mode.
+    let guarded = options.path === undefined
     const listener = createNetServer(
       // Half-open: a peer that has sent its request may shut its write side and still wait for the answer.
       { allowHalfOpen: true, noDelay: true, highWaterMark: 64 * 1024 },
-      (socket) => this.#accept(socket),
+      (socket) => this.#accept(socket, guarded),
     )
     await listenOn(listener, options)
-    this.#listeners.push(listener)
     const address = addressOf(listener, options)
+    guarded = typeof address !== 'string'
+    if (this.#closed !== undefined) listener.close()
+    this.#throwIfClosed()
+    this.#listeners.push(listener)
     this.#addresses.push(address)
     // A full table of file descriptors comes as an error; accepting goes on when there is room again.
     listener.on('error', () => {})
@@ -80,8 +87,12 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     return this.#addresses[0] ?? null
   }
 
-  /** Serves FastCGI over any byte stream, as over an accepted socket. */
+  /** Serves FastCGI over any byte stream, as over an accepted socket. A server that was closed destroys it. */
   acceptStream(stream: Duplex): void {
+    if (this.#closed !== undefined) {
+      stream.destroy()
+      return
+    }
     this.#host.accept(stream)
     this.emit('connection', stream)
   }
@@ -105,28 +116,27 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   }
 
   async #close(): Promise<void> {
-    for (const listener of this.#listeners.splice(0)) listener.close()
+    const ends = this.#listeners.map((listener) => new Promise((resolve) => listener.close(resolve)))
     this.#addresses = []
     await this.#host.close()
+    await Promise.all(ends)
     this.emit('close')
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: Socket, guarded: boolean): void {
     const { allowedServers } = this.#host.options
-    // Without an address it is a Unix socket, which its mode guards.
-    if (
-      allowedServers !== undefined &&
-      socket.remoteAddress !== undefined &&
-      !allowedServers.allows(socket.remoteAddress)
-    ) {
+    // A peer that is gone again has no address, and what it sent is nobody's.
+    if (guarded && allowedServers !== undefined && !allowedServers.allows(socket.remoteAddress ?? '')) {
       socket.destroy()
-      return
-    }
-    if (this.#host.isFull) {
+    } else if (this.#host.isFull) {
       socket.destroy()
-      return
+    } else {
+      this.acceptStream(socket)
     }
-    this.acceptStream(socket)
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closed !== undefined) throw new Error('The server was closed: make a new one.')
   }
 }
 
@@ -200,7 +210,9 @@ class Host implements ConnectionHost {
   }
 
   admit(): boolean {
-    return ++this.#requests <= this.options.maxRequests
+    if (this.#requests >= this.options.maxRequests) return false
+    this.#requests++
+    return true
   }
 
   release(): void {
@@ -229,12 +241,14 @@ class Host implements ConnectionHost {
   }
 
   async close(): Promise<void> {
-    this.closing = true
-    for (const connection of [...this.#connections]) connection.drain()
     let deadline: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
       deadline = setTimeout(resolve, this.options.drainTimeout)
     })
+    // Requests that are in the sockets by now run already, as far as the front servers know: they are read first.
+    for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate)
+    this.closing = true
+    for (const connection of [...this.#connections]) connection.drain()
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve
       if (this.#connections.size === 0) resolve()
@@ -254,11 +268,17 @@ class Host implements ConnectionHost {
 
   #report(error: unknown, exchange: Exchange): void {
     try {
-      this.options.onError(error, exchange)
+      // It may be an async function, whatever its type says.
+      const result: unknown = this.options.onError(error, exchange)
+      if (result instanceof Promise) result.catch(warn)
     } catch (second) {
-      process.emitWarning(`The option onError threw: ${second instanceof Error ? second.stack : second}`)
+      warn(second)
     }
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`The option onError threw: ${describeError(error)}`)
 }
 
 // What SCRIPT_FILENAME is compared with: the path under which this process was started, links resolved.

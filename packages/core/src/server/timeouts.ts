@@ -1,6 +1,7 @@
 import type { Connection } from './connection.ts'
 import { ExchangeError } from './error.ts'
-import type { ServerExchange } from './exchange.ts'
+import type { InputQueue } from './input.ts'
+import type { ServerExchange } from './server-exchange.ts'
 
 /** Times (milliseconds); 0 is none. */
 export interface Timeouts {
@@ -34,6 +35,9 @@ export function sweep(
         if (isOver(exchange.beganTick, timeouts.paramsTimeout)) exchange.respond(408)
       } else if (isOver(exchange.beganTick, timeouts.requestTimeout)) {
         expire(exchange, 504, `The request took more than ${timeouts.requestTimeout} ms.`)
+      } else if (!connection.reading) {
+        // Nothing can come.
+        exchange.inputTick = tick
       } else if (isStalled(exchange) && isOver(exchange.inputTick, timeouts.bodyTimeout)) {
         expire(exchange, 408, `Nothing of the request body came for ${timeouts.bodyTimeout} ms.`)
       }
@@ -41,8 +45,12 @@ export function sweep(
   }
 }
 
-function isStalled({ stdin }: ServerExchange): boolean {
-  return stdin.wanted && !stdin.complete && stdin.queuedBytes === 0
+function isStalled(exchange: ServerExchange): boolean {
+  return isAwaited(exchange.stdin) || (exchange.role === 'filter' && isAwaited(exchange.data))
+}
+
+function isAwaited(input: InputQueue): boolean {
+  return input.wanted && !input.complete && input.queuedBytes === 0
 }
 
 function expire(exchange: ServerExchange, status: number, message: string): void {
