@@ -1,10 +1,13 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
+import { type Bytes, bytes, pairs, record, TYPES } from './bytes.ts'
 
 // A front server made of bytes alone. It shares no line with the code under test: what it writes and how it
 // reads comes from the FastCGI 1.0 specification.
 
+/** A record as it came. */
 export interface WireRecord {
   type: number
   id: number
@@ -12,42 +15,11 @@ export interface WireRecord {
   padding: Buffer
 }
 
-/** A record, byte by byte (section 3.3). */
-export function record(
-  type: number,
-  id: number,
-  content: Uint8Array | string = '',
-  paddingLength = 0,
-): Buffer {
-  const bytes = Buffer.from(content as string)
-  const header = Buffer.from([
-    1,
-    type,
-    id >> 8,
-    id & 255,
-    bytes.length >> 8,
-    bytes.length & 255,
-    paddingLength,
-    0,
-  ])
-  return Buffer.concat([header, bytes, Buffer.alloc(paddingLength)])
-}
+/** Params by name, or in order with repeats. */
+export type ParamList = Readonly<Record<string, string>> | readonly (readonly [name: Bytes, value: Bytes])[]
 
-/** Name-value pairs (section 3.4), each length in its shortest form. */
-export function pairs(params: Record<string, string> | readonly (readonly [string, string])[]): Buffer {
-  const length = (n: number): number[] =>
-    n < 128 ? [n] : [(n >>> 24) | 128, (n >>> 16) & 255, (n >>> 8) & 255, n & 255]
-  const list = Array.isArray(params) ? params : Object.entries(params)
-  return Buffer.concat(
-    list.flatMap(([name, value]: readonly [string, string]) => [
-      Buffer.from([...length(name.length), ...length(value.length)]),
-      Buffer.from(name, 'latin1'),
-      Buffer.from(value, 'latin1'),
-    ]),
-  )
-}
-
-export const GET: Record<string, string> = {
+/** The params of a plain GET. */
+export const GET: Readonly<Record<string, string>> = {
   REQUEST_METHOD: 'GET',
   REQUEST_URI: '/',
   SCRIPT_NAME: '',
@@ -61,17 +33,48 @@ export const GET: Record<string, string> = {
   REMOTE_PORT: '40000',
 }
 
+/** What of {@link GET} is another for a POST; its length is unknown unless given. */
+export const POST: Readonly<Record<string, string>> = { ...GET, REQUEST_METHOD: 'POST' }
+
 export interface BeginOptions {
   role?: number
   keepConn?: boolean
   flags?: number
 }
 
+/** What came for one request, up to its END_REQUEST. */
 export interface Answer {
   stdout: string
   stderr: string
   appStatus: number
   protocolStatus: number
+}
+
+/** The bytes of a BEGIN_REQUEST (section 5.1). */
+export function begin(
+  id: number,
+  { role = 1, keepConn = false, flags = keepConn ? 1 : 0 }: BeginOptions = {},
+): Buffer {
+  return record(TYPES.BEGIN_REQUEST, id, [role >> 8, role % 256, flags, 0, 0, 0, 0, 0])
+}
+
+/** The bytes of a whole PARAMS stream. */
+export function params(id: number, list: ParamList = GET): Buffer {
+  const all = pairs(Array.isArray(list) ? list : Object.entries(list))
+  return bytes(stream(TYPES.PARAMS, id, all), record(TYPES.PARAMS, id))
+}
+
+/** The bytes of stream records that carry `content`, without the end of the stream. */
+export function stream(type: number, id: number, content: Bytes): Buffer {
+  const all = bytes(content)
+  const records: Buffer[] = []
+  for (let at = 0; at < all.length; at += 65535) records.push(record(type, id, all.subarray(at, at + 65535)))
+  return Buffer.concat(records)
+}
+
+/** The bytes of a whole request without a body. */
+export function get(id: number, changes: Record<string, string> = {}, options?: BeginOptions): Buffer {
+  return bytes(begin(id, options), params(id, { ...GET, ...changes }), record(TYPES.STDIN, id))
 }
 
 /** The front server's end of one connection. */
@@ -80,16 +83,19 @@ export class Peer {
   readonly records: WireRecord[] = []
   #rest: Buffer = Buffer.alloc(0)
   #waiting: (() => void)[] = []
+  /** Reads from the socket so far. */
+  reads = 0
   /** The server ended the stream. */
   ended = false
   /** The connection is gone; with the error that ended it, if one did. */
   closed = false
-  error: Error | undefined
+  error: NodeJS.ErrnoException | undefined
 
   constructor(socket: Duplex) {
     this.socket = socket
     socket.on('data', (chunk: Buffer) => {
-      this.#rest = Buffer.concat([this.#rest, chunk])
+      this.reads++
+      this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
       this.#readRecords()
       this.#wake()
     })
@@ -106,44 +112,59 @@ export class Peer {
     })
   }
 
-  static async connect(address: { port: number } | { path: string }): Promise<Peer> {
-    const socket: Socket = connect({ ...address, allowHalfOpen: true } as never)
+  /** Connects; half-open, so that either side may end first. */
+  static async connect(
+    address: { port: number; host?: string; localAddress?: string } | { path: string },
+  ): Promise<Peer> {
+    const socket: Socket = connect({ ...address, allowHalfOpen: true })
+    // As all front servers do: else each small write waits for the one before.
+    socket.setNoDelay()
     await once(socket, 'connect')
     return new Peer(socket)
   }
 
-  write(...bytes: Uint8Array[]): this {
-    this.socket.write(Buffer.concat(bytes))
+  /** Sends bytes as they are, in one write. */
+  write(...parts: Bytes[]): this {
+    this.socket.write(bytes(...parts))
     return this
   }
 
-  begin(id: number, { role = 1, keepConn = false, flags = keepConn ? 1 : 0 }: BeginOptions = {}): this {
-    return this.write(record(1, id, Uint8Array.of(role >> 8, role & 255, flags, 0, 0, 0, 0, 0)))
+  begin(id: number, options?: BeginOptions): this {
+    return this.write(begin(id, options))
   }
 
-  params(id: number, params: Parameters<typeof pairs>[0] = GET): this {
-    return this.write(record(4, id, pairs(params)), record(4, id))
+  params(id: number, list?: ParamList): this {
+    return this.write(params(id, list))
   }
 
-  stdin(id: number, content: Uint8Array | string): this {
-    const bytes = Buffer.from(content as string)
-    for (let at = 0; at < bytes.length; at += 65535) this.write(record(5, id, bytes.subarray(at, at + 65535)))
-    return this
+  stdin(id: number, content: Bytes): this {
+    return this.write(stream(TYPES.STDIN, id, content))
   }
 
   endStdin(id: number): this {
-    return this.write(record(5, id))
+    return this.write(record(TYPES.STDIN, id))
   }
 
-  abort(id: number, content: string = ''): this {
-    return this.write(record(2, id, content))
+  data(id: number, content: Bytes): this {
+    return this.write(stream(TYPES.DATA, id, content))
+  }
+
+  endData(id: number): this {
+    return this.write(record(TYPES.DATA, id))
+  }
+
+  abort(id: number, content: Bytes = ''): this {
+    return this.write(record(TYPES.ABORT_REQUEST, id, content))
   }
 
   /** A whole request without a body. */
-  get(id: number, params: Record<string, string> = {}, options?: BeginOptions): this {
-    return this.begin(id, options)
-      .params(id, { ...GET, ...params })
-      .endStdin(id)
+  get(id: number, changes?: Record<string, string>, options?: BeginOptions): this {
+    return this.write(get(id, changes, options))
+  }
+
+  /** A POST up to the end of its PARAMS. */
+  post(id: number, changes: Record<string, string> = {}, options?: BeginOptions): this {
+    return this.write(begin(id, options), params(id, { ...POST, ...changes }))
   }
 
   /** Waits until `done` gives something; fails when the connection ends first. */
@@ -151,48 +172,102 @@ export class Peer {
     for (;;) {
       const result = done()
       if (result !== undefined && result !== false) return result
-      if (this.closed)
-        throw new Error(`The connection closed before ${what} came (${this.error ?? 'cleanly'}).`)
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      if (this.ended || this.closed) {
+        throw new Error(`The connection ended before ${what} came (${this.error ?? 'cleanly'}).`)
+      }
+      await this.#change()
     }
   }
 
   /** The answer to a request, once its END_REQUEST is here. */
   async answer(id: number): Promise<Answer> {
     const end = await this.until(
-      () => this.records.find((r) => r.type === 3 && r.id === id),
+      () => this.records.find((r) => r.type === TYPES.END_REQUEST && r.id === id),
       `END_REQUEST ${id}`,
     )
     return {
-      stdout: this.text(6, id),
-      stderr: this.text(7, id),
+      stdout: this.text(TYPES.STDOUT, id),
+      stderr: this.text(TYPES.STDERR, id),
       appStatus: end.content.readUInt32BE(0),
       protocolStatus: end.content[4]!,
     }
   }
 
+  /** Waits for one more record of this type and id, and gives it. */
+  async next(type: number, id: number): Promise<WireRecord> {
+    const seen = this.records.length
+    return this.until(
+      () => this.records.slice(seen).find((r) => r.type === type && r.id === id),
+      `a record of type ${type}`,
+    )
+  }
+
+  /** Waits until the content of STDOUT so far ends so. */
+  async stdout(id: number, end: string): Promise<void> {
+    await this.until(() => this.text(TYPES.STDOUT, id).endsWith(end), JSON.stringify(end))
+  }
+
+  /** The records of one request, or of id 0, so far. */
+  recordsOf(id: number): WireRecord[] {
+    return this.records.filter((r) => r.id === id)
+  }
+
   /** The content of one stream so far, as latin1. */
   text(type: number, id: number): string {
-    return Buffer.concat(
-      this.records.filter((r) => r.type === type && r.id === id).map((r) => r.content),
-    ).toString('latin1')
+    return this.content(type, id).toString('latin1')
+  }
+
+  /** The content of one stream so far. */
+  content(type: number, id: number): Buffer {
+    return Buffer.concat(this.records.filter((r) => r.type === type && r.id === id).map((r) => r.content))
   }
 
   /** Forgets what has been read: the same id may be used again. */
-  forget(): void {
+  forget(): this {
     this.records.length = 0
+    return this
   }
 
+  /** Waits until what was written is with the operating system. */
+  async flushed(): Promise<void> {
+    if (this.socket.writableNeedDrain) await once(this.socket, 'drain')
+  }
+
+  /** Waits until the server has stopped to take what was written, or has taken all of it. */
+  async paused(): Promise<void> {
+    const { socket } = this
+    let before = -1
+    // Two turns of the event loop without progress, each longer than a packet takes on this machine.
+    for (let still = 0; socket.writableLength > 0 && still < 3; ) {
+      still = socket.writableLength === before ? still + 1 : 0
+      before = socket.writableLength
+      await setTimeout(20)
+    }
+  }
+
+  /** Ends the stream, and goes on reading. */
+  halfClose(): this {
+    this.socket.end()
+    return this
+  }
+
+  /** Waits for the end of the server's stream. */
   async end(): Promise<void> {
-    while (!this.ended && !this.closed) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    while (!this.ended && !this.closed) await this.#change()
   }
 
+  /** Waits until the connection is gone. */
   async close(): Promise<void> {
-    while (!this.closed) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    while (!this.closed) await this.#change()
   }
 
+  /** Goes away without a word, as nginx does when its client is gone. */
   destroy(): void {
     this.socket.destroy()
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   #readRecords(): void {

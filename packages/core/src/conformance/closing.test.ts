@@ -1,0 +1,120 @@
+// FastCGI 1.0, sections 3.5 and 5.1: who closes the connection, and when.
+
+import { describe, expect, test } from 'vitest'
+import { App, connected, echo, readAll, TRANSPORTS } from '../testing/serving.ts'
+
+const MEGABYTE = 1024 * 1024
+
+describe.each(TRANSPORTS)('over %s', (transport) => {
+  test('19: without KEEP_CONN everything is delivered, then the connection is closed', async () => {
+    const body = Buffer.alloc(4 * MEGABYTE, 'abcdefg')
+    const { peer } = await connected((exchange) => exchange.end(body), {}, transport)
+    peer.get(1)
+    const { stdout } = await peer.answer(1)
+    expect(stdout).toHaveLength(body.length + 'Status: 200 OK\r\n\r\n'.length)
+    await peer.end()
+    peer.halfClose()
+    await peer.close()
+    expect(peer.error).toBeUndefined()
+  })
+
+  test('19: an answer that is given before the body was sent arrives whole, without a reset', async () => {
+    const body = Buffer.alloc(4 * MEGABYTE, 'abcdefg')
+    const { peer } = await connected((exchange) => exchange.end(body), {}, transport)
+    // It sends all before it reads anything, as mod_fcgid and Caddy do.
+    peer.socket.pause()
+    peer.post(1, { CONTENT_LENGTH: String(10 * MEGABYTE) })
+    for (let i = 0; i < 10; i++) {
+      peer.stdin(1, Buffer.alloc(MEGABYTE, 'upload'))
+      await peer.flushed()
+    }
+    peer.endStdin(1)
+    peer.socket.resume()
+    const { stdout } = await peer.answer(1)
+    expect(stdout).toHaveLength(body.length + 'Status: 200 OK\r\n\r\n'.length)
+    await peer.end()
+    peer.halfClose()
+    await peer.close()
+    expect(peer.error).toBeUndefined()
+  })
+
+  test('19: with KEEP_CONN the connection stays open, and the next request works', async () => {
+    const { peer, sockets } = await connected(echo, {}, transport)
+    for (let i = 0; i < 20; i++) {
+      peer.forget().get(1, { REQUEST_URI: `/${i}` }, { keepConn: true })
+      expect((await peer.answer(1)).stdout).toMatch(new RegExp(`GET /${i} $`))
+    }
+    expect(peer.ended).toBe(false)
+    expect(sockets).toHaveLength(1)
+    // And the last one may say otherwise.
+    peer.forget().get(1)
+    await peer.answer(1)
+    await peer.end()
+  })
+
+  test('21: a peer that half-closes behind its request still gets the whole answer', async () => {
+    const app = new App()
+    const { peer, sockets } = await connected(app.handler, {}, transport)
+    peer.post(1, { CONTENT_LENGTH: '4' }).stdin(1, 'body').endStdin(1).halfClose()
+    const exchange = await app.next()
+    if (!sockets[0]!.readableEnded) await new Promise((resolve) => sockets[0]!.once('end', resolve))
+    const body = await readAll(exchange.stdin)
+    expect(exchange.aborted).toBe(false)
+    exchange.write('first ')
+    await peer.stdout(1, 'first ')
+    exchange.end(body)
+    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nfirst body$/)
+    await peer.close()
+    expect(peer.error).toBeUndefined()
+  })
+})
+
+test('20: a request without KEEP_CONN ends, and its siblings finish before the close', async () => {
+  const app = new App()
+  const { peer } = await connected(app.handler)
+  peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: false }).get(3, {}, { keepConn: true })
+  const [one, two, three] = [await app.next(), await app.next(), await app.next()]
+  two.end('two')
+  expect((await peer.answer(2)).stdout).toMatch(/two$/)
+  one.write('one ')
+  await peer.stdout(1, 'one ')
+  one.end('whole')
+  expect((await peer.answer(1)).stdout).toMatch(/one whole$/)
+  expect(peer.ended).toBe(false)
+  three.end('three')
+  expect((await peer.answer(3)).stdout).toMatch(/three$/)
+  await peer.end()
+})
+
+test('20: with KEEP_CONN on all of them the connection stays', async () => {
+  const app = new App()
+  const { peer } = await connected(app.handler)
+  peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: true })
+  const [one, two] = [await app.next(), await app.next()]
+  two.end()
+  one.end()
+  await Promise.all([peer.answer(1), peer.answer(2)])
+  peer.forget().get(1, {}, { keepConn: true })
+  ;(await app.next()).end('next')
+  expect((await peer.answer(1)).stdout).toMatch(/next$/)
+})
+
+test.each([
+  ['small', 1000],
+  ['large', 20 * MEGABYTE],
+])(
+  '22: a %s body that is unread when the answer ends is drained, and the next request served',
+  async (_, size) => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.post(1, { CONTENT_LENGTH: String(size) }, { keepConn: true })
+    ;(await app.next()).end('unread')
+    await peer.stdout(1, 'unread')
+    peer.stdin(1, Buffer.alloc(size)).endStdin(1)
+    await peer.answer(1)
+    peer.forget().post(1, { CONTENT_LENGTH: '4' }, { keepConn: true }).stdin(1, 'next').endStdin(1)
+    const next = await app.next()
+    next.end(await readAll(next.stdin))
+    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nnext$/)
+  },
+)

@@ -1,0 +1,222 @@
+// FastCGI 1.0, sections 2.2, 3.2 and 7: the process. What starts one in other ways is in tests/listen.test.ts.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, renameSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createServer as createFastCgiServer } from '../server/server.ts'
+import { Peer } from '../testing/peer.ts'
+import { connected, echo, listen, makeFolder, TRANSPORTS, type Transport } from '../testing/serving.ts'
+
+const APP = fileURLToPath(new URL('../testing/process-app.js', import.meta.url))
+
+type Address = { port: number } | { path: string }
+
+/** A program with a listening socket as its standard input, as a process manager starts it. */
+async function started(
+  transport: Transport,
+  outputs?: 'closed',
+): Promise<{ program: Program; address: Address }> {
+  const path = join(makeFolder(), 's')
+  const server = createServer().listen(transport === 'tcp' ? { port: 0, host: '127.0.0.1' } : `${path}.new`)
+  await once(server, 'listening')
+  const address = server.address()!
+  const program = new Program(fdOf(server), outputs)
+  // From now on the program alone accepts. Node removes the path that it knows.
+  if (transport === 'unix') renameSync(`${path}.new`, path)
+  server.close()
+  return { program, address: typeof address === 'string' ? { path } : { port: address.port } }
+}
+
+function fdOf(socket: Server | Socket): number {
+  return (socket as unknown as { _handle: { fd: number } })._handle.fd
+}
+
+class Program {
+  readonly child: ChildProcess
+  output = ''
+
+  constructor(stdin: number | 'pipe' | 'ignore', outputs?: 'closed') {
+    const command = `exec "${process.execPath}" "${APP}"${outputs === 'closed' ? ' >&- 2>&-' : ''}`
+    this.child = spawn('/bin/sh', ['-c', command], {
+      env: { PATH: process.env.PATH },
+      stdio: [stdin, 'pipe', 'pipe'],
+    })
+    this.child.stdout!.on('data', (chunk) => (this.output += chunk))
+    this.child.stderr!.on('data', (chunk) => (this.output += chunk))
+    onTestFinished(() => void this.child.kill('SIGKILL'))
+  }
+
+  async printed(text: string): Promise<void> {
+    while (!this.output.includes(text)) await once(this.child.stdout!, 'data')
+  }
+
+  /** Waits for the end: exit status and signal. */
+  async ended(): Promise<[code: number | null, signal: string | null]> {
+    return (await once(this.child, 'close')) as [number | null, string | null]
+  }
+}
+
+/** The program listens from before its start, and answers when it is there. */
+async function answered(address: Address, uri = '/'): Promise<string> {
+  const peer = await Peer.connect(address)
+  onTestFinished(() => peer.destroy())
+  peer.get(1, { REQUEST_URI: uri })
+  return (await peer.answer(1)).stdout
+}
+
+describe('46: fd 0', () => {
+  test.each(TRANSPORTS)('46: a listening socket (%s) is FastCGI', async (transport) => {
+    const { program, address } = await started(transport)
+    await program.printed('listening')
+    expect(await answered(address)).toContain(`pid ${program.child.pid}`)
+  })
+
+  test.each(TRANSPORTS)('46: a connected socket (%s) is not', async (transport) => {
+    const serving = await listen(echo, {}, transport)
+    const peer = await serving.connect()
+    await expectRefusal(fdOf(serving.sockets[0]!))
+    expect(peer.closed).toBe(false)
+  })
+
+  test('46: a pipe, a file, a device are not', async () => {
+    await expectRefusal('pipe')
+    const file = openSync(APP, 'r')
+    await expectRefusal(file)
+    closeSync(file)
+    await expectRefusal('ignore')
+  })
+
+  async function expectRefusal(stdin: number | 'pipe' | 'ignore'): Promise<void> {
+    const program = new Program(stdin)
+    expect(await program.ended()).toEqual([1, null])
+    expect(program.output).toContain('a listening socket as standard input')
+  }
+})
+
+test('47: with stdout and stderr closed at the start, console.log does not end the process', async () => {
+  const { program, address } = await started('unix', 'closed')
+  const first = await answered(address)
+  expect(first).toContain(`pid ${program.child.pid}`)
+  expect(await answered(address)).toBe(first)
+})
+
+describe('48: FCGI_WEB_SERVER_ADDRS', () => {
+  const from = async (address: string, family: 4 | 6 = 4): Promise<boolean> => {
+    const serving = createFastCgiServer(echo)
+    // One socket for both families: IPv4 peers have IPv4-mapped addresses there.
+    await serving.listen({ port: 0, host: '::' })
+    onTestFinished(() => serving.close())
+    const { port } = serving.address() as { port: number }
+    const peer = await Peer.connect({ port, host: family === 4 ? '127.0.0.1' : '::1', localAddress: address })
+    onTestFinished(() => peer.destroy())
+    peer.get(1)
+    await peer.end()
+    return peer.records.length > 0
+  }
+
+  function allow(list: string): void {
+    vi.stubEnv('FCGI_WEB_SERVER_ADDRS', list)
+    onTestFinished(() => void vi.unstubAllEnvs())
+  }
+
+  test('48: an address that is listed is served, another is closed', async () => {
+    allow('127.0.0.1,127.0.0.3')
+    expect(await from('127.0.0.1')).toBe(true)
+    expect(await from('127.0.0.2')).toBe(false)
+    expect(await from('127.0.0.3')).toBe(true)
+    expect(await from('::1', 6)).toBe(false)
+  })
+
+  test('48: spaces around addresses', async () => {
+    allow('  127.0.0.2 ,\t127.0.0.1 ')
+    expect(await from('127.0.0.1')).toBe(true)
+    expect(await from('127.0.0.2')).toBe(true)
+  })
+
+  test.each(['::ffff:127.0.0.1', '::FFFF:7f00:1', '0:0:0:0:0:ffff:127.0.0.1'])(
+    '48: IPv4-mapped IPv6 is IPv4: %s',
+    async (address) => {
+      allow(address)
+      expect(await from('127.0.0.1')).toBe(true)
+      expect(await from('127.0.0.2')).toBe(false)
+    },
+  )
+
+  test('48: native IPv6, in any form', async () => {
+    allow('0:0:0:0:0:0:0:1')
+    expect(await from('::1', 6)).toBe(true)
+    expect(await from('127.0.0.1')).toBe(false)
+  })
+
+  test.each(['localhost', '127.0.0.1,', '', '127.0.0.1 127.0.0.2', '127.0.0.0/8', '1.2.3', '::g'])(
+    '48: %j, which is no list of addresses, is an error at the start: half a guard is none',
+    (list) => {
+      allow(list)
+      expect(() => createFastCgiServer(echo)).toThrow(/is no IP address \(FCGI_WEB_SERVER_ADDRS/)
+    },
+  )
+
+  test('48: a Unix socket is guarded by its mode instead', async () => {
+    allow('192.0.2.1')
+    const { peer } = await connected(echo, {}, 'unix')
+    peer.get(1)
+    await peer.answer(1)
+  })
+
+  test('48: the option allowedServers takes its place', async () => {
+    allow('192.0.2.1')
+    const { peer } = await connected(echo, { allowedServers: ['127.0.0.1'] })
+    peer.get(1)
+    await peer.answer(1)
+  })
+
+  test('48: unset, all are served', async () => {
+    const { peer } = await connected(echo)
+    peer.get(1)
+    await peer.answer(1)
+  })
+})
+
+describe.each(['SIGTERM', 'SIGUSR1'] as const)('49: %s', (signal) => {
+  test.each(TRANSPORTS)(
+    '49: what runs finishes, idle connections are closed, nothing new is accepted, exit 0 (%s)',
+    async (transport) => {
+      const { program, address } = await started(transport)
+      const [idle, busy] = [await Peer.connect(address), await Peer.connect(address)]
+      idle.get(1, {}, { keepConn: true })
+      await idle.answer(1)
+      busy.get(1, { REQUEST_URI: '/wait' }, { keepConn: true })
+      await program.printed('request /wait')
+      const ended = program.ended()
+      program.child.kill(signal)
+      expect((await busy.answer(1)).stdout).toContain(`pid ${program.child.pid}`)
+      await Promise.all([idle.end(), busy.end()])
+      // fd 0 is its parent's, and stays open to the end: who connects now waits for the next program.
+      const late = await Peer.connect(address)
+      late.get(1)
+      idle.destroy()
+      busy.destroy()
+      expect(await ended).toEqual([0, null])
+      await late.close()
+      expect(late.records).toEqual([])
+    },
+  )
+})
+
+test('49: close() does the same for a server that is no program', async () => {
+  const serving = await listen(echo)
+  const [idle, busy] = [await serving.connect(), await serving.connect()]
+  idle.get(1, {}, { keepConn: true })
+  await idle.answer(1)
+  busy.post(1, { CONTENT_LENGTH: '4' }, { keepConn: true }).stdin(1, 'bo')
+  await once(serving.sockets[1]!, 'data')
+  const closed = serving.server.close()
+  await idle.end()
+  busy.stdin(1, 'dy').endStdin(1)
+  expect((await busy.answer(1)).stdout).toMatch(/POST \/ body$/)
+  await closed
+})

@@ -1,0 +1,150 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { duplexPair } from 'node:stream'
+import { onTestFinished } from 'vitest'
+import type { Exchange, Handler } from '../server/exchange.ts'
+import type { Input } from '../server/input.ts'
+import type { ServerOptions } from '../server/options.ts'
+import { createServer, type FastCgiServer, type Handlers } from '../server/server.ts'
+import { Peer } from './peer.ts'
+
+/** The kinds of socket that a front server connects through. */
+export const TRANSPORTS = ['tcp', 'unix'] as const
+
+export type Transport = (typeof TRANSPORTS)[number]
+
+/** A server that listens, what happens to it, and connections to it. All of it ends with the test. */
+export class Serving {
+  readonly server: FastCgiServer
+  /** The server's ends of its connections, in order. */
+  readonly sockets: Socket[] = []
+  /** What `onError` was told. */
+  readonly errors: unknown[] = []
+  /** The codes of `protocolError`. */
+  readonly protocolErrors: string[] = []
+
+  constructor(handler: Handler | Handlers, options: ServerOptions) {
+    const { onError } = options
+    this.server = createServer(handler, {
+      ...options,
+      onError: (error, exchange) => {
+        this.errors.push(error)
+        return onError?.(error, exchange)
+      },
+    })
+    this.server.on('connection', (socket) => this.sockets.push(socket as Socket))
+    this.server.on('protocolError', (error) => this.protocolErrors.push(error.code))
+  }
+
+  async connect(): Promise<Peer> {
+    const address = this.server.address()!
+    const at = typeof address === 'string' ? { path: address } : { host: '127.0.0.1', port: address.port }
+    const accepted = once(this.server, 'connection')
+    const peer = await Peer.connect(at)
+    onTestFinished(() => peer.destroy())
+    await accepted
+    return peer
+  }
+}
+
+/** Starts a server on a free port, or on a Unix socket in a folder of its own. */
+export async function listen(
+  handler: Handler | Handlers,
+  options: ServerOptions = {},
+  transport: Transport = 'tcp',
+): Promise<Serving> {
+  const serving = new Serving(handler, options)
+  await serving.server.listen(transport === 'tcp' ? { port: 0 } : { path: join(makeFolder(), 'app.sock') })
+  onTestFinished(() => serving.server.close())
+  return serving
+}
+
+/** A server with one connection to it. */
+export async function connected(
+  handler: Handler | Handlers,
+  options?: ServerOptions,
+  transport?: Transport,
+): Promise<Serving & { peer: Peer }> {
+  const serving = await listen(handler, options, transport)
+  return Object.assign(serving, { peer: await serving.connect() })
+}
+
+/** A peer that is joined to `server` in memory. */
+export function joined(server: FastCgiServer): Peer {
+  const [ours, theirs] = duplexPair()
+  server.acceptStream(theirs)
+  const peer = new Peer(ours)
+  onTestFinished(() => peer.destroy())
+  return peer
+}
+
+/** A folder that goes with the test. */
+export function makeFolder(): string {
+  const folder = mkdtempSync('/tmp/fcgi-bridge-')
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** A handler that hands its exchanges to the test. */
+export class App {
+  /** All exchanges that came, in order. */
+  readonly exchanges: Exchange[] = []
+  #taken = 0
+  #waiting: (() => void)[] = []
+
+  readonly handler: Handler = (exchange) => {
+    this.exchanges.push(exchange)
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  /** The next exchange that has not been given out. */
+  async next(): Promise<Exchange> {
+    while (this.#taken === this.exchanges.length) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+    return this.exchanges[this.#taken++]!
+  }
+}
+
+/** Answers with what was asked: method, target, and the body. */
+export const echo: Handler = async (exchange) => {
+  const body = await readAll(exchange.stdin)
+  exchange.writeHead(200, ['Content-Type', 'text/plain'])
+  exchange.end(Buffer.concat([Buffer.from(`${exchange.method} ${exchange.target} `), body]))
+}
+
+/** Reads an input to its end. Rejects with its error. */
+export function readAll(input: Input): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  return new Promise((resolve, reject) => {
+    const read = (): void => {
+      for (let chunk = input.read(); chunk !== null; chunk = input.read()) chunks.push(chunk)
+      if (input.error !== undefined) reject(input.error)
+      else if (input.ended) resolve(Buffer.concat(chunks))
+    }
+    input.onReadable = read
+    read()
+  })
+}
+
+/** Settles when the exchange is aborted, with the reason. */
+export function abortion(exchange: Exchange): Promise<Error> {
+  return new Promise((resolve) => {
+    exchange.onAbort = resolve
+  })
+}
+
+/** A promise, and what settles it. */
+export function deferred<T = void>(): {
+  promise: Promise<T>
+  resolve: (value: T) => void
+  reject: (error: unknown) => void
+} {
+  let settle!: { resolve: (value: T) => void; reject: (error: unknown) => void }
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject }
+  })
+  return { promise, ...settle }
+}
