@@ -1,7 +1,7 @@
 import type { Input } from './input.ts'
 
 /**
- * A request body as a standard stream: pulled, so that an app that does not read stops the socket. It errors
+ * An input (a request's body, a filter's file) as a standard stream: pulled, so that an app that does not read stops the socket. It errors
  * where the body can not be had whole, and never ends cleanly then.
  */
 export function createBody(input: Input): ReadableStream<Uint8Array> {
@@ -30,8 +30,9 @@ export function createBody(input: Input): ReadableStream<Uint8Array> {
 function deliver(input: Input, controller: ReadableStreamDefaultController<Uint8Array>): boolean {
   const chunk = input.read()
   if (chunk !== null) {
-    // A plain Uint8Array, as the standard says, over the same bytes.
-    controller.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+    // A copy: whoever transfers a chunk's buffer, as streams of bytes and workers do, would take the other requests
+    // that came in the same read with it.
+    controller.enqueue(new Uint8Array(chunk))
     if (input.ended) controller.close()
     return true
   }
