@@ -1,6 +1,7 @@
-import { fstatSync, readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { parseAddress } from './address.ts'
 import type { ListenOptions } from './listen.ts'
+import { fstatSocket } from './stat.ts'
 
 /** Where a program was told to serve by whoever started it. */
 export type Inherited = { listen: ListenOptions[] } | { cgi: true }
@@ -52,7 +53,7 @@ function systemdHint(env: NodeJS.ProcessEnv): string {
  */
 function isListeningSocket(fd: number, env: NodeJS.ProcessEnv): boolean {
   try {
-    if (!fstatSync(fd).isSocket()) return false
+    if (!fstatSocket(fd).isSocket()) return false
   } catch {
     return false
   }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { lstatSync, unlinkSync } from 'node:fs'
+import { unlinkSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
+import { lstatSocket } from './stat.ts'
 
 /** One address to listen on: a TCP port, a Unix socket, or an open file descriptor. */
 export interface ListenOptions {
@@ -66,7 +67,7 @@ function bindWithMode(server: Server, path: string, mode: number): void {
 
 /** Removes a socket's file that nobody listens on. Throws when somebody does, or when it is no socket. */
 async function removeStale(path: string): Promise<void> {
-  if (!lstatSync(path).isSocket()) {
+  if (!lstatSocket(path).isSocket()) {
     throw withCode(
       'EADDRINUSE',
       `EADDRINUSE: ${path} exists and is no socket. Remove it, or choose another path.`,
@@ -93,11 +94,11 @@ async function removeStale(path: string): Promise<void> {
 
 // Node removes the file when the server closes; a process that exits without closing leaves that to this.
 function removeAtExit(server: Server, path: string): void {
-  const { ino } = lstatSync(path)
+  const { ino } = lstatSocket(path)
   const remove = (): void => {
     try {
       // Not if another server has taken the path since.
-      if (lstatSync(path).ino === ino) unlinkSync(path)
+      if (lstatSocket(path).ino === ino) unlinkSync(path)
     } catch {
       // It is gone already.
     }
