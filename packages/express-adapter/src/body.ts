@@ -63,6 +63,20 @@ export class BodyPump {
     }
   }
 
+  /** Nobody has read, and nobody will: ends the body now, whatever is still to come of it. */
+  drop(): void {
+    const { stdin } = this.#exchange
+    if (stdin.ended) {
+      this.#end()
+      this.#request._dump()
+    } else {
+      stdin.discard()
+      // The other way round: only of a body that has come in does Node 26 take that there is nothing to drop.
+      this.#request._dump()
+      this.#end()
+    }
+  }
+
   // False where there is nothing more for now.
   #step(): boolean {
     const request = this.#request
@@ -78,10 +92,14 @@ export class BodyPump {
       }
       if (!stdin.ended) return this.#wait()
     }
-    this.#over = true
-    request.complete = true
-    request.push(null)
+    this.#end()
     return false
+  }
+
+  #end(): void {
+    this.#over = true
+    this.#request.complete = true
+    this.#request.push(null)
   }
 
   #wait(): boolean {

@@ -262,8 +262,7 @@ export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwn
     this._httpMessage = null
     response.socket = null
     if (!request._consuming && !request._readableState.resumeScheduled) {
-      request.complete = true
-      request._dump()
+      this.#pump.drop()
     } else {
       this.#body?.run()
     }

@@ -64,11 +64,10 @@ export interface Outcome {
   events: readonly (readonly string[])[]
 }
 
-// Emitted in the same order wherever the bytes come from; the rest ('data', 'readable', …) follows their timing.
+// Emitted in the same order wherever the bytes come from; the rest ('data', 'drain', …) follows their timing.
 const TRACED: ReadonlySet<string | symbol> = new Set([
   'aborted',
   'close',
-  'drain',
   'end',
   'error',
   'finish',
@@ -210,8 +209,6 @@ class Trace {
   }
 
   #add(line: string, event: string | symbol, args: readonly unknown[]): void {
-    // How often a writer has to wait is the connection's affair.
-    if (event === 'drain' && this.lines.includes(line)) return
     this.lines.push(
       event === 'error'
         ? `${line} ${(args[0] as NodeJS.ErrnoException).code ?? (args[0] as Error).message}`

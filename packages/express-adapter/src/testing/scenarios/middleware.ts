@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Writable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import compression from 'compression'
 import cookieSession from 'cookie-session'
@@ -65,17 +65,8 @@ export const middlewareScenarios: readonly Scenario[] = [
       app.use(compression({ threshold: 0 }))
       app.use((_, response) => {
         response.type('text')
-        let left = 200
-        const write = (): void => {
-          while (left-- > 0) {
-            if (!response.write(`${left} ${Math.imul(left, 2_654_435_761)}\n`.repeat(100))) {
-              response.once('drain', write)
-              return
-            }
-          }
-          response.end()
-        }
-        write()
+        const lines = Array.from({ length: 20_000 }, (_, i) => `${i} ${Math.imul(i, 2_654_435_761)}\n`)
+        Readable.from(lines).pipe(response)
       })
     },
     drive: async (client) => {

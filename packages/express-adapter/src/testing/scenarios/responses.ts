@@ -245,11 +245,6 @@ export const responseScenarios: readonly Scenario[] = [
     response.uncork()
     response.end()
   }),
-  answer('corked at the end', (_, response) => {
-    response.cork()
-    response.write('a')
-    response.end('b')
-  }),
   answer(
     'ten thousand small writes',
     (_, response) => {
@@ -376,8 +371,4 @@ export const responseScenarios: readonly Scenario[] = [
     'an answer in a later turn',
     (_, response) => void setTimeout(() => response.json({ late: true }), 5),
   ),
-  answer('an answer to HTTP/1.0', (request, response) => {
-    response.write(String(request.httpVersionMajor))
-    response.end()
-  }),
 ]

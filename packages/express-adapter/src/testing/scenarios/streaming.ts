@@ -40,7 +40,13 @@ export const streamingScenarios: readonly Scenario[] = [
       app.use(async (_, response) => {
         await pipelinePromise(createReadStream(thisFile), response)
         kit.note(`written ${response.writableFinished}`)
+        kit.gate('written').open()
       }),
+    drive: async (client, kit) => {
+      const response = await client.get()
+      await kit.gate('written').opened
+      return response
+    },
     trace: 'each',
   },
   {
@@ -78,7 +84,7 @@ export const streamingScenarios: readonly Scenario[] = [
         first.pipe(response, { end: false })
         first.on('end', () => {
           response.once('drain', () => {
-            kit.note(`needs drain ${response.writableNeedDrain}`)
+            kit.note(`drain, and needs drain ${response.writableNeedDrain}`)
             Readable.from([piece, Buffer.from('end')]).pipe(response)
           })
           if (!response.writableNeedDrain) response.emit('drain')
