@@ -6,6 +6,9 @@ import { bodies } from './bodies.ts'
 import { requests } from './requests.ts'
 import { streams } from './streams.ts'
 
+/** Milliseconds for a case: 50 CGI programs at once are 50 starts of Node. */
+const TIMEOUT = 60_000
+
 const cases = [...requests, ...bodies, ...answers, ...streams]
 
 /** Every case, for both apps, in every mode of a front server. */
@@ -26,8 +29,8 @@ export function describeFront(front: Front): void {
         describe(`${mode.name}: ${app}`, () => {
           for (const { name, once, run } of cases) {
             if (once && mode !== front.modes[0]) continue
-            test(name, async () => {
-              onTestFailed(() => console.error(site.report()))
+            test(name, { timeout: TIMEOUT }, async () => {
+              onTestFailed(() => console.error(site.report().split('\n').slice(-40).join('\n')))
               const path = (ofApp: string) => mode.prefix + ofApp
               await run({ origin: running.origin(mode.name, app), mode, app, site, path })
             })

@@ -44,6 +44,7 @@ export const streams: readonly Case[] = [
         await site.control.heard(id, 'begun')
         client.destroy()
         await site.control.heard(id, 'cut')
+        if (mode.traits.abortsUploads) await site.control.heard(id, 'aborted')
       } else {
         client.destroySoon()
         await once(client, 'close')

@@ -1,8 +1,8 @@
 import { apacheFront, apacheTraits } from './apache.ts'
 import type { Front, Mode, Traits } from './front.ts'
 
-// The end of a program's output is the end of its answer, however the program ends.
-const traits: Traits = { ...apacheTraits, brokenAnswer: 'nothing' }
+// The end of a program's output is the end of its answer, and of its input the end of the request, however it came.
+const traits: Traits = { ...apacheTraits, abortsUploads: false, brokenAnswer: 'nothing' }
 
 const modes: readonly Mode[] = [{ name: 'ScriptAlias', prefix: '/shop', traits }]
 

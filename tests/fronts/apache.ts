@@ -7,6 +7,7 @@ import type { Site } from './site.ts'
 export const apacheTraits: Traits = {
   streamsAnswers: true,
   streamsBodies: true,
+  abortsUploads: true,
   joinedCookies: 'a=1, b=2',
   host: 'as sent',
   brokenAnswer: 'cut',

@@ -10,6 +10,8 @@ export interface Traits {
   streamsAnswers: boolean
   /** The app gets a body while the client still sends it; else when it is whole. */
   streamsBodies: boolean
+  /** Where `streamsBodies`: an upload that breaks off aborts the request; else its body ends short, and that is all. */
+  abortsUploads: boolean
   /** The Cookie that an app sees when a client sent `a=1` and `b=2` in two fields (RFC 9113 wants '; '). */
   joinedCookies: 'a=1; b=2' | 'a=1, b=2' | 'a=1;b=2'
   /** The Host that an app sees, of a client's `Front.Test:PORT`. */

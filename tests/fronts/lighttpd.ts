@@ -7,6 +7,7 @@ import type { Site } from './site.ts'
 export const lighttpdTraits: Traits = {
   streamsAnswers: true,
   streamsBodies: false,
+  abortsUploads: true,
   joinedCookies: 'a=1; b=2',
   host: 'lower case',
   brokenAnswer: 'cut',

@@ -6,6 +6,7 @@ import type { Site } from './site.ts'
 const traits: Traits = {
   streamsAnswers: false,
   streamsBodies: false,
+  abortsUploads: true,
   joinedCookies: 'a=1; b=2',
   host: 'lower case, no port', // Debian's fastcgi_params: HTTP_HOST is $host.
   brokenAnswer: 'cut',
