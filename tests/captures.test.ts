@@ -163,7 +163,7 @@ function expected(described: Described, bytes: Buffer): Seen {
 function expectedStatus({ refused, paramsEnd, contentLength, stdin }: Described): string | undefined {
   if (paramsEnd === false) return undefined
   if (refused !== undefined) return String(refused)
-  return stdin.length < (contentLength ?? 0) ? '500' : '200'
+  return stdin.length < (contentLength ?? 0) ? '400' : '200'
 }
 
 function stdinOf(bytes: Buffer): Buffer {

@@ -12,6 +12,7 @@ export {
 export { ProtocolError, type ProtocolErrorCode } from './protocol/error.ts'
 export { decodeNameValues, encodeNameValues } from './protocol/name-values.ts'
 export { parseAddress } from './server/address.ts'
+export { createBody } from './server/body.ts'
 export { ExchangeError, type ExchangeErrorCode } from './server/error.ts'
 export type { Exchange, Handler, Role } from './server/exchange.ts'
 export type { Input } from './server/input.ts'

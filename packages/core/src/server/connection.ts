@@ -52,6 +52,10 @@ const ROLES: readonly (Role | undefined)[] = [undefined, 'responder', 'authorize
 // long a peer may be silent that has not ended its side: it has its answer, and nothing more to say.
 const LAST_WORDS = 250
 
+// Milliseconds that a body may come behind the end of its stream: mod_fcgid sends an empty STDIN record in front of an
+// upload that it took over HTTP/2 without its length.
+const MISSING_BODY_GRACE = 1000
+
 // A header of version 0.
 const NO_RECORD = Buffer.alloc(8)
 
@@ -263,6 +267,16 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   #endStdin(exchange: ServerExchange): void {
     if (exchange.stdinEnded) return
+    if (!exchange.ended && exchange.stdin.missing) {
+      setTimeout(() => {
+        if (!exchange.ended && exchange.stdin.missing) this.#endStdinNow(exchange)
+      }, MISSING_BODY_GRACE).unref()
+    } else {
+      this.#endStdinNow(exchange)
+    }
+  }
+
+  #endStdinNow(exchange: ServerExchange): void {
     exchange.stdinEnded = true
     if (exchange.ended) this.#endHeld(exchange)
     else exchange.stdin.finish()

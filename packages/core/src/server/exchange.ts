@@ -80,6 +80,8 @@ export interface Exchange {
   fail(error: unknown): void
   /** FCGI_STDERR: the front server's error log. */
   readonly stderr: Writable
+  /** Work that goes on behind the answer: the server's `close` waits for it, within its deadline. A rejection goes to `onError`. */
+  waitUntil(promise: PromiseLike<unknown>): void
 
   /** Called when writing may go on. */
   onDrain: (() => void) | undefined

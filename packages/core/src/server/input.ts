@@ -122,6 +122,11 @@ export class InputQueue implements Input {
     return this.#streamEnded || (this.#expected !== undefined && this.#received >= this.#expected)
   }
 
+  /** A body was announced, and nothing of it has come. */
+  get missing(): boolean {
+    return this.#received === 0 && this.#state === FLOWING && this.#expected !== undefined
+  }
+
   /** Says how long the input will be (bytes), where that is known, and how long it may be where it is not. */
   expect(length: number | undefined, maxBytes: number): void {
     this.#expected = length

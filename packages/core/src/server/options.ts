@@ -1,3 +1,4 @@
+import { RequestError } from '../cgi/error.ts'
 import type { MountOption } from '../cgi/mount.ts'
 import type { AllowedServers } from './allowed-servers.ts'
 import { parseAllowedServers } from './allowed-servers.ts'
@@ -42,7 +43,8 @@ export interface ServerOptions {
    * at once. IPv4-mapped IPv6 addresses count as IPv4. A Unix socket is guarded by its mode instead.
    */
   allowedServers?: readonly string[]
-  /** Told of every error of the app, and of requests that were refused as bad. Default: only FCGI_STDERR is. */
+  /** Told of every error of the app, and of requests that were refused as bad. Default: errors of the app go to
+   * FCGI_STDERR alone, and those that come when a request has ended to this process's standard error. */
   onError?: (error: unknown, exchange: Exchange) => void
 }
 
@@ -89,7 +91,7 @@ export function resolveOptions(options: ServerOptions): Settings {
     lingerBytes: options.lingerBytes ?? 1024 * 1024 * 1024,
     drainTimeout: options.drainTimeout ?? 7000,
     allowedServers: allowed && parseAllowedServers(allowed),
-    onError: options.onError ?? (() => {}),
+    onError: options.onError ?? printLateError,
   }
   for (const name of LIMITS) {
     const least = name.startsWith('max') ? 1 : 0
@@ -106,4 +108,9 @@ export function resolveOptions(options: ServerOptions): Settings {
     )
   }
   return settings
+}
+
+// FCGI_STDERR is closed to it.
+function printLateError(error: unknown, exchange: Exchange): void {
+  if (exchange.ended && !(error instanceof RequestError)) console.error(error)
 }

@@ -48,6 +48,8 @@ export interface ExchangeSettings {
   /** Finds the mount: cgi/mount.ts with the server's option. */
   findMount(params: Params, target: string): string
   onError(error: unknown, exchange: Exchange): void
+  /** Keeps the server from closing until `promise`, which does not reject, has settled. */
+  waitUntil(promise: Promise<unknown>): void
 }
 
 const EMPTY = Buffer.alloc(0)
@@ -227,7 +229,7 @@ export class ServerExchange implements Exchange, InputOwner {
     if (this.role === 'authorizer') {
       this.#heldBody ??= []
       this.#heldBody.push(Buffer.from(body as string))
-      if (callback !== undefined) process.nextTick(callback)
+      if (callback !== undefined) this.#callLater(callback)
       return true
     }
     return this.#send(body, callback)
@@ -264,6 +266,11 @@ export class ServerExchange implements Exchange, InputOwner {
     } else {
       this.respond(statusOf(error))
     }
+  }
+
+  waitUntil(promise: PromiseLike<unknown>): void {
+    const { settings } = this.#carrier
+    settings.waitUntil(Promise.resolve(promise).catch((error: unknown) => settings.onError(error, this)))
   }
 
   // ---- the connection's side ----
@@ -401,7 +408,7 @@ export class ServerExchange implements Exchange, InputOwner {
     this.#heldHead = ''
     this.#flushed = true
     if (head === '' && chunk.length === 0) {
-      if (callback !== undefined) process.nextTick(callback)
+      if (callback !== undefined) this.#callLater(callback)
       return !this.#needDrain
     }
     const more = this.#carrier.sendStdout(this, head, chunk, callback && this.#toSent(callback))
@@ -439,9 +446,13 @@ export class ServerExchange implements Exchange, InputOwner {
     if (callback !== undefined) {
       const error =
         this.#abortReason ?? new ExchangeError('FCGI_ERR_ENDED', 'Written after the end of the answer.')
-      process.nextTick(callback, error)
+      this.#callLater(callback, error)
     }
     return false
+  }
+
+  #callLater(callback: WriteCallback, error?: Error): void {
+    process.nextTick(() => this.#guard(() => callback(error)))
   }
 
   #dataLength(): number | undefined {

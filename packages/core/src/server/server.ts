@@ -170,6 +170,7 @@ class Host implements ConnectionHost {
       maxBodyBytes: options.maxBodyBytes,
       findMount: (params, target) => findMount(params, target, options.mount, program),
       onError: (error, exchange) => this.#report(error, exchange),
+      waitUntil: (promise) => this.waitFor(promise),
     }
   }
 
