@@ -159,7 +159,7 @@ function expected(described: Described, bytes: Buffer): Seen {
   }
 }
 
-/** What is aborted before its params are over is ended without an answer; a body that stops short fails in its reader. */
+/** What is aborted before its params are over is ended without an answer; a body that stops short is the client's fault. */
 function expectedStatus({ refused, paramsEnd, contentLength, stdin }: Described): string | undefined {
   if (paramsEnd === false) return undefined
   if (refused !== undefined) return String(refused)
