@@ -1,3 +1,4 @@
+import { setImmediate as nextLoop } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { type AuthorizeHandler, toAuthorizer } from './index.ts'
 import { type Answer, ask, type FrontRequestInit, listen } from './testing/front.ts'
@@ -164,18 +165,19 @@ describe('the request', () => {
   })
 
   test('waitUntil is there too', async () => {
-    const taken: unknown[] = []
-    const server = await listen({
-      authorizer: toAuthorizer(
-        (_request, context) => {
-          context.waitUntil(Promise.resolve())
+    const done: string[] = []
+    const server = await listen(
+      {
+        authorizer: toAuthorizer((_request, context) => {
+          context.waitUntil(nextLoop().then(() => done.push('logged')))
           return true
-        },
-        { waitUntil: (promise) => taken.push(promise) },
-      ),
-    })
+        }),
+      },
+      { drainTimeout: 10_000 },
+    )
     await ask(server, { role: 'authorizer' })
-    expect(taken).toHaveLength(1)
+    await server.close()
+    expect(done).toEqual(['logged'])
   })
 })
 

@@ -1,7 +1,7 @@
 import type { Exchange, Handler } from '@fcgi-bridge/core'
 import { discardBody } from './body-source.ts'
 import { ExchangeContext, type FetchContext } from './context.ts'
-import { type HandlerOptions, isPromiseLike, requestOf, toWaitUntil } from './handler.ts'
+import { isPromiseLike, requestOf } from './handler.ts'
 import { isResponseLike, listHeaders, type ResponseLike } from './response-like.ts'
 import { sendResponse } from './send-response.ts'
 
@@ -23,12 +23,11 @@ export type AuthorizeHandler = (
 ) => Authorization | PromiseLike<Authorization>
 
 /** Makes a core handler of an authorize handler, for `createServer({ authorizer })` of `@fcgi-bridge/core`. */
-export function toAuthorizer(authorize: AuthorizeHandler, options: HandlerOptions = {}): Handler {
-  const waitUntil = toWaitUntil(options)
+export function toAuthorizer(authorize: AuthorizeHandler): Handler {
   return (exchange) => {
     const request = requestOf(exchange)
     if (request === undefined) return
-    const context = new ExchangeContext(exchange, waitUntil)
+    const context = new ExchangeContext(exchange)
     const result = authorize(request, context, context)
     if (isPromiseLike(result)) {
       result.then(

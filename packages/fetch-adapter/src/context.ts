@@ -1,7 +1,6 @@
 import { isIPv6 } from 'node:net'
 import type { Writable } from 'node:stream'
-import type { Exchange, Role } from '@fcgi-bridge/core'
-import { createDataStream } from './data-stream.ts'
+import { createBody, type Exchange, type Role } from '@fcgi-bridge/core'
 
 /**
  * What FastCGI says of a request beyond the Request itself: a handler's second argument. Every property is
@@ -44,21 +43,16 @@ export interface PeerAddress {
   readonly remoteFamily: 'IPv4' | 'IPv6' | undefined
 }
 
-/** Takes what is given to `waitUntil`. */
-export type WaitUntil = (promise: PromiseLike<unknown>, exchange: Exchange) => void
-
 const NO_PROPS: Readonly<Record<string, never>> = Object.freeze({})
 
 /** The {@link FetchContext} of one exchange. */
 export class ExchangeContext implements FetchContext {
   readonly #exchange: Exchange
-  readonly #waitUntil: WaitUntil
   #incoming: { readonly socket: PeerAddress } | undefined
   #data: ReadableStream<Uint8Array> | undefined
 
-  constructor(exchange: Exchange, waitUntil: WaitUntil) {
+  constructor(exchange: Exchange) {
     this.#exchange = exchange
-    this.#waitUntil = waitUntil
   }
 
   get params(): Readonly<Record<string, string>> {
@@ -86,7 +80,7 @@ export class ExchangeContext implements FetchContext {
   }
 
   get data(): ReadableStream<Uint8Array> | undefined {
-    if (this.#exchange.role === 'filter') this.#data ??= createDataStream(this.#exchange.data)
+    if (this.#exchange.role === 'filter') this.#data ??= createBody(this.#exchange.data)
     return this.#data
   }
 
@@ -100,7 +94,7 @@ export class ExchangeContext implements FetchContext {
   }
 
   waitUntil(promise: PromiseLike<unknown>): void {
-    this.#waitUntil(promise, this.#exchange)
+    this.#exchange.waitUntil(promise)
   }
 
   passThroughOnException(): void {}

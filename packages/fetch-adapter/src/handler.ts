@@ -1,5 +1,5 @@
 import type { Exchange, Handler } from '@fcgi-bridge/core'
-import { ExchangeContext, type FetchContext, type WaitUntil } from './context.ts'
+import { ExchangeContext, type FetchContext } from './context.ts'
 import { sendResponse } from './send-response.ts'
 
 /**
@@ -12,24 +12,15 @@ export type FetchHandler = (
   executionContext: FetchContext,
 ) => Response | PromiseLike<Response>
 
-/** What {@link toHandler} and {@link toAuthorizer} need to know of the server they run on. */
-export interface HandlerOptions {
-  /** Takes what is given to `context.waitUntil`; for `close()` to wait: `(promise) => server.waitUntil(promise)`. Default: nobody waits. */
-  waitUntil?: (promise: Promise<unknown>) => void
-  /** Told when a promise given to `context.waitUntil` rejects. Default: it is printed to the process's standard error. */
-  onError?: (error: unknown, exchange: Exchange) => void
-}
-
 /**
  * Makes a core handler of a fetch handler, for `createServer` of `@fcgi-bridge/core`: as responder, or as filter. What
  * `fetch` throws or rejects with is a 500 that says nothing of it, and goes to the error log and to `onError`.
  */
-export function toHandler(fetch: FetchHandler, options: HandlerOptions = {}): Handler {
-  const waitUntil = toWaitUntil(options)
+export function toHandler(fetch: FetchHandler): Handler {
   return (exchange) => {
     const request = requestOf(exchange)
     if (request === undefined) return
-    const context = new ExchangeContext(exchange, waitUntil)
+    const context = new ExchangeContext(exchange)
     const result = fetch(request, context, context)
     if (isPromiseLike(result)) {
       result.then(
@@ -60,16 +51,4 @@ const UNSUPPORTED_METHODS = /^(?:connect|trace|track)$/i
 
 export function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof (value as Partial<PromiseLike<T>> | null | undefined)?.then === 'function'
-}
-
-/** What contexts do with the promises they are given. */
-export function toWaitUntil({ waitUntil, onError = printError }: HandlerOptions): WaitUntil {
-  return (promise, exchange) => {
-    const settled = Promise.resolve(promise).catch((error: unknown) => onError(error, exchange))
-    waitUntil?.(settled)
-  }
-}
-
-function printError(error: unknown): void {
-  console.error(error)
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextLoop } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import { Hono } from 'hono'
@@ -36,15 +37,16 @@ test('getConnInfo of @hono/node-server knows the client', async () => {
 })
 
 test('c.env is the context, and c.executionCtx takes waitUntil', async () => {
-  const taken: Promise<unknown>[] = []
+  const done: string[] = []
   const app = new Hono<Env>()
   app.get('/', (c) => {
-    c.executionCtx.waitUntil(Promise.resolve('done'))
+    c.executionCtx.waitUntil(nextLoop().then(() => done.push('counted')))
     return c.text(`${c.env.params.REMOTE_USER} ${c.env.role}`)
   })
-  const server = await listen(toHandler(app.fetch, { waitUntil: (promise) => taken.push(promise) }))
+  const server = await listen(toHandler(app.fetch), { drainTimeout: 10_000 })
   expect((await ask(server, { params: { REMOTE_USER: 'ann' } })).text).toBe('ann responder')
-  expect(await Promise.all(taken)).toEqual(['done'])
+  await server.close()
+  expect(done).toEqual(['counted'])
 })
 
 test('cookies, both ways', async () => {

@@ -7,7 +7,7 @@ import {
   resolveApp,
 } from './app.ts'
 import { toAuthorizer } from './authorize.ts'
-import { type FetchHandler, type HandlerOptions, toHandler } from './handler.ts'
+import { type FetchHandler, toHandler } from './handler.ts'
 
 /**
  * Runs a fetch handler as this program's FastCGI server.
@@ -30,24 +30,11 @@ export function serve(
 ): Promise<FastCgiServer>
 export async function serve(app: unknown, options?: FetchServeOptions): Promise<FastCgiServer> {
   const { fetch, authorize, options: serveOptions } = resolveApp(app, options)
-  const { onError } = serveOptions
-  let server: FastCgiServer | undefined
-  // Requests may come before the last of several addresses is listened on.
-  const early: Promise<unknown>[] = []
-  const handlerOptions: HandlerOptions = {
-    ...(onError && { onError }),
-    waitUntil: (promise) => {
-      if (server === undefined) early.push(promise)
-      else server.waitUntil(promise)
-    },
-  }
   const handlers: Handlers = {}
   if (fetch !== undefined) {
-    handlers.responder = toHandler(fetch, handlerOptions)
+    handlers.responder = toHandler(fetch)
     handlers.filter = handlers.responder
   }
-  if (authorize !== undefined) handlers.authorizer = toAuthorizer(authorize, handlerOptions)
-  server = await serveHandlers(handlers, serveOptions)
-  for (const promise of early) server.waitUntil(promise)
-  return server
+  if (authorize !== undefined) handlers.authorizer = toAuthorizer(authorize)
+  return serveHandlers(handlers, serveOptions)
 }
