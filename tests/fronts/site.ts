@@ -154,7 +154,7 @@ export class Site {
   async stop(): Promise<void> {
     for (const program of this.#started.toReversed()) await program.stop()
     const left = await remaining(() => this.processes(), ENDING)
-    for (const { pid } of left) process.kill(pid, 'SIGKILL')
+    for (const { pid } of left) kill(pid)
     const report = this.report()
     rmSync(this.folder, { recursive: true, force: true })
     if (left.length > 0) {
@@ -170,6 +170,14 @@ export async function listeningOf(program: Program): Promise<Listening> {
   const [, address] = await program.printed(/^listening on (.*)$/m)
   const at: string | { address: string; port: number } = JSON.parse(address!)
   return typeof at === 'string' ? { path: at } : { host: at.address, port: at.port }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended since.
+  }
 }
 
 function appFile(name: string): string {
