@@ -6,11 +6,16 @@ function lines(...text: string[]): string {
 }
 
 describe('encodeResponseHead', () => {
-  it('begins with the status and its usual reason, always', () => {
+  it('has the status and its usual reason, always', () => {
     expect(encodeResponseHead(200)).toBe(lines('Status: 200 OK'))
     expect(encodeResponseHead(404, [])).toBe(lines('Status: 404 Not Found'))
     expect(encodeResponseHead(299)).toBe(lines('Status: 299 unknown'))
-    expect(encodeResponseHead(302, ['Location', '/x'])).toBe(lines('Status: 302 Found', 'Location: /x'))
+  })
+
+  it('puts a Location in front of the status, which HAProxy else takes for 302', () => {
+    expect(encodeResponseHead(308, ['X-A', '1', 'location', '/x', 'X-B', '2'])).toBe(
+      lines('location: /x', 'Status: 308 Permanent Redirect', 'X-A: 1', 'X-B: 2'),
+    )
   })
 
   it('gives another reason if told', () => {

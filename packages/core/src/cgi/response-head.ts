@@ -13,7 +13,8 @@ const statusLines: string[] = []
 /**
  * The head as a latin1 string: `Status: 200 OK`, the headers in the order given, an empty line, all with CRLF (Apache
  * takes a mix of line ends for the end of the head). The status is always written: a Location without one would be a
- * local redirect (RFC 3875 section 6.2.2), or a 200 on four of seven servers.
+ * local redirect (RFC 3875 section 6.2.2), or a 200 on four of seven servers. A Location stands in front of it: behind it,
+ * HAProxy makes a 302 of every status.
  *
  * `headers` is a flat list, [name, value, …]. Left out are hop-by-hop headers (the connection is the front server's), any
  * Status, and for 204 Content-Length. Line breaks in `reason` are left out, since fetch lets any statusText
@@ -33,7 +34,8 @@ export function encodeResponseHead(status: number, headers: readonly string[] = 
     if (NO_VALUE.test(value)) {
       throw coded(new TypeError(`Invalid character in header content ["${name}"]`), 'ERR_INVALID_CHAR')
     }
-    head += `${name}: ${value}\r\n`
+    const field = `${name}: ${value}\r\n`
+    head = kind === LOCATION ? field + head : head + field
   }
   return `${head}\r\n`
 }
@@ -49,7 +51,13 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 
 const SENT = 1
 const LENGTH = 2
-const LEFT_OUT = 3
+const LOCATION = 3
+const LEFT_OUT = 4
+
+const SPECIAL_NAMES: ReadonlyMap<string, number> = new Map([
+  ['content-length', LENGTH],
+  ['location', LOCATION],
+])
 
 const LEFT_OUT_NAMES: ReadonlySet<string> = new Set([
   'connection',
@@ -73,7 +81,7 @@ function kindOf(name: string): number {
     throw coded(new TypeError(`Header name must be a valid HTTP token ["${name}"]`), 'ERR_INVALID_HTTP_TOKEN')
   }
   const lower = name.toLowerCase()
-  const kind = LEFT_OUT_NAMES.has(lower) ? LEFT_OUT : lower === 'content-length' ? LENGTH : SENT
+  const kind = LEFT_OUT_NAMES.has(lower) ? LEFT_OUT : (SPECIAL_NAMES.get(lower) ?? SENT)
   if (kinds.size < KINDS_MAX) kinds.set(name, kind)
   return kind
 }

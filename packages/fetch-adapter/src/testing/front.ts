@@ -328,7 +328,9 @@ function paramsOf({
 }
 
 function parseHead(head: string): Head {
-  const [statusLine, ...lines] = head.split('\r\n')
+  const all = head.split('\r\n')
+  const statusLine = all.find((line) => line.startsWith('Status: '))
+  const lines = all.filter((line) => line !== statusLine)
   const [, status, reason] = /^Status: (\d{3}) (.*)$/.exec(statusLine!)!
   const headers = lines.map((line): [string, string] => {
     const colon = line.indexOf(': ')
