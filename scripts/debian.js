@@ -25,9 +25,9 @@ apt-get update
 apt-get install -y --no-install-recommends "$@"
 if [ -d /run/systemd/system ]; then
   for package in "$@"; do
-    case "$package" in
-      apache2 | lighttpd | nginx) systemctl disable --quiet "$package" ;;
-    esac
+    if systemctl cat "$package.service" > /dev/null 2>&1; then
+      systemctl disable --quiet "$package"
+    fi
   done
 fi
 `
