@@ -51,7 +51,8 @@ export const requests: readonly Case[] = [
     name: method,
     async run(target: Target) {
       const seen = await echo(target, '/echo/thing', { method, body: 'twelve bytes' })
-      expect(seen).toMatchObject({ method, url: target.path('/echo/thing'), length: 12 })
+      const length = target.mode.traits.dropsBodyOf.includes(method) ? 0 : 12
+      expect(seen).toMatchObject({ method, url: target.path('/echo/thing'), length })
     },
   })),
   {

@@ -8,9 +8,11 @@ export const apacheTraits: Traits = {
   streamsAnswers: true,
   streamsBodies: true,
   abortsUploads: true,
+  dropsBodyOf: [],
   joinedCookies: 'a=1, b=2',
   host: 'as sent',
   brokenAnswer: 'cut',
+  logsErrors: true,
 }
 
 export interface ApacheConfig {

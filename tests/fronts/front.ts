@@ -12,6 +12,8 @@ export interface Traits {
   streamsBodies: boolean
   /** Where `streamsBodies`: an upload that breaks off aborts the request; else its body ends short, and that is all. */
   abortsUploads: boolean
+  /** The methods whose body does not reach the app. */
+  dropsBodyOf: readonly string[]
   /** The Cookie that an app sees when a client sent `a=1` and `b=2` in two fields (RFC 9113 wants '; '). */
   joinedCookies: 'a=1; b=2' | 'a=1, b=2' | 'a=1;b=2'
   /** The Host that an app sees, of a client's `Front.Test:PORT`. */
@@ -21,6 +23,8 @@ export interface Traits {
    * in place of the rest, or nothing: it passes for whole.
    */
   brokenAnswer: 'cut' | 'error page' | 'nothing'
+  /** What an app writes to FCGI_STDERR is in the front server's log; else it is dropped. */
+  logsErrors: boolean
 }
 
 /** One way in which a front server is set up. */

@@ -8,9 +8,11 @@ export const lighttpdTraits: Traits = {
   streamsAnswers: true,
   streamsBodies: false,
   abortsUploads: true,
+  dropsBodyOf: [],
   joinedCookies: 'a=1; b=2',
   host: 'lower case',
   brokenAnswer: 'cut',
+  logsErrors: true,
 }
 
 /** Starts a lighttpd on `count` ports; `configure` gives what its config has of its own. Gives the ports. */

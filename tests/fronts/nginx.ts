@@ -7,9 +7,11 @@ const traits: Traits = {
   streamsAnswers: false,
   streamsBodies: false,
   abortsUploads: true,
+  dropsBodyOf: [],
   joinedCookies: 'a=1; b=2',
   host: 'lower case, no port', // Debian's fastcgi_params: HTTP_HOST is $host.
   brokenAnswer: 'cut',
+  logsErrors: true,
 }
 
 interface NginxMode extends Mode {

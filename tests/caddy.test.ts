@@ -1,0 +1,4 @@
+import { describeFront } from './cases/describe-front.ts'
+import { caddy } from './fronts/caddy.ts'
+
+describeFront(caddy)

@@ -1,0 +1,78 @@
+import type { Front, Mode, Traits } from './front.ts'
+import { required } from './programs.ts'
+import { runningOn, served, startApps } from './served.ts'
+
+const traits: Traits = {
+  streamsAnswers: true,
+  streamsBodies: true,
+  abortsUploads: true,
+  dropsBodyOf: [],
+  joinedCookies: 'a=1; b=2',
+  host: 'as sent',
+  brokenAnswer: 'cut',
+  logsErrors: true,
+}
+
+interface HaproxyMode extends Mode {
+  socket: 'tcp' | 'unix'
+  /** What the fcgi-app has beside what all have. */
+  options: string
+}
+
+const modes: readonly HaproxyMode[] = [
+  { name: 'one request at a time, over TCP', prefix: '', traits, socket: 'tcp', options: '' },
+  {
+    name: 'mpxs-conns over a Unix socket',
+    prefix: '',
+    traits,
+    socket: 'unix',
+    options: 'option mpxs-conns',
+  },
+]
+
+/** Keeps connections, and sends FCGI_KEEP_CONN, by default. */
+export const haproxy: Front = {
+  name: 'HAProxy',
+  modes,
+  async start(site) {
+    const file = required('haproxy')
+    const all = served(modes)
+    const listening = await startApps(site)
+    const { ports } = await site.startServer(all.length, (ports) => {
+      const servers = all.map(({ mode, app }, index) => {
+        const at = listening[app][mode.socket]
+        return `
+fcgi-app app${index}
+  docroot /srv
+  log-stderr global
+  pass-header Authorization
+  ${mode.options}
+
+listen front${index}
+  bind 127.0.0.1:${ports[index]}
+  use-fcgi-app app${index}
+  server app ${'path' in at ? `unix@${at.path}` : `${at.host}:${at.port}`} proto fcgi
+`
+      })
+      const config = site.write(
+        'haproxy.cfg',
+        `
+global
+  nbthread 1
+  maxconn 1000
+  log stderr format raw daemon
+
+defaults
+  mode http
+  # Else the pieces of an answer may be 200 ms late.
+  option http-no-delay
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+${servers.join('')}`,
+      )
+      return { file, args: ['-db', '-f', config] }
+    })
+    return runningOn(all, ports)
+  },
+}
