@@ -63,20 +63,6 @@ export class BodyPump {
     }
   }
 
-  /** Nobody has read, and nobody will: ends the body now, whatever is still to come of it. */
-  drop(): void {
-    const { stdin } = this.#exchange
-    if (stdin.ended) {
-      this.#end()
-      this.#request._dump()
-    } else {
-      stdin.discard()
-      // The other way round: only of a body that has come in does Node 26 take that there is nothing to drop.
-      this.#request._dump()
-      this.#end()
-    }
-  }
-
   // False where there is nothing more for now.
   #step(): boolean {
     const request = this.#request
@@ -92,14 +78,9 @@ export class BodyPump {
       }
       if (!stdin.ended) return this.#wait()
     }
-    this.#end()
-    return false
-  }
-
-  #end(): void {
     this.#over = true
-    this.#request.complete = true
-    this.#request.push(null)
+    endBody(request)
+    return false
   }
 
   #wait(): boolean {
@@ -124,6 +105,25 @@ export class BodyPump {
   }
 }
 
+/** Ends a body that nobody has read, and nobody will, whatever is still to come of it. */
+export function dropBody(exchange: Exchange, request: InternalRequest): void {
+  const { stdin } = exchange
+  if (stdin.ended) {
+    endBody(request)
+    request._dump()
+  } else {
+    stdin.discard()
+    // The other way round: only of a body that has come in does Node 26 take that there is nothing to drop.
+    request._dump()
+    endBody(request)
+  }
+}
+
+function endBody(request: InternalRequest): void {
+  request.complete = true
+  request.push(null)
+}
+
 const ANSWERED =
   'The response was ended before the request body had come in, and what was missing of it never will.'
 
@@ -138,5 +138,8 @@ function breakBody(request: InternalRequest, error: Error): void {
     callback(request.listenerCount('error') > 0 ? reason : null)
     process.nextTick(() => request.emit('aborted'))
   }
+  // Nothing more can be read of the connection: on-finished, and with it body-parser, goes by that.
+  const { socket } = request as { socket: { readable: boolean } }
+  socket.readable = false
   request.destroy(error)
 }

@@ -102,6 +102,11 @@ export function takeNeedDrain(response: InternalResponse): boolean {
   return true
 }
 
+/** Somebody reads the request, or has said that they will. */
+export function isRead(request: InternalRequest): boolean {
+  return request._consuming || request._readableState.resumeScheduled
+}
+
 /** Node's end of a response's life, on the tick after 'finish' or with the socket's 'close'. */
 export function emitClose(response: InternalResponse): void {
   if (response._closed) return

@@ -34,6 +34,8 @@ export function storeHeader(this: InternalResponse, firstLine: string, headers: 
   ) {
     head.list.push('Content-Length', String(this._contentLength))
   }
+  // No final answer has a 1xx, and the one that is given instead of it, below a throw, may well have a body.
+  if (this.statusCode < 200) this._hasBody = this.req.method !== 'HEAD'
   // How the body ends is FastCGI's to say, whatever the app has set.
   this.chunkedEncoding = false
   const reason = this.statusMessage === STATUS_CODES[this.statusCode] ? '' : this.statusMessage

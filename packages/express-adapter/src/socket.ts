@@ -1,18 +1,20 @@
 import type { AddressInfo } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { Exchange } from '@fcgi-bridge/core'
-import { BodyPump } from './body.ts'
+import { BodyPump, dropBody } from './body.ts'
 import {
   abortedError,
   destroyedError,
   emitClose,
   type InternalRequest,
   type InternalResponse,
+  isRead,
   type SendCallback,
   type SocketInternals,
   takeNeedDrain,
 } from './internals.ts'
 import { Output, type OutputOwner } from './output.ts'
+import { paramOf } from './params.ts'
 
 /**
  * What `req.socket` and `res.socket` are: for one request, the client's connection as an HTTP server would see it. Its
@@ -82,12 +84,12 @@ export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwn
 
   /** SERVER_ADDR. */
   get localAddress(): string | undefined {
-    return this.#exchange.params.SERVER_ADDR || undefined
+    return paramOf(this.#exchange, 'SERVER_ADDR') || undefined
   }
 
   /** SERVER_PORT. */
   get localPort(): number | undefined {
-    return Number(this.#exchange.params.SERVER_PORT) || undefined
+    return Number(paramOf(this.#exchange, 'SERVER_PORT')) || undefined
   }
 
   get localFamily(): string | undefined {
@@ -203,7 +205,7 @@ export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwn
   sendEnd(): void {
     if (this.destroyed) return
     const request = this.#request!
-    if (request._consuming && !this.#body?.over) {
+    if (isRead(request) && !this.#body?.over) {
       // What came with the request's head is being read only now, and nothing comes behind the end of the exchange.
       setImmediate(() => {
         if (!this.destroyed) this.#output.end()
@@ -261,11 +263,8 @@ export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwn
     clearTimeout(this.#timer)
     this._httpMessage = null
     response.socket = null
-    if (!request._consuming && !request._readableState.resumeScheduled) {
-      this.#pump.drop()
-    } else {
-      this.#body?.run()
-    }
+    if (isRead(request)) this.#body?.run()
+    else dropBody(this.#exchange, request)
     process.nextTick(emitClose, response)
     if (this.listenerCount('close') > 0) {
       // Whoever waits for the connection's end: it is when neither side has anything more to say.

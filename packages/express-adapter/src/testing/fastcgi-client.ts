@@ -192,9 +192,9 @@ class Answer {
       if (colon < 0) throw new Error(`Not a line of a CGI head: ${line}`)
       this.#headers.push(line.slice(0, colon), line.slice(colon + 2))
     }
-    const [name, value] = this.#headers
-    if (name !== 'Status') throw new Error(`The head begins with ${name}.`)
-    this.#status = Number.parseInt(value!, 10)
+    const status = this.#headers.indexOf('Status')
+    if (status < 0) throw new Error('The head has no Status.')
+    this.#status = Number.parseInt(this.#headers[status + 1]!, 10)
     for (let i = 0; i < this.#headers.length; i += 2) {
       if (/^(?:connection|keep-alive|transfer-encoding|trailer|upgrade)$/i.test(this.#headers[i]!)) {
         throw new Error(`A header of the connection is in the CGI head: ${this.#headers[i]}.`)

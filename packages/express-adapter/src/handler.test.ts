@@ -1,0 +1,452 @@
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { connect as connectSocket } from 'node:net'
+import { Duplex, Readable } from 'node:stream'
+import {
+  createServer,
+  encodeBeginRequest,
+  encodeNameValues,
+  encodeRecord,
+  FCGI_ABORT_REQUEST,
+  FCGI_KEEP_CONN,
+  FCGI_PARAMS,
+  FCGI_RESPONDER,
+  FCGI_STDIN,
+} from '@fcgi-bridge/core'
+import express, { type NextFunction, type Request, type Response } from 'express'
+import { describe, expect, test } from 'vitest'
+import { toHandler } from './handler.ts'
+import { expressVersions } from './testing/differential.ts'
+import { serveForTest } from './testing/served.ts'
+
+const EMPTY = Buffer.alloc(0)
+
+describe('what FastCGI knows beyond HTTP', () => {
+  test('req.fcgi has the params, the role, the id, the address, the mount, and the way to the error log', async () => {
+    const app = express()
+    app.use((request, response) => {
+      const { fcgi } = request
+      fcgi?.stderr.write('to the log\n')
+      response.json([
+        fcgi?.params.GATEWAY_INTERFACE,
+        fcgi?.rawParams.includes('GATEWAY_INTERFACE'),
+        fcgi?.role,
+        fcgi?.requestId,
+        fcgi?.remoteAddress,
+        fcgi?.mount,
+      ])
+    })
+    const { client, stderr } = await serveForTest(app)
+    const { body } = await client.send().response
+    expect(JSON.parse(body.toString())).toEqual(['CGI/1.1', true, 'responder', 1, '127.0.0.1', ''])
+    expect(stderr()).toBe('to the log\n')
+  })
+
+  test('TLS between client and front server makes the request secure, without a trusted proxy', async () => {
+    const app = express()
+    app.use((request, response) => {
+      response.json([request.secure, request.protocol, (request.socket as { encrypted?: boolean }).encrypted])
+    })
+    const { client } = await serveForTest(app, { front: { params: { HTTPS: 'on' } } })
+    expect(JSON.parse((await client.send().response).body.toString())).toEqual([true, 'https', true])
+  })
+
+  test('the addresses of both ends are those of the client and of the front server', async () => {
+    const app = express()
+    app.use((request, response) => {
+      const { socket } = request
+      response.json([
+        request.ip,
+        socket.remoteFamily,
+        socket.remotePort,
+        socket.localAddress,
+        socket.localPort,
+        socket.address(),
+      ])
+    })
+    const { client } = await serveForTest(app, {
+      front: {
+        params: {
+          REMOTE_ADDR: '2001:db8::7',
+          REMOTE_PORT: '5000',
+          SERVER_ADDR: '2001:db8::1',
+          SERVER_PORT: '443',
+        },
+      },
+    })
+    expect(JSON.parse((await client.send().response).body.toString())).toEqual([
+      '2001:db8::7',
+      'IPv6',
+      5000,
+      '2001:db8::1',
+      443,
+      { address: '2001:db8::1', family: 'IPv6', port: 443 },
+    ])
+  })
+
+  test.each([
+    ['HTTP/1.1', '1.1 1 1'],
+    ['HTTP/1.0', '1.0 1 0'],
+    ['HTTP/2.0', '2.0 2 0'],
+    ['HTTP/3', '3.0 3 0'],
+    ['INCLUDED', '1.1 1 1'],
+  ])('SERVER_PROTOCOL %s is httpVersion %s', async (protocol, version) => {
+    const { client } = await serveForTest(
+      (request, response) => {
+        response.end(`${request.httpVersion} ${request.httpVersionMajor} ${request.httpVersionMinor}`)
+      },
+      { front: { params: { SERVER_PROTOCOL: protocol } } },
+    )
+    const { body, headers } = await client.send().response
+    expect(body.toString()).toBe(version)
+    // Of an HTTP/1.0 client, too: Node leaves it out, since it closes the connection.
+    expect(headers).toEqual([['content-length', String(version.length)]])
+  })
+})
+
+describe('mounts', () => {
+  const app = express()
+  const router = express.Router()
+  router.get(
+    '/list',
+    (request, response) => void response.json([request.baseUrl, request.url, request.originalUrl]),
+  )
+  app.use('/admin', router)
+  app.use('/files', express.static(import.meta.dirname))
+  app.use((request, response) => {
+    response.json([request.baseUrl, request.url, request.originalUrl])
+  })
+
+  test.each([
+    ['/shop/cart?x=1', ['/shop', '/cart?x=1', '/shop/cart?x=1']],
+    ['/shop', ['/shop', '/', '/shop']],
+    ['/shop/', ['/shop', '/', '/shop/']],
+    ['/shop?x=1', ['/shop', '/?x=1', '/shop?x=1']],
+    ['/shop/admin/list?y', ['/shop/admin', '/list?y', '/shop/admin/list?y']],
+    ['/shopping', ['', '/shopping', '/shopping']],
+  ])('under /shop, %s is seen as under app.use', async (path, seen) => {
+    const { client } = await serveForTest(app, { mount: '/shop' })
+    expect(JSON.parse((await client.send({ path }).response).body.toString())).toEqual(seen)
+  })
+
+  test('a redirect of express.static keeps the mount', async () => {
+    const { client } = await serveForTest(app, { mount: '/shop' })
+    const { headers } = await client.send({ path: '/shop/files/testing' }).response
+    expect(headers).toContainEqual(['location', '/shop/files/testing/'])
+  })
+})
+
+describe('output', () => {
+  async function countWrites(
+    listener: (request: IncomingMessage, response: ServerResponse) => void,
+  ): Promise<number> {
+    const server = createServer(toHandler(listener))
+    let writes = 0
+    const stream = new Duplex({
+      read() {},
+      write(_chunk, _encoding, callback) {
+        writes++
+        callback()
+      },
+      writev(_chunks, callback) {
+        writes++
+        callback()
+      },
+    })
+    server.acceptStream(stream)
+    const finished = once(stream, 'finish')
+    stream.push(requestRecords(1, 0))
+    await finished
+    stream.destroy()
+    await server.close()
+    return writes
+  }
+
+  test.each<[string, (request: IncomingMessage, response: ServerResponse) => void]>([
+    ['end', (_, response) => void response.end('hello')],
+    [
+      'writeHead, write and end in one turn',
+      (_, response) => {
+        response.writeHead(200, { 'X-A': 'b' })
+        response.write('hel')
+        response.write(Buffer.from('lo'))
+        response.end()
+      },
+    ],
+    ['writeHead and end', (_, response) => void response.writeHead(204).end()],
+    [
+      'send of Express',
+      (request, response) => {
+        const app = express()
+        app.use((_, reply) => void reply.send({ hello: 'world' }))
+        app(request, response)
+      },
+    ],
+  ])('a small answer is one write: %s', async (_, listener) => {
+    expect(await countWrites(listener)).toBe(1)
+  })
+
+  test('a header keeps its latin1 bytes beside a string body, where Node writes both as UTF-8', async () => {
+    for (const [, version] of expressVersions) {
+      const app = version()
+      app.use((_, response) => void response.set('X-Name', 'caf\xe9').attachment('\xe9.txt').send('\u20ac'))
+      const { client } = await serveForTest(app)
+      const { headers, body } = await client.send().response
+      expect(headers).toContainEqual(['x-name', 'caf\xe9'])
+      expect(headers.find(([name]) => name === 'content-disposition')?.[1]).toContain('.txt')
+      expect(body.toString()).toBe('\u20ac')
+    }
+  })
+
+  test('what was written while corked goes out with the end, which Node 22 and 24 forget', async () => {
+    const { client } = await serveForTest((_, response) => {
+      response.cork()
+      response.write('a')
+      response.end('b')
+    })
+    expect((await client.send().response).body.toString()).toBe('ab')
+  })
+
+  test('a front server that reads slowly holds the writer back', async () => {
+    const piece = Buffer.alloc(64 * 1024)
+    let left = 100
+    let most = 0
+    const server = createServer(
+      toHandler((_, response) => {
+        new Readable({
+          read() {
+            most = Math.max(most, response.writableLength)
+            this.push(left-- > 0 ? piece : null)
+          },
+        }).pipe(response)
+      }),
+    )
+    const held: (() => void)[] = []
+    let release = (callback: () => void): void => void held.push(callback)
+    let bytes = 0
+    const stream = new Duplex({
+      read() {},
+      write(chunk: Buffer, _encoding, callback) {
+        bytes += chunk.length
+        release(callback)
+      },
+    })
+    server.acceptStream(stream)
+    stream.push(requestRecords(1, 0))
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    expect(left).toBeGreaterThanOrEqual(97)
+    const finished = once(stream, 'finish')
+    release = (callback) => callback()
+    held.pop()!()
+    await finished
+    expect(left).toBe(-1)
+    expect(bytes).toBeGreaterThan(100 * piece.length)
+    expect(most).toBeLessThanOrEqual(2 * piece.length)
+    stream.destroy()
+    await server.close()
+  })
+})
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
+
+describe('failures of the app', () => {
+  test('a listener that throws is a 500 without a word of it; the error goes to the log and to onError', async () => {
+    const events: string[] = []
+    const { client, errors, stderr } = await serveForTest((request, response) => {
+      request.on('close', () => events.push('request closed'))
+      response.on('close', () => events.push('response closed'))
+      throw new Error('secret')
+    })
+    const { status, body } = await client.send().response
+    expect([status, body.toString()]).toEqual([500, '500 Internal Server Error\n'])
+    expect(errors).toMatchObject([{ message: 'secret' }])
+    expect(stderr()).toContain('secret')
+    expect(events).toEqual(['response closed', 'request closed'])
+  })
+
+  test('a listener that rejects after the head has gone out cuts the answer', async () => {
+    const { client, errors } = await serveForTest(async (_, response) => {
+      response.write('begun')
+      await new Promise<void>((resolve) => {
+        response.write('.', () => resolve())
+      })
+      throw new Error('late')
+    })
+    expect(await client.send().response).toMatchObject({ status: 200, complete: false })
+    expect(errors).toMatchObject([{ message: 'late' }])
+  })
+
+  test('a listener that rejects behind its answer harms nothing, and is told', async () => {
+    const { client, errors } = await serveForTest(async (_, response) => {
+      response.end('done')
+      throw new Error('afterwards')
+    })
+    expect(await client.send().response).toMatchObject({ status: 200, complete: true })
+    expect(errors).toMatchObject([{ message: 'afterwards' }])
+  })
+
+  test('what is no error can be thrown as well', async () => {
+    const { client, errors } = await serveForTest(() => {
+      throw null
+    })
+    expect((await client.send().response).status).toBe(500)
+    expect(errors).toEqual([null])
+  })
+
+  test('a final 1xx is refused as a bad status is', async () => {
+    const { client } = await serveForTest((_, response) => {
+      try {
+        response.writeHead(101)
+      } catch (error) {
+        response.statusCode = 500
+        response.end((error as NodeJS.ErrnoException).code)
+      }
+    })
+    expect((await client.send().response).body.toString()).toBe('ERR_HTTP_INVALID_STATUS_CODE')
+  })
+
+  test('what is no listener is refused at once', () => {
+    expect(() => toHandler({} as never)).toThrow(/app\.callback\(\)/)
+  })
+})
+
+describe('request bodies that do not come whole', () => {
+  function app(seen: string[]): express.Express {
+    const result = express()
+    result.use((request, _, next) => {
+      for (const event of ['end', 'aborted', 'error', 'close']) request.on(event, () => seen.push(event))
+      next()
+    })
+    result.use(express.json(), (_, response) => void response.send('parsed'))
+    result.use((error: Error & { status: number }, _: Request, response: Response, next: NextFunction) => {
+      if (response.headersSent) next(error)
+      else response.status(error.status).send('refused')
+    })
+    return result
+  }
+  const request = { method: 'POST', streamed: true, headers: ['Content-Type', 'application/json'] }
+
+  test('one that stops short is an error for its reader, and the app can answer', async () => {
+    const seen: string[] = []
+    const { client } = await serveForTest(app(seen))
+    const exchange = client.send({ ...request, headers: [...request.headers, 'Content-Length', '100'] })
+    exchange.write('{"a":')
+    exchange.end()
+    expect(await exchange.response).toMatchObject({ status: 400, complete: true })
+    expect(seen).toEqual(['error', 'close', 'aborted'])
+  })
+
+  test('one of unknown length over the limit of the server is a 413 of the app', async () => {
+    const { client } = await serveForTest(app([]), { maxBodyBytes: 10 })
+    const exchange = client.send(request)
+    exchange.write(`{"a":"${'x'.repeat(100)}"}`)
+    exchange.end()
+    const { status, body } = await exchange.response
+    expect([status, body.toString()]).toEqual([413, 'refused'])
+  })
+
+  test('nobody who listens for errors: no error is thrown, and the end is no clean one', async () => {
+    const seen: string[] = []
+    const { client } = await serveForTest((incoming, response) => {
+      incoming.on('end', () => seen.push('end'))
+      incoming.on('aborted', () => {
+        seen.push('aborted')
+        response.end('short')
+      })
+      incoming.resume()
+    })
+    const exchange = client.send({ ...request, headers: ['Content-Length', '100'] })
+    exchange.write('x')
+    exchange.end()
+    expect((await exchange.response).body.toString()).toBe('short')
+    expect(seen).toEqual(['aborted'])
+  })
+
+  test('what has come is read behind an early answer; what has not is an error', async () => {
+    const seen: (string | number)[] = []
+    const closed = withResolvers()
+    const { client } = await serveForTest((incoming, response) => {
+      incoming.on('data', (chunk: Buffer) => seen.push(chunk.length))
+      incoming.on('error', (error: NodeJS.ErrnoException) => seen.push(error.code!))
+      incoming.on('end', () => seen.push('end'))
+      incoming.on('close', closed.resolve)
+      incoming.once('data', () => response.end('early'))
+    })
+    const exchange = client.send({ ...request, headers: ['Content-Length', '100'] })
+    exchange.write('x'.repeat(10))
+    expect((await exchange.response).body.toString()).toBe('early')
+    await closed.promise
+    expect(seen).toEqual([10, 'FCGI_ERR_BODY_DISCARDED'])
+  })
+
+  test('a large one that nobody reads does not hold the answer back', async () => {
+    const closed = withResolvers()
+    const { client } = await serveForTest((incoming, response) => {
+      incoming.on('close', closed.resolve)
+      response.end('unread')
+    })
+    const { body } = await client.send({ method: 'POST', body: Buffer.alloc(4 * 1024 * 1024) }).response
+    expect(body.toString()).toBe('unread')
+    await closed.promise
+  })
+})
+
+describe('several requests on one connection', () => {
+  test('one that is aborted is told, and its sibling is answered', async () => {
+    const events: string[] = []
+    const asked = withResolvers()
+    const aborted = withResolvers()
+    const app = express()
+    app.get('/wait', (request, response) => {
+      request.on('aborted', () => events.push('aborted'))
+      request.on('close', () => events.push('request closed'))
+      asked.resolve()
+      response.on('close', () => {
+        events.push('response closed')
+        aborted.resolve()
+      })
+    })
+    app.get('/answer', async (_, response) => {
+      await aborted.promise
+      response.send('answered')
+    })
+    const { port } = await serveForTest(app)
+    const socket = connectSocket(port, '127.0.0.1')
+    socket.write(
+      Buffer.concat([
+        requestRecords(1, FCGI_KEEP_CONN, '/wait'),
+        requestRecords(2, FCGI_KEEP_CONN, '/answer'),
+      ]),
+    )
+    await asked.promise
+    socket.write(encodeRecord(FCGI_ABORT_REQUEST, 1, EMPTY))
+    let received = ''
+    for await (const chunk of socket) {
+      received += (chunk as Buffer).toString('latin1')
+      if (received.includes('answered')) break
+    }
+    expect(events).toEqual(['aborted', 'response closed', 'request closed'])
+  })
+})
+
+function requestRecords(requestId: number, flags: number, path = '/'): Buffer {
+  const params = {
+    REQUEST_METHOD: 'GET',
+    REQUEST_URI: path,
+    SERVER_PROTOCOL: 'HTTP/1.1',
+    HTTP_HOST: 'example.test',
+    CONTENT_LENGTH: '',
+  }
+  return Buffer.concat([
+    encodeBeginRequest(requestId, FCGI_RESPONDER, flags),
+    encodeRecord(FCGI_PARAMS, requestId, encodeNameValues(Object.entries(params))),
+    encodeRecord(FCGI_PARAMS, requestId, EMPTY),
+    encodeRecord(FCGI_STDIN, requestId, EMPTY),
+  ])
+}

@@ -1,0 +1,113 @@
+import { createServer as createHttpServer, IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Request, Response } from 'express'
+import { describe, expect, test } from 'vitest'
+import { expressVersions } from './testing/differential.ts'
+import { createHttpClient } from './testing/http-client.ts'
+import { serveForTest } from './testing/served.ts'
+
+interface Patched {
+  mark?: string
+}
+
+function markOf(request: Request, response: Response): string {
+  return `${(request as Request & Patched).mark} ${(response as Response & Patched).mark}`
+}
+
+describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
+  test("requests and responses are born with the app's own, so that Express has nothing to change", async () => {
+    const app = express()
+    const { request: requestPrototype, response: responsePrototype } = app
+    const seen: boolean[] = []
+    const { client } = await serveForTest(
+      // Asked before Express sees them.
+      new Proxy(app, {
+        apply(target, _thisArgument, [request, response]) {
+          seen.push(Object.getPrototypeOf(request) === requestPrototype)
+          seen.push(Object.getPrototypeOf(response) === responsePrototype)
+          seen.push(request instanceof IncomingMessage, response instanceof ServerResponse)
+          Reflect.apply(target as (...args: unknown[]) => void, undefined, [request, response])
+        },
+      }),
+    )
+    app.use((_, response) => void response.send('x'))
+    await client.send().response
+    expect(seen).toEqual([true, true, true, true])
+    expect(app.request).toBe(requestPrototype)
+    expect(app.response).toBe(responsePrototype)
+  })
+
+  test("the module's own prototypes, and Node's, are left alone", async () => {
+    const owners = [express.request, express.response, IncomingMessage.prototype, ServerResponse.prototype]
+    const before = owners.map((owner) => [Object.getPrototypeOf(owner), Reflect.ownKeys(owner)])
+    const app = express()
+    const ownBefore = [Reflect.ownKeys(app.request), Reflect.ownKeys(app.response)]
+    app.use((_, response) => void response.send('x'))
+    const { client } = await serveForTest(app)
+    await client.send().response
+    expect(owners.map((owner) => [Object.getPrototypeOf(owner), Reflect.ownKeys(owner)])).toEqual(before)
+    expect([Reflect.ownKeys(app.request), Reflect.ownKeys(app.response)]).toEqual(ownBefore)
+  })
+
+  test('what is patched onto the app, the sub-app or the module later is seen at once', async () => {
+    const app = express()
+    const sub = express()
+    app.use('/sub', sub)
+    const show = (request: Request, response: Response): void => void response.send(markOf(request, response))
+    app.get('/', show)
+    sub.get('/', show)
+    const { client } = await serveForTest(app)
+    const ask = async (path: string): Promise<string> =>
+      (await client.send({ path }).response).body.toString()
+    expect(await ask('/')).toBe('undefined undefined')
+    Object.assign(app.request, { mark: 'app' })
+    Object.assign(app.response, { mark: 'app' })
+    expect(await ask('/')).toBe('app app')
+    expect(await ask('/sub')).toBe('app app')
+    Object.assign(sub.response, { mark: 'sub' })
+    expect(await ask('/sub')).toBe('app sub')
+    expect(await ask('/')).toBe('app app')
+  })
+
+  test('an app that is given other prototypes is followed', async () => {
+    const app = express()
+    app.get('/', (request, response) => void response.send(markOf(request, response)))
+    const { client } = await serveForTest(app)
+    await client.send().response
+    app.request = Object.create(app.request, { mark: { value: 'new' } })
+    app.response = Object.create(app.response, { mark: { value: 'new' } })
+    expect((await client.send().response).body.toString()).toBe('new new')
+  })
+
+  test('the same app is served over HTTP at the same time', async () => {
+    const app = express()
+    app.get('/', async (request, response) => {
+      await new Promise(setImmediate)
+      response.set('X-Over', request.fcgi === undefined ? 'http' : 'fastcgi').send('hello')
+    })
+    const { client } = await serveForTest(app)
+    const httpServer = createHttpServer(app)
+    await new Promise<void>((resolve) => {
+      httpServer.listen(0, '127.0.0.1', resolve)
+    })
+    const httpClient = createHttpClient((httpServer.address() as AddressInfo).port)
+    const responses = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? client : httpClient).send().response),
+    )
+    expect(responses.map(({ body }) => body.toString())).toEqual(Array(20).fill('hello'))
+    expect(responses.map(({ headers }) => headers.find(([name]) => name === 'x-over')![1])).toEqual(
+      Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 'fastcgi' : 'http')),
+    )
+    await httpClient.close()
+    await new Promise((resolve) => {
+      httpServer.close(resolve)
+    })
+  })
+
+  test('an app within another listener works as well', async () => {
+    const app = express()
+    app.get('/', (_, response) => void response.json({ wrapped: true }))
+    const { client } = await serveForTest((request, response) => app(request, response))
+    expect((await client.send().response).body.toString()).toBe('{"wrapped":true}')
+  })
+})
