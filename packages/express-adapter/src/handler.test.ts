@@ -15,7 +15,7 @@ import {
 } from '@fcgi-bridge/core'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import { describe, expect, test } from 'vitest'
-import { toHandler } from './handler.ts'
+import { toHandler } from './index.ts'
 import { expressVersions } from './testing/differential.ts'
 import { serveForTest } from './testing/served.ts'
 
@@ -297,6 +297,24 @@ describe('failures of the app', () => {
     })
     expect((await client.send().response).status).toBe(500)
     expect(errors).toEqual([null])
+  })
+
+  test('a body shorter than its Content-Length is a failure, and never passes for the whole', async () => {
+    const { client, errors } = await serveForTest((_, response) => {
+      response.setHeader('Content-Length', 10)
+      response.write('begun', () => response.end('.'))
+    })
+    expect(await client.send().response).toMatchObject({ status: 200, complete: false })
+    expect(errors).toMatchObject([{ message: 'The response has 6 bytes, and its Content-Length says 10.' }])
+  })
+
+  test('a Content-Length without a body is let through: the front server may have the file', async () => {
+    const { client } = await serveForTest((_, response) => {
+      response.writeHead(200, { 'X-Accel-Redirect': '/internal/file', 'Content-Length': 10 }).end()
+    })
+    const { headers, complete } = await client.send().response
+    expect(complete).toBe(true)
+    expect(headers).toContainEqual(['x-accel-redirect', '/internal/file'])
   })
 
   test('a final 1xx is refused as a bad status is', async () => {

@@ -5,7 +5,8 @@ import express from 'express'
 import Fastify from 'fastify'
 import Koa from 'koa'
 import { describe, expect, test } from 'vitest'
-import { serve } from './serve.ts'
+import { serve } from './index.ts'
+import type { InternalRequest } from './internals.ts'
 import { createFastCgiClient } from './testing/fastcgi-client.ts'
 import { serveForTest } from './testing/served.ts'
 
@@ -80,7 +81,7 @@ describe('the connection that there is not', () => {
   test('a request to upgrade is a request as any other, and what is written to its socket goes nowhere', async () => {
     const { client } = await serveForTest((request, response) => {
       request.socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')
-      response.end(`${request.upgrade} ${request.headers.upgrade}`)
+      response.end(`${(request as InternalRequest).upgrade} ${request.headers.upgrade}`)
     })
     const { status, body } = await client.send({ headers: ['Connection', 'Upgrade', 'Upgrade', 'websocket'] })
       .response

@@ -204,6 +204,14 @@ export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwn
   /** All of the response has been sent. */
   sendEnd(): void {
     if (this.destroyed) return
+    const { _contentLength: length, _hasBody: hasBody } = this.#response!
+    // Without any body it may be one that the front server puts there (X-Sendfile, X-Accel-Redirect).
+    if (hasBody && length !== null && this.#bytesWritten > 0 && this.#bytesWritten < length) {
+      this.fail(
+        new Error(`The response has ${this.#bytesWritten} bytes, and its Content-Length says ${length}.`),
+      )
+      return
+    }
     const request = this.#request!
     if (isRead(request) && !this.#body?.over) {
       // What came with the request's head is being read only now, and nothing comes behind the end of the exchange.

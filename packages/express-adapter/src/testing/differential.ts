@@ -14,7 +14,7 @@ export type ExpressModule = typeof express5
 /** The Express versions that every scenario runs under. */
 export const expressVersions: readonly (readonly [name: string, express: ExpressModule])[] = [
   ['Express 5', express5],
-  ['Express 4', express4 as unknown as ExpressModule],
+  ['Express 4', express4],
 ]
 
 /** What a scenario's app is built with. */

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { createServer, type FastCgiServer, type ServerOptions } from '@fcgi-bridge/core'
 import { afterEach } from 'vitest'
-import { type RequestListener, toHandler } from '../handler.ts'
+import { type RequestListener, toHandler } from '../index.ts'
 import type { Client } from './client.ts'
 import { createFastCgiClient, type FrontOptions } from './fastcgi-client.ts'
 

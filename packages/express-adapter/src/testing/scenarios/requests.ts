@@ -217,7 +217,7 @@ export const requestScenarios: readonly Scenario[] = [
               request.aborted,
               request.destroyed,
               request.readableEnded,
-              request.upgrade,
+              (request as { upgrade?: boolean | null }).upgrade,
             ].join(),
           )
         state()
