@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { unlinkSync } from 'node:fs'
+import { chmodSync, type Stats, unlinkSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
+import { isMainThread } from 'node:worker_threads'
 import { lstatSocket } from './stat.ts'
 
 /** One address to listen on: a TCP port, a Unix socket, or an open file descriptor. */
@@ -51,12 +52,17 @@ async function listenOnPath(server: Server, path: string, mode: number): Promise
     await removeStale(path)
     await explain(bind(), path)
   }
+  if ((lstatSocket(path).mode & 0o777) !== mode) chmodSync(path, mode)
   removeAtExit(server, path)
 }
 
 // bind() creates the socket's file with the umask in force: set for that call alone, there is no moment in which it is
-// open wider. A worker thread can not set it, and changes the mode afterwards.
+// open wider. Where that can not be (a worker thread; a cluster, whose primary binds) the mode is changed afterwards.
 function bindWithMode(server: Server, path: string, mode: number): void {
+  if (!isMainThread) {
+    server.listen({ path })
+    return
+  }
   const before = process.umask(0o777 & ~mode)
   try {
     server.listen({ path })
@@ -67,7 +73,8 @@ function bindWithMode(server: Server, path: string, mode: number): void {
 
 /** Removes a socket's file that nobody listens on. Throws when somebody does, or when it is no socket. */
 async function removeStale(path: string): Promise<void> {
-  if (!lstatSocket(path).isSocket()) {
+  const found = lstatSocket(path)
+  if (!found.isSocket()) {
     throw withCode(
       'EADDRINUSE',
       `EADDRINUSE: ${path} exists and is no socket. Remove it, or choose another path.`,
@@ -77,8 +84,12 @@ async function removeStale(path: string): Promise<void> {
   try {
     await once(probe, 'connect')
   } catch (error) {
-    if (codeOf(error) === 'ECONNREFUSED') return unlinkSync(path)
     if (codeOf(error) === 'ENOENT') return
+    if (codeOf(error) === 'ECONNREFUSED') {
+      // Another server may have found the same, and been faster.
+      if (isSame(path, found)) unlinkSync(path)
+      return
+    }
     throw withCode(
       'EADDRINUSE',
       `EADDRINUSE: ${path} exists, and whether it is in use could not be found out (${codeOf(error)}). Stop its server, or choose another path.`,
@@ -94,17 +105,23 @@ async function removeStale(path: string): Promise<void> {
 
 // Node removes the file when the server closes; a process that exits without closing leaves that to this.
 function removeAtExit(server: Server, path: string): void {
-  const { ino } = lstatSocket(path)
+  const ours = lstatSocket(path)
   const remove = (): void => {
-    try {
-      // Not if another server has taken the path since.
-      if (lstatSocket(path).ino === ino) unlinkSync(path)
-    } catch {
-      // It is gone already.
-    }
+    // Not if another server has taken the path since.
+    if (isSame(path, ours)) unlinkSync(path)
   }
   process.once('exit', remove)
   server.once('close', () => process.removeListener('exit', remove))
+}
+
+// Its number alone says little: a file system gives it to the next file.
+function isSame(path: string, { ino, birthtimeMs }: Stats): boolean {
+  try {
+    const now = lstatSocket(path)
+    return now.ino === ino && now.birthtimeMs === birthtimeMs
+  } catch {
+    return false
+  }
 }
 
 async function listening(server: Server, listen: () => void): Promise<void> {

@@ -1,0 +1,218 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, lstatSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer as createNetServer } from 'node:net'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Peer } from '../testing/peer.ts'
+import { echo, makeFolder } from '../testing/serving.ts'
+import type { ListenOptions } from './listen.ts'
+import { createServer, type FastCgiServer } from './server.ts'
+
+async function listen(options: ListenOptions): Promise<FastCgiServer> {
+  const server = createServer(echo)
+  onTestFinished(() => server.close())
+  return server.listen(options)
+}
+
+async function answers(address: { port: number; host?: string } | { path: string }): Promise<boolean> {
+  const peer = await Peer.connect(address)
+  onTestFinished(() => peer.destroy())
+  peer.get(1)
+  return (await peer.answer(1)).stdout.startsWith('Status: 200')
+}
+
+describe('TCP', () => {
+  test('on 127.0.0.1 unless said otherwise', async () => {
+    const server = await listen({ port: 0 })
+    const address = server.address() as { port: number }
+    expect(address).toMatchObject({ address: '127.0.0.1', family: 'IPv4' })
+    expect(await answers(address)).toBe(true)
+  })
+
+  test('on IPv6', async () => {
+    const server = await listen({ port: 0, host: '::1' })
+    const { port } = server.address() as { port: number }
+    expect(await answers({ port, host: '::1' })).toBe(true)
+  })
+
+  test('a port in use', async () => {
+    const { port } = (await listen({ port: 0 })).address() as { port: number }
+    await expect(listen({ port })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      message: `EADDRINUSE: can not listen on 127.0.0.1:${port}: it is in use. Stop the server there, or choose another.`,
+    })
+  })
+
+  test('an address of another machine', async () => {
+    await expect(listen({ port: 0, host: '192.0.2.1' })).rejects.toMatchObject({
+      code: 'EADDRNOTAVAIL',
+      message: expect.stringContaining('192.0.2.1:0: this machine has no such address'),
+    })
+  })
+
+  test('a port that is none', async () => {
+    await expect(listen({ port: 70_000 })).rejects.toThrow(/port/i)
+  })
+})
+
+describe('a Unix socket', () => {
+  const isSocket = (path: string): boolean => lstatSync(path).isSocket()
+  const modeOf = (path: string): number => lstatSync(path).mode & 0o777
+
+  test.each([
+    [undefined, 0o660],
+    [0o600, 0o600],
+    [0o666, 0o666],
+    [0o777, 0o777],
+  ])('mode %o: it has it, whatever the umask', async (mode, expected) => {
+    const path = join(makeFolder(), 'app.sock')
+    const before = process.umask(0o077)
+    try {
+      await listen(mode === undefined ? { path } : { path, mode })
+    } finally {
+      expect(process.umask(before)).toBe(0o077)
+    }
+    expect(modeOf(path)).toBe(expected)
+    expect(await answers({ path })).toBe(true)
+  })
+
+  test('in a worker thread, which may not set the umask', async () => {
+    const path = join(makeFolder(), 'app.sock')
+    const worker = new Worker(
+      `const { workerData, parentPort } = require('node:worker_threads')
+      import(workerData.core).then(async ({ createServer }) => {
+        const server = createServer(() => {})
+        await server.listen({ path: workerData.path, mode: 0o640 })
+        parentPort.once('message', () => server.close())
+        parentPort.postMessage('listening')
+      })`,
+      { eval: true, workerData: { core: new URL('../../dist/index.js', import.meta.url).href, path } },
+    )
+    onTestFinished(async () => void (await worker.terminate()))
+    await once(worker, 'message')
+    expect(modeOf(path)).toBe(0o640)
+    worker.postMessage('close')
+    await once(worker, 'exit')
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test('is removed when the server closes', async () => {
+    const path = join(makeFolder(), 'app.sock')
+    const server = await listen({ path })
+    expect(server.address()).toBe(path)
+    await server.close()
+    expect(existsSync(path)).toBe(false)
+    expect(process.listenerCount('exit')).toBe(exitListeners)
+  })
+  const exitListeners = process.listenerCount('exit')
+
+  test('a stale one is replaced', async () => {
+    const folder = makeFolder()
+    const path = join(folder, 'app.sock')
+    await makeStale(path)
+    await listen({ path })
+    expect(await answers({ path })).toBe(true)
+  })
+
+  test('a live one never', async () => {
+    const path = join(makeFolder(), 'app.sock')
+    await listen({ path })
+    await expect(listen({ path })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      message: `EADDRINUSE: ${path} is in use by a live server. Stop it, or choose another path.`,
+    })
+    expect(await answers({ path })).toBe(true)
+  })
+
+  test('one that is live and full neither', async () => {
+    const path = join(makeFolder(), 'app.sock')
+    // It accepts nothing, and has room for one that waits.
+    const full = createNetServer().listen({ path, backlog: 1 })
+    await once(full, 'listening')
+    onTestFinished(() => void full.close())
+    await expect(listen({ path })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    expect(isSocket(path)).toBe(true)
+  })
+
+  test.each<[string, (path: string) => void]>([
+    ['a file', (path) => writeFileSync(path, 'notes')],
+    ['a link to a file', (path) => symlinkSync('/dev/null', path)],
+  ])('%s is left alone', async (_, make) => {
+    const path = join(makeFolder(), 'app.sock')
+    make(path)
+    const before = lstatSync(path)
+    await expect(listen({ path })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      message: `EADDRINUSE: ${path} exists and is no socket. Remove it, or choose another path.`,
+    })
+    expect(lstatSync(path).ino).toBe(before.ino)
+  })
+
+  test('several servers that find the same stale socket: one gets it, and keeps it', async () => {
+    const path = join(makeFolder(), 'app.sock')
+    await makeStale(path)
+    const results = await Promise.allSettled(Array.from({ length: 5 }, () => listen({ path })))
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    for (const result of results) {
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'EADDRINUSE' })
+    }
+    expect(await answers({ path })).toBe(true)
+  })
+
+  test('in a folder that is not there', async () => {
+    const path = join(makeFolder(), 'missing', 'app.sock')
+    await expect(listen({ path })).rejects.toMatchObject({
+      code: expect.stringMatching(/ENOENT|EACCES/),
+      message: expect.stringContaining(`can not listen on ${path}: `),
+    })
+  })
+
+  async function makeStale(path: string): Promise<void> {
+    const before = createNetServer().listen(`${path}.before`)
+    await once(before, 'listening')
+    renameSync(`${path}.before`, path)
+    // Node removes the path that it knows, and leaves this one.
+    await new Promise((resolve) => before.close(resolve))
+    expect(isSocket(path)).toBe(true)
+    // Files are told apart by their time, which has its grain.
+    const { birthtimeMs } = lstatSync(path)
+    do {
+      rmSync(`${path}.later`, { force: true })
+      writeFileSync(`${path}.later`, '')
+    } while (lstatSync(`${path}.later`).birthtimeMs === birthtimeMs)
+  }
+})
+
+test('a file descriptor that is not open, or is no socket', async () => {
+  await expect(listen({ fd: 999 })).rejects.toThrow(/^E\w+: can not listen on file descriptor 999: it is n/)
+  const child = spawn(process.execPath, ['-e', LISTEN_ON_FD_0], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const [output] = await once(child.stdout, 'data')
+  expect(String(output)).toMatch(/^E\w+: can not listen on file descriptor 0: it is no /)
+})
+
+const LISTEN_ON_FD_0 = `import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}).then(({ createServer }) =>
+  createServer(() => {}).listen({ fd: 0 }).catch(({ message }) => console.log(message)))`
+
+test('several addresses', async () => {
+  const path = join(makeFolder(), 'app.sock')
+  const server = await listen({ port: 0 })
+  const heard: unknown[] = []
+  server.on('listening', (address) => heard.push(address))
+  await server.listen({ path })
+  expect(heard).toEqual([path])
+  expect(server.address()).toMatchObject({ address: '127.0.0.1' })
+  expect(await answers({ path })).toBe(true)
+  expect(await answers(server.address() as { port: number })).toBe(true)
+  await server.close()
+  expect(existsSync(path)).toBe(false)
+})
+
+test.each<[string, ListenOptions]>([
+  ['nothing', {}],
+  ['two', { port: 0, path: '/tmp/x.sock' }],
+  ['a host alone', { host: '127.0.0.1' }],
+])('%s is no place to listen', async (_, options) => {
+  await expect(listen(options)).rejects.toThrow('Say one place to listen: { path }, { port } or { fd }.')
+})
