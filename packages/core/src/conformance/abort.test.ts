@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { Exchange } from '../server/exchange.ts'
 import { record, TYPES } from '../testing/bytes.ts'
 import { begin, GET, params } from '../testing/peer.ts'
-import { App, abortion, connected, echo, listen, readAll, TRANSPORTS } from '../testing/serving.ts'
+import { App, abortion, closed, connected, echo, listen, readAll, TRANSPORTS } from '../testing/serving.ts'
 
 const MEGABYTE = 1024 * 1024
 
@@ -272,7 +272,7 @@ test('40: its places are free again', async () => {
     const aborted = abortion(await app.next())
     peer.destroy()
     await aborted
-    if (!serving.sockets[i]!.closed) await once(serving.sockets[i]!, 'close')
+    await closed(serving.sockets[i]!)
   }
   const peer = await serving.connect()
   peer.get(1)

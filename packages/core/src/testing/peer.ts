@@ -85,6 +85,8 @@ export class Peer {
   #waiting: (() => void)[] = []
   /** Reads from the socket so far. */
   reads = 0
+  /** What came is no record: the server shows that an answer is cut where it can not reset the connection. */
+  cut = false
   /** The server ended the stream. */
   ended = false
   /** The connection is gone; with the error that ended it, if one did. */
@@ -228,6 +230,11 @@ export class Peer {
     return this
   }
 
+  /** Forgets what has been read, and tells how many records that was. */
+  forgetting(): number {
+    return this.records.splice(0).length
+  }
+
   /** Waits until what was written is with the operating system. */
   async flushed(): Promise<void> {
     if (this.socket.writableNeedDrain) await once(this.socket, 'drain')
@@ -271,12 +278,15 @@ export class Peer {
   }
 
   #readRecords(): void {
-    while (this.#rest.length >= 8) {
+    while (this.#rest.length >= 8 && !this.cut) {
+      if (this.#rest[0] !== 1) {
+        this.cut = true
+        return
+      }
       const contentLength = this.#rest.readUInt16BE(4)
       const paddingLength = this.#rest[6]!
       const length = 8 + contentLength + paddingLength
       if (this.#rest.length < length) return
-      if (this.#rest[0] !== 1) throw new Error(`A record of version ${this.#rest[0]}`)
       this.records.push({
         type: this.#rest[1]!,
         id: this.#rest.readUInt16BE(2),

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { duplexPair } from 'node:stream'
-import { onTestFinished } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import type { Exchange, Handler } from '../server/exchange.ts'
 import type { Input } from '../server/input.ts'
 import type { ServerOptions } from '../server/options.ts'
@@ -78,6 +78,19 @@ export function joined(server: FastCgiServer): Peer {
   const peer = new Peer(ours)
   onTestFinished(() => peer.destroy())
   return peer
+}
+
+/** Waits until the server's end of a connection is gone, with or without an error. */
+export async function closed(socket: Socket): Promise<void> {
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
+}
+
+/** From now on these timers go by `vi.advanceTimersByTime`, until the test ends. */
+export function stopClock(...timers: ('setInterval' | 'setTimeout')[]): void {
+  vi.useFakeTimers({
+    toFake: timers.flatMap((name) => [name, name.replace('set', 'clear') as 'clearTimeout']),
+  })
+  onTestFinished(() => void vi.useRealTimers())
 }
 
 /** A folder that goes with the test. */

@@ -1,0 +1,314 @@
+import { once } from 'node:events'
+import { duplexPair } from 'node:stream'
+import { describe, expect, test, vi } from 'vitest'
+import { record, TYPES } from '../testing/bytes.ts'
+import { begin, Peer, params } from '../testing/peer.ts'
+import {
+  App,
+  connected,
+  deferred,
+  echo,
+  joined,
+  listen,
+  readAll,
+  stopClock,
+  TRANSPORTS,
+} from '../testing/serving.ts'
+import { createServer } from './server.ts'
+
+describe.each(TRANSPORTS)('close() over %s', (transport) => {
+  test('lets what runs finish, closes what is idle, and accepts nothing more', async () => {
+    const app = new App()
+    const serving = await listen(app.handler, {}, transport)
+    const { server } = serving
+    const address = server.address()!
+    const [idle, fresh, kept, last] = [
+      await serving.connect(),
+      await serving.connect(),
+      await serving.connect(),
+      await serving.connect(),
+    ]
+    idle.get(1, {}, { keepConn: true })
+    ;(await app.next()).end()
+    await idle.answer(1)
+    kept.get(1, {}, { keepConn: true })
+    const first = await app.next()
+    last.post(1, { CONTENT_LENGTH: '4' })
+    const second = await app.next()
+
+    const onClose = vi.fn()
+    server.on('close', onClose)
+    const closed = server.close()
+    expect(server.address()).toBeNull()
+    await Promise.all([idle.end(), fresh.end()])
+    await expect(
+      Peer.connect(typeof address === 'string' ? { path: address } : { port: address.port }),
+    ).rejects.toThrow(/ECONNREFUSED|ENOENT/)
+    last.stdin(1, 'body').endStdin(1)
+    second.end(await readAll(second.stdin))
+    expect((await last.answer(1)).stdout).toMatch(/\r\n\r\nbody$/)
+    expect(onClose).not.toHaveBeenCalled()
+    first.end('kept')
+    expect((await kept.answer(1)).stdout).toMatch(/kept$/)
+    await kept.end()
+    await closed
+    expect(onClose).toHaveBeenCalledOnce()
+  })
+
+  test('beyond drainTimeout what runs is aborted: 503 where no answer has begun, else cut', async () => {
+    const app = new App()
+    const serving = await listen(app.handler, { drainTimeout: 1 }, transport)
+    const [silent, begun, partial] = [
+      await serving.connect(),
+      await serving.connect(),
+      await serving.connect(),
+    ]
+    silent.get(1, {}, { keepConn: true })
+    const one = await app.next()
+    begun.get(1, {}, { keepConn: true })
+    const two = await app.next()
+    two.write('half an answer')
+    await begun.stdout(1, 'half an answer')
+    const read = once(serving.sockets[2]!, 'data')
+    partial.begin(1, { keepConn: true })
+    await read
+    const aborted = Promise.all([once(one.signal, 'abort'), once(two.signal, 'abort')])
+    const closed = serving.server.close()
+    await aborted
+    expect(one.signal.reason).toMatchObject({ code: 'FCGI_ERR_SHUTDOWN' })
+    expect((await silent.answer(1)).stdout).toMatch(/^Status: 503 Service Unavailable\r\n/)
+    expect((await partial.answer(1)).stdout).toMatch(/^Status: 503 /)
+    await begun.end()
+    expect(begun.records.some(({ type }) => type === TYPES.END_REQUEST)).toBe(false)
+    expect(begun.cut).toBe(transport === 'unix')
+    await closed
+  })
+})
+
+test('close() again is the same close', async () => {
+  const { server } = await listen(echo)
+  expect(server.close()).toBe(server.close())
+  await server.close()
+  await server[Symbol.asyncDispose]()
+})
+
+test('close() of a server that never listened', async () => {
+  const server = createServer(echo)
+  await server.close()
+  await expect(server.listen({ port: 0 })).rejects.toThrow('The server was closed: make a new one.')
+})
+
+test('a listener that comes up while the server closes is closed', async () => {
+  const server = createServer(echo)
+  const listening = server.listen({ port: 0 })
+  const closed = server.close()
+  await expect(listening).rejects.toThrow('The server was closed')
+  await closed
+  expect(server.address()).toBeNull()
+})
+
+test('a stream that is handed to a closed server is destroyed', async () => {
+  const server = createServer(echo)
+  await server.close()
+  const [stream] = duplexPair()
+  server.acceptStream(stream)
+  expect(stream.destroyed).toBe(true)
+})
+
+test('a server can be disposed of', async () => {
+  let address: { port: number }
+  {
+    await using server = createServer(echo)
+    await server.listen({ port: 0 })
+    address = server.address() as { port: number }
+  }
+  await expect(Peer.connect(address)).rejects.toThrow('ECONNREFUSED')
+})
+
+test('a request that is in the socket when close() is called is answered', async () => {
+  const serving = await listen(echo)
+  const peers = [await serving.connect(), await serving.connect()]
+  // Both have been written, and nothing of them has been read.
+  for (const socket of serving.sockets) socket.pause()
+  for (const peer of peers) peer.get(1, {}, { keepConn: true })
+  await Promise.all(peers.map((peer) => new Promise((resolve) => peer.socket.write('', resolve))))
+  for (const socket of serving.sockets) socket.resume()
+  const closed = serving.server.close()
+  for (const peer of peers) expect((await peer.answer(1)).stdout).toMatch(/GET \/ $/)
+  await closed
+})
+
+test('a request that begins on a connection whose others still run is answered too', async () => {
+  const app = new App()
+  const { peer, server } = await connected(app.handler)
+  peer.get(1, {}, { keepConn: true })
+  const first = await app.next()
+  const closed = server.close()
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
+  peer.get(2, {}, { keepConn: true })
+  const second = await app.next()
+  first.end('first')
+  await peer.answer(1)
+  second.end('second')
+  expect((await peer.answer(2)).stdout).toMatch(/second$/)
+  await closed
+})
+
+describe('a peer that does not close its end', () => {
+  test('does not hold up close(), if it is idle', async () => {
+    const { peer, server } = await connected(echo, { drainTimeout: 1_000_000 })
+    peer.get(1, {}, { keepConn: true })
+    await peer.answer(1)
+    await server.close()
+    await peer.end()
+    expect(peer.closed).toBe(false)
+  })
+
+  test('does not hold up close(), if it has its answer since before', async () => {
+    const { peer, server } = await connected((exchange) => exchange.end('early'), { drainTimeout: 1_000_000 })
+    peer.post(1, { CONTENT_LENGTH: '1000' })
+    await peer.end()
+    await server.close()
+  })
+
+  test('does not hold up close(), if it gets its answer now', async () => {
+    const app = new App()
+    const { peer, server } = await connected(app.handler, { drainTimeout: 1_000_000 })
+    peer.post(1, { CONTENT_LENGTH: '1000' })
+    const exchange = await app.next()
+    const closed = server.close()
+    await new Promise(setImmediate)
+    exchange.end('answer')
+    expect((await peer.answer(1)).stdout).toMatch(/answer$/)
+    await closed
+  })
+
+  test('gets all of a large answer, as long as it reads', async () => {
+    const answer = Buffer.alloc(16 * 1024 * 1024, 'a')
+    const app = new App()
+    const { peer, server } = await connected(app.handler, { drainTimeout: 1_000_000 })
+    peer.socket.pause()
+    peer.get(1)
+    ;(await app.next()).end(answer)
+    const closed = server.close()
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    stopClock('setTimeout')
+    vi.advanceTimersByTime(10_000)
+    vi.useRealTimers()
+    peer.socket.resume()
+    expect((await peer.answer(1)).stdout).toHaveLength(answer.length + 'Status: 200 OK\r\n\r\n'.length)
+    await closed
+  })
+
+  test('is still read while it sends, so that its answer is not reset away', async () => {
+    const app = new App()
+    const { peer, server, sockets } = await connected(app.handler, { drainTimeout: 1_000_000 })
+    peer.post(1, { CONTENT_LENGTH: '100000000' })
+    const exchange = await app.next()
+    const closed = server.close()
+    exchange.end('early')
+    await peer.end()
+    for (let i = 0; i < 20; i++) {
+      const read = once(sockets[0]!, 'data')
+      peer.stdin(1, Buffer.alloc(100_000))
+      await read
+    }
+    peer.halfClose()
+    await Promise.all([peer.close(), closed])
+    expect(peer.error).toBeUndefined()
+    expect((await answerOf(peer)).stdout).toMatch(/early$/)
+  })
+
+  async function answerOf(peer: Peer): Promise<{ stdout: string }> {
+    return { stdout: peer.text(TYPES.STDOUT, 1) }
+  }
+
+  test('is cut off by the deadline, with its answer', async () => {
+    const app = new App()
+    const { peer, server } = await connected(app.handler, { drainTimeout: 300 })
+    peer.post(1, { CONTENT_LENGTH: '100000000' })
+    const exchange = await app.next()
+    const closed = server.close()
+    exchange.end('early')
+    const send = setInterval(() => peer.stdin(1, Buffer.alloc(1000)), 5)
+    await closed.finally(() => clearInterval(send))
+    expect(peer.text(TYPES.STDOUT, 1)).toMatch(/early$/)
+  })
+})
+
+test('END_REQUEST that waits for the end of STDIN goes out at the deadline', async () => {
+  const { peer, server } = await connected((exchange) => exchange.end('early'), { drainTimeout: 50 })
+  peer.post(1, { CONTENT_LENGTH: '100000' }, { keepConn: true })
+  await peer.stdout(1, 'early')
+  const trickle = setInterval(() => peer.stdin(1, 'x'), 5)
+  await Promise.all([peer.answer(1), server.close()]).finally(() => clearInterval(trickle))
+})
+
+describe('waitUntil', () => {
+  test('close() waits for it, and for what it adds', async () => {
+    const { server } = await listen(echo)
+    const [first, second] = [deferred(), deferred()]
+    server.waitUntil(first.promise.then(() => server.waitUntil(second.promise)))
+    const order: string[] = []
+    const closed = server.close().then(() => order.push('closed'))
+    first.resolve()
+    await first.promise
+    await new Promise(setImmediate)
+    order.push('second')
+    second.resolve()
+    await closed
+    expect(order).toEqual(['second', 'closed'])
+  })
+
+  test('a rejection is an end like another', async () => {
+    const { server } = await listen(echo)
+    const { promise, reject } = deferred()
+    server.waitUntil(promise)
+    const closed = server.close()
+    reject(new Error('in the background'))
+    await closed
+  })
+
+  test('but not beyond drainTimeout', async () => {
+    const { server } = await listen(echo, { drainTimeout: 1 })
+    server.waitUntil(new Promise(() => {}))
+    await server.close()
+  })
+})
+
+test('any byte stream can be served', async () => {
+  const server = createServer(echo)
+  const peer = joined(server)
+  peer.post(1, { CONTENT_LENGTH: '4' }, { keepConn: true }).stdin(1, 'body').endStdin(1)
+  expect((await peer.answer(1)).stdout).toMatch(/POST \/ body$/)
+  peer.write(begin(2), params(2), record(TYPES.STDIN, 2))
+  expect((await peer.answer(2)).stdout).toMatch(/GET \/ $/)
+  await peer.end()
+  peer.halfClose()
+  await server.close()
+})
+
+test('a large body both ways, and an answer that is cut, over any byte stream', async () => {
+  const app = new App()
+  const server = createServer(app.handler)
+  const peer = joined(server)
+  const body = Buffer.alloc(3_000_000, 'b')
+  peer
+    .post(1, { CONTENT_LENGTH: String(body.length) }, { keepConn: true })
+    .stdin(1, body)
+    .endStdin(1)
+  const exchange = await app.next()
+  exchange.end(await readAll(exchange.stdin))
+  expect((await peer.answer(1)).stdout).toHaveLength(body.length + 'Status: 200 OK\r\n\r\n'.length)
+  peer.get(2, {}, { keepConn: true })
+  const second = await app.next()
+  second.write('begun')
+  await peer.stdout(2, 'begun')
+  second.fail(new Error('cut'))
+  await peer.until(() => peer.cut)
+  peer.halfClose()
+  await server.close()
+})

@@ -1,0 +1,601 @@
+// What a handler can rely on: its errors, its output, its hooks.
+
+import { Console } from 'node:console'
+import { once } from 'node:events'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { TYPES } from '../testing/bytes.ts'
+import { GET } from '../testing/peer.ts'
+import { App, abortion, closed, connected, echo, listen, readAll } from '../testing/serving.ts'
+import { ExchangeError } from './error.ts'
+import type { Exchange, Handler } from './exchange.ts'
+import type { ServerExchange } from './server-exchange.ts'
+
+const MEGABYTE = 1024 * 1024
+const SECRET = 'secret of the app'
+
+function fails(exchange: Exchange): void {
+  void exchange
+  throw new TypeError(SECRET)
+}
+
+describe('an error of the app before the head has gone out', () => {
+  test.each<[string, Handler]>([
+    ['thrown', fails],
+    ['rejected', async (exchange) => fails(exchange)],
+    ['failed', (exchange) => exchange.fail(new TypeError(SECRET))],
+    [
+      'thrown after writeHead',
+      (exchange) => {
+        exchange.writeHead(200, ['X-Half', 'done'])
+        fails(exchange)
+      },
+    ],
+  ])('%s: a 500 that says nothing of it; FCGI_STDERR and onError have it', async (_, handler) => {
+    const { peer, errors } = await connected(handler)
+    peer.get(1, {}, { keepConn: true })
+    const { stdout, stderr, appStatus } = await peer.answer(1)
+    expect(stdout).toBe(
+      'Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n500 Internal Server Error\n',
+    )
+    expect(stderr).toContain(`TypeError: ${SECRET}`)
+    expect(appStatus).toBe(0)
+    expect(errors).toEqual([new TypeError(SECRET)])
+    // The connection is none the worse for it.
+    await peer.forget().get(1, {}, { keepConn: true }).answer(1)
+  })
+
+  test.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['a string', 'text'],
+    ['a symbol', Symbol('s')],
+    ['an object without prototype', Object.create(null)],
+    [
+      'an object that can not be looked at',
+      new Proxy(
+        {},
+        {
+          get() {
+            throw new Error('no')
+          },
+        },
+      ),
+    ],
+    [
+      'an Error without a stack',
+      Object.defineProperty(new Error('x'), 'stack', {
+        get() {
+          throw new Error('no')
+        },
+      }),
+    ],
+  ])('%s, thrown: a 500 all the same', async (_, thrown) => {
+    const { peer, errors } = await connected(() => {
+      throw thrown
+    })
+    peer.get(1)
+    expect((await peer.answer(1)).stdout).toMatch(/^Status: 500 /)
+    expect(errors).toHaveLength(1)
+    expect(errors[0]).toBe(thrown)
+  })
+
+  test("a body that is too short, or too large, is the client's error where the app fails with it", async () => {
+    const serving = await listen(echo, { maxBodyBytes: 10 })
+    const peer = await serving.connect()
+    peer.post(1, { CONTENT_LENGTH: '8' }, { keepConn: true }).stdin(1, 'half').endStdin(1)
+    expect((await peer.answer(1)).stdout).toMatch(/^Status: 400 /)
+    peer.post(2, {}, { keepConn: true }).stdin(2, 'more than ten').endStdin(2)
+    expect((await peer.answer(2)).stdout).toMatch(/^Status: 413 /)
+    expect(serving.errors).toMatchObject([
+      { code: 'FCGI_ERR_BODY_LENGTH' },
+      { code: 'FCGI_ERR_BODY_TOO_LARGE', status: 413 },
+    ])
+  })
+
+  test.each([null, true, 0, 'text', {}, () => {}])(
+    'a handler that returns %j has not failed',
+    async (result) => {
+      const { peer, errors } = await connected(((exchange: Exchange) => {
+        exchange.end('fine')
+        return result
+      }) as never)
+      peer.get(1)
+      expect((await peer.answer(1)).stdout).toMatch(/^Status: 200 .*fine$/s)
+      expect(errors).toEqual([])
+    },
+  )
+})
+
+describe('an error of the app after the head has gone out', () => {
+  test.each([[true], [false]])('the connection is reset, KEEP_CONN %s', async (keepConn) => {
+    const app = new App()
+    const { peer, sockets, errors } = await connected(app.handler)
+    // What the peer is told is not asked: before Node 26 a reset behind unread bytes is an end to it.
+    const reset = vi.spyOn(sockets[0]!, 'resetAndDestroy')
+    peer.get(1, {}, { keepConn })
+    const exchange = await app.next()
+    exchange.write('half an')
+    await peer.stdout(1, 'half an')
+    exchange.fail(new TypeError(SECRET))
+    await peer.end()
+    expect(reset).toHaveBeenCalledOnce()
+    expect(peer.text(TYPES.STDERR, 1)).toContain(SECRET)
+    expect(peer.records.at(-1)!.type).toBe(TYPES.STDERR)
+    expect(errors).toEqual([new TypeError(SECRET)])
+  })
+
+  test('over a Unix socket, which can not be reset, what follows is no record', async () => {
+    const app = new App()
+    const { peer, sockets } = await connected(app.handler, {}, 'unix')
+    peer.get(1)
+    const exchange = await app.next()
+    exchange.write('half an')
+    await peer.stdout(1, 'half an')
+    exchange.fail(new TypeError(SECRET))
+    await peer.until(() => peer.cut)
+    expect(peer.records.at(-1)!.type).toBe(TYPES.STDERR)
+    peer.destroy()
+    await closed(sockets[0]!)
+  })
+
+  test('with siblings on the connection: END_REQUEST with a status, and the siblings go on', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: true })
+    const [one, two] = [await app.next(), await app.next()]
+    one.write('half an')
+    one.fail(new Error(SECRET))
+    expect(await peer.answer(1)).toMatchObject({ appStatus: 1 })
+    two.end('whole')
+    expect((await peer.answer(2)).stdout).toMatch(/whole$/)
+    await peer.end()
+  })
+})
+
+describe('the option onError', () => {
+  test.each<[string, () => unknown]>([
+    [
+      'that throws',
+      () => {
+        throw new Error('in onError')
+      },
+    ],
+    ['that rejects', () => Promise.reject(new Error('in onError'))],
+  ])('%s is a warning, and the answer a 500', async (_, onError) => {
+    const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    onTestFinished(() => warning.mockRestore())
+    const { peer } = await connected(fails, { onError: onError as () => void })
+    peer.get(1)
+    expect((await peer.answer(1)).stdout).toMatch(/^Status: 500 /)
+    expect(warning).toHaveBeenCalledOnce()
+    expect(warning.mock.calls[0]![0]).toContain('in onError')
+  })
+
+  test('may answer in the place of the 500', async () => {
+    const { peer } = await connected(fails, {
+      onError(_, exchange) {
+        exchange.writeHead(503)
+        exchange.end('sorry')
+      },
+    })
+    peer.get(1)
+    expect((await peer.answer(1)).stdout).toBe('Status: 503 Service Unavailable\r\n\r\nsorry')
+  })
+
+  test('is told of requests that were refused as bad, with an exchange that can be looked at', async () => {
+    const seen: unknown[] = []
+    const { peer } = await connected(echo, {
+      onError: (_, { params, method, remoteAddress }) => seen.push({ ...params }, method, remoteAddress),
+    })
+    peer.begin(1).params(1, [['REQUEST_METHOD', 'GET\0']])
+    await peer.answer(1)
+    expect(seen).toEqual([{}, '', undefined])
+  })
+
+  test('is told of what fails behind the answer, not of what fails behind an abort', async () => {
+    const app = new App()
+    const { peer, errors } = await connected(app.handler)
+    peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: true })
+    const [one, two] = [await app.next(), await app.next()]
+    one.end()
+    one.fail(new Error('behind the end'))
+    peer.abort(2)
+    await peer.answer(2)
+    two.fail(new Error('behind the abort'))
+    expect(errors).toEqual([new Error('behind the end')])
+  })
+})
+
+describe('hooks that throw harm nobody else on the connection', () => {
+  const thrown = new Error('in a hook')
+  const hook = (): never => {
+    throw thrown
+  }
+
+  test('onReadable, in the middle of a read', async () => {
+    const app = new App()
+    const { peer, errors } = await connected(app.handler)
+    peer
+      .post(1, { CONTENT_LENGTH: '4' }, { keepConn: true })
+      .post(2, { CONTENT_LENGTH: '4' }, { keepConn: true })
+    const [one, two] = [await app.next(), await app.next()]
+    one.stdin.onReadable = hook
+    const body = readAll(two.stdin)
+    peer.stdin(1, 'body').stdin(2, 'body').endStdin(1).endStdin(2)
+    two.end(await body)
+    expect((await peer.answer(1)).stdout).toMatch(/^Status: 500 /)
+    expect((await peer.answer(2)).stdout).toMatch(/\r\n\r\nbody$/)
+    expect(errors).toEqual([thrown])
+  })
+
+  test('onAbort', async () => {
+    const app = new App()
+    const { peer, errors } = await connected(app.handler)
+    peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: true })
+    const [one, two] = [await app.next(), await app.next()]
+    one.onAbort = hook
+    const aborted = once(one.signal, 'abort')
+    peer.abort(1)
+    await peer.answer(1)
+    await aborted
+    two.end('fine')
+    expect((await peer.answer(2)).stdout).toMatch(/fine$/)
+    expect(errors).toEqual([thrown])
+  })
+
+  test('onDrain: the app has failed', async () => {
+    const app = new App()
+    const { peer, errors } = await connected(app.handler)
+    peer.get(1)
+    const exchange = await app.next()
+    exchange.onDrain = hook
+    peer.socket.pause()
+    exchange.write(Buffer.alloc(16 * MEGABYTE))
+    peer.socket.resume()
+    await peer.end()
+    expect(peer.records.some(({ type }) => type === TYPES.END_REQUEST)).toBe(false)
+    expect(errors).toEqual([thrown])
+  })
+
+  test('the callback of a write', async () => {
+    const app = new App()
+    const { peer, errors } = await connected(app.handler)
+    peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: true })
+    const [one, two] = [await app.next(), await app.next()]
+    one.end('one', hook)
+    two.write('two', hook)
+    expect((await peer.answer(1)).stdout).toMatch(/one$/)
+    await peer.end()
+    expect(peer.text(TYPES.STDOUT, 2)).toMatch(/two$/)
+    expect(peer.recordsOf(2).some(({ type }) => type === TYPES.END_REQUEST)).toBe(false)
+    expect(errors).toEqual([thrown, thrown])
+  })
+
+  test('a listener of stderr, at the end of the answer', async () => {
+    const app = new App()
+    const { peer, errors } = await connected(app.handler)
+    peer.socket.pause()
+    peer.get(1)
+    const exchange = await app.next()
+    exchange.stderr.once('drain', hook)
+    while (exchange.stderr.write('e'.repeat(8000)));
+    exchange.end('answer')
+    peer.socket.resume()
+    expect((await peer.answer(1)).stdout).toMatch(/^Status: 500 /)
+    expect(errors).toEqual([thrown])
+  })
+})
+
+describe('hooks that answer', () => {
+  test('end() inside of onReadable', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    for (const keepConn of [true, false]) {
+      peer.post(1, { CONTENT_LENGTH: '10' }, { keepConn })
+      const exchange = await app.next()
+      exchange.stdin.onReadable = () => exchange.end('enough')
+      peer.stdin(1, 'half').stdin(1, 'and half').endStdin(1)
+      expect((await peer.answer(1)).stdout).toMatch(/enough$/)
+      peer.forget()
+    }
+    await peer.end()
+  })
+
+  test('end() of a sibling inside of onAbort, when the connection is gone', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: true })
+    const [one, two] = [await app.next(), await app.next()]
+    const late = new Promise((resolve) => {
+      one.onAbort = () => two.write('too late', resolve)
+    })
+    peer.destroy()
+    expect(await late).toBeInstanceOf(Error)
+  })
+
+  test('end() inside of a listener of stderr that the end itself calls: one answer', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.socket.pause()
+    peer.get(1)
+    const exchange = await app.next()
+    exchange.stderr.once('drain', () => exchange.end('inner'))
+    while (exchange.stderr.write('e'.repeat(8000)));
+    exchange.end('outer')
+    peer.socket.resume()
+    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\ninner$/)
+    await peer.end()
+    expect(peer.records.filter(({ type }) => type === TYPES.END_REQUEST)).toHaveLength(1)
+  })
+})
+
+describe('writing', () => {
+  test('callbacks run in order, once the bytes are with the operating system', async () => {
+    const order: string[] = []
+    const { peer, sockets } = await connected((exchange) => {
+      exchange.write('one', () => order.push('one'))
+      exchange.write('', () => order.push('nothing'))
+      exchange.write(Buffer.alloc(MEGABYTE), () => order.push(`two, ${sockets[0]!.writableLength} wait`))
+      exchange.end('three', (error) => order.push(`three, ${error}`))
+    })
+    peer.get(1)
+    await peer.answer(1)
+    await peer.end()
+    expect(order.filter((entry) => entry !== 'nothing')).toEqual(['one', 'two, 0 wait', 'three, undefined'])
+    expect(order).toHaveLength(4)
+  })
+
+  test('a callback has the error of a connection that broke', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.socket.pause()
+    peer.get(1)
+    const exchange = await app.next()
+    const results = Promise.all([
+      new Promise((resolve) => exchange.write(Buffer.alloc(16 * MEGABYTE), resolve)),
+      new Promise((resolve) => exchange.end(Buffer.alloc(MEGABYTE), resolve)),
+    ])
+    peer.destroy()
+    for (const result of await results) expect(result).toBeInstanceOf(Error)
+  })
+
+  test('write gives false when the socket is full, and onDrain runs when it takes bytes again', async () => {
+    const app = new App()
+    const { peer, sockets } = await connected(app.handler)
+    peer.socket.pause()
+    peer.get(1)
+    const exchange = await app.next()
+    let written = 0
+    const piece = Buffer.alloc(64 * 1024)
+    do {
+      written += piece.length
+    } while (exchange.write(piece) || sockets[0]!.writableLength === 0)
+    expect(exchange.writableNeedDrain).toBe(true)
+    expect(exchange.write('')).toBe(false)
+    const drained = new Promise<void>((resolve) => {
+      exchange.onDrain = resolve
+    })
+    peer.socket.resume()
+    await drained
+    expect(exchange.writableNeedDrain).toBe(false)
+    exchange.end()
+    expect((await peer.answer(1)).stdout).toHaveLength(written + 'Status: 200 OK\r\n\r\n'.length)
+  })
+
+  test('an abort wakes whoever waits for onDrain', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.socket.pause()
+    peer.get(1, {}, { keepConn: true })
+    const exchange = await app.next()
+    exchange.write(Buffer.alloc(16 * MEGABYTE))
+    const drained = new Promise<void>((resolve) => {
+      exchange.onDrain = resolve
+    })
+    peer.abort(1)
+    await drained
+    expect(exchange.aborted).toBe(true)
+  })
+
+  test('strings are UTF-8, whatever they hold', async () => {
+    const { peer } = await connected((exchange) => {
+      exchange.write('ü€😀')
+      exchange.write('\ud800')
+      exchange.end('ü'.repeat(20_000))
+    })
+    peer.get(1)
+    await peer.answer(1)
+    const body = peer.content(TYPES.STDOUT, 1).toString().split('\r\n\r\n')[1]
+    expect(body === `ü€😀\ufffd${'ü'.repeat(20_000)}`).toBe(true)
+  })
+
+  test('any Uint8Array, a view of a part too', async () => {
+    const whole = new TextEncoder().encode('[bytes]')
+    const { peer } = await connected((exchange) => {
+      exchange.write(new Uint8Array(whole.buffer, 1, 5))
+      exchange.end(new Uint8Array(Buffer.alloc(100_000, 'x')).subarray(50_000))
+    })
+    peer.get(1)
+    expect((await peer.answer(1)).stdout).toBe(`Status: 200 OK\r\n\r\nbytes${'x'.repeat(50_000)}`)
+  })
+
+  test('writeHead: once, for a status and headers that HTTP allows', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.get(1)
+    const exchange = await app.next()
+    for (const status of [0, 199, 1000, 200.5, Number.NaN]) {
+      expect(() => exchange.writeHead(status)).toThrow(RangeError)
+    }
+    for (const headers of [
+      ['X-Bad', 'a\r\nSet-Cookie: b'],
+      ['X Bad', 'a'],
+      ['X-Bad', 'a\0'],
+      ['', 'a'],
+    ]) {
+      expect(() => exchange.writeHead(200, headers)).toThrow(TypeError)
+    }
+    expect(exchange.headSent).toBe(false)
+    exchange.writeHead(201, ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2'])
+    expect(exchange.headSent).toBe(true)
+    expect(() => exchange.writeHead(200)).toThrow('writeHead is called once')
+    exchange.end()
+    expect((await peer.answer(1)).stdout).toBe(
+      'Status: 201 Created\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n',
+    )
+  })
+})
+
+describe('stderr', () => {
+  test('all that was written is there, in order, before END_REQUEST', async () => {
+    const { peer } = await connected((exchange) => {
+      const log = new Console(exchange.stderr)
+      for (let i = 0; i < 100; i++) log.error('line', i)
+      exchange.end()
+    })
+    peer.get(1)
+    const { stderr } = await peer.answer(1)
+    expect(stderr.trimEnd().split('\n')).toEqual(Array.from({ length: 100 }, (_, i) => `line ${i}`))
+  })
+
+  test('so it is when the socket is full', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.socket.pause()
+    peer.get(1)
+    const exchange = await app.next()
+    exchange.write(Buffer.alloc(16 * MEGABYTE))
+    for (let i = 0; i < 100; i++) exchange.stderr.write(`line ${i}\n`)
+    exchange.fail(new Error('at last'))
+    expect(exchange.stderr.writableLength).toBe(0)
+    peer.destroy()
+  })
+
+  test('a peer that goes while lines wait is no error on the stream', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.socket.pause()
+    peer.get(1)
+    const exchange = await app.next()
+    const onError = vi.fn()
+    exchange.stderr.on('error', onError)
+    while (exchange.stderr.write('e'.repeat(8000)));
+    const aborted = abortion(exchange)
+    const drained = once(exchange.stderr, 'drain')
+    peer.destroy()
+    await Promise.all([aborted, drained])
+    exchange.stderr.write('more')
+    exchange.stderr.end('last')
+    await once(exchange.stderr, 'finish')
+    expect(onError).not.toHaveBeenCalled()
+  })
+})
+
+describe('a body whose reader waits when the exchange ends', () => {
+  test.each([[true], [false]])(
+    'the answer ended: FCGI_ERR_BODY_DISCARDED, KEEP_CONN %s',
+    async (keepConn) => {
+      const app = new App()
+      const { peer } = await connected(app.handler)
+      peer.post(1, { CONTENT_LENGTH: '10' }, { keepConn }).stdin(1, 'half')
+      const exchange = await app.next()
+      const body = expect(readAll(exchange.stdin)).rejects
+      const text = expect(exchange.request.text()).rejects
+      exchange.end('answer')
+      await body.toMatchObject({ code: 'FCGI_ERR_BODY_DISCARDED' })
+      await text.toMatchObject({ code: 'FCGI_ERR_BODY_DISCARDED' })
+      expect(exchange.aborted).toBe(false)
+    },
+  )
+
+  test('a body that is here whole can be read behind the answer', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.post(1, { CONTENT_LENGTH: '4' }).stdin(1, 'body').endStdin(1)
+    const exchange = (await app.next()) as ServerExchange
+    while (!exchange.inputComplete) await new Promise(setImmediate)
+    const { request } = exchange
+    exchange.end()
+    await peer.answer(1)
+    expect(await request.text()).toBe('body')
+  })
+
+  test('the time is over, with KEEP_CONN: the reason of the abort', async () => {
+    const app = new App()
+    const { peer, server } = await connected(app.handler, { drainTimeout: 1 })
+    peer.post(1, { CONTENT_LENGTH: '10' }, { keepConn: true })
+    const exchange = await app.next()
+    const body = expect(readAll(exchange.stdin)).rejects
+    const closed = server.close()
+    await body.toMatchObject({ code: 'FCGI_ERR_SHUTDOWN', name: 'AbortError' })
+    expect((await peer.answer(1)).stdout).toMatch(/^Status: 503 /)
+    await closed
+  })
+})
+
+describe('the standard Request', () => {
+  test('is made of the params, once', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.get(1, { REQUEST_URI: '/a%20b?x=1', HTTP_X_TEST: 'yes', HTTPS: 'on' })
+    const exchange = await app.next()
+    const { request } = exchange
+    expect(request).toBeInstanceOf(Request)
+    expect(request.url).toBe('https://front.test/a%20b?x=1')
+    expect(request.headers.get('x-test')).toBe('yes')
+    expect(exchange.request).toBe(request)
+    expect(exchange).toMatchObject({
+      method: 'GET',
+      target: '/a%20b?x=1',
+      url: 'https://front.test/a%20b?x=1',
+      scheme: 'https',
+      authority: 'front.test',
+      remoteAddress: '192.0.2.7',
+      remotePort: 40000,
+      contentLength: undefined,
+      mount: '',
+      role: 'responder',
+      keepConn: false,
+    })
+    expect({ ...exchange.params }).toMatchObject({ ...GET, REQUEST_URI: '/a%20b?x=1' })
+    exchange.end()
+  })
+
+  test('its body streams, and an error of the body is its error', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.post(1, { CONTENT_LENGTH: '20' }, { keepConn: true }).stdin(1, 'first')
+    const reader = (await app.next()).request.body!.getReader()
+    expect(Buffer.from((await reader.read()).value!).toString()).toBe('first')
+    const second = reader.read()
+    peer.stdin(1, 'second')
+    expect(Buffer.from((await second).value!).toString()).toBe('second')
+    const third = expect(reader.read()).rejects
+    peer.abort(1)
+    await third.toMatchObject({ code: 'FCGI_ERR_ABORTED' })
+  })
+
+  test('a body that is cancelled is dropped, and does not stop the connection', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.post(1, { CONTENT_LENGTH: String(4 * MEGABYTE) }, { keepConn: true }).stdin(1, 'first')
+    const exchange = await app.next()
+    const reader = exchange.request.body!.getReader()
+    await reader.read()
+    await reader.cancel()
+    peer.stdin(1, Buffer.alloc(4 * MEGABYTE)).endStdin(1)
+    exchange.end('done')
+    expect((await peer.answer(1)).stdout).toMatch(/done$/)
+  })
+
+  test('its signal aborts with the exchange', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.get(1)
+    const { request } = await app.next()
+    const aborted = once(request.signal, 'abort')
+    peer.destroy()
+    await aborted
+    expect(request.signal.reason).toBeInstanceOf(ExchangeError)
+    expect(request.signal.reason).toMatchObject({ name: 'AbortError', code: 'FCGI_ERR_CONNECTION_CLOSED' })
+  })
+})

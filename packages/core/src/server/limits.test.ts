@@ -1,0 +1,146 @@
+// Limits, each with its answer. What cannot be read at all is in manners.test.ts.
+
+import { describe, expect, test } from 'vitest'
+import { pairs, record, TYPES } from '../testing/bytes.ts'
+import { GET, type ParamList, Peer } from '../testing/peer.ts'
+import { App, closed, connected, echo, listen, readAll } from '../testing/serving.ts'
+
+describe('params', () => {
+  const size = (list: ParamList): number => pairs(Object.entries(list)).length
+
+  test.each([
+    ['as many bytes as maxParamsBytes', 0, /^Status: 200 /],
+    ['one more', -1, /^Status: 431 /],
+  ])('%s', async (_, change, expected) => {
+    const { peer } = await connected(echo, { maxParamsBytes: size(GET) + change })
+    peer.get(1)
+    expect((await peer.answer(1)).stdout).toMatch(expected)
+  })
+
+  test('maxParamsBytes holds for all records together, and what comes behind is not kept', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler, { maxParamsBytes: 100 })
+    peer.begin(1, { keepConn: true })
+    for (let i = 0; i < 200; i++) peer.write(record(TYPES.PARAMS, 1, 'x'.repeat(1000)))
+    peer.write(record(TYPES.PARAMS, 1)).endStdin(1)
+    expect((await peer.answer(1)).stdout).toMatch(/^Status: 431 /)
+    peer.write(record(TYPES.PARAMS, 1, 'x'.repeat(1000)))
+    peer.begin(2, { keepConn: true }).params(2, { REQUEST_METHOD: 'GET', REQUEST_URI: '/' })
+    await app.next()
+    expect(app.exchanges).toHaveLength(1)
+  })
+
+  test.each([
+    ['as many as maxParamsCount', 0, /^Status: 200 /],
+    ['one more', -1, /^Status: 431 /],
+  ])('%s', async (_, change, expected) => {
+    const { peer } = await connected(echo, { maxParamsCount: Object.keys(GET).length + change })
+    peer.get(1)
+    expect((await peer.answer(1)).stdout).toMatch(expected)
+  })
+})
+
+describe('maxBodyBytes', () => {
+  test('a CONTENT_LENGTH up to it', async () => {
+    const { peer } = await connected(echo, { maxBodyBytes: 4 })
+    peer.post(1, { CONTENT_LENGTH: '4' }).stdin(1, 'body').endStdin(1)
+    expect((await peer.answer(1)).stdout).toMatch(/POST \/ body$/)
+  })
+
+  test('a CONTENT_LENGTH beyond it: 413 before the app is called, however much is sent', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler, { maxBodyBytes: 4 })
+    peer.post(1, { CONTENT_LENGTH: '3000000' })
+    peer.stdin(1, Buffer.alloc(3_000_000)).endStdin(1)
+    expect((await peer.answer(1)).stdout).toMatch(/^Status: 413 /)
+    await peer.end()
+    expect(peer.error).toBeUndefined()
+    expect(app.exchanges).toEqual([])
+  })
+
+  test('without CONTENT_LENGTH its reader fails when there is more, with the status that fits', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler, { maxBodyBytes: 4 })
+    peer.post(1, {}, { keepConn: true }).stdin(1, 'more than that')
+    const exchange = await app.next()
+    await expect(readAll(exchange.stdin)).rejects.toMatchObject({
+      code: 'FCGI_ERR_BODY_TOO_LARGE',
+      status: 413,
+    })
+    await expect(exchange.request.text()).rejects.toMatchObject({ status: 413 })
+    exchange.fail(exchange.stdin.error)
+    peer.endStdin(1)
+    expect((await peer.answer(1)).stdout).toMatch(/^Status: 413 /)
+  })
+
+  test('while the answer is under way, it is cut', async () => {
+    const app = new App()
+    const { peer, sockets } = await connected(
+      async (exchange) => {
+        exchange.write('begun')
+        app.handler(exchange)
+        exchange.end(await readAll(exchange.stdin))
+      },
+      { maxBodyBytes: 4 },
+    )
+    peer.post(1, {}, { keepConn: true })
+    await app.next()
+    await peer.stdout(1, 'begun')
+    peer.stdin(1, 'more than that')
+    await peer.end()
+    expect(sockets[0]!.destroyed).toBe(true)
+    expect(peer.records.some(({ type }) => type === TYPES.END_REQUEST)).toBe(false)
+  })
+})
+
+test('maxRequests counts over all connections, and is given back once whatever happens', async () => {
+  const app = new App()
+  const serving = await listen(app.handler, { maxRequests: 3 })
+  const ends: ((exchange: Awaited<ReturnType<App['next']>>) => void)[] = [
+    (exchange) => exchange.end(),
+    (exchange) => exchange.fail(new Error('before the head')),
+    (exchange) => {
+      exchange.write('begun')
+      exchange.fail(new Error('behind the head'))
+    },
+    (exchange) => {
+      exchange.end()
+      exchange.end()
+      exchange.fail(new Error('behind the end'))
+    },
+  ]
+  for (let round = 0; round < 3; round++) {
+    for (const end of ends) {
+      const peer = await serving.connect()
+      peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: true }).get(3, {}, { keepConn: true })
+      const exchanges = [await app.next(), await app.next(), await app.next()]
+      peer.get(4, {}, { keepConn: true })
+      expect((await peer.answer(4)).protocolStatus).toBe(2)
+      end(exchanges[0]!)
+      peer.abort(2)
+      await peer.answer(2)
+      peer.destroy()
+      const socket = serving.sockets.at(-1)!
+      await closed(socket)
+    }
+  }
+  const peer = await serving.connect()
+  for (const id of [1, 2, 3]) peer.get(id, {}, { keepConn: true })
+  for (let i = 0; i < 3; i++) (await app.next()).end('room')
+  for (const id of [1, 2, 3]) expect((await peer.answer(id)).stdout).toMatch(/room$/)
+})
+
+test('one connection more than maxConnections is closed at once; when one has gone there is room', async () => {
+  const serving = await listen(echo, { maxConnections: 2 })
+  const [one] = [await serving.connect(), await serving.connect()]
+  const address = serving.server.address() as { port: number }
+  const third = await Peer.connect(address)
+  await third.end()
+  expect(third.records).toEqual([])
+  third.destroy()
+  one.destroy()
+  await closed(serving.sockets[0]!)
+  const fourth = await serving.connect()
+  fourth.get(1)
+  await fourth.answer(1)
+})

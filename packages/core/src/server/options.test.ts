@@ -1,0 +1,70 @@
+import { describe, expect, test, vi } from 'vitest'
+import { pairs, record, TYPES } from '../testing/bytes.ts'
+import { App, connected, echo } from '../testing/serving.ts'
+import type { ServerOptions } from './options.ts'
+import { createServer } from './server.ts'
+
+describe('a limit that is none is an error at the start', () => {
+  test.each<[keyof ServerOptions, unknown]>([
+    ['maxConnections', 0],
+    ['maxRequests', -1],
+    ['maxRequests', Number.NaN],
+    ['maxRequests', '10'],
+    ['maxParamsBytes', 0],
+    ['maxParamsCount', 0.5],
+    ['maxBodyBytes', -1],
+    ['bodyTimeout', -1],
+    ['lingerBytes', null],
+    ['drainTimeout', '7s'],
+    ['idleTimeout', Number.NaN],
+  ])('%s: %j', (name, value) => {
+    const make = () => createServer(echo, { [name]: value })
+    if (value === null) expect(make).not.toThrow()
+    else expect(make).toThrow(new RegExp(`^The option ${name} is .*; it takes a number from [01] up\\.$`))
+  })
+})
+
+test.each(['shop', '', 'script_name'])('mount: %j is an error at the start', (mount) => {
+  expect(() => createServer(echo, { mount: mount as 'auto' })).toThrow(/The option mount is/)
+})
+
+test('no limit can be said with Infinity; GET_VALUES tells the largest number that front servers read', async () => {
+  const Infinite = Number.POSITIVE_INFINITY
+  const { peer } = await connected(echo, { maxRequests: Infinite, maxConnections: 1.5 })
+  const asked = pairs([
+    ['FCGI_MAX_CONNS', ''],
+    ['FCGI_MAX_REQS', ''],
+  ])
+  peer.write(record(TYPES.GET_VALUES, 0, asked))
+  const { content } = await peer.next(TYPES.GET_VALUES_RESULT, 0)
+  expect(content).toEqual(
+    pairs([
+      ['FCGI_MAX_CONNS', '1'],
+      ['FCGI_MAX_REQS', '2147483647'],
+    ]),
+  )
+})
+
+test('times without an end are waited for without an end', async () => {
+  const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const Infinite = Number.POSITIVE_INFINITY
+  const app = new App()
+  const { peer, server, sockets } = await connected(app.handler, {
+    drainTimeout: Infinite,
+    lingerTimeout: Infinite,
+    requestTimeout: Infinite,
+    idleTimeout: Infinite,
+    bodyTimeout: Infinite,
+    paramsTimeout: Infinite,
+  })
+  peer.post(1, { CONTENT_LENGTH: '10' })
+  ;(await app.next()).end('early')
+  await peer.end()
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  expect(sockets[0]!.destroyed).toBe(false)
+  peer.halfClose()
+  await peer.close()
+  await server.close()
+  expect(warning).not.toHaveBeenCalled()
+  warning.mockRestore()
+})
