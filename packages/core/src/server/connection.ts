@@ -284,7 +284,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   #dropStdin(exchange: ServerExchange, length: number): void {
     if (this.#heldEnds.onDropped(exchange, length)) return
-    if (this.#state === OPEN) this.#state = LAST_REQUESTS
+    if (this.#state === OPEN && this.#exchanges.size === 1) this.#state = LAST_REQUESTS
     this.#endHeld(exchange)
   }
 
@@ -322,8 +322,8 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   cut(exchange: ServerExchange): void {
     if (this.#exchanges.size > 1) {
-      // Siblings are on this connection: the best that can be said is a failed exit status and an answer cut short.
-      if (this.#state === OPEN) this.#state = LAST_REQUESTS
+      // Siblings are on this connection: the best that can be said is a failed exit status and an answer cut short. It
+      // goes on, for HAProxy, which learns nothing of a wish to close, brings new requests as long as siblings run.
       this.#endRequest(exchange, {
         appStatus: exchange.appStatus || 1,
         protocolStatus: FCGI_REQUEST_COMPLETE,
@@ -331,7 +331,8 @@ export class Connection implements RecordSink, ExchangeCarrier {
       return
     }
     this.#remove(exchange)
-    // To nginx, Caddy, H2O and lighttpd a connection that ends cleanly is a complete answer; one that is reset is not.
+    // To nginx and lighttpd a connection that ends cleanly is a complete answer; one that is reset is not. (To H2O 2.2 either
+    // is, and Caddy 2.6 tells its log alone.)
     const { socket } = this
     if ('resetAndDestroy' in socket && (socket as Socket).remoteAddress !== undefined) {
       this.#decoder.stop()
