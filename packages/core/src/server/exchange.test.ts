@@ -145,9 +145,11 @@ describe('an error of the app after the head has gone out', () => {
     one.write('half an')
     one.fail(new Error(SECRET))
     expect(await peer.answer(1)).toMatchObject({ appStatus: 1 })
+    peer.get(3, {}, { keepConn: true })
+    ;(await app.next()).end('next')
+    expect((await peer.answer(3)).stdout).toMatch(/next$/)
     two.end('whole')
     expect((await peer.answer(2)).stdout).toMatch(/whole$/)
-    await peer.end()
   })
 })
 
