@@ -245,6 +245,48 @@ describe('output', () => {
     stream.destroy()
     await server.close()
   })
+
+  test('a response that does not get out any more is closed, and never finished', async () => {
+    const events: string[] = []
+    const closed = withResolvers()
+    const server = createServer(
+      toHandler((_, response) => {
+        for (const event of ['finish', 'close']) response.on(event, () => events.push(event))
+        response.on('close', closed.resolve)
+        response.end('lost', (error?: Error | null) => events.push(`end ${error != null}`))
+      }),
+    )
+    const stream = new Duplex({
+      read() {},
+      write(_chunk, _encoding, callback) {
+        callback(new Error('broken pipe'))
+      },
+    })
+    server.acceptStream(stream)
+    stream.push(requestRecords(1, 0))
+    await closed.promise
+    expect(events).not.toContain('finish')
+    expect(events).toContain('close')
+    await server.close()
+  })
+})
+
+describe('input', () => {
+  test('an app that reads slowly holds the front server back', async () => {
+    const begun = withResolvers()
+    let incoming: IncomingMessage | undefined
+    const { client } = await serveForTest((request, response) => {
+      incoming = request
+      request.once('readable', begun.resolve)
+      request.on('end', () => response.end('read'))
+    })
+    const exchange = client.send({ method: 'POST', body: Buffer.alloc(8 * 1024 * 1024) })
+    await begun.promise
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    expect(incoming!.readableLength).toBeLessThanOrEqual(2 * incoming!.readableHighWaterMark + 64 * 1024)
+    incoming!.resume()
+    expect((await exchange.response).body.toString()).toBe('read')
+  })
 })
 
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {

@@ -111,6 +111,16 @@ describe('the connection that there is not', () => {
     expect((await other.client.send().response).status).toBe(500)
   })
 
+  test('once it is destroyed, a write asks to wait', async () => {
+    let more: boolean | undefined
+    const { client } = await serveForTest((request, response) => {
+      request.socket.destroy()
+      more = response.write('x')
+    })
+    expect((await client.send().response).status).toBe(500)
+    expect(more).toBe(false)
+  })
+
   test('a time-out that is none is refused', async () => {
     const { client } = await serveForTest((request, response) => {
       try {

@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Request, Response } from 'express'
+import type { Express, Request, Response } from 'express'
 import { describe, expect, test } from 'vitest'
 import { expressVersions } from './testing/differential.ts'
 import { createHttpClient } from './testing/http-client.ts'
@@ -15,19 +15,25 @@ function markOf(request: Request, response: Response): string {
 }
 
 describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
+  // Looks at requests and responses before Express sees them.
+  function observed(app: Express, look: (request: object, response: object) => void): Express {
+    return new Proxy(app, {
+      apply(target, _thisArgument, [request, response]) {
+        look(request, response)
+        Reflect.apply(target as (...args: unknown[]) => void, undefined, [request, response])
+      },
+    })
+  }
+
   test("requests and responses are born with the app's own, so that Express has nothing to change", async () => {
     const app = express()
     const { request: requestPrototype, response: responsePrototype } = app
     const seen: boolean[] = []
     const { client } = await serveForTest(
-      // Asked before Express sees them.
-      new Proxy(app, {
-        apply(target, _thisArgument, [request, response]) {
-          seen.push(Object.getPrototypeOf(request) === requestPrototype)
-          seen.push(Object.getPrototypeOf(response) === responsePrototype)
-          seen.push(request instanceof IncomingMessage, response instanceof ServerResponse)
-          Reflect.apply(target as (...args: unknown[]) => void, undefined, [request, response])
-        },
+      observed(app, (request, response) => {
+        seen.push(Object.getPrototypeOf(request) === requestPrototype)
+        seen.push(Object.getPrototypeOf(response) === responsePrototype)
+        seen.push(request instanceof IncomingMessage, response instanceof ServerResponse)
       }),
     )
     app.use((_, response) => void response.send('x'))
@@ -72,11 +78,20 @@ describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
   test('an app that is given other prototypes is followed', async () => {
     const app = express()
     app.get('/', (request, response) => void response.send(markOf(request, response)))
-    const { client } = await serveForTest(app)
+    const seen: boolean[] = []
+    const { client } = await serveForTest(
+      observed(app, (request, response) => {
+        seen.push(
+          Object.getPrototypeOf(request) === app.request,
+          Object.getPrototypeOf(response) === app.response,
+        )
+      }),
+    )
     await client.send().response
     app.request = Object.create(app.request, { mark: { value: 'new' } })
     app.response = Object.create(app.response, { mark: { value: 'new' } })
     expect((await client.send().response).body.toString()).toBe('new new')
+    expect(seen).toEqual([true, true, true, true])
   })
 
   test('the same app is served over HTTP at the same time', async () => {

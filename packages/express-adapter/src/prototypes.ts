@@ -39,7 +39,7 @@ export function defineRequest(prototype: object): RequestConstructor {
   ): void {
     if (socket === undefined) {
       // Never run. V8 gives the objects of a constructor room for as many properties as it sees assigned in its body;
-      // Node's constructors, called from here, are not seen, and what has no room costs two to five times as much.
+      // Node's constructors, called from here, are not seen, and a request or response without room costs up to twice as much.
       // What is too much is taken back after the first few objects.
       this.r00 = this.r01 = this.r02 = this.r03 = this.r04 = this.r05 = this.r06 = this.r07 = this.r08 = 0
       this.r09 = this.r10 = this.r11 = this.r12 = this.r13 = this.r14 = this.r15 = this.r16 = this.r17 = 0

@@ -295,6 +295,11 @@ export const responseScenarios: readonly Scenario[] = [
     response.write('one')
     response.end('two')
   }),
+  answer('chunkedEncoding set by the app', (_, response) => {
+    response.chunkedEncoding = true
+    response.write('one')
+    response.end('two')
+  }),
   answer('Transfer-Encoding removed', (_, response) => {
     response.removeHeader('Transfer-Encoding')
     response.write('one')
