@@ -8,8 +8,8 @@ import {
   type Places,
   replacePlaces,
   send,
-  startLighttpd,
-  startNginx,
+  startLighttpdSite,
+  startNginxSite,
   startProgram,
   startVirtualHost,
 } from './testing/fronts.ts'
@@ -38,14 +38,14 @@ const starts: Record<string, Start> = {
   async 'nginx.conf'(site, example) {
     const tcp = example === 'environ'
     const address = await startProgram(site, program(example), tcp ? 'tcp' : 'unix')
-    return startNginx(site, read(example, 'nginx.conf', [[tcp ? '127.0.0.1:9000' : SOCKET, address]]))
+    return startNginxSite(site, read(example, 'nginx.conf', [[tcp ? '127.0.0.1:9000' : SOCKET, address]]))
   },
 
   async 'lighttpd.conf'(site, example) {
     const spawned: Places = [FOLDER, ['/run/lighttpd/example.sock', site.path('spawned.sock')]]
-    if (example !== 'environ') return startLighttpd(site, read(example, 'lighttpd.conf', spawned))
+    if (example !== 'environ') return startLighttpdSite(site, read(example, 'lighttpd.conf', spawned))
     const address = await startProgram(site, program(example), 'tcp')
-    return startLighttpd(site, read(example, 'lighttpd.conf', [['4003', address.split(':')[1]!]]))
+    return startLighttpdSite(site, read(example, 'lighttpd.conf', [['4003', address.split(':')[1]!]]))
   },
 }
 

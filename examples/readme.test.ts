@@ -5,8 +5,8 @@ import { Site } from '../tests/fronts/site.ts'
 import {
   replacePlaces,
   send,
-  startLighttpd,
-  startNginx,
+  startLighttpdSite,
+  startNginxSite,
   startProgram,
   startVirtualHost,
 } from './testing/fronts.ts'
@@ -56,11 +56,11 @@ describe.each([
   it('answers behind nginx', async () => {
     const address = await startProgram(site, site.path('app/server.mjs'), 'tcp')
     const config = replacePlaces(blocks.nginx![0]!, [['127.0.0.1:9000', address]])
-    expect(await send(await startNginx(site, config), 'GET', '/')).toEqual(ANSWER)
+    expect(await send(await startNginxSite(site, config), 'GET', '/')).toEqual(ANSWER)
   })
 
   it('answers behind lighttpd', async () => {
-    expect(await send(await startLighttpd(site, lighttpdConfig()), 'GET', '/')).toEqual(ANSWER)
+    expect(await send(await startLighttpdSite(site, lighttpdConfig()), 'GET', '/')).toEqual(ANSWER)
   })
 
   it('answers as a link in a project of ES modules', async () => {
@@ -68,7 +68,7 @@ describe.each([
     writeExecutable('app/server.js', `#!/usr/bin/env node\n${files['server.mjs']}`)
     symlinkSync('server.js', site.path('app/linked.fcgi'))
     const config = replacePlaces(lighttpdConfig(), [['app/app.fcgi', 'app/linked.fcgi']])
-    expect(await send(await startLighttpd(site, config), 'GET', '/')).toEqual(ANSWER)
+    expect(await send(await startLighttpdSite(site, config), 'GET', '/')).toEqual(ANSWER)
   })
 })
 

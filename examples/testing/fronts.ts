@@ -3,8 +3,9 @@ import { type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { startApache } from '../../tests/fronts/apache.ts'
+import { startLighttpd } from '../../tests/fronts/lighttpd.ts'
+import { startNginx } from '../../tests/fronts/nginx.ts'
 import { accepts, freePorts } from '../../tests/fronts/ports.ts'
-import { required } from '../../tests/fronts/programs.ts'
 import type { Site } from '../../tests/fronts/site.ts'
 
 /** What stands in a config, and what takes its place in a test. */
@@ -36,52 +37,20 @@ export async function startVirtualHost(
 }
 
 /** Starts nginx with a config as in sites-available; gives its port. */
-export async function startNginx(site: Site, config: string): Promise<number> {
-  const temporary = site.makeFolder('temporary')
-  const { ports } = await site.startServer(1, ([port]) => {
-    const main = site.write(
-      'nginx.conf',
-      `
-      ${process.getuid?.() === 0 ? 'user root;' : ''}
-      daemon off;
-      worker_processes 1;
-      pid ${site.path('nginx.pid')};
-      error_log ${site.path('error.log')};
-      events {}
-      http {
-        access_log off;
-        client_body_temp_path ${temporary}/body;
-        fastcgi_temp_path ${temporary}/fastcgi;
-        proxy_temp_path ${temporary}/proxy;
-        scgi_temp_path ${temporary}/scgi;
-        uwsgi_temp_path ${temporary}/uwsgi;
-        ${replacePlaces(config.replace('listen [::]:80;', ''), [
-          ['listen 80;', `listen 127.0.0.1:${port};`],
-          ['include fastcgi_params;', 'include /etc/nginx/fastcgi_params;'],
-        ])}
-      }`,
-    )
-    return { file: required('nginx'), args: ['-c', main, '-e', site.path('error.log')] }
-  })
-  return ports[0]!
+export async function startNginxSite(site: Site, config: string): Promise<number> {
+  const [port] = await startNginx(site, 1, (ports) =>
+    replacePlaces(config.replace('listen [::]:80;', ''), [
+      ['listen 80;', `listen 127.0.0.1:${ports[0]};`],
+      ['include fastcgi_params;', 'include /etc/nginx/fastcgi_params;'],
+    ]),
+  )
+  return port!
 }
 
 /** Starts lighttpd with a config as in conf-available; gives its port. */
-export async function startLighttpd(site: Site, config: string): Promise<number> {
-  const { ports } = await site.startServer(1, ([port]) => {
-    const main = site.write(
-      'lighttpd.conf',
-      `
-      server.document-root = "${site.makeFolder('documents')}"
-      server.errorlog = "${site.path('error.log')}"
-      server.upload-dirs = ("${site.makeFolder('uploads')}")
-      server.bind = "127.0.0.1"
-      server.port = ${port}
-      ${config}`,
-    )
-    return { file: required('lighttpd'), args: ['-D', '-f', main] }
-  })
-  return ports[0]!
+export async function startLighttpdSite(site: Site, config: string): Promise<number> {
+  const [port] = await startLighttpd(site, 1, () => config)
+  return port!
 }
 
 /** Starts a program as a FastCGI server of its own; gives its address, as FCGI_BRIDGE_LISTEN takes it. */
