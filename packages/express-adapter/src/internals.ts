@@ -107,6 +107,13 @@ export function isRead(request: InternalRequest): boolean {
   return request._consuming || request._readableState.resumeScheduled
 }
 
+/** From the end of its response on, the closing of the socket is no abort of the request (`request.signal`, Node 24). */
+export function detachSignal(request: InternalRequest): void {
+  if (kDetachAbortSignal !== undefined) {
+    ;(request as unknown as Record<symbol, () => void>)[kDetachAbortSignal]!()
+  }
+}
+
 /** Node's end of a response's life, on the tick after 'finish' or with the socket's 'close'. */
 export function emitClose(response: InternalResponse): void {
   if (response._closed) return
@@ -147,6 +154,10 @@ export function missingInternals(
   const request = new Incoming(null as never) as InternalRequest
   requireMembers(request, ['_consuming', '_dumped', 'upgrade', 'complete', 'aborted'], missing)
   if (typeof request._readableState?.resumeScheduled !== 'boolean') missing.push('resumeScheduled')
+
+  if ('signal' in Incoming.prototype && kDetachAbortSignal === undefined) {
+    missing.push('kDetachAbortSignal')
+  }
 
   const response = new Response(request) as unknown as InternalResponse
   requireMembers(
@@ -206,6 +217,8 @@ function findSymbol(object: object, description: string): symbol | undefined {
   return Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === description)
 }
 
+// Node 20 and 22 have neither the signal nor this.
+const kDetachAbortSignal: symbol | undefined = findSymbol(IncomingMessage.prototype, 'kDetachAbortSignal')
 const probe = new ServerResponse(new IncomingMessage(null as never))
 const kOutHeaders: symbol = findSymbol(probe, 'kOutHeaders') ?? Symbol('kOutHeaders')
 const kNeedDrain: symbol = findSymbol(probe, 'kNeedDrain') ?? Symbol('kNeedDrain')

@@ -1,10 +1,10 @@
-import type { AddressInfo } from 'node:net'
-import { Duplex } from 'node:stream'
 import type { Exchange } from '@fcgi-bridge/core'
 import { BodyPump, dropBody } from './body.ts'
+import { ClientSocket } from './client-socket.ts'
 import {
   abortedError,
   destroyedError,
+  detachSignal,
   emitClose,
   type InternalRequest,
   type InternalResponse,
@@ -14,30 +14,24 @@ import {
   takeNeedDrain,
 } from './internals.ts'
 import { Output, type OutputOwner } from './output.ts'
-import { paramOf } from './params.ts'
 
 /**
  * What `req.socket` and `res.socket` are: for one request, the client's connection as an HTTP server would see it. Its
  * life is the request's; reading it gives nothing, and what is written to it goes nowhere.
  */
-export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwner {
-  readonly #exchange: Exchange
+export class ExchangeSocket extends ClientSocket implements SocketInternals, OutputOwner {
   readonly #output: Output
   #request: InternalRequest | undefined
   #response: InternalResponse | undefined
   #body: BodyPump | undefined
-  #timer: NodeJS.Timeout | undefined
   #flushing = false
   #bytesWritten = 0
 
   _httpMessage: InternalResponse | null = null
   _hadError = false
-  /** Milliseconds without traffic until 'timeout'; 0 is never. */
-  timeout = 0
 
   constructor(exchange: Exchange) {
-    super(NET_SOCKET)
-    this.#exchange = exchange
+    super(exchange)
     this.#output = new Output(exchange, this)
   }
 
@@ -49,7 +43,7 @@ export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwn
     response.socket = this
     // First of all listeners, as Node's own is.
     response.on('finish', onFinish)
-    this.#exchange.onAbort = () => {
+    this.exchange.onAbort = () => {
       this.destroy()
     }
   }
@@ -57,48 +51,23 @@ export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwn
   /** The listener was called: from now on an empty body is a body that has come in. */
   opened(): void {
     const request = this.#request!
-    if (this.#exchange.stdin.ended) request.complete = true
+    if (this.exchange.stdin.ended) request.complete = true
   }
 
   /** The listener failed. */
   fail(error: unknown): void {
-    this.#exchange.fail(error)
+    this.exchange.fail(error)
     this.destroy(error instanceof Error ? error : undefined)
   }
 
-  // ---- the client's connection ----
-
-  /** The client's address: REMOTE_ADDR. */
-  get remoteAddress(): string | undefined {
-    return this.#exchange.remoteAddress
-  }
-
-  /** The client's port: REMOTE_PORT. */
-  get remotePort(): number | undefined {
-    return this.#exchange.remotePort
-  }
-
-  get remoteFamily(): string | undefined {
-    return familyOf(this.remoteAddress)
-  }
-
-  /** SERVER_ADDR. */
-  get localAddress(): string | undefined {
-    return paramOf(this.#exchange, 'SERVER_ADDR') || undefined
-  }
-
-  /** SERVER_PORT. */
-  get localPort(): number | undefined {
-    return Number(paramOf(this.#exchange, 'SERVER_PORT')) || undefined
-  }
-
-  get localFamily(): string | undefined {
-    return familyOf(this.localAddress)
-  }
-
-  /** True where the client came over TLS (HTTPS), as on a tls.TLSSocket; undefined where not, as on a net.Socket. */
-  get encrypted(): true | undefined {
-    return this.#exchange.scheme === 'https' ? true : undefined
+  protected override onTimeout(): void {
+    const request = this.#request!
+    const response = this._httpMessage
+    const bodyComing = !request.complete && !this.exchange.stdin.ended
+    const toRequest = bodyComing && request.emit('timeout', this)
+    const toResponse = response?.emit('timeout', this) ?? false
+    if (!toRequest && !toResponse) this.destroy()
+    this.emit('timeout')
   }
 
   /** Bytes of the request body so far. */
@@ -111,75 +80,11 @@ export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwn
     return this.#bytesWritten
   }
 
-  get connecting(): boolean {
-    return false
-  }
-
-  get pending(): boolean {
-    return false
-  }
-
-  get readyState(): string {
-    return this.destroyed ? 'closed' : 'open'
-  }
-
-  address(): AddressInfo | Record<string, never> {
-    const { localAddress: address, localPort: port, localFamily: family } = this
-    return address === undefined || port === undefined ? {} : { address, port, family: family! }
-  }
-
-  /** For the sake of code that sets up a net.Socket: these are the front server's to decide. */
-  setNoDelay(): this {
-    return this
-  }
-
-  setKeepAlive(): this {
-    return this
-  }
-
-  ref(): this {
-    return this
-  }
-
-  unref(): this {
-    return this
-  }
-
-  // ---- time-outs, as net.Socket has them ----
-
-  /** Emits 'timeout' after `msecs` milliseconds without traffic, and closes unless the request or the response handles it. 0 turns it off. */
-  setTimeout(msecs: number, callback?: () => void): this {
-    if (typeof msecs !== 'number' || !(msecs >= 0 && msecs < Number.POSITIVE_INFINITY)) {
-      throw new RangeError(`The time-out is ${msecs}; it takes a number of milliseconds from 0 up.`)
-    }
-    if (this.destroyed) return this
-    this.timeout = msecs
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    if (msecs === 0) {
-      if (callback !== undefined) this.removeListener('timeout', callback)
-    } else {
-      this.#timer = setTimeout(() => this.#onTimeout(), msecs).unref()
-      if (callback !== undefined) this.once('timeout', callback)
-    }
-    return this
-  }
-
-  #onTimeout(): void {
-    const request = this.#request!
-    const response = this._httpMessage
-    const bodyComing = !request.complete && !this.#exchange.stdin.ended
-    const toRequest = bodyComing && request.emit('timeout', this)
-    const toResponse = response?.emit('timeout', this) ?? false
-    if (!toRequest && !toResponse) this.destroy()
-    this.emit('timeout')
-  }
-
   // ---- the response's way out ----
 
   /** Sets the head: name, value, name, value … Throws as Node's `writeHead` does. */
   writeHead(status: number, headers: readonly string[], reason: string): void {
-    if (!this.#exchange.ended) this.#exchange.writeHead(status, headers, reason)
+    if (!this.exchange.ended) this.exchange.writeHead(status, headers, reason)
   }
 
   /** Body bytes of the response; none at all asks for the head. Returns false when the writer should wait for 'drain'. */
@@ -243,14 +148,14 @@ export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwn
   /** Hands on what waits, unless it was corked meanwhile. */
   flush(): void {
     this.#flushing = false
-    if (this.#output.waiting && this.writableCorked === 0 && !this.#exchange.ended) {
-      this.#timer?.refresh()
+    if (this.#output.waiting && this.writableCorked === 0 && !this.exchange.ended) {
+      this.onTraffic()
       this.#output.flush()
     }
   }
 
   onOutputProgress(): void {
-    this.#timer?.refresh()
+    this.onTraffic()
   }
 
   onDrained(): void {
@@ -268,11 +173,12 @@ export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwn
   onFinish(): void {
     const request = this.#request!
     const response = this.#response!
-    clearTimeout(this.#timer)
+    this.stopTimeout()
+    detachSignal(request)
     this._httpMessage = null
     response.socket = null
     if (isRead(request)) this.#body?.run()
-    else dropBody(this.#exchange, request)
+    else dropBody(this.exchange, request)
     process.nextTick(emitClose, response)
     if (this.listenerCount('close') > 0) {
       // Whoever waits for the connection's end: it is when neither side has anything more to say.
@@ -299,42 +205,20 @@ export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwn
 
   get #pump(): BodyPump {
     this.#body ??= new BodyPump(
-      this.#exchange,
+      this.exchange,
       this.#request!,
-      () => this.#timer?.refresh(),
+      () => this.onTraffic(),
       (error) => this.fail(error),
     )
     return this.#body
   }
 
-  // ---- the stream ----
-
-  override _read(): void {}
-
-  override _write(_chunk: unknown, _encoding: BufferEncoding, callback: () => void): void {
-    callback()
-  }
-
-  // `end` on a socket that is not a response's says that there will be none.
-  override _final(callback: () => void): void {
-    callback()
-    this.destroy()
-  }
-
-  /** As net.Socket has it. */
-  destroySoon(): void {
-    this.end()
-  }
-
-  /** As net.Socket has it. */
-  resetAndDestroy(): this {
-    return this.destroy()
-  }
+  // ---- the end ----
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    clearTimeout(this.#timer)
+    this.stopTimeout()
     this._hadError ||= error !== null
-    const exchange = this.#exchange
+    const exchange = this.exchange
     if (!exchange.ended) exchange.fail(error ?? new Error(UNANSWERED))
     exchange.stdin.discard()
     this.#output.drop(error ?? destroyedError())
@@ -355,9 +239,6 @@ export class ExchangeSocket extends Duplex implements SocketInternals, OutputOwn
   }
 }
 
-// As net.Socket: 'close' is its own to emit, in a later turn of the event loop.
-const NET_SOCKET = { emitClose: false }
-
 // The types of Node have it for a plain property, which a class may not override with a getter.
 Object.defineProperty(ExchangeSocket.prototype, 'writableLength', {
   configurable: true,
@@ -374,9 +255,4 @@ function flush(socket: ExchangeSocket): void {
 
 function onFinish(this: { socket: unknown }): void {
   ;(this.socket as ExchangeSocket).onFinish()
-}
-
-function familyOf(address: string | undefined): string | undefined {
-  if (address === undefined) return undefined
-  return address.includes(':') ? 'IPv6' : 'IPv4'
 }

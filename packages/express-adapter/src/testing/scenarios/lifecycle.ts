@@ -126,6 +126,34 @@ export const lifecycleScenarios: readonly Scenario[] = [
       }),
     drive: (client, kit) => leaveOnce(client, kit.gate('read').opened, { method: 'POST', body: 'x' }),
   },
+  ...['ends well', 'is left'].map(
+    (how): Scenario => ({
+      name: `the signal of a request that ${how}`,
+      app: (app, kit) =>
+        app.use((request, response) => {
+          // Node 24 and later.
+          const { signal } = request as { signal?: AbortSignal }
+          kit.note(String(signal?.aborted))
+          signal?.addEventListener('abort', () => kit.note('abort'))
+          response.on('close', () => {
+            setTimeout(() => {
+              kit.note(String(signal?.aborted))
+              kit.gate('noted').open()
+            }, 5)
+          })
+          kit.gate('asked').open()
+          if (how === 'ends well') response.send('x')
+        }),
+      drive: async (client, kit) => {
+        const exchange = client.send()
+        await kit.gate('asked').opened
+        if (how === 'is left') exchange.abort()
+        else await exchange.response
+        await kit.gate('noted').opened
+      },
+      trace: 'each',
+    }),
+  ),
   {
     name: 'finished(), on-finished and once() on what ends well',
     app: (app, kit) =>
