@@ -6,7 +6,6 @@ import {
   FCGI_CANT_MPX_CONN,
   FCGI_DATA,
   FCGI_GET_VALUES,
-  FCGI_KEEP_CONN,
   FCGI_NULL_REQUEST_ID,
   FCGI_OVERLOADED,
   FCGI_PARAMS,
@@ -18,9 +17,11 @@ import {
 import { RecordDecoder, type RecordSink } from '../protocol/decoder.ts'
 import { encodeEndRequest, encodeUnknownType } from '../protocol/encoder.ts'
 import { ProtocolError } from '../protocol/error.ts'
+import { readBeginRequest } from './begin-request.ts'
 import { ExchangeError, type ExchangeErrorCode } from './error.ts'
 import type { Handler, Role } from './exchange.ts'
-import { HeldEnds, type HoldLimits } from './held-ends.ts'
+import { HeldEnds } from './held-ends.ts'
+import { LAST_WORDS, Linger, type LingerHost } from './linger.ts'
 import { encodeValues } from './management.ts'
 import { type EndRequest, type WriteCallback, writeStderr, writeStdout } from './output.ts'
 import { PeerProbe } from './peer-probe.ts'
@@ -28,15 +29,13 @@ import { ReadControl } from './read-control.ts'
 import { type ExchangeCarrier, type ExchangeSettings, ServerExchange } from './server-exchange.ts'
 
 /** What a connection asks of the server it belongs to. */
-export interface ConnectionHost extends HoldLimits {
+export interface ConnectionHost extends LingerHost {
   readonly settings: ExchangeSettings
   readonly multiplex: boolean
   readonly maxConnections: number
   readonly maxRequests: number
   /** Counts up once a second: ages are differences of it, so that no clock is asked on the request path. */
   readonly tick: number
-  /** The server is closing: no connection outlives its requests. */
-  readonly closing: boolean
   handlerFor(role: Role): Handler | undefined
   /** Counts one more request; false, and not counted, if it is one too many. */
   admit(): boolean
@@ -44,13 +43,6 @@ export interface ConnectionHost extends HoldLimits {
   onProtocolError(error: ProtocolError, connection: Connection): void
   onClose(connection: Connection): void
 }
-
-// The roles by their number (section 5.1).
-const ROLES: readonly (Role | undefined)[] = [undefined, 'responder', 'authorizer', 'filter']
-
-// Milliseconds that a connection which is given up has for what was already written; and, while the server closes, how
-// long a peer may be silent that has not ended its side: it has its answer, and nothing more to say.
-const LAST_WORDS = 250
 
 // Milliseconds that a body may come behind the end of its stream: mod_fcgid sends an empty STDIN record in front of an
 // upload that it took over HTTP/2 without its length.
@@ -80,9 +72,8 @@ export class Connection implements RecordSink, ExchangeCarrier {
   readonly #readControl: ReadControl
   readonly #probe: PeerProbe
   readonly #heldEnds: HeldEnds
+  readonly #linger: Linger
   #readEnded = false
-  #lingerTimer: NodeJS.Timeout | undefined
-  #lingeredBytes = 0
   /** The tick at which the last request ended, or the connection began. */
   idleTick: number
 
@@ -93,6 +84,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#probe = new PeerProbe(socket, () => this.#exchanges.keys().next().value)
     this.#readControl = new ReadControl(socket, this.#exchanges, this.#probe)
     this.#heldEnds = new HeldEnds(host, (exchange, end) => this.#endRequest(exchange, end))
+    this.#linger = new Linger(socket, host)
     this.idleTick = host.tick
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('drain', () => this.#onDrain())
@@ -131,7 +123,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
   /** Ends now if idle, else behind the last request. */
   drain(): void {
     if (this.#state === OPEN) this.#state = LAST_REQUESTS
-    if (this.#host.closing && this.#lingerTimer !== undefined) this.#lingerFor(LAST_WORDS)
+    if (this.#host.closing) this.#linger.hurry()
     this.#closeIfLast()
   }
 
@@ -144,7 +136,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
       else exchange.abort(new ExchangeError(code, message), status)
     }
     this.#abortAll(code, message)
-    this.#linger()
+    this.#close()
     // Whether or not the peer reads it.
     setTimeout(() => this.socket.destroy(), LAST_WORDS).unref()
   }
@@ -202,15 +194,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
   }
 
   #onBeginRequest(requestId: number, chunk: Buffer, start: number, end: number): void {
-    if (requestId === FCGI_NULL_REQUEST_ID) {
-      throw new ProtocolError(
-        'FCGI_ERR_NULL_REQUEST_ID',
-        'A request began with the id 0, which is for management records.',
-      )
-    }
-    if (end - start !== 8) {
-      throw new ProtocolError('FCGI_ERR_BODY_LENGTH', `A BEGIN_REQUEST of ${end - start} bytes; it has 8.`)
-    }
+    const { role, keepConn } = readBeginRequest(requestId, chunk, start, end)
     if (this.#exchanges.has(requestId)) {
       throw new ProtocolError(
         'FCGI_ERR_ACTIVE_REQUEST_ID',
@@ -219,8 +203,6 @@ export class Connection implements RecordSink, ExchangeCarrier {
     }
     // A connection that is about to close takes no new request: the peer that asked for the close sends none.
     if (this.#state !== OPEN && !this.#host.closing) return
-    const role = ROLES[(chunk[start]! << 8) | chunk[start + 1]!]
-    const keepConn = (chunk[start + 2]! & FCGI_KEEP_CONN) !== 0
     const exchange = new ServerExchange(this, requestId, role ?? 'responder', keepConn)
     exchange.beganTick = this.#host.tick
     exchange.inputTick = this.#host.tick
@@ -267,16 +249,15 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   #endStdin(exchange: ServerExchange): void {
     if (exchange.stdinEnded) return
-    if (!exchange.ended && exchange.stdin.missing) {
-      setTimeout(() => {
-        if (!exchange.ended && exchange.stdin.missing) this.#endStdinNow(exchange)
+    if (exchange.ended || !exchange.stdin.missing) this.#finishStdin(exchange)
+    else {
+      exchange.missingBodyTimer ??= setTimeout(() => {
+        if (exchange.stdin.missing) this.#finishStdin(exchange)
       }, MISSING_BODY_GRACE).unref()
-    } else {
-      this.#endStdinNow(exchange)
     }
   }
 
-  #endStdinNow(exchange: ServerExchange): void {
+  #finishStdin(exchange: ServerExchange): void {
     exchange.stdinEnded = true
     if (exchange.ended) this.#endHeld(exchange)
     else exchange.stdin.finish()
@@ -341,7 +322,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
       // A Unix socket can not be reset, but what is no record is an error to all of them.
       this.#probe.stop()
       socket.write(NO_RECORD)
-      this.#linger()
+      this.#close()
     }
   }
 
@@ -398,41 +379,23 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   #closeIfLast(): void {
     if (this.#exchanges.size > 0) return
-    if (this.#state === LAST_REQUESTS || this.#readEnded || this.#host.closing) this.#linger()
+    if (this.#state === LAST_REQUESTS || this.#readEnded || this.#host.closing) this.#close()
   }
 
-  /**
-   * Shuts the write side behind all that was written, and reads on for a while: a socket closed over unread input is
-   * reset, and the answer may be lost with it.
-   */
-  #linger(): void {
+  #close(): void {
     if (this.#state >= LINGERING) return
     this.#state = LINGERING
     this.#decoder.stop()
     this.#probe.stop()
     this.#readControl.release()
-    this.socket.end(() => {
-      if (this.#state !== LINGERING || this.#readEnded) return
-      this.#lingerFor(this.#host.closing ? LAST_WORDS : this.#host.lingerTimeout)
-    })
-  }
-
-  #lingerFor(time: number): void {
-    clearTimeout(this.#lingerTimer)
-    this.#lingerTimer = setTimeout(() => this.socket.destroy(), time).unref()
-  }
-
-  #dropInput(length: number): void {
-    this.#lingeredBytes += length
-    if (this.#lingeredBytes > this.#host.lingerBytes) this.socket.destroy()
-    else if (this.#host.closing) this.#lingerTimer?.refresh()
+    this.#linger.start()
   }
 
   // ---- the socket ----
 
   #onData(chunk: Buffer): void {
     if (this.#state === LINGERING) {
-      this.#dropInput(chunk.length)
+      this.#linger.onDropped(chunk.length)
       return
     }
     try {
@@ -468,7 +431,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   #onEnd(): void {
     this.#readEnded = true
-    clearTimeout(this.#lingerTimer)
+    this.#linger.stop()
     this.#readControl.release()
     if (this.#state >= LINGERING) return
     const message = 'The front server closed the connection before it had sent the whole request.'
@@ -481,7 +444,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   #onClose(): void {
     this.#state = CLOSED
-    clearTimeout(this.#lingerTimer)
+    this.#linger.stop()
     this.#readControl.release()
     this.#probe.stop()
     this.#decoder.stop()

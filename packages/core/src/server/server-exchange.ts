@@ -68,6 +68,8 @@ export class ServerExchange implements Exchange, InputOwner {
   stdinEnded: boolean
   /** PARAMS are over, or no more of them are wanted: the handler is called, or the request was refused. */
   begun = false
+  /** Runs while a body is waited for behind the end of its stream. */
+  missingBodyTimer: NodeJS.Timeout | undefined
   /** It counts as one of the server's running requests. */
   admitted = false
   /** When the exchange began, and when input last came in, in ticks of the server's sweep. */
