@@ -54,6 +54,19 @@ app.post('/digest', async (req, res) => {
   res.json(await digest(req))
 })
 
+// Reads nothing until it is told to.
+app.post('/late', async (req, res) => {
+  const { id } = req.query
+  control.say(id, 'held')
+  await control.heard(id, 'go')
+  res.json(await digest(req))
+})
+
+// Answers without a look at the body.
+app.post('/refuse', (_req, res) => {
+  res.status(413).type('text/plain').send('too large\n')
+})
+
 app.post('/slow', async (req, res) => {
   res.json({ length: await readSlowly(req) })
 })

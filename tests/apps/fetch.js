@@ -49,6 +49,16 @@ const routes = {
 
   digest: async ({ request }) => Response.json(await digest(request.body ?? [])),
 
+  // Reads nothing until it is told to.
+  async late({ request, id }) {
+    control.say(id, 'held')
+    await control.heard(id, 'go')
+    return Response.json(await digest(request.body))
+  },
+
+  // Answers without a look at the body.
+  refuse: () => new Response('too large\n', { status: 413, headers: { 'content-type': 'text/plain' } }),
+
   slow: async ({ request }) => Response.json({ length: await readSlowly(request.body) }),
 
   content: ({ rest }) =>

@@ -69,4 +69,15 @@ export const bodies: readonly Case[] = [
       expect(await digest(incoming)).toEqual(await digest(content(64 * MIB)))
     },
   },
+  {
+    name: 'an answer that is there before the upload',
+    async run({ origin, path }) {
+      for (const length of [100_000, 4 * MIB]) {
+        const headers = ['Content-Length', String(length)]
+        const answer = await send(origin, path('/refuse'), { method: 'POST', headers, body: content(length) })
+        expect(answer).toMatchObject({ status: 413, text: 'too large\n' })
+        expect((await send(origin, path('/text'))).text).toBe('some text\n')
+      }
+    },
+  },
 ]

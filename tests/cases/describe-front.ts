@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
 import { APPS, type Front, type RunningFront } from '../fronts/front.ts'
 import { Site } from '../fronts/site.ts'
 import { answers } from './answers.ts'
@@ -33,6 +33,9 @@ export function describeFront(front: Front): void {
               onTestFailed(() => console.error(site.report().split('\n').slice(-40).join('\n')))
               const path = (ofApp: string) => mode.prefix + ofApp
               await run({ origin: running.origin(mode.name, app), mode, app, site, path })
+              expect(site.ended()).toEqual([])
+              // nginx and Apache start a worker anew.
+              expect(site.errorLog()).not.toMatch(/exit(ed on)? signal/)
             })
           }
         })

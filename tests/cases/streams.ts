@@ -99,4 +99,33 @@ export const streams: readonly Case[] = [
       expect((await send(origin, path('/text'))).text).toBe('some text\n')
     },
   },
+  {
+    name: 'a request that fails, and an upload that breaks off, beside one that runs',
+    async run({ origin, path, mode, site }) {
+      const { streamsAnswers, streamsBodies } = mode.traits
+      const [running, failing, uploading] = [randomUUID(), randomUUID(), randomUUID()]
+      if (!streamsAnswers) site.control.say(running, 'go')
+      const incoming = await open(origin, path(`/stream?id=${running}`))
+
+      const failed = send(origin, path(`/fail/after?id=${failing}`)).catch(() => {})
+      await site.control.heard(failing, 'begun')
+      site.control.say(failing, 'go')
+      await failed
+
+      const client = connect(origin).on('error', () => {})
+      const head = [
+        `POST ${path(`/upload?id=${uploading}`)} HTTP/1.1`,
+        'Host: front.test',
+        'Content-Length: 90000',
+      ]
+      client.write(`${head.join('\r\n')}\r\n\r\n${'x'.repeat(30_000)}`)
+      if (streamsBodies) await site.control.heard(uploading, 'begun')
+      client.destroy()
+      if (streamsBodies) await site.control.heard(uploading, 'cut')
+
+      expect((await send(origin, path('/text'))).text).toBe('some text\n')
+      site.control.say(running, 'go')
+      expect((await readAll(incoming)).toString()).toBe('first\nsecond\n')
+    },
+  },
 ]

@@ -17,16 +17,21 @@ interface HaproxyMode extends Mode {
   socket: 'tcp' | 'unix'
   /** What the fcgi-app has beside what all have. */
   options: string
+  /** What the proxy has. */
+  settings: string
 }
 
+// A few requests a connection: HAProxy 2.6 answers 500 itself when the params of a new one do not fit into what is left of
+// a buffer of 16 KiB, where those of the others, or their bodies, wait to be sent.
 const modes: readonly HaproxyMode[] = [
-  { name: 'one request at a time, over TCP', prefix: '', traits, socket: 'tcp', options: '' },
+  { name: 'one request at a time, over TCP', prefix: '', traits, socket: 'tcp', options: '', settings: '' },
   {
     name: 'mpxs-conns over a Unix socket',
     prefix: '',
     traits,
     socket: 'unix',
-    options: 'option mpxs-conns',
+    options: 'option mpxs-conns\n  option max-reqs 8',
+    settings: 'http-reuse always',
   },
 ]
 
@@ -50,6 +55,7 @@ fcgi-app app${index}
 
 listen front${index}
   bind 127.0.0.1:${ports[index]}
+  ${mode.settings}
   use-fcgi-app app${index}
   server app ${'path' in at ? `unix@${at.path}` : `${at.host}:${at.port}`} proto fcgi
 `

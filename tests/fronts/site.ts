@@ -144,6 +144,11 @@ export class Site {
     })
   }
 
+  /** What was started and has ended, by its command: nothing, until {@link stop}. */
+  ended(): string[] {
+    return this.#started.filter(({ running }) => !running).map(({ child }) => child.spawnargs.join(' '))
+  }
+
   /** The processes of this site that run now. */
   processes(): ReturnType<typeof processesOf> {
     const sessions = this.#started.map((program) => program.pid)

@@ -1,0 +1,68 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { pipeline } from 'node:stream/promises'
+import { type Listening, Site } from './site.ts'
+
+/** A connection of a front server to an app. */
+interface Watched {
+  /** The params of its requests. */
+  asked: string
+  /** How many pieces the app has sent since the last of them. */
+  pieces: number
+}
+
+/** A site whose front servers reach the apps that listen through a relay, so that a test sees what an app sends. */
+export class WatchedSite extends Site {
+  readonly #relays: Server[] = []
+  readonly #connections: Watched[] = []
+  readonly #sockets: Socket[] = []
+  #changed: (() => void)[] = []
+
+  override async startApp(...args: Parameters<Site['startApp']>): ReturnType<Site['startApp']> {
+    const started = await super.startApp(...args)
+    return { ...started, at: await this.#relay(started.at) }
+  }
+
+  /** Waits until the app has sent `count` pieces on the connection that carries the request for `target`. */
+  async sent(target: string, count: number): Promise<void> {
+    const isSent = ({ asked, pieces }: Watched) => asked.includes(target) && pieces >= count
+    while (!this.#connections.some(isSent)) {
+      await new Promise<void>((resolve) => this.#changed.push(resolve))
+    }
+  }
+
+  override async stop(): Promise<void> {
+    for (const relay of this.#relays) relay.close()
+    for (const socket of this.#sockets) socket.destroy()
+    await super.stop()
+  }
+
+  async #relay(to: Listening): Promise<Listening> {
+    const relay = createServer({ allowHalfOpen: true }, (front) => this.#pass(front, to))
+    this.#relays.push(relay)
+    relay.listen('path' in to ? { path: `${to.path}.relay` } : { host: to.host, port: 0 })
+    await once(relay, 'listening')
+    const address = relay.address() as AddressInfo | string
+    return typeof address === 'string' ? { path: address } : { host: address.address, port: address.port }
+  }
+
+  #pass(front: Socket, to: Listening): void {
+    const app = connect({ ...to, allowHalfOpen: true })
+    const watched: Watched = { asked: '', pieces: 0 }
+    this.#connections.push(watched)
+    this.#sockets.push(front, app)
+    front.on('data', (chunk: Buffer) => {
+      // The params are in the piece that begins a request.
+      const text = chunk.toString('latin1', 0, 4096)
+      if (!text.includes('REQUEST_URI')) return
+      watched.asked += text
+      watched.pieces = 0
+    })
+    app.on('data', () => {
+      watched.pieces++
+      for (const resolve of this.#changed.splice(0)) resolve()
+    })
+    // An end of one is the end of the other, however it came about.
+    for (const passed of [pipeline(front, app), pipeline(app, front)]) passed.catch(() => {})
+  }
+}
