@@ -1,0 +1,118 @@
+// A program that is started as plain CGI (RFC 3875): one request in its environment and standard input.
+
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+
+const APP = fileURLToPath(new URL('../testing/cgi-app.js', import.meta.url))
+
+interface Ended {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+function start(uri: string, env: Record<string, string> = {}): ChildProcessWithoutNullStreams {
+  const child = spawn(process.execPath, [APP], {
+    env: {
+      GATEWAY_INTERFACE: 'CGI/1.1',
+      REQUEST_METHOD: 'POST',
+      REQUEST_URI: uri,
+      SERVER_NAME: 'front.test',
+      SERVER_PORT: '80',
+      SERVER_PROTOCOL: 'HTTP/1.1',
+      ...env,
+    },
+  })
+  child.stdin.on('error', () => {})
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return child
+}
+
+async function ended(child: ChildProcessWithoutNullStreams): Promise<Ended> {
+  const output = Promise.all([text(child.stdout), text(child.stderr)])
+  const [code] = (await once(child, 'close')) as [number | null]
+  const [stdout, stderr] = await output
+  return { code, stdout, stderr }
+}
+
+test('its exit status is appStatus', async () => {
+  expect(await ended(start('/status'))).toEqual({
+    code: 42,
+    stdout: 'Status: 200 OK\r\n\r\nanswer',
+    stderr: '',
+  })
+})
+
+test('its environment is bytes, be they UTF-8 or not', async () => {
+  const script = `BYTES=$(printf '\\303\\274\\377\\200') exec "${process.execPath}" "${APP}"`
+  const child = spawn('/bin/sh', ['-c', script], {
+    env: { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', REQUEST_URI: '/param' },
+  })
+  expect((await ended(child)).stdout).toMatch(/c3bcff80$/)
+})
+
+test('it reads CONTENT_LENGTH bytes and no more, from an input that does not end', async () => {
+  const child = start('/length', { CONTENT_LENGTH: '1000000' })
+  child.stdin.write(Buffer.alloc(1_500_000))
+  expect(await ended(child)).toMatchObject({ code: 0, stdout: 'Status: 200 OK\r\n\r\n1000000' })
+})
+
+test('without CONTENT_LENGTH there is no body, and the input is not looked at', async () => {
+  expect((await ended(start('/length'))).stdout).toMatch(/\r\n\r\n0$/)
+})
+
+test('a chunked body is all that the input carries', async () => {
+  const child = start('/length', { HTTP_TRANSFER_ENCODING: 'chunked' })
+  child.stdin.end(Buffer.alloc(300_000))
+  expect((await ended(child)).stdout).toMatch(/\r\n\r\n300000$/)
+})
+
+test('an input that is shorter than CONTENT_LENGTH is an error for whoever reads it', async () => {
+  const child = start('/length', { CONTENT_LENGTH: '10' })
+  child.stdin.end('half')
+  const { stdout, stderr } = await ended(child)
+  expect(stdout).toMatch(/^Status: 400 /)
+  expect(stderr).toContain('FCGI_ERR_BODY_LENGTH')
+})
+
+test('an answer that does not wait for its input ends the program', async () => {
+  const child = start('/early', { CONTENT_LENGTH: '1000000' })
+  expect(await ended(child)).toMatchObject({ code: 0, stdout: 'Status: 200 OK\r\n\r\nearly' })
+})
+
+test('a large answer comes whole to a slow reader', async () => {
+  const child = start('/large')
+  await once(child.stdout, 'readable')
+  expect((await ended(child)).stdout).toHaveLength(8_000_000 + 'Status: 200 OK\r\n\r\n'.length)
+})
+
+test('an error before the head: a 500, and the error in the log', async () => {
+  const { stdout, stderr } = await ended(start('/error'))
+  expect(stdout).toMatch(/^Status: 500 Internal Server Error\r\n/)
+  expect(stderr).toContain('Error: before the head')
+})
+
+test('an error behind the head: the exit status says that the answer is cut', async () => {
+  const { code, stdout, stderr } = await ended(start('/cut'))
+  expect(code).not.toBe(0)
+  expect(stdout).toBe('Status: 200 OK\r\n\r\nhalf')
+  expect(stderr).toContain('Error: behind the head')
+})
+
+test('a request that is refused is answered', async () => {
+  expect((await ended(start('/early', { HTTP_HOST: 'no/host' }))).stdout).toMatch(/^Status: 400 /)
+})
+
+// mod_cgid closes the output and sends SIGTERM when its client has gone.
+test('a web server that closes the output and sends SIGTERM has given the request up', async () => {
+  const child = start('/wait')
+  const stderr = text(child.stderr)
+  await once(child.stdout, 'data')
+  child.stdout.destroy()
+  child.kill('SIGTERM')
+  expect(await once(child, 'exit')).toEqual([0, null])
+  expect(await stderr).toContain('aborted: FCGI_ERR_ABORTED')
+})

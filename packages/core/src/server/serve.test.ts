@@ -1,0 +1,95 @@
+// serve() in this process; what it does as a program is in tests/listen.test.ts, and in conformance/process.test.ts.
+
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Peer } from '../testing/peer.ts'
+import { App, echo, makeFolder } from '../testing/serving.ts'
+import type { Handler } from './exchange.ts'
+import { type ServeOptions, serve } from './serve.ts'
+import type { FastCgiServer } from './server.ts'
+
+async function start(handler: Handler, options: ServeOptions = {}): Promise<FastCgiServer> {
+  const server = await serve(handler, { port: 0, handleSignals: false, ...options })
+  onTestFinished(() => server.close())
+  return server
+}
+
+test('settles when it listens, and onListen is told where', async () => {
+  const heard: unknown[] = []
+  const server = await start(echo, { onListen: (address) => heard.push(address) })
+  expect(heard).toEqual([server.address()])
+  const peer = await Peer.connect(server.address() as { port: number })
+  onTestFinished(() => peer.destroy())
+  peer.get(1)
+  expect((await peer.answer(1)).stdout).toMatch(/GET \/ $/)
+})
+
+test('passes path and mode on', async () => {
+  const path = join(makeFolder(), 'app.sock')
+  const server = await serve(echo, { path, mode: 0o600, handleSignals: false })
+  expect(server.address()).toBe(path)
+  await server.close()
+})
+
+test('rejects where it can not listen, and leaves nothing behind', async () => {
+  const server = await start(echo)
+  const { port } = server.address() as { port: number }
+  await expect(serve(echo, { port, handleSignals: false })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  await expect(serve(echo, { port, maxRequests: 0 })).rejects.toThrow('The option maxRequests is 0')
+  expect(process.listenerCount('SIGTERM')).toBe(0)
+})
+
+describe('the option signal', () => {
+  test('closes the server, which finishes what runs', async () => {
+    const controller = new AbortController()
+    const app = new App()
+    const server = await start(app.handler, { signal: controller.signal })
+    const peer = await Peer.connect(server.address() as { port: number })
+    onTestFinished(() => peer.destroy())
+    peer.get(1)
+    const exchange = await app.next()
+    const closed = once(server, 'close')
+    controller.abort()
+    expect(server.address()).toBeNull()
+    exchange.end('finished')
+    expect((await peer.answer(1)).stdout).toMatch(/finished$/)
+    peer.destroy()
+    await closed
+  })
+
+  test('aborted before: nothing is started', async () => {
+    const reason = new Error('not now')
+    await expect(serve(echo, { port: 0, signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+  })
+
+  test('aborted while it starts: it closes', async () => {
+    const controller = new AbortController()
+    const starting = serve(echo, { port: 0, handleSignals: false, signal: controller.signal })
+    controller.abort()
+    const server = await starting
+    await server.close()
+    expect(server.address()).toBeNull()
+  })
+
+  test('a server that closed before is not held by it', async () => {
+    const { signal } = new AbortController()
+    const added: unknown[] = []
+    const removed: unknown[] = []
+    signal.addEventListener = (_: string, listener: unknown) => void added.push(listener)
+    signal.removeEventListener = (_: string, listener: unknown) => void removed.push(listener)
+    const server = await start(echo, { signal })
+    await server.close()
+    expect(removed).toEqual(added)
+  })
+})
+
+test('signals are handled until the server has closed', async () => {
+  const names = ['SIGTERM', 'SIGUSR1', 'SIGINT'] as const
+  const counts = (): number[] => names.map((name) => process.listenerCount(name))
+  const before = counts()
+  const server = await start(echo, { handleSignals: true })
+  expect(counts()).toEqual(before.map((count) => count + 1))
+  await server.close()
+  expect(counts()).toEqual(before)
+})

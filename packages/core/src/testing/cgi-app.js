@@ -1,0 +1,37 @@
+// A CGI program for tests: what it does is in REQUEST_URI.
+import { serve } from '../../dist/index.js'
+
+async function read(stdin) {
+  let length = 0
+  for await (const chunk of stdin) length += chunk.length
+  return length
+}
+
+const routes = {
+  '/status': (exchange) => {
+    exchange.appStatus = 42
+    exchange.end('answer')
+  },
+  '/param': (exchange) => exchange.end(Buffer.from(exchange.params.BYTES, 'latin1').toString('hex')),
+  '/length': async (exchange) => exchange.end(String(await read(exchange.request.body ?? []))),
+  '/early': (exchange) => exchange.end('early'),
+  '/large': (exchange) => exchange.end(Buffer.alloc(8_000_000, 'large ')),
+  '/error': () => {
+    throw new Error('before the head')
+  },
+  '/cut': (exchange) => {
+    exchange.write('half')
+    setImmediate(() => exchange.fail(new Error('behind the head')))
+  },
+  '/wait': (exchange) => {
+    const work = setInterval(() => {}, 1000)
+    exchange.onAbort = ({ code }) => {
+      clearInterval(work)
+      console.error(`aborted: ${code}`)
+    }
+    exchange.write('begun')
+  },
+}
+
+// A program that waits for its deadline is one that hangs.
+await serve((exchange) => routes[exchange.target](exchange), { drainTimeout: 1_000_000 })
