@@ -3,7 +3,6 @@
 // response, and read a request. It is checked when the package is loaded.
 
 import { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
 
 /** Headers in every form in which `writeHead` hands them to `_storeHeader`. */
 export type HeaderInput =
@@ -78,8 +77,10 @@ export interface SocketInternals {
 
 type Constructor<T> = (this: object, ...args: unknown[]) => T
 
-/** Node's constructors are functions that may be called on an object that exists. */
+/** Makes a request of an object that exists: Node's constructors are functions. */
 export const initIncomingMessage: Constructor<void> = IncomingMessage as unknown as Constructor<void>
+
+/** Makes a response of an object that exists. */
 export const initServerResponse: Constructor<void> = ServerResponse as unknown as Constructor<void>
 
 const { _finish } = ServerResponse.prototype as unknown as ResponseInternals
@@ -234,6 +235,3 @@ export function requireInternals(missing: readonly string[]): void {
 }
 
 requireInternals(missingInternals())
-
-/** The stream that stands where Node has a socket. */
-export type InternalSocket = Duplex & SocketInternals

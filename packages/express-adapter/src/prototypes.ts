@@ -27,8 +27,8 @@ interface Reserve {
 
 /**
  * A constructor of requests that are born with `prototype`, which stays what it is. Express gives every request the app's
- * `app.request` as its prototype: on one that was born with it that changes nothing, and on Node 20 and 22 it else is
- * most of what a request costs.
+ * `app.request` as its prototype: on one that was born with it that changes nothing, while on Node 20 and 22 the change
+ * is most of what a request costs.
  */
 export function defineRequest(prototype: object): RequestConstructor {
   // A function, because a class has a prototype of its own that can not be replaced.
@@ -38,8 +38,8 @@ export function defineRequest(prototype: object): RequestConstructor {
     exchange: Exchange,
   ): void {
     if (socket === undefined) {
-      // Never run. V8 gives the objects of a constructor room for as many properties as it sees assigned in its body;
-      // Node's constructors, called from here, are not seen, and a request or response without room costs up to twice as much.
+      // Never run. V8 gives the objects of a constructor room for as many properties as it sees assigned in its body.
+      // Node's constructors, called from here, are not seen, and without that room a request costs up to twice as much.
       // What is too much is taken back after the first few objects.
       this.r00 = this.r01 = this.r02 = this.r03 = this.r04 = this.r05 = this.r06 = this.r07 = this.r08 = 0
       this.r09 = this.r10 = this.r11 = this.r12 = this.r13 = this.r14 = this.r15 = this.r16 = this.r17 = 0
