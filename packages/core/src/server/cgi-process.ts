@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { type Duplex, duplexPair } from 'node:stream'
 import {
@@ -16,6 +17,9 @@ import { encodeNameValues } from '../protocol/name-values.ts'
 const REQUEST_ID = 1
 const EMPTY = new Uint8Array()
 
+// Milliseconds for what is left of the body when the answer is out.
+const LINGER = 30_000
+
 /**
  * Answers the one request of a CGI program (RFC 3875): environment and standard input in, standard output out. It is
  * translated to FastCGI and given to `accept`, so that one way leads through the server. A web server that closes the
@@ -31,13 +35,18 @@ export async function answerCgi(accept: (stream: Duplex) => void): Promise<numbe
   front.write(encodeRecord(FCGI_PARAMS, REQUEST_ID, EMPTY))
 
   const answered = readAnswer(front)
+  let aborted = false
   const abort = (): void => {
+    aborted = true
     if (!front.writableEnded) front.write(encodeRecord(FCGI_ABORT_REQUEST, REQUEST_ID, EMPTY))
   }
   process.stdout.on('error', abort)
   process.on('SIGTERM', abort)
-  await Promise.race([sendBody(front, bodyLength(new Map(environment))).catch(abort), answered])
-  return answered
+  const body = sendBody(front, bodyLength(new Map(environment)), answered).catch(abort)
+  const status = await answered
+  // Apache writes the whole body before it reads: a pipe that closes before is a failure to it, whatever the answer.
+  if (!aborted) await Promise.race([body, new Promise((resolve) => setTimeout(resolve, LINGER).unref())])
+  return status
 }
 
 function readAnswer(front: Duplex): Promise<number> {
@@ -84,14 +93,16 @@ function bodyLength(environment: ReadonlyMap<string, Uint8Array>): number {
   return environment.has('HTTP_TRANSFER_ENCODING') ? Number.POSITIVE_INFINITY : 0
 }
 
-async function sendBody(front: Duplex, length: number): Promise<void> {
+// What comes when the answer has ended is read and dropped.
+async function sendBody(front: Duplex, length: number, answered: Promise<unknown>): Promise<void> {
   let left = length
   if (left > 0) {
     for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
       const piece = chunk.subarray(0, Math.min(left, chunk.length))
       left -= piece.length
-      if (front.writableEnded) return
-      if (!sendStream(front, FCGI_STDIN, piece)) await new Promise((resolve) => front.once('drain', resolve))
+      if (!front.writableEnded && !sendStream(front, FCGI_STDIN, piece)) {
+        await Promise.race([once(front, 'drain'), answered])
+      }
       if (left === 0) break
     }
   }
