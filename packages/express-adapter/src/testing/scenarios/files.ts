@@ -1,9 +1,11 @@
-import { mkdirSync, mkdtempSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll } from 'vitest'
 import type { Scenario } from '../differential.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'express-adapter-'))
+afterAll(() => rmSync(root, { recursive: true }))
 mkdirSync(join(root, 'folder'))
 const files: Readonly<Record<string, string | Buffer>> = {
   'hello.txt': 'Hello, range! '.repeat(10),
