@@ -420,6 +420,20 @@ describe('writing', () => {
     expect((await peer.answer(1)).stdout).toBe(`Status: 200 OK\r\n\r\nbytes${'x'.repeat(50_000)}`)
   })
 
+  test.each([[5], [null], [{}], [new ArrayBuffer(4)], [[1, 2]]])(
+    "what is neither a string nor bytes is the app's error, and the answer a 500: %j",
+    async (chunk) => {
+      for (const method of ['write', 'end'] as const) {
+        const { peer } = await connected((exchange) => {
+          exchange.writeHead(200)
+          exchange[method](chunk as never)
+        })
+        peer.get(1)
+        expect((await peer.answer(1)).stdout).toMatch(/^Status: 500 /)
+      }
+    },
+  )
+
   test('writeHead: once, for a status and headers that HTTP allows', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)

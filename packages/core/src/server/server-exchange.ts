@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import { isUint8Array } from 'node:util/types'
 import { RequestError } from '../cgi/error.ts'
 import { Params } from '../cgi/params.ts'
 import { createRequest } from '../cgi/request.ts'
@@ -225,6 +226,7 @@ export class ServerExchange implements Exchange, InputOwner {
   }
 
   write(chunk: Uint8Array | string, callback?: WriteCallback): boolean {
+    checkChunk(chunk)
     if (this.#ended) return this.#refuseWrite(callback)
     if (!this.#headSent) this.writeHead(200)
     const body = this.#bodyless ? EMPTY : chunk
@@ -243,6 +245,7 @@ export class ServerExchange implements Exchange, InputOwner {
   }
 
   end(chunk: Uint8Array | string = EMPTY, callback?: WriteCallback): void {
+    checkChunk(chunk)
     this.#flushStderr()
     if (this.#ended) {
       this.#refuseWrite(callback)
@@ -478,6 +481,13 @@ export class ServerExchange implements Exchange, InputOwner {
   get #http(): RequestHead {
     this.#head ??= new RequestHead(this.#cgi)
     return this.#head
+  }
+}
+
+// Told before anything of the answer is under way.
+function checkChunk(chunk: unknown): void {
+  if (typeof chunk !== 'string' && !isUint8Array(chunk)) {
+    throw new TypeError(`A body is written as strings and Uint8Arrays; this is ${describeError(chunk)}.`)
   }
 }
 
