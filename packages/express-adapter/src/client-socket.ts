@@ -1,7 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { Exchange } from '@fcgi-bridge/core'
-import { paramOf } from './params.ts'
 
 /**
  * The face of a net.Socket, or tls.TLSSocket, for the connection that the client has with the front server: its addresses,
@@ -34,12 +33,12 @@ export abstract class ClientSocket extends Duplex {
 
   /** SERVER_ADDR. */
   get localAddress(): string | undefined {
-    return paramOf(this.exchange, 'SERVER_ADDR') || undefined
+    return this.exchange.param('SERVER_ADDR') || undefined
   }
 
   /** SERVER_PORT. */
   get localPort(): number | undefined {
-    return Number(paramOf(this.exchange, 'SERVER_PORT')) || undefined
+    return Number(this.exchange.param('SERVER_PORT')) || undefined
   }
 
   get localFamily(): string | undefined {

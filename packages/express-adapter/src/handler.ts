@@ -1,7 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Exchange, Handler } from '@fcgi-bridge/core'
 import type { InternalRequest } from './internals.ts'
-import { paramOf } from './params.ts'
 import {
   defineRequest,
   defineResponse,
@@ -39,7 +38,7 @@ function handle(exchange: Exchange, listener: RequestListener, makers: Makers): 
   makers.refresh()
   const request = new makers.Request(socket, exchange)
   const response = new makers.Response(request)
-  setHttpVersion(request, paramOf(exchange, 'SERVER_PROTOCOL'))
+  setHttpVersion(request, exchange.param('SERVER_PROTOCOL'))
   socket.open(request, response)
   try {
     const result = listener(request, response as unknown as ServerResponse)

@@ -24,6 +24,8 @@ export interface Exchange {
   readonly params: Readonly<Record<string, string>>
   /** The params as they came: name, value, name, value … */
   readonly rawParams: readonly string[]
+  /** One param, the last of its name, without making an object of all of them. */
+  param(name: string): string | undefined
   /** REQUEST_METHOD. */
   readonly method: string
   /** Path and query as the client sent them, never re-encoded: `/shop/cart?x=1`; `*` is possible. */

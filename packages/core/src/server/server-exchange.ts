@@ -125,6 +125,10 @@ export class ServerExchange implements Exchange, InputOwner {
     return this.#cgi.toList()
   }
 
+  param(name: string): string | undefined {
+    return this.#cgi.get(name)
+  }
+
   get method(): string {
     return this.#http.method
   }
@@ -159,11 +163,11 @@ export class ServerExchange implements Exchange, InputOwner {
   }
 
   get remoteAddress(): string | undefined {
-    return this.#cgi.get('REMOTE_ADDR') || undefined
+    return this.param('REMOTE_ADDR') || undefined
   }
 
   get remotePort(): number | undefined {
-    return Number(this.#cgi.get('REMOTE_PORT')) || undefined
+    return Number(this.param('REMOTE_PORT')) || undefined
   }
 
   get request(): Request {
