@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { duplexPair } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { describe, expect, test, vi } from 'vitest'
 import { record, TYPES } from '../testing/bytes.ts'
 import { begin, Peer, params } from '../testing/peer.ts'
@@ -311,4 +313,20 @@ test('a large body both ways, and an answer that is cut, over any byte stream', 
   await peer.until(() => peer.cut)
   peer.halfClose()
   await server.close()
+})
+
+test('close() settles where nothing else keeps the process alive', async () => {
+  const core = JSON.stringify(new URL('../../dist/index.js', import.meta.url))
+  const program = `import { duplexPair } from 'node:stream'
+import { text } from 'node:stream/consumers'
+    import { createServer, encodeBeginRequest } from ${core}
+    const server = createServer(() => {}, { drainTimeout: 1 })
+    const [front, app] = duplexPair()
+    server.acceptStream(app)
+    front.write(encodeBeginRequest(1, 1, 1))
+    await new Promise(setImmediate)
+    await server.close()
+    console.log('closed')`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program])
+  expect(await text(child.stdout)).toBe('closed\n')
 })

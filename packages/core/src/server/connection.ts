@@ -138,7 +138,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#abortAll(code, message)
     this.#close()
     // Whether or not the peer reads it.
-    setTimeout(() => this.socket.destroy(), LAST_WORDS).unref()
+    setTimeout(() => this.socket.destroy(), LAST_WORDS)
   }
 
   // ---- records (RecordSink) ----

@@ -55,6 +55,8 @@ export class Linger {
 
   #destroyIn(time: number): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#socket.destroy(), time).unref()
+    this.#timer = setTimeout(() => this.#socket.destroy(), time)
+    // Nobody waits for it but a server that closes.
+    if (!this.#host.closing) this.#timer.unref()
   }
 }
