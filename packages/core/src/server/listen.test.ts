@@ -108,6 +108,22 @@ describe('a Unix socket', () => {
   })
   const exitListeners = process.listenerCount('exit')
 
+  test.each([
+    ['is removed when the process ends without closing the server', '', false],
+    ['is not, where another has taken its path', 'replaced', true],
+  ])('%s', async (_, replaced, there) => {
+    const path = join(makeFolder(), 'app.sock')
+    const program = `import { rmSync, writeFileSync } from 'node:fs'
+      import { createServer } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}
+      const path = ${JSON.stringify(path)}
+      await createServer(() => {}).listen({ path })
+      if (${JSON.stringify(replaced)}) rmSync(path), writeFileSync(path, 'another')
+      process.exit(7)`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' })
+    expect(await once(child, 'exit')).toEqual([7, null])
+    expect(existsSync(path)).toBe(there)
+  })
+
   test('a stale one is replaced', async () => {
     const folder = makeFolder()
     const path = join(folder, 'app.sock')
