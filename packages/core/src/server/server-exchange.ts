@@ -9,6 +9,7 @@ import { FCGI_OVERLOADED, FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts
 import { createBody } from './body.ts'
 import { describeError, ExchangeError } from './error.ts'
 import type { Exchange, Role } from './exchange.ts'
+import { GatheredParams } from './gathered-params.ts'
 import { type InputOwner, InputQueue } from './input.ts'
 import type { WriteCallback } from './output.ts'
 import { StderrStream } from './stderr.ts'
@@ -81,12 +82,7 @@ export class ServerExchange implements Exchange, InputOwner {
   readonly #stdin: InputQueue
   #data: InputQueue | undefined
 
-  // PARAMS: one view while they came in one piece, which is nearly always; then a buffer that grows.
-  #paramsChunk: Buffer = EMPTY
-  #paramsStart = 0
-  #paramsEnd = 0
-  #paramsOwned = false
-
+  readonly #gathered = new GatheredParams()
   #params: Params | undefined
   #head: RequestHead | undefined
   #mount: string | undefined
@@ -296,26 +292,8 @@ export class ServerExchange implements Exchange, InputOwner {
 
   /** Takes a piece of PARAMS; answers 431 when they grow past the limit. */
   pushParams(chunk: Buffer, start: number, end: number): void {
-    const length = this.#paramsEnd - this.#paramsStart
-    if (length + end - start > this.#carrier.settings.maxParamsBytes) {
-      this.respond(431)
-      return
-    }
-    if (length === 0) {
-      this.#paramsChunk = chunk
-      this.#paramsStart = start
-      this.#paramsEnd = end
-      return
-    }
-    if (!this.#paramsOwned || this.#paramsEnd + end - start > this.#paramsChunk.length) {
-      const grown = Buffer.allocUnsafeSlow(2 * (length + end - start))
-      this.#paramsChunk.copy(grown, 0, this.#paramsStart, this.#paramsEnd)
-      this.#paramsChunk = grown
-      this.#paramsStart = 0
-      this.#paramsEnd = length
-      this.#paramsOwned = true
-    }
-    this.#paramsEnd += chunk.copy(this.#paramsChunk, this.#paramsEnd, start, end)
+    if (this.#gathered.length + end - start > this.#carrier.settings.maxParamsBytes) this.respond(431)
+    else this.#gathered.push(chunk, start, end)
   }
 
   /** PARAMS are over: reads and checks them. False when the request was refused, and with that answered. */
@@ -474,10 +452,8 @@ export class ServerExchange implements Exchange, InputOwner {
 
   get #cgi(): Params {
     if (this.#params === undefined) {
-      this.#params = new Params(this.#paramsChunk, this.#paramsStart, this.#paramsEnd, {
-        maxCount: this.#carrier.settings.maxParamsCount,
-      })
-      this.#paramsChunk = EMPTY
+      const limits = { maxCount: this.#carrier.settings.maxParamsCount }
+      this.#params = this.#gathered.take((block, start, end) => new Params(block, start, end, limits))
     }
     return this.#params
   }
