@@ -44,8 +44,8 @@ test.concurrent.for(FRONTS.map(([front, modes]) => ({ name: front.name, front, m
       const logged = site.report().split('\n')
       const all = modes.flatMap((mode) => APPS.map((app) => ({ mode, app })))
       await Promise.all(all.map(({ mode, app }) => upload(site, running, mode, app)))
-      // No front server has died, nor one of its workers; nor has one complained.
-      expect(pids(site)).toEqual(before)
+      // No front server has died, nor one of its workers (more may have come up); nor has one complained.
+      expect(pids(site)).toEqual(expect.arrayContaining(before))
       const news = site
         .report()
         .split('\n')
