@@ -23,6 +23,7 @@ import type { Handler, Role } from './exchange.ts'
 import { HeldEnds } from './held-ends.ts'
 import { LAST_WORDS, Linger, type LingerHost } from './linger.ts'
 import { encodeValues } from './management.ts'
+import type { Settings } from './options.ts'
 import { type EndRequest, type WriteCallback, writeStderr, writeStdout } from './output.ts'
 import { PeerProbe } from './peer-probe.ts'
 import { ReadControl } from './read-control.ts'
@@ -31,9 +32,7 @@ import { type ExchangeCarrier, type ExchangeSettings, ServerExchange } from './s
 /** What a connection asks of the server it belongs to. */
 export interface ConnectionHost extends LingerHost {
   readonly settings: ExchangeSettings
-  readonly multiplex: boolean
-  readonly maxConnections: number
-  readonly maxRequests: number
+  readonly options: Settings
   /** Counts up once a second: ages are differences of it, so that no clock is asked on the request path. */
   readonly tick: number
   handlerFor(role: Role): Handler | undefined
@@ -83,7 +82,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#decoder = new RecordDecoder(this)
     this.#probe = new PeerProbe(socket, () => this.#exchanges.keys().next().value)
     this.#readControl = new ReadControl(socket, this.#exchanges, this.#probe)
-    this.#heldEnds = new HeldEnds(host, (exchange, end) => this.#endRequest(exchange, end))
+    this.#heldEnds = new HeldEnds(host.options, (exchange, end) => this.#endRequest(exchange, end))
     this.#linger = new Linger(socket, host)
     this.idleTick = host.tick
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
@@ -181,9 +180,9 @@ export class Connection implements RecordSink, ExchangeCarrier {
       if (type === FCGI_GET_VALUES) {
         this.#reply(
           encodeValues(chunk, start, end, {
-            maxConns: this.#host.maxConnections,
-            maxReqs: this.#host.maxRequests,
-            mpxsConns: this.#host.multiplex,
+            maxConns: this.#host.options.maxConnections,
+            maxReqs: this.#host.options.maxRequests,
+            mpxsConns: this.#host.options.multiplex,
           }),
         )
       } else if (type === 0 || type > FCGI_UNKNOWN_TYPE) {
@@ -212,7 +211,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     if (!exchange.admitted) exchange.respond(503, FCGI_OVERLOADED)
     else if (role === undefined || this.#host.handlerFor(role) === undefined)
       exchange.respond(500, FCGI_UNKNOWN_ROLE)
-    else if (shared && !this.#host.multiplex) exchange.respond(503, FCGI_CANT_MPX_CONN)
+    else if (shared && !this.#host.options.multiplex) exchange.respond(503, FCGI_CANT_MPX_CONN)
   }
 
   // Section 5.4: END_REQUEST answers it. STDIN is over, whatever was sent of it.

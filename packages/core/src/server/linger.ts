@@ -5,7 +5,8 @@ import type { HoldLimits } from './held-ends.ts'
 export const LAST_WORDS = 250
 
 /** What a {@link Linger} asks of the server. */
-export interface LingerHost extends HoldLimits {
+export interface LingerHost {
+  readonly options: HoldLimits
   /** The server is closing. */
   readonly closing: boolean
 }
@@ -30,7 +31,7 @@ export class Linger {
   start(): void {
     // Its time begins when all is written: a peer may be slow to read a large answer.
     this.#socket.end(() => {
-      if (!this.#stopped) this.#destroyIn(this.#host.closing ? LAST_WORDS : this.#host.lingerTimeout)
+      if (!this.#stopped) this.#destroyIn(this.#host.closing ? LAST_WORDS : this.#host.options.lingerTimeout)
     })
   }
 
@@ -42,7 +43,7 @@ export class Linger {
   /** The peer has sent more. */
   onDropped(length: number): void {
     this.#droppedBytes += length
-    if (this.#droppedBytes > this.#host.lingerBytes) this.#socket.destroy()
+    if (this.#droppedBytes > this.#host.options.lingerBytes) this.#socket.destroy()
     else if (this.#host.closing) this.#timer?.refresh()
   }
 

@@ -43,8 +43,10 @@ export interface ServerOptions {
    * at once. IPv4-mapped IPv6 addresses count as IPv4. A Unix socket is guarded by its mode instead.
    */
   allowedServers?: readonly string[]
-  /** Told of every error of the app, and of requests that were refused as bad. Default: errors of the app go to
-   * FCGI_STDERR alone, and those that come when a request has ended to this process's standard error. */
+  /**
+   * Told of every error of the app, and of requests that were refused as bad. Default: errors of the app go to FCGI_STDERR
+   * alone, and those that come when a request has ended to this process's standard error.
+   */
   onError?: (error: unknown, exchange: Exchange) => void
 }
 
@@ -73,8 +75,7 @@ const LIMITS = [
 
 /** Fills in the defaults. Throws a RangeError for a limit that is no number above zero, or an address that is none. */
 export function resolveOptions(options: ServerOptions): Settings {
-  const allowed =
-    options.allowedServers ?? process.env.FCGI_WEB_SERVER_ADDRS?.split(',').map((address) => address.trim())
+  const allowed = options.allowedServers ?? process.env.FCGI_WEB_SERVER_ADDRS?.split(',')
   const settings: Settings = {
     mount: options.mount ?? 'auto',
     multiplex: options.multiplex ?? true,

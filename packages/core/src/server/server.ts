@@ -126,13 +126,10 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   #accept(socket: Socket, guarded: boolean): void {
     const { allowedServers } = this.#host.options
     // A peer that is gone again has no address, and what it sent is nobody's.
-    if (guarded && allowedServers !== undefined && !allowedServers.allows(socket.remoteAddress ?? '')) {
-      socket.destroy()
-    } else if (this.#host.isFull) {
-      socket.destroy()
-    } else {
-      this.acceptStream(socket)
-    }
+    const stranger =
+      guarded && allowedServers !== undefined && !allowedServers.allows(socket.remoteAddress ?? '')
+    if (stranger || this.#host.isFull) socket.destroy()
+    else this.acceptStream(socket)
   }
 
   #throwIfClosed(): void {
@@ -172,26 +169,6 @@ class Host implements ConnectionHost {
       onError: (error, exchange) => this.#report(error, exchange),
       waitUntil: (promise) => this.waitFor(promise),
     }
-  }
-
-  get multiplex(): boolean {
-    return this.options.multiplex
-  }
-
-  get maxConnections(): number {
-    return this.options.maxConnections
-  }
-
-  get maxRequests(): number {
-    return this.options.maxRequests
-  }
-
-  get lingerTimeout(): number {
-    return this.options.lingerTimeout
-  }
-
-  get lingerBytes(): number {
-    return this.options.lingerBytes
   }
 
   get isFull(): boolean {
