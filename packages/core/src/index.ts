@@ -1,3 +1,5 @@
+export { RequestError, type RequestErrorCode } from './cgi/error.ts'
+export type { MountOption } from './cgi/mount.ts'
 export * from './protocol/constants.ts'
 export { RecordDecoder, type RecordSink } from './protocol/decoder.ts'
 export {
@@ -11,7 +13,6 @@ export {
 } from './protocol/encoder.ts'
 export { ProtocolError, type ProtocolErrorCode } from './protocol/error.ts'
 export { decodeNameValues, encodeNameValues } from './protocol/name-values.ts'
-export { parseAddress } from './server/address.ts'
 export { createBody } from './server/body.ts'
 export { ExchangeError, type ExchangeErrorCode } from './server/error.ts'
 export type { Exchange, Handler, Role } from './server/exchange.ts'
