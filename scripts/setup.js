@@ -54,6 +54,7 @@ function fingerprint() {
     'pnpm-lock.yaml',
     'pnpm-workspace.yaml',
     'package.json',
+    'bench/package.json',
     'scripts/package.json',
     'tests/package.json',
   ]
