@@ -18,11 +18,13 @@ import { formatAddress, type SocketAddress } from './address.ts'
 import { COPY_MAX, encodeRequest } from './encode.ts'
 import { FastCgiError } from './error.ts'
 import type { ClientExchange } from './exchange.ts'
+import { type ExchangeObserver, Observation, RecordTap } from './observer.ts'
 
 /** How a connection behaves. Times are in milliseconds; `connectTimeout` 0 is no limit. */
 export interface ConnectionOptions {
   readonly keepConn: boolean
   readonly connectTimeout: number
+  readonly observer: ExchangeObserver | undefined
 }
 
 /** Whose connection it is: told when it is up, when it has nothing to do, and when it is gone. */
@@ -45,8 +47,11 @@ export class ClientConnection implements RecordSink {
   readonly #owner: ConnectionOwner
   readonly #socket: Socket
   readonly #decoder: RecordDecoder = new RecordDecoder(this)
-  // By request id. Undefined: aborted, its END_REQUEST has not come yet.
-  readonly #exchanges = new Map<number, ClientExchange | undefined>()
+  readonly #number: number
+  // By request id. One that is closed was aborted, and its END_REQUEST has not come yet.
+  readonly #exchanges = new Map<number, ClientExchange>()
+  readonly #sentTap: RecordTap | undefined
+  readonly #receivedTap: RecordTap | undefined
   #ends: (() => void)[] = []
   #open = false
   #closing = false
@@ -54,10 +59,16 @@ export class ClientConnection implements RecordSink {
   #connectTimer: NodeJS.Timeout | undefined
   #abortTimer: NodeJS.Timeout | undefined
 
-  constructor(address: SocketAddress, options: ConnectionOptions, owner: ConnectionOwner) {
+  /** `number` is what an observer knows this connection by. */
+  constructor(address: SocketAddress, options: ConnectionOptions, owner: ConnectionOwner, number: number) {
     this.#address = address
     this.#options = options
     this.#owner = owner
+    this.#number = number
+    if (options.observer?.onRecord !== undefined) {
+      this.#sentTap = this.#createTap('sent')
+      this.#receivedTap = this.#createTap('received')
+    }
     // Without noDelay the end of a body waits for the acknowledgement of what was before it.
     this.#socket = connect({ ...address, noDelay: true })
       .on('connect', this.#onConnect)
@@ -76,6 +87,10 @@ export class ClientConnection implements RecordSink {
     this.#exchanges.set(requestId, exchange)
     this.#socket.ref()
     exchange.attach(this, requestId)
+    const { observer } = this.#options
+    if (observer !== undefined) {
+      exchange.observation = new Observation(observer, exchange.request, requestId, this.#number)
+    }
     if (this.#open) exchange.send()
   }
 
@@ -100,28 +115,28 @@ export class ClientConnection implements RecordSink {
 
   /** BEGIN_REQUEST and PARAMS; with `stdin`, all of STDIN as well. */
   sendRequest(requestId: number, params: ReadonlyMap<string, string>, stdin: Uint8Array | undefined): void {
-    this.#socket.write(encodeRequest(requestId, this.#options.keepConn, params, stdin))
+    this.#write(encodeRequest(requestId, this.#options.keepConn, params, stdin))
   }
 
   /** Any number of bytes as STDIN records. False: wait for the exchange's onDrain. */
   sendStdin(requestId: number, chunk: Uint8Array): boolean {
     const socket = this.#socket
-    if (chunk.length <= COPY_MAX) return socket.write(encodeRecord(FCGI_STDIN, requestId, chunk))
+    if (chunk.length <= COPY_MAX) return this.#write(encodeRecord(FCGI_STDIN, requestId, chunk))
     socket.cork()
     let writable = true
     for (let at = 0; at < chunk.length; at += RECORD_CONTENT_MAX) {
       const content = chunk.subarray(at, at + RECORD_CONTENT_MAX)
       const padding = paddingFor(content.length)
-      socket.write(encodeHeader(FCGI_STDIN, requestId, content.length, padding))
-      writable = socket.write(content)
-      if (padding > 0) writable = socket.write(PADDING.subarray(0, padding))
+      this.#write(encodeHeader(FCGI_STDIN, requestId, content.length, padding))
+      writable = this.#write(content)
+      if (padding > 0) writable = this.#write(PADDING.subarray(0, padding))
     }
     socket.uncork()
     return writable
   }
 
   endStdin(requestId: number): void {
-    this.#socket.write(encodeHeader(FCGI_STDIN, requestId, 0, 0))
+    this.#write(encodeHeader(FCGI_STDIN, requestId, 0, 0))
   }
 
   /** Holds what is written back until the end of this turn of the event loop, so that it leaves together. */
@@ -144,11 +159,12 @@ export class ClientConnection implements RecordSink {
   /** Nobody waits for this request any more: the application is told, and has a moment to end it. */
   abandon(requestId: number): void {
     if (!this.#open) {
+      const exchange = this.#exchanges.get(requestId)!
       this.#exchanges.delete(requestId)
+      exchange.observation?.end({ error: exchange.reason! })
       return
     }
-    this.#exchanges.set(requestId, undefined)
-    this.#socket.write(encodeHeader(FCGI_ABORT_REQUEST, requestId, 0, 0))
+    this.#write(encodeHeader(FCGI_ABORT_REQUEST, requestId, 0, 0))
     this.#socket.resume()
     this.#abortTimer ??= setTimeout(() => this.close(), ABORT_GRACE).unref()
   }
@@ -157,7 +173,7 @@ export class ClientConnection implements RecordSink {
 
   onStream(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
     const exchange = this.#find(requestId)
-    if (exchange === undefined || start === end) return
+    if (start === end) return
     if (type === FCGI_STDOUT) exchange.onStdout(chunk, start, end)
     else if (type === FCGI_STDERR) exchange.onStderr(chunk.subarray(start, end))
   }
@@ -171,12 +187,12 @@ export class ClientConnection implements RecordSink {
     clearTimeout(this.#abortTimer)
     this.#abortTimer = undefined
     // Not where the application has ended the request before it had all of it: who knows whether it reads the rest.
-    if (!this.#options.keepConn || exchange?.sent === false || this.#socket.writableNeedDrain) {
+    if (!this.#options.keepConn || (!exchange.closed && !exchange.sent) || this.#socket.writableNeedDrain) {
       this.#decoder.stop()
       this.close()
     }
     const [appStatus, protocolStatus] = [chunk.readUInt32BE(start), chunk[start + 4]!]
-    this.#ends.push(() => exchange?.onEndRequest(appStatus, protocolStatus))
+    this.#ends.push(() => exchange.onEndRequest(appStatus, protocolStatus))
   }
 
   // Once all that was read is decoded: what an application sends behind END_REQUEST must not be taken for the next
@@ -191,11 +207,12 @@ export class ClientConnection implements RecordSink {
     for (const end of ends) end()
   }
 
-  #find(requestId: number): ClientExchange | undefined {
-    if (!this.#exchanges.has(requestId)) {
+  #find(requestId: number): ClientExchange {
+    const exchange = this.#exchanges.get(requestId)
+    if (exchange === undefined) {
       throw outOfStep(`a record of request ${requestId}, which does not run on this connection`)
     }
-    return this.#exchanges.get(requestId)
+    return exchange
   }
 
   // The lowest id that is free, as nginx and others do: some applications count on small ones.
@@ -207,15 +224,28 @@ export class ClientConnection implements RecordSink {
 
   // ---- the socket ----
 
+  #write(bytes: Uint8Array): boolean {
+    this.#sentTap?.push(bytes)
+    return this.#socket.write(bytes)
+  }
+
+  #createTap(direction: 'sent' | 'received'): RecordTap {
+    return new RecordTap((type, requestId, contentLength, paddingLength) => {
+      const { observation } = this.#exchanges.get(requestId) ?? {}
+      observation?.record(direction, type, contentLength, paddingLength)
+    })
+  }
+
   readonly #onConnect = (): void => {
     clearTimeout(this.#connectTimer)
     this.#open = true
     this.#owner.onOpen(this)
     if (this.#exchanges.size === 0) this.#owner.onFree(this)
-    for (const exchange of this.#exchanges.values()) exchange?.send()
+    for (const exchange of this.#exchanges.values()) exchange.send()
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    this.#receivedTap?.push(chunk)
     try {
       this.#decoder.push(chunk)
     } catch (error) {
@@ -225,7 +255,7 @@ export class ClientConnection implements RecordSink {
   }
 
   readonly #onDrain = (): void => {
-    for (const exchange of this.#exchanges.values()) exchange?.onDrain()
+    for (const exchange of this.#exchanges.values()) exchange.onDrain()
   }
 
   readonly #onError = (error: Error): void => {
@@ -246,7 +276,7 @@ export class ClientConnection implements RecordSink {
     clearTimeout(this.#abortTimer)
     this.#decoder.stop()
     if (this.#exchanges.size > 0) this.#failure ??= closedEarly(this.#address)
-    for (const exchange of this.#exchanges.values()) exchange?.onConnectionLost(this.#failure!)
+    for (const exchange of this.#exchanges.values()) exchange.onConnectionLost(this.#failure!)
     this.#exchanges.clear()
     this.#owner.onClose(this, this.#failure)
   }

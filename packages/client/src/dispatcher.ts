@@ -5,6 +5,7 @@ import { type Body, toBody } from './body.ts'
 import { ClientExchange, type ClientRequest, type ExchangeLimits } from './exchange.ts'
 import { type ResponseHandler, toResponseHandler } from './handler.ts'
 import { flattenHeaders } from './headers.ts'
+import type { ExchangeObserver } from './observer.ts'
 import { buildParams, type FastCgiParams, type FastCgiRequestInfo, type ParamsOptions } from './params.ts'
 import { ConnectionPool } from './pool.ts'
 
@@ -26,6 +27,8 @@ export interface FastCgiDispatcherOptions extends ParamsOptions {
   readonly maxHeaderSize?: number
   /** What the application writes to FCGI_STDERR, piece by piece. Default: it is dropped. */
   readonly onStderr?: (chunk: Buffer, request: FastCgiRequestInfo) => void
+  /** Watches requests on the wire: params, records, times. Default: nobody does. */
+  readonly observer?: ExchangeObserver
 }
 
 /** What {@link FastCgiDispatcher.dispatch} (and so `request`, `stream`, `pipeline`) takes. */
@@ -77,6 +80,7 @@ export class FastCgiDispatcher extends Dispatcher {
         maxConnections,
         maxIdleConnections: options.maxIdleConnections ?? 16,
         idleTimeout: options.idleTimeout ?? 4000,
+        observer: options.observer,
       },
       {
         onConnect: () => this.emit('connect', origin, [this]),
@@ -160,6 +164,7 @@ export class FastCgiDispatcher extends Dispatcher {
     const bodyLength = contentLength ?? (body === null ? 'none' : 'unknown')
     return {
       method: info.method,
+      target: info.path,
       params: buildParams(info, bodyLength, this.#options, params),
       body,
       contentLength,

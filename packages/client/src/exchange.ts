@@ -4,11 +4,14 @@ import type { ClientConnection } from './connection.ts'
 import { COPY_MAX } from './encode.ts'
 import { noAnswer } from './error.ts'
 import { type ResponseHandler, toRawHeaders } from './handler.ts'
+import type { Observation } from './observer.ts'
 import { type ResponseHead, ResponseHeadParser } from './response-head.ts'
 
 /** One request, ready to be sent. */
 export interface ClientRequest {
   readonly method: string
+  /** Path and query that were asked for. */
+  readonly target: string
   readonly params: ReadonlyMap<string, string>
   readonly body: Body | null
   /** What CONTENT_LENGTH says; undefined when it says nothing. */
@@ -34,7 +37,9 @@ const CLOSED = 3
  * are given, and takes the bytes of its own request body.
  */
 export class ClientExchange implements Dispatcher.DispatchController, BodySink {
-  readonly #request: ClientRequest
+  readonly request: ClientRequest
+  /** Who watches, from when the request has a connection. */
+  observation: Observation | undefined
   readonly #handler: ResponseHandler
   readonly #limits: ExchangeLimits
   readonly #onStderr: ((chunk: Buffer) => void) | undefined
@@ -64,7 +69,7 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     limits: ExchangeLimits,
     onStderr: ((chunk: Buffer) => void) | undefined,
   ) {
-    this.#request = request
+    this.request = request
     this.#handler = handler
     this.#limits = limits
     this.#onStderr = onStderr
@@ -140,7 +145,7 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
 
   send(): void {
     const connection = this.#connection!
-    const { params, body } = this.#request
+    const { params, body } = this.request
     this.#state = HEAD
     this.#startTimer(this.#limits.headersTimeout)
     if (this.#paused) connection.hold()
@@ -191,10 +196,10 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
 
   /** The connection takes more. */
   onDrain(): void {
-    if (!this.#stdinBlocked) return
+    if (!this.#stdinBlocked || this.#state === CLOSED) return
     this.#stdinBlocked = false
     this.#timer?.refresh()
-    this.#request.body?.source?.resume()
+    this.request.body?.source?.resume()
   }
 
   // ---- the way back, called by the connection ----
@@ -231,15 +236,21 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
 
   /** A piece of STDERR. */
   onStderr(chunk: Buffer): void {
-    this.#onStderr?.(chunk)
+    this.observation?.stderr(chunk)
+    if (this.#state !== CLOSED) this.#onStderr?.(chunk)
   }
 
   /** The connection has seen END_REQUEST, and is this request's no more. */
   onEndRequest(appStatus: number, protocolStatus: number): void {
     this.#connection = undefined
+    this.#finish(appStatus, protocolStatus)
+    this.observation?.end({ appStatus, protocolStatus, ...(this.#reason && { error: this.#reason }) })
+  }
+
+  #finish(appStatus: number, protocolStatus: number): void {
     if (this.#state === CLOSED) return
     // An answer may come before all of the request was sent.
-    if (!this.#stdinEnded) this.#request.body?.source?.stop()
+    if (!this.#stdinEnded) this.request.body?.source?.stop()
     if (this.#state === HEAD) {
       this.fail(noAnswer(appStatus, protocolStatus))
     } else if (this.#bodyLeft !== undefined && this.#bodyLeft > 0) {
@@ -255,6 +266,7 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
   onConnectionLost(error: Error): void {
     this.#connection = undefined
     if (!this.#ended) this.fail(error)
+    this.observation?.end({ error: this.#reason ?? error })
   }
 
   /** Ends the request with an error, once; the application is told to stop. */
@@ -267,7 +279,7 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     this.#connection = undefined
     clearTimeout(this.#timer)
     connection?.abandon(this.#requestId)
-    this.#request.body?.source?.stop(error)
+    this.request.body?.source?.stop(error)
     this.#handler.onError(this, error)
   }
 
@@ -277,9 +289,10 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     const { status } = head
     this.#state = BODY
     this.#head = head
-    this.#bodyDropped = this.#request.method === 'HEAD' || status === 204 || status === 205 || status === 304
+    this.#bodyDropped = this.request.method === 'HEAD' || status === 204 || status === 205 || status === 304
     if (!this.#bodyDropped) this.#bodyLeft = head.contentLength
     this.#startTimer(this.#limits.bodyTimeout)
+    this.observation?.head(status, head.headers)
     this.#handler.onHead(this, head)
   }
 

@@ -6,4 +6,12 @@ export {
 } from './dispatcher.ts'
 export { FastCgiError, type FastCgiErrorCode } from './error.ts'
 export { createGateway, type GatewayOptions } from './gateway.ts'
+export type {
+  ExchangeBegin,
+  ExchangeEnd,
+  ExchangeHead,
+  ExchangeObserver,
+  ExchangeRecord,
+  ExchangeStderr,
+} from './observer.ts'
 export type { FastCgiParams, FastCgiRequestInfo, ParamsOptions } from './params.ts'

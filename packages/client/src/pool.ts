@@ -1,6 +1,7 @@
 import type { SocketAddress } from './address.ts'
 import { ClientConnection, type ConnectionOwner } from './connection.ts'
 import type { ClientExchange } from './exchange.ts'
+import type { ExchangeObserver } from './observer.ts'
 
 /** How many connections there are, and how long. Times are in milliseconds. */
 export interface PoolOptions {
@@ -8,6 +9,7 @@ export interface PoolOptions {
   readonly maxConnections: number
   readonly maxIdleConnections: number
   readonly idleTimeout: number
+  readonly observer: ExchangeObserver | undefined
 }
 
 /** What happens to a pool's connections, for those who watch. */
@@ -31,7 +33,8 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #options: PoolOptions
   readonly #events: PoolEvents
   readonly #connections = new Set<ClientConnection>()
-  readonly #opened = new WeakSet<ClientConnection>()
+  readonly #up = new WeakSet<ClientConnection>()
+  #opened = 0
   // The one that was used last is last, and is used next: those that are not needed grow old.
   readonly #idle: IdleConnection[] = []
   #waiting: ClientExchange[] = []
@@ -84,7 +87,7 @@ export class ConnectionPool implements ConnectionOwner {
   // ---- ConnectionOwner ----
 
   onOpen(connection: ClientConnection): void {
-    this.#opened.add(connection)
+    this.#up.add(connection)
     this.#events.onConnect()
   }
 
@@ -109,7 +112,7 @@ export class ConnectionPool implements ConnectionOwner {
     this.#connections.delete(connection)
     const idle = this.#idle.findIndex((one) => one.connection === connection)
     if (idle !== -1) clearTimeout(this.#idle.splice(idle, 1)[0]!.timer)
-    if (this.#opened.has(connection)) this.#events.onDisconnect(error)
+    if (this.#up.has(connection)) this.#events.onDisconnect(error)
     else if (error !== undefined) this.#events.onConnectionError(error)
 
     const next = this.#nextWaiting()
@@ -119,9 +122,9 @@ export class ConnectionPool implements ConnectionOwner {
   }
 
   #connect(): ClientConnection {
-    const { maxIdleConnections, connectTimeout } = this.#options
-    const options = { keepConn: maxIdleConnections > 0, connectTimeout }
-    const connection = new ClientConnection(this.#address, options, this)
+    const { maxIdleConnections, connectTimeout, observer } = this.#options
+    const options = { keepConn: maxIdleConnections > 0, connectTimeout, observer }
+    const connection = new ClientConnection(this.#address, options, this, ++this.#opened)
     this.#connections.add(connection)
     return connection
   }
