@@ -29,21 +29,42 @@ export type FastCgiErrorCode =
   | 'FCGI_ERR_RECORD'
   | 'FCGI_ERR_REQUEST'
 
+/** How the application ended a request (FCGI_END_REQUEST, section 5.5). */
+export interface EndStatus {
+  readonly appStatus: number
+  readonly protocolStatus: number
+}
+
 /** A request to a FastCGI application failed. `code` is stable, the message is for people. */
 export class FastCgiError extends Error {
   override readonly name = 'FastCgiError'
   readonly code: FastCgiErrorCode
+  /**
+   * The application said that it has not begun the request (FCGI_OVERLOADED, FCGI_CANT_MPX_CONN): it can be sent again,
+   * after a while, whatever its method.
+   */
+  readonly retryable: boolean
+  /** Of FCGI_END_REQUEST, where that is what the error is about. */
+  readonly appStatus: number | undefined
+  /** Of FCGI_END_REQUEST, where that is what the error is about. */
+  readonly protocolStatus: number | undefined
 
-  constructor(code: FastCgiErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: FastCgiErrorCode, message: string, options: ErrorOptions & Partial<EndStatus> = {}) {
     super(message, options)
     this.code = code
+    this.retryable = code === 'FCGI_ERR_OVERLOADED' || code === 'FCGI_ERR_CANT_MPX_CONN'
+    this.appStatus = options.appStatus
+    this.protocolStatus = options.protocolStatus
   }
 }
 
 /** The error of a request that the application has ended without an answer. */
 export function noAnswer(appStatus: number, protocolStatus: number): FastCgiError {
   const [code, why] = reasonOf(appStatus, protocolStatus)
-  return new FastCgiError(code, `The FastCGI application ended the request ${why}.`)
+  return new FastCgiError(code, `The FastCGI application ended the request ${why}.`, {
+    appStatus,
+    protocolStatus,
+  })
 }
 
 function reasonOf(appStatus: number, protocolStatus: number): [code: FastCgiErrorCode, why: string] {
