@@ -3,6 +3,7 @@ import {
   encodeHeader,
   encodeRecord,
   FCGI_ABORT_REQUEST,
+  FCGI_CANT_MPX_CONN,
   FCGI_END_REQUEST,
   FCGI_NULL_REQUEST_ID,
   FCGI_STDERR,
@@ -16,7 +17,7 @@ import {
 import { errors } from 'undici'
 import { formatAddress, type SocketAddress } from './address.ts'
 import { COPY_MAX, encodeRequest } from './encode.ts'
-import { FastCgiError } from './error.ts'
+import { FastCgiError, noAnswer } from './error.ts'
 import type { ClientExchange } from './exchange.ts'
 import { type ExchangeObserver, Observation, RecordTap } from './observer.ts'
 
@@ -27,37 +28,62 @@ export interface ConnectionOptions {
   readonly observer: ExchangeObserver | undefined
 }
 
-/** Whose connection it is: told when it is up, when it has nothing to do, and when it is gone. */
+/** Whose connection it is: told when it is up, when it has room for a request, and when it is gone. */
 export interface ConnectionOwner {
   onOpen(connection: ClientConnection): void
-  /** It can take the next request. */
+  /** A request has ended, and the connection can take another. */
   onFree(connection: ClientConnection): void
-  /** Called once; with what made it end, unless that was nothing but one side's wish while nothing ran. */
-  onClose(connection: ClientConnection, error: Error | undefined): void
+  /** A request that has to be sent again on another connection: this one takes one at a time. */
+  onRefused(exchange: ClientExchange): void
+  /** The application did not end a request that was aborted: FCGI_ABORT_REQUEST says nothing to it. */
+  onAbortIgnored(): void
+  /** Whether {@link onAbortIgnored} was ever called. */
+  readonly abortsIgnored: boolean
+  /**
+   * Called once; with what made it end, unless that was nothing but one side's wish while nothing ran.
+   * `byPeer`: the application has closed it. `returned`: requests to be sent again on another connection.
+   */
+  onClose(
+    connection: ClientConnection,
+    error: Error | undefined,
+    byPeer: boolean,
+    returned: readonly ClientExchange[],
+  ): void
 }
 
 // How long an application may take to end a request that was aborted, before the connection is given up instead.
 const ABORT_GRACE = 1000
 const PADDING = Buffer.alloc(8)
 
-/** One socket to a FastCGI application, which carries one request after another. */
+interface EndedRequest {
+  readonly exchange: ClientExchange
+  readonly appStatus: number
+  readonly protocolStatus: number
+}
+
+/** One socket to a FastCGI application, which carries one request after another, or several at once. */
 export class ClientConnection implements RecordSink {
   readonly #address: SocketAddress
   readonly #options: ConnectionOptions
   readonly #owner: ConnectionOwner
+  readonly #number: number
   readonly #socket: Socket
   readonly #decoder: RecordDecoder = new RecordDecoder(this)
-  readonly #number: number
   // By request id. One that is closed was aborted, and its END_REQUEST has not come yet.
   readonly #exchanges = new Map<number, ClientExchange>()
+  // Those that take no more for now: nothing is read while there is one.
+  readonly #holders = new Set<ClientExchange>()
   readonly #sentTap: RecordTap | undefined
   readonly #receivedTap: RecordTap | undefined
-  #ends: (() => void)[] = []
+  #ended: EndedRequest[] = []
   #open = false
+  // Takes no more requests, and closes when those that run have ended.
+  #retired = false
   #closing = false
   #failure: Error | undefined
   #connectTimer: NodeJS.Timeout | undefined
   #abortTimer: NodeJS.Timeout | undefined
+  #idleTimer: NodeJS.Timeout | undefined
 
   /** `number` is what an observer knows this connection by. */
   constructor(address: SocketAddress, options: ConnectionOptions, owner: ConnectionOwner, number: number) {
@@ -84,9 +110,9 @@ export class ClientConnection implements RecordSink {
   /** Takes a request; it goes out at once, or when the connection is up. */
   start(exchange: ClientExchange): void {
     const requestId = this.#freeRequestId()
+    if (this.#exchanges.size === 0) this.#socket.ref()
     this.#exchanges.set(requestId, exchange)
-    this.#socket.ref()
-    exchange.attach(this, requestId)
+    exchange.attach(this, requestId, this.#open)
     const { observer } = this.#options
     if (observer !== undefined) {
       exchange.observation = new Observation(observer, exchange.request, requestId, this.#number)
@@ -94,9 +120,17 @@ export class ClientConnection implements RecordSink {
     if (this.#open) exchange.send()
   }
 
-  /** False from the moment that the application has closed it, which is before {@link ConnectionOwner.onClose}. */
+  /** How many requests have not ended on it. */
+  get running(): number {
+    return this.#exchanges.size
+  }
+
+  /**
+   * Whether it can take a request now. False from the moment that the application has closed it, which is before
+   * {@link ConnectionOwner.onClose}, and while a request that runs on it does not take its answer.
+   */
   get usable(): boolean {
-    return this.#socket.readyState === 'open'
+    return this.#socket.readyState === 'open' && !this.#retired && this.#holders.size === 0
   }
 
   /** Closes it; what still runs on it fails with `error`. */
@@ -106,9 +140,12 @@ export class ClientConnection implements RecordSink {
     this.#socket.destroy()
   }
 
-  /** Nothing runs on it and nothing has to: it does not keep the process alive. */
-  unref(): void {
+  /** Nothing runs on it and nothing has to: it does not keep the process alive, and closes after `timeout`, unless that is 0. */
+  rest(timeout: number): void {
     this.#socket.unref()
+    if (timeout === 0) return
+    if (this.#idleTimer === undefined) this.#idleTimer = setTimeout(this.#onIdleTimeout, timeout).unref()
+    else this.#idleTimer.refresh()
   }
 
   // ---- for exchanges: the way out ----
@@ -147,26 +184,35 @@ export class ClientConnection implements RecordSink {
 
   // ---- for exchanges: the way back ----
 
+  /** Others run on it beside this one, or may. */
+  get shared(): boolean {
+    return this.#exchanges.size > 1
+  }
+
   /** An exchange takes no more for now. */
-  hold(): void {
+  hold(exchange: ClientExchange): void {
+    this.#holders.add(exchange)
     this.#socket.pause()
   }
 
-  release(): void {
-    this.#socket.resume()
+  release(exchange: ClientExchange): void {
+    if (this.#holders.delete(exchange) && this.#holders.size === 0) this.#socket.resume()
   }
 
   /** Nobody waits for this request any more: the application is told, and has a moment to end it. */
-  abandon(requestId: number): void {
+  abandon(requestId: number, exchange: ClientExchange): void {
+    this.release(exchange)
     if (!this.#open) {
-      const exchange = this.#exchanges.get(requestId)!
       this.#exchanges.delete(requestId)
       exchange.observation?.end({ error: exchange.reason! })
       return
     }
+    if (this.#owner.abortsIgnored && !this.#hasLive()) {
+      this.close()
+      return
+    }
     this.#write(encodeHeader(FCGI_ABORT_REQUEST, requestId, 0, 0))
-    this.#socket.resume()
-    this.#abortTimer ??= setTimeout(() => this.close(), ABORT_GRACE).unref()
+    this.#abortTimer ??= setTimeout(this.#onAbortTimeout, ABORT_GRACE).unref()
   }
 
   // ---- records ----
@@ -184,27 +230,56 @@ export class ClientConnection implements RecordSink {
     if (type !== FCGI_END_REQUEST) return
     if (end - start < 8) throw outOfStep('an FCGI_END_REQUEST of less than 8 bytes')
     this.#exchanges.delete(requestId)
-    clearTimeout(this.#abortTimer)
-    this.#abortTimer = undefined
-    // Not where the application has ended the request before it had all of it: who knows whether it reads the rest.
-    if (!this.#options.keepConn || (!exchange.closed && !exchange.sent) || this.#socket.writableNeedDrain) {
-      this.#decoder.stop()
-      this.close()
+    this.release(exchange)
+    const alone = this.#exchanges.size === 0
+    if (this.#abortTimer !== undefined && !this.#hasAborted()) {
+      clearTimeout(this.#abortTimer)
+      this.#abortTimer = undefined
     }
-    const [appStatus, protocolStatus] = [chunk.readUInt32BE(start), chunk[start + 4]!]
-    this.#ends.push(() => exchange.onEndRequest(appStatus, protocolStatus))
+    // Not where the application has ended the request before it had all of it: who knows whether it reads the rest.
+    if (
+      !this.#options.keepConn ||
+      (!exchange.closed && !exchange.sent) ||
+      (alone && this.#socket.writableNeedDrain)
+    ) {
+      this.#retired = true
+      if (alone) this.#decoder.stop()
+    }
+    this.#ended.push({
+      exchange,
+      appStatus: chunk.readUInt32BE(start),
+      protocolStatus: chunk[start + 4]!,
+    })
   }
 
   // Once all that was read is decoded: what an application sends behind END_REQUEST must not be taken for the next
   // request's. The connection is free before the handlers are told, whose next request (a redirect) may come at once.
   #endRequests(): void {
-    const ends = this.#ends
-    this.#ends = []
-    if (!this.#closing && this.#exchanges.size === 0) {
-      this.#socket.resume()
-      this.#owner.onFree(this)
+    const ended = this.#ended
+    this.#ended = []
+    if (!this.#closing) {
+      if (!this.#retired) this.#owner.onFree(this)
+      else if (!this.#hasLive()) this.close()
     }
-    for (const end of ends) end()
+    for (const { exchange, appStatus, protocolStatus } of ended) {
+      if (protocolStatus === FCGI_CANT_MPX_CONN && exchange.returnable) {
+        exchange.observation?.end({ appStatus, protocolStatus, error: noAnswer(appStatus, protocolStatus) })
+        exchange.detach()
+        this.#owner.onRefused(exchange)
+      } else {
+        exchange.onEndRequest(appStatus, protocolStatus)
+      }
+    }
+  }
+
+  #hasLive(): boolean {
+    for (const exchange of this.#exchanges.values()) if (!exchange.closed) return true
+    return false
+  }
+
+  #hasAborted(): boolean {
+    for (const exchange of this.#exchanges.values()) if (exchange.closed) return true
+    return false
   }
 
   #find(requestId: number): ClientExchange {
@@ -251,7 +326,7 @@ export class ClientConnection implements RecordSink {
     } catch (error) {
       this.close(error as Error)
     }
-    if (this.#ends.length > 0) this.#endRequests()
+    if (this.#ended.length > 0) this.#endRequests()
   }
 
   readonly #onDrain = (): void => {
@@ -260,6 +335,17 @@ export class ClientConnection implements RecordSink {
 
   readonly #onError = (error: Error): void => {
     this.#failure ??= this.#open ? closedEarly(this.#address, error) : error
+  }
+
+  readonly #onIdleTimeout = (): void => {
+    if (this.#exchanges.size === 0) this.close()
+  }
+
+  readonly #onAbortTimeout = (): void => {
+    this.#owner.onAbortIgnored()
+    this.#abortTimer = undefined
+    this.#retired = true
+    if (!this.#hasLive()) this.close()
   }
 
   readonly #onConnectTimeout = (): void => {
@@ -274,11 +360,22 @@ export class ClientConnection implements RecordSink {
   readonly #onClose = (): void => {
     clearTimeout(this.#connectTimer)
     clearTimeout(this.#abortTimer)
+    clearTimeout(this.#idleTimer)
     this.#decoder.stop()
-    if (this.#exchanges.size > 0) this.#failure ??= closedEarly(this.#address)
-    for (const exchange of this.#exchanges.values()) exchange.onConnectionLost(this.#failure!)
+    const byPeer = !this.#closing
+    if (this.#hasLive()) this.#failure ??= closedEarly(this.#address)
+    const error = this.#failure ?? closedEarly(this.#address)
+    const exchanges = [...this.#exchanges.values()]
     this.#exchanges.clear()
-    this.#owner.onClose(this, this.#failure)
+    const returned = byPeer ? exchanges.filter((exchange) => exchange.retryable) : []
+    for (const exchange of returned) {
+      exchange.observation?.end({ error })
+      exchange.detach()
+    }
+    this.#owner.onClose(this, this.#failure, byPeer, returned)
+    for (const exchange of exchanges) {
+      if (!returned.includes(exchange)) exchange.onConnectionLost(error)
+    }
   }
 }
 

@@ -301,7 +301,6 @@ describe('what goes wrong', () => {
 
   test.each([
     [0, 'FCGI_ERR_NO_RESPONSE', /without an answer \(appStatus 7\)/],
-    [1, 'FCGI_ERR_CANT_MPX_CONN', /FCGI_CANT_MPX_CONN/],
     [2, 'FCGI_ERR_OVERLOADED', /FCGI_OVERLOADED/],
     [3, 'FCGI_ERR_UNKNOWN_ROLE', /FCGI_UNKNOWN_ROLE/],
     [9, 'FCGI_ERR_PROTOCOL_STATUS', /protocolStatus 9/],
@@ -315,6 +314,9 @@ describe('what goes wrong', () => {
       name: 'FastCgiError',
       code,
       message: expect.stringMatching(message),
+      appStatus: 7,
+      protocolStatus,
+      retryable: protocolStatus === 2,
     })
     // The connection is none the worse for it.
     expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')

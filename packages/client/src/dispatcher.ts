@@ -15,6 +15,11 @@ export interface FastCgiDispatcherOptions extends ParamsOptions {
   readonly maxConnections?: number
   /** Connections kept open between requests. 0: each request has its own, without FCGI_KEEP_CONN. Default: 16. */
   readonly maxIdleConnections?: number
+  /**
+   * Requests at once on one connection, where the application says that it can (FCGI_MPXS_CONNS, asked with
+   * FCGI_GET_VALUES on a connection of its own); `true` is 32. Default: `false`, one at a time.
+   */
+  readonly multiplex?: boolean | number
   /** How long a connection is kept while nobody uses it. Default: 4000, as undici has it. */
   readonly idleTimeout?: number
   /** Time for a connection to come up. Default: 10 000. */
@@ -65,6 +70,10 @@ export class FastCgiDispatcher extends Dispatcher {
     }
     const { maxConnections = Number.POSITIVE_INFINITY } = options
     if (!(maxConnections >= 1)) throw new TypeError('maxConnections must be at least 1.')
+    const multiplex = toNumber(options.multiplex)
+    if (!(Number.isInteger(multiplex) && multiplex >= 1 && multiplex < 65_536)) {
+      throw new TypeError('multiplex must be a boolean, or the requests at once on one connection.')
+    }
     this.#options = options
     this.#limits = {
       headersTimeout: options.headersTimeout ?? 300_000,
@@ -80,6 +89,7 @@ export class FastCgiDispatcher extends Dispatcher {
         maxConnections,
         maxIdleConnections: options.maxIdleConnections ?? 16,
         idleTimeout: options.idleTimeout ?? 4000,
+        multiplex,
         observer: options.observer,
       },
       {
@@ -138,7 +148,8 @@ export class FastCgiDispatcher extends Dispatcher {
     const info = toRequestInfo(options)
     const body = toBody(options.body)
     try {
-      const request = this.#createRequest(info, body, options.params)
+      const idempotent = options.idempotent ?? IDEMPOTENT.has(info.method)
+      const request = this.#createRequest(info, body, options.params, idempotent)
       const { onStderr } = this.#options
       return new ClientExchange(
         request,
@@ -156,6 +167,7 @@ export class FastCgiDispatcher extends Dispatcher {
     info: FastCgiRequestInfo,
     body: Body | null,
     params: FastCgiParams | undefined,
+    idempotent: boolean,
   ): ClientRequest {
     if (body?.contentType !== undefined && !hasHeader(info.headers, 'content-type')) {
       info = { ...info, headers: [...info.headers, 'content-type', body.contentType] }
@@ -164,6 +176,7 @@ export class FastCgiDispatcher extends Dispatcher {
     const bodyLength = contentLength ?? (body === null ? 'none' : 'unknown')
     return {
       method: info.method,
+      idempotent,
       target: info.path,
       params: buildParams(info, bodyLength, this.#options, params),
       body,
@@ -180,6 +193,9 @@ export class FastCgiDispatcher extends Dispatcher {
     }
   }
 }
+
+// RFC 9110 section 9.2.2.
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 function toRequestInfo(options: FastCgiDispatchOptions): FastCgiRequestInfo {
   if (typeof options !== 'object' || options === null)
@@ -226,6 +242,11 @@ function contentLengthOf(info: FastCgiRequestInfo, body: Body | null): number | 
 
 function hasHeader(headers: readonly string[], name: string): boolean {
   return headers.some((text, i) => i % 2 === 0 && text.toLowerCase() === name)
+}
+
+function toNumber(multiplex: unknown): number {
+  if (multiplex === undefined || multiplex === false) return 1
+  return multiplex === true ? 32 : typeof multiplex === 'number' ? multiplex : Number.NaN
 }
 
 // undici's events name an origin; this is what stands for one here.

@@ -10,6 +10,8 @@ import { type ResponseHead, ResponseHeadParser } from './response-head.ts'
 /** One request, ready to be sent. */
 export interface ClientRequest {
   readonly method: string
+  /** To send it twice does no more than to send it once (RFC 9110 section 9.2.2). */
+  readonly idempotent: boolean
   /** Path and query that were asked for. */
   readonly target: string
   readonly params: ReadonlyMap<string, string>
@@ -24,6 +26,12 @@ export interface ExchangeLimits {
   readonly bodyTimeout: number
   readonly maxHeaderSize: number
 }
+
+/**
+ * The bytes of an answer that are held for a handler that does not take them, before the connection is stopped for the
+ * other requests on it as well.
+ */
+const HOLD_MAX = 1024 * 1024
 
 // What the request is doing for its handler. Where its connection stands is the connection's matter: it may still wait
 // for the END_REQUEST of a request that is CLOSED here.
@@ -48,19 +56,24 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
   #connection: ClientConnection | undefined
   #requestId = 0
   #timer: NodeJS.Timeout | undefined
+  // The connection was up before this request came to it: the application may be closing it.
+  #kept = false
+  #returned = false
 
   #stdinLeft: number | undefined
   #stdinEnded = false
   #stdinBlocked = false
 
+  #answered = false
   #parser: ResponseHeadParser | undefined
   #head: ResponseHead | undefined
   #bodyLeft: number | undefined
   #bodyDropped = false
   #paused = false
   #reason: Error | null = null
-  // What came while the handler was paused: never more than the connection had read when it stopped.
+  // What came while the handler was paused: on a connection of its own never more than that had read when it stopped.
   #held: Buffer[] = []
+  #heldLength = 0
   #ended = false
 
   constructor(
@@ -105,7 +118,7 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
   pause(): void {
     if (this.#paused || this.#state === CLOSED) return
     this.#paused = true
-    this.#connection?.hold()
+    if (this.#connection?.shared === false) this.#connection.hold(this)
   }
 
   resume(): void {
@@ -113,7 +126,7 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     this.#paused = false
     if (!this.#ended) this.#timer?.refresh()
     this.#deliver()
-    if (!this.#paused) this.#connection?.release()
+    if (!this.#paused) this.#connection?.release(this)
   }
 
   // ---- the way out, called by the dispatcher and the connection ----
@@ -138,9 +151,49 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
   }
 
   /** The connection has taken this request, and sends it by {@link send} as soon as it is open. */
-  attach(connection: ClientConnection, requestId: number): void {
+  attach(connection: ClientConnection, requestId: number, kept: boolean): void {
     this.#connection = connection
     this.#requestId = requestId
+    this.#kept = kept
+  }
+
+  /** The application has done nothing of it that is known, and it can be sent again as a whole. */
+  get returnable(): boolean {
+    const { body } = this.request
+    return (
+      this.#state === HEAD &&
+      !this.#answered &&
+      !this.#returned &&
+      (body === null || body.bytes !== undefined)
+    )
+  }
+
+  /** It does no harm when it is sent again, and can be. */
+  get repeatable(): boolean {
+    const { body, idempotent } = this.request
+    return idempotent && (body === null || body.bytes !== undefined)
+  }
+
+  /** It may have met a kept connection that was closing, and does no harm when it is sent again. */
+  get retryable(): boolean {
+    return this.#kept && this.repeatable && this.returnable
+  }
+
+  /** It was sent before, in vain: only a connection of its own will do. */
+  get returned(): boolean {
+    return this.#returned
+  }
+
+  /** Undoes {@link attach} and {@link send}: it has no connection, and waits for the next. */
+  detach(): void {
+    this.#returned = true
+    this.#connection = undefined
+    this.#state = WAITING
+    this.observation = undefined
+    this.#stdinLeft = this.request.contentLength
+    this.#stdinEnded = false
+    this.#stdinBlocked = false
+    clearTimeout(this.#timer)
   }
 
   send(): void {
@@ -148,7 +201,7 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     const { params, body } = this.request
     this.#state = HEAD
     this.#startTimer(this.#limits.headersTimeout)
-    if (this.#paused) connection.hold()
+    if (this.#paused) connection.hold(this)
     const bytes = body === null ? new Uint8Array() : body.bytes
     if (bytes !== undefined && bytes.length <= COPY_MAX) {
       this.#stdinEnded = true
@@ -206,6 +259,7 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
 
   /** A piece of STDOUT: `chunk[start, end)`. */
   onStdout(chunk: Buffer, start: number, end: number): void {
+    this.#answered = true
     try {
       while (this.#state === HEAD) {
         this.#parser ??= new ResponseHeadParser(this.#limits.maxHeaderSize)
@@ -230,12 +284,21 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     }
     this.#timer?.refresh()
     const view = chunk.subarray(start, end)
-    if (this.#paused || this.#held.length > 0) this.#held.push(view)
+    if (this.#paused || this.#held.length > 0) this.#hold(view)
     else this.#tellData(view)
+  }
+
+  #hold(view: Buffer): void {
+    const shared = this.#connection!.shared
+    // A view keeps all that was read with it, which here is mostly the others'.
+    this.#held.push(shared ? Buffer.from(view) : view)
+    this.#heldLength += view.length
+    if (!shared || this.#heldLength > HOLD_MAX) this.#connection!.hold(this)
   }
 
   /** A piece of STDERR. */
   onStderr(chunk: Buffer): void {
+    this.#answered = true
     this.observation?.stderr(chunk)
     if (this.#state !== CLOSED) this.#onStderr?.(chunk)
   }
@@ -278,7 +341,7 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     this.#held = []
     this.#connection = undefined
     clearTimeout(this.#timer)
-    connection?.abandon(this.#requestId)
+    connection?.abandon(this.#requestId, this)
     this.request.body?.source?.stop(error)
     this.#handler.onError(this, error)
   }
@@ -298,7 +361,9 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
 
   #deliver(): void {
     while (!this.#paused && this.#held.length > 0) {
-      this.#tellData(this.#held.shift()!)
+      const chunk = this.#held.shift()!
+      this.#heldLength -= chunk.length
+      this.#tellData(chunk)
     }
     if (this.#paused || !this.#ended || this.#state === CLOSED) return
     this.#state = CLOSED

@@ -15,3 +15,4 @@ export type {
   ExchangeStderr,
 } from './observer.ts'
 export type { FastCgiParams, FastCgiRequestInfo, ParamsOptions } from './params.ts'
+export { type FastCgiValues, type GetValuesOptions, getValues } from './values.ts'

@@ -2,6 +2,7 @@ import type { SocketAddress } from './address.ts'
 import { ClientConnection, type ConnectionOwner } from './connection.ts'
 import type { ClientExchange } from './exchange.ts'
 import type { ExchangeObserver } from './observer.ts'
+import { getValues } from './values.ts'
 
 /** How many connections there are, and how long. Times are in milliseconds. */
 export interface PoolOptions {
@@ -9,6 +10,8 @@ export interface PoolOptions {
   readonly maxConnections: number
   readonly maxIdleConnections: number
   readonly idleTimeout: number
+  /** Requests at once on one connection, where the application can; 1 does not ask it. */
+  readonly multiplex: number
   readonly observer: ExchangeObserver | undefined
 }
 
@@ -22,10 +25,8 @@ export interface PoolEvents {
   onDrain(): void
 }
 
-interface IdleConnection {
-  readonly connection: ClientConnection
-  readonly timer: NodeJS.Timeout | undefined
-}
+// How long an application may take to say whether it can multiplex. Those that know nothing of the question are silent.
+const ASK_TIMEOUT = 1000
 
 /** The connections to one application, and the requests that wait for one. */
 export class ConnectionPool implements ConnectionOwner {
@@ -36,11 +37,17 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #up = new WeakSet<ClientConnection>()
   #opened = 0
   // The one that was used last is last, and is used next: those that are not needed grow old.
-  readonly #idle: IdleConnection[] = []
+  readonly #idle: ClientConnection[] = []
   #waiting: ClientExchange[] = []
   #full = false
   #draining = false
   #whenClosed: (() => void) | undefined
+  // How many requests a connection may have at once, as far as the application is known.
+  #perConnection = 1
+  #asking: AbortController | undefined
+  // The application closes connections that it was asked to keep: as PHP-FPM does after pm.max_requests.
+  #peerCloses = false
+  #abortsIgnored = false
 
   constructor(address: SocketAddress, options: PoolOptions, events: PoolEvents) {
     this.#address = address
@@ -50,12 +57,7 @@ export class ConnectionPool implements ConnectionOwner {
 
   /** Sends a request on a kept connection, a new one, or as soon as there is one. False: it waits. */
   dispatch(exchange: ClientExchange): boolean {
-    const idle = this.#takeIdle()
-    if (idle !== undefined) {
-      idle.start(exchange)
-    } else if (this.#connections.size < this.#options.maxConnections) {
-      this.#connect().start(exchange)
-    } else {
+    if (!this.#start(exchange)) {
       this.#waiting.push(exchange)
       this.#full = true
     }
@@ -64,12 +66,13 @@ export class ConnectionPool implements ConnectionOwner {
 
   /** Closes the connections that nobody uses now. */
   closeIdle(): void {
-    for (const { connection } of this.#idle) connection.close()
+    for (const connection of this.#idle) connection.close()
   }
 
   /** Lets what runs and waits come to its end. Settles when all connections are closed. */
   close(): Promise<void> {
     this.#draining = true
+    this.#asking?.abort()
     this.closeIdle()
     return this.#closed()
   }
@@ -77,6 +80,7 @@ export class ConnectionPool implements ConnectionOwner {
   /** Fails what runs and waits. Settles when all connections are closed. */
   destroy(error: Error): Promise<void> {
     this.#draining = true
+    this.#asking?.abort()
     const waiting = this.#waiting
     this.#waiting = []
     for (const exchange of waiting) exchange.fail(error)
@@ -86,44 +90,95 @@ export class ConnectionPool implements ConnectionOwner {
 
   // ---- ConnectionOwner ----
 
+  get abortsIgnored(): boolean {
+    return this.#abortsIgnored
+  }
+
+  onAbortIgnored(): void {
+    this.#abortsIgnored = true
+  }
+
   onOpen(connection: ClientConnection): void {
     this.#up.add(connection)
     this.#events.onConnect()
   }
 
   onFree(connection: ClientConnection): void {
-    const next = this.#nextWaiting()
-    if (next !== undefined) {
+    while (connection.running < this.#perConnection && connection.usable) {
+      const next = this.#nextWaiting()
+      if (next === undefined) break
+      if (this.#wantsNew(next)) {
+        this.#waiting.unshift(next)
+        // Its place is taken by a new one.
+        if (connection.running === 0) connection.close()
+        return
+      }
       connection.start(next)
-      return
     }
-    if (this.#draining || this.#idle.length >= this.#options.maxIdleConnections) {
-      connection.close()
-    } else {
-      connection.unref()
-      const { idleTimeout } = this.#options
-      const timer = idleTimeout > 0 ? setTimeout(() => connection.close(), idleTimeout).unref() : undefined
-      this.#idle.push({ connection, timer })
+    if (connection.running === 0) {
+      if (this.#draining || this.#idle.length >= this.#options.maxIdleConnections) {
+        connection.close()
+      } else {
+        connection.rest(this.#options.idleTimeout)
+        this.#idle.push(connection)
+      }
     }
-    this.#tellDrain()
+    if (this.#waiting.length === 0) this.#tellDrain()
   }
 
-  onClose(connection: ClientConnection, error: Error | undefined): void {
-    this.#connections.delete(connection)
-    const idle = this.#idle.findIndex((one) => one.connection === connection)
-    if (idle !== -1) clearTimeout(this.#idle.splice(idle, 1)[0]!.timer)
-    if (this.#up.has(connection)) this.#events.onDisconnect(error)
-    else if (error !== undefined) this.#events.onConnectionError(error)
+  onRefused(exchange: ClientExchange): void {
+    this.#perConnection = 1
+    if (!this.#start(exchange)) this.#waiting.unshift(exchange)
+  }
 
-    const next = this.#nextWaiting()
-    if (next !== undefined) this.#connect().start(next)
-    else this.#tellDrain()
+  onClose(
+    connection: ClientConnection,
+    error: Error | undefined,
+    byPeer: boolean,
+    returned: readonly ClientExchange[],
+  ): void {
+    this.#connections.delete(connection)
+    const idle = this.#idle.indexOf(connection)
+    if (idle !== -1) this.#idle.splice(idle, 1)
+    if (this.#up.has(connection)) {
+      if (byPeer) this.#peerCloses = true
+      this.#events.onDisconnect(error)
+    } else if (error !== undefined) {
+      this.#events.onConnectionError(error)
+    }
+
+    for (const exchange of returned) if (!this.#start(exchange)) this.#waiting.unshift(exchange)
+    if (this.#connections.size < this.#options.maxConnections) {
+      const next = this.#nextWaiting()
+      if (next !== undefined) this.#connect().start(next)
+      else this.#tellDrain()
+    }
     if (this.#connections.size === 0) this.#whenClosed?.()
+  }
+
+  #start(exchange: ClientExchange): boolean {
+    const wantsNew = this.#wantsNew(exchange)
+    const connection = wantsNew ? undefined : (this.#takeIdle() ?? this.#takeShared())
+    if (connection !== undefined) {
+      connection.start(exchange)
+    } else if (this.#connections.size < this.#options.maxConnections) {
+      this.#connect().start(exchange)
+    } else {
+      if (wantsNew) this.#idle[0]?.close()
+      return false
+    }
+    return true
+  }
+
+  // What can not be sent twice must not meet a connection that the application may be closing at that moment.
+  #wantsNew(exchange: ClientExchange): boolean {
+    return exchange.returned || (this.#peerCloses && !exchange.repeatable)
   }
 
   #connect(): ClientConnection {
     const { maxIdleConnections, connectTimeout, observer } = this.#options
     const options = { keepConn: maxIdleConnections > 0, connectTimeout, observer }
+    if (this.#connections.size === 0 && !this.#draining) this.#askValues()
     const connection = new ClientConnection(this.#address, options, this, ++this.#opened)
     this.#connections.add(connection)
     return connection
@@ -131,11 +186,45 @@ export class ConnectionPool implements ConnectionOwner {
 
   #takeIdle(): ClientConnection | undefined {
     for (;;) {
-      const idle = this.#idle.pop()
-      if (idle === undefined) return undefined
-      clearTimeout(idle.timer)
-      if (idle.connection.usable) return idle.connection
+      const connection = this.#idle.pop()
+      if (connection === undefined || connection.usable) return connection
     }
+  }
+
+  #takeShared(): ClientConnection | undefined {
+    if (this.#perConnection === 1) return undefined
+    for (const connection of this.#connections) {
+      if (connection.running < this.#perConnection && connection.usable) return connection
+    }
+    return undefined
+  }
+
+  // On a connection of its own: PHP-FPM, for one, closes the connection that such a question comes on. Asked
+  // again whenever there is none left: another application may be there by then.
+  #askValues(): void {
+    const { multiplex, maxIdleConnections } = this.#options
+    if (multiplex === 1 || maxIdleConnections === 0 || this.#asking !== undefined) return
+    this.#asking = new AbortController()
+    const { signal } = this.#asking
+    getValues(this.#address, { timeout: ASK_TIMEOUT, signal })
+      .then(
+        ({ mpxsConns, maxReqs }) => {
+          this.#perConnection =
+            mpxsConns === true ? Math.max(1, Math.min(multiplex, maxReqs ?? multiplex)) : 1
+        },
+        () => {
+          this.#perConnection = 1
+        },
+      )
+      .finally(() => {
+        this.#asking = undefined
+        for (const connection of this.#connections) if (connection.running > 0) this.#fill(connection)
+      })
+  }
+
+  // There is more room than was known.
+  #fill(connection: ClientConnection): void {
+    if (this.#waiting.length > 0 && this.#perConnection > 1 && connection.usable) this.onFree(connection)
   }
 
   #nextWaiting(): ClientExchange | undefined {

@@ -6,10 +6,14 @@ import { join } from 'node:path'
 import {
   decodeNameValues,
   encodeEndRequest,
+  encodeNameValues,
   encodeRecord,
   FCGI_ABORT_REQUEST,
   FCGI_BEGIN_REQUEST,
+  FCGI_GET_VALUES,
+  FCGI_GET_VALUES_RESULT,
   FCGI_KEEP_CONN,
+  FCGI_NULL_REQUEST_ID,
   FCGI_PARAMS,
   FCGI_STDERR,
   FCGI_STDOUT,
@@ -108,10 +112,14 @@ export class Responder {
     this.address = address
   }
 
-  /** `handler` is called when a request's params are complete, or when it is aborted before. */
+  /**
+   * `handler` is called when a request's params are complete, or when it is aborted before. `values` are the
+   * answer to FCGI_GET_VALUES; without them there is none.
+   */
   static async listen(
     handler: (request: ResponderRequest) => void,
     kind: 'tcp' | 'unix' = 'tcp',
+    values?: Record<string, string>,
   ): Promise<Responder> {
     const server = createServer()
     const path = join(tmpdir(), `fcgi-${randomUUID()}.sock`)
@@ -122,7 +130,7 @@ export class Responder {
     const address =
       bound !== null && typeof bound === 'object' ? { host: '127.0.0.1', port: bound.port } : { path }
     const responder = new Responder(server, address)
-    server.on('connection', (socket) => responder.#accept(socket, handler))
+    server.on('connection', (socket) => responder.#accept(socket, handler, values))
     return responder
   }
 
@@ -132,7 +140,11 @@ export class Responder {
     await once(this.#server, 'close')
   }
 
-  #accept(socket: Socket, handler: (request: ResponderRequest) => void): void {
+  #accept(
+    socket: Socket,
+    handler: (request: ResponderRequest) => void,
+    values: Record<string, string> | undefined,
+  ): void {
     this.sockets.push(socket)
     const requests = new Map<number, ResponderRequest>()
     const sink: RecordSink = {
@@ -146,6 +158,9 @@ export class Responder {
           requests.set(requestId, new ResponderRequest(socket, requestId, chunk[start + 2]!))
         } else if (type === FCGI_ABORT_REQUEST) {
           requests.get(requestId)?.onRecord(type, Buffer.alloc(0))
+        } else if (type === FCGI_GET_VALUES && values !== undefined) {
+          const pairs = encodeNameValues(Object.entries(values))
+          socket.write(encodeRecord(FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, pairs))
         }
       },
     }

@@ -5,9 +5,9 @@ import { Responder, type ResponderRequest } from './responder.ts'
 /** A responder and a dispatcher for it, both gone when the test is. */
 export async function setup(
   handler: (request: ResponderRequest) => void,
-  options: FastCgiDispatcherOptions & { kind?: 'tcp' | 'unix' } = {},
+  options: FastCgiDispatcherOptions & { kind?: 'tcp' | 'unix'; values?: Record<string, string> } = {},
 ): Promise<{ responder: Responder; dispatcher: FastCgiDispatcher }> {
-  const responder = await Responder.listen(handler, options.kind)
+  const responder = await Responder.listen(handler, options.kind, options.values)
   const dispatcher = new FastCgiDispatcher(responder.address, options)
   onTestFinished(async () => {
     await dispatcher.destroy()

@@ -1,0 +1,275 @@
+import { once } from 'node:events'
+import { fetch, request } from 'undici'
+import { describe, expect, test } from 'vitest'
+import { FastCgiDispatcher, type FastCgiDispatcherOptions } from './dispatcher.ts'
+import { hash, pieces } from './testing/bytes.ts'
+import type { Responder, ResponderRequest } from './testing/responder.ts'
+import { deferred, setup } from './testing/setup.ts'
+
+const URL_ = 'http://example.test/'
+const HELLO = '\r\nhello'
+const ABLE = { FCGI_MAX_CONNS: '100', FCGI_MAX_REQS: '100', FCGI_MPXS_CONNS: '1' }
+const MIB = 1024 * 1024
+
+/** Requests at the application, by their path; those that have not come yet can be awaited. */
+class Arrivals {
+  readonly #arrived = new Map<string, ReturnType<typeof deferred<ResponderRequest>>[]>()
+  readonly #counts = new Map<string, number>()
+
+  readonly handler = (r: ResponderRequest): void => {
+    const path = r.params.PATH_INFO!
+    const count = this.#counts.get(path) ?? 0
+    this.#counts.set(path, count + 1)
+    this.#at(path, count).resolve(r)
+  }
+
+  /** The request for a path; with `nth` 1 the second of them. */
+  of(path: string, nth = 0): Promise<ResponderRequest> {
+    return this.#at(path, nth).promise
+  }
+
+  #at(path: string, nth: number): ReturnType<typeof deferred<ResponderRequest>> {
+    const list = this.#arrived.get(path) ?? []
+    this.#arrived.set(path, list)
+    while (list.length <= nth) list.push(deferred())
+    return list[nth]!
+  }
+}
+
+interface Site {
+  readonly dispatcher: FastCgiDispatcher
+  readonly responder: Responder
+  readonly arrivals: Arrivals
+  /** Sends a request for a path, and waits until it has arrived. */
+  readonly open: (path: string) => Promise<{ response: ReturnType<typeof fetch>; r: ResponderRequest }>
+}
+
+/** An application that was asked already, so that what follows shares connections where it may. */
+async function able(
+  options: FastCgiDispatcherOptions = {},
+  values: Record<string, string> = ABLE,
+): Promise<Site> {
+  const arrivals = new Arrivals()
+  const { dispatcher, responder } = await setup(arrivals.handler, { multiplex: true, values, ...options })
+  const open: Site['open'] = async (path) => {
+    const response = fetch(`${URL_}${path}`, { dispatcher })
+    response.catch(() => {})
+    return { response, r: await arrivals.of(`/${path}`) }
+  }
+  const first = await open('first')
+  // The answer to the question closes the connection that it came on.
+  const asked = responder.sockets.find((socket) => socket !== first.r.socket)
+  if (asked !== undefined && !asked.closed) await once(asked, 'close')
+  first.r.respond(HELLO)
+  await (await first.response).text()
+  return { dispatcher, responder, arrivals, open }
+}
+
+describe('an application that can', () => {
+  test('has many requests on one connection, ended in any order', async () => {
+    const { open } = await able()
+    const opened = await Promise.all(Array.from({ length: 20 }, (_, i) => open(`${i}`)))
+    expect(new Set(opened.map(({ r }) => r.socket)).size).toBe(1)
+    expect(opened.map(({ r }) => r.requestId)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
+    for (const { r } of opened.toReversed()) {
+      r.stdout('\r\n')
+      r.stdout(`body of ${r.params.PATH_INFO}`)
+    }
+    for (const { r } of opened) r.end()
+    const texts = await Promise.all(opened.map(async ({ response }) => (await response).text()))
+    expect(texts).toEqual(Array.from({ length: 20 }, (_, i) => `body of /${i}`))
+  })
+
+  test('has no more on each than asked for', async () => {
+    const { open } = await able({ multiplex: 4 })
+    const opened = []
+    for (let i = 0; i < 10; i++) opened.push(await open(`${i}`))
+    expect(new Set(opened.map(({ r }) => r.socket)).size).toBe(3)
+    for (const { r } of opened) r.respond(HELLO)
+    await Promise.all(opened.map(async ({ response }) => (await response).text()))
+  })
+
+  test('nor than it says that it takes', async () => {
+    const { open } = await able({}, { ...ABLE, FCGI_MAX_REQS: '2' })
+    const opened = []
+    for (let i = 0; i < 4; i++) opened.push(await open(`${i}`))
+    expect(new Set(opened.map(({ r }) => r.socket)).size).toBe(2)
+    for (const { r } of opened) r.respond(HELLO)
+  })
+
+  test('with maxConnections 1, all of them wait for no one', async () => {
+    const { open } = await able({ maxConnections: 1 })
+    const opened = await Promise.all([open('a'), open('b'), open('c')])
+    for (const { r } of opened) r.respond(HELLO)
+    for (const { response } of opened) expect(await (await response).text()).toBe('hello')
+  })
+
+  test('has two uploads at once, each with its own bytes', async () => {
+    const { dispatcher, arrivals } = await able()
+    const size = 8 * MIB
+    const upload = (path: string) =>
+      request(`${URL_}${path}`, { dispatcher, method: 'POST', body: Buffer.concat([...pieces(size)]) })
+    const responses = [upload('a'), upload('b')]
+    for (const path of ['/a', '/b']) {
+      const r = await arrivals.of(path)
+      void r.stdinEnded.then(async () => r.respond(`\r\n${await hash(r.stdinChunks)}`))
+    }
+    const [a, b] = await Promise.all([arrivals.of('/a'), arrivals.of('/b')])
+    expect(a.socket).toBe(b.socket)
+    const expected = await hash(pieces(size))
+    for (const response of responses) expect(await (await response).body.text()).toBe(expected)
+  })
+
+  test('an abort ends one, and the others go on', async () => {
+    const { dispatcher, arrivals, open, responder } = await able()
+    const controller = new AbortController()
+    const other = await open('other')
+    const aborted = request(`${URL_}aborted`, { dispatcher, signal: controller.signal })
+    const r = await arrivals.of('/aborted')
+    controller.abort()
+    await expect(aborted).rejects.toThrow()
+    await r.aborted
+    r.stdout('\r\nstill going')
+    r.end()
+    other.r.respond(HELLO)
+    expect(await (await other.response).text()).toBe('hello')
+    expect(responder.sockets.filter((socket) => !socket.closed)).toHaveLength(1)
+  })
+
+  test('an abort that it does not heed closes the connection when the others are done with it', async () => {
+    const { dispatcher, arrivals, open } = await able()
+    const controller = new AbortController()
+    const other = await open('other')
+    const aborted = request(`${URL_}aborted`, { dispatcher, signal: controller.signal })
+    const r = await arrivals.of('/aborted')
+    controller.abort()
+    await expect(aborted).rejects.toThrow()
+    await r.aborted
+    // Once the time for it is over, what is new goes elsewhere, and the other one still runs.
+    let last = await open('0')
+    for (let i = 1; last.r.socket === r.socket; i++) {
+      last.r.respond(HELLO)
+      await (await last.response).text()
+      last = await open(`${i}`)
+    }
+    const gone = once(other.r.socket, 'close')
+    other.r.respond(HELLO)
+    expect(await (await other.response).text()).toBe('hello')
+    await gone
+    last.r.respond(HELLO)
+  })
+
+  test('a connection that ends fails those that have begun, and sends the others again', async () => {
+    const { open, arrivals } = await able()
+    const begun = await open('begun')
+    begun.r.stdout('\r\nhel')
+    const response = await begun.response
+    const waiting = await open('waiting')
+    expect(waiting.r.socket).toBe(begun.r.socket)
+    begun.r.socket.destroy()
+    await expect(response.text()).rejects.toThrow()
+    const again = await arrivals.of('/waiting', 1)
+    again.respond(HELLO)
+    expect(await (await waiting.response).text()).toBe('hello')
+    expect((await waiting.response).status).toBe(200)
+  })
+
+  test('changes its mind: FCGI_CANT_MPX_CONN, and each has a connection of its own again', async () => {
+    const { open, arrivals } = await able()
+    const [a, b] = [await open('a'), await open('b')]
+    b.r.end(0, 1)
+    const again = await arrivals.of('/b', 1)
+    expect(again.socket).not.toBe(a.r.socket)
+    const c = await open('c')
+    expect(new Set([a.r.socket, again.socket, c.r.socket]).size).toBe(3)
+    for (const r of [a.r, again, c.r]) r.respond(HELLO)
+    for (const { response } of [a, b, c]) expect(await (await response).text()).toBe('hello')
+  })
+})
+
+describe('an answer that is not taken', () => {
+  test('does not stop the others on its connection, until a mebibyte of it is held', async () => {
+    const { open } = await able()
+    const stalled = await open('stalled')
+    const other = await open('other')
+    expect(stalled.r.socket).toBe(other.r.socket)
+    stalled.r.stdout('\r\n')
+    const stalledResponse = await stalled.response
+    stalled.r.stdout(Buffer.alloc(MIB / 2))
+
+    other.r.stdout('\r\n')
+    const reader = (await other.response).body!.getReader()
+    const take = async (bytes: number): Promise<void> => {
+      for (let left = bytes; left > 0; ) left -= (await reader.read()).value!.length
+    }
+    for (let i = 0; i < 8; i++) {
+      other.r.stdout(Buffer.alloc(MIB))
+      await take(MIB)
+    }
+
+    // Beyond that its connection stops, what is new has another one, and nobody's memory grows.
+    stalled.r.stdout(Buffer.alloc(4 * MIB))
+    other.r.stdout(Buffer.alloc(4 * MIB))
+    for (let last = await open('0'), i = 1; last.r.socket === stalled.r.socket; i++) {
+      last.r.respond(HELLO)
+      last = await open(`${i}`)
+    }
+    expect(stalled.r.socket.writableLength).toBeGreaterThan(MIB)
+
+    const taking = stalledResponse.arrayBuffer()
+    await take(4 * MIB)
+    stalled.r.end()
+    expect((await taking).byteLength).toBe(4.5 * MIB)
+    other.r.end()
+    expect((await reader.read()).done).toBe(true)
+  })
+
+  test('and is given up lets them go on', async () => {
+    const { open } = await able()
+    const stalled = await open('stalled')
+    const other = await open('other')
+    stalled.r.stdout('\r\n')
+    const response = await stalled.response
+    stalled.r.stdout(Buffer.alloc(8 * MIB))
+    other.r.respond(HELLO)
+    await response.body!.cancel()
+    expect(await (await other.response).text()).toBe('hello')
+    await stalled.r.aborted
+    stalled.r.end()
+  })
+})
+
+describe('an application that can not', () => {
+  test.each<[string, Record<string, string> | undefined]>([
+    ['says so', { ...ABLE, FCGI_MPXS_CONNS: '0' }],
+    ['says nothing of it', {}],
+  ])('and %s has a connection for each', async (_, values) => {
+    const { open } = await able({}, values)
+    const opened = [await open('a'), await open('b'), await open('c')]
+    expect(new Set(opened.map(({ r }) => r.socket)).size).toBe(3)
+    for (const { r } of opened) r.respond(HELLO)
+  })
+
+  test('and does not answer the question: its requests do not wait for that', async () => {
+    const arrivals = new Arrivals()
+    const { dispatcher, responder } = await setup(arrivals.handler, { multiplex: true })
+    const response = request(`${URL_}a`, { dispatcher })
+    const r = await arrivals.of('/a')
+    r.respond(HELLO)
+    expect(await (await response).body.text()).toBe('hello')
+    expect(responder.sockets).toHaveLength(2)
+  })
+
+  test('is not asked where nobody wants to know', async () => {
+    const arrivals = new Arrivals()
+    const { dispatcher, responder } = await setup(arrivals.handler, { values: ABLE })
+    const responses = ['a', 'b'].map((path) => request(URL_ + path, { dispatcher }))
+    for (const path of ['/a', '/b']) (await arrivals.of(path)).respond(HELLO)
+    for (const response of responses) expect(await (await response).body.text()).toBe('hello')
+    expect(responder.sockets).toHaveLength(2)
+  })
+})
+
+test.each([0, -1, 65_536, Number.NaN, 'yes'])('multiplex can not be %s', async (multiplex) => {
+  expect(() => new FastCgiDispatcher('/run/app.sock', { multiplex: multiplex as number })).toThrow(TypeError)
+})
