@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { cpuTime } from './cpu.js'
+
+/**
+ * @typedef {object} ServerSpec
+ * @property {string} program A file in `bench/servers`.
+ * @property {'fastcgi' | 'http'} protocol
+ * @property {boolean} [oneRequestEach] It does not keep its connections.
+ * @property {string} [variant] What the program takes as its second argument.
+ * @property {string[]} [flags] For Node.
+ *
+ * @typedef {'unix' | 'tcp'} Transport A Unix socket, or TCP over the loopback.
+ */
+
+const STARTS_IN = 20_000
+
+/** A server program in a process of its own. */
+export class Server {
+  /** Where it listens. @type {import('node:net').NetConnectOpts} */
+  address
+  #child
+  #folder
+
+  constructor(child, address, folder) {
+    this.#child = child
+    this.address = address
+    this.#folder = folder
+  }
+
+  /**
+   * Settles when it listens.
+   * @param {ServerSpec} spec
+   * @param {{ node: string, transport: Transport }} options The Node that runs it, and what it listens on.
+   */
+  static async start({ program, variant, flags = [] }, { node, transport }) {
+    const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-bench-'))
+    const address =
+      transport === 'tcp' ? { host: '127.0.0.1', port: await freePort() } : { path: join(folder, 'app.sock') }
+    const file = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
+    const args = [
+      ...flags,
+      file,
+      String(address.port ?? address.path),
+      ...(variant === undefined ? [] : [variant]),
+    ]
+    const child = spawn(node, args, {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      env: { ...process.env, NODE_ENV: 'production' },
+    })
+    const server = new Server(child, address, folder)
+    try {
+      await listening(child, program)
+    } catch (error) {
+      await server.stop()
+      throw error
+    }
+    return server
+  }
+
+  get pid() {
+    return this.#child.pid
+  }
+
+  /** In microseconds. */
+  cpuTime() {
+    return cpuTime(this.pid)
+  }
+
+  async stop() {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const exit = once(this.#child, 'exit')
+      this.#child.kill('SIGKILL')
+      await exit
+    }
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+async function listening(child, program) {
+  const signal = AbortSignal.timeout(STARTS_IN)
+  const lines = createInterface({ input: child.stdout })
+  const line = once(lines, 'line', { signal })
+  const exit = once(child, 'exit', { signal }).then(([code, killed]) => {
+    throw new Error(`${program} ended before it listened (${killed ?? code}).`)
+  })
+  exit.catch(() => {})
+  await Promise.race([line, exit])
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  server.close()
+  await once(server, 'close')
+  return port
+}

@@ -1,0 +1,35 @@
+import { connect } from 'node:net'
+
+// What the sockets of this process read into: each chunk is done with before the next one comes.
+const buffer = Buffer.alloc(256 * 1024)
+
+/**
+ * Opens a connection to a server on a Unix socket or a TCP port.
+ * @param {import('node:net').NetConnectOpts} address
+ * @param {(chunk: Buffer) => void} onChunk The chunk holds until the call returns.
+ * @param {(error: Error) => void} onError What `onChunk` throws too, and an end that nobody asked for.
+ * @returns {Promise<import('node:net').Socket>}
+ */
+export function openConnection(address, onChunk, onError) {
+  return new Promise((resolve, reject) => {
+    const onread = {
+      buffer,
+      callback(length, from) {
+        try {
+          onChunk(from.subarray(0, length))
+        } catch (error) {
+          onError(error)
+          socket.destroy()
+        }
+        return true
+      },
+    }
+    const socket = connect({ ...address, noDelay: true, onread })
+    socket.once('connect', () => resolve(socket))
+    socket.on('error', (error) => {
+      reject(error)
+      onError(error)
+    })
+    socket.on('end', () => onError(new Error('The server ended the connection.')))
+  })
+}

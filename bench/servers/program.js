@@ -1,0 +1,17 @@
+// What the server programs have in common: `node servers/NAME.js ADDRESS [VARIANT]`.
+
+/** Where to listen: what `server.listen()` and core's `serve()` take. ADDRESS is a path, or a port of 127.0.0.1. */
+export const address = /^\d+$/.test(process.argv[2])
+  ? { host: '127.0.0.1', port: Number(process.argv[2]) }
+  : { path: process.argv[2] }
+
+/** What the program is asked to be, where it can be several things. */
+export const variant = process.argv[3]
+
+/** Tells the benchmark that the server listens. */
+export function ready() {
+  console.log('listening')
+}
+
+// The benchmark is gone, however it ended.
+process.on('disconnect', () => process.exit())
