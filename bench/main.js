@@ -1,36 +1,56 @@
-import { parseArgs } from 'node:util'
-import { main } from '../scripts/lib/run.js'
-import { expressCases } from './cases/express.js'
-import { fetchCases } from './cases/fetch.js'
-import { hello } from './cases/hello.js'
-import { measure } from './lib/measure.js'
+// `npm run bench`: measures what this costs beside its peers, and writes RESULTS.md. `npm run bench -- --help` tells the rest.
 
+import { main, UserError } from '../scripts/lib/run.js'
+import { setup } from '../scripts/setup.js'
+import { cases } from './cases/index.js'
+import { environment } from './lib/environment.js'
+import { newestLts, nodeAt } from './lib/nodes.js'
+import { HELP, readOptions } from './lib/options.js'
+import { changes } from './report/changes.js'
+import { line } from './report/lines.js'
+import { readResults, writeResults } from './report/results.js'
+
+/** @type {import('./lib/side.js').Pace} */
 const FULL = { launches: 2, rounds: 6, milliseconds: 500, warmUpRequests: 30_000, warmUpMilliseconds: 4000 }
-const QUICK = { launches: 1, rounds: 5, milliseconds: 300, warmUpRequests: 20_000, warmUpMilliseconds: 3000 }
+
+/** @type {import('./lib/side.js').Pace} */
+const QUICK = { launches: 1, rounds: 5, milliseconds: 300, warmUpRequests: 20_000, warmUpMilliseconds: 2500 }
 
 await main(async () => {
-  const { values } = parseArgs({
-    options: {
-      quick: { type: 'boolean', default: false },
-      tcp: { type: 'boolean', default: false },
-      only: { type: 'string', default: '' },
-      node: { type: 'string', default: process.execPath },
-    },
-  })
-  const pace = values.quick ? QUICK : FULL
-  const cases = [hello, ...fetchCases, ...expressCases].filter(({ name }) =>
-    new RegExp(values.only).test(name),
-  )
-  for (const case_ of cases) {
-    for (const row of await measure(
-      case_,
-      { node: values.node, nodeMajor: 20, transport: values.tcp ? 'tcp' : 'unix' },
-      pace,
-    )) {
-      const f = (s, d) => `${s.median.toFixed(d)} (${s.low.toFixed(d)}–${s.high.toFixed(d)})`
-      console.log(
-        `${row.name}: ${f(row.ratio, 3)} bar ${row.bar} | ${f(row.cpu, 1)} vs ${f(row.peerCpu, 1)} µs | ${f(row.rate, 0)} vs ${f(row.peerRate, 0)} | gen ${row.generatorBusy.toFixed(2)}`,
-      )
+  const options = readOptions(process.argv.slice(2))
+  if (options.help) return console.log(HELP)
+  const chosen = cases.filter(({ name, quick }) => options.only?.test(name) ?? (quick || !options.quick))
+  if (options.list) return console.log(chosen.map(({ name }) => name).join('\n'))
+  if (chosen.length === 0) throw new UserError(`No case has a name like ${options.only}.\n\n${HELP}`)
+  setup()
+  const start = Date.now()
+  const before = readResults()
+  const measuredIn = environment()
+  const results = await measure(chosen, options)
+  console.log(`\n${((Date.now() - start) / 60_000).toFixed(1)} minutes`)
+  if (before) for (const change of changes(before, results)) console.log(change)
+  if (options.save) writeResults(before, measuredIn, results, { all: chosen.length === cases.length })
+})
+
+async function measure(chosen, { nodes, quick, transport }) {
+  const pace = quick ? QUICK : FULL
+  const [first, ...others] = nodes.length > 0 ? nodes.map(nodeAt) : defaultNodes(quick)
+  const results = []
+  for (const node of [first, ...others]) {
+    console.log(`\nNode ${node.nodeVersion}`)
+    for (const { everyNode, name, run } of chosen) {
+      if (node !== first && nodes.length === 0 && !everyNode) continue
+      for (const result of await run({ ...node, transport, pace })) {
+        results.push({ case: name, ...result })
+        console.log(line(result))
+      }
     }
   }
-})
+  return results
+}
+
+function defaultNodes(quick) {
+  const own = nodeAt(process.execPath)
+  const newest = quick ? undefined : newestLts()
+  return newest === undefined || newest.nodeVersion === own.nodeVersion ? [own] : [own, newest]
+}

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { cpuTime } from './cpu.js'
+import { buildGo } from './go.js'
 
 /**
  * @typedef {object} ServerSpec
@@ -25,6 +26,8 @@ const STARTS_IN = 20_000
 export class Server {
   /** Where it listens. @type {import('node:net').NetConnectOpts} */
   address
+  /** Milliseconds from when Node itself had started until it listened; of programs in other languages not a number. */
+  startTime = Number.NaN
   #child
   #folder
 
@@ -43,20 +46,13 @@ export class Server {
     const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-bench-'))
     const address =
       transport === 'tcp' ? { host: '127.0.0.1', port: await freePort() } : { path: join(folder, 'app.sock') }
-    const file = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
-    const args = [
-      ...flags,
-      file,
+    const child = startProgram(program, node, flags, [
       String(address.port ?? address.path),
       ...(variant === undefined ? [] : [variant]),
-    ]
-    const child = spawn(node, args, {
-      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-      env: { ...process.env, NODE_ENV: 'production' },
-    })
+    ])
     const server = new Server(child, address, folder)
     try {
-      await listening(child, program)
+      server.startTime = await listening(child, program)
     } catch (error) {
       await server.stop()
       throw error
@@ -73,6 +69,13 @@ export class Server {
     return cpuTime(this.pid)
   }
 
+  /** Bytes in use on the heap after a garbage collection. The server was started with `--expose-gc`. */
+  async heapUsed() {
+    const message = once(this.#child, 'message')
+    this.#child.send('heap')
+    return (await message)[0]
+  }
+
   async stop() {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const exit = once(this.#child, 'exit')
@@ -83,6 +86,15 @@ export class Server {
   }
 }
 
+// Each ends when this process has ended: Node programs by their channel, others by their standard input.
+function startProgram(program, node, flags, args) {
+  const file = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
+  const env = { ...process.env, NODE_ENV: 'production' }
+  return program.endsWith('.go')
+    ? spawn(buildGo(file), args, { stdio: ['pipe', 'pipe', 'inherit'], env })
+    : spawn(node, [...flags, file, ...args], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], env })
+}
+
 async function listening(child, program) {
   const signal = AbortSignal.timeout(STARTS_IN)
   const lines = createInterface({ input: child.stdout })
@@ -91,10 +103,12 @@ async function listening(child, program) {
     throw new Error(`${program} ended before it listened (${killed ?? code}).`)
   })
   exit.catch(() => {})
-  await Promise.race([line, exit])
+  const [text] = await Promise.race([line, exit])
+  return Number(text.split(' ')[1])
 }
 
-async function freePort() {
+/** A TCP port of 127.0.0.1 that nobody listens on. */
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address()

@@ -7,9 +7,16 @@ export function quantile(sorted, share) {
 }
 
 /**
+ * @typedef {object} Summary
+ * @property {number} median
+ * @property {number} low The lower quartile.
+ * @property {number} high The upper quartile.
+ */
+
+/**
  * The median, and the quartiles as the spread around it.
  * @param {number[]} values
- * @returns {{ median: number, low: number, high: number }}
+ * @returns {Summary}
  */
 export function summary(values) {
   const sorted = [...values].sort((a, b) => a - b)

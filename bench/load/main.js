@@ -1,6 +1,8 @@
 // The load generator, a process of its own: `lib/generator.js` starts it and tells it what to do.
 
 import { ClosedLoop } from './closed-loop.js'
+import { OpenLoop } from './open-loop.js'
+import { upload } from './upload.js'
 
 /** @type {ClosedLoop | undefined} */
 let loop
@@ -9,20 +11,30 @@ const commands = {
   async open(load) {
     loop = await ClosedLoop.open(load)
   },
-  async run(bounds) {
-    const before = process.cpuUsage()
-    const result = await loop.run(bounds)
-    const { user, system } = process.cpuUsage(before)
-    return { ...result, busy: (user + system) / 1000 / result.milliseconds }
+  run(bounds) {
+    return loop.run(bounds)
   },
   close() {
     loop?.close()
+    loop = undefined
   },
+  async paced({ load, pace }) {
+    const loop = await OpenLoop.open(load)
+    try {
+      return await loop.run(pace)
+    } finally {
+      loop.close()
+    }
+  },
+  upload,
 }
 
 process.on('message', async ({ command, argument }) => {
   try {
-    process.send({ result: await commands[command](argument) })
+    const before = process.cpuUsage()
+    const result = await commands[command](argument)
+    const { user, system } = process.cpuUsage(before)
+    process.send({ result: { ...result, cpu: user + system } })
   } catch (error) {
     process.send({ error: error.stack })
   }

@@ -8,10 +8,17 @@ export const address = /^\d+$/.test(process.argv[2])
 /** What the program is asked to be, where it can be several things. */
 export const variant = process.argv[3]
 
-/** Tells the benchmark that the server listens. */
+/** Tells the benchmark that the server listens, and how many milliseconds after Node itself had started. */
 export function ready() {
-  console.log('listening')
+  console.log('listening', performance.now() - performance.nodeTiming.bootstrapComplete)
 }
+
+// The benchmark asks what is on the heap once all that can go is gone; it starts the program with --expose-gc for that.
+process.on('message', () => {
+  global.gc()
+  global.gc()
+  process.send(process.memoryUsage().heapUsed)
+})
 
 // The benchmark is gone, however it ended.
 process.on('disconnect', () => process.exit())

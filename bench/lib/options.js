@@ -1,0 +1,58 @@
+import { parseArgs } from 'node:util'
+import { UserError } from '../../scripts/lib/run.js'
+
+/** What `npm run bench -- --help` prints. */
+export const HELP = `npm run bench                 everything, and bench/RESULTS.md anew (about 20 minutes)
+npm run bench -- --quick      the main rows in a few minutes; only printed
+
+  --only PATTERN    the cases whose names match this regular expression; only printed. With --quick in its short rounds
+  --list            the names of the cases
+  --node BINARY     run the servers under this Node; may be given more than once; only printed
+  --tcp             over TCP on the loopback instead of Unix sockets; only printed
+  --save            keep the results although they are only printed otherwise: rows that were measured take the place of
+                    the same rows in bench/results.json, and bench/RESULTS.md is written of all`
+
+/**
+ * @typedef {object} Options
+ * @property {boolean} quick
+ * @property {RegExp | undefined} only
+ * @property {boolean} list
+ * @property {string[]} nodes Paths of executables; empty for the default.
+ * @property {import('./server.js').Transport} transport
+ * @property {boolean} save
+ * @property {boolean} help
+ */
+
+/**
+ * Reads the command line; a UserError for what is not understood.
+ * @param {string[]} args
+ * @returns {Options}
+ */
+export function readOptions(args) {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        quick: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        list: { type: 'boolean', default: false },
+        node: { type: 'string', multiple: true, default: [] },
+        tcp: { type: 'boolean', default: false },
+        save: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    const { quick, only, node, tcp, list, help } = values
+    return {
+      quick,
+      only: only === undefined ? undefined : new RegExp(only),
+      list,
+      nodes: node,
+      transport: tcp ? 'tcp' : 'unix',
+      save: values.save || (!quick && only === undefined && node.length === 0 && !tcp),
+      help,
+    }
+  } catch (error) {
+    throw new UserError(`${error.message}\n\n${HELP}`)
+  }
+}

@@ -1,0 +1,47 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { growthPlot } from './growth-plot.js'
+import { markdown } from './markdown.js'
+import { ratioPlot } from './ratio-plot.js'
+
+const FOLDER = new URL('../', import.meta.url)
+
+/**
+ * @typedef {object} Results What `results.json` holds.
+ * @property {import('../lib/environment.js').Environment} environment Of the last full run.
+ * @property {(import('../cases/index.js').Result & { case: string, taken?: { date: string, commit: string } })[]} results
+ *   With `taken` on those that were measured apart from the full run.
+ */
+
+/** The results that were saved last, if there are any. @returns {Results | undefined} */
+export function readResults() {
+  const file = new URL('results.json', FOLDER)
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
+}
+
+/**
+ * Writes `results.json`, and the report and the plots of it.
+ * @param {Results | undefined} before
+ * @param {import('../lib/environment.js').Environment} environment
+ * @param {Results['results']} fresh
+ * @param {{ all: boolean }} options Whether the run was a full one, or its rows go among those of the one before.
+ */
+export function writeResults(before, environment, fresh, { all }) {
+  const results =
+    all || before === undefined ? { environment, results: fresh } : merge(before, environment, fresh)
+  write('results.json', `${JSON.stringify(results, undefined, 1)}\n`)
+  write('ratios.svg', ratioPlot(results))
+  write('growth.svg', growthPlot(results))
+  write('RESULTS.md', markdown(results))
+}
+
+function merge(before, { commit, date }, fresh) {
+  const isSame = (a, b) => a.type === b.type && a.name === b.name && a.node === b.node
+  const marked = fresh.map((result) => ({ ...result, taken: { commit, date } }))
+  const kept = before.results.map((old) => marked.find((result) => isSame(result, old)) ?? old)
+  const added = marked.filter((result) => !before.results.some((old) => isSame(result, old)))
+  return { environment: before.environment, results: [...kept, ...added] }
+}
+
+function write(name, text) {
+  writeFileSync(new URL(name, FOLDER), text)
+}
