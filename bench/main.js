@@ -40,13 +40,24 @@ async function measure(chosen, { nodes, quick, transport }) {
     console.log(`\nNode ${node.nodeVersion}`)
     for (const { everyNode, name, run } of chosen) {
       if (node !== first && nodes.length === 0 && !everyNode) continue
-      for (const result of await run({ ...node, transport, pace })) {
+      for (const result of await attempt(name, node, () => run({ ...node, transport, pace }))) {
         results.push({ case: name, ...result })
         console.log(line(result))
       }
     }
   }
   return results
+}
+
+// One case that cannot be measured is a row that says so, and the others are measured all the same.
+async function attempt(name, { nodeVersion }, run) {
+  try {
+    return await run()
+  } catch (error) {
+    process.exitCode = 1
+    if (!(error instanceof UserError)) console.error(error)
+    return [{ type: 'missing', name, node: nodeVersion, reason: error.message }]
+  }
 }
 
 function defaultNodes(quick) {

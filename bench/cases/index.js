@@ -20,7 +20,13 @@ import { uptimeCases } from './uptime.js'
  *
  * @typedef {import('../lib/ratio.js').RatioResult | import('../lib/transfer.js').TransferResult
  *   | import('../lib/growth.js').GrowthResult | import('../lib/uptime.js').UptimeResult
- *   | import('../lib/latency.js').LatencyResult | import('../lib/startup.js').StartupResult} Result
+ *   | import('../lib/latency.js').LatencyResult | import('../lib/startup.js').StartupResult | MissingResult} Result
+ *
+ * @typedef {object} MissingResult A case that could not be measured.
+ * @property {'missing'} type
+ * @property {string} name Of the case.
+ * @property {string} node
+ * @property {string} reason
  */
 
 /** @type {Case[]} */

@@ -1,7 +1,10 @@
 import { connect } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 
 // What the sockets of this process read into: each chunk is done with before the next one comes.
 const buffer = Buffer.alloc(256 * 1024)
+
+const RETRY_AFTER = 5
 
 /**
  * Opens a connection to a server on a Unix socket or a TCP port.
@@ -10,7 +13,19 @@ const buffer = Buffer.alloc(256 * 1024)
  * @param {(error: Error) => void} onError What `onChunk` throws too, and an end that nobody asked for.
  * @returns {Promise<import('node:net').Socket>}
  */
-export function openConnection(address, onChunk, onError) {
+export async function openConnection(address, onChunk, onError) {
+  while (true) {
+    try {
+      return await tryToOpen(address, onChunk, onError)
+    } catch (error) {
+      // The backlog of a Unix socket is full: the server has not come round to accept what there is.
+      if (error.code !== 'EAGAIN') throw error
+      await setTimeout(RETRY_AFTER)
+    }
+  }
+}
+
+function tryToOpen(address, onChunk, onError) {
   return new Promise((resolve, reject) => {
     const onread = {
       buffer,
@@ -25,10 +40,11 @@ export function openConnection(address, onChunk, onError) {
       },
     }
     const socket = connect({ ...address, noDelay: true, onread })
-    socket.once('connect', () => resolve(socket))
-    socket.on('error', (error) => {
-      reject(error)
-      onError(error)
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.removeListener('error', reject)
+      socket.on('error', onError)
+      resolve(socket)
     })
     socket.on('end', () => onError(new Error('The server ended the connection.')))
   })

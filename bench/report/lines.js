@@ -44,6 +44,9 @@ const LINES = {
     const text = ({ rate, p50, p99 }) => `${p50.toFixed(2)}/${p99.toFixed(2)} ms at ${thousand(rate)} k/s`
     return `${name.padEnd(58)} p50/p99 ${text(side)}; peer ${text(peer)}; ${text(sideAtPeerRate)}`
   },
+  missing({ name, reason }) {
+    return `${name.padEnd(58)} not measured: ${reason}`
+  },
   startup({ name, time, peerTime, memory, peerMemory }) {
     return `${name.padEnd(58)} ${time.median.toFixed(0)} : ${peerTime.median.toFixed(0)} ms  ${mib(memory.median)} : ${mib(peerMemory.median)} MiB`
   },
