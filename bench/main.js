@@ -1,5 +1,7 @@
 // `npm run bench`: measures what this costs beside its peers, and writes RESULTS.md. `npm run bench -- --help` tells the rest.
 
+import { spawnSync } from 'node:child_process'
+import { installPackages } from '../scripts/debian.js'
 import { main, UserError } from '../scripts/lib/run.js'
 import { setup } from '../scripts/setup.js'
 import { cases } from './cases/index.js'
@@ -23,17 +25,32 @@ await main(async () => {
   if (options.list) return console.log(chosen.map(({ name }) => name).join('\n'))
   if (chosen.length === 0) throw new UserError(`No case has a name like ${options.only}.\n\n${HELP}`)
   setup()
+  installPeers(chosen)
   const start = Date.now()
   const before = readResults()
-  const measuredIn = environment()
+  const measuredIn = environment(paceOf(options))
   const results = await measure(chosen, options)
   console.log(`\n${((Date.now() - start) / 60_000).toFixed(1)} minutes`)
   if (before) for (const change of changes(before, results)) console.log(change)
   if (options.save) writeResults(before, measuredIn, results, { all: chosen.length === cases.length })
 })
 
+// What cannot be installed is missing in the report, and all else is measured.
+function installPeers(chosen) {
+  const isThere = (program) => !spawnSync(program, ['--version'], { stdio: 'ignore' }).error
+  const needed = chosen.flatMap(({ peers }) => Object.entries(peers ?? {}))
+  const packages = new Set(needed.filter(([program]) => !isThere(program)).map(([, name]) => name))
+  if (packages.size === 0) return
+  try {
+    installPackages([...packages], 'The benchmark needs peers', 'npm run bench')
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    console.error(error.message)
+  }
+}
+
 async function measure(chosen, { nodes, quick, transport }) {
-  const pace = quick ? QUICK : FULL
+  const pace = paceOf({ quick })
   const [first, ...others] = nodes.length > 0 ? nodes.map(nodeAt) : defaultNodes(quick)
   const results = []
   for (const node of [first, ...others]) {
@@ -41,12 +58,16 @@ async function measure(chosen, { nodes, quick, transport }) {
     for (const { everyNode, name, run } of chosen) {
       if (node !== first && nodes.length === 0 && !everyNode) continue
       for (const result of await attempt(name, node, () => run({ ...node, transport, pace }))) {
-        results.push({ case: name, ...result })
+        results.push({ case: name, transport, ...result })
         console.log(line(result))
       }
     }
   }
   return results
+}
+
+function paceOf({ quick }) {
+  return quick ? QUICK : FULL
 }
 
 // One case that cannot be measured is a row that says so, and the others are measured all the same.

@@ -42,12 +42,14 @@ export const helloPeers = [
     'hello-go',
     { name: 'core / Go net/http/fcgi', bar: 0.3 },
     { program: 'go/main.go', protocol: 'fastcgi' },
+    { go: 'golang-go' },
   ),
 ]
 
-function peerCase(name, row, peer) {
+function peerCase(name, row, peer, peers) {
   return {
     name,
+    peers,
     run: (setting) =>
       compareSides({ work, sides: { core, peer }, rows: [{ ...row, side: 'core', peer: 'peer' }] }, setting),
   }

@@ -16,6 +16,7 @@ import { uptimeCases } from './uptime.js'
  * @property {string} name What `--only` is compared with.
  * @property {boolean} [quick] Part of a quick run.
  * @property {boolean} [everyNode] In a full run measured on the newest Node LTS too.
+ * @property {Record<string, string>} [peers] Programs that it needs, and the Debian packages that bring them.
  * @property {(setting: import('../lib/side.js').Setting) => Promise<Result[]>} run
  *
  * @typedef {import('../lib/ratio.js').RatioResult | import('../lib/transfer.js').TransferResult

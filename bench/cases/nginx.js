@@ -12,6 +12,7 @@ function nginxCase(name, title, sides, bar) {
   const rows = [{ name: title, side: 'side', peer: 'peer', bar, rateBar: 1 }]
   return {
     name,
+    peers: { nginx: 'nginx' },
     run: (setting) => compareSides({ work: { ...helloWork, nginx: true }, sides, rows }, setting),
   }
 }

@@ -14,11 +14,12 @@ import { nginxVersion } from './nginx.js'
  * @property {number} memory Bytes.
  * @property {string} system
  * @property {number} load What else ran: the load average of the minute before.
+ * @property {import('./side.js').Pace} pace
  * @property {Record<string, string | undefined>} versions
  */
 
-/** @returns {Environment} */
-export function environment() {
+/** @param {import('./side.js').Pace} pace @returns {Environment} */
+export function environment(pace) {
   return {
     date: new Date().toISOString(),
     commit: commit(),
@@ -27,6 +28,7 @@ export function environment() {
     memory: totalmem(),
     system: `${distribution()}, Linux ${release()}`,
     load: loadavg()[0],
+    pace,
     versions: {
       express: packageVersion('express'),
       express4: packageVersion('express4'),

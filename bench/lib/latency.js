@@ -12,8 +12,9 @@ import { summary } from './stats.js'
  */
 
 const CONNECTIONS = 64
-const ROUNDS = 3
-const MILLISECONDS = 2000
+
+/** How long is measured if nothing else is said. */
+const DURATION = { rounds: 3, milliseconds: 2000 }
 
 /**
  * How long answers take when the server has time to spare.
@@ -21,9 +22,10 @@ const MILLISECONDS = 2000
  * @param {{ side: import('./server.js').ServerSpec, peer: import('./server.js').ServerSpec }} specs
  * @param {import('./side.js').Work} work
  * @param {import('./side.js').Setting} setting
+ * @param {{ rounds: number, milliseconds: number }} duration
  * @returns {Promise<LatencyResult[]>}
  */
-export async function measureLatency(name, specs, work, setting) {
+export async function measureLatency(name, specs, work, setting, duration = DURATION) {
   const sides = []
   try {
     for (const spec of [specs.side, specs.peer]) {
@@ -32,13 +34,14 @@ export async function measureLatency(name, specs, work, setting) {
       await side.warmUp(setting.pace)
     }
     const [side, peer] = sides
-    const half = (await side.sample(1000)).rate / 2
-    const peerHalf = (await peer.sample(1000)).rate / 2
+    const [half, peerHalf] = await halfRates(sides, duration)
     const runs = { side: [side, half], peer: [peer, peerHalf], sideAtPeerRate: [side, peerHalf] }
     const rounds = { side: [], peer: [], sideAtPeerRate: [] }
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < duration.rounds; round++) {
       for (const [key, [which, rate]] of Object.entries(runs)) {
-        rounds[key].push(await which.generator.paced(which.load, { rate, milliseconds: MILLISECONDS }))
+        rounds[key].push(
+          await which.generator.paced(which.load, { rate, milliseconds: duration.milliseconds }),
+        )
       }
     }
     const middle = (key) => ({
@@ -59,4 +62,13 @@ export async function measureLatency(name, specs, work, setting) {
   } finally {
     for (const side of sides) await side.stop()
   }
+}
+
+// Half of what each answers when it is asked as much as it can take.
+async function halfRates(sides, { milliseconds, rounds }) {
+  const rates = sides.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, side] of sides.entries()) rates[index].push((await side.sample(milliseconds / 3)).rate)
+  }
+  return rates.map((of) => summary(of).median / 2)
 }

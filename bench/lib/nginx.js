@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { UserError } from '../../scripts/lib/run.js'
 import { cpuTime } from './cpu.js'
+import { makeFolder, removeFolder } from './folders.js'
 import { freePort } from './server.js'
 
 const STARTS_IN = 10_000
@@ -28,7 +29,8 @@ export class Nginx {
    * @param {{ path: string }} server
    */
   static async start(protocol, server) {
-    const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-bench-nginx-'))
+    if (nginxVersion() === undefined) throw new UserError('There is no nginx: apt-get install nginx')
+    const folder = makeFolder()
     const address = { host: '127.0.0.1', port: await freePort() }
     const config = join(folder, 'nginx.conf')
     const log = join(folder, 'error.log')
@@ -59,7 +61,7 @@ export class Nginx {
       this.#child.kill('SIGTERM')
       await exit
     }
-    rmSync(this.#folder, { recursive: true, force: true })
+    removeFolder(this.#folder)
   }
 
   async #listening(log) {

@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { cpuTime } from './cpu.js'
+import { makeFolder, removeFolder } from './folders.js'
 import { buildGo } from './go.js'
 
 /**
@@ -43,7 +42,7 @@ export class Server {
    * @param {{ node: string, transport: Transport }} options The Node that runs it, and what it listens on.
    */
   static async start({ program, variant, flags = [] }, { node, transport }) {
-    const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-bench-'))
+    const folder = makeFolder()
     const address =
       transport === 'tcp' ? { host: '127.0.0.1', port: await freePort() } : { path: join(folder, 'app.sock') }
     const child = startProgram(program, node, flags, [
@@ -82,7 +81,7 @@ export class Server {
       this.#child.kill('SIGKILL')
       await exit
     }
-    rmSync(this.#folder, { recursive: true, force: true })
+    removeFolder(this.#folder)
   }
 }
 

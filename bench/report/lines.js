@@ -1,81 +1,65 @@
 // Results as lines of text, while they come.
 
+import { mib, micro, spread, thousand, times } from './format.js'
+import { verdict } from './verdicts.js'
+
+// Of the names.
+const WIDTH = 58
+
 /**
  * @param {import('../cases/index.js').Result} result
  * @returns {string}
  */
 export function line(result) {
-  return LINES[result.type](result)
+  const figures = LINES[result.type](result).filter((text) => text !== '')
+  return [result.name.padEnd(WIDTH), ...figures].join('  ')
 }
 
 const LINES = {
-  ratio({ name, bar, rateBar, cpu, peerCpu, ratio, rate, peerRate, rateRatio, generatorBusy }) {
-    const verdict = verdictOf({ bar, rateBar, ratio, rateRatio })
-    const figures = [
-      `${times(ratio.median)} (${times(ratio.low)}–${times(ratio.high)})`,
-      bar === undefined ? '' : `bar ${times(bar)} ${verdict}`,
+  ratio(result) {
+    const { bar, cpu, generatorBusy, peerCpu, peerRate, rate, rateRatio, ratio } = result
+    return [
+      spread(ratio),
+      bar === undefined ? '' : `bar ${times(bar)} ${verdict(result)}`,
       `CPU ${micro(cpu.median)} : ${micro(peerCpu.median)} µs`,
-      `rate ${thousand(rate.median)} : ${thousand(peerRate.median)} k/s (${times(rateRatio.median)})`,
+      `rate ${thousand(rate.median)} : ${thousand(peerRate.median)}/s (${times(rateRatio.median)})`,
       generatorBusy > 0.9 ? 'limited by the load generator' : '',
     ]
-    return `${name.padEnd(58)} ${figures.filter((text) => text !== '').join('  ')}`
   },
-  transfer({ name, bar, cpu, peerCpu, ratio, rate, peerRate, growth, peerGrowth, growthBar }) {
-    const verdict = ratio.median <= bar && growth <= growthBar ? 'holds' : 'fails'
-    const figures = [
-      `${times(ratio.median)} (${times(ratio.low)}–${times(ratio.high)})`,
-      `bar ${times(bar)} ${verdict}`,
+  transfer(result) {
+    const { bar, cpu, growth, peerCpu, peerGrowth, peerRate, rate, ratio } = result
+    return [
+      spread(ratio),
+      `bar ${times(bar)} ${verdict(result)}`,
       `CPU ${micro(cpu.median)} : ${micro(peerCpu.median)} µs/MiB`,
       `rate ${rate.median.toFixed(0)} : ${peerRate.median.toFixed(0)} MiB/s`,
       `RSS +${mib(growth)} : +${mib(peerGrowth)} MiB`,
     ]
-    return `${name.padEnd(58)} ${figures.join('  ')}`
   },
-  growth({ name, points, factor, peerFactor }) {
+  growth(result) {
+    const { factor, peerFactor, points } = result
     const costs = (field) => points.map((point) => `${point.x}: ${micro(point[field])}`).join(', ')
-    const peer = peerFactor === undefined ? '' : `; peer ${costs('peerCpu')} (× ${times(peerFactor)})`
-    return `${name.padEnd(58)} µs at ${costs('cpu')} (× ${times(factor)})${peer}`
+    return [
+      `× ${times(factor)} ${verdict(result)}`,
+      `µs at ${costs('cpu')}`,
+      peerFactor === undefined ? '' : `peer × ${times(peerFactor)}, ${costs('peerCpu')}`,
+    ]
   },
-  uptime({ name, points, growth }) {
-    const heap = points.map((point) => mib(point.heap)).join(' ')
-    return `${name.padEnd(58)} heap ${heap} MiB, growth ${mib(growth)} MiB`
+  uptime(result) {
+    const heap = result.points.map((point) => mib(point.heap)).join(' ')
+    return [`growth ${mib(result.growth)} MiB ${verdict(result)}`, `heap ${heap} MiB`]
   },
-  latency({ name, side, peer, sideAtPeerRate }) {
-    const text = ({ rate, p50, p99 }) => `${p50.toFixed(2)}/${p99.toFixed(2)} ms at ${thousand(rate)} k/s`
-    return `${name.padEnd(58)} p50/p99 ${text(side)}; peer ${text(peer)}; ${text(sideAtPeerRate)}`
+  latency({ peer, side, sideAtPeerRate }) {
+    const text = ({ p50, p99, rate }) => `${p50.toFixed(2)}/${p99.toFixed(2)} ms at ${thousand(rate)}/s`
+    return [`p50/p99 ${text(side)}`, `peer ${text(peer)}`, `ours then ${text(sideAtPeerRate)}`]
   },
-  missing({ name, reason }) {
-    return `${name.padEnd(58)} not measured: ${reason}`
+  startup({ memory, peerMemory, peerTime, time }) {
+    return [
+      `${time.median.toFixed(0)} : ${peerTime.median.toFixed(0)} ms`,
+      `${mib(memory.median)} : ${mib(peerMemory.median)} MiB`,
+    ]
   },
-  startup({ name, time, peerTime, memory, peerMemory }) {
-    return `${name.padEnd(58)} ${time.median.toFixed(0)} : ${peerTime.median.toFixed(0)} ms  ${mib(memory.median)} : ${mib(peerMemory.median)} MiB`
+  missing({ reason }) {
+    return [`not measured: ${reason}`]
   },
-}
-
-/** Whether a ratio is within its bars: `holds`, `fails`, or nothing where it has none. */
-export function verdictOf({ bar, rateBar, ratio, rateRatio }) {
-  if (bar === undefined && rateBar === undefined) return ''
-  const cpuHolds = bar === undefined || ratio.median <= bar
-  const rateHolds = rateBar === undefined || rateRatio.median >= rateBar
-  return cpuHolds && rateHolds ? 'holds' : 'fails'
-}
-
-/** A ratio. */
-export function times(value) {
-  return value.toFixed(value < 0.1 ? 3 : 2)
-}
-
-/** Microseconds, to three places that count. */
-export function micro(value) {
-  return value < 100 ? value.toFixed(1) : value.toFixed(0)
-}
-
-/** Thousands. */
-export function thousand(value) {
-  return (value / 1000).toFixed(value < 10_000 ? 2 : 1)
-}
-
-/** Bytes as MiB. */
-export function mib(bytes) {
-  return (bytes / (1024 * 1024)).toFixed(1)
 }

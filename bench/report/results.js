@@ -8,9 +8,17 @@ const FOLDER = new URL('../', import.meta.url)
 /**
  * @typedef {object} Results What `results.json` holds.
  * @property {import('../lib/environment.js').Environment} environment Of the last full run.
- * @property {(import('../cases/index.js').Result & { case: string, taken?: { date: string, commit: string } })[]} results
- *   With `taken` on those that were measured apart from the full run.
+ * @property {Measured[]} results
+ *
+ * @typedef {import('../cases/index.js').Result & { case: string, transport: string, taken?: Taken }} Measured
+ *
+ * @typedef {{ date: string, commit: string }} Taken Of what was measured apart from the full run.
  */
+
+/** Whether two results are of the same thing. @param {Measured} a @param {Measured} b */
+export function isSame(a, b) {
+  return a.type === b.type && a.name === b.name && a.node === b.node && a.transport === b.transport
+}
 
 /** The results that were saved last, if there are any. @returns {Results | undefined} */
 export function readResults() {
@@ -35,7 +43,6 @@ export function writeResults(before, environment, fresh, { all }) {
 }
 
 function merge(before, { commit, date }, fresh) {
-  const isSame = (a, b) => a.type === b.type && a.name === b.name && a.node === b.node
   const marked = fresh.map((result) => ({ ...result, taken: { commit, date } }))
   const kept = before.results.map((old) => marked.find((result) => isSame(result, old)) ?? old)
   const added = marked.filter((result) => !before.results.some((old) => isSame(result, old)))
