@@ -9,6 +9,7 @@ npm run bench -- --quick      the main rows in a few minutes; only printed
   --list            the names of the cases
   --node BINARY     run the servers under this Node; may be given more than once; only printed
   --tcp             over TCP on the loopback instead of Unix sockets; only printed
+  --profile FOLDER  write a CPU profile of each server there, for Chrome's or VS Code's viewer; only printed
   --save            keep the results although they are only printed otherwise: rows that were measured take the place of
                     the same rows in bench/results.json, and bench/RESULTS.md is written of all`
 
@@ -19,6 +20,7 @@ npm run bench -- --quick      the main rows in a few minutes; only printed
  * @property {boolean} list
  * @property {string[]} nodes Paths of executables; empty for the default.
  * @property {import('./server.js').Transport} transport
+ * @property {string | undefined} profiles
  * @property {boolean} save
  * @property {boolean} help
  */
@@ -38,18 +40,21 @@ export function readOptions(args) {
         list: { type: 'boolean', default: false },
         node: { type: 'string', multiple: true, default: [] },
         tcp: { type: 'boolean', default: false },
+        profile: { type: 'string' },
         save: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     })
-    const { quick, only, node, tcp, list, help } = values
+    const { quick, only, node, tcp, list, help, profile } = values
     return {
       quick,
       only: only === undefined ? undefined : new RegExp(only),
       list,
       nodes: node,
       transport: tcp ? 'tcp' : 'unix',
-      save: values.save || (!quick && only === undefined && node.length === 0 && !tcp),
+      profiles: profile,
+      save:
+        values.save || (!quick && only === undefined && node.length === 0 && !tcp && profile === undefined),
       help,
     }
   } catch (error) {

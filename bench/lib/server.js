@@ -29,6 +29,7 @@ export class Server {
   startTime = Number.NaN
   #child
   #folder
+  #profiled = false
 
   constructor(child, address, folder) {
     this.#child = child
@@ -39,17 +40,21 @@ export class Server {
   /**
    * Settles when it listens.
    * @param {ServerSpec} spec
-   * @param {{ node: string, transport: Transport }} options The Node that runs it, and what it listens on.
+   * @param {{ node: string, transport: Transport, profiles?: string }} options The Node that runs it, what it listens on, and a
+   *   folder for CPU profiles, if there are to be some.
    */
-  static async start({ program, variant, flags = [] }, { node, transport }) {
+  static async start({ program, variant, flags = [] }, { node, profiles, transport }) {
     const folder = makeFolder()
     const address =
       transport === 'tcp' ? { host: '127.0.0.1', port: await freePort() } : { path: join(folder, 'app.sock') }
-    const child = startProgram(program, node, flags, [
-      String(address.port ?? address.path),
-      ...(variant === undefined ? [] : [variant]),
-    ])
+    const child = startProgram(
+      program,
+      node,
+      [...flags, ...profileFlags(program, profiles)],
+      [String(address.port ?? address.path), ...(variant === undefined ? [] : [variant])],
+    )
     const server = new Server(child, address, folder)
+    server.#profiled = profiles !== undefined
     try {
       server.startTime = await listening(child, program)
     } catch (error) {
@@ -78,7 +83,9 @@ export class Server {
   async stop() {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const exit = once(this.#child, 'exit')
-      this.#child.kill('SIGKILL')
+      // A program that ends by itself, for its channel is gone, writes its profile first.
+      if (this.#profiled && this.#child.connected) this.#child.disconnect()
+      else this.#child.kill('SIGKILL')
       await exit
     }
     removeFolder(this.#folder)
@@ -92,6 +99,11 @@ function startProgram(program, node, flags, args) {
   return program.endsWith('.go')
     ? spawn(buildGo(file), args, { stdio: ['pipe', 'pipe', 'inherit'], env })
     : spawn(node, [...flags, file, ...args], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], env })
+}
+
+function profileFlags(program, folder) {
+  if (folder === undefined) return []
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${program}-${Date.now()}.cpuprofile`]
 }
 
 async function listening(child, program) {

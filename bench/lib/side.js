@@ -9,6 +9,7 @@ import { Server } from './server.js'
  * @property {number} nodeMajor
  * @property {import('./server.js').Transport} transport
  * @property {Pace} pace
+ * @property {string} [profiles] A folder for CPU profiles of the servers.
  *
  * @typedef {object} Pace
  * @property {number} launches How often the servers are started anew: what the JIT makes of a program differs between starts.

@@ -1,4 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { bin, run } from '../../scripts/lib/run.js'
 import { growthPlot } from './growth-plot.js'
 import { markdown } from './markdown.js'
 import { ratioPlot } from './ratio-plot.js'
@@ -36,10 +38,18 @@ export function readResults() {
 export function writeResults(before, environment, fresh, { all }) {
   const results =
     all || before === undefined ? { environment, results: fresh } : merge(before, environment, fresh)
-  write('results.json', `${JSON.stringify(results, undefined, 1)}\n`)
+  write('results.json', JSON.stringify(results, rounded, 2))
   write('ratios.svg', ratioPlot(results))
   write('growth.svg', growthPlot(results))
   write('RESULTS.md', markdown(results))
+  // As `npm run format` would have them.
+  const files = ['results.json', 'RESULTS.md'].map((name) => fileURLToPath(new URL(name, FOLDER)))
+  run(process.execPath, [bin('@biomejs/biome', 'bin/biome'), 'format', '--write', ...files])
+}
+
+// No measurement here has more than four places that count.
+function rounded(_key, value) {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value
 }
 
 function merge(before, { commit, date }, fresh) {
