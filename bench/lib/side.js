@@ -20,7 +20,7 @@ import { Server } from './server.js'
  *
  * @typedef {object} Work What a side is asked.
  * @property {import('./request.js').RequestSpec} request
- * @property {import('../load/readers.js').Expected} expected
+ * @property {import('../load/answer.js').Expected} expected
  * @property {number} [connections] Default {@link CONNECTIONS}.
  * @property {number} [multiplexed] Requests at a time on each connection; default 1.
  * @property {boolean} [nginx] With an nginx between the load and the server.

@@ -48,7 +48,7 @@ export async function measureTransfer({ bar, direction, length, name, peer, side
       for (const spec of [side, peer]) sides.push(await startUsed(spec, { ...work, connections: 1 }, setting))
       for (let round = 0; round < ROUNDS; round++) {
         for (const [index, side] of sides.entries()) {
-          samples[index].push(await sample(side, direction, length / MIB, round))
+          samples[index].push(await sample(side, direction, length / MIB))
         }
       }
     } finally {

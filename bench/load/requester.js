@@ -1,13 +1,14 @@
 import { fastCgiRequest, httpRequest } from '../lib/request.js'
 import { openConnection } from './connection.js'
-import { FastCgiReader, HttpReader } from './readers.js'
+import { FastCgiReader } from './fastcgi-reader.js'
+import { HttpReader } from './http-reader.js'
 
 /**
  * @typedef {object} Load
  * @property {import('node:net').NetConnectOpts} address
  * @property {'fastcgi' | 'http'} protocol
  * @property {import('../lib/request.js').RequestSpec} request
- * @property {import('./readers.js').Expected} expected
+ * @property {import('./answer.js').Expected} expected
  * @property {number} connections
  * @property {number} [multiplexed] Requests at a time on each connection; default 1.
  * @property {boolean} [oneRequestEach] A new connection for each request, for a server that does not keep them.

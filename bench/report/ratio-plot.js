@@ -1,13 +1,13 @@
 import { times } from './format.js'
 import { dot, line, logScale, rectangle, svg, text } from './svg.js'
-import { verdict } from './verdicts.js'
 
 const WIDTH = 900
 const LEFT = 400
 const RIGHT = 96
 const ROW = 22
 const TOP = 64
-const TICKS = [0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]
+const LOWEST = 0.03
+const TICKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5]
 
 /**
  * Each ratio as a dot with its spread, beside its bar.
@@ -24,7 +24,7 @@ export function ratioPlot({ results }) {
       'muted small',
     ),
   ]
-  const scale = logScale([TICKS[0], TICKS.at(-1)], [LEFT, WIDTH - RIGHT])
+  const scale = logScale([LOWEST, TICKS.at(-1)], [LEFT, WIDTH - RIGHT])
   let y = TOP
   const rows = []
   for (const node of nodes) {
@@ -50,9 +50,9 @@ export function ratioPlot({ results }) {
 
 function row(result, middle, scale) {
   const { bar, name, ratio } = result
-  const fails = verdict(result) === 'fails'
+  const fails = bar !== undefined && ratio.median > bar
   const className = fails ? 'fails' : bar === undefined ? 'peer' : 'own'
-  const clamped = (value) => scale(Math.min(TICKS.at(-1), Math.max(TICKS[0], value)))
+  const clamped = (value) => scale(Math.min(TICKS.at(-1), Math.max(LOWEST, value)))
   return [
     text(16, middle + 4, name, 'small'),
     ...(bar === undefined ? [] : [line(clamped(bar), middle - 8, clamped(bar), middle + 8, 'bar')]),
