@@ -13,10 +13,10 @@ import { line } from './report/lines.js'
 import { readResults, writeResults } from './report/results.js'
 
 /** @type {import('./lib/side.js').Pace} */
-const FULL = { launches: 2, rounds: 5, milliseconds: 500, warmUpRequests: 30_000, warmUpMilliseconds: 4000 }
+const FULL = { launches: 2, rounds: 5, milliseconds: 500, warmUpRequests: 30_000, warmUpMilliseconds: 6000 }
 
 /** @type {import('./lib/side.js').Pace} */
-const QUICK = { launches: 1, rounds: 5, milliseconds: 300, warmUpRequests: 20_000, warmUpMilliseconds: 2500 }
+const QUICK = { launches: 1, rounds: 5, milliseconds: 300, warmUpRequests: 20_000, warmUpMilliseconds: 5000 }
 
 await main(async () => {
   const options = readOptions(process.argv.slice(2))

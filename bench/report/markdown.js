@@ -209,14 +209,16 @@ function sentence({ name, node }, text) {
 }
 
 function apartNote(results) {
-  const apart = results.filter(({ taken }) => taken !== undefined)
-  if (apart.length === 0) return ''
-  const lines = apart.map((result) => {
-    return sentence(result, `${moment(result.taken.date)}, commit ${result.taken.commit}`)
-  })
+  const runs = new Map()
+  for (const { name, node, taken } of results) {
+    if (taken === undefined) continue
+    const run = `${moment(taken.date)}, commit ${taken.commit}`
+    runs.set(run, [...(runs.get(run) ?? []), `${name} (Node ${node})`])
+  }
+  if (runs.size === 0) return ''
   return `## Measured apart from the rest
 
-${lines.join('\n')}`
+${[...runs].map(([run, rows]) => `- ${run}: ${rows.join('; ')}.`).join('\n')}`
 }
 
 function isMissing({ type }) {
