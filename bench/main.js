@@ -49,7 +49,7 @@ function installPeers(chosen) {
   }
 }
 
-async function measure(chosen, { nodes, profiles, quick, transport }) {
+async function measure(chosen, { connections, nodes, profiles, quick, transport }) {
   const pace = paceOf({ quick })
   const [first, ...others] = nodes.length > 0 ? nodes.map(nodeAt) : defaultNodes(quick)
   const results = []
@@ -57,8 +57,10 @@ async function measure(chosen, { nodes, profiles, quick, transport }) {
     console.log(`\nNode ${node.nodeVersion}`)
     for (const { everyNode, name, run } of chosen) {
       if (node !== first && nodes.length === 0 && !everyNode) continue
-      for (const result of await attempt(name, node, () => run({ ...node, transport, pace, profiles }))) {
-        results.push({ case: name, transport, ...result })
+      for (const result of await attempt(name, node, () =>
+        run({ ...node, connections, transport, pace, profiles }),
+      )) {
+        results.push({ case: name, transport, connections, ...result })
         console.log(line(result))
       }
     }

@@ -9,6 +9,7 @@ npm run bench -- --quick      the main rows in a few minutes; only printed
   --list            the names of the cases
   --node BINARY     run the servers under this Node; may be given more than once; only printed
   --tcp             over TCP on the loopback instead of Unix sockets; only printed
+  --connections N   instead of 32, in the cases that say no number of their own; only printed
   --profile FOLDER  write a CPU profile of each server there, for Chrome's or VS Code's viewer; only printed
   --save            keep the results although they are only printed otherwise: rows that were measured take the place of
                     the same rows in bench/results.json, and bench/RESULTS.md is written of all`
@@ -20,6 +21,7 @@ npm run bench -- --quick      the main rows in a few minutes; only printed
  * @property {boolean} list
  * @property {string[]} nodes Paths of executables; empty for the default.
  * @property {import('./server.js').Transport} transport
+ * @property {number | undefined} connections
  * @property {string | undefined} profiles
  * @property {boolean} save
  * @property {boolean} help
@@ -40,24 +42,31 @@ export function readOptions(args) {
         list: { type: 'boolean', default: false },
         node: { type: 'string', multiple: true, default: [] },
         tcp: { type: 'boolean', default: false },
+        connections: { type: 'string' },
         profile: { type: 'string' },
         save: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     })
-    const { quick, only, node, tcp, list, help, profile } = values
+    const { connections, help, list, node, only, profile, quick, save, tcp } = values
+    const isWhole = ![quick, only, node[0], tcp, profile, connections].some(Boolean)
     return {
       quick,
       only: only === undefined ? undefined : new RegExp(only),
       list,
       nodes: node,
       transport: tcp ? 'tcp' : 'unix',
+      connections: connections === undefined ? undefined : toCount(connections),
       profiles: profile,
-      save:
-        values.save || (!quick && only === undefined && node.length === 0 && !tcp && profile === undefined),
+      save: save || isWhole,
       help,
     }
   } catch (error) {
     throw new UserError(`${error.message}\n\n${HELP}`)
   }
+}
+
+function toCount(text) {
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`--connections takes a number from 1 up, not ${text}.`)
+  return Number(text)
 }

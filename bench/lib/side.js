@@ -9,6 +9,7 @@ import { Server } from './server.js'
  * @property {number} nodeMajor
  * @property {import('./server.js').Transport} transport
  * @property {Pace} pace
+ * @property {number} [connections] Of work that names no number; default {@link CONNECTIONS}.
  * @property {string} [profiles] A folder for CPU profiles of the servers.
  *
  * @typedef {object} Pace
@@ -21,7 +22,7 @@ import { Server } from './server.js'
  * @typedef {object} Work What a side is asked.
  * @property {import('./request.js').RequestSpec} request
  * @property {import('../load/answer.js').Expected} expected
- * @property {number} [connections] Default {@link CONNECTIONS}.
+ * @property {number} [connections] Default: the setting's.
  * @property {number} [multiplexed] Requests at a time on each connection; default 1.
  * @property {boolean} [nginx] With an nginx between the load and the server.
  *
@@ -32,8 +33,8 @@ import { Server } from './server.js'
  * @property {number} generatorBusy The share of the time in which the load generator was at work.
  */
 
-/** The connections of work that names no number. */
-export const CONNECTIONS = 32
+/** The connections where nothing else is said. */
+const CONNECTIONS = 32
 
 /** One of those that are compared: a server, and a load generator of its own. */
 export class Side {
@@ -45,6 +46,7 @@ export class Side {
   /** @type {Nginx | undefined} */
   #nginx
   #spec
+  #connections = CONNECTIONS
 
   /**
    * @param {import('./server.js').ServerSpec} spec
@@ -61,12 +63,13 @@ export class Side {
       throw error
     }
     side.#spec = spec
+    side.#connections = setting.connections ?? CONNECTIONS
     side.ask(work)
     return side
   }
 
   /** What it is asked from now on; of `nginx` it stays as it was. @param {Work} work */
-  ask({ connections = CONNECTIONS, expected, multiplexed, request }) {
+  ask({ connections = this.#connections, expected, multiplexed, request }) {
     const { oneRequestEach, protocol } = this.#spec
     this.load = {
       address: this.#nginx?.address ?? this.server.address,

@@ -12,14 +12,15 @@ const FOLDER = new URL('../', import.meta.url)
  * @property {import('../lib/environment.js').Environment} environment Of the last full run.
  * @property {Measured[]} results
  *
- * @typedef {import('../cases/index.js').Result & { case: string, transport: string, taken?: Taken }} Measured
+ * @typedef {import('../cases/index.js').Result & { case: string, transport: string, connections?: number, taken?: Taken }} Measured
  *
  * @typedef {{ date: string, commit: string }} Taken Of what was measured apart from the full run.
  */
 
 /** Whether two results are of the same thing. @param {Measured} a @param {Measured} b */
 export function isSame(a, b) {
-  return a.type === b.type && a.name === b.name && a.node === b.node && a.transport === b.transport
+  const keys = ['type', 'name', 'node', 'transport', 'connections']
+  return keys.every((key) => a[key] === b[key])
 }
 
 /** The results that were saved last, if there are any. @returns {Results | undefined} */
