@@ -28,6 +28,7 @@ import { type EndRequest, type WriteCallback, writeStderr, writeStdout } from '.
 import { PeerProbe } from './peer-probe.ts'
 import { ReadControl } from './read-control.ts'
 import { type ExchangeCarrier, type ExchangeSettings, ServerExchange } from './server-exchange.ts'
+import { SocketReader } from './socket-reader.ts'
 
 /** What a connection asks of the server it belongs to. */
 export interface ConnectionHost extends LingerHost {
@@ -64,9 +65,12 @@ export class Connection implements RecordSink, ExchangeCarrier {
   readonly socket: Duplex
   readonly #host: ConnectionHost
   readonly #decoder: RecordDecoder
+  readonly #reader: SocketReader
   readonly #exchanges = new Map<number, ServerExchange>()
   // Requests whose PARAMS came in the chunk that is being read.
   #ready: ServerExchange[] = []
+  // Requests of which PARAMS came in it.
+  #gathering: ServerExchange[] = []
   #state = OPEN
   readonly #readControl: ReadControl
   readonly #probe: PeerProbe
@@ -85,7 +89,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#heldEnds = new HeldEnds(host.options, (exchange, end) => this.#endRequest(exchange, end))
     this.#linger = new Linger(socket, host)
     this.idleTick = host.tick
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    this.#reader = new SocketReader(socket, (chunk) => this.#onData(chunk))
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
     // 'close' follows, and says it all.
@@ -148,15 +152,17 @@ export class Connection implements RecordSink, ExchangeCarrier {
     if (exchange === undefined) return
     if (type === FCGI_PARAMS) {
       if (exchange.begun) return
-      if (start < end) exchange.pushParams(chunk, start, end)
-      else if (exchange.begin()) this.#ready.push(exchange)
+      if (start < end) {
+        exchange.pushParams(chunk, start, end)
+        this.#gathering.push(exchange)
+      } else if (exchange.begin()) this.#ready.push(exchange)
     } else if (type === FCGI_STDIN) {
       if (start === end) this.#endStdin(exchange)
       else if (!exchange.stdinEnded) {
         exchange.inputTick = this.#host.tick
         if (exchange.ended) this.#dropStdin(exchange, end - start)
         else {
-          exchange.stdin.push(chunk, start, end)
+          exchange.stdin.push(chunk, start, end, this.#reader)
           this.#readControl.onQueued(exchange.stdin)
         }
       }
@@ -164,7 +170,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
       exchange.inputTick = this.#host.tick
       if (start === end) exchange.data.finish()
       else {
-        exchange.data.push(chunk, start, end)
+        exchange.data.push(chunk, start, end, this.#reader)
         this.#readControl.onQueued(exchange.data)
       }
     }
@@ -403,6 +409,8 @@ export class Connection implements RecordSink, ExchangeCarrier {
       if (!(error instanceof ProtocolError)) throw error
       this.#onProtocolError(error)
     }
+    for (const exchange of this.#gathering) exchange.keepParams()
+    this.#gathering.length = 0
     this.#callHandlers()
     this.#readControl.adjust()
   }
