@@ -1,31 +1,15 @@
-// What the name of a param says, found out once a name: front servers send the same few dozen with every request.
+// What the names of params say. Front servers send the same few dozen with every request.
 
-/** A param's name, and what is known of it. */
-export interface ParamName {
+/** The name of an `HTTP_*` param, which carries a request header (RFC 3875 section 4.1.18), and what is known of it. */
+export interface HeaderParamName {
   readonly text: string
-  /** Which of the {@link KNOWN_NAMES} it is; 0 for all others. */
-  readonly known: number
-  /** An `HTTP_*` that is no header name: not a token (RFC 9110 section 5.6.2). */
-  readonly isBadHeader: boolean
-  /** Its value becomes a part of one line: CR and LF have no place there. */
-  readonly isSingleLine: boolean
-  /** Of the `HTTP_*`, which carry request headers (RFC 3875 section 4.1.18): the header's name in lower case with `-` for `_`; '' for what no app sees, and for other params. */
+  /** The header's name in lower case with `-` for `_`; '' for one that no app sees. */
   readonly header: string
-  /** What joins the values of a repeated header (as Node joins them); undefined where the last, or of a few headers the first, counts. */
+  /** It is a header's name: a token (RFC 9110 section 5.6.2). */
+  readonly isToken: boolean
+  /** What joins the values of a repeated header, as Node joins them; undefined where the first counts. */
   readonly separator: string | undefined
-  /** Of a repeated header the first counts. */
-  readonly firstOnly: boolean
 }
-
-// Names that every request is asked for.
-export const REQUEST_METHOD = 1
-export const REQUEST_URI = 2
-export const HTTP_HOST = 3
-export const CONTENT_LENGTH = 4
-
-const KNOWN_NAMES: readonly string[] = ['', 'REQUEST_METHOD', 'REQUEST_URI', 'HTTP_HOST', 'CONTENT_LENGTH']
-
-const SINGLE_LINE: ReadonlySet<string> = new Set(['CONTENT_TYPE', 'REQUEST_URI', 'QUERY_STRING'])
 
 // Where Node's IncomingMessage keeps the first of repeated headers (lib/_http_incoming.js, matchKnownFields).
 const FIRST_ONLY: ReadonlySet<string> = new Set([
@@ -69,22 +53,32 @@ const SEEN_SIZE = 2048
 const KEPT_LENGTH_MAX = 100
 const seen: (SeenName | undefined)[] = new Array(SEEN_SIZE).fill(undefined)
 
-interface SeenName extends ParamName {
+interface SeenName extends HeaderParamName {
   readonly bytes: Uint8Array
 }
 
-/** What is known of the name `block[at, end)`. */
-export function paramName(block: Uint8Array, at: number, end: number): ParamName {
+/** Whether `block[at, end)` begins with `HTTP_`. */
+export function isHeaderParam(block: Uint8Array, at: number, end: number): boolean {
+  return (
+    end - at >= 5 &&
+    block[at] === 0x48 &&
+    block[at + 4] === 0x5f &&
+    block[at + 1] === 0x54 &&
+    block[at + 2] === 0x54 &&
+    block[at + 3] === 0x50
+  )
+}
+
+/** What is known of the name `block[at, end)`, which begins with `HTTP_`. */
+export function headerParamName(block: Uint8Array, at: number, end: number): HeaderParamName {
   const length = end - at
-  if (length < 3) return describeName(block, at, end)
   // Names differ at their ends, in length, and in the middle.
   const hash =
     (length * 5 +
       block[end - 1]! * 7 +
       block[end - 2]! * 53 +
       block[end - 3]! * 211 +
-      block[at + (length >> 1)]! * 401 +
-      block[at]! * 797) &
+      block[at + (length >> 1)]! * 401) &
     (SEEN_SIZE - 1)
   const name = seen[hash]
   if (name !== undefined && isSame(name.bytes, block, at, length)) return name
@@ -95,7 +89,8 @@ export function paramName(block: Uint8Array, at: number, end: number): ParamName
 
 function isSame(bytes: Uint8Array, block: Uint8Array, at: number, length: number): boolean {
   if (bytes.length !== length) return false
-  for (let i = 0; i < length; i++) {
+  // The beginning is the same anyway.
+  for (let i = 5; i < length; i++) {
     if (bytes[i] !== block[at + i]) return false
   }
   return true
@@ -103,19 +98,46 @@ function isSame(bytes: Uint8Array, block: Uint8Array, at: number, length: number
 
 function describeName(block: Uint8Array, at: number, end: number): SeenName {
   const bytes = Uint8Array.prototype.slice.call(block, at, end)
-  // As the name of a property a string is there once, and is compared at a glance.
-  const [text] = Object.keys({ [Buffer.from(bytes).toString('latin1')]: 0 }) as [string]
-  const isHeader = text.startsWith('HTTP_')
-  const header = isHeader ? text.slice(5).toLowerCase().replaceAll('_', '-') : ''
-  const firstOnly = FIRST_ONLY.has(header)
+  // A string of its own: a slice would keep all the params in memory.
+  const text = Buffer.from(bytes).toString('latin1')
+  const header = text.slice(5).toLowerCase().replaceAll('_', '-')
   return {
     bytes,
     text,
-    known: Math.max(0, KNOWN_NAMES.indexOf(text)),
-    isBadHeader: isHeader && !TOKEN.test(text),
-    isSingleLine: isHeader || SINGLE_LINE.has(text),
     header: LEFT_OUT.has(header) ? '' : header,
-    separator: !isHeader || firstOnly ? undefined : header === 'cookie' ? '; ' : ', ',
-    firstOnly,
+    isToken: TOKEN.test(text),
+    separator: FIRST_ONLY.has(header) ? undefined : header === 'cookie' ? '; ' : ', ',
   }
+}
+
+const REQUEST_METHOD = Buffer.from('REQUEST_METHOD')
+const REQUEST_URI = Buffer.from('REQUEST_URI')
+const QUERY_STRING = Buffer.from('QUERY_STRING')
+const CONTENT_TYPE = Buffer.from('CONTENT_TYPE')
+const CONTENT_LENGTH = Buffer.from('CONTENT_LENGTH')
+
+/** The name `block[at, end)` if it is one of those that every request is asked for. */
+export function knownName(block: Uint8Array, at: number, end: number): KnownName | undefined {
+  switch (end - at) {
+    case 11:
+      return isName(block, at, REQUEST_URI) ? 'REQUEST_URI' : undefined
+    case 12:
+      if (isName(block, at, CONTENT_TYPE)) return 'CONTENT_TYPE'
+      return isName(block, at, QUERY_STRING) ? 'QUERY_STRING' : undefined
+    case 14:
+      if (isName(block, at, REQUEST_METHOD)) return 'REQUEST_METHOD'
+      return isName(block, at, CONTENT_LENGTH) ? 'CONTENT_LENGTH' : undefined
+    default:
+      return undefined
+  }
+}
+
+/** See {@link knownName}. */
+export type KnownName = 'REQUEST_METHOD' | 'REQUEST_URI' | 'QUERY_STRING' | 'CONTENT_TYPE' | 'CONTENT_LENGTH'
+
+function isName(block: Uint8Array, at: number, name: Uint8Array): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if (block[at + i] !== name[i]) return false
+  }
+  return true
 }

@@ -3,14 +3,7 @@
 
 import { afterLength, cutShort, lengthAt } from '../protocol/name-values.ts'
 import { RequestError } from './error.ts'
-import {
-  CONTENT_LENGTH,
-  HTTP_HOST,
-  type ParamName,
-  paramName,
-  REQUEST_METHOD,
-  REQUEST_URI,
-} from './param-names.ts'
+import { type HeaderParamName, headerParamName, isHeaderParam, knownName } from './param-names.ts'
 
 /** How much of a request's params is accepted. */
 export interface ParamsLimits {
@@ -45,9 +38,10 @@ const PLAIN_LENGTH = /^\d{0,15}$/
 export class Params {
   // The whole block, a copy: one of a kilobyte costs less than to keep a socket's 64 KiB from being freed.
   readonly #text: string
-  readonly #names: ParamName[] = []
-  // Where each value begins and ends in #text.
-  readonly #places: number[] = []
+  // nameStart, valueStart, valueEnd of each pair in #text.
+  readonly #index: number[] = []
+  // The names of those that carry headers.
+  readonly #headers: (HeaderParamName | undefined)[] = []
   #record: Record<string, string> | undefined
 
   /** The FAULT_* bits of what checkRequest must refuse; 0 for nearly every request. */
@@ -60,6 +54,8 @@ export class Params {
   readonly host: string | undefined
   /** CONTENT_LENGTH. */
   readonly contentLength: string | undefined
+  /** CONTENT_TYPE. */
+  readonly contentType: string | undefined
 
   /**
    * Reads `bytes[start, end)`. Throws {@link RequestError}: 400 for a pair that is cut short or a NUL byte (C programs
@@ -68,8 +64,8 @@ export class Params {
   constructor(bytes: Buffer, start = 0, end: number = bytes.length, limits?: ParamsLimits) {
     const maxCount = limits?.maxCount ?? MAX_COUNT
     const text = bytes.toString('latin1', start, end)
-    const names = this.#names
-    const places = this.#places
+    const index = this.#index
+    const headers = this.#headers
     this.#text = text
 
     let faults = 0
@@ -77,6 +73,7 @@ export class Params {
     let uri: string | undefined
     let host: string | undefined
     let contentLength: string | undefined
+    let contentType: string | undefined
     // The next of each of these characters. Native code searches, which takes a sixth of a loop's time; what it finds is
     // nearly always one of the lengths between the pairs.
     let nul = start + next(text, '\0', 0)
@@ -91,7 +88,7 @@ export class Params {
       if (!(valueEnd <= end)) {
         throw new RequestError(400, 'FCGI_ERR_PARAMS', 'The params are cut short.', { cause: cutShort() })
       }
-      if (names.length === maxCount) {
+      if (headers.length === maxCount) {
         throw new RequestError(431, 'FCGI_ERR_PARAMS_COUNT', `The request has more than ${maxCount} params.`)
       }
 
@@ -99,33 +96,44 @@ export class Params {
       if (nul < valueEnd) throw nulByte(text.slice(nameAt - start, valueAt - start))
       if (lf < nameAt) lf = start + next(text, '\n', nameAt - start)
       if (cr < nameAt) cr = start + next(text, '\r', nameAt - start)
-      const name = paramName(bytes, nameAt, valueAt)
-      if (name.isSingleLine && (lf < valueEnd || cr < valueEnd)) faults |= FAULT_LINE_BREAK
-      if (name.isBadHeader) faults |= FAULT_HEADER_NAME
-      names.push(name)
-      places.push(valueAt - start, valueEnd - start)
-
-      switch (name.known) {
-        case REQUEST_METHOD:
-          method = text.slice(valueAt - start, valueEnd - start)
-          break
-        case REQUEST_URI:
-          uri = text.slice(valueAt - start, valueEnd - start)
-          break
-        case HTTP_HOST: {
+      const breaksLine = lf < valueEnd || cr < valueEnd
+      if (isHeaderParam(bytes, nameAt, valueAt)) {
+        const name = headerParamName(bytes, nameAt, valueAt)
+        headers.push(name)
+        if (!name.isToken) faults |= FAULT_HEADER_NAME
+        if (breaksLine) faults |= FAULT_LINE_BREAK
+        if (name.header === 'host') {
           const before = host
           host = text.slice(valueAt - start, valueEnd - start)
           if (before !== undefined && before !== host) faults |= FAULT_CONFLICT
-          break
         }
-        case CONTENT_LENGTH: {
-          const before = contentLength
-          contentLength = text.slice(valueAt - start, valueEnd - start)
-          if (before !== undefined && before !== contentLength) faults |= FAULT_CONFLICT
-          if (contentLength !== '' && !PLAIN_LENGTH.test(contentLength)) faults |= FAULT_CONTENT_LENGTH
-          break
+      } else {
+        headers.push(undefined)
+        switch (knownName(bytes, nameAt, valueAt)) {
+          case 'REQUEST_METHOD':
+            method = text.slice(valueAt - start, valueEnd - start)
+            break
+          case 'REQUEST_URI':
+            uri = text.slice(valueAt - start, valueEnd - start)
+            if (breaksLine) faults |= FAULT_LINE_BREAK
+            break
+          case 'QUERY_STRING':
+            if (breaksLine) faults |= FAULT_LINE_BREAK
+            break
+          case 'CONTENT_TYPE':
+            contentType = text.slice(valueAt - start, valueEnd - start)
+            if (breaksLine) faults |= FAULT_LINE_BREAK
+            break
+          case 'CONTENT_LENGTH': {
+            const before = contentLength
+            contentLength = text.slice(valueAt - start, valueEnd - start)
+            if (before !== undefined && before !== contentLength) faults |= FAULT_CONFLICT
+            if (contentLength !== '' && !PLAIN_LENGTH.test(contentLength)) faults |= FAULT_CONTENT_LENGTH
+            break
+          }
         }
       }
+      index.push(nameAt - start, valueAt - start, valueEnd - start)
       at = valueEnd
     }
     if (method !== 'GET' && (method === undefined || !TOKEN.test(method))) faults |= FAULT_METHOD
@@ -134,34 +142,45 @@ export class Params {
     this.uri = uri
     this.host = host
     this.contentLength = contentLength
+    this.contentType = contentType
   }
 
   /** Pairs, repeats included. */
   get count(): number {
-    return this.#names.length
+    return this.#headers.length
   }
 
   /** The value of the last pair named `name`. */
   get(name: string): string | undefined {
-    const names = this.#names
-    for (let i = names.length - 1; i >= 0; i--) {
-      if (names[i]!.text === name) return this.#valueAt(i)
+    const index = this.#index
+    const text = this.#text
+    const { length } = name
+    for (let i = index.length - 3; i >= 0; i -= 3) {
+      const at = index[i]!
+      const valueAt = index[i + 1]!
+      if (valueAt - at === length && text.startsWith(name, at)) return text.slice(valueAt, index[i + 2])
     }
     return undefined
   }
 
-  /** Calls `visit` with each pair as received: in order, repeats kept. */
-  forEach(visit: (name: ParamName, value: string) => void): void {
-    const names = this.#names
-    for (let i = 0; i < names.length; i++) visit(names[i]!, this.#valueAt(i))
+  /** Calls `visit` with each `HTTP_*` as received: in order, repeats kept. */
+  forEachHeader(visit: (name: HeaderParamName, value: string) => void): void {
+    const headers = this.#headers
+    const index = this.#index
+    for (let i = 0; i < headers.length; i++) {
+      const name = headers[i]
+      if (name !== undefined) visit(name, this.#text.slice(index[i * 3 + 1], index[i * 3 + 2]))
+    }
   }
 
   /** `[name, value, name, value, …]` as received: in order, repeats kept. */
   toList(): string[] {
+    const index = this.#index
+    const text = this.#text
     const list: string[] = []
-    this.forEach((name, value) => {
-      list.push(name.text, value)
-    })
+    for (let i = 0; i < index.length; i += 3) {
+      list.push(text.slice(index[i], index[i + 1]), text.slice(index[i + 1], index[i + 2]))
+    }
     return list
   }
 
@@ -175,17 +194,18 @@ export class Params {
     return this.#record
   }
 
-  #valueAt(i: number): string {
-    return this.#text.slice(this.#places[i * 2], this.#places[i * 2 + 1])
-  }
-
   #buildRecord(): Record<string, string> {
+    const index = this.#index
+    const text = this.#text
     const record: Record<string, string> = Object.create(null)
-    this.forEach(({ text, separator, firstOnly }, value) => {
-      const before = separator !== undefined || firstOnly ? record[text] : undefined
-      if (before === undefined) record[text] = value
-      else if (!firstOnly) record[text] = before + separator + value
-    })
+    for (let i = 0; i < index.length; i += 3) {
+      const value = text.slice(index[i + 1], index[i + 2])
+      const header = this.#headers[i / 3]
+      const name = header?.text ?? text.slice(index[i], index[i + 1])
+      const before = header && record[name]
+      if (before === undefined) record[name] = value
+      else if (header?.separator !== undefined) record[name] = before + header.separator + value
+    }
     return record
   }
 }

@@ -145,14 +145,12 @@ export class RequestHead {
   #buildHeaders(): string[] {
     const { params, contentLength } = this
     const headers: string[] = []
-    let contentType = ''
     let sentContentType = ''
     let host = ''
     let transferEncoding = ''
-    params.forEach(({ text, header }, value) => {
+    params.forEachHeader(({ header }, value) => {
       switch (header) {
         case '':
-          if (text === 'CONTENT_TYPE') contentType = value
           break
         case 'host':
           host = value
@@ -172,7 +170,7 @@ export class RequestHead {
     })
     host = this.#authorityOfTarget() ?? host
     if (host !== '') headers.unshift('host', host)
-    contentType ||= trimBlanks(sentContentType)
+    const contentType = params.contentType || trimBlanks(sentContentType)
     if (contentType !== '') headers.push('content-type', contentType)
     if (contentLength !== undefined) headers.push('content-length', String(contentLength))
     else if (transferEncoding !== '' || this.#hasUnmarkedBody()) {
