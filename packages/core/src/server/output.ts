@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream'
-import { FCGI_STDERR, FCGI_STDOUT } from '../protocol/constants.ts'
+import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT, FCGI_VERSION_1 } from '../protocol/constants.ts'
 import {
   END_REQUEST_LENGTH,
+  encodeEndRequest,
   encodeHeader,
   paddingFor,
   RECORD_CONTENT_MAX,
@@ -48,6 +49,12 @@ export function writeStdout(
     return writeLarge(socket, requestId, head, body, endStream, end, callback)
   }
   const paddingLength = paddingFor(contentLength)
+  if (typeof body === 'string' && bodyLength === body.length && contentLength > 0) {
+    // All of it is bytes that are characters: a string needs no buffer on its way to the operating system.
+    const tail = endStream ? tailOf(requestId, end) : ''
+    const record = `${headerText(FCGI_STDOUT, requestId, contentLength, paddingLength)}${head}${body}${PADDING[paddingLength]}${tail}`
+    return socket.write(record, 'latin1', callback)
+  }
   const buffer = Buffer.allocUnsafe(
     (contentLength > 0 ? 8 + contentLength + paddingLength : 0) +
       (endStream ? 8 : 0) +
@@ -69,6 +76,35 @@ export function writeStdout(
   if (end !== undefined) writeEndRequest(buffer, at, requestId, end.appStatus, end.protocolStatus)
   return socket.write(buffer, callback)
 }
+
+const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'.repeat(length))
+
+function headerText(type: number, requestId: number, contentLength: number, paddingLength: number): string {
+  return String.fromCharCode(
+    FCGI_VERSION_1,
+    type,
+    requestId >>> 8,
+    requestId & 0xff,
+    contentLength >>> 8,
+    contentLength & 0xff,
+    paddingLength,
+    0,
+  )
+}
+
+// The end of STDOUT and, if it is time, END_REQUEST.
+function tailOf(requestId: number, end: EndRequest | undefined): string {
+  if (end?.appStatus === 0 && end.protocolStatus === FCGI_REQUEST_COMPLETE && requestId === 1)
+    return USUAL_TAIL
+  const eof = headerText(FCGI_STDOUT, requestId, 0, 0)
+  return end === undefined
+    ? eof
+    : eof + encodeEndRequest(requestId, end.appStatus, end.protocolStatus).toString('latin1')
+}
+
+// Front servers that do not multiplex call every request 1.
+const USUAL_TAIL: string =
+  headerText(FCGI_STDOUT, 1, 0, 0) + encodeEndRequest(1, 0, FCGI_REQUEST_COMPLETE).toString('latin1')
 
 function writeLarge(
   socket: Writable,
