@@ -79,6 +79,8 @@ export class Side {
       connections,
       multiplexed,
       oneRequestEach,
+      // Beside nginx there is no core for it alone.
+      awake: this.#nginx === undefined,
     }
   }
 
@@ -108,7 +110,8 @@ export class Side {
       cpu,
       frontCpu,
       rate: (result.requests / result.milliseconds) * 1000,
-      generatorBusy: result.cpu / 1000 / result.milliseconds,
+      generatorBusy:
+        (this.load.awake ? result.milliseconds - result.idle : result.cpu / 1000) / result.milliseconds,
     }
   }
 

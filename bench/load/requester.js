@@ -12,6 +12,7 @@ import { HttpReader } from './http-reader.js'
  * @property {number} connections
  * @property {number} [multiplexed] Requests at a time on each connection; default 1.
  * @property {boolean} [oneRequestEach] A new connection for each request, for a server that does not keep them.
+ * @property {boolean} [awake] The load never sleeps while it runs: to wake it would cost the server.
  *
  * @typedef {object} Requester A connection, and the bytes to send on it.
  * @property {import('node:net').Socket} socket

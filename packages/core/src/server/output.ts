@@ -49,10 +49,10 @@ export function writeStdout(
     return writeLarge(socket, requestId, head, body, endStream, end, callback)
   }
   const paddingLength = paddingFor(contentLength)
-  if (typeof body === 'string' && bodyLength === body.length && contentLength > 0) {
-    // All of it is bytes that are characters: a string needs no buffer on its way to the operating system.
+  const text = contentLength > 0 ? textOf(body, bodyLength) : undefined
+  if (text !== undefined) {
     const tail = endStream ? tailOf(requestId, end) : ''
-    const record = `${headerText(FCGI_STDOUT, requestId, contentLength, paddingLength)}${head}${body}${PADDING[paddingLength]}${tail}`
+    const record = `${headerText(FCGI_STDOUT, requestId, contentLength, paddingLength)}${head}${text}${PADDING[paddingLength]}${tail}`
     return socket.write(record, 'latin1', callback)
   }
   const buffer = Buffer.allocUnsafe(
@@ -75,6 +75,15 @@ export function writeStdout(
   if (endStream) at = writeHeader(buffer, at, FCGI_STDOUT, requestId, 0, 0)
   if (end !== undefined) writeEndRequest(buffer, at, requestId, end.appStatus, end.protocolStatus)
   return socket.write(buffer, callback)
+}
+
+// Up to here (bytes) it is cheaper to make text of a buffer than a buffer of text.
+const TEXT_MAX = 1024
+
+// The body as characters that are bytes: such a string needs no buffer on its way to the operating system.
+function textOf(body: Uint8Array | string, bodyLength: number): string | undefined {
+  if (typeof body === 'string') return bodyLength === body.length ? body : undefined
+  return bodyLength <= TEXT_MAX && Buffer.isBuffer(body) ? body.toString('latin1') : undefined
 }
 
 const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'.repeat(length))
