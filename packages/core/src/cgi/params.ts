@@ -25,6 +25,10 @@ export const FAULT_CONTENT_LENGTH = 8
 /** CONTENT_LENGTH or HTTP_HOST is there twice with different values. */
 export const FAULT_CONFLICT = 16
 
+// What a constructor finds: a copy in one piece is cheaper than arrays that grow.
+const indexFound: number[] = []
+const headersFound: (HeaderParamName | undefined)[] = []
+
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 const PLAIN_LENGTH = /^\d{0,15}$/
 
@@ -39,9 +43,9 @@ export class Params {
   // The whole block, a copy: one of a kilobyte costs less than to keep a socket's 64 KiB from being freed.
   readonly #text: string
   // nameStart, valueStart, valueEnd of each pair in #text.
-  readonly #index: number[] = []
+  readonly #index: readonly number[]
   // The names of those that carry headers.
-  readonly #headers: (HeaderParamName | undefined)[] = []
+  readonly #headers: readonly (HeaderParamName | undefined)[]
   #record: Record<string, string> | undefined
 
   /** The FAULT_* bits of what checkRequest must refuse; 0 for nearly every request. */
@@ -64,10 +68,9 @@ export class Params {
   constructor(bytes: Buffer, start = 0, end: number = bytes.length, limits?: ParamsLimits) {
     const maxCount = limits?.maxCount ?? MAX_COUNT
     const text = bytes.toString('latin1', start, end)
-    const index = this.#index
-    const headers = this.#headers
     this.#text = text
 
+    let count = 0
     let faults = 0
     let method: string | undefined
     let uri: string | undefined
@@ -88,7 +91,7 @@ export class Params {
       if (!(valueEnd <= end)) {
         throw new RequestError(400, 'FCGI_ERR_PARAMS', 'The params are cut short.', { cause: cutShort() })
       }
-      if (headers.length === maxCount) {
+      if (count === maxCount) {
         throw new RequestError(431, 'FCGI_ERR_PARAMS_COUNT', `The request has more than ${maxCount} params.`)
       }
 
@@ -99,7 +102,7 @@ export class Params {
       const breaksLine = lf < valueEnd || cr < valueEnd
       if (isHeaderParam(bytes, nameAt, valueAt)) {
         const name = headerParamName(bytes, nameAt, valueAt)
-        headers.push(name)
+        headersFound[count] = name
         if (!name.isToken) faults |= FAULT_HEADER_NAME
         if (breaksLine) faults |= FAULT_LINE_BREAK
         if (name.header === 'host') {
@@ -108,7 +111,7 @@ export class Params {
           if (before !== undefined && before !== host) faults |= FAULT_CONFLICT
         }
       } else {
-        headers.push(undefined)
+        headersFound[count] = undefined
         switch (knownName(bytes, nameAt, valueAt)) {
           case 'REQUEST_METHOD':
             method = text.slice(valueAt - start, valueEnd - start)
@@ -133,10 +136,15 @@ export class Params {
           }
         }
       }
-      index.push(nameAt - start, valueAt - start, valueEnd - start)
+      indexFound[count * 3] = nameAt - start
+      indexFound[count * 3 + 1] = valueAt - start
+      indexFound[count * 3 + 2] = valueEnd - start
+      count++
       at = valueEnd
     }
     if (method !== 'GET' && (method === undefined || !TOKEN.test(method))) faults |= FAULT_METHOD
+    this.#index = indexFound.slice(0, count * 3)
+    this.#headers = headersFound.slice(0, count)
     this.faults = faults
     this.method = method ?? ''
     this.uri = uri

@@ -26,9 +26,9 @@ class Taker {
   #wake: (() => void) | undefined
 
   constructor(socket: Socket | PassThrough) {
-    const reader = new SocketReader(socket, (chunk) => {
+    const reader = new SocketReader(socket, (chunk, length) => {
       this.chunks.push(chunk)
-      this.taken.push(reader.take(chunk, 0, chunk.length))
+      this.taken.push(reader.take(chunk, 0, length))
       this.#wake?.()
     })
   }

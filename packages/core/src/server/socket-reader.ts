@@ -16,14 +16,15 @@ const SLICE_MIN = READ_SIZE / 4
  */
 export class SocketReader {
   readonly #socket: Duplex
-  readonly #onChunk: (chunk: Buffer) => void
+  readonly #onChunk: (chunk: Buffer, length: number) => void
   readonly #isShared: boolean
   // What the next read is put into.
   #buffer: Buffer = SHARED
   // The buffer has been given away, or what came was worth one of its own.
   #spent = false
 
-  constructor(socket: Duplex, onChunk: (chunk: Buffer) => void) {
+  /** `onChunk` gets what came as the first `length` bytes of a buffer. */
+  constructor(socket: Duplex, onChunk: (chunk: Buffer, length: number) => void) {
     this.#socket = socket
     this.#onChunk = onChunk
     this.#isShared = readInto(
@@ -32,7 +33,7 @@ export class SocketReader {
       (length) => this.#onRead(length),
       () => this.#nextBuffer(),
     )
-    if (!this.#isShared) socket.on('data', onChunk)
+    if (!this.#isShared) socket.on('data', (chunk: Buffer) => onChunk(chunk, chunk.length))
   }
 
   /** `chunk[start, end)`, valid for ever. */
@@ -47,10 +48,11 @@ export class SocketReader {
   }
 
   #onRead(length: number): void {
-    const chunk = this.#buffer.subarray(0, length)
-    this.#onChunk(chunk)
+    const buffer = this.#buffer
+    this.#onChunk(buffer, length)
     // Whoever got the socket with the event 'connection' may want to see what it brings.
-    if (this.#socket.listenerCount('data') > 0) this.#socket.emit('data', Buffer.from(chunk))
+    if (this.#socket.listenerCount('data') > 0)
+      this.#socket.emit('data', Buffer.from(buffer.subarray(0, length)))
   }
 
   // Called behind each read; undefined leaves things as they are.
