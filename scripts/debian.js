@@ -34,33 +34,42 @@ fi
 
 /** Installs the front servers that are missing; a `UserError` with the command to run where that is not allowed. */
 export function installFrontServers() {
-  const missing = missingPackages()
-  if (missing.length === 0) return
-  const shell = ['sh', '-c', INSTALL, 'install', ...missing]
-  const command = isRoot() ? shell : hasPasswordlessSudo() ? ['sudo', '-n', ...shell] : undefined
-  if (!command) throw new UserError(`The tests need front servers that are not installed. ${advice(missing)}`)
-  console.log(`Installing ${missing.join(' ')}…`)
-  if (!run(command[0], command.slice(1)) || missingPackages().length > 0) {
-    throw new UserError(`Installing the front servers failed: see above. ${advice(missing)}`)
-  }
-}
-
-function missingPackages() {
   const packages = [...new Set(Object.values(JSON.parse(readFileSync(PACKAGES_FILE, 'utf8'))))]
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
-  const format = '${Package} ${db:Status-Abbrev}\n'
-  const { error, stdout } = spawnSync('dpkg-query', ['-W', '-f', format, ...packages], { encoding: 'utf8' })
-  if (error) {
+  if (!hasDpkg()) {
     throw new UserError(
       `The tests start real front servers as Debian packages them (${packages.join(' ')}), and this system has no dpkg. Run them on Debian 12 or later, or in a container of it. \`npm test -- packages\` needs no front server.`,
     )
   }
-  const installed = new Set(stdout.split('\n'))
+  installPackages(packages, 'The tests need front servers', 'npm test')
+}
+
+/**
+ * Installs those of some Debian packages that are missing. A `UserError` with the command to run where that is not allowed:
+ * `need` says who needs what, `npmCommand` what to run again.
+ */
+export function installPackages(packages, need, npmCommand) {
+  const missing = missingPackages(packages)
+  if (missing.length === 0) return
+  const advice = `As root, run:\n\n  apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}\n\nand then ${npmCommand} again.`
+  const shell = ['sh', '-c', INSTALL, 'install', ...missing]
+  const command = isRoot() ? shell : hasPasswordlessSudo() ? ['sudo', '-n', ...shell] : undefined
+  if (!command || !hasDpkg()) throw new UserError(`${need} that are not installed. ${advice}`)
+  console.log(`Installing ${missing.join(' ')}…`)
+  if (!run(command[0], command.slice(1)) || missingPackages(packages).length > 0) {
+    throw new UserError(`Installing ${missing.join(' ')} failed: see above. ${advice}`)
+  }
+}
+
+function missingPackages(packages) {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
+  const format = '${Package} ${db:Status-Abbrev}\n'
+  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', format, ...packages], { encoding: 'utf8' })
+  const installed = new Set(stdout?.split('\n'))
   return packages.filter((name) => !installed.has(`${name} ii `))
 }
 
-function advice(missing) {
-  return `As root, run:\n\n  apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}\n\nand then npm test again.`
+function hasDpkg() {
+  return spawnSync('dpkg-query', ['--version'], { stdio: 'ignore' }).status === 0
 }
 
 function isRoot() {

@@ -58,6 +58,8 @@ export interface RequestInternals {
   readonly _dumped: boolean
   readonly _readableState: { readonly resumeScheduled: boolean }
   upgrade: boolean | null
+  /** Puts one raw header into `headers`, when those are made. */
+  _addHeaderLine(field: string, value: string, headers: Record<string, unknown>): void
   /** The raw headers, of which `headers` is made when it is asked for. */
   _addHeaderLines(headers: readonly string[], length: number): void
   /** Reads and drops the rest. */
@@ -82,6 +84,11 @@ export const initIncomingMessage: Constructor<void> = IncomingMessage as unknown
 
 /** Makes a response of an object that exists. */
 export const initServerResponse: Constructor<void> = ServerResponse as unknown as Constructor<void>
+
+/** Node's own `_addHeaderLine`: it joins what is repeated. */
+export const addNodeHeaderLine: RequestInternals['_addHeaderLine'] = (
+  IncomingMessage.prototype as unknown as RequestInternals
+)._addHeaderLine
 
 const { _finish } = ServerResponse.prototype as unknown as ResponseInternals
 
@@ -149,7 +156,7 @@ export function missingInternals(
       if (typeof (prototype as Record<string, unknown>)[name] !== 'function') missing.push(name)
     }
   }
-  requireMethods(Incoming.prototype, ['_addHeaderLines', '_dump', '_destroy', '_read'])
+  requireMethods(Incoming.prototype, ['_addHeaderLine', '_addHeaderLines', '_dump', '_destroy', '_read'])
   requireMethods(Response.prototype, ['_storeHeader', '_send', '_writeRaw', '_finish', '_implicitHeader'])
 
   const request = new Incoming(null as never) as InternalRequest

@@ -1,6 +1,7 @@
 import type { Exchange } from '@fcgi-bridge/core'
 import { FcgiInfo } from './fcgi.ts'
 import {
+  addNodeHeaderLine,
   type InternalRequest,
   type InternalResponse,
   initIncomingMessage,
@@ -62,11 +63,24 @@ export function defineRequest(prototype: object): RequestConstructor {
       this.originalUrl = target
       this.baseUrl = mount
     }
+    this._addHeaderLine = addHeaderLine
     this._addHeaderLines(headers, headers.length)
     this.fcgi = new FcgiInfo(exchange)
   }
   Request.prototype = prototype
   return Request as unknown as RequestConstructor
+}
+
+// Node's own finds out of each header whether its name is in lower case and may be repeated. Of these the first is the case, and the
+// second needs to be known of a second one alone, and of set-cookie, which is always an array.
+function addHeaderLine(
+  this: InternalRequest,
+  field: string,
+  value: string,
+  headers: Record<string, unknown>,
+): void {
+  if (headers[field] === undefined && field !== 'set-cookie') headers[field] = value
+  else addNodeHeaderLine.call(this, field, value, headers)
 }
 
 /** The same for responses; `app.response` is their prototype. */

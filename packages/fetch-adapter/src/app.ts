@@ -1,6 +1,6 @@
 import type { ServeOptions } from '@fcgi-bridge/core'
 import type { AuthorizeHandler } from './authorize.ts'
-import type { FetchHandler } from './handler.ts'
+import type { FetchHandler, FetchHandlerOptions } from './handler.ts'
 
 /** An app as Hono, h3, Workers, Bun, Deno and srvx have it: an object with a `fetch` method. */
 export interface FetchApp {
@@ -18,8 +18,8 @@ export interface AuthorizerApp {
 /** A module that exports its app as default, or its handlers by name. */
 export type FetchModule = { default: FetchApp | FetchHandler; authorize?: AuthorizeHandler } | FetchApp
 
-/** Options of `serve`: those of core's, and a handler for FCGI_AUTHORIZER for apps that have no place for one. */
-export interface FetchServeOptions extends ServeOptions {
+/** Options of `serve`: those of core's and of `toHandler`, and a handler for FCGI_AUTHORIZER for apps that have no place for one. */
+export interface FetchServeOptions extends ServeOptions, FetchHandlerOptions {
   authorize?: AuthorizeHandler
 }
 
@@ -27,7 +27,7 @@ export interface FetchServeOptions extends ServeOptions {
 export interface ResolvedApp {
   fetch: FetchHandler | undefined
   authorize: AuthorizeHandler | undefined
-  options: ServeOptions
+  options: ServeOptions & FetchHandlerOptions
 }
 
 /**

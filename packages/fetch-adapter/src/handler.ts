@@ -1,5 +1,7 @@
 import type { Exchange, Handler } from '@fcgi-bridge/core'
 import { ExchangeContext, type FetchContext } from './context.ts'
+import { overrideGlobalObjects } from './light/override.ts'
+import { createLightRequest } from './light/request.ts'
 import { sendResponse } from './send-response.ts'
 
 /**
@@ -12,13 +14,25 @@ export type FetchHandler = (
   executionContext: FetchContext,
 ) => Response | PromiseLike<Response>
 
+/** Options of {@link toHandler}. */
+export interface FetchHandlerOptions {
+  /**
+   * Default false. True makes a request cost a fraction: the global `Request`, `Response` and `fetch` are replaced, for as
+   * long as the process lives, by ones whose objects build what is costly of them only when somebody asks for it.
+   * They are of the platform's own prototypes, and behave as the Fetch standard says.
+   */
+  overrideGlobalObjects?: boolean
+}
+
 /**
  * Makes a core handler of a fetch handler, for `createServer` of `@fcgi-bridge/core`: as responder, or as filter. What
  * `fetch` throws or rejects with is a 500 that says nothing of it, and goes to the error log and to `onError`.
  */
-export function toHandler(fetch: FetchHandler): Handler {
+export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}): Handler {
+  if (options.overrideGlobalObjects) overrideGlobalObjects()
+  const makeRequest = options.overrideGlobalObjects ? createLightRequest : standardRequest
   return (exchange) => {
-    const request = requestOf(exchange)
+    const request = requestOf(exchange, makeRequest)
     if (request === undefined) return
     const context = new ExchangeContext(exchange)
     const result = fetch(request, context, context)
@@ -34,16 +48,20 @@ export function toHandler(fetch: FetchHandler): Handler {
 }
 
 /** The exchange's Request; undefined where no Request can be made of it, which is then answered. */
-export function requestOf(exchange: Exchange): Request | undefined {
-  try {
-    return exchange.request
-  } catch (error) {
-    if (!UNSUPPORTED_METHODS.test(exchange.method)) throw error
-    // RFC 9110 section 15.6.2: not supported for any resource. It is no failure of the app's.
-    exchange.writeHead(501, ['content-type', 'text/plain; charset=utf-8'])
-    exchange.end('501 Not Implemented\n')
-    return undefined
-  }
+export function requestOf(
+  exchange: Exchange,
+  makeRequest: (exchange: Exchange) => Request = standardRequest,
+): Request | undefined {
+  const { method } = exchange
+  if (method === 'GET' || !UNSUPPORTED_METHODS.test(method)) return makeRequest(exchange)
+  // RFC 9110 section 15.6.2: not supported for any resource. It is no failure of the app's.
+  exchange.writeHead(501, ['content-type', 'text/plain; charset=utf-8'])
+  exchange.end('501 Not Implemented\n')
+  return undefined
+}
+
+function standardRequest(exchange: Exchange): Request {
+  return exchange.request
 }
 
 // Fetch section 2.2.1: the forbidden methods. The Request constructor throws for them.

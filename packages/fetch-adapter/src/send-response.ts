@@ -1,6 +1,7 @@
 import { isUint8Array } from 'node:util/types'
 import type { Exchange } from '@fcgi-bridge/core'
 import { discardBody, isWebStream, toNodeStream } from './body-source.ts'
+import { takeResponse } from './light/response.ts'
 import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
 import {
   isRawResponse,
@@ -22,7 +23,11 @@ export function sendResponse(exchange: Exchange, response: unknown): void {
     return
   }
   try {
-    if (isRawResponse(response)) sendRaw(exchange, response)
+    const parts = takeResponse(response)
+    if (parts !== undefined) {
+      const { status, headers, statusText } = parts
+      sendBody(exchange, { status, headers, reason: statusText }, parts.body)
+    } else if (isRawResponse(response)) sendRaw(exchange, response)
     else if (isResponseLike(response)) sendStandard(exchange, response)
     else throw new TypeError(notAResponse(response))
   } catch (error) {

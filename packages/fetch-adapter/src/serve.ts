@@ -32,7 +32,7 @@ export async function serve(app: unknown, options?: FetchServeOptions): Promise<
   const { fetch, authorize, options: serveOptions } = resolveApp(app, options)
   const handlers: Handlers = {}
   if (fetch !== undefined) {
-    handlers.responder = toHandler(fetch)
+    handlers.responder = toHandler(fetch, serveOptions)
     handlers.filter = handlers.responder
   }
   if (authorize !== undefined) handlers.authorizer = toAuthorizer(authorize)

@@ -13,6 +13,16 @@ const POSSIBLE = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=-]+)(?::\d{0,5})?$/i
  * put a part of it into the URL's userinfo, path or query.
  */
 export function isAuthority(text: string): boolean {
+  // A server has few names, and most requests name the one that the last one did.
+  if (text === lastAuthority) return true
+  if (!mayBeAuthority(text)) return false
+  lastAuthority = text
+  return true
+}
+
+let lastAuthority = 'localhost'
+
+function mayBeAuthority(text: string): boolean {
   if (NAME.test(text) || IPV4.test(text)) {
     // A port of five digits may be too big.
     const colon = text.length - 6

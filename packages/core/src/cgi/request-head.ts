@@ -12,6 +12,8 @@ import {
   type Params,
 } from './params.ts'
 
+const SLASH = 0x2f
+
 /** What one request asks, read from its params (RFC 3875 section 4.1). */
 export class RequestHead {
   readonly params: Params
@@ -28,7 +30,7 @@ export class RequestHead {
 
   /** REQUEST_METHOD as it was sent: methods are case-sensitive. */
   get method(): string {
-    return this.params.get('REQUEST_METHOD') ?? ''
+    return this.params.method
   }
 
   /**
@@ -73,7 +75,7 @@ export class RequestHead {
    */
   get contentLength(): number | undefined {
     if (this.#contentLength === null) {
-      const text = this.params.get('CONTENT_LENGTH')
+      const text = this.params.contentLength
       this.#contentLength = text === undefined || text === '' || text === '-1' ? undefined : Number(text)
     }
     return this.#contentLength
@@ -101,9 +103,9 @@ export class RequestHead {
   }
 
   #findTarget(): string {
-    const uri = this.params.get('REQUEST_URI')
+    const { uri } = this.params
     if (uri === undefined) return targetOf(this.params)
-    if (uri.startsWith('/') || uri === '*') return uri
+    if (uri.charCodeAt(0) === SLASH || uri === '*') return uri
     if (uri === '') return '/'
     const absolute = /^https?:\/\/([^/?#]*)/i.exec(uri)
     if (absolute === null) {
@@ -124,7 +126,7 @@ export class RequestHead {
 
   #findAuthority(): string {
     const { params } = this
-    const named = this.#authorityOfTarget() ?? (params.get('HTTP_HOST') || undefined)
+    const named = this.#authorityOfTarget() ?? (params.host || undefined)
     if (named !== undefined) {
       if (isAuthority(named)) return named
       throw new RequestError(400, 'FCGI_ERR_AUTHORITY', `The request's host is no host: ${quote(named)}.`)
@@ -143,40 +145,32 @@ export class RequestHead {
   #buildHeaders(): string[] {
     const { params, contentLength } = this
     const headers: string[] = []
-    let contentType = ''
     let sentContentType = ''
     let host = ''
     let transferEncoding = ''
-    for (let i = 0; i < params.count; i++) {
-      if (!params.isHeaderAt(i)) {
-        if (params.isNamed(i, 'CONTENT_TYPE')) contentType = params.valueAt(i)
-        continue
-      }
-      const name = headerName(params.nameAt(i))
-      switch (name) {
+    params.forEachHeader(({ header }, value) => {
+      switch (header) {
         case '':
           break
         case 'host':
-          host = params.valueAt(i)
+          host = value
           break
         case 'content-type':
-          sentContentType = params.valueAt(i)
+          sentContentType = value
           break
         case 'transfer-encoding':
-          transferEncoding = params.valueAt(i)
+          transferEncoding = value
           break
-        case 'connection': {
-          const value = params.valueAt(i)
-          if (/^(?:close|keep-alive)$/i.test(value)) headers.push(name, value)
+        case 'connection':
+          if (/^(?:close|keep-alive)$/i.test(value)) headers.push(header, value)
           break
-        }
         default:
-          headers.push(name, trimBlanks(params.valueAt(i)))
+          headers.push(header, trimBlanks(value))
       }
-    }
+    })
     host = this.#authorityOfTarget() ?? host
     if (host !== '') headers.unshift('host', host)
-    contentType ||= trimBlanks(sentContentType)
+    const contentType = params.contentType || trimBlanks(sentContentType)
     if (contentType !== '') headers.push('content-type', contentType)
     if (contentLength !== undefined) headers.push('content-length', String(contentLength))
     else if (transferEncoding !== '' || this.#hasUnmarkedBody()) {
@@ -187,7 +181,7 @@ export class RequestHead {
 
   #hasUnmarkedBody(): boolean {
     const { params } = this
-    if (params.get('CONTENT_LENGTH') === '-1') return true
+    if (params.contentLength === '-1') return true
     return /^HTTP\/[23]/.test(params.get('SERVER_PROTOCOL') ?? '') && /^(?:POST|PUT|PATCH)$/.test(this.method)
   }
 }
@@ -208,7 +202,7 @@ export function checkRequest(head: RequestHead): void {
 function checkFaults(params: Params): void {
   const { faults } = params
   if ((faults & FAULT_METHOD) !== 0) {
-    const method = params.get('REQUEST_METHOD')
+    const { method } = params
     throw new RequestError(
       400,
       'FCGI_ERR_METHOD',
@@ -225,7 +219,7 @@ function checkFaults(params: Params): void {
     throw new RequestError(400, 'FCGI_ERR_HEADER', 'Two different values of HTTP_HOST or CONTENT_LENGTH.')
   }
   if ((faults & FAULT_CONTENT_LENGTH) !== 0) {
-    const text = params.get('CONTENT_LENGTH') ?? ''
+    const text = params.contentLength ?? ''
     if (text !== '-1' && !(/^\d+$/.test(text) && Number.isSafeInteger(Number(text)))) {
       throw new RequestError(400, 'FCGI_ERR_CONTENT_LENGTH', `CONTENT_LENGTH is no length: ${quote(text)}.`)
     }
@@ -247,30 +241,6 @@ function urlTarget(target: string): string {
 
 function percentEncode(byte: string): string {
   return `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
-}
-
-// The header names of HTTP_* params; '' for those that no app sees. Bounded, since a client may invent names.
-const headerNames = new Map<string, string>()
-const HEADER_NAMES_MAX = 500
-const LEFT_OUT: ReadonlySet<string> = new Set([
-  'content-length',
-  'expect',
-  'http2-settings',
-  'keep-alive',
-  'proxy',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'upgrade',
-])
-
-function headerName(param: string): string {
-  const known = headerNames.get(param)
-  if (known !== undefined) return known
-  const name = param.slice(5).toLowerCase().replaceAll('_', '-')
-  const seen = LEFT_OUT.has(name) ? '' : name
-  if (headerNames.size < HEADER_NAMES_MAX) headerNames.set(param, seen)
-  return seen
 }
 
 // Blanks around a value are no part of it (RFC 9110 section 5.5); nginx and h2o leave some there.

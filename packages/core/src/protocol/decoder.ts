@@ -56,9 +56,11 @@ export class RecordDecoder {
     this.#stopped = true
   }
 
-  /** Reads the next bytes. Throws {@link ProtocolError} for a version other than 1; the stream is then lost. */
-  push(chunk: Buffer): void {
-    const length = chunk.length
+  /**
+   * Reads the next bytes, `chunk[0, length)`. Throws {@link ProtocolError} for a version other than 1; the stream is then
+   * lost.
+   */
+  push(chunk: Buffer, length: number = chunk.length): void {
     let at = 0
     while (at < length && !this.#stopped) {
       switch (this.#state) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { bytes, length, pair, pairs, record, TYPES } from '../testing/bytes.ts'
 import { FCGI_PARAMS } from './constants.ts'
 import { RecordDecoder } from './decoder.ts'
-import { decodeNameValues, encodeNameValues, indexNameValues } from './name-values.ts'
+import { decodeNameValues, encodeNameValues } from './name-values.ts'
 
 const CUT_SHORT = expect.objectContaining({ name: 'ProtocolError', code: 'FCGI_ERR_NAME_VALUE' })
 
@@ -136,15 +136,6 @@ describe('pairs split over records', () => {
         ['B', 'b'],
       ])
     }
-  })
-})
-
-describe('indexNameValues', () => {
-  it('gives the places of names and values, and of too many stops at the first too much', () => {
-    const block = bytes('--', pair('NAME', 'value'), pair('', 'v', 4, 4), '--')
-    expect(indexNameValues(block, 2, block.length - 2)).toEqual([4, 8, 8, 13, 21, 21, 21, 22])
-    const many = Buffer.alloc(2000)
-    expect(indexNameValues(many, 0, many.length, 10)).toHaveLength(11 * 4)
   })
 })
 

@@ -1,71 +1,44 @@
 import { ProtocolError } from './error.ts'
 
-/**
- * Finds the name-value pairs in `block[start, end)` (section 3.4) without reading their text: four numbers a
- * pair in the result (nameStart, nameEnd, valueStart, valueEnd). Of more than `maxPairs` pairs one too many is found and no
- * more: empty pairs take two bytes here and far more in the result.
- *
- * Throws {@link ProtocolError} when a length runs past the end or the last pair is cut short. Allocates
- * nothing but the index, whatever the lengths claim.
- */
-export function indexNameValues(
-  block: Buffer,
-  start: number,
-  end: number,
-  maxPairs: number = Number.POSITIVE_INFINITY,
-): number[] {
-  const index: number[] = []
-  const maxIndex = maxPairs * 4
-  let at = start
-  while (at < end && index.length <= maxIndex) {
-    let nameLength = block[at++]!
-    if (nameLength > 127) {
-      if (at + 3 > end) throw cutShort()
-      nameLength = longLength(block, at, nameLength)
-      at += 3
-    }
-    if (at >= end) throw cutShort()
-    let valueLength = block[at++]!
-    if (valueLength > 127) {
-      if (at + 3 > end) throw cutShort()
-      valueLength = longLength(block, at, valueLength)
-      at += 3
-    }
-    // No overflow: each length is below 2^31, and numbers are exact to 2^53.
-    const valueStart = at + nameLength
-    const valueEnd = valueStart + valueLength
-    if (valueEnd > end) throw cutShort()
-    index.push(at, valueStart, valueStart, valueEnd)
-    at = valueEnd
-  }
-  return index
+/** The length that begins at `at` in a block (section 3.4): one byte, or four whose first has the high bit set. */
+export function lengthAt(block: Uint8Array, at: number): number {
+  const first = block[at]!
+  return first <= 127
+    ? first
+    : ((first & 0x7f) << 24) | (block[at + 1]! << 16) | (block[at + 2]! << 8) | block[at + 3]!
 }
 
-// The four-byte form: the high bit of the first byte marks it, 31 bits remain.
-function longLength(block: Buffer, at: number, first: number): number {
-  return ((first & 0x7f) << 24) | (block[at]! << 16) | (block[at + 1]! << 8) | block[at + 2]!
+/** The place behind the length that begins at `at`. Where the block ends within it, that is behind the block's end. */
+export function afterLength(block: Uint8Array, at: number): number {
+  return block[at]! <= 127 ? at + 1 : at + 4
 }
 
-function cutShort(): ProtocolError {
+/** The error for a block whose last pair does not end where the block does. */
+export function cutShort(): ProtocolError {
   return new ProtocolError(
     'FCGI_ERR_NAME_VALUE',
     'A name-value pair is longer than the stream that carries it.',
   )
 }
 
-/** The pairs in a whole block as strings, one character a byte (latin1). Throws as {@link indexNameValues} does. */
+/**
+ * The pairs in a whole block as strings, one character a byte (latin1). Throws {@link ProtocolError} when a length runs past
+ * the end or the last pair is cut short; allocates nothing beyond the block, whatever the lengths claim.
+ */
 export function decodeNameValues(
   block: Buffer,
   start = 0,
   end: number = block.length,
 ): [name: string, value: string][] {
-  const index = indexNameValues(block, start, end)
   const pairs: [string, string][] = []
-  for (let i = 0; i < index.length; i += 4) {
-    pairs.push([
-      block.toString('latin1', index[i], index[i + 1]),
-      block.toString('latin1', index[i + 2], index[i + 3]),
-    ])
+  for (let at = start; at < end; ) {
+    const valueLengthAt = afterLength(block, at)
+    const nameAt = afterLength(block, valueLengthAt)
+    // No overflow: each length is below 2^31, and numbers are exact to 2^53.
+    const valueAt = nameAt + lengthAt(block, at)
+    at = valueAt + lengthAt(block, valueLengthAt)
+    if (!(at <= end)) throw cutShort()
+    pairs.push([block.toString('latin1', nameAt, valueAt), block.toString('latin1', valueAt, at)])
   }
   return pairs
 }

@@ -17,6 +17,7 @@ import {
 import { RecordDecoder, type RecordSink } from '../protocol/decoder.ts'
 import { encodeEndRequest, encodeUnknownType } from '../protocol/encoder.ts'
 import { ProtocolError } from '../protocol/error.ts'
+import { ActiveRequests } from './active-requests.ts'
 import { readBeginRequest } from './begin-request.ts'
 import { ExchangeError, type ExchangeErrorCode } from './error.ts'
 import type { Handler, Role } from './exchange.ts'
@@ -28,6 +29,7 @@ import { type EndRequest, type WriteCallback, writeStderr, writeStdout } from '.
 import { PeerProbe } from './peer-probe.ts'
 import { ReadControl } from './read-control.ts'
 import { type ExchangeCarrier, type ExchangeSettings, ServerExchange } from './server-exchange.ts'
+import { SocketReader } from './socket-reader.ts'
 
 /** What a connection asks of the server it belongs to. */
 export interface ConnectionHost extends LingerHost {
@@ -64,9 +66,12 @@ export class Connection implements RecordSink, ExchangeCarrier {
   readonly socket: Duplex
   readonly #host: ConnectionHost
   readonly #decoder: RecordDecoder
-  readonly #exchanges = new Map<number, ServerExchange>()
+  readonly #reader: SocketReader
+  readonly #exchanges = new ActiveRequests()
   // Requests whose PARAMS came in the chunk that is being read.
   #ready: ServerExchange[] = []
+  // Requests of which PARAMS came in it.
+  readonly #gathering: ServerExchange[] = []
   #state = OPEN
   readonly #readControl: ReadControl
   readonly #probe: PeerProbe
@@ -80,12 +85,12 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.socket = socket
     this.#host = host
     this.#decoder = new RecordDecoder(this)
-    this.#probe = new PeerProbe(socket, () => this.#exchanges.keys().next().value)
+    this.#probe = new PeerProbe(socket, () => this.#exchanges.first?.requestId)
     this.#readControl = new ReadControl(socket, this.#exchanges, this.#probe)
     this.#heldEnds = new HeldEnds(host.options, (exchange, end) => this.#endRequest(exchange, end))
     this.#linger = new Linger(socket, host)
     this.idleTick = host.tick
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    this.#reader = new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
     // 'close' follows, and says it all.
@@ -107,7 +112,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   /** Requests that have begun and not ended. */
   get exchanges(): Iterable<ServerExchange> {
-    return this.#exchanges.values()
+    return this.#exchanges
   }
 
   get idle(): boolean {
@@ -128,7 +133,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   /** Aborts what runs, with `status` where no answer has begun, and lets the socket go. */
   destroy(code: ExchangeErrorCode, message: string, status?: number): void {
-    for (const exchange of [...this.#exchanges.values()]) {
+    for (const exchange of this.#exchanges) {
       // There is no waiting for the rest of STDIN any more.
       exchange.stdinEnded = true
       if (exchange.ended) this.#endHeld(exchange)
@@ -148,15 +153,17 @@ export class Connection implements RecordSink, ExchangeCarrier {
     if (exchange === undefined) return
     if (type === FCGI_PARAMS) {
       if (exchange.begun) return
-      if (start < end) exchange.pushParams(chunk, start, end)
-      else if (exchange.begin()) this.#ready.push(exchange)
+      if (start < end) {
+        exchange.pushParams(chunk, start, end)
+        this.#gathering.push(exchange)
+      } else if (exchange.begin()) this.#ready.push(exchange)
     } else if (type === FCGI_STDIN) {
       if (start === end) this.#endStdin(exchange)
       else if (!exchange.stdinEnded) {
         exchange.inputTick = this.#host.tick
         if (exchange.ended) this.#dropStdin(exchange, end - start)
         else {
-          exchange.stdin.push(chunk, start, end)
+          exchange.stdin.push(chunk, start, end, this.#reader)
           this.#readControl.onQueued(exchange.stdin)
         }
       }
@@ -164,7 +171,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
       exchange.inputTick = this.#host.tick
       if (start === end) exchange.data.finish()
       else {
-        exchange.data.push(chunk, start, end)
+        exchange.data.push(chunk, start, end, this.#reader)
         this.#readControl.onQueued(exchange.data)
       }
     }
@@ -194,7 +201,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   #onBeginRequest(requestId: number, chunk: Buffer, start: number, end: number): void {
     const { role, keepConn } = readBeginRequest(requestId, chunk, start, end)
-    if (this.#exchanges.has(requestId)) {
+    if (this.#exchanges.get(requestId) !== undefined) {
       throw new ProtocolError(
         'FCGI_ERR_ACTIVE_REQUEST_ID',
         `A request began with the id ${requestId} of one that has not ended.`,
@@ -206,7 +213,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     exchange.beganTick = this.#host.tick
     exchange.inputTick = this.#host.tick
     const shared = this.#exchanges.size > 0
-    this.#exchanges.set(requestId, exchange)
+    this.#exchanges.add(exchange)
     exchange.admitted = this.#host.admit()
     if (!exchange.admitted) exchange.respond(503, FCGI_OVERLOADED)
     else if (role === undefined || this.#host.handlerFor(role) === undefined)
@@ -229,11 +236,14 @@ export class Connection implements RecordSink, ExchangeCarrier {
   // a small body, is then there, and an answer given at once can end the request in the same write.
   #callHandlers(): void {
     const ready = this.#ready
-    if (ready.length === 0) return
+    if (ready.length < 2) {
+      if (ready.length === 1) this.#callHandler(ready.pop()!)
+      return
+    }
     this.#ready = []
-    if (ready.length > 1) this.socket.cork()
+    this.socket.cork()
     for (const exchange of ready) this.#callHandler(exchange)
-    if (ready.length > 1) this.socket.uncork()
+    this.socket.uncork()
   }
 
   #callHandler(exchange: ServerExchange): void {
@@ -352,11 +362,11 @@ export class Connection implements RecordSink, ExchangeCarrier {
   }
 
   #remove(exchange: ServerExchange): void {
-    if (this.#exchanges.delete(exchange.requestId) && exchange.admitted) this.#host.release()
+    if (this.#exchanges.delete(exchange) && exchange.admitted) this.#host.release()
   }
 
   #abortAll(code: ExchangeErrorCode, message: string): void {
-    for (const exchange of [...this.#exchanges.values()]) {
+    for (const exchange of this.#exchanges) {
       this.#heldEnds.take(exchange)
       this.#remove(exchange)
       exchange.abort(new ExchangeError(code, message))
@@ -365,7 +375,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   // No more input comes: what has not all of it is aborted, what waited for no more than that is ended.
   #abortIncomplete(code: ExchangeErrorCode, message: string): void {
-    for (const exchange of [...this.#exchanges.values()]) {
+    for (const exchange of this.#exchanges) {
       if (exchange.ended) this.#endHeld(exchange)
       else if (!exchange.inputComplete) {
         this.#remove(exchange)
@@ -392,17 +402,18 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   // ---- the socket ----
 
-  #onData(chunk: Buffer): void {
+  #onData(chunk: Buffer, length: number): void {
     if (this.#state === LINGERING) {
-      this.#linger.onDropped(chunk.length)
+      this.#linger.onDropped(length)
       return
     }
     try {
-      this.#decoder.push(chunk)
+      this.#decoder.push(chunk, length)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       this.#onProtocolError(error)
     }
+    while (this.#gathering.length > 0) this.#gathering.pop()!.keepParams()
     this.#callHandlers()
     this.#readControl.adjust()
   }
@@ -424,7 +435,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
   }
 
   #onDrain(): void {
-    for (const exchange of [...this.#exchanges.values()]) exchange.drained()
+    for (const exchange of this.#exchanges) exchange.drained()
     this.#readControl.onDrain()
   }
 

@@ -22,15 +22,22 @@ export class GatheredParams {
       return
     }
     const more = end - start
-    if (!this.#owned || this.#end + more > this.#chunk.length) {
-      const grown = Buffer.allocUnsafeSlow(2 * (length + more))
-      this.#chunk.copy(grown, 0, this.#start, this.#end)
-      this.#chunk = grown
-      this.#start = 0
-      this.#end = length
-      this.#owned = true
-    }
+    if (!this.#owned || this.#end + more > this.#chunk.length) this.#move(2 * (length + more))
     this.#end += chunk.copy(this.#chunk, this.#end, start, end)
+  }
+
+  /** What they were views of is about to be used again. */
+  keep(): void {
+    if (!this.#owned) this.#move(this.length)
+  }
+
+  // To memory of their own.
+  #move(size: number): void {
+    const grown = Buffer.allocUnsafeSlow(size)
+    this.#end = this.#chunk.copy(grown, 0, this.#start, this.#end)
+    this.#start = 0
+    this.#chunk = grown
+    this.#owned = true
   }
 
   /** Gives them to `read`, and lets go of them. */

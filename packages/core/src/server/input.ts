@@ -20,6 +20,14 @@ export interface Input {
   discard(): void
 }
 
+/** Where chunks come from, which may use their memory again. */
+export interface ChunkSource {
+  /** `chunk[start, end)`, valid for ever. */
+  take(chunk: Buffer, start: number, end: number): Buffer
+}
+
+const NOT_REUSED: ChunkSource = { take: (chunk, start, end) => chunk.subarray(start, end) }
+
 /** What a filled queue tells the connection that fills it. */
 export interface InputOwner {
   /** A reader took bytes, or the rest is not wanted: reading from the socket may go on. */
@@ -143,8 +151,8 @@ export class InputQueue implements Input {
     if (ended) this.finish()
   }
 
-  /** Takes `chunk[start, end)`. */
-  push(chunk: Buffer, start: number, end: number): void {
+  /** Takes `chunk[start, end)` from `source`, by default one that does not use a chunk again. */
+  push(chunk: Buffer, start: number, end: number, source: ChunkSource = NOT_REUSED): void {
     const length = end - start
     this.#received += length
     const excess = this.#expected === undefined ? -1 : this.#received - this.#expected
@@ -157,7 +165,7 @@ export class InputQueue implements Input {
         )
       } else {
         if (excess >= 0) this.#state = COMPLETE
-        this.#queue(chunk, start, excess > 0 ? end - excess : end)
+        this.#queue(chunk, start, excess > 0 ? end - excess : end, source)
       }
     }
   }
@@ -189,9 +197,9 @@ export class InputQueue implements Input {
     this.#notify()
   }
 
-  #queue(chunk: Buffer, start: number, end: number): void {
+  #queue(chunk: Buffer, start: number, end: number, source: ChunkSource): void {
     if (start < end) {
-      this.#chunks.push(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end))
+      this.#chunks.push(source.take(chunk, start, end))
       this.#queued += end - start
     }
     this.#notify()

@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream'
-import { FCGI_STDERR, FCGI_STDOUT } from '../protocol/constants.ts'
+import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT, FCGI_VERSION_1 } from '../protocol/constants.ts'
 import {
   END_REQUEST_LENGTH,
+  encodeEndRequest,
   encodeHeader,
   paddingFor,
   RECORD_CONTENT_MAX,
@@ -48,6 +49,12 @@ export function writeStdout(
     return writeLarge(socket, requestId, head, body, endStream, end, callback)
   }
   const paddingLength = paddingFor(contentLength)
+  const text = contentLength > 0 ? textOf(body, bodyLength) : undefined
+  if (text !== undefined) {
+    const tail = endStream ? tailOf(requestId, end) : ''
+    const record = `${headerText(FCGI_STDOUT, requestId, contentLength, paddingLength)}${head}${text}${PADDING[paddingLength]}${tail}`
+    return socket.write(record, 'latin1', callback)
+  }
   const buffer = Buffer.allocUnsafe(
     (contentLength > 0 ? 8 + contentLength + paddingLength : 0) +
       (endStream ? 8 : 0) +
@@ -69,6 +76,44 @@ export function writeStdout(
   if (end !== undefined) writeEndRequest(buffer, at, requestId, end.appStatus, end.protocolStatus)
   return socket.write(buffer, callback)
 }
+
+// Up to here (bytes) it is cheaper to make text of a buffer than a buffer of text.
+const TEXT_MAX = 1024
+
+// The body as characters that are bytes: such a string needs no buffer on its way to the operating system.
+function textOf(body: Uint8Array | string, bodyLength: number): string | undefined {
+  if (typeof body === 'string') return bodyLength === body.length ? body : undefined
+  return bodyLength <= TEXT_MAX && Buffer.isBuffer(body) ? body.toString('latin1') : undefined
+}
+
+const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'.repeat(length))
+
+function headerText(type: number, requestId: number, contentLength: number, paddingLength: number): string {
+  return String.fromCharCode(
+    FCGI_VERSION_1,
+    type,
+    requestId >>> 8,
+    requestId & 0xff,
+    contentLength >>> 8,
+    contentLength & 0xff,
+    paddingLength,
+    0,
+  )
+}
+
+// The end of STDOUT and, if it is time, END_REQUEST.
+function tailOf(requestId: number, end: EndRequest | undefined): string {
+  if (end?.appStatus === 0 && end.protocolStatus === FCGI_REQUEST_COMPLETE && requestId === 1)
+    return USUAL_TAIL
+  const eof = headerText(FCGI_STDOUT, requestId, 0, 0)
+  return end === undefined
+    ? eof
+    : eof + encodeEndRequest(requestId, end.appStatus, end.protocolStatus).toString('latin1')
+}
+
+// Front servers that do not multiplex call every request 1.
+const USUAL_TAIL: string =
+  headerText(FCGI_STDOUT, 1, 0, 0) + encodeEndRequest(1, 0, FCGI_REQUEST_COMPLETE).toString('latin1')
 
 function writeLarge(
   socket: Writable,

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { ActiveRequests } from './active-requests.ts'
 import type { InputQueue } from './input.ts'
 import type { PeerProbe } from './peer-probe.ts'
 import type { ServerExchange } from './server-exchange.ts'
@@ -23,14 +24,14 @@ const RELEASED = 2
 /** Decides when a connection reads: bodies that nobody takes stop it, so that they wait in the front server. */
 export class ReadControl {
   readonly #socket: Duplex
-  readonly #exchanges: ReadonlyMap<number, ServerExchange>
+  readonly #exchanges: ActiveRequests
   readonly #probe: PeerProbe
   #state = READING
   #mayBeFull = false
   #replyBytes = 0
   #peekTimer: NodeJS.Timeout | undefined
 
-  constructor(socket: Duplex, exchanges: ReadonlyMap<number, ServerExchange>, probe: PeerProbe) {
+  constructor(socket: Duplex, exchanges: ActiveRequests, probe: PeerProbe) {
     this.#socket = socket
     this.#exchanges = exchanges
     this.#probe = probe
@@ -107,7 +108,7 @@ export class ReadControl {
   #isFull(): boolean {
     if (this.#replyBytes > REPLIES_MAX) return true
     const window = this.#exchanges.size > 1 ? WINDOW_SHARED : WINDOW
-    for (const exchange of this.#exchanges.values()) {
+    for (const exchange of this.#exchanges) {
       if (exchange.ended) continue
       if (holdsUp(exchange.stdin, exchange, window)) return true
       if (exchange.role === 'filter' && holdsUp(exchange.data, exchange, window)) return true
@@ -132,7 +133,7 @@ export class ReadControl {
   }
 
   #isAtLimit(): boolean {
-    for (const { queuedBytes } of this.#exchanges.values()) {
+    for (const { queuedBytes } of this.#exchanges) {
       if (queuedBytes > WINDOW_SHARED) return true
     }
     return false

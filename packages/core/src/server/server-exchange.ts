@@ -296,6 +296,11 @@ export class ServerExchange implements Exchange, InputOwner {
     else this.#gathered.push(chunk, start, end)
   }
 
+  /** The chunk that its PARAMS came in is about to be used again. */
+  keepParams(): void {
+    if (!this.begun) this.#gathered.keep()
+  }
+
   /** PARAMS are over: reads and checks them. False when the request was refused, and with that answered. */
   begin(): boolean {
     this.begun = true

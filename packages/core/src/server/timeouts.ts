@@ -29,7 +29,7 @@ export function sweep(
       if (isOver(connection.idleTick, timeouts.idleTimeout)) connection.drain()
       continue
     }
-    for (const exchange of [...connection.exchanges]) {
+    for (const exchange of connection.exchanges) {
       if (exchange.ended) continue
       if (!exchange.begun) {
         if (isOver(exchange.beganTick, timeouts.paramsTimeout)) exchange.respond(408)

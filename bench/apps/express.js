@@ -1,0 +1,44 @@
+import { pipeline } from 'node:stream'
+import express5 from 'express'
+import express4 from 'express4'
+import { bytes, nodeStream } from './bodies.js'
+
+const frameworks = { express4, express5 }
+
+/**
+ * The Express app that all Express servers serve.
+ * @param {'express4' | 'express5'} version
+ */
+export function createApp(version) {
+  const express = frameworks[version]
+  const app = express()
+
+  app.get('/', (_req, res) => {
+    res.send('Hello, world!')
+  })
+
+  app.post('/json', express.json(), (req, res) => {
+    const { items } = req.body
+    res.json({ count: items.length, first: items[0] })
+  })
+
+  app.get('/bytes/:length', (req, res) => {
+    res.send(bytes(Number(req.params.length)))
+  })
+
+  app.get('/download/:length', (req, res, next) => {
+    const { length } = req.params
+    res.set('Content-Length', length)
+    pipeline(nodeStream(Number(length)), res, (error) => error && next(error))
+  })
+
+  app.post('/upload', (req, res) => {
+    let length = 0
+    req.on('data', (piece) => {
+      length += piece.length
+    })
+    req.on('end', () => res.json({ length }))
+  })
+
+  return app
+}

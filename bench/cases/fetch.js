@@ -1,0 +1,30 @@
+import { compareSides } from '../lib/ratio.js'
+import { jsonExpected, jsonRequest } from './json.js'
+
+// With the global Request and Response replaced, and without; the peer replaces them unless told not to.
+const sides = {
+  on: { program: 'hono-fastcgi.js', variant: 'on', protocol: 'fastcgi' },
+  off: { program: 'hono-fastcgi.js', variant: 'off', protocol: 'fastcgi' },
+  httpOn: { program: 'hono-http.js', variant: 'on', protocol: 'http' },
+  httpOff: { program: 'hono-http.js', variant: 'off', protocol: 'http' },
+}
+
+/** @type {import('./index.js').Case[]} */
+export const fetchCases = [
+  fetchCase('fetch-text', 'text', { request: { path: '/' }, expected: { body: 'Hello, world!' } }, 0.9),
+  fetchCase('fetch-post', 'POST 1 KiB JSON', { request: jsonRequest, expected: jsonExpected }, 0.6),
+]
+
+function fetchCase(name, what, work, bar) {
+  const rows = [
+    { name: `Hono ${what}, globals replaced / @hono/node-server`, side: 'on', peer: 'httpOn', bar },
+    { name: `Hono ${what} / @hono/node-server`, side: 'off', peer: 'httpOn', bar },
+    { name: `Hono ${what} / @hono/node-server, globals left alone`, side: 'off', peer: 'httpOff' },
+  ]
+  return {
+    name,
+    quick: true,
+    everyNode: true,
+    run: (setting) => compareSides({ work, sides, rows }, setting),
+  }
+}

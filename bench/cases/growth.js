@@ -1,0 +1,50 @@
+import { LINE } from '../apps/writes.js'
+import { measureGrowth } from '../lib/growth.js'
+import { bare, helloWork } from './apps.js'
+
+/** @type {import('./index.js').Case[]} */
+export const growthCases = [
+  growthCase('params', {
+    name: 'params, all of them read',
+    x: 'params of a request',
+    values: [10, 27, 50, 100, 200, 500],
+    isWork: true,
+    side: { program: 'core-params.js', protocol: 'fastcgi' },
+    // As many headers as HTTP_* params, of which node:http takes 16 KiB if nothing else is said.
+    peer: { program: 'http-headers.js', protocol: 'http', flags: ['--max-http-header-size=131072'] },
+    work: (params) => ({ ...helloWork, request: { path: '/', params } }),
+  }),
+  growthCase('connections', {
+    name: 'connections',
+    x: 'connections, a request on each',
+    values: [1, 4, 16, 64, 256, 1000, 2000],
+    isWork: false,
+    ...bare,
+    work: (connections) => ({ ...helloWork, connections }),
+  }),
+  growthCase('multiplexed', {
+    name: 'multiplexed requests',
+    x: 'requests at a time on each of 8 connections',
+    values: [1, 4, 16, 64, 256],
+    isWork: false,
+    side: bare.side,
+    work: (multiplexed) => ({ ...helloWork, connections: 8, multiplexed }),
+  }),
+  growthCase('records', {
+    name: 'response records',
+    x: 'writes of 64 bytes in an answer',
+    values: [1, 10, 100, 1000, 10_000],
+    isWork: true,
+    side: { program: 'core-writes.js', protocol: 'fastcgi' },
+    peer: { program: 'http-writes.js', protocol: 'http' },
+    work: (writes) => ({
+      request: { path: `/${writes}` },
+      expected: { length: writes * LINE.length },
+      connections: 8,
+    }),
+  }),
+]
+
+function growthCase(name, growth) {
+  return { name: `growth-${name}`, run: (setting) => measureGrowth(growth, setting) }
+}

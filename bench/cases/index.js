@@ -1,0 +1,47 @@
+// All that is measured, in the order of the report.
+
+import { expressCases, expressPeer } from './express.js'
+import { fetchCases } from './fetch.js'
+import { growthCases } from './growth.js'
+import { hello, helloPeers } from './hello.js'
+import { latencyCases } from './latency.js'
+import { nginxCases } from './nginx.js'
+import { sizeCases } from './sizes.js'
+import { startupCases } from './startup.js'
+import { transferCases } from './transfers.js'
+import { uptimeCases } from './uptime.js'
+
+/**
+ * @typedef {object} Case
+ * @property {string} name What `--only` is compared with.
+ * @property {boolean} [quick] Part of a quick run.
+ * @property {boolean} [everyNode] In a full run measured on the newest Node LTS too.
+ * @property {Record<string, string>} [peers] Programs that it needs, and the Debian packages that bring them.
+ * @property {(setting: import('../lib/side.js').Setting) => Promise<Result[]>} run
+ *
+ * @typedef {import('../lib/ratio.js').RatioResult | import('../lib/transfer.js').TransferResult
+ *   | import('../lib/growth.js').GrowthResult | import('../lib/uptime.js').UptimeResult
+ *   | import('../lib/latency.js').LatencyResult | import('../lib/startup.js').StartupResult | MissingResult} Result
+ *
+ * @typedef {object} MissingResult A case that could not be measured.
+ * @property {'missing'} type
+ * @property {string} name Of the case.
+ * @property {string} node
+ * @property {string} reason
+ */
+
+/** @type {Case[]} */
+export const cases = [
+  hello,
+  ...fetchCases,
+  ...expressCases,
+  ...helloPeers,
+  expressPeer,
+  ...nginxCases,
+  ...transferCases,
+  ...sizeCases,
+  ...growthCases,
+  ...uptimeCases,
+  ...latencyCases,
+  ...startupCases,
+]

@@ -1,0 +1,56 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { cpus, loadavg, release, totalmem } from 'node:os'
+import { root } from '../../scripts/lib/run.js'
+import { goVersion } from './go.js'
+import { nginxVersion } from './nginx.js'
+
+/**
+ * @typedef {object} Environment Where and of what a run was taken.
+ * @property {string} date ISO 8601.
+ * @property {string} commit With a `+` behind it where files were changed.
+ * @property {string} cpu
+ * @property {number} cores
+ * @property {number} memory Bytes.
+ * @property {string} system
+ * @property {number} load What else ran: the load average of the minute before.
+ * @property {import('./side.js').Pace} pace
+ * @property {Record<string, string | undefined>} versions
+ */
+
+/** @param {import('./side.js').Pace} pace @returns {Environment} */
+export function environment(pace) {
+  return {
+    date: new Date().toISOString(),
+    commit: commit(),
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memory: totalmem(),
+    system: `${distribution()}, Linux ${release()}`,
+    load: loadavg()[0],
+    pace,
+    versions: {
+      express: packageVersion('express'),
+      express4: packageVersion('express4'),
+      hono: packageVersion('hono'),
+      '@hono/node-server': packageVersion('@hono/node-server'),
+      'node-fastcgi': packageVersion('node-fastcgi'),
+      nginx: nginxVersion(),
+      go: goVersion(),
+    },
+  }
+}
+
+function commit() {
+  const git = (...args) => spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout?.trim() ?? ''
+  return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+')
+}
+
+function distribution() {
+  return /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'unknown system'
+}
+
+function packageVersion(name) {
+  const file = new URL(`../node_modules/${name}/package.json`, import.meta.url)
+  return JSON.parse(readFileSync(file, 'utf8')).version
+}

@@ -1,0 +1,137 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { UserError } from '../../scripts/lib/run.js'
+import { cpuTime } from './cpu.js'
+import { makeFolder, removeFolder } from './folders.js'
+import { freePort } from './server.js'
+
+const STARTS_IN = 10_000
+
+/** An nginx in front of a server, which keeps its connections to it. */
+export class Nginx {
+  /** @type {{ host: string, port: number }} */
+  address
+  #child
+  #folder
+
+  constructor(child, address, folder) {
+    this.#child = child
+    this.address = address
+    this.#folder = folder
+  }
+
+  /**
+   * @param {'fastcgi' | 'http'} protocol That it speaks with the server.
+   * @param {{ path: string }} server
+   */
+  static async start(protocol, server) {
+    if (nginxVersion() === undefined) throw new UserError('There is no nginx: apt-get install nginx')
+    const folder = makeFolder()
+    const address = { host: '127.0.0.1', port: await freePort() }
+    const config = join(folder, 'nginx.conf')
+    const log = join(folder, 'error.log')
+    writeFileSync(config, configuration({ address, folder, log, protocol, server }))
+    // It ends with this process, however that ends.
+    const args = ['--pdeathsig', 'TERM', 'nginx', '-c', config, '-e', log]
+    const child = spawn('setpriv', args, { stdio: ['ignore', 'inherit', 'inherit'] })
+    const nginx = new Nginx(child, address, folder)
+    try {
+      await nginx.#listening(log)
+    } catch (error) {
+      await nginx.stop()
+      throw error
+    }
+    return nginx
+  }
+
+  /** Of the master and its worker, in microseconds. */
+  cpuTime() {
+    const { pid } = this.#child
+    const workers = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+    return [pid, ...workers].reduce((sum, process) => sum + cpuTime(process), 0)
+  }
+
+  async stop() {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const exit = once(this.#child, 'exit')
+      this.#child.kill('SIGTERM')
+      await exit
+    }
+    removeFolder(this.#folder)
+  }
+
+  async #listening(log) {
+    const deadline = Date.now() + STARTS_IN
+    while (!(await accepts(this.address))) {
+      if (this.#child.exitCode !== null || Date.now() > deadline) {
+        throw new Error(`nginx does not start: ${readFileSync(log, 'utf8')}`)
+      }
+      await setTimeout(20)
+    }
+  }
+}
+
+/** `1.22.1`, or undefined where there is none. */
+export function nginxVersion() {
+  const { stderr } = spawnSync('nginx', ['-v'], { encoding: 'utf8' })
+  return /nginx\/(\S+)/.exec(stderr ?? '')?.[1]
+}
+
+function configuration({ address, folder, log, protocol, server }) {
+  // Over HTTP an app has to be told in headers what FastCGI's params say.
+  const pass =
+    protocol === 'fastcgi'
+      ? `include /etc/nginx/fastcgi_params;
+        fastcgi_pass app;
+        fastcgi_keep_conn on;`
+      : `proxy_pass http://app;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_set_header Host $host;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header X-Forwarded-Proto $scheme;`
+  return `
+    ${process.getuid?.() === 0 ? 'user root;' : ''}
+    daemon off;
+    worker_processes 1;
+    pid ${folder}/nginx.pid;
+    error_log ${log};
+    events { worker_connections 4096; }
+    http {
+      access_log off;
+      keepalive_requests 1000000000;
+      client_body_temp_path ${folder}/body;
+      fastcgi_temp_path ${folder}/fastcgi;
+      proxy_temp_path ${folder}/proxy;
+      scgi_temp_path ${folder}/scgi;
+      uwsgi_temp_path ${folder}/uwsgi;
+      upstream app {
+        server unix:${server.path};
+        keepalive 64;
+        keepalive_requests 1000000000;
+      }
+      server {
+        listen ${address.host}:${address.port};
+        location / {
+        ${pass}
+        }
+      }
+    }
+  `
+}
+
+async function accepts(address) {
+  const socket = connect(address)
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}

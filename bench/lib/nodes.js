@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { root, UserError } from '../../scripts/lib/run.js'
+
+/** The newest Node LTS that the tests know. */
+const NEWEST_LTS = `${root}scripts/node_modules/node26/bin/node`
+
+/**
+ * @typedef {object} Node
+ * @property {string} node The path of its executable.
+ * @property {string} nodeVersion `v26.1.0`
+ * @property {number} nodeMajor
+ */
+
+/**
+ * Asks a Node what it is. Throws a UserError if it is none.
+ * @param {string} path
+ * @returns {Node}
+ */
+export function nodeAt(path) {
+  const { error, status, stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' })
+  const version = stdout?.trim() ?? ''
+  if (error || status !== 0 || !/^v\d+\./.test(version)) {
+    throw new UserError(
+      `${path} is no Node: ${error?.message ?? `it calls itself ${JSON.stringify(version)}`}.`,
+    )
+  }
+  return { node: path, nodeVersion: version, nodeMajor: Number.parseInt(version.slice(1), 10) }
+}
+
+/** The newest Node LTS, where `npm run setup` has brought one. @returns {Node | undefined} */
+export function newestLts() {
+  return existsSync(NEWEST_LTS) ? nodeAt(NEWEST_LTS) : undefined
+}

@@ -1,0 +1,141 @@
+// One request as a browser sends it, in both of its forms: what nginx hands on over FastCGI, and over HTTP.
+
+import { readFileSync } from 'node:fs'
+import {
+  decodeNameValues,
+  encodeBeginRequest,
+  encodeNameValues,
+  encodeRecord,
+  FCGI_KEEP_CONN,
+  FCGI_PARAMS,
+  FCGI_RESPONDER,
+  FCGI_STDIN,
+  RecordDecoder,
+} from '@fcgi-bridge/core'
+
+/**
+ * @typedef {object} RequestSpec What both forms are made of.
+ * @property {string} [method] Default GET.
+ * @property {string} [path] Default `/`; with its query.
+ * @property {string} [body] Sent with `contentType`.
+ * @property {string} [contentType]
+ * @property {number} [contentLength] Where the body is sent apart from the rest.
+ * @property {number} [params] How many params (or, over HTTP, as many headers more) instead of a browser's own.
+ */
+
+// Recorded of nginx with Debian's fastcgi_params and fastcgi_keep_conn.
+const CAPTURE = new URL('../../tests/captures/nginx-keepalive/get_query.bin', import.meta.url)
+
+// Made up, of the shape that browsers send. With nginx's own 18 params they make 27.
+const BROWSER_HEADERS = [
+  ['Host', 'www.example.com'],
+  [
+    'User-Agent',
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36',
+  ],
+  [
+    'Accept',
+    'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8',
+  ],
+  ['Accept-Language', 'en-GB,en;q=0.9,de;q=0.8'],
+  ['Accept-Encoding', 'gzip, deflate, br, zstd'],
+  ['Connection', 'keep-alive'],
+  ['Referer', 'https://www.example.com/shop/catalogue?page=2'],
+  ['Cookie', 'session=s%3A5f2b8c1e9d7a4f60b3c2.Zm9vYmFy; theme=dark'],
+  ['Upgrade-Insecure-Requests', '1'],
+]
+
+const NGINX_PARAMS = recordedParams().filter(([name]) => !name.startsWith('HTTP_'))
+
+/** How many params the request of {@link fastCgiRequest} has when nothing else is said. */
+export const BROWSER_PARAMS = NGINX_PARAMS.length + BROWSER_HEADERS.length
+
+/**
+ * BEGIN_REQUEST, PARAMS and STDIN, as nginx writes them: in one piece.
+ * @param {RequestSpec} spec
+ * @param {number} requestId
+ */
+export function fastCgiRequest(spec, requestId = 1) {
+  const parts = [
+    encodeBeginRequest(requestId, FCGI_RESPONDER, FCGI_KEEP_CONN),
+    ...stream(FCGI_PARAMS, requestId, encodeNameValues(paramsOf(spec))),
+  ]
+  if (spec.contentLength === undefined) {
+    parts.push(...stream(FCGI_STDIN, requestId, Buffer.from(spec.body ?? '')))
+  }
+  return Buffer.concat(parts)
+}
+
+/**
+ * Request line, headers and body in one piece.
+ * @param {RequestSpec} spec
+ */
+export function httpRequest(spec) {
+  const lines = [`${spec.method ?? 'GET'} ${spec.path ?? '/'} HTTP/1.1`]
+  for (const [name, value] of headersOf(spec)) lines.push(`${name}: ${value}`)
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${spec.body ?? ''}`)
+}
+
+function paramsOf(spec) {
+  const path = spec.path ?? '/'
+  const [pathname, query = ''] = path.split('?')
+  const own = {
+    QUERY_STRING: query,
+    REQUEST_METHOD: spec.method ?? 'GET',
+    CONTENT_TYPE: spec.contentType ?? '',
+    CONTENT_LENGTH: contentLength(spec),
+    SCRIPT_NAME: pathname,
+    REQUEST_URI: path,
+    DOCUMENT_URI: pathname,
+  }
+  const params = NGINX_PARAMS.map(([name, value]) => [name, own[name] ?? value])
+  for (const [name, value] of headersOf(spec)) {
+    params.push([`HTTP_${name.toUpperCase().replaceAll('-', '_')}`, value])
+  }
+  return spec.params === undefined ? params : withCount(params, spec.params)
+}
+
+function headersOf(spec) {
+  const headers = [...BROWSER_HEADERS]
+  if (spec.contentType !== undefined) headers.push(['Content-Type', spec.contentType])
+  const length = contentLength(spec)
+  if (length !== '') headers.push(['Content-Length', length])
+  for (let count = BROWSER_PARAMS; count < (spec.params ?? 0); count++) {
+    headers.push([`X-Extra-${count}`, 'a value of usual length'])
+  }
+  return headers
+}
+
+// What a request needs comes first and stays: method, target, host.
+function withCount(params, count) {
+  if (count >= params.length) return params
+  const needed = new Set(['REQUEST_METHOD', 'REQUEST_URI', 'SERVER_PROTOCOL', 'REMOTE_ADDR', 'HTTP_HOST'])
+  const first = params.filter(([name]) => needed.has(name))
+  return [...first, ...params.filter(([name]) => !needed.has(name))].slice(0, count)
+}
+
+function contentLength(spec) {
+  if (spec.contentLength !== undefined) return String(spec.contentLength)
+  return spec.body === undefined ? '' : String(Buffer.byteLength(spec.body))
+}
+
+/** @returns {[string, string][]} */
+function recordedParams() {
+  const content = []
+  const decoder = new RecordDecoder({
+    onStream(type, _requestId, chunk, start, end) {
+      if (type === FCGI_PARAMS) content.push(chunk.subarray(start, end))
+    },
+    onDiscrete() {},
+  })
+  decoder.push(readFileSync(CAPTURE))
+  return decodeNameValues(Buffer.concat(content))
+}
+
+function stream(type, requestId, content) {
+  const records = []
+  for (let start = 0; start < content.length; start += 32 * 1024) {
+    records.push(encodeRecord(type, requestId, content.subarray(start, start + 32 * 1024)))
+  }
+  return [...records, encodeRecord(type, requestId, Buffer.alloc(0))]
+}

@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { cpuTime } from './cpu.js'
+import { makeFolder, removeFolder } from './folders.js'
+import { buildGo } from './go.js'
+
+/**
+ * @typedef {object} ServerSpec
+ * @property {string} program A file in `bench/servers`.
+ * @property {'fastcgi' | 'http'} protocol
+ * @property {boolean} [oneRequestEach] It does not keep its connections.
+ * @property {string} [variant] What the program takes as its second argument.
+ * @property {string[]} [flags] For Node.
+ *
+ * @typedef {'unix' | 'tcp'} Transport A Unix socket, or TCP over the loopback.
+ */
+
+const STARTS_IN = 20_000
+
+/** A server program in a process of its own. */
+export class Server {
+  /** Where it listens. @type {import('node:net').NetConnectOpts} */
+  address
+  /** Milliseconds from when Node itself had started until it listened; of programs in other languages not a number. */
+  startTime = Number.NaN
+  #child
+  #folder
+  #profiled = false
+
+  constructor(child, address, folder) {
+    this.#child = child
+    this.address = address
+    this.#folder = folder
+  }
+
+  /**
+   * Settles when it listens.
+   * @param {ServerSpec} spec
+   * @param {{ node: string, transport: Transport, profiles?: string }} options The Node that runs it, what it listens on, and a
+   *   folder for CPU profiles, if there are to be some.
+   */
+  static async start({ program, variant, flags = [] }, { node, profiles, transport }) {
+    const folder = makeFolder()
+    const address =
+      transport === 'tcp' ? { host: '127.0.0.1', port: await freePort() } : { path: join(folder, 'app.sock') }
+    const child = startProgram(
+      program,
+      node,
+      [...flags, ...profileFlags(program, profiles)],
+      [String(address.port ?? address.path), ...(variant === undefined ? [] : [variant])],
+    )
+    const server = new Server(child, address, folder)
+    server.#profiled = profiles !== undefined
+    try {
+      server.startTime = await listening(child, program)
+    } catch (error) {
+      await server.stop()
+      throw error
+    }
+    return server
+  }
+
+  get pid() {
+    return this.#child.pid
+  }
+
+  /** In microseconds. */
+  cpuTime() {
+    return cpuTime(this.pid)
+  }
+
+  /** Bytes in use on the heap after a garbage collection. The server was started with `--expose-gc`. */
+  async heapUsed() {
+    const message = once(this.#child, 'message')
+    this.#child.send('heap')
+    return (await message)[0]
+  }
+
+  async stop() {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const exit = once(this.#child, 'exit')
+      // A program that ends by itself, for its channel is gone, writes its profile first.
+      if (this.#profiled && this.#child.connected) this.#child.disconnect()
+      else this.#child.kill('SIGKILL')
+      await exit
+    }
+    removeFolder(this.#folder)
+  }
+}
+
+// Each ends when this process has ended: Node programs by their channel, others by their standard input.
+function startProgram(program, node, flags, args) {
+  const file = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
+  const env = { ...process.env, NODE_ENV: 'production' }
+  return program.endsWith('.go')
+    ? spawn(buildGo(file), args, { stdio: ['pipe', 'pipe', 'inherit'], env })
+    : spawn(node, [...flags, file, ...args], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], env })
+}
+
+function profileFlags(program, folder) {
+  if (folder === undefined) return []
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${program}-${Date.now()}.cpuprofile`]
+}
+
+async function listening(child, program) {
+  const signal = AbortSignal.timeout(STARTS_IN)
+  const lines = createInterface({ input: child.stdout })
+  const line = once(lines, 'line', { signal })
+  const exit = once(child, 'exit', { signal }).then(([code, killed]) => {
+    throw new Error(`${program} ended before it listened (${killed ?? code}).`)
+  })
+  exit.catch(() => {})
+  const [text] = await Promise.race([line, exit])
+  return Number(text.split(' ')[1])
+}
+
+/** A TCP port of 127.0.0.1 that nobody listens on. */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  server.close()
+  await once(server, 'close')
+  return port
+}

@@ -1,0 +1,123 @@
+import { Generator } from './generator.js'
+import { Nginx } from './nginx.js'
+import { Server } from './server.js'
+
+/**
+ * @typedef {object} Setting What is the same for all of a run.
+ * @property {string} node The Node that runs the servers.
+ * @property {string} nodeVersion
+ * @property {number} nodeMajor
+ * @property {import('./server.js').Transport} transport
+ * @property {Pace} pace
+ * @property {number} [connections] Of work that names no number; default {@link CONNECTIONS}.
+ * @property {string} [profiles] A folder for CPU profiles of the servers.
+ *
+ * @typedef {object} Pace
+ * @property {number} launches How often the servers are started anew: what the JIT makes of a program differs between starts.
+ * @property {number} rounds In each launch.
+ * @property {number} milliseconds Of load in each round, for each side.
+ * @property {number} warmUpRequests Before the first round.
+ * @property {number} warmUpMilliseconds The most that it takes for those.
+ *
+ * @typedef {object} Work What a side is asked.
+ * @property {import('./request.js').RequestSpec} request
+ * @property {import('../load/answer.js').Expected} expected
+ * @property {number} [connections] Default: the setting's.
+ * @property {number} [multiplexed] Requests at a time on each connection; default 1.
+ * @property {boolean} [nginx] With an nginx between the load and the server.
+ *
+ * @typedef {object} Sample
+ * @property {number} cpu Microseconds per request, of the server and, if there is one, its nginx.
+ * @property {number} frontCpu Of nginx alone.
+ * @property {number} rate Requests per second.
+ * @property {number} generatorBusy The share of the time in which the load generator was at work.
+ */
+
+/** The connections where nothing else is said. */
+const CONNECTIONS = 32
+
+/** One of those that are compared: a server, and a load generator of its own. */
+export class Side {
+  /** @type {Server} */
+  server
+  generator = new Generator()
+  /** @type {import('../load/requester.js').Load} */
+  load
+  /** @type {Nginx | undefined} */
+  #nginx
+  #spec
+  #connections = CONNECTIONS
+
+  /**
+   * @param {import('./server.js').ServerSpec} spec
+   * @param {Work} work
+   * @param {Setting} setting
+   */
+  static async start(spec, work, setting) {
+    const side = new Side()
+    try {
+      side.server = await Server.start(spec, work.nginx ? { ...setting, transport: 'unix' } : setting)
+      if (work.nginx) side.#nginx = await Nginx.start(spec.protocol, side.server.address)
+    } catch (error) {
+      await side.stop()
+      throw error
+    }
+    side.#spec = spec
+    side.#connections = setting.connections ?? CONNECTIONS
+    side.ask(work)
+    return side
+  }
+
+  /** What it is asked from now on; of `nginx` it stays as it was. @param {Work} work */
+  ask({ connections = this.#connections, expected, multiplexed, request }) {
+    const { oneRequestEach, protocol } = this.#spec
+    this.load = {
+      address: this.#nginx?.address ?? this.server.address,
+      protocol: this.#nginx === undefined ? protocol : 'http',
+      request,
+      expected,
+      connections,
+      multiplexed,
+      oneRequestEach,
+      // Beside nginx there is no core for it alone.
+      awake: this.#nginx === undefined,
+    }
+  }
+
+  /** @param {Pick<Pace, 'warmUpMilliseconds' | 'warmUpRequests'>} pace */
+  async warmUp({ warmUpMilliseconds, warmUpRequests }) {
+    await this.generator.open(this.load)
+    await this.generator.run({ milliseconds: warmUpMilliseconds, requests: warmUpRequests })
+    await this.generator.close()
+  }
+
+  /**
+   * The cost of requests on new connections that had a few before the clock runs.
+   * @param {number} milliseconds
+   * @returns {Promise<Sample>}
+   */
+  async sample(milliseconds) {
+    await this.generator.open(this.load)
+    const { connections, multiplexed = 1 } = this.load
+    await this.generator.run({ milliseconds, requests: Math.max(300, 2 * connections * multiplexed) })
+    const server = this.server.cpuTime()
+    const front = this.#nginx?.cpuTime() ?? 0
+    const result = await this.generator.run({ milliseconds })
+    const frontCpu = ((this.#nginx?.cpuTime() ?? 0) - front) / result.requests
+    const cpu = (this.server.cpuTime() - server) / result.requests + frontCpu
+    await this.generator.close()
+    return {
+      cpu,
+      frontCpu,
+      rate: (result.requests / result.milliseconds) * 1000,
+      generatorBusy:
+        (this.load.awake ? result.milliseconds - result.idle : result.cpu / 1000) / result.milliseconds,
+    }
+  }
+
+  async stop() {
+    await this.generator.stop()
+    await this.#nginx?.stop()
+    await this.server?.stop()
+  }
+}

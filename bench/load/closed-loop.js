@@ -1,0 +1,110 @@
+import { openRequester } from './requester.js'
+
+/**
+ * @typedef {object} Bounds It ends at whichever comes first.
+ * @property {number} milliseconds
+ * @property {number} [requests]
+ */
+
+/** The saturating load: each connection always has a request out, and sends the next one when it is answered. */
+export class ClosedLoop {
+  #load
+  /** @type {Set<import('./requester.js').Requester>} */
+  #requesters = new Set()
+  #running = 0
+  #toSend = 0
+  #deadline = 0
+  #answers = 0
+  #idle = 0
+  #turn
+  #onDone = () => {}
+  #onError = () => {}
+
+  /** @param {import('./requester.js').Load} load */
+  static async open(load) {
+    const loop = new ClosedLoop()
+    loop.#load = load
+    for (let count = 0; count < load.connections; count++) await loop.#connect()
+    return loop
+  }
+
+  /**
+   * @param {Bounds} bounds
+   * @returns {Promise<{ requests: number, milliseconds: number, idle: number }>} Rejects with the first wrong answer. `idle`:
+   *   the milliseconds in which there was nothing to do.
+   */
+  async run({ milliseconds, requests = Number.POSITIVE_INFINITY }) {
+    const start = performance.now()
+    this.#deadline = start + milliseconds
+    this.#toSend = requests
+    this.#answers = 0
+    this.#idle = 0
+    if (this.#load.awake) this.#stayAwake()
+    await new Promise((resolve, reject) => {
+      this.#onDone = resolve
+      this.#onError = reject
+      for (const { requests, socket } of this.#requesters) {
+        socket.cork()
+        for (const request of requests) this.#send(socket, request)
+        socket.uncork()
+      }
+    })
+    if (this.#load.awake) clearImmediate(this.#turn)
+    return { requests: this.#answers, milliseconds: performance.now() - start, idle: this.#idle }
+  }
+
+  // To wake a process that sleeps costs whoever does it several microseconds: it would be the server, and the more the
+  // faster it is. So the load stays awake, where it has a core to itself.
+  #stayAwake() {
+    let last = performance.now()
+    let answers = 0
+    const turn = () => {
+      const now = performance.now()
+      if (answers === this.#answers) this.#idle += now - last
+      answers = this.#answers
+      last = now
+      this.#turn = setImmediate(turn)
+    }
+    turn()
+  }
+
+  close() {
+    const requesters = [...this.#requesters]
+    this.#requesters.clear()
+    for (const { socket } of requesters) socket.destroy()
+  }
+
+  async #connect() {
+    const onAnswer = (requester, index) => {
+      this.#answers++
+      this.#running--
+      if (this.#load.oneRequestEach) this.#renew(requester)
+      else this.#next(requester, index)
+    }
+    const onError = (error, requester) => {
+      if (this.#requesters.has(requester)) this.#onError(error)
+    }
+    const requester = await openRequester(this.#load, onAnswer, onError)
+    this.#requesters.add(requester)
+    return requester
+  }
+
+  #renew(requester) {
+    this.#requesters.delete(requester)
+    requester.socket.destroy()
+    this.#connect().then((fresh) => this.#next(fresh, 0), this.#onError)
+  }
+
+  // The clock is read often enough: at each answer.
+  #next({ requests, socket }, index) {
+    if (this.#toSend > 0 && performance.now() < this.#deadline) this.#send(socket, requests[index])
+    else if (this.#running === 0) this.#onDone()
+  }
+
+  #send(socket, request) {
+    if (this.#toSend <= 0) return
+    this.#toSend--
+    this.#running++
+    socket.write(request)
+  }
+}

@@ -1,0 +1,142 @@
+import { FCGI_END_REQUEST, FCGI_HEADER_LEN, FCGI_STDOUT } from '@fcgi-bridge/core'
+import { checkBody } from './answer.js'
+
+/**
+ * Reads FastCGI records. The first answer on a connection is read in full; one that has the very same bytes is
+ * right without a second look, any other is read in full as well.
+ * @implements {import('./answer.js').Reader}
+ */
+export class FastCgiReader {
+  #onAnswer
+  #expected
+  #head = Buffer.alloc(FCGI_HEADER_LEN)
+  #headLength = 0
+  #type = 0
+  #requestId = 0
+  #content = 0
+  #padding = 0
+  #known
+  /** @type {Map<number, Answer>} */
+  #answers = new Map()
+  #endContent = []
+
+  /** @param {import('./answer.js').Expected} expected @param {import('./answer.js').OnAnswer} onAnswer */
+  constructor(expected, onAnswer) {
+    this.#expected = expected
+    this.#onAnswer = onAnswer
+  }
+
+  push(chunk) {
+    if (this.#atStart && this.#known?.length === chunk.length && this.#known.equals(chunk)) {
+      this.#onAnswer(1)
+      return
+    }
+    const whole = this.#atStart && chunk.length < 64 * 1024
+    const answers = this.#walk(chunk)
+    // One answer and nothing else, with the id that all requests but multiplexed ones have.
+    if (whole && answers === 1 && this.#atStart && this.#requestId === 1) this.#known = Buffer.from(chunk)
+  }
+
+  get #atStart() {
+    return this.#headLength === 0 && this.#answers.size === 0
+  }
+
+  #walk(chunk) {
+    let ends = 0
+    let at = 0
+    while (at < chunk.length) {
+      if (this.#headLength < FCGI_HEADER_LEN) {
+        const end = Math.min(chunk.length, at + FCGI_HEADER_LEN - this.#headLength)
+        this.#headLength += chunk.copy(this.#head, this.#headLength, at, end)
+        at = end
+        if (this.#headLength < FCGI_HEADER_LEN) break
+        this.#readHeader()
+      }
+      const content = Math.min(this.#content, chunk.length - at)
+      if (content > 0) {
+        this.#take(chunk, at, at + content)
+        this.#content -= content
+        at += content
+      }
+      if (this.#content > 0) break
+      const padding = Math.min(this.#padding, chunk.length - at)
+      this.#padding -= padding
+      at += padding
+      if (this.#padding > 0) break
+      this.#headLength = 0
+      if (this.#type === FCGI_END_REQUEST) {
+        ends++
+        this.#end()
+      }
+    }
+    return ends
+  }
+
+  #readHeader() {
+    const head = this.#head
+    if (head[0] !== 1) throw new Error(`A record has version ${head[0]}.`)
+    this.#type = head[1]
+    this.#requestId = head.readUInt16BE(2)
+    this.#content = head.readUInt16BE(4)
+    this.#padding = head[6]
+  }
+
+  #take(chunk, start, end) {
+    if (this.#type === FCGI_STDOUT) {
+      let answer = this.#answers.get(this.#requestId)
+      if (answer === undefined) {
+        answer = new Answer(this.#expected)
+        this.#answers.set(this.#requestId, answer)
+      }
+      answer.take(chunk, start, end)
+    } else if (this.#type === FCGI_END_REQUEST) {
+      this.#endContent.push(...chunk.subarray(start, end))
+    } else {
+      throw new Error(`A record of type ${this.#type}: ${chunk.toString('latin1', start, end)}`)
+    }
+  }
+
+  #end() {
+    const id = this.#requestId
+    const answer = this.#answers.get(id)
+    if (answer === undefined) throw new Error('END_REQUEST came without an answer.')
+    if (this.#endContent[4] !== 0) throw new Error(`END_REQUEST has protocolStatus ${this.#endContent[4]}.`)
+    this.#endContent.length = 0
+    this.#answers.delete(id)
+    answer.check()
+    this.#onAnswer(id)
+  }
+}
+
+/** The head of a CGI response and its body, as STDOUT carries them. */
+class Answer {
+  #expected
+  #head = ''
+  #body
+  #length = 0
+  #headEnded = false
+
+  constructor(expected) {
+    this.#expected = expected
+    this.#body = expected.body === undefined ? undefined : ''
+  }
+
+  take(chunk, start, end) {
+    if (!this.#headEnded) {
+      const before = this.#head.length
+      this.#head += chunk.toString('latin1', start, Math.min(end, start + 4096))
+      const headEnd = this.#head.indexOf('\r\n\r\n')
+      if (headEnd < 0) return
+      this.#headEnded = true
+      this.#head = this.#head.slice(0, headEnd + 4)
+      start += this.#head.length - before
+    }
+    this.#length += end - start
+    if (this.#body !== undefined) this.#body += chunk.toString('latin1', start, end)
+  }
+
+  check() {
+    if (!/^status: 200\b/im.test(this.#head)) throw new Error(`An answer has the head: ${this.#head}`)
+    checkBody(this.#expected, this.#length, this.#body)
+  }
+}

@@ -1,0 +1,106 @@
+import { checkBody } from './answer.js'
+
+/**
+ * Reads HTTP/1.1 answers that have a Content-Length or come in chunks. A head that differs from the one before in nothing
+ * but its Date is known; any other is read in full. The body of the first answer is read, of the others its length.
+ * @implements {import('./answer.js').Reader}
+ */
+export class HttpReader {
+  #expected
+  #onAnswer
+  /** @type {{ bytes: Buffer, dateStart: number, dateEnd: number, length: number | undefined } | undefined} */
+  #known
+  #held = Buffer.alloc(0)
+  #left = 0
+  #chunked = false
+  #total = 0
+  #body
+  #tail = Buffer.alloc(0)
+
+  /** @param {import('./answer.js').Expected} expected @param {import('./answer.js').OnAnswer} onAnswer */
+  constructor(expected, onAnswer) {
+    this.#expected = expected
+    this.#onAnswer = onAnswer
+  }
+
+  push(chunk) {
+    let data = chunk
+    while (data.length > 0) {
+      if (this.#chunked) return this.#pushChunked(data)
+      if (this.#left === 0) {
+        if (this.#held.length > 0) data = Buffer.concat([this.#held, data])
+        const headLength = this.#readHead(data)
+        if (headLength === 0) {
+          this.#held = Buffer.from(data)
+          return
+        }
+        this.#held = Buffer.alloc(0)
+        data = data.subarray(headLength)
+        if (this.#chunked) continue
+        this.#total = this.#left
+        if (this.#left === 0) {
+          this.#end()
+          continue
+        }
+      }
+      const length = Math.min(this.#left, data.length)
+      if (this.#body !== undefined) this.#body += data.toString('latin1', 0, length)
+      this.#left -= length
+      if (this.#left === 0) this.#end()
+      data = data.subarray(length)
+    }
+  }
+
+  #readHead(data) {
+    const known = this.#known
+    if (known !== undefined && isKnown(known, data)) {
+      this.#left = known.length ?? 0
+      this.#chunked = known.length === undefined
+      return known.bytes.length
+    }
+    const end = data.indexOf('\r\n\r\n')
+    if (end < 0) return 0
+    const head = data.toString('latin1', 0, end + 4)
+    if (!head.startsWith('HTTP/1.1 200 ')) throw new Error(`An answer has the head: ${head}`)
+    if (/^connection: close/im.test(head)) throw new Error(`The server closes the connection: ${head}`)
+    const length = /^content-length: (\d+)/im.exec(head)
+    this.#chunked = length === null
+    if (this.#chunked && !/^transfer-encoding: chunked/im.test(head)) throw new Error(`No length: ${head}`)
+    this.#left = length === null ? 0 : Number(length[1])
+    const date = /^date: .*$/im.exec(head)
+    this.#known = {
+      bytes: Buffer.from(head, 'latin1'),
+      dateStart: date?.index ?? 0,
+      dateEnd: date === null ? 0 : date.index + date[0].length,
+      length: length === null ? undefined : this.#left,
+    }
+    this.#body = this.#expected.body === undefined || this.#chunked ? undefined : ''
+    return head.length
+  }
+
+  // Chunks are not taken apart: no body here has the bytes of the last, empty one.
+  #pushChunked(data) {
+    this.#total += data.length
+    this.#tail = Buffer.concat([this.#tail, data.subarray(-5)]).subarray(-5)
+    if (this.#tail.toString('latin1') !== '0\r\n\r\n') return
+    this.#chunked = false
+    this.#tail = Buffer.alloc(0)
+    this.#total = 0
+    this.#onAnswer(1)
+  }
+
+  #end() {
+    checkBody(this.#expected, this.#total, this.#body)
+    this.#body = undefined
+    this.#total = 0
+    this.#onAnswer(1)
+  }
+}
+
+function isKnown({ bytes, dateStart, dateEnd }, data) {
+  return (
+    data.length >= bytes.length &&
+    data.compare(bytes, 0, dateStart, 0, dateStart) === 0 &&
+    data.compare(bytes, dateEnd, bytes.length, dateEnd, bytes.length) === 0
+  )
+}

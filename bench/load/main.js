@@ -1,0 +1,44 @@
+// The load generator, a process of its own: `lib/generator.js` starts it and tells it what to do.
+
+import { ClosedLoop } from './closed-loop.js'
+import { OpenLoop } from './open-loop.js'
+import { upload } from './upload.js'
+
+/** @type {ClosedLoop | undefined} */
+let loop
+
+const commands = {
+  async open(load) {
+    loop = await ClosedLoop.open(load)
+  },
+  run(bounds) {
+    return loop.run(bounds)
+  },
+  close() {
+    loop?.close()
+    loop = undefined
+  },
+  async paced({ load, pace }) {
+    const loop = await OpenLoop.open(load)
+    try {
+      return await loop.run(pace)
+    } finally {
+      loop.close()
+    }
+  },
+  upload,
+}
+
+process.on('message', async ({ command, argument }) => {
+  try {
+    const before = process.cpuUsage()
+    const result = await commands[command](argument)
+    const { user, system } = process.cpuUsage(before)
+    process.send({ result: { ...result, cpu: user + system } })
+  } catch (error) {
+    process.send({ error: error.stack })
+  }
+})
+
+// Whoever started it is gone.
+process.on('disconnect', () => process.exit())

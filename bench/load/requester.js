@@ -1,0 +1,49 @@
+import { fastCgiRequest, httpRequest } from '../lib/request.js'
+import { openConnection } from './connection.js'
+import { FastCgiReader } from './fastcgi-reader.js'
+import { HttpReader } from './http-reader.js'
+
+/**
+ * @typedef {object} Load
+ * @property {import('node:net').NetConnectOpts} address
+ * @property {'fastcgi' | 'http'} protocol
+ * @property {import('../lib/request.js').RequestSpec} request
+ * @property {import('./answer.js').Expected} expected
+ * @property {number} connections
+ * @property {number} [multiplexed] Requests at a time on each connection; default 1.
+ * @property {boolean} [oneRequestEach] A new connection for each request, for a server that does not keep them.
+ * @property {boolean} [awake] The load never sleeps while it runs: to wake it would cost the server.
+ *
+ * @typedef {object} Requester A connection, and the bytes to send on it.
+ * @property {import('node:net').Socket} socket
+ * @property {Buffer[]} requests One for each id: they may be under way at the same time.
+ */
+
+/**
+ * Opens a connection on which answers are read and compared with what is expected.
+ * @param {Load} load
+ * @param {(requester: Requester, index: number) => void} onAnswer Which of `requests` was answered.
+ * @param {(error: Error, requester: Requester) => void} onError An answer that is wrong, or a connection that broke.
+ * @returns {Promise<Requester>}
+ */
+export async function openRequester(load, onAnswer, onError) {
+  const { address, expected, multiplexed = 1, protocol, request } = load
+  /** @type {Requester} */
+  const requester = { socket: undefined, requests: [] }
+  for (let id = 1; id <= multiplexed; id++) {
+    requester.requests.push(protocol === 'http' ? httpRequest(request) : fastCgiRequest(request, id))
+  }
+  const Reader = protocol === 'http' ? HttpReader : FastCgiReader
+  const reader = new Reader(expected, (id) => onAnswer(requester, id - 1))
+  const push = (chunk) => reader.push(chunk)
+  // What follows on several answers goes out in one write.
+  const pushCorked = (chunk) => {
+    requester.socket.cork()
+    reader.push(chunk)
+    requester.socket.uncork()
+  }
+  requester.socket = await openConnection(address, multiplexed === 1 ? push : pushCorked, (error) => {
+    onError(error, requester)
+  })
+  return requester
+}

@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import { encodeRecord, FCGI_STDIN } from '@fcgi-bridge/core'
+import { openRequester } from './requester.js'
+
+const PIECE = 64 * 1024
+
+/**
+ * Sends the request of `load`, whose `contentLength` says how long its body is, with a body of that length, as fast as
+ * the server takes it. Settles when it is answered.
+ * @param {import('./requester.js').Load} load
+ */
+export async function upload(load) {
+  const start = performance.now()
+  let onAnswer
+  let onError
+  const answered = new Promise((resolve, reject) => {
+    onAnswer = resolve
+    onError = reject
+  })
+  const requester = await openRequester(load, onAnswer, onError)
+  const { socket } = requester
+  try {
+    socket.write(requester.requests[0])
+    await Promise.race([answered, sendBody(socket, load)])
+    await answered
+  } finally {
+    onError = () => {}
+    socket.destroy()
+  }
+  return { requests: 1, milliseconds: performance.now() - start }
+}
+
+async function sendBody(socket, { protocol, request }) {
+  const piece = protocol === 'http' ? Buffer.alloc(PIECE) : records(PIECE)
+  if (request.contentLength % PIECE !== 0) throw new Error(`An upload is a multiple of ${PIECE} bytes.`)
+  for (let sent = 0; sent < request.contentLength; sent += PIECE) {
+    if (!socket.write(piece)) await once(socket, 'drain')
+  }
+  if (protocol === 'fastcgi') socket.write(encodeRecord(FCGI_STDIN, 1, Buffer.alloc(0)))
+}
+
+// nginx sends bodies in records of this size.
+function records(length) {
+  const record = encodeRecord(FCGI_STDIN, 1, Buffer.alloc(32 * 1024))
+  return Buffer.concat(Array.from({ length: length / (32 * 1024) }, () => record))
+}

@@ -1,0 +1,90 @@
+// `npm run bench`: measures what this costs beside its peers, and writes RESULTS.md. `npm run bench -- --help` tells the rest.
+
+import { spawnSync } from 'node:child_process'
+import { installPackages } from '../scripts/debian.js'
+import { main, UserError } from '../scripts/lib/run.js'
+import { setup } from '../scripts/setup.js'
+import { cases } from './cases/index.js'
+import { environment } from './lib/environment.js'
+import { newestLts, nodeAt } from './lib/nodes.js'
+import { HELP, readOptions } from './lib/options.js'
+import { changes } from './report/changes.js'
+import { line } from './report/lines.js'
+import { readResults, writeResults } from './report/results.js'
+
+/** @type {import('./lib/side.js').Pace} */
+const FULL = { launches: 2, rounds: 5, milliseconds: 500, warmUpRequests: 30_000, warmUpMilliseconds: 6000 }
+
+/** @type {import('./lib/side.js').Pace} */
+const QUICK = { launches: 1, rounds: 5, milliseconds: 300, warmUpRequests: 20_000, warmUpMilliseconds: 5000 }
+
+await main(async () => {
+  const options = readOptions(process.argv.slice(2))
+  if (options.help) return console.log(HELP)
+  const chosen = cases.filter(({ name, quick }) => options.only?.test(name) ?? (quick || !options.quick))
+  if (options.list) return console.log(chosen.map(({ name }) => name).join('\n'))
+  if (chosen.length === 0) throw new UserError(`No case has a name like ${options.only}.\n\n${HELP}`)
+  setup()
+  installPeers(chosen)
+  const start = Date.now()
+  const before = readResults()
+  const measuredIn = environment(paceOf(options))
+  const results = await measure(chosen, options)
+  console.log(`\n${((Date.now() - start) / 60_000).toFixed(1)} minutes`)
+  if (before) for (const change of changes(before, results)) console.log(change)
+  if (options.save) writeResults(before, measuredIn, results, { all: chosen.length === cases.length })
+})
+
+// What cannot be installed is missing in the report, and all else is measured.
+function installPeers(chosen) {
+  const isThere = (program) => !spawnSync(program, ['--version'], { stdio: 'ignore' }).error
+  const needed = chosen.flatMap(({ peers }) => Object.entries(peers ?? {}))
+  const packages = new Set(needed.filter(([program]) => !isThere(program)).map(([, name]) => name))
+  if (packages.size === 0) return
+  try {
+    installPackages([...packages], 'The benchmark needs peers', 'npm run bench')
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    console.error(error.message)
+  }
+}
+
+async function measure(chosen, { connections, nodes, profiles, quick, transport }) {
+  const pace = paceOf({ quick })
+  const [first, ...others] = nodes.length > 0 ? nodes.map(nodeAt) : defaultNodes(quick)
+  const results = []
+  for (const node of [first, ...others]) {
+    console.log(`\nNode ${node.nodeVersion}`)
+    for (const { everyNode, name, run } of chosen) {
+      if (node !== first && nodes.length === 0 && !everyNode) continue
+      for (const result of await attempt(name, node, () =>
+        run({ ...node, connections, transport, pace, profiles }),
+      )) {
+        results.push({ case: name, transport, connections, ...result })
+        console.log(line(result))
+      }
+    }
+  }
+  return results
+}
+
+function paceOf({ quick }) {
+  return quick ? QUICK : FULL
+}
+
+// One case that cannot be measured is a row that says so, and the others are measured all the same.
+async function attempt(name, { nodeVersion }, run) {
+  try {
+    return await run()
+  } catch (error) {
+    process.exitCode = 1
+    if (!(error instanceof UserError)) console.error(error)
+    return [{ type: 'missing', name, node: nodeVersion, reason: error.message }]
+  }
+}
+
+function defaultNodes(quick) {
+  const own = nodeAt(process.execPath)
+  const newest = quick ? undefined : newestLts()
+  return newest === undefined || newest.nodeVersion === own.nodeVersion ? [own] : [own, newest]
+}

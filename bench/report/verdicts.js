@@ -1,0 +1,96 @@
+// What is within its bar and what is not.
+
+import { mib, times } from './format.js'
+
+// A unit of work may cost this much more at the end, and it counts as noise.
+const GROWTH_BAR = 1.25
+
+/** Latency and start-up have no bar; beyond this share of the peer's they are told as a loss. */
+const NOTEWORTHY = 1.1
+
+/**
+ * @param {import('../cases/index.js').Result} result
+ * @returns {'holds' | 'fails' | ''} Nothing where there is no bar.
+ */
+export function verdict(result) {
+  if (!hasBar(result)) return ''
+  return misses(result).length === 0 ? 'holds' : 'fails'
+}
+
+/**
+ * The bars that a result misses, in words.
+ * @param {import('../cases/index.js').Result} result
+ * @returns {string[]}
+ */
+export function misses(result) {
+  return MISSES[result.type]?.(result).filter((text) => text !== undefined) ?? []
+}
+
+/**
+ * Where the peer is better although there is no bar, or none that is missed.
+ * @param {import('../cases/index.js').Result} result
+ * @returns {string[]}
+ */
+export function losses(result) {
+  return LOSSES[result.type]?.(result).filter((text) => text !== undefined) ?? []
+}
+
+const MISSES = {
+  ratio: ({ bar, rateBar, rateRatio, ratio }) => [
+    unless(
+      bar === undefined || ratio.median <= bar,
+      () => `${times(ratio.median)} × the CPU, bar ${times(bar)}`,
+    ),
+    unless(rateBar === undefined || rateRatio.median >= rateBar, () => {
+      return `${times(rateRatio.median)} × the requests per second, bar ${times(rateBar)}`
+    }),
+  ],
+  transfer: ({ bar, growth, growthBar, ratio }) => [
+    unless(ratio.median <= bar, () => `${times(ratio.median)} × the CPU, bar ${times(bar)}`),
+    unless(growth <= growthBar, () => `memory grows by ${mib(growth)} MiB, bar ${mib(growthBar)}`),
+  ],
+  growth: ({ factor, peerFactor }) => [
+    unless(factor <= Math.max(GROWTH_BAR, peerFactor ?? 0), () => {
+      return `a unit of work costs ${times(factor)} × as much at the end as where it costs least`
+    }),
+  ],
+  uptime: ({ bar, growth }) => [
+    unless(
+      growth <= bar,
+      () => `the heap grows by ${mib(growth)} MiB in a million requests, bar ${mib(bar)}`,
+    ),
+  ],
+}
+
+const LOSSES = {
+  ratio: ({ bar, ratio }) => [
+    unless(
+      ratio.median <= 1 || ratio.median > (bar ?? Number.POSITIVE_INFINITY),
+      () => `${times(ratio.median)} × the CPU of the peer`,
+    ),
+  ],
+  growth: ({ points }) => {
+    const worst = Math.max(...points.map(({ cpu, peerCpu }) => (peerCpu === undefined ? 0 : cpu / peerCpu)))
+    const { x } = points.find(({ cpu, peerCpu }) => cpu / peerCpu === worst) ?? {}
+    return [unless(worst <= NOTEWORTHY, () => `${times(worst)} × the CPU of the peer at ${x}`)]
+  },
+  latency: ({ peer, sideAtPeerRate }) => [
+    unless(sideAtPeerRate.p99 <= peer.p99 * NOTEWORTHY, () => {
+      return `p99 of ${sideAtPeerRate.p99.toFixed(2)} ms where the peer has ${peer.p99.toFixed(2)} ms`
+    }),
+  ],
+  startup: ({ peerTime, time }) => [
+    unless(time.median <= peerTime.median * NOTEWORTHY, () => {
+      return `start-up takes ${time.median.toFixed(0)} ms, the peer's ${peerTime.median.toFixed(0)} ms`
+    }),
+  ],
+  missing: ({ reason }) => [`not measured: ${reason.split('\n', 1)[0]}`],
+}
+
+function hasBar({ bar, rateBar, type }) {
+  return type === 'growth' || bar !== undefined || rateBar !== undefined
+}
+
+function unless(holds, describe) {
+  return holds ? undefined : describe()
+}

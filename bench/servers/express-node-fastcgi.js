@@ -1,0 +1,7 @@
+// The peer, with the same Express app.
+
+import fastcgi from 'node-fastcgi'
+import { createApp } from '../apps/express.js'
+import { address, ready, variant } from './program.js'
+
+fastcgi.createServer(createApp(variant)).listen(address, ready)

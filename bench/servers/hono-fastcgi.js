@@ -1,0 +1,7 @@
+import { serve } from '@fcgi-bridge/fetch-adapter'
+import { app } from '../apps/hono.js'
+import { address, ready, variant } from './program.js'
+
+// VARIANT: `on` or `off`, whether the global Request and Response are replaced.
+await serve(app, { ...address, overrideGlobalObjects: variant === 'on' })
+ready()

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest'
+import { bytes } from '../testing/bytes.ts'
+import { headerParamName } from './param-names.ts'
+
+function nameOf(text: string): ReturnType<typeof headerParamName> {
+  const block = bytes('before', text, 'behind')
+  return headerParamName(block, 6, 6 + text.length)
+}
+
+describe('headerParamName', () => {
+  it.each([
+    ['HTTP_ACCEPT', 'accept', true, ', '],
+    ['HTTP_COOKIE', 'cookie', true, '; '],
+    ['HTTP_X_REAL_IP', 'x-real-ip', true, ', '],
+    ['HTTP_USER_AGENT', 'user-agent', true, undefined],
+    ['HTTP_PROXY', '', true, ', '],
+    ['HTTP_', '', false, ', '],
+    ['HTTP_A B', 'a b', false, ', '],
+  ])(
+    'says of %s what header it is, whether it can be one, and how repeats count',
+    (text, header, isToken, separator) => {
+      // Twice: the second time it is known already.
+      for (let time = 0; time < 2; time++) {
+        expect(nameOf(text)).toMatchObject({ text, header, isToken, separator })
+      }
+    },
+  )
+
+  it('tells names apart that differ in one character, wherever that is', () => {
+    const text = 'HTTP_SEC_FETCH_DEST'
+    for (let at = 5; at < text.length; at++) {
+      const other = `${text.slice(0, at)}~${text.slice(at + 1)}`
+      expect([nameOf(text).text, nameOf(other).text, nameOf(text).text]).toEqual([text, other, text])
+    }
+  })
+
+  it('remembers no more names than it has room for, however many a client invents', () => {
+    for (let i = 0; i < 20_000; i++) expect(nameOf(`HTTP_X_${i}`).header).toBe(`x-${i}`)
+    expect(nameOf('HTTP_ACCEPT').header).toBe('accept')
+  })
+})

@@ -1,0 +1,143 @@
+// What the names of params say. Front servers send the same few dozen with every request.
+
+/** The name of an `HTTP_*` param, which carries a request header (RFC 3875 section 4.1.18), and what is known of it. */
+export interface HeaderParamName {
+  readonly text: string
+  /** The header's name in lower case with `-` for `_`; '' for one that no app sees. */
+  readonly header: string
+  /** It is a header's name: a token (RFC 9110 section 5.6.2). */
+  readonly isToken: boolean
+  /** What joins the values of a repeated header, as Node joins them; undefined where the first counts. */
+  readonly separator: string | undefined
+}
+
+// Where Node's IncomingMessage keeps the first of repeated headers (lib/_http_incoming.js, matchKnownFields).
+const FIRST_ONLY: ReadonlySet<string> = new Set([
+  'age',
+  'authorization',
+  'content-length',
+  'content-type',
+  'etag',
+  'expires',
+  'from',
+  'host',
+  'if-modified-since',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'referer',
+  'retry-after',
+  'server',
+  'user-agent',
+])
+
+// See RequestHead's `headers` for the reasons.
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  'content-length',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'upgrade',
+])
+
+const TOKEN = /^HTTP_[\w!#$%&'*+.^`|~-]+$/
+
+// A client may invent names, so a new one takes the place of another, and a long one is not kept.
+const SEEN_SIZE = 2048
+const KEPT_LENGTH_MAX = 100
+const seen: (SeenName | undefined)[] = new Array(SEEN_SIZE).fill(undefined)
+
+interface SeenName extends HeaderParamName {
+  readonly bytes: Uint8Array
+}
+
+/** Whether `block[at, end)` begins with `HTTP_`. */
+export function isHeaderParam(block: Uint8Array, at: number, end: number): boolean {
+  return (
+    end - at >= 5 &&
+    block[at] === 0x48 &&
+    block[at + 4] === 0x5f &&
+    block[at + 1] === 0x54 &&
+    block[at + 2] === 0x54 &&
+    block[at + 3] === 0x50
+  )
+}
+
+/** What is known of the name `block[at, end)`, which begins with `HTTP_`. */
+export function headerParamName(block: Uint8Array, at: number, end: number): HeaderParamName {
+  const length = end - at
+  // Names differ at their ends, in length, and in the middle.
+  const hash =
+    (length * 5 +
+      block[end - 1]! * 7 +
+      block[end - 2]! * 53 +
+      block[end - 3]! * 211 +
+      block[at + (length >> 1)]! * 401) &
+    (SEEN_SIZE - 1)
+  const name = seen[hash]
+  if (name !== undefined && isSame(name.bytes, block, at, length)) return name
+  const described = describeName(block, at, end)
+  if (length <= KEPT_LENGTH_MAX) seen[hash] = described
+  return described
+}
+
+function isSame(bytes: Uint8Array, block: Uint8Array, at: number, length: number): boolean {
+  if (bytes.length !== length) return false
+  // The beginning is the same anyway.
+  for (let i = 5; i < length; i++) {
+    if (bytes[i] !== block[at + i]) return false
+  }
+  return true
+}
+
+function describeName(block: Uint8Array, at: number, end: number): SeenName {
+  const bytes = Uint8Array.prototype.slice.call(block, at, end)
+  // A string of its own: a slice would keep all the params in memory.
+  const text = Buffer.from(bytes).toString('latin1')
+  const header = text.slice(5).toLowerCase().replaceAll('_', '-')
+  return {
+    bytes,
+    text,
+    header: LEFT_OUT.has(header) ? '' : header,
+    isToken: TOKEN.test(text),
+    separator: FIRST_ONLY.has(header) ? undefined : header === 'cookie' ? '; ' : ', ',
+  }
+}
+
+const REQUEST_METHOD = Buffer.from('REQUEST_METHOD')
+const REQUEST_URI = Buffer.from('REQUEST_URI')
+const QUERY_STRING = Buffer.from('QUERY_STRING')
+const CONTENT_TYPE = Buffer.from('CONTENT_TYPE')
+const CONTENT_LENGTH = Buffer.from('CONTENT_LENGTH')
+
+/** The name `block[at, end)` if it is one of those that every request is asked for. */
+export function knownName(block: Uint8Array, at: number, end: number): KnownName | undefined {
+  switch (end - at) {
+    case 11:
+      return isName(block, at, REQUEST_URI) ? 'REQUEST_URI' : undefined
+    case 12:
+      if (isName(block, at, CONTENT_TYPE)) return 'CONTENT_TYPE'
+      return isName(block, at, QUERY_STRING) ? 'QUERY_STRING' : undefined
+    case 14:
+      if (isName(block, at, REQUEST_METHOD)) return 'REQUEST_METHOD'
+      return isName(block, at, CONTENT_LENGTH) ? 'CONTENT_LENGTH' : undefined
+    default:
+      return undefined
+  }
+}
+
+/** See {@link knownName}. */
+export type KnownName = 'REQUEST_METHOD' | 'REQUEST_URI' | 'QUERY_STRING' | 'CONTENT_TYPE' | 'CONTENT_LENGTH'
+
+function isName(block: Uint8Array, at: number, name: Uint8Array): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if (block[at + i] !== name[i]) return false
+  }
+  return true
+}

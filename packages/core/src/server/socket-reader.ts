@@ -1,0 +1,105 @@
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+/** Bytes that one read takes at most. */
+export const READ_SIZE: number = 64 * 1024
+
+// A piece of this size or more is not copied out of memory that is this connection's own: at worst it keeps four times
+// its size.
+const SLICE_MIN = READ_SIZE / 4
+
+/**
+ * Reads a connection. A socket of Node's is read into one buffer that all connections share, as `onread` of
+ * `new net.Socket()` would have it, which Node does not offer for accepted sockets: memory of its own for each read
+ * costs a quarter of what a small request costs in all. What is to outlive the call that hands it over has to be taken
+ * with {@link take}. A connection that brings large pieces gets buffers of its own, which they are slices of.
+ */
+export class SocketReader {
+  readonly #socket: Duplex
+  readonly #onChunk: (chunk: Buffer, length: number) => void
+  readonly #isShared: boolean
+  // What the next read is put into.
+  #buffer: Buffer = SHARED
+  // The buffer has been given away, or what came was worth one of its own.
+  #spent = false
+
+  /** `onChunk` gets what came as the first `length` bytes of a buffer. */
+  constructor(socket: Duplex, onChunk: (chunk: Buffer, length: number) => void) {
+    this.#socket = socket
+    this.#onChunk = onChunk
+    this.#isShared = readInto(
+      socket,
+      SHARED,
+      (length) => this.#onRead(length),
+      () => this.#nextBuffer(),
+    )
+    if (!this.#isShared) socket.on('data', (chunk: Buffer) => onChunk(chunk, chunk.length))
+  }
+
+  /** `chunk[start, end)`, valid for ever. */
+  take(chunk: Buffer, start: number, end: number): Buffer {
+    const isLarge = end - start >= SLICE_MIN
+    if (!this.#isShared || (isLarge && this.#buffer !== SHARED)) {
+      this.#spent = true
+      return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end)
+    }
+    if (isLarge) this.#spent = true
+    return Buffer.from(chunk.subarray(start, end))
+  }
+
+  #onRead(length: number): void {
+    const buffer = this.#buffer
+    this.#onChunk(buffer, length)
+    // Whoever got the socket with the event 'connection' may want to see what it brings.
+    if (this.#socket.listenerCount('data') > 0)
+      this.#socket.emit('data', Buffer.from(buffer.subarray(0, length)))
+  }
+
+  // Called behind each read; undefined leaves things as they are.
+  #nextBuffer(): Buffer | undefined {
+    if (this.#spent) this.#buffer = Buffer.allocUnsafeSlow(READ_SIZE)
+    else if (this.#buffer === SHARED) return undefined
+    else this.#buffer = SHARED
+    this.#spent = false
+    return this.#buffer
+  }
+}
+
+const SHARED: Buffer = Buffer.allocUnsafeSlow(READ_SIZE)
+
+// ---- how lib/net.js and lib/internal/stream_base_commons.js of Node 20 to 26 do `onread` ----
+
+interface SocketInternals {
+  readonly _handle?: { useUserBuffer?: (buffer: Buffer) => void } | null
+  [symbol: symbol]: unknown
+}
+
+// Own properties of every socket, null on those without `onread`. Elsewhere than here a read may be under way while others
+// are: the buffer can not be shared there.
+const INTERNALS: readonly (symbol | undefined)[] =
+  process.platform === 'win32' ? [] : ['kBuffer', 'kBufferCb', 'kBufferGen'].map(findSymbol)
+
+function findSymbol(description: string): symbol | undefined {
+  const socket = new Socket() as unknown as SocketInternals
+  return Object.getOwnPropertySymbols(socket).find(
+    (symbol) => symbol.description === description && socket[symbol] === null,
+  )
+}
+
+// False where that is not possible: nothing was changed then.
+function readInto(
+  stream: Duplex,
+  buffer: Buffer,
+  onRead: (length: number) => void,
+  nextBuffer: () => Buffer | undefined,
+): boolean {
+  const [kBuffer, kBufferCb, kBufferGen] = INTERNALS
+  if (!(stream instanceof Socket) || !kBuffer || !kBufferCb || !kBufferGen) return false
+  const socket = stream as unknown as SocketInternals
+  if (typeof socket._handle?.useUserBuffer !== 'function') return false
+  socket[kBuffer] = buffer
+  socket[kBufferCb] = onRead
+  socket[kBufferGen] = nextBuffer
+  socket._handle.useUserBuffer(buffer)
+  return true
+}

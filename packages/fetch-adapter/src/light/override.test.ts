@@ -1,0 +1,482 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { inspect } from 'node:util'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { toHandler } from '../handler.ts'
+import { ask, listen } from '../testing/front.ts'
+import { NativeHeaders, NativeRequest, NativeResponse, STATE } from './native.ts'
+import { overrideGlobalObjects } from './override.ts'
+
+const before = { Request, Response, Headers, fetch }
+const shapes = [Request, Response, Headers].map((one) => shapeOf(one))
+
+function shapeOf(one: { prototype: object }): unknown {
+  const describe = (object: object): unknown =>
+    Reflect.ownKeys(object).map((key) => {
+      const { value, get, ...rest } = Object.getOwnPropertyDescriptor(object, key)!
+      const face = (member: unknown): unknown =>
+        typeof member === 'function' && key !== 'constructor' ? [member.name, member.length] : typeof member
+      return [String(key), face(value), face(get), rest]
+    })
+  return [describe(one), describe(one.prototype)]
+}
+
+overrideGlobalObjects()
+
+function isLight(value: object): boolean {
+  return STATE in value
+}
+
+type Make = (Response: typeof globalThis.Response) => Response
+
+const BYTES = new TextEncoder().encode('bytes')
+
+// What an app may write, and whether it is made light.
+const RESPONSES: [string, boolean, Make][] = [
+  ['nothing', true, (R) => new R()],
+  ['null', true, (R) => new R(null)],
+  ['text', true, (R) => new R('täxt €')],
+  ['empty text', true, (R) => new R('')],
+  ['text with lone surrogates', true, (R) => new R('a\ud800b')],
+  ['text with a byte order mark', true, (R) => new R('\ufeffa')],
+  ['bytes', true, (R) => new R(BYTES)],
+  ['a window of bytes', true, (R) => new R(BYTES.subarray(1, 3))],
+  ['JSON text', true, (R) => new R('{"a":1}', { headers: { 'content-type': 'application/json' } })],
+  ['a status', true, (R) => new R('x', { status: 404, statusText: 'Not Here' })],
+  ['a status without a body', true, (R) => new R(null, { status: 204 })],
+  ['headers', true, (R) => new R('x', { headers: { 'X-B': '2', 'X-A': '1', 'Set-Cookie': 'a=1' } })],
+  [
+    'Headers',
+    true,
+    (R) =>
+      new R('x', {
+        headers: new Headers([
+          ['X-B', '1'],
+          ['x-b', '2'],
+          ['Set-Cookie', 'a'],
+          ['set-cookie', 'b'],
+        ]),
+      }),
+  ],
+  ['Response.json', true, (R) => R.json({ a: [1, 'ü'] })],
+  ['Response.json with a type', true, (R) => R.json(1, { status: 201, headers: { 'content-type': 'a/b' } })],
+  [
+    'pairs of headers',
+    false,
+    (R) =>
+      new R('x', {
+        headers: [
+          ['a', '1'],
+          ['A', '2'],
+        ],
+      }),
+  ],
+  ['headers twice in two cases', false, (R) => new R('x', { headers: { a: '1', A: '2' } })],
+  ['a header with blanks around', false, (R) => new R('x', { headers: { a: '  1\t' } })],
+  ['a number as header', false, (R) => new R('x', { headers: { a: 1 as unknown as string } })],
+  ['a form', false, (R) => new R(new URLSearchParams({ a: '1' }))],
+  ['a Blob', false, (R) => new R(new Blob(['x'], { type: 'a/b' }))],
+  ['a stream', false, (R) => new R(new Blob(['x']).stream())],
+  ['a number', false, (R) => new R(1 as unknown as string)],
+  ['an object with toString', false, (R) => new R({ toString: () => 'x' } as unknown as string)],
+  ['a Response as init', false, (R) => new R('x', new R(null, { status: 201, headers: { a: '1' } }))],
+  ['null as init', false, (R) => new R('x', null as unknown as ResponseInit)],
+  ['a status as text', false, (R) => new R('x', { status: '201' as unknown as number })],
+  ['a redirect', false, (R) => R.redirect('http://h/x', 303)],
+  ['an error', false, (R) => R.error()],
+  ['status 199', false, (R) => new R('x', { status: 199 })],
+  ['status 600', false, (R) => new R('x', { status: 600 })],
+  ['a body with 204', false, (R) => new R('', { status: 204 })],
+  ['a reason with a line break', false, (R) => new R('x', { statusText: 'a\nb' })],
+  ['a header that is none', false, (R) => new R('x', { headers: { 'a b': '1' } })],
+  ['a header value that is none', false, (R) => new R('x', { headers: { a: '1\n2' } })],
+  ['a header beyond latin1', false, (R) => new R('x', { headers: { a: '€' } })],
+  ['a symbol as header', false, (R) => new R('x', { headers: { [Symbol('a')]: '1' } as never })],
+  ['JSON of what has none', false, (R) => R.json(undefined)],
+  [
+    'JSON of a cycle',
+    false,
+    (R) => {
+      const a: unknown[] = []
+      a.push(a)
+      return R.json(a)
+    },
+  ],
+]
+
+// What can be done with it.
+const USES: [string, (response: Response) => unknown][] = [
+  ['read its head', (r) => [r.status, r.statusText, r.ok, r.type, r.url, r.redirected, [...r.headers]]],
+  ['take its text', async (r) => [r.bodyUsed, await r.text(), r.bodyUsed, r.body?.locked]],
+  ['take its text twice', async (r) => [await r.text(), await outcome(() => r.text())]],
+  ['take its JSON', (r) => r.json()],
+  ['take its bytes', async (r) => [...new Uint8Array(await r.arrayBuffer())]],
+  [
+    'take its Blob',
+    async (r) => {
+      const b = await r.blob()
+      return [b.type, await b.text()]
+    },
+  ],
+  ['take its form', async (r) => [...(await r.formData())]],
+  [
+    'clone it',
+    async (r) => {
+      const c = r.clone()
+      return [await c.text(), await r.text(), [...c.headers]]
+    },
+  ],
+  [
+    'clone it when it is used',
+    async (r) => {
+      await r.text()
+      return r.clone().status
+    },
+  ],
+  [
+    'read its stream',
+    async (r) => {
+      const b = r.body
+      return [b === r.body, b === null, await r.text(), r.bodyUsed]
+    },
+  ],
+  [
+    'lock its stream',
+    async (r) => {
+      r.body?.getReader()
+      return [r.bodyUsed, await outcome(() => r.text())]
+    },
+  ],
+  [
+    'change its headers',
+    async (r) => {
+      const h = r.headers
+      h.set('X-New', '1')
+      h.append('x-b', '9')
+      h.delete('content-type')
+      return [
+        h === r.headers,
+        [...r.headers],
+        r.headers.get('X-NEW'),
+        r.headers.has('content-type'),
+        [...r.clone().headers],
+        (await r.blob()).type,
+      ]
+    },
+  ],
+  [
+    'change its headers behind its stream',
+    async (r) => {
+      void r.body
+      r.headers.set('content-type', 'q/z')
+      return [(await r.clone().blob()).type, [...r.headers]]
+    },
+  ],
+  [
+    'ask for headers',
+    (r) => [
+      r.headers.get('X-b'),
+      r.headers.get('none'),
+      r.headers.has('CONTENT-TYPE'),
+      r.headers.getSetCookie(),
+      [...r.headers.keys()],
+    ],
+  ],
+  ['ask for what is no header', (r) => r.headers.get('a b')],
+  ['ask for no header', (r) => (r.headers as unknown as { get(): unknown }).get()],
+  ['make headers of its headers', (r) => [...new NativeHeaders(r.headers)]],
+  [
+    'make another of it',
+    async (r) => {
+      const o = new Response(r.body, r)
+      return [o.status, await o.text(), [...o.headers], r.bodyUsed]
+    },
+  ],
+  ['print it', (r) => inspect(r).split('\n')[0]],
+  [
+    'ask what it is',
+    (r) => [
+      r instanceof Response,
+      r instanceof NativeResponse,
+      r.constructor === Response,
+      Object.getPrototypeOf(r) === Response.prototype,
+      String(r),
+      r.headers instanceof Headers,
+      String(r.headers),
+    ],
+  ],
+  [
+    'call through the prototype',
+    async (r) => [Response.prototype.clone.call(r).status, await Response.prototype.text.call(r)],
+  ],
+  ['list its names', (r) => [Object.keys(r), JSON.stringify(r)]],
+  ['clone it as data', (r) => Object.keys(structuredClone(r))],
+]
+
+/** Whether a property gives the same object each time. */
+function isKept(read: () => unknown): boolean {
+  const first = read()
+  return first === read()
+}
+
+async function outcome(run: () => unknown): Promise<unknown> {
+  try {
+    return { value: await run() }
+  } catch (error) {
+    const { name, message } = error as Error
+    return { name, message }
+  }
+}
+
+describe.each(RESPONSES)('a Response of %s', (_, light, make) => {
+  test(light ? 'is made light' : "is the platform's to make, or to refuse", () => {
+    let response: Response | undefined
+    try {
+      response = make(Response)
+    } catch {}
+    expect(response !== undefined && isLight(response)).toBe(light)
+  })
+
+  test.each(USES)("does what the platform's does: %s", async (_, use) => {
+    const ours = await outcome(() => use(make(Response)))
+    const theirs = await outcome(() => use(make(NativeResponse)))
+    expect(ours).toEqual(theirs)
+  })
+})
+
+test('a class that extends Response is what it was', async () => {
+  class Page extends Response {
+    constructor(text: string) {
+      super(text, { headers: { 'x-page': '1' } })
+    }
+  }
+  const page = new Page('x')
+  expect([
+    page instanceof Page,
+    page instanceof Response,
+    page.headers.get('x-page'),
+    await page.text(),
+  ]).toEqual([true, true, '1', 'x'])
+})
+
+test('what an app gave to a Response is not read again later', async () => {
+  const bytes = Uint8Array.of(65, 66)
+  const headers = { 'x-a': '1' }
+  const response = new Response(bytes, { headers })
+  bytes.fill(0)
+  headers['x-a'] = '2'
+  expect([response.headers.get('x-a'), await response.text()]).toEqual(['1', 'AB'])
+})
+
+test("the platform's classes stay as they were, but for what they are called with", () => {
+  expect([Request, Response, Headers].map((one) => shapeOf(one))).toEqual(shapes)
+  expect(Response.prototype).toBe(before.Response.prototype)
+  expect(Request.prototype).toBe(before.Request.prototype)
+  expect(Headers).toBe(before.Headers)
+  expect([fetch.name, fetch.length]).toEqual([before.fetch.name, before.fetch.length])
+  expect(Headers.prototype[Symbol.iterator]).toBe(Headers.prototype.entries)
+  expect(() => (Response as unknown as () => void)()).toThrow(TypeError)
+  expect(() => (Request as unknown as () => void)()).toThrow(TypeError)
+  expect(() => Response.prototype.status).toThrow(TypeError)
+})
+
+// ---- requests ----
+
+const REQUEST_USES: [string, (request: Request) => unknown][] = [
+  [
+    'read its head',
+    (r) => [
+      r.method,
+      r.url,
+      [...r.headers],
+      r.destination,
+      r.referrer,
+      r.mode,
+      r.credentials,
+      r.cache,
+      r.redirect,
+      r.integrity,
+      r.keepalive,
+      (r as unknown as { duplex: string }).duplex,
+    ],
+  ],
+  [
+    'ask for headers',
+    (r) => [
+      r.headers.get('Host'),
+      r.headers.get('COOKIE'),
+      r.headers.get('x-two'),
+      r.headers.get('none'),
+      r.headers.has('accept'),
+      isKept(() => r.headers),
+    ],
+  ],
+  [
+    'change its headers',
+    async (r) => {
+      r.headers.set('x-new', '1')
+      r.headers.delete('cookie')
+      return [[...r.headers], [...r.clone().headers], [...new Request(r).headers]]
+    },
+  ],
+  ['ask for its signal', (r) => [isKept(() => r.signal), r.signal instanceof AbortSignal, r.signal.aborted]],
+  ['take its text', async (r) => [r.bodyUsed, await r.text(), r.bodyUsed]],
+  ['take its text twice', async (r) => [await r.text(), await outcome(() => r.text())]],
+  ['take its JSON', (r) => r.json()],
+  ['take its bytes', async (r) => [...new Uint8Array(await r.arrayBuffer())]],
+  [
+    'take its Blob',
+    async (r) => {
+      const b = await r.blob()
+      return [b.type, await b.text()]
+    },
+  ],
+  ['take its form', async (r) => [...(await r.formData())]],
+  ['ask for its stream', async (r) => [isKept(() => r.body), r.body === null, await r.text()]],
+  [
+    'ask for its stream when it is used',
+    async (r) => {
+      await r.text()
+      return [r.body === null, r.body?.locked, await outcome(() => r.clone().url), [...r.headers].length > 0]
+    },
+  ],
+  [
+    'clone it',
+    async (r) => {
+      const c = r.clone()
+      return [await c.text(), await r.text(), c.url]
+    },
+  ],
+  [
+    'make another of it',
+    async (r) => {
+      const o = new Request(r, { headers: { a: '1' } })
+      return [await o.text(), o.url, [...o.headers], r.bodyUsed]
+    },
+  ],
+  [
+    'make another of it when it is used',
+    async (r) => {
+      await r.text()
+      return new Request(r).url
+    },
+  ],
+  ['make headers of its headers', (r) => [...new NativeHeaders(r.headers)]],
+  ['answer with its stream', async (r) => [await new Response(r.body).text(), r.bodyUsed]],
+  ['answer with its headers', (r) => [...new Response('x', { headers: r.headers }).headers]],
+  [
+    'ask what it is',
+    (r) => [
+      r instanceof Request,
+      r instanceof NativeRequest,
+      r.constructor === Request,
+      Object.getPrototypeOf(r) === Request.prototype,
+      String(r),
+    ],
+  ],
+  [
+    'call through the prototype',
+    async (r) => [Request.prototype.clone.call(r).url, await Request.prototype.text.call(r)],
+  ],
+  ['clone it as data', (r) => Object.keys(structuredClone(r))],
+]
+
+const REQUESTS: [string, Parameters<typeof ask>[1]][] = [
+  ['a GET', { params: { HTTP_COOKIE: 'a=1', HTTP_X_TWO: ' 1 ' } }],
+  ['a HEAD', { params: { REQUEST_METHOD: 'HEAD' } }],
+  ['a method in lower case', { params: { REQUEST_METHOD: 'post' }, body: 'x' }],
+  ['a method of its own', { params: { REQUEST_METHOD: 'patch' }, body: 'x' }],
+  [
+    'a POST of JSON',
+    { params: { REQUEST_METHOD: 'POST', CONTENT_TYPE: 'application/json' }, body: '{"a":"ü"}' },
+  ],
+  [
+    'a POST of a form',
+    {
+      params: { REQUEST_METHOD: 'POST', CONTENT_TYPE: 'application/x-www-form-urlencoded' },
+      body: 'a=1&b=2',
+    },
+  ],
+  [
+    'a POST of bytes that are no UTF-8',
+    { params: { REQUEST_METHOD: 'POST' }, body: Buffer.from([0xff, 0x41, 0xe2, 0x82]) },
+  ],
+  ['a POST with a byte order mark', { params: { REQUEST_METHOD: 'POST' }, body: '\ufeff{}' }],
+  ['a POST of nothing', { params: { REQUEST_METHOD: 'POST', CONTENT_LENGTH: '0' } }],
+  ...[
+    '/a/../b',
+    '/%2e%2e/x',
+    '//evil/a',
+    '/a?b#c',
+    '/"<>{}|^`',
+    "/a'b?c'd",
+    '/ü',
+    '/%zz',
+    '/a\\b',
+    '*',
+    '/a?',
+    '/a/.b',
+    '/x?/../y',
+  ].map((target): [string, Parameters<typeof ask>[1]] => [
+    `the target ${target}`,
+    { params: { REQUEST_URI: target } },
+  ]),
+  ...[
+    'EXAMPLE.com',
+    'example.com:80',
+    'example.com:0080',
+    '[::1]:8080',
+    '1.2.3.4',
+    'xn--bcher-kva.example',
+    'a.b:',
+  ].map((host): [string, Parameters<typeof ask>[1]] => [`the host ${host}`, { params: { HTTP_HOST: host } }]),
+  ['HTTPS on its port', { params: { HTTPS: 'on', HTTP_HOST: 'h:443' } }],
+]
+
+describe.each(REQUESTS)('a Request of %s', (_, init) => {
+  test.each(REQUEST_USES)("does what the platform's does: %s", async (_, use) => {
+    const outcomes: unknown[] = []
+    for (const overrideGlobalObjects of [true, false]) {
+      const handler = toHandler(
+        async (request) => {
+          expect(isLight(request)).toBe(overrideGlobalObjects)
+          outcomes.push(await outcome(() => use(request)))
+          return new Response('x')
+        },
+        { overrideGlobalObjects },
+      )
+      await ask(await listen(handler), init)
+    }
+    expect(outcomes[0]).toEqual(outcomes[1])
+  })
+})
+
+test('fetch takes a light Request, and sends it on', async () => {
+  const received: unknown[] = []
+  const upstream = createServer(async (request, response) => {
+    received.push(request.method, request.url, request.headers['x-two'], await text(request))
+    response.end('from upstream')
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void upstream.close())
+  await once(upstream, 'listening')
+  const { port } = upstream.address() as AddressInfo
+  const handler = toHandler(
+    async (request) => {
+      expect(isLight(request)).toBe(true)
+      const answer = await fetch(request)
+      return new Response(answer.body, answer)
+    },
+    { overrideGlobalObjects: true },
+  )
+  const params = { REQUEST_METHOD: 'POST', HTTP_HOST: `127.0.0.1:${port}`, HTTP_X_TWO: '2' }
+  const answer = await ask(await listen(handler), { target: '/a?b', params, body: 'body' })
+  expect(received).toEqual(['POST', '/a?b', '2', 'body'])
+  expect(answer.text).toBe('from upstream')
+})
+
+test('without the option a handler gets a Request of the platform', async () => {
+  const handler = toHandler((request) => new Response(String(isLight(request))))
+  expect((await ask(await listen(handler))).text).toBe('false')
+})

@@ -1,0 +1,209 @@
+import { isAscii } from 'node:buffer'
+import type { Exchange, Input } from '@fcgi-bridge/core'
+import { markAsUncloneable } from './cloning.ts'
+import { createLightHeaders, HeadersState } from './headers.ts'
+import {
+  forwardMembers,
+  type Light,
+  NativeRequest,
+  overrideGetter,
+  overrideMethod,
+  replaceGlobal,
+  replaceGlobalClass,
+  STATE,
+  withNameOf,
+} from './native.ts'
+
+/** The Request of an exchange, which is read where it stands. */
+class RequestState {
+  readonly exchange: Exchange
+  #url: string | undefined
+  #headers: HeadersState | undefined
+  #headersObject: Headers | undefined
+  #native: Request | undefined
+  #used = false
+
+  constructor(exchange: Exchange) {
+    this.exchange = exchange
+  }
+
+  /** Fetch section 2.2.1: some methods are normalized. */
+  get method(): string {
+    const { method } = this.exchange
+    if (method === 'GET' || method === 'POST') return method
+    return /^(?:delete|get|head|options|post|put)$/i.test(method) ? method.toUpperCase() : method
+  }
+
+  get url(): string {
+    this.#url ??= plainUrl(this.exchange) ?? this.native.url
+    return this.#url
+  }
+
+  get headers(): Headers {
+    if (this.#headersObject === undefined) {
+      this.#headers = new HeadersState(this.exchange.headers, () => this.native.headers)
+      if (this.#native !== undefined) this.#headers.native = this.#native.headers
+      this.#headersObject = createLightHeaders(this.#headers)
+    }
+    return this.#headersObject
+  }
+
+  get hasBody(): boolean {
+    const { method } = this
+    return method !== 'GET' && method !== 'HEAD'
+  }
+
+  get bodyUsed(): boolean {
+    return this.#native?.bodyUsed ?? this.#used
+  }
+
+  /** The true Request, made if there is none: it is what counts then. */
+  get native(): Request {
+    if (this.#native === undefined) {
+      this.#native = this.#used ? usedRequest(this.exchange) : this.exchange.request
+      if (this.#headers !== undefined) this.#headers.native = this.#native.headers
+    }
+    return this.#native
+  }
+
+  /** The body's text without a stream; undefined where that is for the true Request to give, or to refuse. */
+  readText(): Promise<string> | undefined {
+    if (this.#native !== undefined || this.#used || !this.hasBody) return undefined
+    this.#used = true
+    return readText(this.exchange.stdin)
+  }
+}
+
+type LightRequest = Light<RequestState>
+
+/** Makes a Request of an exchange. */
+export const createLightRequest: (exchange: Exchange) => Request = (() => {
+  function Request(this: { [STATE]: RequestState }, exchange: Exchange): void {
+    this[STATE] = new RequestState(exchange)
+    markAsUncloneable(this)
+  }
+  Request.prototype = NativeRequest.prototype
+  const Constructor = Request as unknown as new (exchange: Exchange) => globalThis.Request
+  return (exchange) => new Constructor(exchange)
+})()
+
+/** Makes Request, and `fetch`, which takes one, work on light objects. */
+export function overrideRequest(): void {
+  const { prototype } = NativeRequest
+  const { text, json } = prototype
+  forwardMembers(prototype, nativeRequestOf)
+  override('method', (state) => state.method)
+  override('url', (state) => state.url)
+  override('headers', (state) => state.headers)
+  override('signal', (state) => state.exchange.signal)
+  override('body', (state) => (state.hasBody ? state.native.body : null))
+  override('bodyUsed', (state) => state.bodyUsed)
+  overrideMethod(prototype, 'text', (self) => {
+    const state = (self as LightRequest)[STATE]
+    return state === undefined ? text.call(self as Request) : (state.readText() ?? text.call(state.native))
+  })
+  overrideMethod(prototype, 'json', (self) => {
+    const state = (self as LightRequest)[STATE]
+    if (state === undefined) return json.call(self as Request)
+    return state.readText()?.then(parseJson) ?? json.call(state.native)
+  })
+
+  replaceGlobalClass(Constructor, NativeRequest)
+  const { fetch } = globalThis
+  const holder = {
+    fetch(...args: Parameters<typeof fetch>): Promise<Response> {
+      return fetch(...withNative(args))
+    },
+  }
+  replaceGlobal('fetch', withNameOf(holder.fetch, fetch))
+}
+
+function override(key: keyof Request, read: (state: RequestState) => unknown): void {
+  const { get } = Object.getOwnPropertyDescriptor(NativeRequest.prototype, key)!
+  overrideGetter(NativeRequest.prototype, key, (self) => {
+    const state = (self as LightRequest)[STATE]
+    return state === undefined ? get!.call(self) : read(state)
+  })
+}
+
+function nativeRequestOf(self: unknown): Request | undefined {
+  return (self as LightRequest | null | undefined)?.[STATE]?.native
+}
+
+// The first argument of `fetch` and `new Request` may be a light Request, which the platform does not know.
+function withNative<Args extends unknown[]>(args: Args): Args {
+  const native = nativeRequestOf(args[0])
+  if (native !== undefined) args[0] = native
+  return args
+}
+
+// What stands for the class Request.
+function Constructor(...args: unknown[]): unknown {
+  if (new.target === undefined) return Reflect.apply(NativeRequest, undefined, args)
+  return Reflect.construct(NativeRequest, withNative(args), new.target)
+}
+
+// What a URL parser takes and leaves as it is (URL section 4.4, and 1.3 for what it encodes). Dot segments it resolves.
+const PLAIN_TARGET = /^\/[\w\-~!$&()*+,;=:@%./?]*$/
+const DOT_SEGMENT = /\/(?:\.|%2e)/i
+
+function plainUrl(exchange: Exchange): string | undefined {
+  const { target } = exchange
+  if (!PLAIN_TARGET.test(target) || DOT_SEGMENT.test(target)) return undefined
+  return originOf(exchange.scheme, exchange.authority) + target
+}
+
+// A server has few names, and most requests name the one that the last one did.
+let lastScheme = ''
+let lastAuthority = ''
+let lastOrigin = ''
+
+function originOf(scheme: string, authority: string): string {
+  if (scheme !== lastScheme || authority !== lastAuthority) {
+    lastOrigin = new URL(`${scheme}://${authority}`).origin
+    lastScheme = scheme
+    lastAuthority = authority
+  }
+  return lastOrigin
+}
+
+// A true Request whose body was read, for what is asked of one behind that.
+function usedRequest(exchange: Exchange): Request {
+  const headers = new Headers()
+  for (let i = 0; i < exchange.headers.length; i += 2) {
+    headers.append(exchange.headers[i]!, exchange.headers[i + 1]!)
+  }
+  const { url, method, signal } = exchange
+  const request = new NativeRequest(url, { method, headers, signal, body: new Uint8Array() })
+  request.arrayBuffer().catch(() => {})
+  return request
+}
+
+async function parseJson(text: string): Promise<unknown> {
+  return JSON.parse(text)
+}
+
+function readText(stdin: Input): Promise<string> {
+  const first = stdin.read()
+  // A small body has come with its request, in one piece.
+  if (first !== null && stdin.ended) return Promise.resolve(decode(first))
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = first === null ? [] : [first]
+    const read = (): void => {
+      for (let chunk = stdin.read(); chunk !== null; chunk = stdin.read()) chunks.push(chunk)
+      if (stdin.ended) resolve(decode(Buffer.concat(chunks)))
+      else if (stdin.error !== undefined) reject(stdin.error)
+      else return
+      stdin.onReadable = undefined
+    }
+    stdin.onReadable = read
+    read()
+  })
+}
+
+const decoder = new TextDecoder()
+
+// UTF-8 as Fetch has it: without a byte order mark, and with U+FFFD for what is none.
+function decode(bytes: Buffer): string {
+  return isAscii(bytes) ? bytes.toString('latin1') : decoder.decode(bytes)
+}

@@ -1,0 +1,19 @@
+// Every test of requests and responses once more, with the global objects overridden.
+
+import { vi } from 'vitest'
+
+vi.mock('../handler.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../handler.ts')>()
+  const toHandler: typeof original.toHandler = (fetch) =>
+    original.toHandler(fetch, { overrideGlobalObjects: true })
+  return { ...original, toHandler }
+})
+
+await import('../context.test.ts')
+await import('../h3.test.ts')
+await import('../hono.test.ts')
+await import('../leak.test.ts')
+await import('../request.test.ts')
+await import('../send-node-stream.test.ts')
+await import('../send-response.test.ts')
+await import('../send-stream.test.ts')
