@@ -1,11 +1,28 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { EXIT_HELP } from './exit-codes.ts'
+import { type Output, painter } from './terminal.ts'
 
-/** The command `fcgi-bridge` with all that it can do; each command is a file in `commands/`. */
-export function buildProgram(): Command {
+/**
+ * The command `fcgi-bridge` with all that it can do. Each command is a file in `commands/`, which exports one function that
+ * adds it to the program. A command that fails throws a `Failure`.
+ */
+export function buildProgram(stdout: Output = process.stdout, stderr: Output = process.stderr): Command {
+  const paint = painter(stdout)
   const program = new Command('fcgi-bridge')
     .description('Serve, develop, configure and examine FastCGI apps.')
     .version(version())
+    .exitOverride()
+    .showSuggestionAfterError()
+    .showHelpAfterError('(add --help for what can be said)')
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+      // commander's own look for the terminal is overridden: NO_COLOR and FORCE_COLOR are read in one place.
+      getOutHasColors: () => paint('red', '') !== '',
+    })
+    .configureHelp({ styleTitle: (title) => paint('bold', title) })
+    .addHelpText('after', EXIT_HELP)
   return program
 }
 

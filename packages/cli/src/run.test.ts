@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { EXIT } from './exit-codes.ts'
+import { Failure, tell } from './failure.ts'
+import { run } from './run.ts'
+import { painter, printable } from './terminal.ts'
+
+async function runWith(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  let out = ''
+  let err = ''
+  const code = await run(args, { write: (text) => (out += text) }, { write: (text) => (err += text) })
+  return { code, out, err }
+}
+
+test('--version and --help are no errors', async () => {
+  expect(await runWith('--version')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+  })
+  const help = await runWith('--help')
+  expect(help).toMatchObject({ code: 0, err: '' })
+  expect(help.out).toContain('Exit status:')
+})
+
+test('an option that is none is the status for a wrong command line', async () => {
+  const { code, err } = await runWith('--versoin')
+  expect(code).toBe(EXIT.usage)
+  expect(err).toContain('Did you mean --version?')
+})
+
+test('a failure is told in words, and to scripts with its code', () => {
+  const cause = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
+  const failure = new Failure(EXIT.unreachable, 'Nobody answers at /run/app.sock.', { cause })
+  expect(tell(failure)).toEqual({
+    text: 'Nobody answers at /run/app.sock.',
+    json: { error: { message: 'Nobody answers at /run/app.sock.', code: 'ECONNREFUSED' } },
+    exitCode: 5,
+  })
+})
+
+test('anything else that is thrown is told with its stack', () => {
+  const bug = new TypeError('x is undefined')
+  expect(tell(bug)).toMatchObject({ text: bug.stack, exitCode: 1 })
+  expect(tell('text')).toMatchObject({ text: 'text', exitCode: 1 })
+})
+
+test.each([
+  ['a pipe', false, {}, false],
+  ['a terminal', true, {}, true],
+  ['a terminal under NO_COLOR', true, { NO_COLOR: '1' }, false],
+  ['an empty NO_COLOR, which is none', true, { NO_COLOR: '' }, true],
+  ['a dumb terminal', true, { TERM: 'dumb' }, false],
+  ['a pipe under FORCE_COLOR', false, { FORCE_COLOR: '1' }, true],
+  ['a terminal under FORCE_COLOR=0', true, { FORCE_COLOR: '0' }, false],
+])('colours: %s', (_, isTTY, env, coloured) => {
+  const text = painter({ isTTY, write() {} }, env)('red', 'x')
+  expect(text).toBe(coloured ? '\x1b[31mx\x1b[39m' : 'x')
+})
+
+test('control characters have no power over the terminal', () => {
+  expect(printable('a\x1b[2Jb\n\tc\r')).toBe('a\\x1b[2Jb\n\tc\\x0d')
+})
