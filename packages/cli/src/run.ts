@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander'
+import { UnplacedSyntaxError } from './app/load-module.ts'
 import { EXIT } from './exit-codes.ts'
 import { tell } from './failure.ts'
 import { buildProgram } from './program.ts'
@@ -23,6 +24,7 @@ export async function run(
     const told = tell(error)
     if (wantsJson(args)) printJson(told.json, stdout)
     else stderr.write(`${painter(stderr)('red', 'fcgi-bridge:')} ${told.text}\n`)
+    if (error instanceof UnplacedSyntaxError && !wantsJson(args)) error.endProgram()
     return told.exitCode
   }
 }

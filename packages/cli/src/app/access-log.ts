@@ -1,0 +1,132 @@
+import type { Exchange, Handler } from '@fcgi-bridge/core'
+import { type Paint, printable } from '../terminal.ts'
+
+/** One answered request. */
+export interface LogEntry {
+  /** When the request came. */
+  time: Date
+  remoteAddress: string | undefined
+  remoteUser: string | undefined
+  method: string
+  /** Path and query, as the client sent them. */
+  target: string
+  protocol: string
+  status: number
+  /** Of the answer's body. */
+  bytes: number
+  /** Milliseconds from the end of the params to the end of the answer. */
+  duration: number
+  referrer: string | undefined
+  userAgent: string | undefined
+  /** `failed`: the app did; after the head the answer was cut. `aborted`: the front server gave the request up. */
+  outcome: 'ended' | 'failed' | 'aborted'
+}
+
+export const LOG_FORMATS = ['short', 'combined'] as const
+export type LogFormat = (typeof LOG_FORMATS)[number]
+
+/** A handler that tells of each of its requests, once, when it is over. */
+export function withLog(handler: Handler, log: (entry: LogEntry) => void): Handler {
+  return (exchange) => {
+    watch(exchange, log)
+    return handler(exchange)
+  }
+}
+
+// An exchange has no event for its end: its methods are where the answer passes.
+function watch(exchange: Exchange, log: (entry: LogEntry) => void): void {
+  const begin = performance.now()
+  const time = new Date()
+  const hasNoBody = exchange.role !== 'authorizer' && exchange.method === 'HEAD'
+  let status = 200
+  let bytes = 0
+  let told = false
+
+  const tell = (outcome: LogEntry['outcome']): void => {
+    if (told) return
+    told = true
+    const isBodyless = hasNoBody || status === 204 || status === 205 || status === 304
+    log({
+      time,
+      remoteAddress: exchange.remoteAddress,
+      remoteUser: exchange.param('REMOTE_USER') || undefined,
+      method: exchange.method,
+      target: exchange.target,
+      protocol: exchange.param('SERVER_PROTOCOL') ?? 'HTTP/1.1',
+      status,
+      bytes: isBodyless ? 0 : bytes,
+      duration: performance.now() - begin,
+      referrer: exchange.param('HTTP_REFERER'),
+      userAgent: exchange.param('HTTP_USER_AGENT'),
+      outcome,
+    })
+  }
+  const count = (chunk: Uint8Array | string | undefined): void => {
+    if (chunk !== undefined) bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength
+  }
+
+  const writeHead = exchange.writeHead.bind(exchange)
+  exchange.writeHead = (code, headers, reason) => {
+    writeHead(code, headers, reason)
+    status = code
+  }
+  const write = exchange.write.bind(exchange)
+  exchange.write = (chunk, callback) => {
+    count(chunk)
+    return write(chunk, callback)
+  }
+  const end = exchange.end.bind(exchange)
+  exchange.end = (chunk, callback) => {
+    if (!exchange.ended) count(chunk)
+    end(chunk, callback)
+    tell('ended')
+  }
+  const fail = exchange.fail.bind(exchange)
+  exchange.fail = (error) => {
+    if (!exchange.ended && !exchange.headSent) status = 500
+    fail(error)
+    if (!exchange.aborted) tell('failed')
+  }
+  exchange.signal.addEventListener('abort', () => tell('aborted'), { once: true })
+}
+
+/** `GET /cart?x=1 200 3.2 ms - 512`, as Morgan's `dev` has it, with the status coloured. */
+export function formatShort(entry: LogEntry, paint: Paint): string {
+  const { method, target, status, duration, bytes, outcome } = entry
+  const ending = outcome === 'ended' ? '' : ` ${paint('red', outcome)}`
+  return `${method} ${printable(target)} ${paint(colorOf(status), String(status))} ${duration.toFixed(1)} ms - ${bytes}${ending}`
+}
+
+/** Apache's combined log format, which every log analyser reads. */
+export function formatCombined(entry: LogEntry): string {
+  const { remoteAddress = '-', remoteUser, method, target, protocol, status, bytes } = entry
+  const request = `${method} ${target} ${protocol}`
+  return [
+    remoteAddress,
+    '-',
+    remoteUser === undefined ? '-' : quoted(remoteUser).replaceAll(' ', '\\x20'),
+    `[${commonTime(entry.time)}]`,
+    `"${quoted(request)}"`,
+    status,
+    bytes === 0 ? '-' : bytes,
+    `"${quoted(entry.referrer ?? '-')}"`,
+    `"${quoted(entry.userAgent ?? '-')}"`,
+  ].join(' ')
+}
+
+function colorOf(status: number): 'red' | 'yellow' | 'cyan' | 'green' {
+  if (status >= 500) return 'red'
+  if (status >= 400) return 'yellow'
+  return status >= 300 ? 'cyan' : 'green'
+}
+
+// 25/Nov/2026:20:50:00 +0000
+function commonTime(time: Date): string {
+  const [, day, month, year, clock] = /^\w+, (\d+) (\w+) (\d+) ([\d:]+)/.exec(time.toUTCString())!
+  return `${day}/${month}/${year}:${clock} +0000`
+}
+
+// As Apache does, so that no client can write lines of its own.
+function quoted(text: string): string {
+  return printable(text.replace(/["\\]/g, '\\$&')).replaceAll('\n', '\\n').replaceAll('\t', '\\t')
+}

@@ -1,0 +1,135 @@
+import { createServer } from 'node:http'
+import connect from 'connect'
+import express from 'express'
+import fastify from 'fastify'
+import { Hono } from 'hono'
+import Koa from 'koa'
+import { describe, expect, test } from 'vitest'
+import { findApp } from './find-app.ts'
+
+const FILE = './app.js'
+const answer = () => new Response('hello')
+
+describe('what is recognized', () => {
+  test.each<[string, unknown, string, string]>([
+    ['an Express app', express(), 'listener', 'an Express app'],
+    ['a connect app', connect(), 'listener', 'a connect app'],
+    ['a Koa app', new Koa(), 'listener', 'a Koa app'],
+    ['a Fastify app', fastify(), 'listener', 'a Fastify app'],
+    ['an http.Server', createServer(), 'listener', 'an http.Server'],
+    ['a Hono app', new Hono(), 'fetch', 'an app with a fetch method'],
+    ['{ fetch }', { fetch: answer }, 'fetch', 'an app with a fetch method'],
+    ['{ authorize }', { authorize: answer }, 'fetch', 'an authorizer'],
+    ['(req, res)', (_req: unknown, res: { end(): void }) => res.end(), 'listener', 'a request listener'],
+    [
+      'function (request, response)',
+      function app(_request: unknown, response: { end(): void }) {
+        response.end()
+      },
+      'listener',
+      'a request listener',
+    ],
+    [
+      '(req, res, next)',
+      (_req: unknown, res: unknown, _next: unknown) => res,
+      'listener',
+      'a request listener',
+    ],
+    ['(request)', (request: Request) => new Response(request.url), 'fetch', 'a fetch handler'],
+    [
+      '(request, context)',
+      (_: Request, context: object) => Response.json(context),
+      'fetch',
+      'a fetch handler',
+    ],
+    [
+      '(request, { remoteAddress })',
+      (_: Request, { remoteAddress }: { remoteAddress: string }) => new Response(remoteAddress),
+      'fetch',
+      'a fetch handler',
+    ],
+    ['async (request)', async (request: Request) => new Response(request.url), 'fetch', 'a fetch handler'],
+  ])('%s', async (_, value, kind, what) => {
+    const expected = { kind, what }
+    expect(await findApp({ default: value }, FILE)).toMatchObject(expected)
+    expect(await findApp({ default: Promise.resolve(value) }, FILE)).toMatchObject(expected)
+    // As TypeScript leaves it for require().
+    expect(await findApp({ default: { __esModule: true, default: value } }, FILE)).toMatchObject(expected)
+  })
+
+  test('named exports of the usual names', async () => {
+    expect(await findApp({ fetch: answer }, FILE)).toMatchObject({ kind: 'fetch' })
+    expect(await findApp({ app: express() }, FILE)).toMatchObject({ what: 'an Express app' })
+    expect(await findApp({ default: { app: express() }, app: express() }, FILE)).toMatchObject({
+      what: 'an Express app',
+    })
+    expect(await findApp({ handler: (req: unknown, res: unknown) => [req, res] }, FILE)).toMatchObject({
+      kind: 'listener',
+    })
+  })
+
+  test('an authorizer beside the app', async () => {
+    const app = await findApp({ default: { fetch: answer }, authorize: answer }, FILE)
+    expect(app).toMatchObject({ kind: 'fetch', fetch: expect.any(Function), authorize: expect.any(Function) })
+  })
+
+  test('methods keep their this', async () => {
+    class App {
+      #text = 'hello'
+      fetch() {
+        return new Response(this.#text)
+      }
+    }
+    const app = await findApp({ default: new App() }, FILE)
+    if (app.kind !== 'fetch') throw new Error('no fetch app')
+    const response = await app.fetch!({} as never, {} as never, {} as never)
+    expect(await response.text()).toBe('hello')
+  })
+
+  test('an export that is named, and what it is, as they are said', async () => {
+    const unclear = (a: unknown, b: unknown) => [a, b]
+    expect(await findApp({ shop: unclear }, FILE, { export: 'shop', as: 'listener' })).toMatchObject({
+      kind: 'listener',
+    })
+    expect(
+      await findApp({ default: { shop: unclear } }, FILE, { export: 'shop', as: 'fetch' }),
+    ).toMatchObject({ kind: 'fetch' })
+  })
+})
+
+describe('what is said where there is none', () => {
+  const message = (namespace: Record<string, unknown>, options = {}) =>
+    findApp(namespace, FILE, options).then(
+      () => 'found',
+      (error: Error) => error.message,
+    )
+
+  test('nothing is exported', async () => {
+    expect(await message({})).toMatch(/^\.\/app\.js exports nothing[\s\S]*export default app/)
+    // CommonJS.
+    expect(await message({ default: {}, 'module.exports': {} })).toContain('exports nothing')
+  })
+
+  test('exports that are no app', async () => {
+    expect(await message({ PORT: 1, start: () => {} })).toContain("exports 'PORT', 'start'")
+    expect(await message({ default: { routes: [] } })).toContain('it is an object with routes')
+    expect(await message({ default: 7 })).toContain('it is 7')
+  })
+
+  test('a function that does not say how it is called', async () => {
+    expect(await message({ default: (a: unknown, b: unknown) => [a, b] })).toContain('Say --as listener')
+    expect(await message({ default: () => {} })).toContain('--as fetch')
+  })
+
+  test('an export that is not there', async () => {
+    expect(await message({ app: 1, other: 2 }, { export: 'shop' })).toBe(
+      "./app.js has no export 'shop'. It exports 'app', 'other'.",
+    )
+  })
+
+  test('an HTTP server that listens', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    expect(await message({ default: server })).toContain('listens already')
+    server.close()
+  })
+})

@@ -1,0 +1,87 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { resolve, sep } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
+import { EXIT } from '../exit-codes.ts'
+import { Failure } from '../failure.ts'
+
+/** The real path of a module as people name one: a file, a file without its ending, a folder with a package in it. */
+export function findModule(name: string, folder: string = process.cwd()): string {
+  const path = resolve(folder, name)
+  try {
+    return realpathSync(createRequire(`${folder}${sep}`).resolve(path))
+  } catch (error) {
+    const found = existsSync(path) ? 'is a folder with no app in it: name the file' : 'does not exist'
+    const where = path === name ? '' : ` (${path})`
+    throw new Failure(EXIT.app, `${name} ${found}${where}.`, { cause: error })
+  }
+}
+
+/**
+ * Imports a module, ES or CommonJS. What goes wrong in it is a Failure that names the file, the line and the code; `code` is
+ * that of Node.
+ */
+export async function loadModule(path: string): Promise<Record<string, unknown>> {
+  try {
+    return await import(pathToFileURL(path).href)
+  } catch (error) {
+    if (isSyntaxErrorWithoutPlace(error)) throw new UnplacedSyntaxError(path, error)
+    throw new Failure(EXIT.app, `${path} could not be loaded.\n\n${describe(error)}${advice(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+/** A syntax error in an ES module: Node knows where it is, and tells it only when it ends a program with it. */
+export class UnplacedSyntaxError extends Failure {
+  readonly error: SyntaxError
+
+  constructor(path: string, error: SyntaxError) {
+    super(EXIT.app, `${path} could not be loaded: ${error.message}`, { cause: error })
+    this.error = error
+  }
+
+  /** Ends the program with what Node prints of the error, and the status for an app that can not be loaded. */
+  endProgram(): void {
+    process.once('exit', () => {
+      process.exitCode = EXIT.app
+    })
+    setImmediate(() => {
+      throw this.error
+    })
+  }
+}
+
+function isSyntaxErrorWithoutPlace(error: unknown): error is SyntaxError {
+  return error instanceof SyntaxError && error.stack?.startsWith('SyntaxError:') === true
+}
+
+// The frames of Node and of this program say nothing to whoever wrote the app.
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return `It threw ${inspect(error)}.`
+  return withoutInnerFrames(inspect(error))
+}
+
+const OWN_FOLDER = fileURLToPath(new URL('..', import.meta.url))
+
+/** A stack as its app's author wants it: without the lines of Node itself and of this command. */
+export function withoutInnerFrames(stack: string): string {
+  const isInner = (line: string): boolean =>
+    /^\s+at /.test(line) && (line.includes('node:internal/') || line.includes(OWN_FOLDER))
+  return stack
+    .split('\n')
+    .filter((line) => !isInner(line))
+    .join('\n')
+}
+
+function advice(error: unknown): string {
+  const { code, message = '' } = error as NodeJS.ErrnoException
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?tsx?\b/.test(message)) {
+    return '\n\nThis Node does not run TypeScript. Node 22.18 and later do, and others with NODE_OPTIONS="--import tsx".'
+  }
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
+    return '\n\nIs it installed where the app is? `npm install` in its folder may be all.'
+  }
+  return ''
+}

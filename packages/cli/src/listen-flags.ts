@@ -1,0 +1,78 @@
+import type { ListenOptions, MountOption } from '@fcgi-bridge/core'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+
+/** What the flags of {@link addListenFlags} say. */
+export interface ListenFlags extends ListenOptions {
+  mount?: MountOption
+}
+
+/** Adds the flags that say where an app listens for FastCGI, and where it is mounted. */
+export function addListenFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option('-p, --port <port>', 'TCP port; 0 picks a free one')
+        .argParser(parsePort)
+        .conflicts(['path', 'fd']),
+    )
+    .addOption(
+      new Option(
+        '--host <address>',
+        'with --port (default: 127.0.0.1; whoever can connect can claim anything)',
+      ),
+    )
+    .addOption(
+      new Option('--path <socket>', 'Unix socket; a stale one is replaced').conflicts(['port', 'fd']),
+    )
+    .addOption(new Option('--mode <octal>', 'rights of the Unix socket (default: 660)').argParser(parseMode))
+    .addOption(
+      new Option('--fd <number>', 'a descriptor that listens already')
+        .argParser(parseNumber)
+        .conflicts(['port', 'path']),
+    )
+    .addOption(
+      new Option(
+        '--mount <mount>',
+        "where the app is below the site's root: /shop, or auto, script-name, none (default: auto). Under mod_fcgid's FcgidWrapper, and in a shell script, script-name",
+      ).argParser(parseMount),
+    )
+}
+
+/** The listen options that were given; empty where the one who started the process is to say. */
+export function listenOptionsOf(command: Command, flags: ListenFlags): ListenOptions {
+  const { port, host, path, mode, fd } = flags
+  if (host !== undefined && port === undefined) command.error('error: --host goes with --port')
+  if (mode !== undefined && (port !== undefined || fd !== undefined)) {
+    command.error('error: --mode is for Unix sockets: say --path')
+  }
+  return {
+    ...(port !== undefined && { port }),
+    ...(host !== undefined && { host }),
+    ...(path !== undefined && { path }),
+    ...(mode !== undefined && { mode }),
+    ...(fd !== undefined && { fd }),
+  }
+}
+
+/** A TCP port of the command line. */
+export function parsePort(text: string): number {
+  const port = parseNumber(text)
+  if (port > 65535) throw new InvalidArgumentError('Ports go up to 65535.')
+  return port
+}
+
+function parseNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It takes a number.')
+  return Number(text)
+}
+
+function parseMode(text: string): number {
+  if (!/^0?[0-7]{3}$/.test(text)) throw new InvalidArgumentError('It takes an octal number such as 660.')
+  return Number.parseInt(text, 8)
+}
+
+function parseMount(text: string): MountOption {
+  if (text === 'auto' || text === 'script-name' || text === 'none' || text.startsWith('/')) {
+    return text as MountOption
+  }
+  throw new InvalidArgumentError('It takes a path such as /shop, or auto, script-name or none.')
+}
