@@ -24,12 +24,23 @@ export function findModule(name: string, folder: string = process.cwd()): string
  */
 export async function loadModule(path: string): Promise<Record<string, unknown>> {
   try {
-    return await import(pathToFileURL(path).href)
+    return await importOrRequire(path)
   } catch (error) {
     if (isSyntaxErrorWithoutPlace(error)) throw new UnplacedSyntaxError(path, error)
     throw new Failure(EXIT.app, `${path} could not be loaded.\n\n${describe(error)}${advice(error)}`, {
       cause: error,
     })
+  }
+}
+
+// import() knows no files such as app.fcgi; Node takes them for CommonJS when it is started with one.
+async function importOrRequire(path: string): Promise<Record<string, unknown>> {
+  try {
+    return await import(pathToFileURL(path).href)
+  } catch (error) {
+    const isUnknown = (error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION'
+    if (!isUnknown || !/\.f?cgi$/.test(path)) throw error
+    return { default: createRequire(path)(path) }
   }
 }
 

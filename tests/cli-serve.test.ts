@@ -1,0 +1,274 @@
+// `fcgi-bridge serve` as a user starts it, and as mod_fcgid, lighttpd, spawn-fcgi and plain CGI do.
+import { chmodSync, existsSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { FastCgiDispatcher } from '@fcgi-bridge/client'
+import { request } from 'undici'
+import { afterEach, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { send } from './cases/http.ts'
+import { startApache } from './fronts/apache.ts'
+import { fcgidDirectives } from './fronts/apache-fcgid.ts'
+import { startLighttpd } from './fronts/lighttpd.ts'
+import { accepting, freePorts } from './fronts/ports.ts'
+import type { Program } from './fronts/program.ts'
+import { required } from './fronts/programs.ts'
+import { Site } from './fronts/site.ts'
+
+const MAIN = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url))
+const EXPRESS = createRequire(import.meta.url).resolve('express')
+
+const FETCH_APP = `
+export default {
+  fetch(request, { mount }) {
+    const { pathname, search } = new URL(request.url)
+    return Response.json({ at: pathname + search, mount, mode: process.env.NODE_ENV, pid: process.pid })
+  },
+}`
+
+const EXPRESS_APP = `
+const express = require(${JSON.stringify(EXPRESS)})
+const app = express()
+app.get('/fail', () => { throw new Error('the app failed') })
+app.use((req, res) => res.json({
+  at: req.originalUrl, url: req.url, mount: req.baseUrl, mode: process.env.NODE_ENV, pid: process.pid,
+}))
+module.exports = app`
+
+let site: Site
+let bin: string
+
+beforeEach(() => {
+  site = new Site()
+  onTestFailed(() => console.error(site.report()))
+  bin = site.makeFolder('bin')
+  // As npm install puts it on the PATH.
+  chmodSync(MAIN, 0o755)
+  symlinkSync(process.execPath, `${bin}/node`)
+  symlinkSync(MAIN, `${bin}/fcgi-bridge`)
+  site.write('fetch.mjs', FETCH_APP)
+  site.write('express.cjs', EXPRESS_APP)
+})
+
+afterEach(() => site.stop())
+
+describe('started by a user', () => {
+  test('on a TCP port: says where, and logs each request', async () => {
+    const program = run('serve', 'express.cjs', '--port', '0')
+    const [, port] = await program.printed(/Serving express\.cjs, an Express app, .* 127\.0\.0\.1:(\d+)$/m)
+    expect(await ask(`127.0.0.1:${port}`, '/cart?x=1')).toMatchObject({ at: '/cart?x=1', mode: 'production' })
+    await program.printed(/^GET \/cart\?x=1 200 [\d.]+ ms - \d+$/m)
+    // The error is for whoever looks at the terminal.
+    await request('http://test/fail', { dispatcher: dispatcherTo(`127.0.0.1:${port}`) })
+    await program.printed(/^GET \/fail 500 /m)
+    expect(await program.stop()).toEqual({ code: 0, signal: null })
+  })
+
+  test('on a Unix socket, with JSON for scripts', async () => {
+    const path = site.path('app.sock')
+    const program = run('serve', './fetch.mjs', '--path', path, '--mode', '600', '--json')
+    const [line] = await program.printed(/^\{"listening".*$/m)
+    expect(JSON.parse(line)).toEqual({ listening: { path } })
+    expect(await ask(path, '/')).toMatchObject({ at: '/' })
+    const [entry] = await program.printed(/^\{"request".*$/m)
+    expect(JSON.parse(entry)).toMatchObject({ request: { method: 'GET', target: '/', status: 200 } })
+    await program.stop('SIGINT')
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test('below a mount, without lines', async () => {
+    const program = run('serve', 'express.cjs', '--port', '0', '--mount', '/shop', '--no-log')
+    const [, port] = await program.printed(/127\.0\.0\.1:(\d+)/)
+    expect(await ask(`127.0.0.1:${port}`, '/shop/cart')).toMatchObject({ mount: '/shop', url: '/cart' })
+    expect(program.output).not.toContain('GET')
+  })
+
+  test('where FCGI_BRIDGE_LISTEN says', async () => {
+    const path = site.path('app.sock')
+    const program = runIn({ FCGI_BRIDGE_LISTEN: path }, 'serve', 'fetch.mjs')
+    await program.printed(/app\.sock/)
+    expect(await ask(path, '/a')).toMatchObject({ at: '/a' })
+    await program.printed(/^GET \/a 200/m)
+  })
+
+  test.each([
+    ['nowhere to listen', ['fetch.mjs'], 4, /Say --port 9000, --path/],
+    [
+      'a socket that can not be',
+      ['fetch.mjs', '--path', '/no/such/folder/s'],
+      4,
+      /can not listen on \/no\/such\/folder\/s/,
+    ],
+    ['a module that is not there', ['app.js'], 3, /app\.js does not exist/],
+    ['a module without an app', ['nothing.mjs'], 3, /nothing\.mjs exports nothing[\s\S]*export default app/],
+    ['a syntax error in a module', ['broken.mjs'], 3, /broken\.mjs:2\s+const b = = 2/],
+    ['a syntax error in CommonJS', ['broken.cjs'], 3, /broken\.cjs:2\s+const b = = 2/],
+    ['a module that throws', ['throws.mjs'], 3, /Error: no database[\s\S]*throws\.mjs:1/],
+    ['a package that is missing', ['missing.mjs'], 3, /Cannot find package 'not-there'[\s\S]*npm install/],
+    ['two places to listen', ['fetch.mjs', '--port', '1', '--path', 'x'], 2, /cannot be used with/],
+    ['a port that is none', ['fetch.mjs', '--port', '70000'], 2, /up to 65535/],
+  ])('%s is told, with a status of its own', async (_, args, code, message) => {
+    site.write('nothing.mjs', '')
+    site.write('broken.mjs', 'const a = 1\nconst b = = 2\n')
+    site.write('broken.cjs', 'const a = 1\nconst b = = 2\n')
+    site.write('throws.mjs', "throw new Error('no database')\n")
+    site.write('missing.mjs', "import 'not-there'\n")
+    const program = run('serve', ...args)
+    await program.printed(message)
+    expect(await program.exited).toEqual({ code, signal: null })
+  })
+})
+
+describe("mod_fcgid's FcgidWrapper", () => {
+  test.each(['express.cjs', 'fetch.mjs'])('%s, a mount and all below it', async (app) => {
+    const origin = await startWrapped(`/usr/bin/env fcgi-bridge serve ${site.path(app)} --mount script-name`)
+    expect(await askFront(origin, '/page.web/cart?x=1')).toMatchObject({
+      at: '/page.web/cart?x=1',
+      mount: '/page.web',
+      mode: 'production',
+    })
+    // One process answers them all.
+    const [a, b] = [await askFront(origin, '/page.web/a'), await askFront(origin, '/page.web/b')]
+    expect(a.pid).toBe(b.pid)
+    expect(site.errorLog()).not.toContain('GET /page.web')
+  })
+
+  test('lines in the error log, when asked for', async () => {
+    const origin = await startWrapped(`${bin}/fcgi-bridge serve ${site.path('fetch.mjs')} --log`)
+    await askFront(origin, '/page.web/cart')
+    await site.logged('GET /page.web/cart 200')
+  })
+
+  test('what is wrong with the app is in the error log', async () => {
+    site.write('empty.mjs', '')
+    const origin = await startWrapped(`${bin}/fcgi-bridge serve ${site.path('empty.mjs')}`)
+    const answer = send(origin, '/page.web')
+    await site.logged('exports nothing, so there is no app to serve')
+    expect((await answer).status).toBe(500)
+  })
+
+  test('a program of its own, by its first line, knows its mount', async () => {
+    const folder = site.makeFolder('documents')
+    const program = site.write('documents/shop.fcgi', `#!/usr/bin/env -S fcgi-bridge serve\n${EXPRESS_APP}`)
+    chmodSync(program, 0o755)
+    const { ports } = await startApache(site, {
+      modules: ['fcgid'],
+      server: `
+        ${fcgidDirectives(site)}
+        FcgidInitialEnv PATH ${bin}:/usr/bin:/bin`,
+      hosts: [
+        `ScriptAlias "/shop" "${program}"
+        <Directory "${folder}">
+          Require all granted
+          SetHandler fcgid-script
+        </Directory>`,
+      ],
+    })
+    const origin = { host: '127.0.0.1', port: ports[0]! }
+    expect(await askFront(origin, '/shop/cart')).toMatchObject({ mount: '/shop', url: '/cart' })
+  })
+
+  async function startWrapped(wrapper: string): Promise<{ host: string; port: number }> {
+    const folder = site.makeFolder('documents')
+    site.write('documents/page.web', '')
+    const { ports } = await startApache(site, {
+      modules: ['fcgid'],
+      server: `
+        ${fcgidDirectives(site)}
+        FcgidInitialEnv PATH ${bin}:/usr/bin:/bin`,
+      hosts: [
+        `DocumentRoot "${folder}"
+        <Directory "${folder}">
+          Require all granted
+          Options +ExecCGI
+          AddHandler fcgid-script .web
+          FcgidWrapper "${wrapper}" .web
+        </Directory>`,
+      ],
+    })
+    return { host: '127.0.0.1', port: ports[0]! }
+  }
+})
+
+describe("lighttpd's bin-path", () => {
+  test.each(['express.cjs', 'fetch.mjs'])('%s at the root', async (app) => {
+    const [port] = await startLighttpd(
+      site,
+      1,
+      () => `
+      server.modules = ("mod_fastcgi")
+      fastcgi.server = ("/" => ((
+        "bin-path" => "${bin}/fcgi-bridge serve ${site.path(app)}",
+        "bin-environment" => ("PATH" => "${bin}:/usr/bin:/bin"),
+        "socket" => "${site.path('spawned.sock')}",
+        "max-procs" => 1,
+        "check-local" => "disable",
+        "fix-root-scriptname" => "enable"
+      )))`,
+    )
+    expect(await askFront({ host: '127.0.0.1', port: port! }, '/cart?x=1')).toMatchObject({
+      at: '/cart?x=1',
+      mount: '',
+    })
+  })
+})
+
+test('plain CGI: one request, and nothing but the answer on standard output', async () => {
+  const program = runIn(
+    {
+      GATEWAY_INTERFACE: 'CGI/1.1',
+      REQUEST_METHOD: 'GET',
+      REQUEST_URI: '/cart',
+      SERVER_NAME: 'front.test',
+      SERVER_PORT: '80',
+    },
+    'serve',
+    'fetch.mjs',
+  )
+  expect(await program.exited).toEqual({ code: 0, signal: null })
+  expect(program.output).toMatch(/^Status: 200[^\n]*\r\n[\s\S]*\{"at":"\/cart"[^\n]*\}$/)
+})
+
+test('spawn-fcgi', async () => {
+  const [port] = await freePorts(1)
+  const args = ['-n', '-a', '127.0.0.1', '-p', String(port), '--']
+  const command = [`${bin}/fcgi-bridge`, 'serve', site.path('fetch.mjs'), '--log']
+  const program = site.start(required('spawn-fcgi'), [...args, ...command], environment())
+  expect(await accepting(port!, () => !program.running)).toBe(true)
+  expect(await ask(`127.0.0.1:${port}`, '/a')).toMatchObject({ at: '/a' })
+  await program.printed(/^GET \/a 200/m)
+})
+
+function run(...args: string[]): Program {
+  return runIn({}, ...args)
+}
+
+function runIn(env: Record<string, string>, ...args: string[]): Program {
+  return site.start(`${bin}/fcgi-bridge`, args, { cwd: site.folder, ...environment(env) })
+}
+
+function environment(env: Record<string, string> = {}): { env: Record<string, string> } {
+  return { env: { PATH: `${bin}:/usr/bin:/bin`, ...env } }
+}
+
+interface Answer {
+  at: string
+  url?: string
+  mount: string
+  mode: string
+  pid: number
+}
+
+function dispatcherTo(address: string): FastCgiDispatcher {
+  return new FastCgiDispatcher(address, { maxIdleConnections: 0, onStderr() {} })
+}
+
+async function ask(address: string, path: string): Promise<Answer> {
+  const { body } = await request(`http://test${path}`, { dispatcher: dispatcherTo(address) })
+  return (await body.json()) as Answer
+}
+
+async function askFront(origin: { host: string; port: number }, path: string): Promise<Answer> {
+  const answer = await send(origin, path)
+  expect(answer).toMatchObject({ status: 200 })
+  return JSON.parse(answer.text)
+}
