@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addDev } from './commands/dev.ts'
 import { addServe } from './commands/serve.ts'
 import { EXIT_HELP } from './exit-codes.ts'
 import { type Output, painter } from './terminal.ts'
@@ -25,6 +26,7 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
     .configureHelp({ styleTitle: (title) => paint('bold', title) })
     .addHelpText('after', EXIT_HELP)
   addServe(program)
+  addDev(program)
   for (const command of program.commands) command.configureHelp(program.configureHelp())
   return program
 }

@@ -1,0 +1,64 @@
+// The process of the app under `fcgi-bridge dev`: started anew at each change.
+import { type Exchange, type Handler, serve } from '@fcgi-bridge/core'
+import { findApp } from '../app/find-app.ts'
+import { handlersOf } from '../app/handlers.ts'
+import { loadModule, UnplacedSyntaxError } from '../app/load-module.ts'
+import { tell } from '../failure.ts'
+import { describeError } from './describe-error.ts'
+import { errorPage } from './error-page.ts'
+import { type ChildMessage, type ChildOptions, TRACE_PARAM } from './messages.ts'
+
+// What a request that runs may still take when the app is started anew, in milliseconds.
+const DRAIN = 1000
+
+const { file, name, path, mount, start, find }: ChildOptions = JSON.parse(process.argv[2]!)
+process.argv = [process.argv[0]!, file, ...process.argv.slice(3)]
+process.env.NODE_ENV ??= 'development'
+// Nobody is there any more to end it.
+process.on('disconnect', () => process.exit())
+
+try {
+  const app = await findApp(await loadModule(file), name, find)
+  await serve(handlersOf(app, watched), { path, mode: 0o600, mount, drainTimeout: DRAIN })
+  send({ fcgiBridge: 'listening', what: app.what })
+} catch (error) {
+  const { text, exitCode } = tell(error)
+  process.stderr.write(`${text}\n`)
+  if (error instanceof UnplacedSyntaxError) error.endProgram()
+  else process.exit(exitCode)
+}
+
+function watched(handler: Handler): Handler {
+  return (exchange) => {
+    const trace = exchange.param(TRACE_PARAM)
+    if (trace !== undefined) {
+      const { url, mount, remoteAddress, headers } = exchange
+      send({ fcgiBridge: 'request', trace, read: { url, mount, remoteAddress, headers } })
+    }
+    showErrors(exchange)
+    return handler(exchange)
+  }
+}
+
+// A 500 that says nothing is for the public.
+function showErrors(exchange: Exchange): void {
+  const fail = exchange.fail.bind(exchange)
+  exchange.fail = (error) => {
+    if (exchange.ended || exchange.aborted || exchange.headSent || exchange.role === 'authorizer') {
+      fail(error)
+      return
+    }
+    const told = describeError(error)
+    exchange.stderr.write(`${told.stack}\n`)
+    const page = errorPage(
+      { title: 'The app threw', heading: told.message, text: told.stack, frame: told.frame, start },
+      exchange.param('HTTP_ACCEPT'),
+    )
+    exchange.writeHead(500, ['content-type', page.type, 'cache-control', 'no-store'])
+    exchange.end(page.body)
+  }
+}
+
+function send(message: ChildMessage): void {
+  if (process.connected) process.send!(message)
+}

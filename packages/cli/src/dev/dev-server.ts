@@ -1,0 +1,198 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createGateway, type ExchangeObserver } from '@fcgi-bridge/client'
+import type { AppProcess, AppState } from './app-process.ts'
+import { frameOf } from './describe-error.ts'
+import { type ErrorPage, errorPage } from './error-page.ts'
+import { TRACE_PARAM } from './messages.ts'
+
+export interface DevServerOptions {
+  app: AppProcess
+  /** Where the app is mounted: `''` or `/shop`. */
+  mount: string
+  /** Gets the requests below {@link DEV_PATH}. */
+  onDevRequest: (request: IncomingMessage, response: ServerResponse) => void
+  observer: ExchangeObserver
+  /** What the app writes to FCGI_STDERR. */
+  onStderr: (chunk: Buffer) => void
+  /** A request that got no answer of the app's, for another reason than that the app ended. */
+  onError: (error: Error, request: IncomingMessage) => void
+  /** A request is over. */
+  onAnswer: (request: IncomingMessage, response: ServerResponse, milliseconds: number) => void
+}
+
+/** What is not the app's. */
+export const DEV_PATH = '/__fcgi'
+
+// How long requests wait for an app that starts, in milliseconds.
+const START_MAX = 30_000
+// How long it may take to learn that the app ended, once its connection has: in milliseconds.
+const ENDING_SEEN = 500
+
+/** An HTTP server in front of an app that comes and goes: requests wait while it starts, and see what is wrong with it. */
+export function createDevServer(options: DevServerOptions): Server {
+  return new DevServer(options).server
+}
+
+class DevServer {
+  readonly server: Server
+  readonly #options: DevServerOptions
+  // Only while it is ready.
+  #gateway: Server | undefined
+  #lastTrace = 0
+  readonly #responses = new WeakMap<IncomingMessage, ServerResponse>()
+
+  constructor(options: DevServerOptions) {
+    this.#options = options
+    this.server = createServer((request, response) => this.#handle('request', request, response))
+    this.server.on('checkContinue', (request, response) => this.#handle('checkContinue', request, response))
+    options.app.on('state', (state) => {
+      this.#gateway = state.name === 'ready' ? this.#createGateway(state.path) : undefined
+    })
+  }
+
+  #handle(event: 'request' | 'checkContinue', request: IncomingMessage, response: ServerResponse): void {
+    if (isBelow(DEV_PATH, request.url!)) {
+      this.#options.onDevRequest(request, response)
+      return
+    }
+    const begin = performance.now()
+    response.on('close', () => this.#options.onAnswer(request, response, performance.now() - begin))
+    if (this.#gateway !== undefined) this.#forward(this.#gateway, event, request, response)
+    else void this.#forwardLater(event, request, response)
+  }
+
+  async #forwardLater(
+    event: 'request' | 'checkContinue',
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const state = await this.#settled(response)
+    if (response.destroyed) return
+    if (this.#gateway !== undefined) this.#forward(this.#gateway, event, request, response)
+    else this.#answer(request, response, pageOf(state))
+  }
+
+  // The state of an app that starts, or 'starting' where that takes too long.
+  async #settled(response: ServerResponse): Promise<AppState> {
+    const { app } = this.#options
+    const controller = new AbortController()
+    const stop = (): void => controller.abort()
+    const timer = setTimeout(stop, START_MAX)
+    response.once('close', stop)
+    try {
+      return await app.settled(controller.signal)
+    } catch {
+      return app.state
+    } finally {
+      clearTimeout(timer)
+      response.off('close', stop)
+    }
+  }
+
+  #forward(
+    gateway: Server,
+    event: 'request' | 'checkContinue',
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
+    this.#responses.set(request, response)
+    gateway.emit(event, request, response)
+  }
+
+  #createGateway(path: string): Server {
+    const { mount, observer, onStderr } = this.#options
+    return createGateway(
+      { path },
+      {
+        scriptName: mount,
+        observer,
+        onStderr,
+        params: () => ({ [TRACE_PARAM]: String(++this.#lastTrace) }),
+        onError: (error, request) => this.#onError(error, request),
+      },
+    )
+  }
+
+  #onError(error: Error, request: IncomingMessage): void {
+    const response = this.#responses.get(request)!
+    if (!isAppGone(error)) {
+      this.#options.onError(error, request)
+    } else if (!response.headersSent) {
+      void this.#answerForDeadApp(request, response)
+    }
+  }
+
+  // The gateway goes on to answer with a page of its own, which can not say why the app is gone.
+  async #answerForDeadApp(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { writeHead, end } = response
+    Object.assign(response, { writeHead: () => response, end: () => response })
+    const { app } = this.#options
+    if (app.state.name === 'ready') {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ENDING_SEEN)
+        app.once('state', () => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
+    }
+    Object.assign(response, { writeHead, end })
+    const { state } = app
+    this.#answer(request, response, state.name === 'crashed' ? pageOf(state) : CUT)
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse, page: Omit<ErrorPage, 'start'>): void {
+    const { type, body } = errorPage({ ...page, start: this.#options.app.starts }, request.headers.accept)
+    // What it would send is not read: the connection can not be used again.
+    if (!request.complete) response.setHeader('Connection', 'close')
+    response.writeHead(502, {
+      'Content-Type': type,
+      'Content-Length': Buffer.byteLength(body),
+      'Cache-Control': 'no-store',
+    })
+    response.end(request.method === 'HEAD' ? undefined : body)
+  }
+}
+
+const CUT: Omit<ErrorPage, 'start'> = {
+  title: 'The app gave no answer',
+  heading: 'It was started again while it had this request.',
+  text: '',
+}
+
+function pageOf(state: AppState): Omit<ErrorPage, 'start'> {
+  switch (state.name) {
+    case 'failed':
+    case 'crashed': {
+      const { how, output } = state
+      return {
+        title: state.name === 'failed' ? 'The app did not start' : 'The app has crashed',
+        heading: lastError(output) ?? how,
+        text: output === '' ? '' : `${output}\n\n${how}`,
+        frame: frameOf(output),
+        restart: true,
+      }
+    }
+    default:
+      return {
+        title: 'The app has not started yet',
+        heading: `It does not listen after ${START_MAX / 1000} seconds.`,
+        text: 'Does its module await something that never comes?',
+        restart: true,
+      }
+  }
+}
+
+// In what Node prints at the end of a program: `TypeError: x is not a function`.
+function lastError(output: string): string | undefined {
+  return /^(?:Uncaught )?(?:\w*Error|\w*Exception)\b.*: .*$/m.exec(output)?.[0]
+}
+
+function isAppGone(error: Error): boolean {
+  const code = String((error as NodeJS.ErrnoException).code)
+  return /^(FCGI_ERR_CONNECTION_CLOSED|ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|UND_ERR_SOCKET)$/.test(code)
+}
+
+function isBelow(prefix: string, url: string): boolean {
+  return url.startsWith(prefix) && /^([/?]|$)/.test(url.slice(prefix.length))
+}

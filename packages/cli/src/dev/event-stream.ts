@@ -1,0 +1,59 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+// What may wait for a browser that does not read, in bytes. Beyond it the stream is cut, and the browser asks again.
+const WAITING_MAX = 4 * 1024 * 1024
+const CLIENTS_MAX = 32
+
+/** Server-sent events to every page that is open. */
+export class EventStream {
+  readonly #clients = new Map<ServerResponse, ReadonlySet<string> | undefined>()
+
+  /**
+   * Takes a request for the events; `?only=app` are those of one name. `greeting` is sent to this client alone, at once. 503 where
+   * too many are there.
+   */
+  add(
+    request: IncomingMessage,
+    response: ServerResponse,
+    greeting: readonly (readonly [string, unknown])[],
+  ): void {
+    if (this.#clients.size >= CLIENTS_MAX) {
+      response.writeHead(503, { 'Retry-After': '5' }).end('Too many pages are open.\n')
+      return
+    }
+    const only = new URL(request.url!, 'http://localhost').searchParams.getAll('only')
+    const names = only.length === 0 ? undefined : new Set(only)
+    response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
+    response.write('retry: 500\n\n')
+    this.#clients.set(response, names)
+    response.on('close', () => this.#clients.delete(response))
+    for (const [name, data] of greeting) {
+      if (names === undefined || names.has(name)) response.write(encode(name, data))
+    }
+  }
+
+  /** Whether anybody gets events of this name. */
+  has(name: string): boolean {
+    for (const names of this.#clients.values()) if (names === undefined || names.has(name)) return true
+    return false
+  }
+
+  send(name: string, data: unknown): void {
+    if (!this.has(name)) return
+    const text = encode(name, data)
+    for (const [response, names] of this.#clients) {
+      if (names !== undefined && !names.has(name)) continue
+      if (response.writableLength > WAITING_MAX) response.destroy()
+      else response.write(text)
+    }
+  }
+
+  /** Ends all streams. */
+  close(): void {
+    for (const response of this.#clients.keys()) response.end()
+  }
+}
+
+function encode(name: string, data: unknown): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+}

@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs'
+import { basename, dirname, extname, join, relative, resolve } from 'node:path'
+import { watch } from 'chokidar'
+
+/** Something that can be stopped. */
+export interface Watching {
+  close(): Promise<void>
+}
+
+// What an app is made of. Templates, styles and pictures it reads when it is asked for them.
+const EXTENSIONS = new Set(['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.jsx', '.tsx', '.json', '.node'])
+const IGNORED = /(^|\/)(node_modules|\.git|\.hg|\.svn|coverage)(\/|$)/
+// Editors write a file in several steps, and save several files at once.
+const PAUSE = 60
+
+/** The folder that an app is developed in: the next one above its module with a package.json, else the module's own. */
+export function projectFolder(file: string): string {
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) return folder
+    if (folder === dirname(folder)) return dirname(file)
+  }
+}
+
+/**
+ * Calls `onChange` when code below `folder` changes, or anything below `more`; `changed` is one file of those, relative to
+ * `folder`. Folders of packages are left out.
+ */
+export function watchApp(
+  folder: string,
+  more: readonly string[],
+  onChange: (changed: string) => void,
+): Promise<Watching> {
+  const extra = more.map((path) => resolve(path))
+  const isExtra = (path: string): boolean =>
+    extra.some((place) => path === place || path.startsWith(`${place}/`))
+  const watcher = watch([folder, ...extra], {
+    ignoreInitial: true,
+    ignored: (path, stats) => {
+      if (isExtra(path)) return false
+      if (IGNORED.test(relative(folder, path))) return true
+      return stats?.isFile() === true && !isCode(path)
+    },
+  })
+  let timer: NodeJS.Timeout | undefined
+  watcher.on('all', (event, path) => {
+    // Whether a file that is gone was code, only its name tells.
+    if (event === 'addDir' || event === 'unlinkDir' || !(isCode(path) || isExtra(path))) return
+    clearTimeout(timer)
+    timer = setTimeout(() => onChange(relative(folder, path)), PAUSE)
+  })
+  return new Promise((settle) => {
+    watcher.once('ready', () => {
+      settle({
+        close: () => {
+          clearTimeout(timer)
+          return watcher.close()
+        },
+      })
+    })
+  })
+}
+
+function isCode(path: string): boolean {
+  return EXTENSIONS.has(extname(path)) || basename(path).startsWith('.env')
+}
