@@ -6,7 +6,7 @@ import { findModule } from '../app/load-module.ts'
 import { AppProcess, type AppState } from '../dev/app-process.ts'
 import { createDevServer, DEV_PATH } from '../dev/dev-server.ts'
 import { DevTools } from '../dev/dev-tools.ts'
-import { projectFolder, watchApp } from '../dev/watch.ts'
+import { projectFolder, type Watching, watchApp } from '../dev/watch.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { parsePort } from '../listen-flags.ts'
@@ -103,17 +103,29 @@ async function develop(name: string, flags: DevFlags): Promise<void> {
       `\n  ${link(`${url.slice(0, -1)}${flags.mount}/`)}\n  inspector ${link(`${url.slice(0, -1)}${DEV_PATH}`)}\n\n`,
     )
   }
-  void app.start()
-  const watching = await watchApp(projectFolder(file), flags.watch, (changed) => {
-    process.stderr.write(paint('dim', `${printable(changed)} has changed.\n`))
-    void app.start()
-  })
+  // Before there is a process that would be left behind.
+  let watching: Promise<Watching> | undefined
   handleSignals(async () => {
     server.close()
     tools.close()
     server.closeAllConnections()
-    await Promise.all([watching.close(), app.stop()])
+    await Promise.all([watching?.then((it) => it.close()), app.stop()])
   })
+  void app.start()
+  watching = watchApp(
+    projectFolder(file),
+    flags.watch,
+    (changed) => {
+      process.stderr.write(paint('dim', `${printable(changed)} has changed.\n`))
+      void app.start()
+    },
+    (error) => {
+      process.stderr.write(
+        `${paint('yellow', 'Not all changes will be seen:')} ${(error as Error).message}\n`,
+      )
+    },
+  )
+  await watching
 }
 
 function report(app: AppProcess, name: string, paint: Paint): void {

@@ -14,8 +14,9 @@ const DRAIN = 1000
 const { file, name, path, mount, start, find }: ChildOptions = JSON.parse(process.argv[2]!)
 process.argv = [process.argv[0]!, file, ...process.argv.slice(3)]
 process.env.NODE_ENV ??= 'development'
-// Nobody is there any more to end it.
+// Nobody is there any more to end it; it may have been so before this module ran.
 process.on('disconnect', () => process.exit())
+if (!process.connected) process.exit()
 
 try {
   const app = await findApp(await loadModule(file), name, find)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createGateway, type ExchangeObserver } from '@fcgi-bridge/client'
 import type { AppProcess, AppState } from './app-process.ts'
@@ -128,13 +129,7 @@ class DevServer {
     Object.assign(response, { writeHead: () => response, end: () => response })
     const { app } = this.#options
     if (app.state.name === 'ready') {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ENDING_SEEN)
-        app.once('state', () => {
-          clearTimeout(timer)
-          resolve()
-        })
-      })
+      await once(app, 'state', { signal: AbortSignal.timeout(ENDING_SEEN) }).catch(() => {})
     }
     Object.assign(response, { writeHead, end })
     const { state } = app

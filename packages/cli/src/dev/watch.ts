@@ -23,12 +23,14 @@ export function projectFolder(file: string): string {
 
 /**
  * Calls `onChange` when code below `folder` changes, or anything below `more`; `changed` is one file of those, relative to
- * `folder`. Folders of packages are left out.
+ * `folder`. Folders of packages are left out. `onError`
+ * is told what can not be watched.
  */
 export function watchApp(
   folder: string,
   more: readonly string[],
   onChange: (changed: string) => void,
+  onError: (error: unknown) => void,
 ): Promise<Watching> {
   const extra = more.map((path) => resolve(path))
   const isExtra = (path: string): boolean =>
@@ -41,6 +43,8 @@ export function watchApp(
       return stats?.isFile() === true && !isCode(path)
     },
   })
+  // As when the system has no watches left.
+  watcher.on('error', onError)
   let timer: NodeJS.Timeout | undefined
   watcher.on('all', (event, path) => {
     // Whether a file that is gone was code, only its name tells.
