@@ -1,20 +1,44 @@
+import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ExchangeObserver } from '@fcgi-bridge/client'
-import type { AppProcess, AppState } from './app-process.ts'
+import type { AppProcess } from './app-process.ts'
 import { EventStream } from './event-stream.ts'
+import { ExchangeLog, type KeptExchange, summaryOf } from './exchange-log.ts'
+import { explain, explainHeaders } from './explain.ts'
 import { isLocal } from './local.ts'
 
-/** What `fcgi-bridge dev` serves below /__fcgi: events for open pages, and a way to start the app again. */
+// The page and what it loads, as they are in the package.
+const FILES: Record<string, { name: string; type: string }> = {
+  '/__fcgi': { name: 'index.html', type: 'text/html' },
+  '/__fcgi/': { name: 'index.html', type: 'text/html' },
+  '/__fcgi/inspector.css': { name: 'inspector.css', type: 'text/css' },
+  '/__fcgi/inspector.js': { name: 'inspector.js', type: 'text/javascript' },
+}
+const FOLDER = new URL('../../inspector/', import.meta.url)
+
+// Pages are told of changes so often, in milliseconds: a body of a gigabyte is sixteen thousand records.
+const PAUSE = 50
+
+/** What `fcgi-bridge dev` serves below /__fcgi: the inspector, its events, and a way to start the app again. */
 export class DevTools {
-  readonly observer: ExchangeObserver = {}
   readonly #app: AppProcess
   readonly #events = new EventStream()
+  readonly #log = new ExchangeLog()
+  readonly #changed = new Set<KeptExchange>()
+  #timer: NodeJS.Timeout | undefined
 
   constructor(app: AppProcess) {
     this.#app = app
-    app.on('state', (state) => {
-      this.#events.send('app', this.#summary(state))
+    app.on('state', () => this.#events.send('app', this.#appState()))
+    app.on('message', (message) => {
+      if (message.fcgiBridge === 'request') this.#log.onRead(message.trace, message.read)
     })
+    this.#log.onChange = (exchange) => this.#tell(exchange)
+  }
+
+  /** Sees the requests of a gateway. */
+  get observer(): ExchangeObserver {
+    return this.#log
   }
 
   /** Answers a request below /__fcgi; refuses those that are not from this machine. */
@@ -24,13 +48,32 @@ export class DevTools {
       return
     }
     const { pathname } = new URL(request.url!, 'http://localhost')
+    const file = FILES[pathname]
+    if (file !== undefined && isReading(request)) {
+      sendFile(response, file)
+      return
+    }
+    const id = /^\/__fcgi\/exchanges\/(\d+)$/.exec(pathname)?.[1]
+    if (id !== undefined && isReading(request)) {
+      this.#sendExchange(response, Number(id))
+      return
+    }
     switch (`${request.method} ${pathname}`) {
       case 'GET /__fcgi/events':
-        this.#events.add(request, response, [['app', this.#summary(this.#app.state)]])
+        this.#events.add(request, response, [
+          ['app', this.#appState()],
+          ['all', this.#log.list()],
+        ])
         return
       case 'POST /__fcgi/restart':
         void this.#app.start()
         answer(response, 202, 'Started again.\n')
+        return
+      case 'POST /__fcgi/clear':
+        this.#log.clear()
+        this.#changed.clear()
+        this.#events.send('all', [])
+        answer(response, 202, 'Forgotten.\n')
         return
       default:
         answer(response, 404, 'There is nothing here.\n')
@@ -39,14 +82,81 @@ export class DevTools {
 
   /** Ends the event streams. */
   close(): void {
+    clearTimeout(this.#timer)
     this.#events.close()
   }
 
-  #summary(state: AppState): { state: string; start: number } {
-    return { state: state.name, start: this.#app.starts }
+  #tell(exchange: KeptExchange): void {
+    if (!this.#events.has('exchanges')) return
+    this.#changed.add(exchange)
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#events.send('exchanges', [...this.#changed].map(summaryOf))
+      this.#changed.clear()
+    }, PAUSE)
+  }
+
+  #sendExchange(response: ServerResponse, id: number): void {
+    const exchange = this.#log.get(id)
+    if (exchange === undefined) {
+      answer(response, 404, 'This request is not kept any more.\n')
+      return
+    }
+    const { params, read, stderrText, stderrBytes, responseHeaders, firstRecords, lastRecords } = exchange
+    const detail = {
+      ...summaryOf(exchange),
+      requestId: exchange.requestId,
+      connection: exchange.connection,
+      headTime: exchange.headTime,
+      appStatus: exchange.appStatus,
+      protocolStatus: exchange.protocolStatus,
+      params: params.map(([name, value]) => [readable(name), readable(value)]),
+      made: explain(params, read).map((made) => ({ ...made, value: readable(made.value) })),
+      headers: explainHeaders(read).map((header) => ({ ...header, value: readable(header.value) })),
+      responseHeaders: responseHeaders.map(readable),
+      firstRecords,
+      lastRecords,
+      recordsLeftOut: exchange.recordCount - firstRecords.length - lastRecords.length,
+      stderrText: Buffer.concat(stderrText).toString(),
+      stderrBytes,
+    }
+    send(response, 200, 'application/json', JSON.stringify(detail))
+  }
+
+  #appState(): { state: string; start: number } {
+    return { state: this.#app.state.name, start: this.#app.starts }
   }
 }
 
+// Bytes as latin1, which are most often UTF-8.
+function readable(text: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'latin1'))
+  } catch {
+    return text
+  }
+}
+
+function isReading({ method }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+function sendFile(response: ServerResponse, { name, type }: { name: string; type: string }): void {
+  send(response, 200, `${type}; charset=utf-8`, readFileSync(new URL(name, FOLDER)))
+}
+
 function answer(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(text)
+  send(response, status, 'text/plain; charset=utf-8', text)
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string | Buffer): void {
+  response.writeHead(status, {
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+    // What requests carry is shown as text; this is for the day that it is not.
+    'Content-Security-Policy': "default-src 'self'; frame-ancestors 'none'",
+    'X-Content-Type-Options': 'nosniff',
+  })
+  response.end(response.req.method === 'HEAD' ? undefined : body)
 }

@@ -1,0 +1,217 @@
+import type {
+  ExchangeBegin,
+  ExchangeEnd,
+  ExchangeHead,
+  ExchangeObserver,
+  ExchangeRecord,
+  ExchangeStderr,
+} from '@fcgi-bridge/client'
+import { type ReadRequest, TRACE_PARAM } from './messages.ts'
+
+/** One exchange in the list. */
+export interface ExchangeSummary {
+  id: number
+  method: string
+  target: string
+  /** When it began, in milliseconds since 1970. */
+  begun: number
+  /** Of the answer, when its head is there. */
+  status?: number
+  /** Milliseconds to its end, when it has ended. */
+  duration?: number
+  /** What it failed with. */
+  error?: string
+  /** Bytes on the wire, headers and padding of the records included. */
+  sent: number
+  received: number
+  /** It wrote to FCGI_STDERR. */
+  stderr: boolean
+}
+
+export type Param = readonly [name: string, value: string]
+
+export type KeptRecord = Pick<
+  ExchangeRecord,
+  'direction' | 'type' | 'contentLength' | 'paddingLength' | 'time'
+>
+
+/** All that is kept of an exchange. Values are one character a byte, cut where they are very long. */
+export interface KeptExchange extends ExchangeSummary {
+  requestId: number
+  connection: number
+  params: Param[]
+  /** The first and the last ones. */
+  firstRecords: KeptRecord[]
+  lastRecords: KeptRecord[]
+  recordCount: number
+  stderrText: Buffer[]
+  stderrBytes: number
+  /** name, value, name, value … */
+  responseHeaders: readonly string[]
+  headTime?: number
+  appStatus?: number
+  protocolStatus?: number
+  read?: ReadRequest
+}
+
+/** How much is kept: a developer looks at the last requests, and an app may be left to run for days. */
+export const KEPT = {
+  exchanges: 200,
+  /** Of one exchange, in characters. */
+  params: 65_536,
+  value: 8192,
+  firstRecords: 200,
+  lastRecords: 50,
+  /** In bytes. */
+  stderr: 32_768,
+} as const
+
+const RECORD_HEADER = 8
+
+/** Keeps the last exchanges, within the bounds of {@link KEPT}, as an observer of a dispatcher. */
+export class ExchangeLog implements ExchangeObserver {
+  /** Called when one has begun, or something of it is new. */
+  onChange: (exchange: KeptExchange) => void = () => {}
+  readonly #exchanges = new Map<number, KeptExchange>()
+  readonly #ofTrace = new Map<string, KeptExchange>()
+
+  onBegin({ id, method, target, params, requestId, connection }: ExchangeBegin): void {
+    const exchange: KeptExchange = {
+      id,
+      method,
+      target: cut(target),
+      begun: Date.now(),
+      sent: 0,
+      received: 0,
+      stderr: false,
+      requestId,
+      connection,
+      params: keepParams(params),
+      firstRecords: [],
+      lastRecords: [],
+      recordCount: 0,
+      stderrText: [],
+      stderrBytes: 0,
+      responseHeaders: [],
+    }
+    this.#exchanges.set(id, exchange)
+    const trace = params.find(([name]) => name === TRACE_PARAM)?.[1]
+    if (trace !== undefined) this.#ofTrace.set(trace, exchange)
+    // Maps keep the order in which their keys came.
+    if (this.#exchanges.size > KEPT.exchanges) this.#exchanges.delete(first(this.#exchanges)!)
+    if (this.#ofTrace.size > KEPT.exchanges) this.#ofTrace.delete(first(this.#ofTrace)!)
+    this.onChange(exchange)
+  }
+
+  onRecord({ id, direction, type, contentLength, paddingLength, time }: ExchangeRecord): void {
+    this.#with(id, (exchange) => {
+      const record = { direction, type, contentLength, paddingLength, time }
+      exchange[direction] += RECORD_HEADER + contentLength + paddingLength
+      exchange.recordCount++
+      if (exchange.firstRecords.length < KEPT.firstRecords) exchange.firstRecords.push(record)
+      else {
+        exchange.lastRecords.push(record)
+        if (exchange.lastRecords.length > KEPT.lastRecords) exchange.lastRecords.shift()
+      }
+    })
+  }
+
+  onStderr({ id, chunk }: ExchangeStderr): void {
+    this.#with(id, (exchange) => {
+      exchange.stderr = true
+      const room = KEPT.stderr - exchange.stderrText.reduce((sum, { length }) => sum + length, 0)
+      // A copy: the chunk is a view of all that was read with it.
+      if (room > 0) exchange.stderrText.push(Buffer.from(chunk.subarray(0, room)))
+      exchange.stderrBytes += chunk.length
+    })
+  }
+
+  onHead({ id, status, headers, time }: ExchangeHead): void {
+    this.#with(id, (exchange) => {
+      exchange.status = status
+      exchange.responseHeaders = headers.map(cut)
+      exchange.headTime = time
+    })
+  }
+
+  onEnd({ id, appStatus, protocolStatus, error, time }: ExchangeEnd): void {
+    this.#with(id, (exchange) => {
+      exchange.duration = time
+      if (appStatus !== undefined) exchange.appStatus = appStatus
+      if (protocolStatus !== undefined) exchange.protocolStatus = protocolStatus
+      if (error !== undefined) exchange.error = error.message
+    })
+  }
+
+  /** What the app's process made of the request with this trace. */
+  onRead(trace: string, read: ReadRequest): void {
+    const exchange = this.#ofTrace.get(trace)
+    if (exchange === undefined) return
+    this.#ofTrace.delete(trace)
+    exchange.read = { ...read, url: cut(read.url), headers: read.headers.map(cut) }
+    this.onChange(exchange)
+  }
+
+  get(id: number): KeptExchange | undefined {
+    return this.#exchanges.get(id)
+  }
+
+  /** Those that are kept, the oldest first. */
+  list(): ExchangeSummary[] {
+    return [...this.#exchanges.values()].map(summaryOf)
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    this.#exchanges.clear()
+    this.#ofTrace.clear()
+  }
+
+  #with(id: number, change: (exchange: KeptExchange) => void): void {
+    const exchange = this.#exchanges.get(id)
+    if (exchange === undefined) return
+    change(exchange)
+    this.onChange(exchange)
+  }
+}
+
+/** What the list shows of an exchange. */
+export function summaryOf(exchange: KeptExchange): ExchangeSummary {
+  const { id, method, target, begun, status, duration, error, sent, received, stderr } = exchange
+  return {
+    id,
+    method,
+    target,
+    begun,
+    sent,
+    received,
+    stderr,
+    ...(status !== undefined && { status }),
+    ...(duration !== undefined && { duration }),
+    ...(error !== undefined && { error }),
+  }
+}
+
+function keepParams(params: readonly Param[]): Param[] {
+  const kept: Param[] = []
+  let room: number = KEPT.params
+  for (const [name, value] of params) {
+    if (name === TRACE_PARAM) continue
+    const param: Param = [cut(name), cut(value)]
+    room -= param[0].length + param[1].length
+    if (room < 0) {
+      kept.push(['…', `${params.length - kept.length} more are not kept.`])
+      break
+    }
+    kept.push(param)
+  }
+  return kept
+}
+
+function cut(text: string): string {
+  return text.length > KEPT.value ? `${text.slice(0, KEPT.value)}… (${text.length} bytes)` : text
+}
+
+function first<Key>(map: ReadonlyMap<Key, unknown>): Key | undefined {
+  return map.keys().next().value
+}
