@@ -176,7 +176,8 @@ function describe(detail) {
       made.length > 0
         ? table(
             ['', 'Value', 'From', 'Why'],
-            made.map(({ what, value, from, why }) => [what, value, from.join(' '), why]),
+            made.map(({ what, value, from, why }) => [what, value, from.join('\n'), why]),
+            'made',
           )
         : element('p', { class: 'soft' }, 'The app has not been given this request (yet).'),
     ]),
@@ -277,14 +278,14 @@ function mark(direction, at, size) {
   return svg
 }
 
-function table(titles, lines) {
+function table(titles, lines, kind = '') {
   const cells = ([first, ...others]) => [
     element('th', { scope: 'row' }, first),
     ...others.map((text) => element('td', { class: 'code' }, text)),
   ]
   return element(
     'table',
-    {},
+    { class: kind },
     element('thead', {}, element('tr', {}, ...titles.map((title) => element('th', {}, title)))),
     element('tbody', {}, ...lines.map((line) => element('tr', {}, ...cells(line)))),
   )

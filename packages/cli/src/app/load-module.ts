@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { resolve, sep } from 'node:path'
+import { dirname, resolve, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { EXIT } from '../exit-codes.ts'
@@ -74,12 +74,19 @@ function describe(error: unknown): string {
   return withoutInnerFrames(inspect(error))
 }
 
-const OWN_FOLDER = fileURLToPath(new URL('..', import.meta.url))
+const require = createRequire(import.meta.url)
+const OWN_FOLDERS = [
+  fileURLToPath(new URL('..', import.meta.url)),
+  ...['core', 'express-adapter', 'fetch-adapter'].map((name) =>
+    dirname(require.resolve(`@fcgi-bridge/${name}/package.json`)),
+  ),
+]
 
-/** A stack as its app's author wants it: without the lines of Node itself and of this command. */
+/** A stack as its app's author wants it: without the lines of Node itself and of fcgi-bridge. */
 export function withoutInnerFrames(stack: string): string {
   const isInner = (line: string): boolean =>
-    /^\s+at /.test(line) && (line.includes('node:internal/') || line.includes(OWN_FOLDER))
+    /^\s+at /.test(line) &&
+    [' node:internal/', '(node:internal/', ...OWN_FOLDERS].some((inner) => line.includes(inner))
   return stack
     .split('\n')
     .filter((line) => !isInner(line))

@@ -155,7 +155,7 @@ function send(response: ServerResponse, status: number, type: string, body: stri
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
     // What requests carry is shown as text; this is for the day that it is not.
-    'Content-Security-Policy': "default-src 'self'; frame-ancestors 'none'",
+    'Content-Security-Policy': "default-src 'self'; img-src data:; frame-ancestors 'none'",
     'X-Content-Type-Options': 'nosniff',
   })
   response.end(response.req.method === 'HEAD' ? undefined : body)

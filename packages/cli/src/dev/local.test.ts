@@ -1,0 +1,19 @@
+import type { IncomingMessage } from 'node:http'
+import { expect, test } from 'vitest'
+import { isLocal } from './local.ts'
+
+test.each([
+  ['127.0.0.1', 'localhost:8080', undefined, true],
+  ['::1', '[::1]:8080', undefined, true],
+  ['::ffff:127.0.0.1', '127.0.0.1:8080', undefined, true],
+  ['127.0.0.1', 'localhost:8080', 'http://localhost:8080', true],
+  ['192.0.2.1', 'localhost:8080', undefined, false],
+  ['127.0.0.1', 'evil.example', undefined, false],
+  ['127.0.0.1', 'localhost.evil.example', undefined, false],
+  ['127.0.0.1', undefined, undefined, false],
+  ['127.0.0.1', 'localhost:8080', 'http://evil.example', false],
+  ['127.0.0.1', 'localhost:8080', 'null', false],
+  [undefined, 'localhost:8080', undefined, false],
+])('from %s to %s, of a page of %s: %s', (remoteAddress, host, origin, expected) => {
+  expect(isLocal({ socket: { remoteAddress }, headers: { host, origin } } as IncomingMessage)).toBe(expected)
+})
