@@ -22,8 +22,7 @@ export interface LogEntry {
   outcome: 'ended' | 'failed' | 'aborted'
 }
 
-export const LOG_FORMATS = ['short', 'combined'] as const
-export type LogFormat = (typeof LOG_FORMATS)[number]
+export type LogFormat = 'short' | 'combined'
 
 /** A handler that tells of each of its requests, once, when it is over. */
 export function withLog(handler: Handler, log: (entry: LogEntry) => void): Handler {

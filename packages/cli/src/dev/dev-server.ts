@@ -10,7 +10,7 @@ export interface DevServerOptions {
   app: AppProcess
   /** Where the app is mounted: `''` or `/shop`. */
   mount: string
-  /** Gets the requests below {@link DEV_PATH}. */
+  /** Gets the requests below /__fcgi. */
   onDevRequest: (request: IncomingMessage, response: ServerResponse) => void
   observer: ExchangeObserver
   /** What the app writes to FCGI_STDERR. */
@@ -22,7 +22,7 @@ export interface DevServerOptions {
 }
 
 /** What is not the app's. */
-export const DEV_PATH = '/__fcgi'
+const DEV_PATH = '/__fcgi'
 
 // How long requests wait for an app that starts, in milliseconds.
 const START_MAX = 30_000
@@ -46,9 +46,12 @@ class DevServer {
     this.#options = options
     this.server = createServer((request, response) => this.#handle('request', request, response))
     this.server.on('checkContinue', (request, response) => this.#handle('checkContinue', request, response))
-    options.app.on('state', (state) => {
-      this.#gateway = state.name === 'ready' ? this.#createGateway(state.path) : undefined
-    })
+    options.app.on('state', (state) => this.#follow(state))
+    this.#follow(options.app.state)
+  }
+
+  #follow(state: AppState): void {
+    this.#gateway = state.name === 'ready' ? this.#createGateway(state.path) : undefined
   }
 
   #handle(event: 'request' | 'checkContinue', request: IncomingMessage, response: ServerResponse): void {

@@ -1,0 +1,95 @@
+import type { AddressInfo } from 'node:net'
+import { type Handler, type ListenOptions, type ServeOptions, serve } from '@fcgi-bridge/core'
+import { EXIT } from '../exit-codes.ts'
+import { Failure } from '../failure.ts'
+import type { ListenFlags } from '../listen-flags.ts'
+import { painter, printJson } from '../terminal.ts'
+import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
+import { type App, type AppKind, findApp } from './find-app.ts'
+import { handlersOf } from './handlers.ts'
+import { findModule, loadModule } from './load-module.ts'
+
+/** What `fcgi-bridge serve` is told. */
+export interface ServeFlags extends ListenFlags {
+  as?: AppKind
+  export?: string
+  log?: boolean
+  logFormat: LogFormat
+  json?: boolean
+}
+
+/**
+ * Serves the app that a module exports, as this program's FastCGI server: where `listen` says, else where the one who
+ * started it does. Throws a Failure where there is no app, or where it can not listen.
+ */
+export async function serveApp(file: string, flags: ServeFlags, listen: ListenOptions): Promise<void> {
+  process.env.NODE_ENV ??= 'production'
+  const path = findModule(file)
+  const app = await findApp(await loadModule(path), file, flags)
+  // The program is the app, as if it had been started itself: where a front server names it in SCRIPT_FILENAME, its
+  // mount is certain.
+  process.argv[1] = path
+  const isChild = isStartedByFrontServer(listen)
+  const isLogged = flags.log ?? !isChild
+  await listenFor(app, {
+    ...listen,
+    ...(flags.mount !== undefined && { mount: flags.mount }),
+    wrap: isLogged ? (handler) => withLog(handler, logger(flags, isChild)) : (handler) => handler,
+    // Else errors are in the front server's log alone.
+    ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
+    ...(!isChild && { onListen: (address: AddressInfo | string) => announce(file, app, address, flags) }),
+  })
+}
+
+async function listenFor(
+  app: App,
+  { wrap, ...options }: ServeOptions & { wrap: (handler: Handler) => Handler },
+): Promise<void> {
+  try {
+    await serve(handlersOf(app, wrap), options)
+  } catch (error) {
+    const { message } = error as Error
+    throw new Failure(
+      EXIT.listen,
+      message.replace(
+        /^Say serve\(app.*$/m,
+        'Say --port 9000, --path /run/app.sock, or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.',
+      ),
+      { cause: error },
+    )
+  }
+}
+
+// Standard output is then nobody's, or under CGI the answer's.
+function isStartedByFrontServer(listen: object): boolean {
+  const { GATEWAY_INTERFACE, LISTEN_FDS, FCGI_BRIDGE_LISTEN } = process.env
+  if (Object.keys(listen).some((name) => name !== 'mode')) return false
+  return GATEWAY_INTERFACE !== undefined || LISTEN_FDS !== undefined || !FCGI_BRIDGE_LISTEN
+}
+
+function logger({ json, logFormat }: ServeFlags, isChild: boolean): (entry: LogEntry) => void {
+  const output = isChild ? process.stderr : process.stdout
+  const paint = painter(output)
+  if (json) return (entry) => printJson({ request: entry }, output)
+  const format = logFormat === 'combined' ? formatCombined : (entry: LogEntry) => formatShort(entry, paint)
+  return (entry) => output.write(`${format(entry)}\n`)
+}
+
+function announce(file: string, app: App, address: AddressInfo | string, { json }: ServeFlags): void {
+  if (json) {
+    printJson({ listening: typeof address === 'string' ? { path: address } : hostAndPort(address) })
+    return
+  }
+  const where = typeof address === 'string' ? address : shortAddress(address)
+  process.stderr.write(
+    `Serving ${file}, ${app.what}, over FastCGI on ${painter(process.stderr)('bold', where)}\n`,
+  )
+}
+
+function hostAndPort({ address, port }: AddressInfo): { host: string; port: number } {
+  return { host: address, port }
+}
+
+function shortAddress({ address, port, family }: AddressInfo): string {
+  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
+}

@@ -1,0 +1,160 @@
+import { once } from 'node:events'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AppKind } from '../app/find-app.ts'
+import { findModule } from '../app/load-module.ts'
+import { EXIT } from '../exit-codes.ts'
+import { Failure } from '../failure.ts'
+import { type Paint, painter, printable, printJson } from '../terminal.ts'
+import { AppProcess, type AppState } from './app-process.ts'
+import { projectFolder, type Watching, watchApp } from './watch.ts'
+
+/** What `fcgi-bridge dev` is told. */
+export interface DevFlags {
+  /** Of the HTTP server; default 8080, or a free one. */
+  port?: number
+  host: string
+  /** `''` or a path such as /shop. */
+  mount: string
+  as?: AppKind
+  export?: string
+  /** More files and folders to watch. */
+  watch: string[]
+  log: boolean
+  json?: boolean
+}
+
+const DEFAULT_PORT = 8080
+
+/**
+ * Runs an app behind an HTTP server, and starts it again at each change, until a signal ends it. Settles when it listens. Throws a
+ * Failure where there is no such module, or where it can not listen.
+ */
+export async function develop(name: string, flags: DevFlags): Promise<void> {
+  const file = findModule(name)
+  const paint = painter(process.stderr)
+  const app = new AppProcess({
+    file,
+    name,
+    mount: flags.mount === '' ? 'none' : (flags.mount as `/${string}`),
+    find: { as: flags.as, export: flags.export },
+  })
+  app.on('stderr', (chunk) => process.stderr.write(chunk))
+  report(app, name, paint)
+  const closing: (() => unknown)[] = [() => app.stop()]
+  // Before there is a process that would be left behind.
+  handleSignals(async () => {
+    await Promise.all(closing.map((close) => close()))
+  })
+  // What follows is loaded while the app starts.
+  void app.start()
+  const watching: Promise<Watching> = watchApp(
+    projectFolder(file),
+    flags.watch,
+    (changed) => {
+      process.stderr.write(paint('dim', `${printable(changed)} has changed.\n`))
+      void app.start()
+    },
+    (error) => {
+      process.stderr.write(
+        `${paint('yellow', 'Not all changes will be seen:')} ${(error as Error).message}\n`,
+      )
+    },
+  )
+  closing.push(async () => (await watching).close())
+  const { createDevServer } = await import('./dev-server.ts')
+  const { DevTools } = await import('./dev-tools.ts')
+  const tools = new DevTools(app)
+  const server = createDevServer({
+    app,
+    mount: flags.mount,
+    observer: tools.observer,
+    onDevRequest: (request, response) => tools.handle(request, response),
+    onStderr: (chunk) => process.stderr.write(chunk),
+    onError: (error, request) => {
+      process.stderr.write(`${request.method} ${printable(request.url!)}: ${error.message}\n`)
+    },
+    onAnswer: (request, response, milliseconds) => {
+      if (flags.log && !flags.json) logAnswer(request, response, milliseconds)
+    },
+  })
+  const url = await listen(server, flags).catch(async (error: unknown) => {
+    await Promise.all(closing.map((close) => close()))
+    throw error
+  })
+  closing.push(() => {
+    server.close()
+    tools.close()
+    server.closeAllConnections()
+  })
+  // From here on no change is missed.
+  await watching
+  if (flags.json) {
+    printJson({ listening: { url, inspector: `${url}__fcgi` } })
+  } else {
+    const link = (text: string): string => paint(['bold', 'cyan'], text)
+    process.stderr.write(
+      `\n  ${link(`${url.slice(0, -1)}${flags.mount}/`)}\n  inspector ${link(`${url}__fcgi`)}\n\n`,
+    )
+  }
+}
+
+function report(app: AppProcess, name: string, paint: Paint): void {
+  let begin = 0
+  app.on('state', (state: AppState) => {
+    if (state.name === 'starting') begin = performance.now()
+    if (state.name === 'ready') {
+      const took = Math.round(performance.now() - begin)
+      process.stderr.write(`${paint('green', 'ready')} ${name}, ${state.what}, in ${took} ms\n`)
+    }
+    if (state.name === 'failed' || state.name === 'crashed') {
+      const what = state.name === 'failed' ? 'The app did not start' : 'The app has crashed'
+      process.stderr.write(
+        `${paint('red', `${what}.`)} ${state.how} It is started again at the next change.\n`,
+      )
+    }
+  })
+}
+
+async function listen(server: Server, { port, host }: DevFlags): Promise<string> {
+  try {
+    await listenOn(server, port ?? DEFAULT_PORT, host)
+  } catch (error) {
+    if (port !== undefined || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') {
+      throw new Failure(EXIT.listen, `Can not listen on ${host}: ${(error as Error).message}.`, {
+        cause: error,
+      })
+    }
+    await listenOn(server, 0, host)
+  }
+  const address = server.address() as { port: number }
+  const shown = host === '127.0.0.1' ? 'localhost' : host.includes(':') ? `[${host}]` : host
+  return `http://${shown}:${address.port}/`
+}
+
+async function listenOn(server: Server, port: number, host: string): Promise<void> {
+  server.listen(port, host)
+  await once(server, 'listening')
+}
+
+function logAnswer(request: IncomingMessage, response: ServerResponse, milliseconds: number): void {
+  const { statusCode } = response
+  const paint = painter(process.stdout)
+  const color =
+    statusCode >= 500 ? 'red' : statusCode >= 400 ? 'yellow' : statusCode >= 300 ? 'cyan' : 'green'
+  const status = response.headersSent ? paint(color, String(statusCode)) : '-'
+  const ending = response.writableFinished ? '' : ` ${paint('red', 'aborted')}`
+  process.stdout.write(
+    `${request.method} ${printable(request.url!)} ${status} ${milliseconds.toFixed(1)} ms${ending}\n`,
+  )
+}
+
+function handleSignals(close: () => Promise<void>): void {
+  let closing = false
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (closing) process.exit(130)
+      closing = true
+      void close().then(() => process.exit(0))
+    })
+  }
+}
