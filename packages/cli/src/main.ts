@@ -1,4 +1,0 @@
-#!/usr/bin/env node
-import { buildProgram } from './program.ts'
-
-await buildProgram().parseAsync()
