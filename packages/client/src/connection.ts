@@ -82,7 +82,8 @@ export class ClientConnection implements RecordSink {
   #closing = false
   #failure: Error | undefined
   #connectTimer: NodeJS.Timeout | undefined
-  #abortTimer: NodeJS.Timeout | undefined
+  // By request id: how long the application has for each that was aborted.
+  readonly #abortTimers = new Map<number, NodeJS.Timeout>()
   #idleTimer: NodeJS.Timeout | undefined
 
   /** `number` is what an observer knows this connection by. */
@@ -184,7 +185,7 @@ export class ClientConnection implements RecordSink {
 
   // ---- for exchanges: the way back ----
 
-  /** Others run on it beside this one, or may. */
+  /** Others run on it beside this one. */
   get shared(): boolean {
     return this.#exchanges.size > 1
   }
@@ -212,7 +213,7 @@ export class ClientConnection implements RecordSink {
       return
     }
     this.#write(encodeHeader(FCGI_ABORT_REQUEST, requestId, 0, 0))
-    this.#abortTimer ??= setTimeout(this.#onAbortTimeout, ABORT_GRACE).unref()
+    this.#abortTimers.set(requestId, setTimeout(this.#onAbortTimeout, ABORT_GRACE).unref())
   }
 
   // ---- records ----
@@ -232,9 +233,9 @@ export class ClientConnection implements RecordSink {
     this.#exchanges.delete(requestId)
     this.release(exchange)
     const alone = this.#exchanges.size === 0
-    if (this.#abortTimer !== undefined && !this.#hasAborted()) {
-      clearTimeout(this.#abortTimer)
-      this.#abortTimer = undefined
+    if (exchange.closed) {
+      clearTimeout(this.#abortTimers.get(requestId))
+      this.#abortTimers.delete(requestId)
     }
     // Not where the application has ended the request before it had all of it: who knows whether it reads the rest.
     if (
@@ -274,11 +275,6 @@ export class ClientConnection implements RecordSink {
 
   #hasLive(): boolean {
     for (const exchange of this.#exchanges.values()) if (!exchange.closed) return true
-    return false
-  }
-
-  #hasAborted(): boolean {
-    for (const exchange of this.#exchanges.values()) if (exchange.closed) return true
     return false
   }
 
@@ -343,7 +339,6 @@ export class ClientConnection implements RecordSink {
 
   readonly #onAbortTimeout = (): void => {
     this.#owner.onAbortIgnored()
-    this.#abortTimer = undefined
     this.#retired = true
     if (!this.#hasLive()) this.close()
   }
@@ -359,7 +354,7 @@ export class ClientConnection implements RecordSink {
 
   readonly #onClose = (): void => {
     clearTimeout(this.#connectTimer)
-    clearTimeout(this.#abortTimer)
+    for (const timer of this.#abortTimers.values()) clearTimeout(timer)
     clearTimeout(this.#idleTimer)
     this.#decoder.stop()
     const byPeer = !this.#closing

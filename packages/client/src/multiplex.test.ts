@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { fetch, request } from 'undici'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { FastCgiDispatcher, type FastCgiDispatcherOptions } from './dispatcher.ts'
 import { hash, pieces } from './testing/bytes.ts'
 import type { Responder, ResponderRequest } from './testing/responder.ts'
@@ -134,6 +134,35 @@ describe('an application that can', () => {
     other.r.respond(HELLO)
     expect(await (await other.response).text()).toBe('hello')
     expect(responder.sockets.filter((socket) => !socket.closed)).toHaveLength(1)
+  })
+
+  test('each abort has its own time to be heeded', async () => {
+    const { dispatcher, arrivals, open } = await able()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const abort = async (path: string): Promise<ResponderRequest> => {
+      const controller = new AbortController()
+      const aborted = request(`${URL_}${path}`, { dispatcher, signal: controller.signal })
+      const r = await arrivals.of(`/${path}`)
+      controller.abort()
+      await expect(aborted).rejects.toThrow()
+      await r.aborted
+      return r
+    }
+    const first = await abort('first-aborted')
+    vi.advanceTimersByTime(600)
+    const second = await abort('second-aborted')
+    first.end()
+    // What is answered behind that end shows that the end has been read.
+    const between = await open('between')
+    between.r.respond(HELLO)
+    await (await between.response).text()
+    vi.advanceTimersByTime(600)
+    second.end()
+    const last = await open('last')
+    expect(last.r.socket).toBe(first.socket)
+    last.r.respond(HELLO)
+    expect(await (await last.response).text()).toBe('hello')
   })
 
   test('an abort that it does not heed closes the connection when the others are done with it', async () => {

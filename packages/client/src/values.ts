@@ -104,7 +104,8 @@ function toValues(values: Map<string, string>): FastCgiValues {
   return {
     maxConns: number(FCGI_MAX_CONNS),
     maxReqs: number(FCGI_MAX_REQS),
-    mpxsConns: mpxsConns === undefined ? undefined : mpxsConns !== '0',
+    // Section 4.1 has '0' and '1'; whatever else it may be promises nothing.
+    mpxsConns: mpxsConns === undefined ? undefined : mpxsConns === '1',
   }
 }
 
