@@ -1,4 +1,5 @@
 import type { Exchange } from '@fcgi-bridge/core'
+import { hasHeader } from './header-list.ts'
 
 /** A response head that waits for the body's first bytes, which may tell its Content-Length. */
 export interface ResponseHead {
@@ -16,16 +17,9 @@ export function writeHead(exchange: Exchange, head: ResponseHead): void {
 /** Sends head, body and end in one write, with the Content-Length unless the app has given one. */
 export function sendWhole(exchange: Exchange, head: ResponseHead, body: Uint8Array | string): void {
   const { headers } = head
-  if (!hasContentLength(headers)) {
+  if (!hasHeader(headers, 'content-length')) {
     headers.push('content-length', String(typeof body === 'string' ? Buffer.byteLength(body) : body.length))
   }
   writeHead(exchange, head)
   exchange.end(body)
-}
-
-function hasContentLength(headers: readonly string[]): boolean {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i] === 'content-length') return true
-  }
-  return false
 }

@@ -1,4 +1,5 @@
-import { forwardMembers, type Light, NativeHeaders, overrideMethod, STATE } from './native.ts'
+import { hasHeader } from '../header-list.ts'
+import { forwardMembers, LightClass, NativeHeaders, overrideMethod } from './native.ts'
 
 /** Headers that are a list as long as nobody changes them, or asks for more than one by its name. */
 export class HeadersState {
@@ -6,11 +7,18 @@ export class HeadersState {
   readonly list: readonly string[]
   readonly #make: () => Headers
   #native: Headers | undefined
+  #object: Headers | undefined
 
   /** `make` gives true headers that say what `list` says. */
   constructor(list: readonly string[], make: () => Headers) {
     this.list = list
     this.#make = make
+  }
+
+  /** What the app sees. */
+  get object(): Headers {
+    this.#object ??= LIGHT_HEADERS.create(this) as Headers
+    return this.#object
   }
 
   /** The true headers, once there are some: they are what counts then. */
@@ -27,24 +35,9 @@ export class HeadersState {
   set native(headers: Headers) {
     this.#native = headers
   }
-
-  /** The list, or what has become of it. */
-  get current(): readonly string[] {
-    return this.#native === undefined ? this.list : [...this.#native].flat()
-  }
 }
 
-type LightHeaders = Light<HeadersState>
-
-/** Makes a Headers object of a state. */
-export const createLightHeaders: (state: HeadersState) => Headers = (() => {
-  function Headers(this: { [STATE]: HeadersState }, state: HeadersState): void {
-    this[STATE] = state
-  }
-  Headers.prototype = NativeHeaders.prototype
-  const Constructor = Headers as unknown as new (state: HeadersState) => Headers
-  return (state) => new Constructor(state)
-})()
+const LIGHT_HEADERS = new LightClass<HeadersState>(NativeHeaders.prototype)
 
 /** True headers of a flat list. */
 export function toNativeHeaders(list: readonly string[]): Headers {
@@ -53,9 +46,8 @@ export function toNativeHeaders(list: readonly string[]): Headers {
   return headers
 }
 
-/** The platform's object behind light headers; undefined for what is none. */
-export function nativeHeadersOf(self: unknown): Headers | undefined {
-  return (self as LightHeaders)[STATE]?.native
+function nativeHeadersOf(self: unknown): Headers | undefined {
+  return LIGHT_HEADERS.stateOf(self)?.native
 }
 
 // By name as it is written: in lower case. Bounded, since an app may make names up.
@@ -79,17 +71,21 @@ export function overrideHeaders(): void {
   const { prototype } = NativeHeaders
   const { get, has } = prototype
   forwardMembers(prototype, nativeHeadersOf)
-  overrideMethod(prototype, 'get', (self, args) => {
-    const state = (self as LightHeaders)[STATE]
-    if (state === undefined) return Reflect.apply(get, self, args)
+  answerByName('get', get, find)
+  answerByName('has', has, hasHeader)
+}
+
+// `answer` reads the list; what it is not asked is left to the platform's own method.
+function answerByName(
+  key: 'get' | 'has',
+  original: (name: string) => unknown,
+  answer: (list: readonly string[], name: string) => unknown,
+): void {
+  overrideMethod(NativeHeaders.prototype, key, (self, args) => {
+    const state = LIGHT_HEADERS.stateOf(self)
+    if (state === undefined) return Reflect.apply(original, self, args)
     const name = state.made === undefined ? lowerName(args[0]) : undefined
-    return name === undefined ? Reflect.apply(get, state.native, args) : find(state.list, name)
-  })
-  overrideMethod(prototype, 'has', (self, args) => {
-    const state = (self as LightHeaders)[STATE]
-    if (state === undefined) return Reflect.apply(has, self, args)
-    const name = state.made === undefined ? lowerName(args[0]) : undefined
-    return name === undefined ? Reflect.apply(has, state.native, args) : find(state.list, name) !== null
+    return name === undefined ? Reflect.apply(original, state.native, args) : answer(state.list, name)
   })
 }
 

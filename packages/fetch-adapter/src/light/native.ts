@@ -4,12 +4,42 @@ export const NativeRequest: typeof Request = globalThis.Request
 export const NativeResponse: typeof Response = globalThis.Response
 export const NativeHeaders: typeof Headers = globalThis.Headers
 
-/** Where a light object keeps what it knows; true objects do not have it. */
-export const STATE: unique symbol = Symbol('fcgi-bridge.light')
+/**
+ * What makes light objects of a class: they have the platform's prototype, and a state from which a true object is only made
+ * when somebody asks for what the state does not know itself. Each class has a key of its own for it, so that a member
+ * of one refuses the light objects of another as the platform does.
+ */
+export class LightClass<State extends object> {
+  readonly #key: symbol
+  readonly #create: new (
+    state: State,
+  ) => object
 
-/** An object of the platform's prototype that is only made a true one when somebody asks for what it does not know itself. */
-export interface Light<State> {
-  readonly [STATE]?: State
+  /** `prototype` is the platform's. */
+  constructor(prototype: object) {
+    const key = Symbol('fcgi-bridge.light')
+    function Light(this: Record<symbol, State>, state: State): void {
+      this[key] = state
+    }
+    Light.prototype = prototype
+    this.#key = key
+    this.#create = Light as unknown as new (state: State) => object
+  }
+
+  /** A light object. */
+  create(state: State): object {
+    return new this.#create(state)
+  }
+
+  /** Makes a light object of one that has the prototype already. */
+  adopt(object: object, state: State): void {
+    ;(object as Record<symbol, State>)[this.#key] = state
+  }
+
+  /** The state of a light object of this class; undefined for all others. Throws a TypeError for null and undefined. */
+  stateOf(self: unknown): State | undefined {
+    return (self as Record<symbol, State | undefined>)[this.#key]
+  }
 }
 
 type Method = (this: unknown, ...args: unknown[]) => unknown
@@ -36,8 +66,8 @@ export function forwardMembers(prototype: object, nativeOf: (self: unknown) => u
   }
 }
 
-/** Gives the getter `key` another body; `run` gets the object. */
-export function overrideGetter(prototype: object, key: PropertyKey, run: (self: unknown) => unknown): void {
+// Gives the getter `key` another body; `run` gets the object.
+function overrideGetter(prototype: object, key: PropertyKey, run: (self: unknown) => unknown): void {
   const descriptor = Object.getOwnPropertyDescriptor(prototype, key)!
   const holder = {
     get [key](): unknown {
@@ -47,6 +77,20 @@ export function overrideGetter(prototype: object, key: PropertyKey, run: (self: 
   Object.defineProperty(prototype, key, {
     ...descriptor,
     get: Object.getOwnPropertyDescriptor(holder, key)!.get!,
+  })
+}
+
+/** Lets the getter `key` answer for light objects of a class with what `read` finds in their state. */
+export function answerFrom<State extends object>(
+  lightClass: LightClass<State>,
+  prototype: object,
+  key: PropertyKey,
+  read: (state: State) => unknown,
+): void {
+  const { get } = Object.getOwnPropertyDescriptor(prototype, key)!
+  overrideGetter(prototype, key, (self) => {
+    const state = lightClass.stateOf(self)
+    return state === undefined ? get!.call(self) : read(state)
   })
 }
 

@@ -1,16 +1,15 @@
 import { isAscii } from 'node:buffer'
 import type { Exchange, Input } from '@fcgi-bridge/core'
 import { markAsUncloneable } from './cloning.ts'
-import { createLightHeaders, HeadersState } from './headers.ts'
+import { HeadersState, toNativeHeaders } from './headers.ts'
 import {
+  answerFrom,
   forwardMembers,
-  type Light,
+  LightClass,
   NativeRequest,
-  overrideGetter,
   overrideMethod,
   replaceGlobal,
   replaceGlobalClass,
-  STATE,
   withNameOf,
 } from './native.ts'
 
@@ -19,7 +18,6 @@ class RequestState {
   readonly exchange: Exchange
   #url: string | undefined
   #headers: HeadersState | undefined
-  #headersObject: Headers | undefined
   #native: Request | undefined
   #used = false
 
@@ -40,12 +38,11 @@ class RequestState {
   }
 
   get headers(): Headers {
-    if (this.#headersObject === undefined) {
+    if (this.#headers === undefined) {
       this.#headers = new HeadersState(this.exchange.headers, () => this.native.headers)
       if (this.#native !== undefined) this.#headers.native = this.#native.headers
-      this.#headersObject = createLightHeaders(this.#headers)
     }
-    return this.#headersObject
+    return this.#headers.object
   }
 
   get hasBody(): boolean {
@@ -74,18 +71,14 @@ class RequestState {
   }
 }
 
-type LightRequest = Light<RequestState>
+const LIGHT_REQUESTS = new LightClass<RequestState>(NativeRequest.prototype)
 
 /** Makes a Request of an exchange. */
-export const createLightRequest: (exchange: Exchange) => Request = (() => {
-  function Request(this: { [STATE]: RequestState }, exchange: Exchange): void {
-    this[STATE] = new RequestState(exchange)
-    markAsUncloneable(this)
-  }
-  Request.prototype = NativeRequest.prototype
-  const Constructor = Request as unknown as new (exchange: Exchange) => globalThis.Request
-  return (exchange) => new Constructor(exchange)
-})()
+export function createLightRequest(exchange: Exchange): Request {
+  const request = LIGHT_REQUESTS.create(new RequestState(exchange)) as Request
+  markAsUncloneable(request)
+  return request
+}
 
 /** Makes Request, and `fetch`, which takes one, work on light objects. */
 export function overrideRequest(): void {
@@ -99,11 +92,11 @@ export function overrideRequest(): void {
   override('body', (state) => (state.hasBody ? state.native.body : null))
   override('bodyUsed', (state) => state.bodyUsed)
   overrideMethod(prototype, 'text', (self) => {
-    const state = (self as LightRequest)[STATE]
+    const state = LIGHT_REQUESTS.stateOf(self)
     return state === undefined ? text.call(self as Request) : (state.readText() ?? text.call(state.native))
   })
   overrideMethod(prototype, 'json', (self) => {
-    const state = (self as LightRequest)[STATE]
+    const state = LIGHT_REQUESTS.stateOf(self)
     if (state === undefined) return json.call(self as Request)
     return state.readText()?.then(parseJson) ?? json.call(state.native)
   })
@@ -119,15 +112,11 @@ export function overrideRequest(): void {
 }
 
 function override(key: keyof Request, read: (state: RequestState) => unknown): void {
-  const { get } = Object.getOwnPropertyDescriptor(NativeRequest.prototype, key)!
-  overrideGetter(NativeRequest.prototype, key, (self) => {
-    const state = (self as LightRequest)[STATE]
-    return state === undefined ? get!.call(self) : read(state)
-  })
+  answerFrom(LIGHT_REQUESTS, NativeRequest.prototype, key, read)
 }
 
 function nativeRequestOf(self: unknown): Request | undefined {
-  return (self as LightRequest | null | undefined)?.[STATE]?.native
+  return self === null || self === undefined ? undefined : LIGHT_REQUESTS.stateOf(self)?.native
 }
 
 // The first argument of `fetch` and `new Request` may be a light Request, which the platform does not know.
@@ -169,11 +158,8 @@ function originOf(scheme: string, authority: string): string {
 
 // A true Request whose body was read, for what is asked of one behind that.
 function usedRequest(exchange: Exchange): Request {
-  const headers = new Headers()
-  for (let i = 0; i < exchange.headers.length; i += 2) {
-    headers.append(exchange.headers[i]!, exchange.headers[i + 1]!)
-  }
   const { url, method, signal } = exchange
+  const headers = toNativeHeaders(exchange.headers)
   const request = new NativeRequest(url, { method, headers, signal, body: new Uint8Array() })
   request.arrayBuffer().catch(() => {})
   return request

@@ -1,14 +1,15 @@
 import { isUint8Array } from 'node:util/types'
+import { hasHeader } from '../header-list.ts'
+import { listHeaders } from '../response-like.ts'
 import { markAsUncloneable } from './cloning.ts'
-import { createLightHeaders, HeadersState, lowerName, nativeHeadersOf, toNativeHeaders } from './headers.ts'
+import { HeadersState, lowerName, toNativeHeaders } from './headers.ts'
 import {
+  answerFrom,
   forwardMembers,
-  type Light,
+  LightClass,
   NativeHeaders,
   NativeResponse,
-  overrideGetter,
   replaceGlobalClass,
-  STATE,
   withNameOf,
 } from './native.ts'
 
@@ -26,8 +27,8 @@ class ResponseState {
   readonly status: number
   readonly statusText: string
   readonly body: string | Uint8Array | null
-  readonly headers: HeadersState
-  #headersObject: Headers | undefined
+  readonly #list: readonly string[]
+  #headers: HeadersState | undefined
   #native: Response | undefined
   /** The body was sent. */
   used = false
@@ -36,12 +37,21 @@ class ResponseState {
     this.body = body
     this.status = status
     this.statusText = statusText
-    this.headers = new HeadersState(list, () => toNativeHeaders(list))
+    this.#list = list
   }
 
-  get headersObject(): Headers {
-    this.#headersObject ??= createLightHeaders(this.headers)
-    return this.#headersObject
+  get headers(): Headers {
+    if (this.#headers === undefined) {
+      this.#headers = new HeadersState(this.#list, () => toNativeHeaders(this.#list))
+      if (this.#native !== undefined) this.#headers.native = this.#native.headers
+    }
+    return this.#headers.object
+  }
+
+  /** The headers as they are by now. */
+  listHeaders(): string[] {
+    const changed = this.#headers?.made
+    return changed === undefined ? [...this.#list] : listHeaders(changed)
   }
 
   /** The true Response, once there is one: it is what counts then. */
@@ -52,13 +62,13 @@ class ResponseState {
   /** The true Response, made if there is none. */
   get native(): Response {
     if (this.#native === undefined) {
-      const { status, statusText, headers, body } = this
+      const { status, statusText, body } = this
       const native = new NativeResponse(
         // Text would bring a Content-Type with it, which the app may have taken out.
         typeof body === 'string' ? new TextEncoder().encode(body) : body,
-        { status, statusText, headers: toNativeHeaders(headers.current) },
+        { status, statusText, headers: toNativeHeaders(this.listHeaders()) },
       )
-      headers.native = native.headers
+      if (this.#headers !== undefined) this.#headers.native = native.headers
       this.#native = native
       if (this.used) native.arrayBuffer().catch(() => {})
     }
@@ -66,28 +76,29 @@ class ResponseState {
   }
 }
 
-type LightResponse = Light<ResponseState>
+const LIGHT_RESPONSES = new LightClass<ResponseState>(NativeResponse.prototype)
 
 /**
  * Takes a light Response apart to send it, after which its body is used. Undefined for any other, and for one that
  * somebody has already asked for its stream.
  */
 export function takeResponse(response: unknown): ResponseParts | undefined {
-  const state = (response as LightResponse | null | undefined)?.[STATE]
-  if (!(state instanceof ResponseState) || state.made !== undefined || state.used) return undefined
+  if (response === null || response === undefined) return undefined
+  const state = LIGHT_RESPONSES.stateOf(response)
+  if (state === undefined || state.made !== undefined || state.used) return undefined
   state.used = state.body !== null
-  const { status, statusText, body, headers } = state
-  return { status, statusText, body, headers: [...headers.current] }
+  const { status, statusText, body } = state
+  return { status, statusText, body, headers: state.listHeaders() }
 }
 
 /** Makes `Response` give light objects where it can, and work on them. */
 export function overrideResponse(): void {
   const { prototype } = NativeResponse
-  forwardMembers(prototype, (self) => (self as LightResponse)[STATE]?.native)
+  forwardMembers(prototype, (self) => LIGHT_RESPONSES.stateOf(self)?.native)
   override('status', (state) => state.status)
   override('statusText', (state) => state.statusText)
   override('ok', (state) => state.status <= 299)
-  override('headers', (state) => state.headersObject)
+  override('headers', (state) => state.headers)
   override('body', (state) => (state.body === null ? null : state.native.body))
   override('bodyUsed', (state) => state.made?.bodyUsed ?? state.used)
 
@@ -99,20 +110,16 @@ export function overrideResponse(): void {
 }
 
 function override(key: keyof Response, read: (state: ResponseState) => unknown): void {
-  const { get } = Object.getOwnPropertyDescriptor(NativeResponse.prototype, key)!
-  overrideGetter(NativeResponse.prototype, key, (self) => {
-    const state = (self as LightResponse)[STATE]
-    return state === undefined ? get!.call(self) : read(state)
-  })
+  answerFrom(LIGHT_RESPONSES, NativeResponse.prototype, key, read)
 }
 
 // What stands for the class Response.
-function Constructor(this: { [STATE]: ResponseState }, ...args: unknown[]): unknown {
+function Constructor(this: object, ...args: unknown[]): unknown {
   if (new.target === undefined) return Reflect.apply(NativeResponse, undefined, args)
   const isPlain = new.target === (Constructor as unknown) && args.length <= 2
   const state = isPlain ? readArguments(args[0], args[1], undefined) : undefined
   if (state === undefined) return Reflect.construct(NativeResponse, args, new.target)
-  this[STATE] = state
+  LIGHT_RESPONSES.adopt(this, state)
   markAsUncloneable(this)
   return this
 }
@@ -123,8 +130,7 @@ const { json } = {
     const text = args.length > 0 ? JSON.stringify(args[0]) : undefined
     const state = text === undefined ? undefined : readArguments(text, args[1], 'application/json')
     if (state === undefined) return NativeResponse.json(...args)
-    const response = Object.create(NativeResponse.prototype)
-    response[STATE] = state
+    const response = LIGHT_RESPONSES.create(state) as Response
     markAsUncloneable(response)
     return response
   },
@@ -159,31 +165,24 @@ function readArguments(body: unknown, init: unknown, type: string | undefined): 
   if (content !== null && (status === 204 || status === 205 || status === 304)) return undefined
   const list = listOf(headers)
   if (list === undefined) return undefined
-  if (contentType !== undefined && !hasName(list, 'content-type')) list.push('content-type', contentType)
+  if (contentType !== undefined && !hasHeader(list, 'content-type')) list.push('content-type', contentType)
   return new ResponseState(content, status, statusText, list)
 }
 
 function listOf(headers: unknown): string[] | undefined {
   if (headers === undefined) return []
-  if (headers instanceof NativeHeaders) return [...(nativeHeadersOf(headers) ?? headers)].flat()
+  if (headers instanceof NativeHeaders) return listHeaders(headers)
   if (!isPlainObject(headers)) return undefined
   const list: string[] = []
   for (const key of Reflect.ownKeys(headers)) {
     const name = lowerName(key)
     const value = (headers as Record<PropertyKey, unknown>)[key]
-    if (name === undefined || typeof value !== 'string' || !VALUE.test(value) || hasName(list, name)) {
+    if (name === undefined || typeof value !== 'string' || !VALUE.test(value) || hasHeader(list, name)) {
       return undefined
     }
     list.push(name, value)
   }
   return list
-}
-
-function hasName(list: readonly string[], name: string): boolean {
-  for (let i = 0; i < list.length; i += 2) {
-    if (list[i] === name) return true
-  }
-  return false
 }
 
 function isPlainObject(value: unknown): value is object {
