@@ -1,5 +1,7 @@
 // What the names of params say. Front servers send the same few dozen with every request.
 
+import { isToken } from './token.ts'
+
 /** The name of an `HTTP_*` param, which carries a request header (RFC 3875 section 4.1.18), and what is known of it. */
 export interface HeaderParamName {
   readonly text: string
@@ -45,8 +47,6 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'trailer',
   'upgrade',
 ])
-
-const TOKEN = /^HTTP_[\w!#$%&'*+.^`|~-]+$/
 
 // A client may invent names, so a new one takes the place of another, and a long one is not kept.
 const SEEN_SIZE = 2048
@@ -105,7 +105,7 @@ function describeName(block: Uint8Array, at: number, end: number): SeenName {
     bytes,
     text,
     header: LEFT_OUT.has(header) ? '' : header,
-    isToken: TOKEN.test(text),
+    isToken: isToken(text.slice(5)),
     separator: FIRST_ONLY.has(header) ? undefined : header === 'cookie' ? '; ' : ', ',
   }
 }

@@ -4,6 +4,7 @@
 import { afterLength, cutShort, lengthAt } from '../protocol/name-values.ts'
 import { RequestError } from './error.ts'
 import { type HeaderParamName, headerParamName, isHeaderParam, knownName } from './param-names.ts'
+import { isToken } from './token.ts'
 
 /** How much of a request's params is accepted. */
 export interface ParamsLimits {
@@ -29,7 +30,6 @@ export const FAULT_CONFLICT = 16
 const indexFound: number[] = []
 const headersFound: (HeaderParamName | undefined)[] = []
 
-const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 const PLAIN_LENGTH = /^\d{0,15}$/
 
 /**
@@ -142,7 +142,7 @@ export class Params {
       count++
       at = valueEnd
     }
-    if (method !== 'GET' && (method === undefined || !TOKEN.test(method))) faults |= FAULT_METHOD
+    if (method !== 'GET' && (method === undefined || !isToken(method))) faults |= FAULT_METHOD
     this.#index = indexFound.slice(0, count * 3)
     this.#headers = headersFound.slice(0, count)
     this.faults = faults

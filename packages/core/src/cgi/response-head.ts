@@ -1,6 +1,7 @@
 // From status and headers to the head of a CGI response (RFC 3875 section 6), as front servers want it.
 
 import { STATUS_CODES } from 'node:http'
+import { isToken } from './token.ts'
 
 // Node's own codes and classes, so that what handles a bad header from node:http handles this one.
 interface CodedError extends Error {
@@ -47,7 +48,6 @@ export function bodyAllowed(method: string, status: number): boolean {
 
 // Of a field value, what is not allowed (RFC 9110 section 5.5); beyond latin1 there is no byte to send.
 const NO_VALUE = /[^\t\x20-\x7e\x80-\xff]/
-const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 
 const SENT = 1
 const LENGTH = 2
@@ -77,7 +77,7 @@ const KINDS_MAX = 500
 function kindOf(name: string): number {
   const known = kinds.get(name)
   if (known !== undefined) return known
-  if (!TOKEN.test(name)) {
+  if (!isToken(name)) {
     throw coded(new TypeError(`Header name must be a valid HTTP token ["${name}"]`), 'ERR_INVALID_HTTP_TOKEN')
   }
   const lower = name.toLowerCase()

@@ -6,6 +6,7 @@ import {
   encodeBeginRequest,
   encodeEndRequest,
   encodeHeader,
+  encodeHeaderText,
   encodeRecord,
   encodeUnknownType,
   paddingFor,
@@ -76,6 +77,7 @@ describe('paddingFor', () => {
 describe('headers', () => {
   it('hold every field in its place, big-endian', () => {
     expect(encodeHeader(TYPES.STDIN, 0xfffe, 0xabcd, 3)).toEqual(bytes([1, 5, 0xff, 0xfe, 0xab, 0xcd, 3, 0]))
+    expect(encodeHeaderText(TYPES.STDIN, 0xfffe, 0xabcd, 3)).toBe('\x01\x05\xff\xfe\xab\xcd\x03\x00')
   })
 
   it('are written where told, and nowhere else', () => {

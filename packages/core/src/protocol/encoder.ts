@@ -46,6 +46,25 @@ export function encodeHeader(
   return header
 }
 
+/** A record header as text, one character a byte (latin1). */
+export function encodeHeaderText(
+  type: number,
+  requestId: number,
+  contentLength: number,
+  paddingLength: number,
+): string {
+  return String.fromCharCode(
+    FCGI_VERSION_1,
+    type,
+    requestId >>> 8,
+    requestId & 0xff,
+    contentLength >>> 8,
+    contentLength & 0xff,
+    paddingLength,
+    0,
+  )
+}
+
 /** Bytes that bring `contentLength` to a multiple of 8. */
 export function paddingFor(contentLength: number): number {
   return -contentLength & 7

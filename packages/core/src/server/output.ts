@@ -1,9 +1,10 @@
 import type { Writable } from 'node:stream'
-import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT, FCGI_VERSION_1 } from '../protocol/constants.ts'
+import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from '../protocol/constants.ts'
 import {
   END_REQUEST_LENGTH,
   encodeEndRequest,
   encodeHeader,
+  encodeHeaderText,
   paddingFor,
   RECORD_CONTENT_MAX,
   writeEndRequest,
@@ -30,7 +31,7 @@ export interface EndRequest {
 
 /**
  * Writes STDOUT content as records: `head` (latin1) and `body` directly behind it, then, if `endStream`, the end
- * of STDOUT, then, if `end`, END_REQUEST. A small answer is one buffer and one write; the pieces of a large body
+ * of STDOUT, then, if `end`, END_REQUEST. A small answer is one string or buffer, and one write; the pieces of a large body
  * are slices of it. The head is in one record with the beginning of the body: HAProxy 2.6 crashes on a head
  * in two. Returns false when the socket asks to wait for 'drain'.
  */
@@ -52,7 +53,7 @@ export function writeStdout(
   const text = contentLength > 0 ? textOf(body, bodyLength) : undefined
   if (text !== undefined) {
     const tail = endStream ? tailOf(requestId, end) : ''
-    const record = `${headerText(FCGI_STDOUT, requestId, contentLength, paddingLength)}${head}${text}${PADDING[paddingLength]}${tail}`
+    const record = `${encodeHeaderText(FCGI_STDOUT, requestId, contentLength, paddingLength)}${head}${text}${PADDING[paddingLength]}${tail}`
     return socket.write(record, 'latin1', callback)
   }
   const buffer = Buffer.allocUnsafe(
@@ -88,24 +89,11 @@ function textOf(body: Uint8Array | string, bodyLength: number): string | undefin
 
 const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'.repeat(length))
 
-function headerText(type: number, requestId: number, contentLength: number, paddingLength: number): string {
-  return String.fromCharCode(
-    FCGI_VERSION_1,
-    type,
-    requestId >>> 8,
-    requestId & 0xff,
-    contentLength >>> 8,
-    contentLength & 0xff,
-    paddingLength,
-    0,
-  )
-}
-
 // The end of STDOUT and, if it is time, END_REQUEST.
 function tailOf(requestId: number, end: EndRequest | undefined): string {
   if (end?.appStatus === 0 && end.protocolStatus === FCGI_REQUEST_COMPLETE && requestId === 1)
     return USUAL_TAIL
-  const eof = headerText(FCGI_STDOUT, requestId, 0, 0)
+  const eof = encodeHeaderText(FCGI_STDOUT, requestId, 0, 0)
   return end === undefined
     ? eof
     : eof + encodeEndRequest(requestId, end.appStatus, end.protocolStatus).toString('latin1')
@@ -113,7 +101,7 @@ function tailOf(requestId: number, end: EndRequest | undefined): string {
 
 // Front servers that do not multiplex call every request 1.
 const USUAL_TAIL: string =
-  headerText(FCGI_STDOUT, 1, 0, 0) + encodeEndRequest(1, 0, FCGI_REQUEST_COMPLETE).toString('latin1')
+  encodeHeaderText(FCGI_STDOUT, 1, 0, 0) + encodeEndRequest(1, 0, FCGI_REQUEST_COMPLETE).toString('latin1')
 
 function writeLarge(
   socket: Writable,
