@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { addAppFlags } from '../app-flags.ts'
 import type { DevFlags } from '../dev/develop.ts'
 import { parsePort } from '../listen-flags.ts'
 
@@ -13,10 +14,10 @@ Examples:
 
 /** Adds `fcgi-bridge dev`: an app behind an HTTP server of its own, started again at each change. */
 export function addDev(program: Command): void {
-  program
+  const command = program
     .command('dev')
     .description('serve an app over FastCGI and HTTP on this machine, and start it again at each change')
-    .argument('<app>', 'the module that exports the app: an Express app, a listener, { fetch }, a function')
+  addAppFlags(command)
     .addOption(
       new Option('-p, --port <port>', 'TCP port (default: 8080, or a free one)').argParser(parsePort),
     )
@@ -30,13 +31,6 @@ export function addDev(program: Command): void {
         .argParser(parseMountPath)
         .default('', 'the root'),
     )
-    .addOption(
-      new Option('--as <kind>', 'what a function is, where it does not say so itself').choices([
-        'listener',
-        'fetch',
-      ]),
-    )
-    .option('--export <name>', 'the export that is the app (default: the default export)')
     .option('--watch <paths...>', 'more files and folders, any change of which starts the app again', [])
     .option('--no-log', 'no line for each request')
     .option('--json', 'print the URL as JSON')

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { ServeFlags } from '../app/serve-app.ts'
+import { addAppFlags } from '../app-flags.ts'
 import { addListenFlags, listenOptionsOf } from '../listen-flags.ts'
 
 const HELP = `
@@ -17,18 +18,9 @@ Examples:
 
 /** Adds `fcgi-bridge serve`: an app as a FastCGI server. */
 export function addServe(program: Command): void {
-  const command = program.command('serve')
-  command
-    .description("serve an app's module over FastCGI")
-    .argument('<app>', 'the module that exports the app: an Express app, a listener, { fetch }, a function')
+  const command = program.command('serve').description("serve an app's module over FastCGI")
+  addAppFlags(command)
   addListenFlags(command)
-    .addOption(
-      new Option('--as <kind>', 'what a function is, where it does not say so itself').choices([
-        'listener',
-        'fetch',
-      ]),
-    )
-    .option('--export <name>', 'the export that is the app (default: the default export)')
     .option('--log', 'a line for each request (default: where you say where to listen)')
     .option('--no-log', 'no lines')
     .addOption(
