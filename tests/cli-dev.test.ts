@@ -1,14 +1,13 @@
 // `fcgi-bridge dev` as a developer uses it: with an app that changes, breaks, and is mended.
-import { chmodSync, symlinkSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { fetch, request } from 'undici'
 import { afterEach, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { installCommandLine } from './fronts/command-line.ts'
 import { remaining } from './fronts/processes.ts'
 import type { Program } from './fronts/program.ts'
 import { Site } from './fronts/site.ts'
 
-const MAIN = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url))
 const EXPRESS = createRequire(import.meta.url).resolve('express')
 const BROWSER = { accept: 'text/html,*/*' }
 
@@ -18,10 +17,7 @@ let bin: string
 beforeEach(() => {
   site = new Site()
   onTestFailed(() => console.error(site.report()))
-  bin = site.makeFolder('bin')
-  chmodSync(MAIN, 0o755)
-  symlinkSync(process.execPath, `${bin}/node`)
-  symlinkSync(MAIN, `${bin}/fcgi-bridge`)
+  bin = installCommandLine(site)
   site.write('package.json', '{}')
 })
 

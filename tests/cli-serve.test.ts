@@ -1,20 +1,19 @@
 // `fcgi-bridge serve` as a user starts it, and as mod_fcgid, lighttpd, spawn-fcgi and plain CGI do.
-import { chmodSync, existsSync, symlinkSync } from 'node:fs'
+import { chmodSync, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
 import { request } from 'undici'
 import { afterEach, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import { send } from './cases/http.ts'
 import { startApache } from './fronts/apache.ts'
 import { fcgidDirectives } from './fronts/apache-fcgid.ts'
+import { installCommandLine } from './fronts/command-line.ts'
 import { startLighttpd } from './fronts/lighttpd.ts'
 import { accepting, freePorts } from './fronts/ports.ts'
 import type { Program } from './fronts/program.ts'
 import { required } from './fronts/programs.ts'
 import { Site } from './fronts/site.ts'
 
-const MAIN = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url))
 const EXPRESS = createRequire(import.meta.url).resolve('express')
 
 const FETCH_APP = `
@@ -40,11 +39,7 @@ let bin: string
 beforeEach(() => {
   site = new Site()
   onTestFailed(() => console.error(site.report()))
-  bin = site.makeFolder('bin')
-  // As npm install puts it on the PATH.
-  chmodSync(MAIN, 0o755)
-  symlinkSync(process.execPath, `${bin}/node`)
-  symlinkSync(MAIN, `${bin}/fcgi-bridge`)
+  bin = installCommandLine(site)
   site.write('fetch.mjs', FETCH_APP)
   site.write('express.cjs', EXPRESS_APP)
 })
@@ -150,40 +145,35 @@ describe("mod_fcgid's FcgidWrapper", () => {
     const folder = site.makeFolder('documents')
     const program = site.write('documents/shop.fcgi', `#!/usr/bin/env -S fcgi-bridge serve\n${EXPRESS_APP}`)
     chmodSync(program, 0o755)
-    const { ports } = await startApache(site, {
-      modules: ['fcgid'],
-      server: `
-        ${fcgidDirectives(site)}
-        FcgidInitialEnv PATH ${bin}:/usr/bin:/bin`,
-      hosts: [
-        `ScriptAlias "/shop" "${program}"
-        <Directory "${folder}">
-          Require all granted
-          SetHandler fcgid-script
-        </Directory>`,
-      ],
-    })
-    const origin = { host: '127.0.0.1', port: ports[0]! }
+    const origin = await startFcgid(`
+      ScriptAlias "/shop" "${program}"
+      <Directory "${folder}">
+        Require all granted
+        SetHandler fcgid-script
+      </Directory>`)
     expect(await askFront(origin, '/shop/cart')).toMatchObject({ mount: '/shop', url: '/cart' })
   })
 
   async function startWrapped(wrapper: string): Promise<{ host: string; port: number }> {
     const folder = site.makeFolder('documents')
     site.write('documents/page.web', '')
+    return startFcgid(`
+      DocumentRoot "${folder}"
+      <Directory "${folder}">
+        Require all granted
+        Options +ExecCGI
+        AddHandler fcgid-script .web
+        FcgidWrapper "${wrapper}" .web
+      </Directory>`)
+  }
+
+  async function startFcgid(host: string): Promise<{ host: string; port: number }> {
     const { ports } = await startApache(site, {
       modules: ['fcgid'],
       server: `
         ${fcgidDirectives(site)}
         FcgidInitialEnv PATH ${bin}:/usr/bin:/bin`,
-      hosts: [
-        `DocumentRoot "${folder}"
-        <Directory "${folder}">
-          Require all granted
-          Options +ExecCGI
-          AddHandler fcgid-script .web
-          FcgidWrapper "${wrapper}" .web
-        </Directory>`,
-      ],
+      hosts: [host],
     })
     return { host: '127.0.0.1', port: ports[0]! }
   }

@@ -1,14 +1,11 @@
 // The inspector of `fcgi-bridge dev`, as a developer sees it in a browser.
-import { chmodSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { fetch } from 'undici'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
+import { COMMAND_LINE } from './fronts/command-line.ts'
 import type { Program } from './fronts/program.ts'
 import { required } from './fronts/programs.ts'
 import { Site } from './fronts/site.ts'
-
-const MAIN = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url))
 
 const APP = `
 export default async (req, res) => {
@@ -31,7 +28,6 @@ let url: string
 const complaints: string[] = []
 
 beforeAll(async () => {
-  chmodSync(MAIN, 0o755)
   browser = await chromium.launch({
     executablePath: required('chromium'),
     // As root, without a graphics card, and without asking anything of the network.
@@ -49,7 +45,7 @@ beforeEach(async () => {
   onTestFailed(() => console.error(site.report()))
   site.write('package.json', '{}')
   site.write('app.mjs', APP)
-  const args = [MAIN, 'dev', 'app.mjs', '--port', '0', '--mount', '/shop']
+  const args = [COMMAND_LINE, 'dev', 'app.mjs', '--port', '0', '--mount', '/shop']
   program = site.start(process.execPath, args, { cwd: site.folder })
   const [, origin] = await program.printed(/(http:\/\/localhost:\d+)\/__fcgi/)
   url = origin!.replace('localhost', '127.0.0.1')

@@ -42,6 +42,8 @@ interface Site {
   readonly arrivals: Arrivals
   /** Sends a request for a path, and waits until it has arrived. */
   readonly open: (path: string) => Promise<{ response: ReturnType<typeof fetch>; r: ResponderRequest }>
+  /** Sends a request for a path, gives it up when it has arrived, and waits until the application knows. */
+  readonly abort: (path: string) => Promise<ResponderRequest>
 }
 
 /** An application that was asked already, so that what follows shares connections where it may. */
@@ -56,13 +58,22 @@ async function able(
     response.catch(() => {})
     return { response, r: await arrivals.of(`/${path}`) }
   }
+  const abort: Site['abort'] = async (path) => {
+    const controller = new AbortController()
+    const aborted = request(`${URL_}${path}`, { dispatcher, signal: controller.signal })
+    const r = await arrivals.of(`/${path}`)
+    controller.abort()
+    await expect(aborted).rejects.toThrow()
+    await r.aborted
+    return r
+  }
   const first = await open('first')
   // The answer to the question closes the connection that it came on.
   const asked = responder.sockets.find((socket) => socket !== first.r.socket)
   if (asked !== undefined && !asked.closed) await once(asked, 'close')
   first.r.respond(HELLO)
   await (await first.response).text()
-  return { dispatcher, responder, arrivals, open }
+  return { dispatcher, responder, arrivals, open, abort }
 }
 
 describe('an application that can', () => {
@@ -121,14 +132,9 @@ describe('an application that can', () => {
   })
 
   test('an abort ends one, and the others go on', async () => {
-    const { dispatcher, arrivals, open, responder } = await able()
-    const controller = new AbortController()
+    const { abort, open, responder } = await able()
     const other = await open('other')
-    const aborted = request(`${URL_}aborted`, { dispatcher, signal: controller.signal })
-    const r = await arrivals.of('/aborted')
-    controller.abort()
-    await expect(aborted).rejects.toThrow()
-    await r.aborted
+    const r = await abort('aborted')
     r.stdout('\r\nstill going')
     r.end()
     other.r.respond(HELLO)
@@ -137,18 +143,9 @@ describe('an application that can', () => {
   })
 
   test('each abort has its own time to be heeded', async () => {
-    const { dispatcher, arrivals, open } = await able()
+    const { abort, open } = await able()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
-    const abort = async (path: string): Promise<ResponderRequest> => {
-      const controller = new AbortController()
-      const aborted = request(`${URL_}${path}`, { dispatcher, signal: controller.signal })
-      const r = await arrivals.of(`/${path}`)
-      controller.abort()
-      await expect(aborted).rejects.toThrow()
-      await r.aborted
-      return r
-    }
     const first = await abort('first-aborted')
     vi.advanceTimersByTime(600)
     const second = await abort('second-aborted')
@@ -166,14 +163,9 @@ describe('an application that can', () => {
   })
 
   test('an abort that it does not heed closes the connection when the others are done with it', async () => {
-    const { dispatcher, arrivals, open } = await able()
-    const controller = new AbortController()
+    const { abort, open } = await able()
     const other = await open('other')
-    const aborted = request(`${URL_}aborted`, { dispatcher, signal: controller.signal })
-    const r = await arrivals.of('/aborted')
-    controller.abort()
-    await expect(aborted).rejects.toThrow()
-    await r.aborted
+    const r = await abort('aborted')
     // Once the time for it is over, what is new goes elsewhere, and the other one still runs.
     let last = await open('0')
     for (let i = 1; last.r.socket === r.socket; i++) {
