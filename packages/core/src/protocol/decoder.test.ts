@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { anyWire, cutAt } from '../testing/arbitraries.ts'
 import { bytes, record, TYPES } from '../testing/bytes.ts'
 import { RecordDecoder, type RecordSink } from './decoder.ts'
 import { ProtocolError } from './error.ts'
@@ -98,6 +99,26 @@ describe('RecordDecoder', () => {
         }
         expect(decode(...chunks)).toEqual(expected.events)
       }),
+    )
+  })
+
+  it('makes the same of any bytes however they are cut, and throws nothing but the ProtocolError', () => {
+    const outcome = (...chunks: Buffer[]): unknown => {
+      const { events, sink } = recorder()
+      const decoder = new RecordDecoder(sink)
+      try {
+        for (const chunk of chunks) decoder.push(chunk)
+        return { events, atBoundary: decoder.atBoundary }
+      } catch (error) {
+        expect(error).toBeInstanceOf(ProtocolError)
+        return { events, code: (error as ProtocolError).code }
+      }
+    }
+    fc.assert(
+      fc.property(anyWire, fc.array(fc.nat()), (wire, cuts) => {
+        expect(outcome(...cutAt(wire, cuts))).toEqual(outcome(wire))
+      }),
+      { numRuns: 1000 },
     )
   })
 

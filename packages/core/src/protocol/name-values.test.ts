@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { anyNameValueBlock } from '../testing/arbitraries.ts'
 import { bytes, length, pair, pairs, record, TYPES } from '../testing/bytes.ts'
 import { FCGI_PARAMS } from './constants.ts'
 import { RecordDecoder } from './decoder.ts'
@@ -91,6 +92,44 @@ describe('decodeNameValues (section 3.4)', () => {
     const before = process.memoryUsage().arrayBuffers
     expect(() => decodeNameValues(block)).toThrow(CUT_SHORT)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000)
+  })
+})
+
+describe('decodeNameValues of any bytes', () => {
+  // As the specification draws it (section 3.4), with each bound looked at by itself.
+  function reference(block: Uint8Array): [string, string][] | undefined {
+    const list: [string, string][] = []
+    const rest = [...block]
+    const takeLength = (): number | undefined => {
+      const first = rest.shift()
+      if (first === undefined || first < 128) return first
+      const others = rest.splice(0, 3)
+      return others.length < 3 ? undefined : others.reduce((sum, byte) => sum * 256 + byte, first - 128)
+    }
+    while (rest.length > 0) {
+      const nameLength = takeLength()
+      const valueLength = takeLength()
+      if (nameLength === undefined || valueLength === undefined) return undefined
+      if (nameLength + valueLength > rest.length) return undefined
+      list.push([
+        String.fromCharCode(...rest.splice(0, nameLength)),
+        String.fromCharCode(...rest.splice(0, valueLength)),
+      ])
+    }
+    return list
+  }
+
+  it('is the pairs, or the error, whatever surrounds the block', () => {
+    fc.assert(
+      fc.property(anyNameValueBlock, fc.nat(9), fc.nat(255), (block, before, filler) => {
+        const around = bytes(new Uint8Array(before).fill(filler), block, new Uint8Array(9).fill(filler))
+        const read = (): unknown => decodeNameValues(around, before, before + block.length)
+        const expected = reference(block)
+        if (expected === undefined) expect(read).toThrow(CUT_SHORT)
+        else expect(read()).toEqual(expected)
+      }),
+      { numRuns: 1000 },
+    )
   })
 })
 

@@ -1,0 +1,70 @@
+// Whatever the params say: a request whose URL is one, or a refusal. tests/any-params.test.ts has the same through the adapters.
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { anyNameValueBlock, anyParams, paramsBlock } from '../testing/arbitraries.ts'
+import { RequestError } from './error.ts'
+import { findMount } from './mount.ts'
+import { Params } from './params.ts'
+import { createRequest } from './request.ts'
+import { checkRequest, RequestHead } from './request-head.ts'
+
+/** What a server makes of a block; undefined for one that it refuses with a 400. */
+function read(block: Buffer): RequestHead | undefined {
+  try {
+    const head = new RequestHead(new Params(block))
+    checkRequest(head)
+    return head
+  } catch (error) {
+    expect(error).toBeInstanceOf(RequestError)
+    expect((error as RequestError).status).toBe(400)
+    return undefined
+  }
+}
+
+function checkHead(head: RequestHead): void {
+  const url = new URL(head.url)
+  // Nothing of the target has become part of the authority, and nothing of that is lost.
+  const origin = new URL(`${head.scheme}://${head.authority}`)
+  expect(url.origin).toBe(origin.origin)
+  expect(url.username + url.password).toBe('')
+  expect(head.target).toMatch(/^(?:\/|\*$)/)
+  expect(findMount(head.params, head.target, 'auto', '/srv/app.fcgi')).toMatch(/^(?:|\/.*[^/])$/s)
+
+  if (/^(?:connect|trace|track)$/i.test(head.method)) {
+    expect(() => createRequest(head, () => null)).toThrow(TypeError)
+    return
+  }
+  const request = createRequest(head, () => null)
+  expect(request.url).toBe(url.href)
+  for (let i = 0; i < head.headers.length; i += 2) {
+    expect(request.headers.has(head.headers[i]!)).toBe(true)
+    expect(head.headers[i + 1]).not.toMatch(/[\r\n\0]/)
+  }
+}
+
+test('any params are a request whose URL parses, or a 400', () => {
+  let requests = 0
+  fc.assert(
+    fc.property(anyParams, (list) => {
+      const head = read(paramsBlock(list))
+      if (head === undefined) return
+      requests++
+      checkHead(head)
+    }),
+    { numRuns: 3000 },
+  )
+  // Of a generator whose params are all refused nothing is learned.
+  expect(requests).toBeGreaterThan(500)
+})
+
+test('any bytes for params are a request whose URL parses, or a 400', () => {
+  const method = paramsBlock([['REQUEST_METHOD', 'GET']])
+  fc.assert(
+    fc.property(anyNameValueBlock, (block) => {
+      const head = read(Buffer.concat([method, block]))
+      if (head !== undefined) checkHead(head)
+    }),
+    { numRuns: 1000 },
+  )
+})
