@@ -37,7 +37,7 @@ export function installFrontServers() {
   const packages = [...new Set(Object.values(JSON.parse(readFileSync(PACKAGES_FILE, 'utf8'))))]
   if (!hasDpkg()) {
     throw new UserError(
-      `The tests start real front servers as Debian packages them (${packages.join(' ')}), and this system has no dpkg. Run them on Debian 12 or later, or in a container of it. \`npm test -- packages\` needs no front server.`,
+      `The tests start real front servers as Debian packages them (${packages.join(' ')}), and this system has no dpkg. Run them on Debian 12 (whose PHP is 8.2), or in a container of it. \`npm test -- packages\` needs no front server.`,
     )
   }
   installPackages(packages, 'The tests need front servers', 'npm test')

@@ -223,7 +223,7 @@ test('spawn-fcgi', async () => {
   const args = ['-n', '-a', '127.0.0.1', '-p', String(port), '--']
   const command = [`${bin}/fcgi-bridge`, 'serve', site.path('fetch.mjs'), '--log']
   const program = site.start(required('spawn-fcgi'), [...args, ...command], environment())
-  expect(await accepting(port!, () => !program.running)).toBe(true)
+  expect(await accepting({ port: port!, host: '127.0.0.1' }, () => !program.running)).toBe(true)
   expect(await ask(`127.0.0.1:${port}`, '/a')).toMatchObject({ at: '/a' })
   await program.printed(/^GET \/a 200/m)
 })

@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { send } from './cases/http.ts'
 import { startLighttpd } from './fronts/lighttpd.ts'
-import { type Listening, Site } from './fronts/site.ts'
+import type { Listening } from './fronts/ports.ts'
+import { Site } from './fronts/site.ts'
 
 let site: Site
 

@@ -4,10 +4,11 @@ import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import { Peer } from '../packages/core/src/testing/peer.ts'
+import type { Listening } from './fronts/ports.ts'
 import { accepts, freePorts } from './fronts/ports.ts'
 import type { Program } from './fronts/program.ts'
 import { required } from './fronts/programs.ts'
-import { type Listening, listeningOf, Site } from './fronts/site.ts'
+import { listeningOf, Site } from './fronts/site.ts'
 
 const APP = new URL('apps/core.js', import.meta.url).pathname
 

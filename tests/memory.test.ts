@@ -19,8 +19,9 @@ import {
 import { test } from 'vitest'
 import { readSlowly } from './apps/content.js'
 import { APPS, type AppName } from './fronts/front.ts'
+import type { Listening } from './fronts/ports.ts'
 import { residentMemory } from './fronts/processes.ts'
-import { type Listening, Site } from './fronts/site.ts'
+import { Site } from './fronts/site.ts'
 
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
+import { goVersion } from '../../scripts/lib/compile.js'
 import { root } from '../../scripts/lib/run.js'
-import { goVersion } from './go.js'
 import { nginxVersion } from './nginx.js'
 
 /**

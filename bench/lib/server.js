@@ -4,9 +4,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { compile } from '../../scripts/lib/compile.js'
 import { cpuTime } from './cpu.js'
 import { makeFolder, removeFolder } from './folders.js'
-import { buildGo } from './go.js'
 
 /**
  * @typedef {object} ServerSpec
@@ -97,7 +97,7 @@ function startProgram(program, node, flags, args) {
   const file = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
   const env = { ...process.env, NODE_ENV: 'production' }
   return program.endsWith('.go')
-    ? spawn(buildGo(file), args, { stdio: ['pipe', 'pipe', 'inherit'], env })
+    ? spawn(compile(file), args, { stdio: ['pipe', 'pipe', 'inherit'], env })
     : spawn(node, [...flags, file, ...args], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], env })
 }
 

@@ -1,5 +1,6 @@
 import { APPS, type AppName, type Mode, type RunningFront } from './front.ts'
-import type { Listening, Site } from './site.ts'
+import type { Listening } from './ports.ts'
+import type { Site } from './site.ts'
 
 /** An app in a mode: what a front server gives a port of its own. */
 export interface Served<M extends Mode> {

@@ -4,15 +4,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Control } from '../apps/control.js'
 import { appEnvironment } from '../apps/options.js'
-import { accepting, freePorts } from './ports.ts'
+import { accepting, freePorts, type Listening } from './ports.ts'
 import { processesOf, remaining } from './processes.ts'
 import { Program } from './program.ts'
 
 /** How long what a test started may take to end, in milliseconds: mod_fcgid kills an app 8.4 s after it asked. */
 const ENDING = 12_000
-
-/** Where an app listens for FastCGI. */
-export type Listening = { port: number; host: string } | { path: string }
 
 export interface ServerCommand {
   file: string
@@ -103,7 +100,9 @@ export class Site {
       const ports = await freePorts(count)
       const { file, args, env, started = '' } = configure(ports)
       const program = this.start(file, args, { env: { ...process.env, ...env } })
-      const accepted = await Promise.all(ports.map((port) => accepting(port, () => !program.running)))
+      const accepted = await Promise.all(
+        ports.map((port) => accepting({ port, host: '127.0.0.1' }, () => !program.running)),
+      )
       await Promise.race([this.logged(started), program.exited])
       if (program.running && !accepted.includes(false)) return { program, ports }
       const log = `${program.output}\n${this.errorLog()}`

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
-import { type Listening, Site } from './site.ts'
+import type { Listening } from './ports.ts'
+import { Site } from './site.ts'
 
 /** A connection of a front server to an app. */
 interface Watched {
