@@ -16,6 +16,17 @@ export class Failure extends Error {
   }
 }
 
+/** Ends the program with a status, once the command has printed itself what is wrong. */
+export class Verdict extends Error {
+  readonly exitCode: ExitCode
+
+  constructor(exitCode: ExitCode) {
+    super(`exit status ${exitCode}`)
+    this.name = 'Verdict'
+    this.exitCode = exitCode
+  }
+}
+
 /** How any error is told: the text for people, the object for `--json`, the exit status. */
 export interface Told {
   text: string

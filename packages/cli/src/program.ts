@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addDev } from './commands/dev.ts'
+import { addPing } from './commands/ping.ts'
 import { addServe } from './commands/serve.ts'
 import { EXIT_HELP } from './exit-codes.ts'
 import { type Output, painter } from './terminal.ts'
@@ -27,6 +28,7 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
     .addHelpText('after', EXIT_HELP)
   addServe(program)
   addDev(program)
+  addPing(program)
   for (const command of program.commands) command.configureHelp(program.configureHelp())
   return program
 }

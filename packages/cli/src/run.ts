@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander'
 import { UnplacedSyntaxError } from './app/load-module.ts'
 import { EXIT } from './exit-codes.ts'
-import { tell } from './failure.ts'
+import { tell, Verdict } from './failure.ts'
 import { buildProgram } from './program.ts'
 import { type Output, painter, printJson } from './terminal.ts'
 
@@ -21,6 +21,7 @@ export async function run(
   } catch (error) {
     // commander has printed it.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    if (error instanceof Verdict) return error.exitCode
     const told = tell(error)
     if (wantsJson(args)) printJson(told.json, stdout)
     else stderr.write(`${painter(stderr)('red', 'fcgi-bridge:')} ${told.text}\n`)

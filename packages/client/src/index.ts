@@ -1,4 +1,4 @@
-export type { FastCgiAddress } from './address.ts'
+export { type FastCgiAddress, formatAddress, parseAddress, type SocketAddress } from './address.ts'
 export {
   FastCgiDispatcher,
   type FastCgiDispatcherOptions,
