@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
+import { request as requestHttps } from 'node:https'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Origin } from '../fronts/front.ts'
@@ -12,6 +13,8 @@ export interface Ask {
   body?: string | Buffer | Iterable<Buffer>
   /** A connection that is kept from one request to the next; without it each has its own. */
   agent?: Agent
+  /** HTTPS with a server whose certificate, for `localhost`, is this one. */
+  ca?: string
 }
 
 export interface Answer {
@@ -26,7 +29,7 @@ export interface Answer {
  * answer as soon as its head is there.
  */
 export async function open(origin: Origin, path: string, ask: Ask = {}): Promise<IncomingMessage> {
-  const { method = 'GET', headers = [], body, agent = false } = ask
+  const { method = 'GET', headers = [], body, agent = false, ca } = ask
   const fields = ['Host', `${origin.host}:${origin.port}`]
   if (!agent) fields.push('Connection', 'close')
   if (typeof body === 'string' || Buffer.isBuffer(body)) {
@@ -34,7 +37,9 @@ export async function open(origin: Origin, path: string, ask: Ask = {}): Promise
   }
   // A field of the caller's stands in place of ours.
   const ours = fields.filter((_, index) => !has(headers, fields[index & ~1]!))
-  const outgoing = request({ ...origin, method, path, agent, headers: [...ours, ...headers] })
+  const options = { ...origin, method, path, agent, headers: [...ours, ...headers] }
+  const outgoing =
+    ca === undefined ? request(options) : requestHttps({ ...options, ca, servername: 'localhost' })
   const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>
   // A server may answer, and close, before it has read all: the answer counts then, not the failed upload.
   const sent =

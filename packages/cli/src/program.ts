@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addConfig } from './commands/config.ts'
 import { addDev } from './commands/dev.ts'
 import { addPing } from './commands/ping.ts'
 import { addServe } from './commands/serve.ts'
@@ -28,6 +29,7 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
     .addHelpText('after', EXIT_HELP)
   addServe(program)
   addDev(program)
+  addConfig(program, stdout)
   addPing(program)
   for (const command of program.commands) command.configureHelp(program.configureHelp())
   return program

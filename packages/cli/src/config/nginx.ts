@@ -1,0 +1,153 @@
+import { nginxWord } from './quote.ts'
+import { type HostAndPort, type Site, type Statics, serveWords, type Tls } from './site.ts'
+import { APP_SILENCE, type Config, header, runsByItself } from './target.ts'
+import { indent, lines } from './text.ts'
+
+/** A site for nginx: an upstream, and a server of its own. */
+export function nginx(site: Site): Config {
+  const path = `/etc/nginx/sites-available/${site.name}.conf`
+  const check = 'nginx -t'
+  const reload = 'systemctl reload nginx'
+  const install = lines(
+    `Save this as ${path} and link it into sites-enabled, or where there is`,
+    `no such folder as /etc/nginx/conf.d/${site.name}.conf. Then: ${check} && ${reload}`,
+  )
+  const text = lines(
+    header(`nginx for ${site.serverName}`, install, runsByItself(site)),
+    '',
+    upstream(site),
+    '',
+    site.tls && lines(block('server', redirect(site, site.tls)), ''),
+    block('server', server(site)),
+    '',
+  )
+  return { files: [{ path, text }], check, reload, app: serveWords(site) }
+}
+
+function upstream({ name, address }: Site): string {
+  const at = 'path' in address ? `unix:${address.path}` : hostAndPort(address)
+  return block(
+    `upstream ${name}`,
+    `server ${at};
+# Connections to the app that are kept for the next request, per worker.
+keepalive 16;`,
+  )
+}
+
+function redirect({ serverName, listen }: Site, { redirectFrom }: Tls): string {
+  const port = listen.port === 443 ? '' : `:${listen.port}`
+  return lines(
+    ...listens(redirectFrom),
+    `server_name ${serverName};`,
+    '# 308 keeps the method; 301 makes a GET of a POST.',
+    `return 308 https://${serverName}${port}$request_uri;`,
+  )
+}
+
+function server(site: Site): string {
+  const { serverName, listen, maxBody, mount, tls, statics } = site
+  return lines(
+    ...listens(listen, tls && 'ssl http2'),
+    `server_name ${serverName};`,
+    'server_tokens off;',
+    '',
+    tls && lines(...certificates(tls), ''),
+    '# The largest request body; more is a 413.',
+    `client_max_body_size ${size(maxBody)};`,
+    '# How long a client may take for its header, and between two pieces of a body.',
+    'client_header_timeout 15s;',
+    'client_body_timeout 30s;',
+    '',
+    mount !== '' && `location = ${mount} { rewrite ^ ${mount}/ last; }`,
+    statics?.shared
+      ? lines(files(statics, '@app'), block('location @app', fastcgi(site)))
+      : block(`location ${mount}/`, fastcgi(site)),
+    statics && !statics.shared && files(statics, '=404'),
+    mount !== '' && 'location / { return 404; }',
+  )
+}
+
+function certificates({ cert, key }: Tls): string[] {
+  return [
+    `ssl_certificate ${nginxWord(cert)};`,
+    `ssl_certificate_key ${nginxWord(key)};`,
+    'ssl_protocols TLSv1.2 TLSv1.3;',
+    'ssl_session_cache shared:SSL:10m;',
+  ]
+}
+
+function files({ folder, url, shared }: Statics, missing: string): string {
+  return block(
+    `location ^~ ${url}/`,
+    lines(
+      shared && '# What is a file is served as one; every other URL goes to the app.',
+      `alias ${nginxWord(`${folder}/`)};`,
+      `try_files $uri ${missing};`,
+      'add_header X-Content-Type-Options nosniff;',
+      '# No .env, no .git.',
+      'location ~ /\\.(?!well-known/) { return 404; }',
+    ),
+  )
+}
+
+function fastcgi(site: Site): string {
+  const { name, mount, serverName, buffer } = site
+  return lines(
+    `fastcgi_pass ${name};`,
+    'fastcgi_keep_conn on;',
+    !buffer && '# Hand on what the app sends at once: server-sent events need it.',
+    !buffer && 'fastcgi_buffering off;',
+    '# The head of an answer, with all its cookies; more is a 502.',
+    'fastcgi_buffer_size 16k;',
+    'fastcgi_buffers 8 16k;',
+    '# How long the app may stay silent in a request.',
+    `fastcgi_read_timeout ${APP_SILENCE}s;`,
+    '',
+    mount !== '' && `fastcgi_split_path_info "(?s)^(${mount.replaceAll('.', '\\.')})(/.*)$";`,
+    '# In full, because the fastcgi_params of some systems lower the case of Host and drop its port.',
+    ...params({
+      GATEWAY_INTERFACE: 'CGI/1.1',
+      SERVER_SOFTWARE: 'nginx/$nginx_version',
+      SERVER_PROTOCOL: '$server_protocol',
+      SERVER_NAME: serverName,
+      SERVER_ADDR: '$server_addr',
+      SERVER_PORT: '$server_port',
+      REMOTE_ADDR: '$remote_addr',
+      REMOTE_PORT: '$remote_port',
+      REQUEST_METHOD: '$request_method',
+      REQUEST_SCHEME: '$scheme',
+      HTTPS: '$https if_not_empty',
+      REQUEST_URI: '$request_uri',
+      SCRIPT_NAME: mount || '""',
+      PATH_INFO: mount === '' ? '$uri' : '$fastcgi_path_info',
+      QUERY_STRING: '$query_string',
+      CONTENT_TYPE: '$content_type',
+      CONTENT_LENGTH: '$content_length',
+    }),
+    '# A client’s Proxy header must not become the variable HTTP_PROXY (httpoxy).',
+    ...params({ HTTP_PROXY: '""' }),
+  )
+}
+
+function params(values: Record<string, string>): string[] {
+  return Object.entries(values).map(([name, value]) => `fastcgi_param ${name.padEnd(17)} ${value};`)
+}
+
+function listens({ host, port }: HostAndPort, options = ''): string[] {
+  const words = options && ` ${options}`
+  if (host !== undefined) return [`listen ${hostAndPort({ host, port })}${words};`]
+  return [`listen ${port}${words};`, `listen [::]:${port}${words};`]
+}
+
+function hostAndPort({ host, port }: { host: string; port: number }): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function size(bytes: number): string {
+  if (bytes % 1048576 === 0) return `${bytes / 1048576}m`
+  return bytes % 1024 === 0 ? `${bytes / 1024}k` : String(bytes)
+}
+
+function block(head: string, body: string): string {
+  return `${head} {\n${indent(body)}\n}`
+}

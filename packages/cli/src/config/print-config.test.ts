@@ -1,0 +1,119 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { EXIT } from '../exit-codes.ts'
+import { run } from '../run.ts'
+
+let folder: string
+
+beforeEach(() => {
+  folder = mkdtempSync('/tmp/fcgi-bridge-')
+  mkdirSync(join(folder, 'shop/public'), { recursive: true })
+  writeFileSync(join(folder, 'shop/app.mjs'), 'export default () => {}\n')
+})
+
+afterEach(() => rmSync(folder, { recursive: true }))
+
+/** Runs `fcgi-bridge config`; `~` stands for the folder. */
+async function config(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  let [out, err] = ['', '']
+  const words = args.map((word) => word.replace(/^~/, folder))
+  const code = await run(
+    ['config', ...words],
+    { write: (text) => (out += text) },
+    { write: (text) => (err += text) },
+  )
+  return { code, out, err }
+}
+
+test('an app is called as its file, or as its folder where that says more', async () => {
+  expect((await config('nginx', '~/shop/app.mjs')).out).toContain('upstream shop {')
+  writeFileSync(join(folder, 'shop/Über Cart.mjs'), '')
+  expect((await config('nginx', '~/shop/Über Cart.mjs')).out).toContain('upstream ber-cart {')
+  expect((await config('nginx', '--socket', '/run/cart.sock')).out).toContain('upstream cart {')
+  expect((await config('nginx', '--address', '9001', '--name', 'basket')).out).toContain('upstream basket {')
+})
+
+test('the command that starts the app is one that can be pasted', async () => {
+  writeFileSync(join(folder, "shop/it's.mjs"), '')
+  const { out } = await config('nginx', "~/shop/it's.mjs", '--address', '[::1]:9001', '--as', 'fetch')
+  expect(out).toContain(
+    `npx fcgi-bridge serve '${folder}/shop/it'\\''s.mjs' --as fetch --port 9001 --host ::1\n`,
+  )
+})
+
+test('a link to the app stays one: it is what the next deploy changes', async () => {
+  symlinkSync(join(folder, 'shop'), join(folder, 'current'))
+  expect((await config('nginx', '~/current/app.mjs')).out).toContain(`${folder}/current/app.mjs`)
+})
+
+test('a file is written once', async () => {
+  const file = join(folder, 'site.conf')
+  const first = await config('nginx', '~/shop/app.mjs', '--output', file)
+  expect(first).toEqual({ code: 0, out: '', err: '' })
+  const text = readFileSync(file, 'utf8')
+  expect(text).toBe((await config('nginx', '~/shop/app.mjs')).out)
+  expect(await config('nginx', '~/shop/app.mjs', '--output', file, '--buffer')).toMatchObject({
+    code: EXIT.failed,
+    err: expect.stringContaining(`${file} is there already`),
+  })
+  expect(readFileSync(file, 'utf8')).toBe(text)
+})
+
+test('--json has the commands beside the config', async () => {
+  const { out } = await config('nginx', '~/shop/app.mjs', '--mount', '/shop/', '--json')
+  expect(JSON.parse(out)).toEqual({
+    files: [
+      { path: '/etc/nginx/sites-available/shop.conf', text: expect.stringContaining('upstream shop {') },
+    ],
+    check: 'nginx -t',
+    reload: 'systemctl reload nginx',
+    app: ['fcgi-bridge', 'serve', `${folder}/shop/app.mjs`, '--port', '9000', '--mount', '/shop'],
+  })
+})
+
+test.each([
+  [[], /What is the app\? Name its module, or say where it listens/],
+  [['--socket', '/run/a b.sock'], /other characters than letters, digits/],
+  [['--socket', `/run/${'a'.repeat(103)}`], /may have 107 bytes/],
+  [['--socket', 'a', '--address', '1'], /cannot be used with/],
+  [['--address', 'localhost'], /It takes a port such as 8080/],
+  [['--listen', '70000'], /It takes a port/],
+  [['--listen', '80; deny all'], /It takes a port/],
+  [['--server-name', 'a; b'], /It takes one host name/],
+  [['--mount', 'shop'], /It takes a path/],
+  [['--mount', '/a/../b'], /It takes a path/],
+  [['--mount', '/a b'], /It takes a path/],
+  [['--name', 'a b'], /It takes a name/],
+  [['--max-body', '0'], /It takes a size/],
+  [['--max-body', '2g'], /below 2g/],
+  [['--socket', '/s', '--static', '~/none'], /none is no folder/],
+  [['--socket', '/s', '--static', '~/shop/app.mjs'], /is no folder/],
+  [['--socket', '/s', '--static-url', '/a'], /--static-url goes with --static/],
+  [['--socket', '/s', '--tls-cert', 'a'], /go together/],
+  [['--socket', '/s', '--redirect-from', '80'], /goes with --tls-cert/],
+  [['--socket', '/s', '--tls-cert', 'a\nb', '--tls-key', 'c'], /control character/],
+  [['--socket', '/s', '--tls-cert', 'a$b', '--tls-key', 'c'], /has no way to write \$/],
+])('wrong: %j', async (args, message) => {
+  const { code, out, err } = await config('nginx', ...args)
+  expect(err).toMatch(message)
+  expect(code).toBe(EXIT.usage)
+  expect(out).toBe('')
+})
+
+test('the source of an app is never among the files', async () => {
+  const wrong = (path: string) => config('nginx', '~/shop/app.mjs', '--static', path)
+  expect((await wrong('~/shop')).err).toContain('holds the app itself')
+  symlinkSync(join(folder, 'shop'), join(folder, 'shop/public/link'))
+  expect((await wrong('~/shop/public/link')).err).toContain('holds the app itself')
+  writeFileSync(join(folder, 'shop/public/package.json'), '{}')
+  expect((await wrong('~/shop/public')).err).toContain("it is a project's folder")
+})
+
+test('a server that is none, and an app that is not there', async () => {
+  expect(await config('iis', 'app.js')).toMatchObject({
+    code: EXIT.usage,
+    err: expect.stringContaining('nginx'),
+  })
+  expect(await config('nginx', '~/no.js')).toMatchObject({ code: EXIT.app })
+})

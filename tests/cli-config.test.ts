@@ -1,0 +1,205 @@
+// `fcgi-bridge config`: what it prints is given to the real server as it is, and serves the examples.
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
+import { type Answer, type Ask, open, readUntil, send } from './cases/http.ts'
+import { COMMAND_LINE, installCommandLine } from './fronts/command-line.ts'
+import { CONFIGURED, type PrintedConfig } from './fronts/configured.ts'
+import { freePorts } from './fronts/ports.ts'
+import { required } from './fronts/programs.ts'
+import { Site } from './fronts/site.ts'
+
+interface Setup {
+  name: string
+  example: 'express' | 'fetch'
+  socket: 'unix' | 'tcp'
+  mount: string
+  /** What the URLs of files begin with that the server serves; none where it serves none. */
+  files?: string
+  tls?: boolean
+}
+
+const SETUPS: readonly Setup[] = [
+  { name: 'a Unix socket', example: 'express', socket: 'unix', mount: '' },
+  { name: 'TCP, files, a mount', example: 'fetch', socket: 'tcp', mount: '/shop', files: '/shop' },
+  { name: 'a Unix socket, files, HTTPS', example: 'fetch', socket: 'unix', mount: '', files: '', tls: true },
+  {
+    name: 'TCP, files apart, a mount, HTTPS',
+    example: 'express',
+    socket: 'tcp',
+    mount: '/shop',
+    files: '/assets/v1.0',
+    tls: true,
+  },
+]
+
+const MEBI = 1024 * 1024
+
+describe.each(Object.keys(CONFIGURED))('%s', (server) => {
+  describe.each(SETUPS)('$name', ({ example, socket, mount, files, tls }) => {
+    let site: Site
+    let front: Awaited<ReturnType<typeof start>>
+
+    beforeAll(async () => {
+      site = new Site()
+      const flags = ['--mount', mount || '/', '--max-body', '1m']
+      if (files !== undefined) flags.push('--static', makeFiles(site), '--static-url', files || '/')
+      front = await start(site, server, exampleApp(example), socket, flags, tls)
+    })
+    afterAll(() => site.stop())
+
+    test('a URL is what the client asked for', async () => {
+      onTestFailed(() => console.error(site.report()))
+      const { text } = await ask(`${mount}/hello/J%C3%BCrgen%2FMaria`)
+      expect(text).toBe('Hello, Jürgen/Maria!\n')
+      const seen = JSON.parse((await ask(`${mount}/api/request?a=1&b=%20`)).text)
+      expect(seen).toMatchObject(
+        example === 'express'
+          ? { baseUrl: mount, url: '/api/request?a=1&b=%20', secure: tls === true, ip: '127.0.0.1' }
+          : { mount, url: `${front.url}${mount}/api/request?a=1&b=%20`, remoteAddress: '127.0.0.1' },
+      )
+    })
+
+    test('the mount itself, and what only begins like it', async () => {
+      expect((await ask(mount || '/')).text).toContain('over FastCGI')
+      expect((await ask(`${mount}/`)).text).toContain('over FastCGI')
+      if (mount === '') return
+      expect((await ask(`${mount}ping`)).status).toBe(404)
+      expect((await ask('/')).status).toBe(404)
+    })
+
+    test('a body reaches the app, and one that is too large does not', async () => {
+      const json = ['Content-Type', 'application/json']
+      const echo = await ask(`${mount}/api/echo`, { method: 'POST', headers: json, body: '{"a":1}' })
+      expect(JSON.parse(echo.text)).toEqual({ youSent: { a: 1 } })
+      const large = Buffer.alloc(MEBI + 1)
+      expect(await ask(`${mount}/api/echo`, { method: 'POST', headers: json, body: large })).toMatchObject({
+        status: 413,
+      })
+    })
+
+    test('events come as they happen', async () => {
+      const events = await open(front.origin, `${mount}/events`, { ...front.ask })
+      expect(await readUntil(events, 'data: 2\n\n')).toMatch(/^data: 1\n\n/)
+      events.destroy()
+    })
+
+    if (files !== undefined)
+      test('files are served, and what is hidden is not', async () => {
+        const css = await ask(`${files}/css/a%20style.css`)
+        expect(css).toMatchObject({ status: 200, text: 'body {}', headers: { 'content-type': 'text/css' } })
+        for (const hidden of ['/.env', '/css/.secret', '/.git/config', '/css/%2Esecret', '/css//.secret']) {
+          const { status, text } = await ask(files + hidden)
+          expect.soft([hidden, status]).toEqual([hidden, expect.toBeOneOf([403, 404])])
+          expect.soft(text).not.toContain('secret!')
+        }
+        expect((await ask(`${files}/.well-known/security.txt`)).text).toBe('Contact: me')
+        for (const folder of ['/css/', '/css']) {
+          expect((await ask(files + folder)).text).not.toContain('style.css')
+        }
+        expect((await ask(`${files}/%2e%2e/outside.txt`)).text).not.toContain('secret!')
+      })
+
+    if (tls)
+      test('HTTP is redirected', async () => {
+        const { status, headers } = await send(front.plain!, `${mount}/hello/a%20b?c=d`, {
+          headers: ['Host', 'localhost'],
+        })
+        expect(status).toBe(308)
+        expect(headers.location).toBe(`${front.url}${mount}/hello/a%20b?c=d`)
+      })
+
+    function ask(path: string, more: Ask = {}): Promise<Answer> {
+      return send(front.origin, path, { ...front.ask, ...more })
+    }
+  })
+})
+
+function exampleApp(name: string): string {
+  return fileURLToPath(new URL(`../examples/${name}/app.mjs`, import.meta.url))
+}
+
+function makeFiles(site: Site): string {
+  const folder = site.makeFolder('public')
+  for (const name of ['css', '.git', '.well-known']) site.makeFolder('public', name)
+  site.write('public/css/a style.css', 'body {}')
+  site.write('public/.well-known/security.txt', 'Contact: me')
+  for (const name of ['public/.env', 'public/css/.secret', 'public/.git/config', 'outside.txt']) {
+    site.write(name, 'secret!')
+  }
+  return folder
+}
+
+/** Starts a server with its config for an app, and the app as that config says. */
+async function start(
+  site: Site,
+  server: string,
+  app: string,
+  socket: Setup['socket'],
+  flags: readonly string[],
+  tls = false,
+) {
+  const address =
+    socket === 'unix'
+      ? ['--socket', site.path('app.sock')]
+      : ['--address', `127.0.0.1:${(await freePorts(1))[0]}`]
+  const certificate = tls ? makeCertificate(site) : undefined
+  let config: PrintedConfig
+  const [port, plainPort] = await CONFIGURED[server]!(site, tls ? 2 : 1, ([port, plainPort]) => {
+    const words = [server, app, ...address, ...flags, '--listen', `127.0.0.1:${port}`]
+    if (certificate) {
+      words.push('--tls-cert', certificate.cert, '--tls-key', certificate.key)
+      words.push('--redirect-from', `127.0.0.1:${plainPort}`)
+    }
+    config = print(...words)
+    return config
+  })
+  await startApp(site, config!.app)
+  return {
+    origin: { host: '127.0.0.1', port: port! },
+    plain: tls ? { host: '127.0.0.1', port: plainPort! } : undefined,
+    url: `${tls ? 'https' : 'http'}://localhost:${port}`,
+    ask: {
+      headers: ['Host', `localhost:${port}`],
+      ...(certificate && { ca: readFileSync(certificate.cert, 'utf8') }),
+    },
+  }
+}
+
+async function startApp(site: Site, words: readonly string[] | undefined): Promise<void> {
+  if (words === undefined) return
+  const env = { PATH: `${installCommandLine(site)}:/usr/bin:/bin`, SESSION_SECRET: 'test' }
+  const program = site.start(`${site.path('bin')}/${words[0]}`, words.slice(1), { env })
+  await program.printed(/^Serving/m)
+}
+
+function print(...words: readonly string[]): PrintedConfig {
+  const text = execFileSync(process.execPath, [COMMAND_LINE, 'config', ...words, '--json'], {
+    encoding: 'utf8',
+  })
+  return JSON.parse(text)
+}
+
+function makeCertificate(site: Site): { cert: string; key: string } {
+  const [cert, key] = [site.path('cert.pem'), site.path('key.pem')]
+  execFileSync(
+    required('openssl'),
+    [
+      ...[
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+      ],
+      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-out', cert, '-keyout', key],
+    ],
+    { stdio: 'ignore' },
+  )
+  return { cert, key }
+}
