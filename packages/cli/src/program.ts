@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addConfig } from './commands/config.ts'
 import { addDev } from './commands/dev.ts'
 import { addPing } from './commands/ping.ts'
+import { addRequest } from './commands/request.ts'
 import { addServe } from './commands/serve.ts'
 import { EXIT_HELP } from './exit-codes.ts'
 import { type Output, painter } from './terminal.ts'
@@ -31,6 +32,7 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
   addDev(program)
   addConfig(program, stdout)
   addPing(program)
+  addRequest(program)
   for (const command of program.commands) command.configureHelp(program.configureHelp())
   return program
 }

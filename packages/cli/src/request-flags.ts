@@ -54,3 +54,9 @@ export function parseTarget(text: string): string {
   if (!/^\/[^\s#]*$/.test(target)) throw new InvalidArgumentError('It takes a path such as /health?x=1.')
   return target
 }
+
+/** A mount of the command line, `''` for the root: without a slash at its end. */
+export function parseMountPath(text: string): string {
+  if (!/^\/[^?#\s]*$/.test(text)) throw new InvalidArgumentError('It takes a path such as /shop.')
+  return text.replace(/\/+$/, '')
+}

@@ -1,7 +1,8 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { addAppFlags } from '../app-flags.ts'
 import type { DevFlags } from '../dev/develop.ts'
 import { parsePort } from '../listen-flags.ts'
+import { parseMountPath } from '../request-flags.ts'
 
 const HELP = `
 The app runs in a process of its own, behind FastCGI and an HTTP server, as it will behind a front server. It is started
@@ -40,9 +41,4 @@ export function addDev(program: Command): void {
       const { develop } = await import('../dev/develop.ts')
       await develop(name, flags)
     })
-}
-
-function parseMountPath(text: string): string {
-  if (!/^\/[^?#\s]*$/.test(text)) throw new InvalidArgumentError('It takes a path such as /shop.')
-  return text.replace(/\/+$/, '')
 }

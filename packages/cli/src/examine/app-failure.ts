@@ -4,13 +4,21 @@ import { Failure } from '../failure.ts'
 import { currentUser, denialOf, kindOf } from './socket-access.ts'
 
 /**
- * An error of the client's, in words that tell what to do. Status 5 where nobody answers, 6 where the answer is no good one.
- * What is neither is given back as it is.
+ * An error of the client's, in words that tell what to do. Status 2 where the request can not be, 5 where nobody answers, 6
+ * where the answer is no good one.
+ * What is neither is given back as it is. `begun`: the head of an answer had come.
  */
-export function explainFailure(error: unknown, address: SocketAddress): unknown {
+export function explainFailure(error: unknown, address: SocketAddress, begun = false): unknown {
   const { code } = error as { code?: string }
-  const why = whyUnreachable(code, address)
+  const why = begun ? undefined : whyUnreachable(code, address)
   if (why !== undefined) return new Failure(EXIT.unreachable, why, { cause: error })
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED' || code === 'FCGI_ERR_REQUEST') {
+    return new Failure(EXIT.usage, (error as Error).message, { cause: error })
+  }
+  if (begun && isOfTheWire(error as Error, code)) {
+    const message = `The answer of ${formatAddress(address)} broke off: ${(error as Error).message}`
+    return new Failure(EXIT.badAnswer, message, { cause: error })
+  }
   const bad = whyBad(error as Error, code, address)
   return bad === undefined ? error : new Failure(EXIT.badAnswer, bad, { cause: error })
 }
@@ -70,6 +78,9 @@ function whyBad(error: Error, code: string | undefined, address: SocketAddress):
   if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET') {
     return `The app at ${name} has cut the connection (${code}). Has it crashed, or does it refuse this host?`
   }
-  const isWrongLength = code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
-  return error instanceof FastCgiError || isWrongLength ? `${name}: ${error.message}` : undefined
+  return isOfTheWire(error, code) ? `${name}: ${error.message}` : undefined
+}
+
+function isOfTheWire(error: Error, code: string | undefined): boolean {
+  return error instanceof FastCgiError || /^(FCGI_ERR|UND_ERR)_|^ECONNRESET$|^EPIPE$/.test(code ?? '')
 }

@@ -5,7 +5,6 @@ import {
   getValues,
   type SocketAddress,
 } from '@fcgi-bridge/client'
-import { request } from 'undici'
 import { EXIT } from '../exit-codes.ts'
 import { Verdict } from '../failure.ts'
 import type { RequestFlags } from '../request-flags.ts'
@@ -70,7 +69,12 @@ async function ask(address: SocketAddress, flags: PingFlags): Promise<NonNullabl
   })
   const begin = performance.now()
   try {
-    const { statusCode, body } = await request(`http://localhost${path}`, { dispatcher, headers: header })
+    const { statusCode, body } = await dispatcher.request({
+      origin: 'http://localhost',
+      path,
+      method: 'GET',
+      headers: header,
+    })
     const milliseconds = Math.round((performance.now() - begin) * 10) / 10
     // A page that streams for ever is alive.
     body.on('error', () => {}).destroy()
