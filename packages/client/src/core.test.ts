@@ -8,7 +8,7 @@ import { createServer, type Exchange, type FastCgiServer, type ServerOptions } f
 import { fetch, request } from 'undici'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { FastCgiDispatcher, type FastCgiDispatcherOptions } from './dispatcher.ts'
-import { createGateway } from './gateway.ts'
+import { createGateway } from './gateway/gateway.ts'
 import { hash, pieces } from './testing/bytes.ts'
 import { deferred } from './testing/setup.ts'
 

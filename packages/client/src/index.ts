@@ -5,7 +5,7 @@ export {
   type FastCgiDispatchOptions,
 } from './dispatcher.ts'
 export { FastCgiError, type FastCgiErrorCode } from './error.ts'
-export { createGateway, type GatewayOptions } from './gateway.ts'
+export { createGateway, type GatewayOptions } from './gateway/gateway.ts'
 export type {
   ExchangeBegin,
   ExchangeEnd,

@@ -113,7 +113,8 @@ function addHeaders(params: Map<string, string>, headers: readonly string[]): vo
     if (name === 'host') {
       host = host === undefined ? value : `${host}, ${value}`
     } else if (name === 'content-type') {
-      params.set('CONTENT_TYPE', value)
+      // The first of several, as Node and nginx have it.
+      if (!params.has('CONTENT_TYPE')) params.set('CONTENT_TYPE', value)
     } else if (!NOT_SENT.has(name) && !connection?.includes(name)) {
       const param = `HTTP_${headers[i]!.toUpperCase().replaceAll('-', '_')}`
       const before = params.get(param)
@@ -158,7 +159,7 @@ function originOf(origin: string | undefined): OriginParts {
  * A path as nginx hands it on: percent-decoded, slashes merged, dot segments resolved. It ends up in file names,
  * so `..` can not climb above the root here.
  */
-function decodePath(path: string): string {
+export function decodePath(path: string): string {
   if (!/%|\/\/|\/\./.test(path)) return path
   const decoded = path.replace(/%([\da-f]{2})/gi, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),

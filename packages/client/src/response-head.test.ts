@@ -89,6 +89,21 @@ test('Content-Length is read, and one that is repeated counts once', () => {
 })
 
 test.each([
+  ['Location: /x?y=1', '/x?y=1'],
+  ['location:/', '/'],
+  ['Status: 302\nLocation: /x', undefined],
+  ['Location: /x\nSet-Cookie: a=1', undefined],
+  ['Content-Type: text/html\nLocation: /x', undefined],
+  ['Location: http://h/x', undefined],
+  ['Location: //h/x', undefined],
+  ['Location: /x#y', undefined],
+  ['Location: x', undefined],
+])('%j is a local redirect to %s', (lines, location) => {
+  const { head } = parse(`${lines}\n\n`)
+  expect(head).toMatchObject({ status: 302, localLocation: location })
+})
+
+test.each([
   'HTTP/1.1 200 OK',
   'no colon here',
   ': no name',

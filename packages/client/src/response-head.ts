@@ -8,6 +8,8 @@ export interface ResponseHead {
   /** [name, value, name, value…] as received, repeats kept; `Status` is taken out. */
   readonly headers: readonly string[]
   readonly contentLength: number | undefined
+  /** The path and query of a local redirect (RFC 3875 section 6.2.2): of a Location that is all there is. */
+  readonly localLocation: string | undefined
 }
 
 // A field name is a token (RFC 9110 section 5.1).
@@ -132,8 +134,8 @@ function parseHead(text: string): ResponseHead {
     headers.push(name, value)
   }
 
-  // A Location without a Status is a redirect (RFC 3875 section 6.2.3). Its local form (6.2.2) is answered the same
-  // way, as nginx does: the client is better placed to follow it.
+  // A Location without a Status is a redirect (RFC 3875 section 6.2.3), the local form (6.2.2) too for whoever does not
+  // follow it.
   const [, status, reason] = STATUS.exec(statusLine ?? (location ? '302 Found' : '200 OK')) ?? []
   if (status === undefined || status < '100') throw badHead(`Status: ${statusLine}`)
   return {
@@ -141,7 +143,13 @@ function parseHead(text: string): ResponseHead {
     reason: reason ?? '',
     headers,
     contentLength: contentLength === undefined ? undefined : Number(contentLength),
+    localLocation: statusLine === undefined && headers.length === 2 ? localPath(headers) : undefined,
   }
+}
+
+// `//host/path` names another host to a browser.
+function localPath([name, value]: readonly string[]): string | undefined {
+  return name!.toLowerCase() === 'location' && /^\/(?!\/)[!-"$-~\x80-\xff]*$/.test(value!) ? value : undefined
 }
 
 function badHead(line: string): FastCgiError {

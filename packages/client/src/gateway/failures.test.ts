@@ -1,0 +1,185 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import supertest from 'supertest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { pieces } from '../testing/bytes.ts'
+import { open, raw, stall } from '../testing/gateway.ts'
+import { Responder, type ResponderRequest } from '../testing/responder.ts'
+import { deferred } from '../testing/setup.ts'
+import { createGateway } from './gateway.ts'
+
+const SIZE = 64 * 1024 * 1024
+const UPLOAD = 8 * 1024 * 1024
+
+describe('what goes wrong', () => {
+  test('the application is down: 502, a clear page, and the reason in the log', async () => {
+    const { url, port, responder, errors } = await open(() => {}, { exposeErrors: false })
+    await responder.close()
+    const response = await fetch(url)
+    expect(response.status).toBe(502)
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8')
+    const page = await response.text()
+    expect(page).toBe('502 Bad Gateway\n\nThe application behind this gateway gave no usable answer.\n')
+    expect(errors).toMatchObject([{ code: 'ECONNREFUSED' }])
+    expect(await (await fetch(url, { method: 'HEAD' })).text()).toBe('')
+    // The body that nobody takes is read all the same, so that the next request is found behind it.
+    const upload = `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${UPLOAD}\r\n\r\n${'x'.repeat(UPLOAD)}`
+    const both = await raw(port, `${upload}GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`)
+    expect(both.match(/HTTP\/1\.1 502/g)).toHaveLength(2)
+  })
+
+  test('the page says what to do where errors are exposed, to browsers as HTML', async () => {
+    const { url, responder } = await open(() => {}, { exposeErrors: true })
+    await responder.close()
+    const page = await (await fetch(url)).text()
+    expect(page).toMatch(
+      /^502 Bad Gateway\n\n.*\n\nconnect ECONNREFUSED 127\.0\.0\.1:\d+\n\nNobody listens there: start/,
+    )
+    const response = await fetch(url, { headers: { accept: 'text/html,*/*;q=0.8' } })
+    expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(await response.text()).toMatch(
+      /<h1>502 Bad Gateway<\/h1>\n<p>The.*<p>Nobody listens there: start/s,
+    )
+  })
+
+  test('nothing that an application or a client sends is HTML in a page', async () => {
+    const { url } = await open((r) => r.respond('<script>\n\n'), { exposeErrors: true })
+    const response = await fetch(url, { headers: { accept: 'text/html' } })
+    expect(await response.text()).toContain('this line is no header: &#34;&#60;script&#62;&#34;')
+  })
+
+  test.each([
+    [undefined, true],
+    ['development', true],
+    ['production', false],
+  ])('with NODE_ENV %s errors are exposed: %s', async (environment, exposed) => {
+    vi.stubEnv('NODE_ENV', environment)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const { url, responder } = await open(() => {})
+    await responder.close()
+    expect((await (await fetch(url)).text()).includes('ECONNREFUSED')).toBe(exposed)
+  })
+
+  test.each([
+    [
+      'a socket that is not there',
+      '/no/such.sock',
+      502,
+      /ENOENT \/no\/such\.sock\n\nThere is no such socket: start/,
+    ],
+    ['a file that is no socket', '/etc/hostname', 502, /nobody listens on it: start the application again/],
+    ['a host that is not there', 'no-such-host.invalid:9000', 502, /The name of the host is not known here/],
+  ])('%s', async (_, address, status, page) => {
+    const gateway = createGateway(address, { onError: () => {}, exposeErrors: true })
+    const response = await supertest(gateway).get('/').expect(status)
+    expect(response.text).toMatch(page)
+  })
+
+  test('an HTTP server in place of an application', async () => {
+    const server = http.createServer((_, response) => response.end('hello')).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    const gateway = createGateway(`127.0.0.1:${port}`, { onError: () => {}, exposeErrors: true })
+    const response = await supertest(gateway).get('/').expect(502)
+    expect(response.text).toContain('What listens there does not speak FastCGI. Is it an HTTP server?')
+  })
+
+  test.each([
+    ['no answer', 502, (r: ResponderRequest) => r.end()],
+    ['FCGI_OVERLOADED', 503, (r: ResponderRequest) => r.end(0, 2)],
+    ['a connection that ends', 502, (r: ResponderRequest) => void r.socket.end()],
+    ['no CGI head', 502, (r: ResponderRequest) => r.respond('HTTP/1.1 200 OK\r\n\r\n')],
+    ['nothing in time', 504, () => {}],
+  ])('%s is a %d', async (_, status, handler) => {
+    const { url, errors } = await open(handler, { headersTimeout: 50 })
+    const response = await fetch(url)
+    expect(response.status).toBe(status)
+    expect(await response.text()).toMatch(new RegExp(`^${status} `))
+    expect(errors).toHaveLength(1)
+  })
+
+  test.each([
+    ['with', 'Content-Length: 10\r\n\r\nhello'],
+    ['without', '\r\nhello'],
+  ])('an answer %s length that breaks off is seen to by the client', async (_, answer) => {
+    const { url, errors } = await open((r) => {
+      r.stdout(answer)
+      r.socket.end()
+    })
+    const response = await fetch(url)
+    await expect(response.text()).rejects.toThrow()
+    expect(errors).toMatchObject([{ code: 'FCGI_ERR_CONNECTION_CLOSED' }])
+  })
+
+  test('the client leaves while it waits, in the upload, in the answer: the application is told', async () => {
+    const apps: ((request: ResponderRequest) => void)[] = []
+    const { port, errors } = await open((r) => apps.shift()!(r))
+    const meet = async (request: string): Promise<[Socket, ResponderRequest]> => {
+      const app = deferred<ResponderRequest>()
+      apps.push(app.resolve)
+      const socket = connect(port, '127.0.0.1')
+      socket.write(request)
+      return [socket, await app.promise]
+    }
+    const [waiting, first] = await meet('GET / HTTP/1.1\r\nHost: h\r\n\r\n')
+    waiting.destroy()
+    await first.aborted
+    const [uploading, second] = await meet('POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhel')
+    uploading.destroy()
+    await second.aborted
+    const [reading, third] = await meet('GET / HTTP/1.1\r\nHost: h\r\n\r\n')
+    third.stdout('\r\nhello')
+    await once(reading, 'data')
+    reading.destroy()
+    await third.aborted
+    // Clients leave all the time: no news for the log.
+    expect(errors).toEqual([])
+  })
+
+  test('an early answer reaches a client that is still sending, and the connection goes on', async () => {
+    const client = deferred<Socket>()
+    let requests = 0
+    const { port, server } = await open(async (r) => {
+      if (requests++ > 0) return r.respond('\r\nsecond')
+      r.socket.pause()
+      await stall(await client.promise)
+      r.stdout('Status: 413\r\nContent-Length: 9\r\n\r\ntoo large')
+      r.end()
+    })
+    server.once('connection', client.resolve)
+    const socket = connect(port, '127.0.0.1')
+    socket.write(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${SIZE}\r\n\r\n`)
+    Readable.from(pieces(SIZE)).pipe(socket, { end: false })
+    const sent = once(socket, 'unpipe')
+    const read = async (until: string): Promise<void> => {
+      for (let got = ''; !got.endsWith(until); ) got += (await once(socket, 'data'))[0]
+    }
+    await read('too large')
+    await sent
+    socket.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n')
+    await read('6\r\nsecond\r\n0\r\n\r\n')
+    socket.destroy()
+  })
+
+  test('the default log is one line on process.stderr', async () => {
+    const responder = await Responder.listen((r) => {
+      r.stderr('the app says\n')
+      r.end()
+    })
+    onTestFinished(() => responder.close())
+    const written: string[] = []
+    const { write } = process.stderr
+    process.stderr.write = ((chunk: Uint8Array | string) => written.push(String(chunk))) as never
+    onTestFinished(() => {
+      process.stderr.write = write
+    })
+    await supertest(createGateway(responder.address)).get('/x?y=1').expect(502)
+    expect(written).toEqual([
+      'the app says\n',
+      'fcgi-bridge gateway: GET /x?y=1: The FastCGI application ended the request without an answer (appStatus 0).\n',
+    ])
+  })
+})

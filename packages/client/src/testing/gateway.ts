@@ -1,0 +1,61 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+import { createGateway, type GatewayOptions } from '../gateway/gateway.ts'
+import { Responder, type ResponderRequest } from './responder.ts'
+
+export interface Gateway {
+  readonly server: Server
+  readonly responder: Responder
+  readonly url: string
+  readonly port: number
+  /** What went to onError. */
+  readonly errors: Error[]
+}
+
+/** A gateway that listens, in front of a responder; both are gone when the test is. */
+export async function open(
+  handler: (request: ResponderRequest) => void,
+  options: GatewayOptions = {},
+): Promise<Gateway> {
+  const responder = await Responder.listen(handler)
+  const errors: Error[] = []
+  const server = createGateway(responder.address, { onError: (error) => errors.push(error), ...options })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(async () => {
+    server.closeAllConnections()
+    server.close()
+    await responder.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { server, responder, port, url: `http://127.0.0.1:${port}`, errors }
+}
+
+/** Sends `request` as it stands; the whole answer, once the gateway has closed the connection. */
+export async function raw(port: number, request: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(request, 'latin1')
+  const chunks = await socket.toArray()
+  return Buffer.concat(chunks).toString('latin1')
+}
+
+/** Settles when nothing was read from a socket for some turns of the event loop. */
+export async function stall(socket: Socket): Promise<void> {
+  for (let turns = 0, before = -1; turns < 100; turns++) {
+    if (socket.bytesRead !== before) turns = 0
+    before = socket.bytesRead
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+/** The params that the application has of a request. */
+export async function paramsOf(
+  request: string,
+  options: GatewayOptions = {},
+): Promise<Record<string, string>> {
+  const { port } = await open((r) => r.respond(`\r\n${JSON.stringify(r.params)}`), options)
+  const answer = await raw(port, request)
+  return JSON.parse(/\{.*\}/s.exec(answer)![0])
+}
