@@ -27,8 +27,10 @@ export class Control {
    */
   say(id, word, detail = '') {
     const file = this.#file(id, word)
-    writeFileSync(`${file}.new`, detail)
-    renameSync(`${file}.new`, file)
+    // Two processes may say the same.
+    const unfinished = `${file}.${process.pid}`
+    writeFileSync(unfinished, detail)
+    renameSync(unfinished, file)
   }
 
   /**

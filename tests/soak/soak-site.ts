@@ -1,0 +1,77 @@
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { Site } from '../fronts/site.ts'
+import { INTERVAL_VARIABLE, SAMPLES_VARIABLE } from './variables.js'
+
+const SAMPLER = new URL('sampler.js', import.meta.url)
+
+/** What a process held at one time: bytes, and numbers of things. */
+export interface Sample {
+  /** Milliseconds since 1970. */
+  time: number
+  rss: number
+  /** In use after a garbage collection. */
+  heap: number
+  /** What keeps the event loop running: sockets, timers, files being read. */
+  handles: number
+  /** Open file descriptors. */
+  descriptors: number
+}
+
+/** A process of an app, from its start to its end or now. */
+export interface Sampled {
+  pid: number
+  /** The app, and how front servers reach it. */
+  name: string
+  samples: Sample[]
+}
+
+/** A site whose apps tell, at intervals, what their processes hold. */
+export class SoakSite extends Site {
+  readonly #folder = this.makeFolder('samples')
+  readonly #interval: number
+  readonly #programs = new Map<string, string>()
+
+  /** @param interval From one sample to the next, in milliseconds. */
+  constructor(interval: number) {
+    super()
+    this.#interval = interval
+  }
+
+  override appEnvironment(mount?: string): Record<string, string> {
+    return {
+      ...super.appEnvironment(mount),
+      NODE_OPTIONS: `--import=${SAMPLER}`,
+      [SAMPLES_VARIABLE]: this.#folder,
+      [INTERVAL_VARIABLE]: String(this.#interval),
+    }
+  }
+
+  // mod_fcgid hands no NODE_OPTIONS on.
+  override writeProgram(at: string, name: string, mount?: string): string {
+    const path = super.writeProgram(at, name, mount)
+    appendFileSync(path, `import(${JSON.stringify(SAMPLER)})\n`)
+    this.#programs.set(path, name)
+    return path
+  }
+
+  /** Every process that has been an app here, in the order of their start. */
+  sampled(): Sampled[] {
+    return readdirSync(this.#folder)
+      .map((file) => this.#read(file))
+      .filter(({ samples }) => samples.length > 0)
+      .sort((a, b) => a.samples[0]!.time - b.samples[0]!.time)
+  }
+
+  #read(file: string): Sampled {
+    // The last line is empty, or is being written.
+    const lines = readFileSync(join(this.#folder, file), 'utf8').split('\n').slice(0, -1)
+    const [{ program, listen }, ...samples] = lines.map((line) => JSON.parse(line))
+    const spawned = this.#programs.get(program)
+    const name =
+      spawned === undefined
+        ? `${basename(program, '.js')}, ${listen.startsWith('/') ? 'Unix socket' : 'TCP'}`
+        : `${spawned}, mod_fcgid`
+    return { pid: Number.parseInt(file, 10), name, samples }
+  }
+}

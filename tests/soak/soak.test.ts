@@ -1,0 +1,81 @@
+// Mixed traffic for some time, and what the apps' processes hold meanwhile. `npm run soak` runs this for half an hour, and
+// keeps what it found; among the other tests it shows that the tool works, and that nothing fails.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { expect, onTestFailed, test } from 'vitest'
+import { apacheFcgid } from '../fronts/apache-fcgid.ts'
+import { APPS } from '../fronts/front.ts'
+import { nginx } from '../fronts/nginx.ts'
+import { plot } from './plot.ts'
+import { report } from './report.ts'
+import { SoakSite } from './soak-site.ts'
+import { SAID, type Target, Traffic } from './traffic.ts'
+import { MINUTES_VARIABLE } from './variables.js'
+import { judge } from './verdict.ts'
+
+const RESULTS = new URL('results/', import.meta.url)
+
+/** Without `npm run soak`, in milliseconds. */
+const SHORT = 6000
+
+const asked = process.env[MINUTES_VARIABLE]
+const duration = asked === undefined ? SHORT : Number(asked) * 60_000
+const interval = Math.max(500, duration / 300)
+const starting = 60_000
+
+test('mixed traffic through nginx and under mod_fcgid', { timeout: duration + starting }, async () => {
+  const site = new SoakSite(interval)
+  let log = ''
+  onTestFailed(() => console.error(log))
+  try {
+    site.control.say(SAID, 'go')
+    const targets = await startTargets(site)
+    const start = Date.now()
+    const traffic = new Traffic(targets, { clients: 2, pause: 20 })
+    await setTimeout(duration)
+    const end = Date.now()
+    await traffic.stop()
+    // The last samples are of processes at rest.
+    await setTimeout(2 * interval)
+
+    const processes = site.sampled()
+    const findings = judge(processes, start, end)
+    const svg = plot(processes)
+    const text = report({ start, end, traffic, processes, findings })
+    if (asked !== undefined) {
+      mkdirSync(RESULTS, { recursive: true })
+      writeFileSync(new URL('soak.svg', RESULTS), svg)
+      writeFileSync(new URL('README.md', RESULTS), text)
+      console.log(text)
+    }
+
+    expect(traffic.failures).toEqual([])
+    expect(Object.entries(traffic.done).filter(([, count]) => count === 0)).toEqual([])
+    expect(svg.match(/<path class="(own|third)"/g)).toHaveLength(4 * processes.length)
+    // Every app, however it is reached; each was there from the beginning to the end.
+    expect(new Set(findings.map(({ name }) => name)).size).toBe(3 * APPS.length)
+    if (asked !== undefined) expect(findings.filter(({ rises }) => rises.length > 0)).toEqual([])
+  } finally {
+    log = site.report()
+    await site.stop()
+  }
+})
+
+/** Both apps, through nginx in every mode, and under mod_fcgid behind a ScriptAlias. */
+async function startTargets(site: SoakSite): Promise<Target[]> {
+  const fronts = [
+    { front: nginx, modes: nginx.modes },
+    { front: apacheFcgid, modes: apacheFcgid.modes.filter(({ name }) => name === 'ScriptAlias') },
+  ]
+  const targets: Target[] = []
+  for (const { front, modes } of fronts) {
+    const running = await front.start(site)
+    for (const mode of modes) {
+      for (const app of APPS) {
+        const name = `${app}: ${front.name}, ${mode.name}`
+        targets.push({ name, mode, origin: running.origin(mode.name, app) })
+      }
+    }
+  }
+  return targets
+}

@@ -1,0 +1,201 @@
+import { once } from 'node:events'
+import { Agent } from 'node:http'
+import { connect } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
+import { content, digest } from '../apps/content.js'
+import { type Ask, open, readAll, readUntil, send } from '../cases/http.ts'
+import type { Mode, Origin } from '../fronts/front.ts'
+
+/** Where requests go: an app behind a front server in one of its modes. */
+export interface Target {
+  name: string
+  origin: Origin
+  mode: Mode
+}
+
+export interface Failure {
+  target: string
+  kind: string
+  /** Seconds since the start. */
+  at: number
+  error: string
+}
+
+/** The words that the apps wait for, about this id, were said before. */
+export const SAID = 'soak'
+
+interface Client {
+  target: Target
+  /** Asks on a kept connection. */
+  ask(path: string, ask?: Ask): ReturnType<typeof send>
+  url(path: string): string
+}
+
+/** What clients do; each throws when it did not get what it should have got. */
+const KINDS: Record<string, (client: Client) => Promise<void>> = {
+  async small({ ask }) {
+    const { status, text } = await ask('/text')
+    expectSame(`${status} ${text}`, '200 some text\n')
+  },
+
+  async json({ ask }) {
+    const body = JSON.stringify({ some: 'data' })
+    const { text } = await ask('/json', {
+      method: 'POST',
+      headers: ['Content-Type', 'application/json'],
+      body,
+    })
+    expectSame(text, body)
+  },
+
+  async upload({ ask }) {
+    const body = Buffer.concat([...content(randomLength(1_000_000))])
+    const { text } = await ask('/digest', { method: 'POST', body })
+    expectSame(text, JSON.stringify(await digest([body])))
+  },
+
+  async 'chunked upload'({ ask }) {
+    const length = randomLength(100_000)
+    const headers = ['Transfer-Encoding', 'chunked']
+    const { text } = await ask('/digest', { method: 'POST', headers, body: content(length) })
+    expectSame(text, JSON.stringify(await digest(content(length))))
+  },
+
+  async download({ ask }) {
+    const length = randomLength(1_000_000)
+    const { body } = await ask(`/content/${length}`)
+    expectSame(JSON.stringify(await digest([body])), JSON.stringify(await digest(content(length))))
+  },
+
+  async 'server-sent events'({ target, url }) {
+    const incoming = await open(target.origin, url(`/events?id=${SAID}`))
+    for (let event = 0; event < 5; event++) await readUntil(incoming, 'data: ')
+    incoming.destroy()
+  },
+
+  async 'download given up'({ target, url }) {
+    const incoming = await open(target.origin, url('/content/20000000'))
+    await once(incoming, 'readable')
+    incoming.destroy()
+  },
+
+  async 'upload given up'({ target, url }) {
+    const client = connect(target.origin)
+    client.write(
+      `POST ${url(`/upload?id=${SAID}`)} HTTP/1.1\r\nHost: front.test\r\nContent-Length: 1000000\r\n\r\n`,
+    )
+    client.end('x'.repeat(300_000))
+    // An answer that says so, or none: a front server's own way.
+    client.resume().on('error', () => {})
+    await once(client, 'close')
+  },
+
+  async 'error before the head'({ ask }) {
+    const { status } = await ask(`/fail/before?id=${SAID}`)
+    expectSame(String(status), '500')
+  },
+
+  async 'error after the head'({ target, url }) {
+    // mod_fcgid ends a process that closes a connection early, and then none would be there from beginning to end.
+    if (target.mode.traits.brokenAnswer === 'error page') return
+    let seen: string
+    try {
+      const incoming = await open(target.origin, url(`/fail/after?id=${SAID}`))
+      seen = (await readAll(incoming)).toString()
+    } catch (error) {
+      seen = String(error)
+    }
+    if (seen === 'the beginning\n') throw new Error('It passed for a whole answer.')
+  },
+
+  async 'no such page'({ ask }) {
+    const { status } = await ask('/nothing/here')
+    expectSame(String(status), '404')
+  },
+
+  async refused({ target, url }) {
+    // nginx may close a client's connection behind an answer that came before the body was there.
+    const { status } = await send(target.origin, url('/refuse'), {
+      method: 'POST',
+      body: Buffer.alloc(300_000),
+    })
+    expectSame(String(status), '413')
+  },
+}
+
+/** Most are small requests; every kind is there, in an order in which each comes after several others. */
+const ROUND = [
+  ['small', 'json', 'small', 'upload', 'small', 'download', 'small', 'error before the head', 'small'],
+  ['no such page', 'small', 'chunked upload', 'small', 'upload given up', 'small', 'json', 'small'],
+  ['download given up', 'small', 'refused', 'small', 'server-sent events', 'small', 'upload', 'small'],
+  ['error after the head', 'small', 'download', 'small', 'no such page', 'small', 'upload given up'],
+].flat()
+
+/** Clients that ask for one thing after the other, until they are stopped. */
+export class Traffic {
+  /** How many of each kind went well. */
+  readonly done: Record<string, number> = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0]))
+  /** The first hundred. */
+  readonly failures: Failure[] = []
+  failed = 0
+  readonly #start = performance.now()
+  readonly #clients: Promise<void>[]
+  #stopped = false
+
+  /**
+   * @param clients How many for each target.
+   * @param pause How long each waits before its next request, in milliseconds.
+   */
+  constructor(targets: readonly Target[], { clients, pause }: { clients: number; pause: number }) {
+    this.#clients = targets.flatMap((target) =>
+      Array.from({ length: clients }, (_, index) => this.#run(target, pause, index / clients)),
+    )
+  }
+
+  /** How many requests went well. */
+  get count(): number {
+    return Object.values(this.done).reduce((sum, count) => sum + count)
+  }
+
+  /** Settles when what runs is done, and every client has done everything once. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await Promise.all(this.#clients)
+  }
+
+  async #run(target: Target, pause: number, phase: number): Promise<void> {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const url = (path: string) => target.mode.prefix + path
+    const client: Client = {
+      target,
+      url,
+      ask: (path, ask) => send(target.origin, url(path), { ...ask, agent }),
+    }
+    const first = Math.floor(phase * ROUND.length)
+    for (let at = first; !this.#stopped || at < first + ROUND.length; at++) {
+      const kind = ROUND[at % ROUND.length]!
+      try {
+        await KINDS[kind]!(client)
+        this.done[kind]!++
+      } catch (error) {
+        this.#fail(target.name, kind, error)
+      }
+      await setTimeout(pause)
+    }
+    agent.destroy()
+  }
+
+  #fail(target: string, kind: string, error: unknown): void {
+    this.failed++
+    const at = (performance.now() - this.#start) / 1000
+    if (this.failures.length < 100) this.failures.push({ target, kind, at, error: String(error) })
+  }
+}
+
+function expectSame(found: string, expected: string): void {
+  if (found !== expected) throw new Error(`${found.slice(0, 200)} where ${expected} was expected`)
+}
+
+function randomLength(most: number): number {
+  return Math.floor(Math.random() * most)
+}
