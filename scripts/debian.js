@@ -32,6 +32,15 @@ if [ -d /run/systemd/system ]; then
 fi
 `
 
+/**
+ * Whether a run of vitest with these arguments may start a front server: the packages' own tests do not; whatever else may
+ * be asked for might.
+ */
+export function needFrontServers(args) {
+  const paths = args.filter((arg) => /^(packages|examples|tests)\b/.test(arg))
+  return paths.length === 0 || paths.some((path) => !path.startsWith('packages'))
+}
+
 /** Installs the front servers that are missing; a `UserError` with the command to run where that is not allowed. */
 export function installFrontServers() {
   const packages = [...new Set(Object.values(JSON.parse(readFileSync(PACKAGES_FILE, 'utf8'))))]

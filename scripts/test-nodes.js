@@ -1,7 +1,10 @@
-// `npm run test:nodes`: the packages' own tests under each of the other Nodes that are supported. `npm test` runs them,
-// and the tests with real servers, under the Node that is installed.
+// `npm run test:nodes`: what `npm test` runs under the Node that is installed, the real servers included, under each of the
+// other Nodes that are supported. `npm run test:nodes -- packages/core` (or any of vitest's arguments) runs only the
+// tests asked for.
 
 import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { installFrontServers, needFrontServers } from './debian.js'
 import { main, root, UserError } from './lib/run.js'
 import { runVitest, summary } from './lib/vitest.js'
 import { setup } from './setup.js'
@@ -11,10 +14,16 @@ import { setup } from './setup.js'
 const NODES = ['node22', 'node24', 'node26']
 
 await main(() => {
+  const args = process.argv.slice(2)
   setup()
+  if (needFrontServers(args)) installFrontServers()
   const total = { passed: 0, failed: 0, skipped: 0 }
+  const path = process.env.PATH
   for (const name of NODES) {
-    const counts = runVitest(binary(name), ['packages/', ...process.argv.slice(2)])
+    const node = binary(name)
+    // Front servers start apps by `#!/usr/bin/env node`, too.
+    process.env.PATH = `${dirname(node)}:${path}`
+    const counts = runVitest(node, args)
     console.log(`${name}: ${summary(counts)}`)
     for (const key of Object.keys(total)) total[key] += counts[key]
   }
@@ -26,6 +35,6 @@ function binary(name) {
   const path = `${root}scripts/node_modules/${name}/bin/node`
   if (existsSync(path)) return path
   throw new UserError(
-    `${path} is missing: the packages that carry the other Nodes are for Linux on x64. Elsewhere run \`npm test -- packages\` under each Node you have.`,
+    `${path} is missing: the packages that carry the other Nodes are for Linux on x64. Elsewhere run \`npm test\` under each Node you have.`,
   )
 }

@@ -2,7 +2,7 @@
 // `npm test -- packages/core` (or any of vitest's arguments) sets up and runs only the tests asked for.
 
 import { checkPackages } from './check-packages.js'
-import { installFrontServers } from './debian.js'
+import { installFrontServers, needFrontServers } from './debian.js'
 import { bin, main, run } from './lib/run.js'
 import { runVitest, summary } from './lib/vitest.js'
 import { setup } from './setup.js'
@@ -16,7 +16,7 @@ const CHECKS = {
 await main(() => {
   const args = process.argv.slice(2)
   setup()
-  if (needsFrontServers(args)) installFrontServers()
+  if (needFrontServers(args)) installFrontServers()
   // Everything is run even after a failure: one run tells all there is to mend.
   const failedChecks = args.length > 0 ? [] : Object.keys(CHECKS).filter((name) => !CHECKS[name]())
   const counts = runVitest(process.execPath, args)
@@ -25,9 +25,3 @@ await main(() => {
   if (counts.failed > 0) process.exitCode = 1
   console.log(summary(counts))
 })
-
-/** The packages' own tests need no front server; whatever else may be asked for might. */
-function needsFrontServers(args) {
-  const paths = args.filter((arg) => /^(packages|examples|tests)\b/.test(arg))
-  return paths.length === 0 || paths.some((path) => !path.startsWith('packages'))
-}
