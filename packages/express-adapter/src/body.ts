@@ -136,7 +136,12 @@ function breakBody(request: InternalRequest, error: Error): void {
     request.aborted = true
     // As Node does: an error nobody listens for is not thrown.
     callback(request.listenerCount('error') > 0 ? reason : null)
-    process.nextTick(() => request.emit('aborted'))
+    process.nextTick(() => {
+      request.emit('aborted')
+      // Whoever drops the rest before it answers, as Express's 404 does, waits by on-finished for 'end', which this is not,
+      // for the connection's end, which this is not either, or for 'finish', which nobody else expects of a request.
+      request.emit('finish')
+    })
   }
   // Nothing more can be read of the connection: on-finished, and with it body-parser, goes by that.
   const { socket } = request as { socket: { readable: boolean } }

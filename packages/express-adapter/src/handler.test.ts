@@ -411,6 +411,29 @@ describe('request bodies that do not come whole', () => {
     expect([status, body.toString()]).toEqual([413, 'refused'])
   })
 
+  test.each(expressVersions)(
+    'one that nobody reads does not hold up the last word of %s',
+    async (_, make) => {
+      const failing = make()
+      failing.get('/fails', () => {
+        throw Object.assign(new Error('It fails.'), { status: 418 })
+      })
+      const { client } = await serveForTest(failing, { maxBodyBytes: 10 })
+      const tooLong = client.send({ ...request, path: '/nowhere' })
+      tooLong.write('x'.repeat(100))
+      const tooShort = client.send({
+        ...request,
+        method: 'GET',
+        path: '/fails',
+        headers: ['Content-Length', '10'],
+      })
+      tooShort.write('x')
+      tooShort.end()
+      expect((await tooLong.response).status).toBe(404)
+      expect((await tooShort.response).status).toBe(418)
+    },
+  )
+
   test('nobody who listens for errors: no error is thrown, and the end is no clean one', async () => {
     const seen: string[] = []
     const { client } = await serveForTest((incoming, response) => {

@@ -377,7 +377,10 @@ export class Connection implements RecordSink, ExchangeCarrier {
   #abortIncomplete(code: ExchangeErrorCode, message: string): void {
     for (const exchange of this.#exchanges) {
       if (exchange.ended) this.#endHeld(exchange)
-      else if (!exchange.inputComplete) {
+      else {
+        // No body will come behind the end of its stream either, which is for the app to answer.
+        if (exchange.missingBodyTimer !== undefined && exchange.stdin.missing) this.#finishStdin(exchange)
+        if (exchange.inputComplete) continue
         this.#remove(exchange)
         exchange.abort(new ExchangeError(code, message))
       }

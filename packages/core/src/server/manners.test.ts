@@ -438,6 +438,13 @@ describe('an end of STDIN in front of the body that was announced', () => {
     await peer.answer(1)
     expect(sockets[0]!.destroyed).toBe(false)
   })
+
+  test('is the end if the peer sends nothing more at all, and the app answers what is missing', async () => {
+    const { peer } = await connected(echo)
+    peer.post(1, { CONTENT_LENGTH: '4' }).endStdin(1).halfClose()
+    expect((await peer.answer(1)).stdout).toMatch(/^Status: 400 /)
+    await peer.close()
+  })
 })
 
 test('nothing follows END_REQUEST', async () => {
