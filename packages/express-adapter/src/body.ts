@@ -87,7 +87,9 @@ export class BodyPump {
     const exchange = this.#exchange
     const { stdin } = exchange
     if (stdin.error === undefined && !exchange.ended) {
-      stdin.onReadable ??= () => this.#onReadable()
+      // Apart from the assignment, as onAbort is: see socket.ts.
+      const onReadable = (): void => this.#onReadable()
+      stdin.onReadable ??= onReadable
     } else {
       this.#over = true
       // An abort reaches the request by way of the socket, as it does in Node.

@@ -9,8 +9,11 @@ import { type ResponseHead, writeHead } from './response-head.ts'
  */
 export function sendNodeStream(exchange: Exchange, head: ResponseHead, stream: Readable): void {
   writeHead(exchange, head)
-  exchange.onAbort = (reason) => stream.destroy(reason)
-  exchange.onDrain = () => stream.resume()
+  // Apart from the assignment, as in send-stream.ts.
+  const onAbort = (reason: Error): void => void stream.destroy(reason)
+  const onDrain = (): void => void stream.resume()
+  exchange.onAbort = onAbort
+  exchange.onDrain = onDrain
   finished(stream, { writable: false }, (error) => {
     if (error) exchange.fail(error)
     else exchange.end()

@@ -130,8 +130,11 @@ class StreamSender {
       return
     }
     this.#state = SENDING
-    exchange.onAbort = (reason) => this.#stop(reason)
-    exchange.onDrain = () => this.#pull()
+    // Apart from the assignment: functions that are written there go among V8's old objects, with all they refer to.
+    const onAbort = (reason: unknown): void => this.#stop(reason)
+    const onDrain = (): void => this.#pull()
+    exchange.onAbort = onAbort
+    exchange.onDrain = onDrain
     writeHead(exchange, this.#head)
     exchange.write(this.#takeGathered())
   }

@@ -10,11 +10,13 @@ export function createBody(input: Input): ReadableStream<Uint8Array> {
       pull(controller) {
         if (deliver(input, controller)) return undefined
         return new Promise<void>((resolve) => {
-          input.onReadable = () => {
+          // Apart from the assignment: a function that is written there goes among V8's old objects, with all it refers to.
+          const onReadable = (): void => {
             if (!deliver(input, controller)) return
             input.onReadable = undefined
             resolve()
           }
+          input.onReadable = onReadable
         })
       },
       cancel() {
