@@ -1,12 +1,12 @@
 import type { AddressInfo } from 'node:net'
-import { Duplex } from 'node:stream'
 import type { Exchange } from '@fcgi-bridge/core'
+import { onwriteOf, ShortLivedDuplex } from './short-lived-duplex.ts'
 
 /**
  * The face of a net.Socket, or tls.TLSSocket, for the connection that the client has with the front server: its addresses,
  * its time-out, and the settings that are the front server's to make.
  */
-export abstract class ClientSocket extends Duplex {
+export abstract class ClientSocket extends ShortLivedDuplex {
   readonly exchange: Exchange
   #timer: NodeJS.Timeout | undefined
   /** Milliseconds without traffic until 'timeout'; 0 is never. */
@@ -119,8 +119,8 @@ export abstract class ClientSocket extends Duplex {
 
   override _read(): void {}
 
-  override _write(_chunk: unknown, _encoding: BufferEncoding, callback: () => void): void {
-    callback()
+  override _write(): void {
+    onwriteOf(this)()
   }
 
   // `end`, where the response has not ended, says that there will be none.
