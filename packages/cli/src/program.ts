@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addConfig } from './commands/config.ts'
 import { addDev } from './commands/dev.ts'
+import { addDoctor } from './commands/doctor.ts'
 import { addPing } from './commands/ping.ts'
 import { addRequest } from './commands/request.ts'
 import { addServe } from './commands/serve.ts'
@@ -31,6 +32,7 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
   addServe(program)
   addDev(program)
   addConfig(program, stdout)
+  addDoctor(program)
   addPing(program)
   addRequest(program)
   for (const command of program.commands) command.configureHelp(program.configureHelp())

@@ -11,22 +11,30 @@ export interface RequestFlags {
 
 /** Adds the flags for one request to an app: headers, params, and how long to wait for an answer. */
 export function addRequestFlags(command: Command, seconds: number): Command {
-  return command
-    .addOption(
-      new Option('-H, --header <header>', "a request header, 'Name: value'; may be repeated")
-        .argParser(collectHeader)
-        .default([], 'none'),
-    )
-    .addOption(
-      new Option('--params <name=value...>', 'params to add or replace; NAME= is an empty one')
-        .argParser(collectParam)
-        .default({}, 'none'),
-    )
-    .addOption(
-      new Option('--timeout <seconds>', 'how long to wait for an answer to begin; 0 is no limit')
-        .argParser(parseSeconds)
-        .default(seconds * 1000, String(seconds)),
-    )
+  addHeaderFlag(command).addOption(
+    new Option('--params <name=value...>', 'params to add or replace; NAME= is an empty one')
+      .argParser(collectParam)
+      .default({}, 'none'),
+  )
+  return addTimeoutFlag(command, seconds)
+}
+
+/** Adds the flag for headers: [name, value, name, value…]. */
+export function addHeaderFlag(command: Command): Command {
+  return command.addOption(
+    new Option('-H, --header <header>', "a request header, 'Name: value'; may be repeated")
+      .argParser(collectHeader)
+      .default([], 'none'),
+  )
+}
+
+/** Adds the flag for the time to wait, in milliseconds; `seconds` is the default. */
+export function addTimeoutFlag(command: Command, seconds: number): Command {
+  return command.addOption(
+    new Option('--timeout <seconds>', 'how long to wait for an answer to begin; 0 is no limit')
+      .argParser(parseSeconds)
+      .default(seconds * 1000, String(seconds)),
+  )
 }
 
 function collectHeader(text: string, before: string[]): string[] {

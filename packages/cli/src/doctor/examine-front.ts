@@ -1,0 +1,42 @@
+import { checkAnswers } from './checks/answers.ts'
+import { checkBodies } from './checks/bodies.ts'
+import { checkClient } from './checks/client.ts'
+import { checkConnections } from './checks/connections.ts'
+import { checkEvents } from './checks/events.ts'
+import { checkHeaders } from './checks/headers.ts'
+import { checkMount } from './checks/mount.ts'
+import { checkPaths } from './checks/paths.ts'
+import { checkVariables } from './checks/variables.ts'
+import type { Examination } from './examination.ts'
+import type { Finding } from './finding.ts'
+
+// In the order in which a reader wants to know of them.
+const CHECKS: readonly (readonly [name: string, check: (examination: Examination) => Promise<Finding[]>])[] =
+  [
+    ['variables', checkVariables],
+    ['SCRIPT_NAME and PATH_INFO', checkMount],
+    ['encoded paths', checkPaths],
+    ['headers', checkHeaders],
+    ['HTTPS and the client', checkClient],
+    ['uploads', checkBodies],
+    ['error pages, heads, methods', checkAnswers],
+    ['connections', checkConnections],
+  ]
+
+/** Makes every check of a front server that hands requests to the probe. */
+export async function examineFront(
+  examination: Examination,
+): Promise<{ findings: Finding[]; passed: string[] }> {
+  const findings: Finding[] = []
+  const passed: string[] = []
+  const add = (name: string, found: readonly Finding[]): void => {
+    findings.push(...found)
+    if (found.length === 0) passed.push(name)
+  }
+  // It is mostly waiting. The others come one by one: mod_fcgid starts a process for each request at a time.
+  const events = checkEvents(examination)
+  events.catch(() => {})
+  for (const [name, check] of CHECKS) add(name, await check(examination))
+  add('events', await events)
+  return { findings, passed }
+}

@@ -1,0 +1,129 @@
+import { once } from 'node:events'
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { finished } from 'node:stream/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** One request to the front server. */
+export interface Ask {
+  method?: string
+  /** Path and query as they go out. */
+  path: string
+  /** [name, value, name, value…] as they go out; Host and Connection are added. */
+  headers?: readonly string[]
+  /** Sent with a length; pieces are sent one by one, without a length. */
+  body?: Buffer | readonly Buffer[]
+  /** Ask whether the body is wanted before it is sent. */
+  expectContinue?: boolean
+  /** The address of this machine to connect from. */
+  from?: string
+}
+
+/** What came back. */
+export interface Answer {
+  status: number
+  headers: IncomingMessage['headers']
+  /** The Server header. */
+  software: string | undefined
+  /** What there is of it: an answer that is cut short ends there. */
+  text: string
+  /** The address of this machine that it was sent from. */
+  from: string | undefined
+  /** Milliseconds from the first piece of the body to the last. */
+  spread: number
+}
+
+/** How to reach the front server. */
+export interface FrontOptions {
+  url: URL
+  /** Where it is, if the URL's host does not lead there. */
+  connect?: { host: string; port: number } | undefined
+  /** Headers of every request: [name, value, name, value…] */
+  headers: readonly string[]
+  /** Accept any certificate. */
+  insecure: boolean
+  /** Milliseconds without anything from the front server. */
+  timeout: number
+}
+
+// Milliseconds between the pieces of a body without a length: each is to go out by itself.
+const PIECE_PAUSE = 50
+// How long a server may take to say that it wants a body, in milliseconds: then it gets it unasked.
+const CONTINUE_MAX = 1000
+
+/** Sends requests to the front server exactly as they are asked for, each on a connection of its own. */
+export class FrontClient {
+  readonly #options: FrontOptions
+
+  constructor(options: FrontOptions) {
+    this.#options = options
+  }
+
+  /** Rejects where no answer comes. `enough` ends the request early: it is asked with every piece. */
+  async send(ask: Ask, enough?: (text: string) => boolean): Promise<Answer> {
+    const outgoing = this.#open(ask)
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      outgoing.once('response', resolve)
+      outgoing.on('error', reject)
+      outgoing.once('timeout', () => outgoing.destroy(new Error('There was no answer in time.')))
+    })
+    if (ask.expectContinue) await Promise.race([once(outgoing, 'continue'), answered, delay(CONTINUE_MAX)])
+    void writeBody(outgoing, ask.body)
+    return readAnswer(await answered, enough)
+  }
+
+  #open({ method = 'GET', path, headers = [], body, expectContinue, from }: Ask): ClientRequest {
+    const { url, connect, insecure, timeout } = this.#options
+    const isHttps = url.protocol === 'https:'
+    const fields = ['Host', url.host, 'Connection', 'close', ...this.#options.headers, ...headers]
+    if (Buffer.isBuffer(body)) fields.push('Content-Length', String(body.length))
+    else if (body !== undefined) fields.push('Transfer-Encoding', 'chunked')
+    if (expectContinue) fields.push('Expect', '100-continue')
+    return (isHttps ? requestHttps : request)({
+      host: connect?.host ?? url.hostname.replace(/^\[|\]$/g, ''),
+      port: connect?.port ?? (url.port || (isHttps ? 443 : 80)),
+      method,
+      path,
+      headers: fields,
+      agent: false,
+      timeout,
+      ...(from !== undefined && { localAddress: from }),
+      ...(isHttps && { rejectUnauthorized: !insecure, servername: url.hostname }),
+    })
+  }
+}
+
+async function writeBody(outgoing: ClientRequest, body: Ask['body']): Promise<void> {
+  if (body === undefined || Buffer.isBuffer(body)) {
+    outgoing.end(body)
+    return
+  }
+  for (const piece of body) {
+    outgoing.write(piece)
+    await delay(PIECE_PAUSE)
+  }
+  outgoing.end()
+}
+
+async function readAnswer(incoming: IncomingMessage, enough?: (text: string) => boolean): Promise<Answer> {
+  const from = incoming.socket.localAddress
+  let text = ''
+  let first: number | undefined
+  let last = 0
+  incoming.setEncoding('utf8').on('data', (piece: string) => {
+    text += piece
+    last = performance.now()
+    first ??= last
+    if (enough?.(text)) incoming.destroy()
+  })
+  await finished(incoming).catch(() => {})
+  const { statusCode, headers } = incoming
+  return {
+    status: statusCode!,
+    headers,
+    software: headers.server?.toString(),
+    text,
+    from,
+    spread: first === undefined ? 0 : last - first,
+  }
+}

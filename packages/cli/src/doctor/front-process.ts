@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import type { User } from '../examine/socket-access.ts'
+
+const NAMES = /^(nginx|apache2|httpd|lighttpd|caddy|h2o|haproxy)$/
+
+/**
+ * The user that works for the front server which listens on a port of this machine: the one of its processes that is not
+ * root's. Undefined where it can not be seen, or is root itself. Linux alone has it where this looks.
+ */
+export function frontUser(port: number): User | undefined {
+  const inodes = listeningInodes(port)
+  const all = processes()
+  const listening = all.filter((pid) => holdsSocket(pid, inodes))
+  // Whoever is not root sees only its own processes' sockets, but everybody's names.
+  const found =
+    listening.length > 0 ? listening : all.filter((pid) => NAMES.test(read(`/proc/${pid}/comm`).trim()))
+  return found.map(userOf).find((user) => user !== undefined && user.uid !== 0)
+}
+
+function processes(): string[] {
+  try {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  } catch {
+    return []
+  }
+}
+
+// Of sockets in the state LISTEN, 0A, on this port: `sl local_address rem_address st … inode`.
+function listeningInodes(port: number): Set<string> {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+  const lines = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => read(file).split('\n'))
+  const fields = lines.map((line) => line.trim().split(/\s+/))
+  return new Set(fields.filter((of) => of[1]?.endsWith(`:${hex}`) && of[3] === '0A').map((of) => of[9]!))
+}
+
+function holdsSocket(pid: string, inodes: ReadonlySet<string>): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? []
+      return inode !== undefined && inodes.has(inode)
+    })
+  } catch {
+    return false
+  }
+}
+
+function userOf(pid: string): User | undefined {
+  const status = read(`/proc/${pid}/status`)
+  // Uid and Gid: real, effective, saved, of the file system.
+  const [, uid] = /^Uid:\s+\d+\s+(\d+)/m.exec(status) ?? []
+  const [, gid] = /^Gid:\s+\d+\s+(\d+)/m.exec(status) ?? []
+  const [, groups = ''] = /^Groups:[ \t]*(.*)$/m.exec(status) ?? []
+  if (uid === undefined || gid === undefined) return undefined
+  return { uid: Number(uid), groups: [gid, ...groups.split(/\s+/).filter((one) => one !== '')].map(Number) }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'latin1')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,74 @@
+import { chownSync, type Stats, statSync } from 'node:fs'
+import { connect } from 'node:net'
+import { formatAddress, type SocketAddress } from '@fcgi-bridge/client'
+import { createServer } from '@fcgi-bridge/core'
+import { EXIT } from '../exit-codes.ts'
+import { Failure } from '../failure.ts'
+import { createProbe, pairs } from './probe.ts'
+
+/** The probe, where the app would listen. */
+export interface ListeningProbe {
+  /** The params of requests that were none. */
+  readonly refused: ReadonlyMap<string, string>[]
+  /** Requests that came without the token. */
+  strangers: number
+  close(): Promise<void>
+}
+
+// Whoever has the token may ask, whatever user it is: what the app's own socket would let through is not known.
+const MODE = 0o666
+
+/**
+ * Listens at an address in place of the app. `'in use'`: the app, or another program, does. A socket that the app left behind is
+ * replaced by one with the same owner and mode. Throws a Failure where it can not listen there.
+ */
+export async function listenAsApp(address: SocketAddress, token: string): Promise<ListeningProbe | 'in use'> {
+  if (await isInUse(address)) return 'in use'
+  const probe: ListeningProbe = { refused: [], strangers: 0, close: () => server.close() }
+  const handler = createProbe(token, () => probe.strangers++)
+  const server = createServer(handler, {
+    onError: (_, { rawParams }) =>
+      void (probe.refused as Map<string, string>[]).push(new Map(pairs(rawParams))),
+  })
+  const left = 'path' in address ? socketAt(address.path) : undefined
+  try {
+    const mode = left === undefined ? MODE : left.mode & 0o777
+    await server.listen('path' in address ? { path: address.path, mode } : address)
+    if (left !== undefined && process.getuid?.() === 0 && 'path' in address) {
+      chownSync(address.path, left.uid, left.gid)
+    }
+  } catch (cause) {
+    await server.close()
+    const isElsewhere = (cause as NodeJS.ErrnoException).code === 'EADDRNOTAVAIL'
+    const what = isElsewhere
+      ? `${formatAddress(address)} is no address of this machine. Run the doctor on the machine of the app, or see --probe.`
+      : `The doctor can not listen in place of the app: ${(cause as Error).message}`
+    throw new Failure(EXIT.listen, what, { cause })
+  }
+  return probe
+}
+
+function isInUse(address: SocketAddress): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(address)
+    const settle = (answer: boolean): void => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', () => settle(true))
+    // Somebody is there who does not let this user in, or has no time.
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => settle(code === 'EACCES' || code === 'EAGAIN'))
+  })
+}
+
+function socketAt(path: string): Stats | undefined {
+  try {
+    const stats = statSync(path)
+    return stats.isSocket() ? stats : undefined
+  } catch {
+    return undefined
+  } finally {
+    // On Node 20 and 22 no import() after a look at a socket finds its files (nodejs/node#51142); after one at a folder it does.
+    statSync('/')
+  }
+}

@@ -1,0 +1,106 @@
+import { formatAddress, type SocketAddress } from '@fcgi-bridge/client'
+import { denialOf } from '../examine/socket-access.ts'
+import { type Finding, mend, mendFor, type ServerKind } from './finding.ts'
+import type { Answer } from './front-client.ts'
+import { frontUser } from './front-process.ts'
+
+/** The statuses by which front servers say that they do not get to the app, or get no answer. */
+export function isGatewayError(status: number): boolean {
+  return status === 502 || status === 503 || status === 504
+}
+
+/** Why a front server does not get to the app at an address: a socket it may not write to, else another address. */
+export function unreached(url: URL, answer: Answer, server: ServerKind, address: SocketAddress): Finding {
+  return permission(url, answer, address) ?? elsewhere(answer, server, address)
+}
+
+function permission(url: URL, { status }: Answer, address: SocketAddress): Finding | undefined {
+  if (!('path' in address)) return undefined
+  const user = frontUser(Number(url.port || (url.protocol === 'https:' ? 443 : 80)))
+  const denial = user && denialOf(address.path, user)
+  if (denial === undefined) return undefined
+  return {
+    code: 'socket-permission',
+    level: 'error',
+    seen: `The front server answers ${status}. ${denial.seen}`,
+    why: 'No request reaches the app.',
+    mend: mend(
+      'in a shell; for good, where the app makes its socket: fcgi-bridge serve --mode 660',
+      denial.mend,
+    ),
+  }
+}
+
+function elsewhere({ status }: Answer, server: ServerKind, address: SocketAddress): Finding {
+  const name = formatAddress(address)
+  const isUnix = 'path' in address
+  const apache = mend(
+    'in the virtual host',
+    isUnix
+      ? `ProxyPass "/" "unix:${name}|fcgi://app/" flushpackets=on`
+      : `ProxyPass "/" "fcgi://${name}/" flushpackets=on`,
+  )
+  return {
+    code: 'unreached',
+    level: 'error',
+    seen: `The front server answers ${status}, and nothing has come to ${name}.`,
+    why: 'It does not get to the app: it may look for it at another address, or may not connect. Its error log says which.',
+    mend: mendFor(server, {
+      nginx: mend('in the location of the app', `fastcgi_pass ${isUnix ? `unix:${name}` : name};`),
+      'apache-proxy': apache,
+      'apache-fcgid': apache,
+      lighttpd: mend(
+        'in the fastcgi.server of the app',
+        isUnix ? `"socket" => "${name}"` : `"host" => "${address.host}", "port" => ${address.port}`,
+      ),
+      caddy: mend(
+        'in the site',
+        `reverse_proxy ${isUnix ? `unix/${name}` : name} {`,
+        '  transport fastcgi',
+        '}',
+      ),
+      haproxy: mend('in the backend', `server app ${isUnix ? `unix@${name}` : name} proto fcgi`),
+      h2o: mend(
+        'at the path of the app',
+        isUnix
+          ? `fastcgi.connect: { port: ${name}, type: unix }`
+          : `fastcgi.connect: { host: ${address.host}, port: ${address.port}, type: tcp }`,
+      ),
+      other: mend(`Let the front server connect to ${name}.`),
+    }),
+  }
+}
+
+/** Why an answer is not the app's, where the front server has one of its own. */
+export function notPassedOn(url: URL, { status, headers }: Answer): Finding {
+  const seen = `The front server answers ${url.pathname} itself, with ${status}`
+  const finding = { code: 'not-passed-on', level: 'error' as const, why: 'No request reaches the app.' }
+  if (status === 401) {
+    return { ...finding, seen: `${seen}.`, mend: mend("Say who you are: -H 'Authorization: Basic …'") }
+  }
+  if (status >= 300 && status < 400) {
+    const to = String(headers.location)
+    return { ...finding, seen: `${seen} to ${to}.`, mend: mend(`Examine that: fcgi-bridge doctor ${to}`) }
+  }
+  return {
+    ...finding,
+    seen: `${seen}.`,
+    mend: mend(
+      'Look for the location, ProxyPass, ScriptAlias, path or route of the app: this URL does not match it, or another app answers.',
+    ),
+  }
+}
+
+/** Requests come to the app without their headers. */
+export function headersLost(server: ServerKind): Finding {
+  return {
+    code: 'headers-lost',
+    level: 'error',
+    seen: 'Requests reach the app without their headers.',
+    why: 'No cookies, no logins, no content types: the app can do little with them.',
+    mend: mendFor(server, {
+      nginx: mend('in the location of the app', 'fastcgi_pass_request_headers on;'),
+      other: mend('Let the front server hand on the headers of requests.'),
+    }),
+  }
+}

@@ -1,0 +1,55 @@
+import { type Paint, painter, printable } from '../terminal.ts'
+import type { Finding, Level } from './finding.ts'
+
+/** What came of an examination. */
+export interface Report {
+  /** What was examined: the URL of a front server, or the address of an app. */
+  of: string
+  /** What the front server says that it is; undefined where it does not, or there is none. */
+  software: string | undefined
+  findings: Finding[]
+  /** The names of the checks that found nothing. */
+  passed: string[]
+  /** What was not looked at, and how it would be. */
+  hint?: string
+}
+
+const LOOKS: Record<Level, { sign: string; style: 'red' | 'yellow' | 'cyan' }> = {
+  error: { sign: '✗', style: 'red' },
+  warning: { sign: '!', style: 'yellow' },
+  note: { sign: '·', style: 'cyan' },
+}
+
+/** Whether all is well: notes are no matter. */
+export function isHealthy({ findings }: Report): boolean {
+  return findings.every(({ level }) => level === 'note')
+}
+
+/** A report for people. */
+export function formatReport(report: Report, paint: Paint = painter(process.stdout)): string {
+  const { of, software, findings, passed, hint } = report
+  const paragraphs = [
+    `${paint('bold', of)}${software === undefined ? '' : ` (${printable(software)})`}`,
+    ...findings.map((finding) => formatFinding(finding, paint)),
+    ...(passed.length > 0 ? [`${paint('green', '✓')} ${passed.join(', ')}`] : []),
+    ...(hint === undefined ? [] : [hint]),
+    summaryOf(findings),
+  ]
+  return `${paragraphs.join('\n\n')}\n`
+}
+
+function formatFinding({ code, level, seen, why, mend }: Finding, paint: Paint): string {
+  const { sign, style } = LOOKS[level]
+  const lines = [`${paint(style, `${sign} ${printable(seen)}`)} ${paint('dim', `[${code}]`)}`, `  ${why}`]
+  if (mend.lines.length === 0) lines.push(`  → ${printable(mend.where)}`)
+  else
+    lines.push(`  → ${mend.where}:`, ...mend.lines.map((line) => `      ${paint('bold', printable(line))}`))
+  return lines.join('\n')
+}
+
+function summaryOf(findings: readonly Finding[]): string {
+  const notes = findings.filter(({ level }) => level === 'note').length
+  const rest = findings.length - notes
+  const noted = notes === 0 ? '' : `, ${notes} that can be better`
+  return rest === 0 ? `Nothing is wrong${noted}.` : `${rest} to mend${noted}.`
+}

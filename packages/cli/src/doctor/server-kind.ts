@@ -1,0 +1,19 @@
+import type { ServerKind } from './finding.ts'
+
+/**
+ * The server that a SERVER_SOFTWARE or a Server header names. `listens`: the app is one that listens by itself, and so not
+ * started by mod_fcgid.
+ */
+export function kindOf(software: string | undefined, listens: boolean): ServerKind {
+  const [name] = /nginx|openresty|apache|lighttpd|caddy|h2o|haproxy/i.exec(software ?? '') ?? []
+  switch (name?.toLowerCase()) {
+    case 'openresty':
+      return 'nginx'
+    case 'apache':
+      return listens ? 'apache-proxy' : 'apache-fcgid'
+    case undefined:
+      return 'other'
+    default:
+      return name!.toLowerCase() as ServerKind
+  }
+}

@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest'
+import { COMMAND_LINE } from '../fronts/command-line.ts'
+import { Site } from '../fronts/site.ts'
+
+/** Lines of a server's config, by the place that they are in. */
+export type Config = Readonly<Record<string, readonly string[]>>
+
+/** Something that is wrong with a config. */
+export interface Diagnosis {
+  name: string
+  /** The codes that the doctor is to find, and no others. */
+  codes: readonly string[]
+  /** Lines of the healthy config that are not there. */
+  without?: RegExp
+  /** Lines that are there instead. */
+  wrong?: Config
+  /** Where the lines that the doctor prints go: one place for all, or one for each line. */
+  place: string | readonly string[]
+  /** What the doctor is asked, beside the URL and the app. */
+  args?: readonly string[]
+}
+
+/** A front server that can be set up wrongly. */
+export interface Patient {
+  name: string
+  /** A config that nothing is wrong with. */
+  healthy: Config
+  /** The mount in it: `''`, or `/shop`. */
+  prefix: string
+  /** Notes that the doctor has of it however it is set up. */
+  left?: readonly string[]
+  /** Starts it with a config, and an app that is to listen at a socket. Gives its URL, without the mount. */
+  start(site: Site, config: Config, socket: string): Promise<string>
+}
+
+interface Report {
+  healthy: boolean
+  software?: string
+  findings: { code: string; level: string; mend: { where: string; lines: string[] } }[]
+}
+
+// Several servers and command lines at once, on machines that do other things besides.
+const TIMEOUT = 60_000
+
+/**
+ * For each diagnosis: the server is set up wrongly, the doctor finds that and nothing else; the lines that it prints are
+ * put into the config, and it finds nothing. And nothing in the healthy config.
+ */
+export function describeDiagnoses(patient: Patient, diagnoses: readonly Diagnosis[]): void {
+  const { name, healthy, left = [] } = patient
+  describe.concurrent(name, () => {
+    test('nothing is wrong with a good config', { timeout: TIMEOUT }, async () => {
+      const { report, code } = await withSite((site) => ask(site, patient, healthy))
+      expect(codesOf(report)).toEqual(left)
+      expect(report.healthy).toBe(true)
+      expect(code).toBe(0)
+    })
+
+    test.each(diagnoses)('$name', { timeout: TIMEOUT }, async (diagnosis) => {
+      const wrong = change(healthy, diagnosis.without, diagnosis.wrong)
+      const ill = await withSite((site) => ask(site, patient, wrong, diagnosis.args))
+      expect(codesOf(ill.report)).toEqual([...diagnosis.codes, ...left].sort())
+      const isMild = ill.report.findings.every(({ level }) => level === 'note')
+      expect(ill.code).toBe(isMild ? 0 : 6)
+
+      const lines = ill.report.findings
+        .filter(({ code }) => !left.includes(code))
+        .flatMap(({ mend }) => mend.lines)
+      expect(lines.length).toBeGreaterThan(0)
+      const mended = change(healthy, diagnosis.without, placed(lines, diagnosis.place))
+      const well = await withSite((site) => ask(site, patient, mended, diagnosis.args))
+      expect(codesOf(well.report), lines.join('\n')).toEqual(left)
+      expect(well.code).toBe(0)
+    })
+  })
+}
+
+/** Asks the doctor, with JSON; `args` is the URL and what follows. */
+export async function askDoctor(
+  site: Site,
+  ...args: string[]
+): Promise<{ report: Report; code: number | null }> {
+  const program = site.start(process.execPath, [COMMAND_LINE, 'doctor', ...args, '--json'])
+  const { code } = await program.exited
+  await program.printed(/^\{.*\}$/m)
+  return { report: JSON.parse(/^\{.*\}$/m.exec(program.output)![0]), code }
+}
+
+/** The codes of what was found, sorted. */
+export function codesOf({ findings }: Report): string[] {
+  return findings.map(({ code }) => code).sort()
+}
+
+async function ask(
+  site: Site,
+  { start, prefix }: Patient,
+  config: Config,
+  args: readonly string[] = [],
+): Promise<{ report: Report; code: number | null }> {
+  const socket = site.path('app.sock')
+  const origin = await start(site, config, socket)
+  return askDoctor(site, origin + prefix, '--app', socket, ...args)
+}
+
+/** Runs `use` with a site of its own. */
+export async function withSite<T>(use: (site: Site) => Promise<T>): Promise<T> {
+  const site = new Site()
+  try {
+    return await use(site)
+  } catch (error) {
+    console.error(site.report())
+    throw error
+  } finally {
+    await site.stop()
+  }
+}
+
+function change(config: Config, without: RegExp | undefined, more: Config = {}): Config {
+  const places = new Set([...Object.keys(config), ...Object.keys(more)])
+  return Object.fromEntries(
+    [...places].map((place) => {
+      const kept = (config[place] ?? []).filter((line) => !without?.test(line))
+      return [place, [...kept, ...(more[place] ?? [])]]
+    }),
+  )
+}
+
+function placed(lines: readonly string[], place: Diagnosis['place']): Config {
+  if (typeof place === 'string') return { [place]: lines }
+  const places: Record<string, string[]> = {}
+  for (const [index, line] of lines.entries()) {
+    const at = place[index]!
+    places[at] = [...(places[at] ?? []), line]
+  }
+  return places
+}
