@@ -3,12 +3,16 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
+import { run } from '../packages/cli/src/run.ts'
 import { type Answer, type Ask, open, readUntil, send } from './cases/http.ts'
 import { COMMAND_LINE, installCommandLine } from './fronts/command-line.ts'
 import { CONFIGURED, type PrintedConfig } from './fronts/configured.ts'
 import { freePorts } from './fronts/ports.ts'
 import { required } from './fronts/programs.ts'
 import { Site } from './fronts/site.ts'
+
+// What a server is told to start, where it starts the app.
+process.argv[1] = COMMAND_LINE
 
 interface Setup {
   name: string
@@ -74,14 +78,16 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
       const echo = await ask(`${mount}/api/echo`, { method: 'POST', headers: json, body: '{"a":1}' })
       expect(JSON.parse(echo.text)).toEqual({ youSent: { a: 1 } })
       const large = Buffer.alloc(MEBI + 1)
-      expect(await ask(`${mount}/api/echo`, { method: 'POST', headers: json, body: large })).toMatchObject({
-        status: 413,
-      })
+      const refused = await ask(`${mount}/api/echo`, { method: 'POST', headers: json, body: large })
+      expect(refused.status).toBe(413)
+      // What does not tell its length is refused by some with another status.
+      const chunked = { method: 'POST', headers: json, body: [large] }
+      expect((await ask(`${mount}/api/echo`, chunked)).status).toBeGreaterThanOrEqual(400)
     })
 
     test('events come as they happen', async () => {
       const events = await open(front.origin, `${mount}/events`, { ...front.ask })
-      expect(await readUntil(events, 'data: 2\n\n')).toMatch(/^data: 1\n\n/)
+      expect(await readUntil(events, 'data: 1\n\n')).toBe('data: 1\n\n')
       events.destroy()
     })
 
@@ -145,17 +151,17 @@ async function start(
       ? ['--socket', site.path('app.sock')]
       : ['--address', `127.0.0.1:${(await freePorts(1))[0]}`]
   const certificate = tls ? makeCertificate(site) : undefined
-  let config: PrintedConfig
-  const [port, plainPort] = await CONFIGURED[server]!(site, tls ? 2 : 1, ([port, plainPort]) => {
+  const printFor = ([port, plainPort]: number[]) => {
     const words = [server, app, ...address, ...flags, '--listen', `127.0.0.1:${port}`]
     if (certificate) {
       words.push('--tls-cert', certificate.cert, '--tls-key', certificate.key)
       words.push('--redirect-from', `127.0.0.1:${plainPort}`)
     }
-    config = print(...words)
-    return config
-  })
-  await startApp(site, config!.app)
+    return print(...words)
+  }
+  // First, so that it ends last: no event stream of a server's is then left to wait for.
+  await startApp(site, (await printFor([80, 80])).app)
+  const [port, plainPort] = await CONFIGURED[server]!(site, tls ? 2 : 1, printFor)
   return {
     origin: { host: '127.0.0.1', port: port! },
     plain: tls ? { host: '127.0.0.1', port: plainPort! } : undefined,
@@ -174,10 +180,11 @@ async function startApp(site: Site, words: readonly string[] | undefined): Promi
   await program.printed(/^Serving/m)
 }
 
-function print(...words: readonly string[]): PrintedConfig {
-  const text = execFileSync(process.execPath, [COMMAND_LINE, 'config', ...words, '--json'], {
-    encoding: 'utf8',
-  })
+async function print(...words: readonly string[]): Promise<PrintedConfig> {
+  let text = ''
+  const output = { write: (piece: string) => (text += piece) }
+  const status = await run(['config', ...words, '--json'], output, output)
+  if (status !== 0) throw new Error(text)
   return JSON.parse(text)
 }
 

@@ -77,6 +77,20 @@ describe('started by a user', () => {
     expect(program.output).not.toContain('GET')
   })
 
+  test('a body over --max-body is refused', async () => {
+    const program = run('serve', 'fetch.mjs', '--port', '0', '--max-body', '1k')
+    const [, port] = await program.printed(/127\.0\.0\.1:(\d+)/)
+    const dispatcher = dispatcherTo(`127.0.0.1:${port}`)
+    for (const [size, status] of [
+      [1024, 200],
+      [1025, 413],
+    ] as const) {
+      const answer = await request('http://test/', { dispatcher, method: 'POST', body: Buffer.alloc(size) })
+      expect(answer.statusCode).toBe(status)
+      await answer.body.dump()
+    }
+  })
+
   test('where FCGI_BRIDGE_LISTEN says', async () => {
     const path = site.path('app.sock')
     const program = runIn({ FCGI_BRIDGE_LISTEN: path }, 'serve', 'fetch.mjs')

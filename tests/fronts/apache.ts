@@ -22,6 +22,8 @@ export interface ApacheConfig {
   server?: string
   /** Directives of each virtual host, by its index. */
   hosts: readonly string[]
+  /** Instead of `hosts`, virtual hosts that are written elsewhere: as many ports as they take, and what makes them. */
+  written?: { count: number; write: (ports: number[]) => Promise<string> }
 }
 
 const BASE_MODULES = ['mpm_event', 'authz_core', 'env', 'mime', 'alias', 'rewrite']
@@ -29,12 +31,12 @@ const BASE_MODULES = ['mpm_event', 'authz_core', 'env', 'mime', 'alias', 'rewrit
 /** Starts an Apache with one virtual host a port. */
 export async function startApache(
   site: Site,
-  { modules, server = '', hosts }: ApacheConfig,
+  { modules, server = '', hosts, written }: ApacheConfig,
 ): Promise<Apache> {
   const load = [...BASE_MODULES, ...modules].map(
     (name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`,
   )
-  const { program, ports } = await site.startServer(hosts.length, (ports) => {
+  const { program, ports } = await site.startServer(written?.count ?? hosts.length, async (ports) => {
     // Without NoDecode %2F is a 404; and since 2.4.59 an app's Content-Length counts only where it is said to.
     const virtualHosts = hosts.map(
       (directives, index) => `
@@ -64,7 +66,7 @@ export async function startApache(
       MinSpareThreads 1
       MaxSpareThreads 256
       ${server}
-      ${virtualHosts.join('\n')}`,
+      ${(await written?.write(ports)) ?? virtualHosts.join('\n')}`,
     )
     const command = asOrdinaryUser(required('apache2'), ['-f', config, '-DFOREGROUND'])
     // It opens its ports first, and then finds out whether it can start.

@@ -19,10 +19,10 @@ export const lighttpdTraits: Traits = {
 export async function startLighttpd(
   site: Site,
   count: number,
-  configure: (ports: number[]) => string,
+  configure: (ports: number[]) => string | Promise<string>,
 ): Promise<number[]> {
   const file = required('lighttpd')
-  const { ports } = await site.startServer(count, (ports) => {
+  const { ports } = await site.startServer(count, async (ports) => {
     const config = site.write(
       'lighttpd.conf',
       `
@@ -31,7 +31,7 @@ export async function startLighttpd(
       server.upload-dirs = ("${site.makeFolder('uploads')}")
       server.bind = "127.0.0.1"
       server.port = ${ports[0]}
-      ${configure(ports)}`,
+      ${await configure(ports)}`,
     )
     return { file, args: ['-D', '-f', config] }
   })

@@ -77,11 +77,11 @@ export const nginx: Front = {
 export async function startNginx(
   site: Site,
   count: number,
-  configure: (ports: number[]) => string,
+  configure: (ports: number[]) => string | Promise<string>,
 ): Promise<number[]> {
   const file = required('nginx')
   const temporary = site.makeFolder('temporary')
-  const { ports } = await site.startServer(count, (ports) => {
+  const { ports } = await site.startServer(count, async (ports) => {
     const config = site.write(
       'nginx.conf',
       `
@@ -98,7 +98,7 @@ export async function startNginx(
         proxy_temp_path ${temporary}/proxy;
         scgi_temp_path ${temporary}/scgi;
         uwsgi_temp_path ${temporary}/uwsgi;
-        ${configure(ports)}
+        ${await configure(ports)}
       }`,
     )
     return { file, args: ['-c', config, '-e', site.path('error.log')] }

@@ -94,11 +94,11 @@ export class Site {
    */
   async startServer(
     count: number,
-    configure: (ports: number[]) => ServerCommand,
+    configure: (ports: number[]) => ServerCommand | Promise<ServerCommand>,
   ): Promise<{ program: Program; ports: number[] }> {
     for (let attempt = 1; ; attempt++) {
       const ports = await freePorts(count)
-      const { file, args, env, started = '' } = configure(ports)
+      const { file, args, env, started = '' } = await configure(ports)
       const program = this.start(file, args, { env: { ...process.env, ...env } })
       const accepted = await Promise.all(
         ports.map((port) => accepting({ port, host: '127.0.0.1' }, () => !program.running)),

@@ -13,6 +13,8 @@ import { findModule, loadModule } from './load-module.ts'
 export interface ServeFlags extends ListenFlags {
   as?: AppKind
   export?: string
+  /** Bytes. */
+  maxBody?: number
   log?: boolean
   logFormat: LogFormat
   json?: boolean
@@ -34,6 +36,7 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ListenOp
   await listenFor(app, {
     ...listen,
     ...(flags.mount !== undefined && { mount: flags.mount }),
+    ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
     wrap: isLogged ? (handler) => withLog(handler, logger(flags, isChild)) : (handler) => handler,
     // Else errors are in the front server's log alone.
     ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),

@@ -2,14 +2,8 @@ import { Argument, type Command, Option } from 'commander'
 import { addAppFlags } from '../app-flags.ts'
 import type { ConfigFlags } from '../config/print-config.ts'
 import { SERVERS, type ServerName } from '../config/servers.ts'
-import {
-  parseAppAddress,
-  parseListen,
-  parseName,
-  parseServerName,
-  parseSize,
-  parseUrlPath,
-} from '../config/values.ts'
+import { parseAppAddress, parseListen, parseName, parseServerName, parseUrlPath } from '../config/values.ts'
+import { parseSize } from '../size.ts'
 import type { Output } from '../terminal.ts'
 
 const HELP = `
@@ -54,7 +48,9 @@ export function addConfig(program: Command, stdout: Output): void {
       parseUrlPath,
     )
     .addOption(
-      new Option('--max-body <size>', 'the largest request body').argParser(parseSize).default(MEBI10, '10m'),
+      new Option('--max-body <size>', 'the largest request body')
+        .argParser(parseSize)
+        .default(parseSize('10m'), '10m'),
     )
     .option('--tls-cert <file>', 'HTTPS, with this chain of certificates; HTTP is redirected to it')
     .option('--tls-key <file>', 'its key')
@@ -73,5 +69,3 @@ export function addConfig(program: Command, stdout: Output): void {
       printConfig(server, app, flags, stdout)
     })
 }
-
-const MEBI10 = 10 * 1024 * 1024

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import type { ServeFlags } from '../app/serve-app.ts'
 import { addAppFlags } from '../app-flags.ts'
 import { addListenFlags, listenOptionsOf } from '../listen-flags.ts'
+import { parseSize } from '../size.ts'
 
 const HELP = `
 Without --port, --path or --fd it listens where the one who started it says, the first of these that is there:
@@ -21,6 +22,11 @@ export function addServe(program: Command): void {
   const command = program.command('serve').description("serve an app's module over FastCGI")
   addAppFlags(command)
   addListenFlags(command)
+    .option(
+      '--max-body <size>',
+      'the largest request body, such as 10m (default: what the front server lets through)',
+      parseSize,
+    )
     .option('--log', 'a line for each request (default: where you say where to listen)')
     .option('--no-log', 'no lines')
     .addOption(

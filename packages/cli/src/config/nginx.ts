@@ -1,7 +1,8 @@
+import { formatSize } from '../size.ts'
 import { nginxWord } from './quote.ts'
-import { type HostAndPort, type Site, type Statics, serveWords, type Tls } from './site.ts'
+import { type HostAndPort, httpsOrigin, type Site, type Statics, serveWords, type Tls } from './site.ts'
 import { APP_SILENCE, type Config, header, runsByItself } from './target.ts'
-import { indent, lines } from './text.ts'
+import { hostAndPort, indent, lines } from './text.ts'
 
 /** A site for nginx: an upstream, and a server of its own. */
 export function nginx(site: Site): Config {
@@ -34,13 +35,12 @@ keepalive 16;`,
   )
 }
 
-function redirect({ serverName, listen }: Site, { redirectFrom }: Tls): string {
-  const port = listen.port === 443 ? '' : `:${listen.port}`
+function redirect(site: Site, { redirectFrom }: Tls): string {
   return lines(
     ...listens(redirectFrom),
-    `server_name ${serverName};`,
+    `server_name ${site.serverName};`,
     '# 308 keeps the method; 301 makes a GET of a POST.',
-    `return 308 https://${serverName}${port}$request_uri;`,
+    `return 308 ${httpsOrigin(site)}$request_uri;`,
   )
 }
 
@@ -53,7 +53,7 @@ function server(site: Site): string {
     '',
     tls && lines(...certificates(tls), ''),
     '# The largest request body; more is a 413.',
-    `client_max_body_size ${size(maxBody)};`,
+    `client_max_body_size ${formatSize(maxBody)};`,
     '# How long a client may take for its header, and between two pieces of a body.',
     'client_header_timeout 15s;',
     'client_body_timeout 30s;',
@@ -137,15 +137,6 @@ function listens({ host, port }: HostAndPort, options = ''): string[] {
   const words = options && ` ${options}`
   if (host !== undefined) return [`listen ${hostAndPort({ host, port })}${words};`]
   return [`listen ${port}${words};`, `listen [::]:${port}${words};`]
-}
-
-function hostAndPort({ host, port }: { host: string; port: number }): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-function size(bytes: number): string {
-  if (bytes % 1048576 === 0) return `${bytes / 1048576}m`
-  return bytes % 1024 === 0 ? `${bytes / 1024}k` : String(bytes)
 }
 
 function block(head: string, body: string): string {

@@ -38,7 +38,7 @@ test('the command that starts the app is one that can be pasted', async () => {
   writeFileSync(join(folder, "shop/it's.mjs"), '')
   const { out } = await config('nginx', "~/shop/it's.mjs", '--address', '[::1]:9001', '--as', 'fetch')
   expect(out).toContain(
-    `npx fcgi-bridge serve '${folder}/shop/it'\\''s.mjs' --as fetch --port 9001 --host ::1\n`,
+    `npx fcgi-bridge serve '${folder}/shop/it'\\''s.mjs' --as fetch --max-body 10m --port 9001 --host ::1\n`,
   )
 })
 
@@ -68,7 +68,17 @@ test('--json has the commands beside the config', async () => {
     ],
     check: 'nginx -t',
     reload: 'systemctl reload nginx',
-    app: ['fcgi-bridge', 'serve', `${folder}/shop/app.mjs`, '--port', '9000', '--mount', '/shop'],
+    app: [
+      'fcgi-bridge',
+      'serve',
+      `${folder}/shop/app.mjs`,
+      '--mount',
+      '/shop',
+      '--max-body',
+      '10m',
+      '--port',
+      '9000',
+    ],
   })
 })
 

@@ -2,6 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { type Output, printJson } from '../terminal.ts'
+import { apacheFcgid } from './apache-fcgid.ts'
+import { apacheProxy } from './apache-proxy.ts'
 import { nginx } from './nginx.ts'
 import type { ServerName } from './servers.ts'
 import { type Site, type SiteFlags, siteOf } from './site.ts'
@@ -13,7 +15,11 @@ export interface ConfigFlags extends SiteFlags {
   json?: boolean
 }
 
-const CONFIGS: Readonly<Record<ServerName, (site: Site) => Config>> = { nginx }
+const CONFIGS: Readonly<Record<ServerName, (site: Site) => Config>> = {
+  nginx,
+  'apache-fcgid': apacheFcgid,
+  'apache-proxy': apacheProxy,
+}
 
 /** Prints a server's config for an app, or writes it to a file. Throws a Failure where the flags make no config. */
 export function printConfig(

@@ -1,4 +1,4 @@
 /** What there are configs for. */
-export const SERVERS = ['nginx'] as const
+export const SERVERS = ['nginx', 'apache-fcgid', 'apache-proxy'] as const
 
 export type ServerName = (typeof SERVERS)[number]

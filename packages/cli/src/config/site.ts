@@ -3,6 +3,7 @@ import { basename, dirname, relative, resolve, sep } from 'node:path'
 import { findModule } from '../app/load-module.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
+import { formatSize } from '../size.ts'
 
 /** A host, or all of this machine's addresses, and a port. */
 export interface HostAndPort {
@@ -107,29 +108,44 @@ export function siteOf(module: string | undefined, flags: SiteFlags): Site {
   }
 }
 
+/** What HTTPS URLs of the site begin with. */
+export function httpsOrigin({ serverName, listen: { port } }: Site): string {
+  return `https://${serverName}${port === 443 ? '' : `:${port}`}`
+}
+
 /** The command that serves the app where the site says, word by word. */
-export function serveWords({ app, address, mount }: Site): string[] {
+export function serveWords(site: Site): string[] {
+  const { address } = site
+  const host = 'host' in address && address.host !== DEFAULT_ADDRESS.host ? ['--host', address.host] : []
   const at =
-    'path' in address
-      ? ['--path', address.path, '--mode', '660']
-      : [
-          ...['--port', String(address.port)],
-          ...(address.host === DEFAULT_ADDRESS.host ? [] : ['--host', address.host]),
-        ]
-  return [...appWords(app), ...at, ...mountWords(mount)]
+    'path' in address ? ['--path', address.path, '--mode', '660'] : ['--port', String(address.port), ...host]
+  return [...inheritWords(site), ...at]
 }
 
-/** The same for an app that is started with its socket open already. */
-export function inheritWords({ app, mount }: Site): string[] {
-  return [...appWords(app), ...mountWords(mount)]
+/** The same for an app whose socket is opened by the one who starts it. */
+export function inheritWords({ app, mount, maxBody }: Site): string[] {
+  return [
+    'fcgi-bridge',
+    'serve',
+    app?.file ?? 'app.js',
+    ...(app?.flags ?? []),
+    ...(mount === '' ? [] : ['--mount', mount]),
+    '--max-body',
+    formatSize(maxBody),
+  ]
 }
 
-function appWords(app: SiteApp | undefined): string[] {
-  return ['fcgi-bridge', 'serve', app?.file ?? 'app.js', ...(app?.flags ?? [])]
-}
-
-function mountWords(mount: string): string[] {
-  return mount === '' ? [] : ['--mount', mount]
+/**
+ * How this program is started again, word by word, by whoever has no PATH and another folder. Throws a Failure where it runs
+ * from npx's cache, which is emptied at any time.
+ */
+export function programWords(program: string = process.argv[1]!): string[] {
+  if (/[\\/]_npx[\\/]/.test(program)) {
+    throw wrong(
+      `This config has the server start fcgi-bridge, which runs from npx's cache now: ${program}. Install it where the app is: npm install fcgi-bridge.`,
+    )
+  }
+  return [process.execPath, program]
 }
 
 /** A wrong command line. */

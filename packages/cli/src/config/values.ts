@@ -37,20 +37,6 @@ export function parseUrlPath(text: string): string {
   return text.replace(/\/$/, '')
 }
 
-/** The largest size that all of the servers can count: mod_fcgid and others hold it in a signed long of 32 bits somewhere. */
-const SIZE_MAX = 2 ** 31 - 1
-
-/** `500k`, `10m`, `1g`, or bytes, as a number of bytes. */
-export function parseSize(text: string): number {
-  const match = /^(\d{1,12})([kmg]?)$/i.exec(text)
-  const unit = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match?.[2]?.toLowerCase() ?? '']!
-  const bytes = Number(match?.[1]) * unit
-  if (match === null || bytes === 0 || bytes > SIZE_MAX) {
-    throw new InvalidArgumentError('It takes a size such as 500k or 10m, below 2g.')
-  }
-  return bytes
-}
-
 /** What files, upstreams and units are called. */
 export function parseName(text: string): string {
   if (!/^[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?$/.test(text)) {

@@ -1,0 +1,27 @@
+import { section, virtualHosts } from './apache.ts'
+import { type Site, serveWords } from './site.ts'
+import { APP_SILENCE, type Config, runsByItself } from './target.ts'
+import { hostAndPort, lines } from './text.ts'
+
+/** A virtual host for Apache with mod_proxy_fcgi: the app listens, Apache connects. */
+export function apacheProxy(site: Site): Config {
+  const { name, address, buffer } = site
+  const backend = 'path' in address ? `unix:${address.path}|fcgi://${name}` : `fcgi://${hostAndPort(address)}`
+  const config = virtualHosts(site, {
+    modules: ['proxy_fcgi'],
+    app: runsByItself(site),
+    host: section(
+      `Proxy "${backend}/"`,
+      lines(
+        !buffer && '# Hand on what the app sends at once: server-sent events need it.',
+        !buffer && 'ProxySet flushpackets=on',
+        '# Seconds: to connect, and how long the app may stay silent in a request.',
+        `ProxySet connectiontimeout=5 timeout=${APP_SILENCE}`,
+      ),
+    ),
+    location: 'Require all granted',
+    handler: `SetHandler "proxy:${backend}/"`,
+    measured: 'measured by the app',
+  })
+  return { ...config, app: serveWords(site) }
+}
