@@ -1,0 +1,37 @@
+// Hostile input in small; the whole of it, on recorded sessions, is tests/fuzz.test.ts and `npm run fuzz`.
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { bytes, pair, record, TYPES } from '../testing/bytes.ts'
+import { get, Peer } from '../testing/peer.ts'
+import { closed, connected, echo } from '../testing/serving.ts'
+
+// All kinds of records that a front server sends, on a connection that is kept.
+const SESSION = bytes(
+  record(TYPES.GET_VALUES, 0, pair('FCGI_MPXS_CONNS', '')),
+  get(1, { HTTP_COOKIE: 'a=1' }, { keepConn: true }),
+  record(TYPES.BEGIN_REQUEST, 2, [0, 1, 1, 0, 0, 0, 0, 0]),
+  get(3, { REQUEST_METHOD: 'POST' }, { keepConn: true }),
+  record(TYPES.ABORT_REQUEST, 2),
+  get(1, { REQUEST_URI: '/again' }, { role: 2, keepConn: true }),
+)
+
+test('52: random byte flips over a valid session do no harm, and the next clean request is served', async () => {
+  const { peer: neighbour, server, sockets } = await connected({ responder: echo, authorizer: echo })
+  const flips = fc.array(fc.tuple(fc.nat(SESSION.length - 1), fc.nat(7)), { minLength: 1, maxLength: 8 })
+  await fc.assert(
+    fc.asyncProperty(flips, async (places) => {
+      const wire = Buffer.from(SESSION)
+      for (const [at, bit] of places) wire[at]! ^= 1 << bit
+      const peer = await Peer.connect(server.address() as { port: number })
+      peer.write(wire).halfClose()
+      neighbour.get(1, { REQUEST_URI: '/clean' }, { keepConn: true })
+      expect((await neighbour.answer(1)).stdout).toMatch(/\r\n\r\nGET \/clean $/)
+      neighbour.forget()
+      // Whatever it was, the server comes to an end with it.
+      await peer.close()
+      await closed(sockets.pop()!)
+    }),
+    { numRuns: 500 },
+  )
+})

@@ -1,0 +1,158 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { checkAnswers } from './answers.js'
+import { MAX_REQUESTS } from './limits.js'
+import { BEGIN_REQUEST, END_REQUEST, PARAMS, readRecords, record, STDIN, STDOUT } from './wire.js'
+
+// Milliseconds in which a server that is not stuck ends a connection that the peer has ended, on a busy machine.
+const PATIENCE = 30_000
+
+/** @param {string | import('node:net').AddressInfo} address */
+function open(address) {
+  const at = typeof address === 'string' ? { path: address } : { port: address.port, host: address.address }
+  const socket = connect({ ...at, allowHalfOpen: true, noDelay: true })
+  socket.on('error', () => {})
+  return socket
+}
+
+/**
+ * Sends a session on a connection of its own, and looks at what comes back. Rejects where that is wrong, or where the
+ * server does not end the connection when the peer has.
+ * @param {string | import('node:net').AddressInfo} address
+ * @param {import('./session.js').Session} session
+ */
+export async function send(address, { records, writes, ending }) {
+  const socket = open(address)
+  const chunks = []
+  socket.on('data', (chunk) => chunks.push(chunk))
+  let ended = false
+  socket.on('end', () => {
+    ended = true
+    socket.end()
+  })
+  const closed = new Promise((resolve) => socket.on('close', resolve))
+  await Promise.race([once(socket, 'connect').catch(() => {}), closed])
+  const isTcp = socket.remoteAddress !== undefined
+
+  let at = 0
+  for (const count of writes) {
+    socket.write(Buffer.concat(records.slice(at, at + count)))
+    at += count
+    if (at < records.length) await new Promise(setImmediate)
+  }
+  if (ending === 'end') socket.end()
+  else if (ending === 'leave') {
+    socket.once('data', () => socket.destroy())
+    socket.end()
+  } else if (isTcp) socket.resetAndDestroy()
+  else socket.destroy()
+
+  const stuck = setTimeout(() => socket.destroy(new Error('stuck')), PATIENCE)
+  await closed
+  clearTimeout(stuck)
+  if (socket.errored?.message === 'stuck')
+    throw new Error('The server did not end a connection that its peer had ended.')
+  const received = Buffer.concat(chunks)
+  checkAnswers(Buffer.concat(records), received, { whole: ending === 'end' && ended, isTcp })
+}
+
+const BODY = Buffer.alloc(3000, 'body ')
+
+/** Requests that are good, on a connection of their own that is kept. */
+export class Neighbour {
+  #socket
+  /** @type {Buffer} */
+  #received = Buffer.alloc(0)
+  #change = () => {}
+  #count = 0
+
+  /** @param {string | import('node:net').AddressInfo} address */
+  constructor(address) {
+    this.#socket = open(address)
+    this.#socket.on('data', (chunk) => {
+      this.#received = Buffer.concat([this.#received, chunk])
+      this.#change()
+    })
+    this.#socket.on('close', () => this.#change())
+  }
+
+  /** Sends a request, and rejects unless its answer is whole. */
+  async ask() {
+    const id = (this.#count++ % 3) + 1
+    const uri = `/neighbour/${this.#count}`
+    this.#received = Buffer.alloc(0)
+    this.#socket.write(
+      Buffer.concat([
+        record(BEGIN_REQUEST, id, Buffer.from([0, 1, 1, 0, 0, 0, 0, 0])),
+        record(
+          PARAMS,
+          id,
+          pairs({ REQUEST_METHOD: 'POST', REQUEST_URI: uri, CONTENT_LENGTH: `${BODY.length}` }),
+        ),
+        record(PARAMS, id),
+        record(STDIN, id, BODY),
+        record(STDIN, id),
+      ]),
+    )
+    const stuck = setTimeout(() => this.#socket.destroy(), PATIENCE)
+    try {
+      await this.#check(id, `${uri} ${BODY}`)
+    } finally {
+      clearTimeout(stuck)
+    }
+  }
+
+  close() {
+    this.#socket.destroy()
+  }
+
+  async #check(id, expected) {
+    for (;;) {
+      const { records, rest } = readRecords(this.#received)
+      if (records.at(-1)?.type === END_REQUEST) {
+        const text = Buffer.concat(
+          records.filter(({ type }) => type === STDOUT).map(({ content }) => content),
+        ).toString()
+        const foreign = records.some((one) => one.id !== id)
+        if (
+          !foreign &&
+          rest.length === 0 &&
+          text.startsWith('Status: 200 ') &&
+          text.endsWith(`\r\n\r\n${expected}`)
+        )
+          return
+        throw new Error(`A good request beside it was answered with ${JSON.stringify(text.slice(0, 300))}.`)
+      }
+      if (this.#socket.closed) throw new Error('A good request beside it was not answered.')
+      await new Promise((resolve) => {
+        this.#change = resolve
+      })
+    }
+  }
+}
+
+/** @param {Record<string, string>} list Names and values below 128 bytes. */
+function pairs(list) {
+  return Object.entries(list)
+    .map(([name, value]) => String.fromCharCode(name.length, value.length) + name + value)
+    .join('')
+}
+
+/**
+ * Rejects unless the server takes as many requests as it may, and no more: each that has ended was given back, once.
+ * @param {string | import('node:net').AddressInfo} address
+ */
+export async function checkRoom(address) {
+  const socket = open(address)
+  const chunks = []
+  socket.on('data', (chunk) => chunks.push(chunk))
+  for (let id = 1; id <= MAX_REQUESTS + 1; id++) {
+    socket.write(record(BEGIN_REQUEST, id, Buffer.from([0, 1, 1, 0, 0, 0, 0, 0])))
+  }
+  socket.end()
+  await new Promise((resolve) => socket.on('close', resolve))
+  const { records } = readRecords(Buffer.concat(chunks))
+  const refused = records.filter(({ type }) => type === END_REQUEST).map(({ id }) => id)
+  if (refused.length === 1 && refused[0] === MAX_REQUESTS + 1) return
+  throw new Error(`Of ${MAX_REQUESTS} requests at a time ${refused.length - 1} are counted that have ended.`)
+}

@@ -1,0 +1,131 @@
+// `npm run fuzz`: a million mutated sessions against real servers. `npm run fuzz -- --help` tells the rest.
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { main, root, UserError } from '../../scripts/lib/run.js'
+import { setup } from '../../scripts/setup.js'
+
+const HELP = `npm run fuzz [-- OPTIONS]
+
+Takes what real front servers sent (tests/captures), flips, drops, repeats, reorders and truncates its records, and sends
+that to servers of the core and of both adapters. What must not happen is in tests/fuzz/README.md.
+
+  --sessions N     How many; default 1000000
+  --seed S         A whole number, from which all of them follow; default: one of now
+  --time SECONDS   Stop after that long in any case
+  --replay FILE    Send what an earlier run wrote to a file when it had found something
+`
+
+// Milliseconds that a finding may take to be made smaller.
+const SHRINKING = 5 * 60_000
+
+await main(async () => {
+  const options = readOptions()
+  if (options.help) return console.log(HELP)
+  setup()
+  if (options.replay) await replayFile(options.replay)
+  else await run(options)
+})
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        sessions: { type: 'string', default: '1000000' },
+        seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+        time: { type: 'string', default: 'Infinity' },
+        replay: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+    const number = (name, least) => {
+      const value = Number(values[name])
+      if (value >= least && (Number.isSafeInteger(value) || name === 'time')) return value
+      throw new UserError(`--${name} is ${values[name]}; it takes a number from ${least} up.\n\n${HELP}`)
+    }
+    return { ...values, sessions: number('sessions', 1), seed: number('seed', 0), time: number('time', 1) }
+  } catch (error) {
+    if (error.code?.startsWith('ERR_PARSE_ARGS')) throw new UserError(`${error.message}\n\n${HELP}`)
+    throw error
+  }
+}
+
+async function run({ sessions: count, seed, time }) {
+  // They need what the setup builds.
+  const { Finding, fuzz } = await import('./fuzz.js')
+  const start = performance.now()
+  const seconds = () => Math.round((performance.now() - start) / 1000)
+  console.log(`Seed ${seed}, Node ${process.version}`)
+  let shown = start
+  try {
+    const { sessions, neighbours, before, after } = await fuzz({
+      seed,
+      count,
+      more: () => performance.now() - start < time * 1000,
+      onProgress: (sent) => {
+        if (performance.now() - shown < 10_000) return
+        shown = performance.now()
+        console.log(`${sent} sessions in ${seconds()} s`)
+      },
+    })
+    const mib = (bytes) => (bytes / 1024 / 1024).toFixed(1)
+    console.log(
+      `${sessions} sessions in ${seconds()} s: ${after.requests} requests reached an app, ${after.protocolErrors} ` +
+        `connections broke the protocol, ${neighbours} good requests beside them were answered whole.\n` +
+        `Heap ${mib(before.heap)} MiB after the first sessions, ${mib(after.heap)} MiB at the end; RSS ${mib(after.rss)} MiB; ` +
+        `${after.handles} handles and ${after.descriptors} file descriptors before and after. Nothing was found.`,
+    )
+  } catch (error) {
+    if (!(error instanceof Finding)) throw error
+    await report(error, seed)
+  }
+}
+
+async function report(finding, seed) {
+  const { shrink } = await import('./shrink.js')
+  const { toJson } = await import('./session.js')
+  const file = resolve(root, `fuzz-${seed}.json`)
+  const write = (sessions) =>
+    writeFileSync(
+      file,
+      `${JSON.stringify({ found: finding.message, seed, sessions: sessions.map(toJson) }, null, 1)}\n`,
+    )
+  console.error(`\nFound: ${finding.message}`)
+  write(finding.sessions)
+  console.error(`What was sent is in ${file}. Making it smaller…`)
+  const smallest = await shrink(finding.sessions, performance.now() + SHRINKING)
+  write(smallest)
+  throw new UserError(
+    `${finding.message}\n${smallest.map(describe).join('\n')}\nSend it again with: npm run fuzz -- --replay ${file}`,
+  )
+}
+
+function describe({ name, target, records, ending }) {
+  const lines = records
+    .slice(0, 20)
+    .map((bytes) => `  ${bytes.toString('hex', 0, 8)} ${printable(bytes.subarray(8, 100))}`)
+  return `${target}: ${name}, then ${ending}\n${lines.join('\n')}`
+}
+
+function printable(bytes) {
+  return bytes.toString('latin1').replace(/[^\x20-\x7e]/g, '.')
+}
+
+async function replayFile(file) {
+  const { Finding, replay } = await import('./fuzz.js')
+  const { fromJson } = await import('./session.js')
+  let sessions
+  try {
+    sessions = JSON.parse(readFileSync(file, 'utf8')).sessions.map(fromJson)
+  } catch (error) {
+    throw new UserError(`${file} is no file that npm run fuzz wrote: ${error.message}`)
+  }
+  try {
+    await replay(sessions)
+    console.log('Nothing was found.')
+  } catch (error) {
+    if (!(error instanceof Finding)) throw error
+    throw new UserError(`Found again: ${error.message}\n${sessions.map(describe).join('\n')}`)
+  }
+}

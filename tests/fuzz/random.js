@@ -1,0 +1,38 @@
+/** Random numbers that follow from a seed: the same session again for the same seed and number. */
+export class Random {
+  #state
+
+  /** @param {number[]} seeds */
+  constructor(...seeds) {
+    this.#state = 0x9e3779b9
+    for (const seed of seeds) {
+      // What comes out is no neighbour of what goes in: seeds that follow each other have nothing in common.
+      this.#state = (this.#state ^ seed) >>> 0
+      this.#state = this.#next()
+    }
+  }
+
+  /** A whole number from 0 to `count` - 1. @param {number} count */
+  below(count) {
+    return Math.floor((this.#next() / 2 ** 32) * count)
+  }
+
+  /** True once in `times`. @param {number} times */
+  once(times) {
+    return this.below(times) === 0
+  }
+
+  /** @template T @param {readonly T[]} list @returns {T} */
+  pick(list) {
+    return list[this.below(list.length)]
+  }
+
+  // mulberry32: 32 bits of state, which is plenty for choices that are independent from session to session.
+  #next() {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0
+    let t = this.#state
+    t = Math.imul(t ^ (t >>> 15), t | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return (t ^ (t >>> 14)) >>> 0
+  }
+}

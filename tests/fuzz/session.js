@@ -1,0 +1,165 @@
+// A session: what the fuzzer sends on one connection. It follows from a seed and a number alone.
+
+import { Random } from './random.js'
+import { BEGIN_REQUEST, record } from './wire.js'
+
+/**
+ * @typedef {object} Session
+ * @property {string} name Of the recording that it was made of, and what was done to it.
+ * @property {string} target The app that gets it: a name of TARGETS.
+ * @property {Buffer[]} records What is sent, in order; whole records, where nothing broke them.
+ * @property {number[]} writes How many of the records go out together, write by write.
+ * @property {'end' | 'reset' | 'leave'} ending Whether the peer shuts its side and reads on, or goes away: at once, or when
+ *   something has come.
+ */
+
+/** The apps that the sessions are sent to: see server.js. */
+export const TARGETS = ['core', 'core over TCP', 'fetch', 'Express']
+
+/**
+ * @param {import('./corpus.js').Capture[]} corpus
+ * @param {number} seed
+ * @param {number} number
+ * @returns {Session}
+ */
+export function makeSession(corpus, seed, number) {
+  const random = new Random(seed, number)
+  const capture = random.pick(corpus)
+  const names = [capture.name]
+  /** @type {Buffer[]} */
+  let records = [...capture.records]
+  do {
+    const mutation = random.pick(MUTATIONS)
+    names.push(mutation.name)
+    records = mutation(records, random, corpus)
+  } while (!random.once(2))
+  return {
+    name: names.join(' '),
+    target: random.pick(TARGETS),
+    records,
+    writes: cut(records.length, random),
+    ending: random.once(6) ? random.pick(['reset', 'leave']) : 'end',
+  }
+}
+
+// Each gives other records. What is to be changed in place is copied: the recordings are everybody's.
+/** @type {((records: Buffer[], random: Random, corpus: import('./corpus.js').Capture[]) => Buffer[])[]} */
+const MUTATIONS = [
+  function flip(records, random) {
+    return change(records, random, (bytes) => {
+      for (let bits = 1 + random.below(3); bits > 0; bits--)
+        bytes[place(bytes, random)] ^= 1 << random.below(8)
+    })
+  },
+
+  function overwrite(records, random) {
+    return change(records, random, (bytes) => {
+      bytes[place(bytes, random)] = random.pick([0, 1, 2, 4, 5, 8, 127, 128, 255, random.below(256)])
+    })
+  },
+
+  function drop(records, random) {
+    return records.length === 1 ? records : records.toSpliced(random.below(records.length), 1)
+  },
+
+  function repeat(records, random) {
+    const at = random.below(records.length)
+    const times = random.once(20) ? 300 : 1 + random.below(3)
+    return records.toSpliced(at, 0, ...Array(times).fill(records[at]))
+  },
+
+  function swap(records, random) {
+    const [one, other] = [random.below(records.length), random.below(records.length)]
+    return records.with(one, records[other]).with(other, records[one])
+  },
+
+  function move(records, random) {
+    const rest = [...records]
+    const taken = rest.splice(random.below(rest.length), 1 + random.below(3))
+    return rest.toSpliced(random.below(rest.length + 1), 0, ...taken)
+  },
+
+  function truncate(records, random) {
+    return change(records, random, (bytes) => bytes.subarray(0, random.below(bytes.length)))
+  },
+
+  function stop(records, random) {
+    const kept = records.slice(0, 1 + random.below(records.length))
+    return kept.with(-1, kept.at(-1).subarray(0, 1 + random.below(kept.at(-1).length)))
+  },
+
+  function insert(records, random) {
+    return records.toSpliced(random.below(records.length + 1), 0, stray(random))
+  },
+
+  // Two front servers' requests on one connection, each with ids of its own or all with the same.
+  function mix(records, random, corpus) {
+    const shift = random.below(3)
+    const others = random.pick(corpus).records.map((one) => {
+      const bytes = Buffer.from(one)
+      if (bytes[2] * 256 + bytes[3] > 0) bytes[3] += shift
+      return bytes
+    })
+    const mixed = [...records]
+    let at = 0
+    for (const other of others) {
+      at += random.below(mixed.length - at + 1)
+      mixed.splice(at++, 0, other)
+    }
+    return mixed
+  },
+
+  // The same request again behind the first, as on a connection that is kept.
+  function keep(records) {
+    const kept = records.map((one) => {
+      if (one[1] !== BEGIN_REQUEST || one.length < 11) return one
+      const bytes = Buffer.from(one)
+      bytes[10] |= 1
+      return bytes
+    })
+    return [...kept, ...records]
+  },
+]
+
+/** @param {Random} random */
+function stray(random) {
+  const id = random.pick([0, 1, 2, 255, 65535])
+  const types = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 255]
+  if (random.once(30)) return Buffer.from('GET / HTTP/1.1\r\nHost: front.test\r\n\r\n')
+  return record(random.pick(types), id, Buffer.alloc(random.pick([0, 1, 8, 100]), random.below(256)))
+}
+
+/**
+ * @param {Buffer[]} records
+ * @param {Random} random
+ * @param {(bytes: Buffer) => Buffer | void} edit
+ */
+function change(records, random, edit) {
+  const at = random.below(records.length)
+  if (!records[at]?.length) return records
+  const bytes = Buffer.from(records[at])
+  return records.with(at, edit(bytes) ?? bytes)
+}
+
+// Headers, and the lengths and names that params begin with, decide more than what follows.
+function place(bytes, random) {
+  return random.below(random.once(2) ? Math.min(bytes.length, 24) : bytes.length)
+}
+
+/** @param {number} count @param {Random} random */
+function cut(count, random) {
+  if (random.once(2)) return [count]
+  const writes = []
+  for (let left = count; left > 0; left -= writes.at(-1)) writes.push(1 + random.below(Math.min(left, 8)))
+  return writes
+}
+
+/** A session as JSON, for a file. @param {Session} session */
+export function toJson(session) {
+  return { ...session, records: session.records.map((bytes) => bytes.toString('base64')) }
+}
+
+/** @returns {Session} */
+export function fromJson(json) {
+  return { ...json, records: json.records.map((text) => Buffer.from(text, 'base64')) }
+}
