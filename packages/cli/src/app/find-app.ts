@@ -1,15 +1,7 @@
-import { Server } from 'node:http'
-import type { RequestListener } from '@fcgi-bridge/express-adapter'
-import type { AuthorizeHandler, FetchHandler } from '@fcgi-bridge/fetch-adapter'
+import type { AuthorizeHandler } from '@fcgi-bridge/fetch-adapter'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
-
-/** What a module exports, as it is served. `what` names it for people: `an Express app`. */
-export type App =
-  | { kind: 'listener'; what: string; listener: RequestListener }
-  | { kind: 'fetch'; what: string; fetch?: FetchHandler; authorize?: AuthorizeHandler }
-
-export type AppKind = App['kind']
+import { type App, type AppKind, hasMethod, isKoa, recognize } from './recognize.ts'
 
 export interface FindOptions {
   /** Takes a bare function for that, without looking at it. */
@@ -30,9 +22,17 @@ export async function findApp(
   options: FindOptions = {},
 ): Promise<App> {
   const exported = await pick(namespace, file, options.export)
-  const app = await recognize(exported.value, options.as, file)
-  if (app !== undefined) return withAuthorizer(app, namespace)
-  throw notAnApp(namespace, file, exported.name)
+  const app = recognize(exported.value, options.as)
+  if (app === undefined) throw notAnApp(namespace, file, exported.name)
+  if (app === 'unclear') {
+    throw new Failure(
+      EXIT.app,
+      `${file} exports a function, and whether it is called as (request, response), or as (request) and returns a Response, ` +
+        'can not be seen.\nSay --as listener, or --as fetch.',
+    )
+  }
+  await app.ready?.()
+  return withAuthorizer(app, namespace)
 }
 
 interface Exported {
@@ -83,73 +83,6 @@ function isSomething(value: unknown): boolean {
   return hasMethod(value, 'fetch') || hasMethod(value, 'authorize') || isKoa(value)
 }
 
-async function recognize(value: unknown, as: AppKind | undefined, file: string): Promise<App | undefined> {
-  if (typeof value === 'function' && as !== undefined) return asKind(value, as)
-  if (isKoa(value))
-    return { kind: 'listener', what: 'a Koa app', listener: value.callback() as RequestListener }
-  if (isFastify(value)) {
-    await value.ready()
-    return { kind: 'listener', what: 'a Fastify app', listener: value.routing }
-  }
-  if (value instanceof Server) return await ofServer(value, file)
-  if (hasMethod(value, 'fetch')) {
-    return {
-      kind: 'fetch',
-      what: 'an app with a fetch method',
-      fetch: (value.fetch as FetchHandler).bind(value),
-    }
-  }
-  if (typeof value !== 'function') {
-    return hasMethod(value, 'authorize')
-      ? { kind: 'fetch', what: 'an authorizer', authorize: (value.authorize as AuthorizeHandler).bind(value) }
-      : undefined
-  }
-  // Express's and connect's apps are functions with a `handle` method; Express 4's has three parameters.
-  if (hasMethod(value, 'handle')) {
-    const what = hasMethod(value, 'set') ? 'an Express app' : 'a connect app'
-    return { kind: 'listener', what, listener: value as unknown as RequestListener }
-  }
-  const kind = kindOfFunction(value as (...args: unknown[]) => unknown)
-  if (kind !== undefined) return asKind(value, kind)
-  throw new Failure(
-    EXIT.app,
-    `${file} exports a function, and whether it is called as (request, response), or as (request) and returns a Response, ` +
-      'can not be seen.\nSay --as listener, or --as fetch.',
-  )
-}
-
-function asKind(value: unknown, kind: AppKind): App {
-  return kind === 'listener'
-    ? { kind, what: 'a request listener', listener: value as RequestListener }
-    : { kind, what: 'a fetch handler', fetch: value as FetchHandler }
-}
-
-/**
- * A function's parameters tell what it is: a listener needs its second, `res`, to answer; a fetch handler has one, or names the
- * second otherwise (`context`, `env`, `{ remoteAddress }`). Undefined where neither can be said.
- */
-function kindOfFunction(value: (...args: unknown[]) => unknown): AppKind | undefined {
-  const parameters = /^[^(]*?\(([^)]*)\)/.exec(Function.prototype.toString.call(value))?.[1]
-  const second = parameters?.split(',')[1]?.trim() ?? ''
-  if (/^_?(res|resp|response|reply)\b/i.test(second)) return 'listener'
-  if (value.length === 1 && second === '') return 'fetch'
-  if (second.startsWith('{') || /^_?(ctx|context|env|info|server|event)\b/i.test(second)) return 'fetch'
-  return undefined
-}
-
-async function ofServer(server: Server, file: string): Promise<App> {
-  // listen() looks its address up first.
-  await new Promise((resolve) => setImmediate(resolve))
-  if (server.listening) {
-    throw new Failure(
-      EXIT.app,
-      `${file} exports an HTTP server that listens already. Export it without listen(): here, the front server speaks HTTP.`,
-    )
-  }
-  const listener: RequestListener = (request, response) => server.emit('request', request, response)
-  return { kind: 'listener', what: 'an http.Server', listener }
-}
-
 // A module may say its authorizer beside its app.
 function withAuthorizer(app: App, namespace: Record<string, unknown>): App {
   if (app.kind !== 'fetch' || app.authorize !== undefined) return app
@@ -197,17 +130,4 @@ function describe(value: unknown): string {
   if (typeof value !== 'object' || value === null) return `it is ${String(value)}`
   const keys = Object.keys(value).slice(0, 8)
   return `it is an object with ${keys.join(', ') || 'nothing in it'}`
-}
-
-function hasMethod<Name extends string>(value: unknown, name: Name): value is Record<Name, unknown> {
-  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
-  return isObject && typeof (value as Record<Name, unknown>)[name] === 'function'
-}
-
-function isKoa(value: unknown): value is { callback(): unknown } {
-  return hasMethod(value, 'callback') && Array.isArray((value as { middleware?: unknown }).middleware)
-}
-
-function isFastify(value: unknown): value is { ready(): Promise<unknown>; routing: RequestListener } {
-  return hasMethod(value, 'ready') && hasMethod(value, 'routing')
 }

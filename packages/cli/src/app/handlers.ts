@@ -1,7 +1,7 @@
 import type { Handler, Handlers } from '@fcgi-bridge/core'
 import { toHandler as listenerToHandler } from '@fcgi-bridge/express-adapter'
 import { toHandler as fetchToHandler, toAuthorizer } from '@fcgi-bridge/fetch-adapter'
-import type { App } from './find-app.ts'
+import type { App } from './recognize.ts'
 
 /** The core's handlers of an app. `wrap` gets each of them, to see its requests. */
 export function handlersOf(app: App, wrap: (handler: Handler) => Handler = (handler) => handler): Handlers {

@@ -5,9 +5,10 @@ import { Failure } from '../failure.ts'
 import type { ListenFlags } from '../listen-flags.ts'
 import { painter, printJson } from '../terminal.ts'
 import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
-import { type App, type AppKind, findApp } from './find-app.ts'
+import { findApp } from './find-app.ts'
 import { handlersOf } from './handlers.ts'
 import { findModule, loadModule } from './load-module.ts'
+import type { App, AppKind } from './recognize.ts'
 
 /** What `fcgi-bridge serve` is told. */
 export interface ServeFlags extends ListenFlags {

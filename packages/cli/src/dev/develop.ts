@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { AppKind } from '../app/find-app.ts'
 import { findModule } from '../app/load-module.ts'
+import type { AppKind } from '../app/recognize.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { type Paint, painter, printable, printJson } from '../terminal.ts'

@@ -1,0 +1,105 @@
+import { Server } from 'node:http'
+import type { RequestListener } from '@fcgi-bridge/express-adapter'
+import type { AuthorizeHandler, FetchHandler } from '@fcgi-bridge/fetch-adapter'
+import { EXIT } from '../exit-codes.ts'
+import { Failure } from '../failure.ts'
+
+/** An app as it is served. `what` names it for people: `an Express app`. */
+export type App = (
+  | { kind: 'listener'; what: string; listener: RequestListener }
+  | { kind: 'fetch'; what: string; fetch?: FetchHandler; authorize?: AuthorizeHandler }
+) & {
+  /** Has to have settled before the first request; rejects where the app can not be served. */
+  ready?: () => Promise<unknown>
+}
+
+export type AppKind = App['kind']
+
+/**
+ * Sees what kind of app a value is: an Express or Koa or Fastify app, a listener, an `http.Server` that does not listen, an object with
+ * `fetch`, a function of a Request, an authorizer. `as` settles it for a bare function.
+ *
+ * Returns undefined where it is no app, and `'unclear'` for a function that may be a listener or a fetch handler.
+ */
+export function recognize(value: unknown, as: AppKind | undefined): App | 'unclear' | undefined {
+  if (typeof value === 'function' && as !== undefined) return asKind(value, as)
+  if (isKoa(value))
+    return { kind: 'listener', what: 'a Koa app', listener: value.callback() as RequestListener }
+  if (isFastify(value)) {
+    return {
+      kind: 'listener',
+      what: 'a Fastify app',
+      listener: value.routing,
+      ready: async () => value.ready(),
+    }
+  }
+  if (value instanceof Server) return ofServer(value)
+  if (hasMethod(value, 'fetch')) {
+    return {
+      kind: 'fetch',
+      what: 'an app with a fetch method',
+      fetch: (value.fetch as FetchHandler).bind(value),
+    }
+  }
+  if (typeof value !== 'function') {
+    return hasMethod(value, 'authorize')
+      ? { kind: 'fetch', what: 'an authorizer', authorize: (value.authorize as AuthorizeHandler).bind(value) }
+      : undefined
+  }
+  // Express's and connect's apps are functions with a `handle` method; Express 4's has three parameters.
+  if (hasMethod(value, 'handle')) {
+    const what = hasMethod(value, 'set') ? 'an Express app' : 'a connect app'
+    return { kind: 'listener', what, listener: value as unknown as RequestListener }
+  }
+  const kind = kindOfFunction(value as (...args: unknown[]) => unknown)
+  return kind === undefined ? 'unclear' : asKind(value, kind)
+}
+
+function asKind(value: unknown, kind: AppKind): App {
+  return kind === 'listener'
+    ? { kind, what: 'a request listener', listener: value as RequestListener }
+    : { kind, what: 'a fetch handler', fetch: value as FetchHandler }
+}
+
+/**
+ * A function's parameters tell what it is: a listener needs its second, `res`, to answer; a fetch handler has one, or names the
+ * second otherwise (`context`, `env`, `{ remoteAddress }`). Undefined where neither can be said.
+ */
+function kindOfFunction(value: (...args: unknown[]) => unknown): AppKind | undefined {
+  const parameters = /^[^(]*?\(([^)]*)\)/.exec(Function.prototype.toString.call(value))?.[1]
+  const second = parameters?.split(',')[1]?.trim() ?? ''
+  if (/^_?(res|resp|response|reply)\b/i.test(second)) return 'listener'
+  if (value.length === 1 && second === '') return 'fetch'
+  if (second.startsWith('{') || /^_?(ctx|context|env|info|server|event)\b/i.test(second)) return 'fetch'
+  return undefined
+}
+
+function ofServer(server: Server): App {
+  const listener: RequestListener = (request, response) => server.emit('request', request, response)
+  const ready = async (): Promise<void> => {
+    // listen() looks its address up first.
+    await new Promise((resolve) => setImmediate(resolve))
+    if (server.listening) {
+      throw new Failure(
+        EXIT.app,
+        'This HTTP server listens already. Leave listen() out: here, the front server speaks HTTP.',
+      )
+    }
+  }
+  return { kind: 'listener', what: 'an http.Server', listener, ready }
+}
+
+/** Whether an object or a function has a method of this name. */
+export function hasMethod<Name extends string>(value: unknown, name: Name): value is Record<Name, unknown> {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
+  return isObject && typeof (value as Record<Name, unknown>)[name] === 'function'
+}
+
+/** Whether it is a Koa app. */
+export function isKoa(value: unknown): value is { callback(): unknown } {
+  return hasMethod(value, 'callback') && Array.isArray((value as { middleware?: unknown }).middleware)
+}
+
+function isFastify(value: unknown): value is { ready(): Promise<unknown>; routing: RequestListener } {
+  return hasMethod(value, 'ready') && hasMethod(value, 'routing')
+}

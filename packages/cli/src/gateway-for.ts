@@ -1,0 +1,118 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { types } from 'node:util'
+import { createGateway, type GatewayOptions } from '@fcgi-bridge/client'
+import {
+  createServer as createFastCgiServer,
+  type FastCgiServer,
+  type Handlers,
+  type ServerOptions,
+} from '@fcgi-bridge/core'
+import { findApp } from './app/find-app.ts'
+import { handlersOf } from './app/handlers.ts'
+import { type AppKind, hasMethod, recognize } from './app/recognize.ts'
+
+/** Options of {@link gatewayFor}: those of the gateway, and these. */
+export interface GatewayForOptions extends Omit<GatewayOptions, 'scriptName'> {
+  /** What a bare function is, where its parameters do not tell. */
+  readonly as?: AppKind
+  /** Where the app is mounted below the site's root, such as `/shop`. Default: `''`, the root. */
+  readonly mount?: '' | `/${string}`
+  /** Limits and time-outs of the FastCGI server. */
+  readonly server?: Omit<ServerOptions, 'mount'>
+}
+
+/**
+ * An HTTP server whose requests reach an app through FastCGI, for tests: `await supertest(gatewayFor(app)).get('/')`. While it
+ * listens a FastCGI server runs behind it, on a port of 127.0.0.1, and both end with its `close()`. It may listen again.
+ *
+ * `app` is an Express, Koa, Fastify or connect app, a listener `(req, res)`, `{ fetch }`, a function of a Request, handlers of
+ * `@fcgi-bridge/core` as `{ responder }`; or a promise of one of them, or of a module with one: `gatewayFor(import('./app.js'))`.
+ *
+ * Throws TypeError for what is no app; behind a promise that is the answer to every request, a 500.
+ */
+export function gatewayFor(app: object, options: GatewayForOptions = {}): Server {
+  // What is wrong is told at once, where it can be.
+  const found = types.isPromise(app) ? findPromised(app, options) : find(app, options)
+  // It is told to every request.
+  if (types.isPromise(found)) found.catch(() => {})
+  const start = async (): Promise<Running> => {
+    const { handlers, ready } = await found
+    await ready?.()
+    return startBehind(handlers, options)
+  }
+
+  let running: Promise<Running> | undefined
+  const server = createServer()
+  for (const event of ['request', 'checkContinue'] as const) {
+    server.on(event, (request: IncomingMessage, response: ServerResponse) => {
+      running ??= start()
+      running.then(
+        ({ gateway }) => gateway.emit(event, request, response),
+        (error: Error) => answerFailed(response, error),
+      )
+    })
+  }
+  server.on('close', () => {
+    running?.then(stop, () => {})
+    running = undefined
+  })
+  return server
+}
+
+interface Running {
+  gateway: Server
+  fastCgi: FastCgiServer
+}
+
+async function startBehind(handlers: Handlers, options: GatewayForOptions): Promise<Running> {
+  const { as: _, mount = '', server, ...gatewayOptions } = options
+  const fastCgi = createFastCgiServer(handlers, { ...server, ...(mount !== '' && { mount }) })
+  // No file that could be left behind, as a Unix socket would be.
+  await fastCgi.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = fastCgi.address() as AddressInfo
+  const gateway = createGateway({ host: '127.0.0.1', port }, { ...gatewayOptions, scriptName: mount })
+  return { gateway, fastCgi }
+}
+
+async function stop({ gateway, fastCgi }: Running): Promise<void> {
+  // It never listened; this closes its connections.
+  gateway.close()
+  await fastCgi.close()
+}
+
+interface Found {
+  handlers: Handlers
+  ready?: (() => Promise<unknown>) | undefined
+}
+
+async function findPromised(app: Promise<unknown>, options: GatewayForOptions): Promise<Found> {
+  const value = await app
+  // Test runners have modules of their own making.
+  if (Object.prototype.toString.call(value) !== '[object Module]') return find(value, options)
+  return { handlers: handlersOf(await findApp({ ...(value as object) }, 'The module', { as: options.as })) }
+}
+
+function find(value: unknown, { as }: GatewayForOptions): Found {
+  if (hasMethod(value, 'responder')) return { handlers: value as unknown as Handlers }
+  const app = recognize(value, as)
+  if (app === undefined) {
+    throw new TypeError(
+      'gatewayFor() takes an app: an Express, Koa or Fastify app, a listener (req, res) => …, { fetch }, a function of a Request, or ' +
+        '{ responder }.',
+    )
+  }
+  if (app === 'unclear') {
+    throw new TypeError(
+      'Whether this function is called as (request, response), or as (request) and returns a Response, can not be seen. ' +
+        "Say gatewayFor(app, { as: 'listener' }), or { as: 'fetch' }.",
+    )
+  }
+  return { handlers: handlersOf(app), ready: app.ready }
+}
+
+function answerFailed(response: ServerResponse, error: Error): void {
+  process.stderr.write(`gatewayFor(): ${error.stack ?? error}\n`)
+  response.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' })
+  response.end(`500 Internal Server Error\n\nThere is no app to ask: ${error.message}\n`)
+}
