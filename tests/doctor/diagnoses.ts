@@ -14,8 +14,11 @@ export interface Diagnosis {
   without?: RegExp
   /** Lines that are there instead. */
   wrong?: Config
-  /** Where the lines that the doctor prints go: one place for all, or one for each line. */
-  place: string | readonly string[]
+  /**
+   * Where the lines that the doctor prints go: one place for all, or one for each line. None where what is wrong has only to
+   * be taken out, and the doctor says so in words.
+   */
+  place?: string | readonly string[]
   /** What the doctor is asked, beside the URL and the app. */
   args?: readonly string[]
 }
@@ -29,8 +32,8 @@ export interface Patient {
   prefix: string
   /** Notes that the doctor has of it however it is set up. */
   left?: readonly string[]
-  /** Starts it with a config, and an app that is to listen at a socket. Gives its URL, without the mount. */
-  start(site: Site, config: Config, socket: string): Promise<string>
+  /** Starts it with a config. Gives its URL, without the mount, and how the doctor gets behind it. */
+  start(site: Site, config: Config): Promise<{ origin: string; args: readonly string[] }>
 }
 
 interface Report {
@@ -66,7 +69,7 @@ export function describeDiagnoses(patient: Patient, diagnoses: readonly Diagnosi
       const lines = ill.report.findings
         .filter(({ code }) => !left.includes(code))
         .flatMap(({ mend }) => mend.lines)
-      expect(lines.length).toBeGreaterThan(0)
+      expect(lines.length > 0).toBe(diagnosis.place !== undefined)
       const mended = change(healthy, diagnosis.without, placed(lines, diagnosis.place))
       const well = await withSite((site) => ask(site, patient, mended, diagnosis.args))
       expect(codesOf(well.report), lines.join('\n')).toEqual(left)
@@ -95,11 +98,10 @@ async function ask(
   site: Site,
   { start, prefix }: Patient,
   config: Config,
-  args: readonly string[] = [],
+  more: readonly string[] = [],
 ): Promise<{ report: Report; code: number | null }> {
-  const socket = site.path('app.sock')
-  const origin = await start(site, config, socket)
-  return askDoctor(site, origin + prefix, '--app', socket, ...args)
+  const { origin, args } = await start(site, config)
+  return askDoctor(site, origin + prefix, ...args, ...more)
 }
 
 /** Runs `use` with a site of its own. */
@@ -125,7 +127,7 @@ function change(config: Config, without: RegExp | undefined, more: Config = {}):
   )
 }
 
-function placed(lines: readonly string[], place: Diagnosis['place']): Config {
+function placed(lines: readonly string[], place: Diagnosis['place'] = []): Config {
   if (typeof place === 'string') return { [place]: lines }
   const places: Record<string, string[]> = {}
   for (const [index, line] of lines.entries()) {

@@ -6,14 +6,14 @@ const nginx: Patient = {
   name: 'nginx, the whole site',
   prefix: '',
   healthy: healthy(''),
-  start: (site, config, socket) => start(site, config, socket, '/'),
+  start: (site, config) => start(site, config, '/'),
 }
 
 const mounted: Patient = {
   name: 'nginx, a mount',
   prefix: '/shop',
   healthy: healthy('/shop'),
-  start: (site, config, socket) => start(site, config, socket, '/shop'),
+  start: (site, config) => start(site, config, '/shop'),
 }
 
 const missing = (name: string): Diagnosis => ({
@@ -78,6 +78,11 @@ describeDiagnoses(nginx, [
     'fastcgi_intercept_errors on;',
     'error_page 404 /missing.html;',
   ]),
+  {
+    name: 'methods that are not let through',
+    codes: ['methods'],
+    wrong: { location: ['limit_except GET POST { deny all; }'] },
+  },
   line('head-size', 'the stock size of a head', /fastcgi_buffer(s|_size)/, []),
   line('keep-conn', 'no kept connections', /keepalive|keep_conn/, [], ['upstream', 'location']),
 ])
@@ -123,7 +128,12 @@ function healthy(prefix: string): Config {
   }
 }
 
-async function start(site: Site, config: Config, socket: string, location: string): Promise<string> {
+async function start(
+  site: Site,
+  config: Config,
+  location: string,
+): Promise<{ origin: string; args: string[] }> {
+  const socket = site.path('app.sock')
   const { http, upstream, server, location: lines } = config
   const [port] = await startNginx(
     site,
@@ -138,5 +148,5 @@ async function start(site: Site, config: Config, socket: string, location: strin
         location ${location} { fastcgi_pass app; ${lines!.join('\n')} }
       }`,
   )
-  return `http://127.0.0.1:${port}`
+  return { origin: `http://127.0.0.1:${port}`, args: ['--app', socket] }
 }

@@ -24,7 +24,6 @@ async function checkLimit(examination: Examination): Promise<Finding | undefined
   }
   const allowed = Math.max(upload, ALLOWED)
   const mib = Math.ceil(allowed / MIB)
-  const apache = mend('in the virtual host', `LimitRequestBody ${mib * MIB}`)
   return {
     code: 'body-limit',
     level: 'warning',
@@ -32,9 +31,10 @@ async function checkLimit(examination: Examination): Promise<Finding | undefined
     why: 'The app never sees it, and so can not say anything better.',
     mend: mendFor(server, {
       nginx: mend('in the server, or the location of the app', `client_max_body_size ${mib}m;`),
-      'apache-proxy': apache,
-      'apache-fcgid':
-        status === 413 ? apache : mend('in the virtual host', `FcgidMaxRequestLen ${mib * MIB}`),
+      'apache-fcgid': mend(
+        'in the virtual host',
+        `${status === 413 ? 'LimitRequestBody' : 'FcgidMaxRequestLen'} ${mib * MIB}`,
+      ),
       lighttpd: mend('in KiB', `server.max-request-size = ${mib * KIB}`),
       caddy: mend('beside the reverse_proxy of the app', 'request_body {', `  max_size ${mib}MiB`, '}'),
       h2o: mend('of the whole server', `limit-request-body: ${mib * MIB}`),

@@ -8,7 +8,10 @@ const KEEPING: Partial<Record<ServerKind, Mend>> = {
     'keepalive 16;',
     'fastcgi_keep_conn on;',
   ),
-  'apache-proxy': mend('at the end of the ProxyPass line of the app', 'enablereuse=on'),
+  'apache-proxy': mend(
+    'at the end of the ProxyPass line of the app, or of ProxySet in its <Proxy>',
+    'enablereuse=on',
+  ),
   h2o: mend('at the path of the app', 'fastcgi.timeout.keepalive: 4000'),
 }
 

@@ -19,7 +19,10 @@ export function buffering(server: ServerKind): Finding {
     why: 'Server-sent events, progress and answers that are written as they are made do not show before their end, if they have one.',
     mend: mendFor(server, {
       nginx: mend('in the location of the app', 'fastcgi_buffering off;'),
-      'apache-proxy': mend('at the end of the ProxyPass line of the app', 'flushpackets=on'),
+      'apache-proxy': mend(
+        'at the end of the ProxyPass line of the app, or of ProxySet in its <Proxy>',
+        'flushpackets=on',
+      ),
       'apache-fcgid': mend('in the virtual host', 'FcgidOutputBufferSize 0'),
       lighttpd: mend('where the app is', 'server.stream-response-body = 1'),
       caddy: mend('in the reverse_proxy of the app', 'flush_interval -1'),

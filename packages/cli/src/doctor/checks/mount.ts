@@ -82,7 +82,7 @@ function mendsFor(prefix: string): Mends & { nginx: Mend } {
     lighttpd:
       prefix === ''
         ? mend('in the fastcgi.server of the app', '"fix-root-scriptname" => "enable"')
-        : mend('as the key of the app in fastcgi.server', `fastcgi.server = ( "${prefix}" => ((`),
+        : mend('as the key of the app in fastcgi.server', `"${prefix}" => ((`),
     caddy: mend('in `transport fastcgi`', `split ${prefix || '/'}`),
     haproxy: mend('in the fcgi-app', `path-info ^(${escaped})(/.*)?$`),
     h2o: mend(`H2O has no setting for it. Tell the app: fcgi-bridge serve --mount ${prefix || 'none'}`),
