@@ -1,0 +1,97 @@
+// Apps are told to end while front servers are busy with them.
+import { randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
+import { test } from 'vitest'
+import { content, digest } from '../apps/content.js'
+import { type Answer, send } from '../cases/http.ts'
+import { apacheProxy } from '../fronts/apache-proxy.ts'
+import { APPS, type Origin } from '../fronts/front.ts'
+import { haproxy } from '../fronts/haproxy.ts'
+import { nginx } from '../fronts/nginx.ts'
+import { accepts } from '../fronts/ports.ts'
+import { FaultSite } from './fault-site.ts'
+
+/** Of what front servers do in their own time. */
+const patient = { timeout: 20_000 }
+
+interface Upload {
+  id: string
+  length: number
+  answer: Answer | Error
+}
+
+/** Uploads, one after the other, each with an id by which the app says that it has been called. */
+class Load {
+  readonly uploads: Upload[] = []
+  readonly #clients: Promise<void>[]
+  #stopped = false
+
+  constructor(origin: Origin, clients: number) {
+    this.#clients = Array.from({ length: clients }, () => this.#run(origin))
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await Promise.all(this.#clients)
+  }
+
+  async #run(origin: Origin): Promise<void> {
+    while (!this.#stopped) {
+      const id = randomUUID()
+      const length = Math.floor(Math.random() * 300_000)
+      const ask = { method: 'POST', body: Buffer.concat([...content(length)]) }
+      const answer = await send(origin, `/upload?id=${id}`, ask).catch((error: Error) => error)
+      this.uploads.push({ id, length, answer })
+      // Where nothing listens any more an answer comes at once.
+      if (!isWhole(answer)) await setTimeout(20)
+    }
+  }
+}
+
+test.concurrent.for([nginx, apacheProxy, haproxy])(
+  'SIGTERM under load from $name: what an app was called for is answered whole, and all exit with 0',
+  { timeout: 60_000 },
+  async (front, { expect, onTestFailed }) => {
+    const site = new FaultSite()
+    let log = ''
+    onTestFailed(() => console.error(log))
+    try {
+      const { origin } = await front.start(site)
+      const origins = front.modes.flatMap(({ name }) => APPS.map((app) => origin(name, app)))
+      const loads = origins.map((each) => new Load(each, 2))
+      const held = origins.map((each) => {
+        const id = randomUUID()
+        return { id, answer: send(each, `/hold?id=${id}`) }
+      })
+      for (const { id } of held) await site.control.heard(id, 'held')
+      await expect.poll(() => loads.every(({ uploads }) => uploads.length > 5), patient).toBe(true)
+
+      for (const { program } of site.apps) program.child.kill('SIGTERM')
+      for (const { id } of held) await site.control.heard(id, 'SIGTERM')
+      // The load goes on against apps that take nothing new.
+      for (const { at } of site.apps) expect(await accepts(at)).toBe(false)
+      for (const { id } of held) site.control.say(id, 'go')
+      // What is not done by the deadline is cut: answers that are whole, and exit 0, say that all was in time.
+      for (const { program } of site.apps) expect(await program.exited).toEqual({ code: 0, signal: null })
+      for (const load of loads) await load.stop()
+
+      for (const { answer } of held) expect((await answer).text).toMatch(/^held by \d+\n$/)
+      const all = loads.flatMap(({ uploads }) => uploads)
+      const refused: unknown[] = []
+      for (const { id, length, answer } of all) {
+        if (isWhole(answer)) expect(JSON.parse(answer.text)).toEqual(await digest(content(length)))
+        else refused.push('status' in answer ? answer.status : String(answer))
+        if (site.control.isSaid(id, 'begun')) expect(answer, id).toMatchObject({ status: 200 })
+      }
+      // What no app was called for: the front server says so itself.
+      for (const status of refused) expect([502, 503]).toContain(status)
+    } finally {
+      log = site.report()
+      await site.stop()
+    }
+  },
+)
+
+function isWhole(answer: Answer | Error): answer is Answer {
+  return 'status' in answer && answer.status === 200
+}

@@ -1,0 +1,64 @@
+// The front server dies in the middle of requests. To the apps each is a request that was given up, and nothing else.
+import { randomUUID } from 'node:crypto'
+import { connect } from 'node:net'
+import { test } from 'vitest'
+import { open, readUntil } from '../cases/http.ts'
+import { apacheProxy } from '../fronts/apache-proxy.ts'
+import { caddy } from '../fronts/caddy.ts'
+import { APPS } from '../fronts/front.ts'
+import { h2o } from '../fronts/h2o.ts'
+import { haproxy } from '../fronts/haproxy.ts'
+import { lighttpd } from '../fronts/lighttpd.ts'
+import { nginx } from '../fronts/nginx.ts'
+import { askDirectly, FaultSite, socketsOf } from './fault-site.ts'
+
+test.concurrent.for([nginx, apacheProxy, lighttpd, caddy, h2o, haproxy])(
+  '$name is killed: its requests end, the apps go on, and no socket is left',
+  { timeout: 60_000 },
+  async (front, { expect, onTestFailed }) => {
+    const site = new FaultSite()
+    let log = ''
+    onTestFailed(() => console.error(log))
+    try {
+      const { origin } = await front.start(site)
+      for (const { at } of site.apps) await askDirectly(at, '/text')
+      const before = site.apps.map(({ program }) => socketsOf(program.pid))
+      const modes = front.modes.filter(({ name }) => name !== 'bin-path')
+      const ids = await Promise.all(
+        modes.flatMap((mode) =>
+          APPS.map(async (app) => {
+            const [sending, thinking, reading] = [randomUUID(), randomUUID(), randomUUID()]
+            const at = origin(mode.name, app)
+            const events = await open(at, `/events?id=${sending}`)
+            events.on('error', () => {})
+            await readUntil(events, 'data: ')
+            open(at, `/hold?id=${thinking}`).catch(() => {})
+            await site.control.heard(thinking, 'held')
+            if (!mode.traits.streamsBodies) return { sending, thinking, reading: undefined }
+            const uploader = connect(at).on('error', () => {})
+            uploader.write(
+              `POST /upload?id=${reading} HTTP/1.1\r\nHost: front.test\r\nContent-Length: 900000\r\n\r\n${'x'.repeat(90_000)}`,
+            )
+            await site.control.heard(reading, 'begun')
+            return { sending, thinking, reading }
+          }),
+        ),
+      )
+
+      site.killFronts()
+      for (const { sending, thinking, reading } of ids) {
+        await site.control.heard(sending, 'left')
+        if (reading !== undefined) await site.control.heard(reading, 'cut')
+        // An answer that nobody waits for any more.
+        site.control.say(thinking, 'go')
+      }
+      for (const [index, { at, program }] of site.apps.entries()) {
+        expect(await askDirectly(at, '/text')).toContain('some text\n')
+        await expect.poll(() => socketsOf(program.pid)).toBeLessThanOrEqual(before[index]!)
+      }
+    } finally {
+      log = site.report()
+      await site.stop()
+    }
+  },
+)
