@@ -1,0 +1,117 @@
+// An app's process is killed with requests in it, and another takes its place: what clients see of it, as docs/faults.md says.
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { test } from 'vitest'
+import { open, readAll, send } from '../cases/http.ts'
+import { apacheFcgid } from '../fronts/apache-fcgid.ts'
+import { apacheProxy } from '../fronts/apache-proxy.ts'
+import { caddy } from '../fronts/caddy.ts'
+import { APPS, type Front, type Mode, type Origin } from '../fronts/front.ts'
+import { h2o } from '../fronts/h2o.ts'
+import { haproxy } from '../fronts/haproxy.ts'
+import { lighttpd } from '../fronts/lighttpd.ts'
+import { nginx } from '../fronts/nginx.ts'
+import { FaultSite } from './fault-site.ts'
+
+/** What a row of the table says: a status; what came of an answer that had begun; how soon the next app is found. */
+interface Seen {
+  waiting: string
+  answered: string
+  down: string
+  back: string
+}
+
+const TABLE = /^\| front server .*\n\|[- |]+\n((?:\|.*\n)+)/m
+const [, rows] = TABLE.exec(readFileSync(new URL('../../docs/faults.md', import.meta.url), 'utf8'))!
+const seen = new Map<string, Seen>(
+  rows!
+    .trim()
+    .split('\n')
+    .map((row) => {
+      const [name, waiting, answered, down, back] = row
+        .slice(1, -1)
+        .split('|')
+        .map((cell) => cell.trim())
+      return [name!, { waiting: waiting!, answered: answered!, down: down!, back: back! }]
+    }),
+)
+
+const FRONTS: [Front, readonly Mode[]][] = [
+  [nginx, nginx.modes],
+  [apacheProxy, apacheProxy.modes],
+  [apacheFcgid, apacheFcgid.modes.filter(({ name }) => name === 'ScriptAlias')],
+  [lighttpd, lighttpd.modes.filter(({ name }) => name !== 'bin-path')],
+  [caddy, caddy.modes],
+  [h2o, h2o.modes],
+  [haproxy, haproxy.modes],
+]
+
+test.concurrent.for(FRONTS.map(([front, modes]) => ({ name: front.name, front, modes })))(
+  '$name',
+  { timeout: 90_000 },
+  async ({ front, modes }, { expect, onTestFailed }) => {
+    const site = new FaultSite()
+    let log = ''
+    onTestFailed(() => console.error(log))
+    try {
+      const { origin } = await front.start(site)
+      const requests = modes.flatMap((mode) => APPS.map((app) => ({ mode, at: origin(mode.name, app) })))
+      const running = await Promise.all(requests.map(({ mode, at }) => begin(site, at, mode.prefix)))
+      const listening = [...site.apps]
+      for (const { program } of listening) program.child.kill('SIGKILL')
+      if (front === apacheFcgid) killSpawned(site)
+      for (const { program } of listening) await program.exited
+
+      for (const [index, { mode, at }] of requests.entries()) {
+        const expected = seen.get(`${front.name}, ${mode.name}`) ?? seen.get(front.name)!
+        expect(await running[index]!.waiting, mode.name).toBe(expected.waiting)
+        expect(expected.answered.split(' or '), mode.name).toContain(await running[index]!.answered)
+        expect(await seenOf(send(at, `${mode.prefix}/text`)), mode.name).toBe(expected.down)
+      }
+      for (const app of listening) await site.restart(app)
+      for (const { mode, at } of requests) {
+        const { back } = seen.get(front.name)!
+        const answer = () => seenOf(send(at, `${mode.prefix}/text`))
+        if (back === 'at once') expect(await answer(), mode.name).toBe('200')
+        else await expect.poll(answer, { interval: 100, timeout: 10_000 }).toBe('200')
+      }
+    } finally {
+      log = site.report()
+      await site.stop()
+    }
+  },
+)
+
+/** Two requests that an app is busy with: one that waits for its answer, one that has the beginning of it. */
+async function begin(
+  site: FaultSite,
+  at: Origin,
+  prefix: string,
+): Promise<{ waiting: Promise<string>; answered: Promise<string> }> {
+  const [held, streamed] = [randomUUID(), randomUUID()]
+  const waiting = seenOf(send(at, `${prefix}/hold?id=${held}`))
+  const answered = seenOf(
+    open(at, `${prefix}/fail/after?id=${streamed}`).then(async (incoming) => {
+      const text = (await readAll(incoming)).toString()
+      return { status: incoming.statusCode!, text }
+    }),
+  )
+  await Promise.all([site.control.heard(held, 'held'), site.control.heard(streamed, 'begun')])
+  return { waiting, answered }
+}
+
+async function seenOf(answer: Promise<{ status: number; text: string }>): Promise<string> {
+  try {
+    const { status, text } = await answer
+    if (text === 'the beginning\n') return 'passes for whole'
+    return text.startsWith('the beginning\n') ? 'error page behind it' : String(status)
+  } catch {
+    return 'cut'
+  }
+}
+
+function killSpawned(site: FaultSite): void {
+  for (const { pid, command } of site.processes()) {
+    if (command.includes('/app.fcgi')) process.kill(pid, 'SIGKILL')
+  }
+}
