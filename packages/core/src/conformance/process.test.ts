@@ -2,9 +2,10 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, renameSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createServer as createFastCgiServer } from '../server/server.ts'
@@ -15,16 +16,22 @@ const APP = fileURLToPath(new URL('../testing/process-app.js', import.meta.url))
 
 type Address = { port: number } | { path: string }
 
+interface Limits {
+  outputs?: 'closed'
+  /** The most file descriptors that the program may have. */
+  descriptors?: number
+}
+
 /** A program with a listening socket as its standard input, as a process manager starts it. */
 async function started(
   transport: Transport,
-  outputs?: 'closed',
+  limits?: Limits,
 ): Promise<{ program: Program; address: Address }> {
   const path = join(makeFolder(), 's')
   const server = createServer().listen(transport === 'tcp' ? { port: 0, host: '127.0.0.1' } : `${path}.new`)
   await once(server, 'listening')
   const address = server.address()!
-  const program = new Program(fdOf(server), outputs)
+  const program = new Program(fdOf(server), limits)
   // From now on the program alone accepts. Node removes the path that it knows.
   if (transport === 'unix') renameSync(`${path}.new`, path)
   server.close()
@@ -39,8 +46,9 @@ class Program {
   readonly child: ChildProcess
   output = ''
 
-  constructor(stdin: number | 'pipe' | 'ignore', outputs?: 'closed') {
-    const command = `exec "${process.execPath}" "${APP}"${outputs === 'closed' ? ' >&- 2>&-' : ''}`
+  constructor(stdin: number | 'pipe' | 'ignore', { outputs, descriptors }: Limits = {}) {
+    const limit = descriptors === undefined ? '' : `ulimit -n ${descriptors}; `
+    const command = `${limit}exec "${process.execPath}" "${APP}"${outputs === 'closed' ? ' >&- 2>&-' : ''}`
     this.child = spawn('/bin/sh', ['-c', command], {
       env: { PATH: process.env.PATH },
       stdio: [stdin, 'pipe', 'pipe'],
@@ -98,7 +106,7 @@ describe('46: fd 0', () => {
 })
 
 test('47: with stdout and stderr closed at the start, console.log does not end the process', async () => {
-  const { program, address } = await started('unix', 'closed')
+  const { program, address } = await started('unix', { outputs: 'closed' })
   const first = await answered(address)
   expect(first).toContain(`pid ${program.child.pid}`)
   expect(await answered(address)).toBe(first)
@@ -220,3 +228,35 @@ test('49: close() does the same for a server that is no program', async () => {
   expect((await busy.answer(1)).stdout).toMatch(/POST \/ body$/)
   await closed
 })
+
+test.each(TRANSPORTS)(
+  '50: a full table of file descriptors, and room in it again (%s)',
+  async (transport) => {
+    const { program, address } = await started(transport, { descriptors: 60 })
+    await program.printed('listening')
+    const { pid } = program.child
+    const before = await Peer.connect(address)
+    onTestFinished(() => before.destroy())
+    before.get(1, {}, { keepConn: true })
+    await before.answer(1)
+    const many = await Promise.all(Array.from({ length: 100 }, () => Peer.connect(address)))
+    // What does not fit is closed, and tells a front server so at once; what is connected goes on.
+    const closed = (): number => many.filter(({ ended }) => ended).length
+    await expect.poll(closed).toBeGreaterThanOrEqual(50)
+    before.get(2, {}, { keepConn: true })
+    expect((await before.answer(2)).stdout).toContain(`pid ${pid}`)
+    // It waits, rather than to ask again and again.
+    const used = cpuTicks(pid!)
+    await setTimeout(500)
+    expect(cpuTicks(pid!) - used).toBeLessThan(25)
+    for (const peer of many) peer.destroy()
+    await expect.poll(() => answered(address).catch(String)).toContain(`pid ${pid}`)
+  },
+)
+
+/** How much CPU time a process has taken, in hundredths of a second: proc(5). */
+function cpuTicks(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  const [user, system] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14)
+  return Number(user) + Number(system)
+}

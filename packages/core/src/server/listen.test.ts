@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, lstatSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer as createNetServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Peer } from '../testing/peer.ts'
 import { echo, makeFolder } from '../testing/serving.ts'
 import type { ListenOptions } from './listen.ts'
@@ -107,6 +107,34 @@ describe('a Unix socket', () => {
     expect(process.listenerCount('exit')).toBe(exitListeners)
   })
   const exitListeners = process.listenerCount('exit')
+
+  test('is left alone when the server closes, where another server has taken its path', async () => {
+    const path = join(makeFolder(), 'app.sock')
+    const first = await listen({ path })
+    rmSync(path)
+    await listen({ path })
+    await first.close()
+    expect(await answers({ path })).toBe(true)
+    expect(readdirSync(dirname(path))).toEqual(['app.sock'])
+  })
+
+  test('that is gone is missed: a warning says so, once', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const path = join(makeFolder(), 'app.sock')
+    const server = await listen({ path })
+    vi.advanceTimersByTime(60_000)
+    const warned = once(process, 'warning')
+    rmSync(path)
+    vi.advanceTimersByTime(60_000)
+    const [warning] = await warned
+    expect(warning).toMatchObject({
+      code: 'FCGI_WARN_SOCKET_LOST',
+      message: expect.stringContaining(`${path} was removed`),
+    })
+    await server.close()
+    expect(vi.getTimerCount()).toBe(0)
+  })
 
   test.each([
     ['is removed when the process ends without closing the server', '', false],

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmodSync, type Stats, unlinkSync } from 'node:fs'
+import { chmodSync, renameSync, type Stats, unlinkSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
 import { lstatSocket } from './stat.ts'
@@ -18,11 +18,17 @@ export interface ListenOptions {
   fd?: number
 }
 
+/** Closes a listener; settles when it and its connections are closed. */
+export type CloseListener = () => Promise<void>
+
+/** Milliseconds between two looks at whether the file of a Unix socket is still there. */
+const LOOK_EVERY = 5000
+
 /**
- * Makes `server` listen. Rejects with an Error whose message says what is in the way and what to do; its
- * `code` is the system's.
+ * Makes `server` listen, and gives what closes it. Rejects with an Error whose message says what is in the way and what to
+ * do; its `code` is the system's.
  */
-export async function listenOn(server: Server, options: ListenOptions): Promise<void> {
+export async function listenOn(server: Server, options: ListenOptions): Promise<CloseListener> {
   const { path, port, fd } = options
   if ([path, port, fd].filter((given) => given !== undefined).length !== 1) {
     throw new TypeError('Say one place to listen: { path }, { port } or { fd }.')
@@ -33,7 +39,7 @@ export async function listenOn(server: Server, options: ListenOptions): Promise<
       `file descriptor ${fd}`,
     )
   } else if (path !== undefined) {
-    await listenOnPath(server, path, options.mode ?? 0o660)
+    return listenOnPath(server, path, options.mode ?? 0o660)
   } else {
     const host = options.host ?? '127.0.0.1'
     await explain(
@@ -41,19 +47,24 @@ export async function listenOn(server: Server, options: ListenOptions): Promise<
       `${host}:${port}`,
     )
   }
+  return () => close(server)
 }
 
-async function listenOnPath(server: Server, path: string, mode: number): Promise<void> {
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()))
+}
+
+async function listenOnPath(server: Server, path: string, mode: number): Promise<CloseListener> {
   const bind = (): Promise<void> => listening(server, () => bindWithMode(server, path, mode))
   try {
     await bind()
   } catch (error) {
-    if (codeOf(error) !== 'EADDRINUSE') return explain(Promise.reject(error), path)
+    if (codeOf(error) !== 'EADDRINUSE') await explain(Promise.reject(error), path)
     await removeStale(path)
     await explain(bind(), path)
   }
   if ((lstatSocket(path).mode & 0o777) !== mode) chmodSync(path, mode)
-  removeAtExit(server, path)
+  return keepFile(server, path)
 }
 
 // bind() creates the socket's file with the umask in force: set for that call alone, there is no moment in which it is
@@ -103,15 +114,42 @@ async function removeStale(path: string): Promise<void> {
   )
 }
 
-// Node removes the file when the server closes; a process that exits without closing leaves that to this.
-function removeAtExit(server: Server, path: string): void {
+// The file is removed with the server, also by a process that exits without closing it, but never another's that has taken
+// the path. And it is missed when it is gone, for nobody else would say why no request comes any more.
+function keepFile(server: Server, path: string): CloseListener {
   const ours = lstatSocket(path)
+  const isOurs = (): boolean => isSame(path, ours)
   const remove = (): void => {
-    // Not if another server has taken the path since.
-    if (isSame(path, ours)) unlinkSync(path)
+    if (isOurs()) unlinkSync(path)
   }
   process.once('exit', remove)
-  server.once('close', () => process.removeListener('exit', remove))
+  const look = setInterval(() => {
+    if (isOurs()) return
+    clearInterval(look)
+    const message = `${path} was removed, or another file has taken its place: no new connection comes here any more. Restart this program.`
+    process.emitWarning(message, { code: 'FCGI_WARN_SOCKET_LOST' })
+  }, LOOK_EVERY).unref()
+  return () => {
+    clearInterval(look)
+    process.removeListener('exit', remove)
+    return isOurs() ? close(server) : closeBeside(server, path)
+  }
+}
+
+// Node removes whatever is at the path when it closes, so for that moment what is another's is not there.
+function closeBeside(server: Server, path: string): Promise<void> {
+  const aside = `${path}.${process.pid}`
+  try {
+    renameSync(path, aside)
+  } catch {
+    // Nothing is there.
+    return close(server)
+  }
+  try {
+    return close(server)
+  } finally {
+    renameSync(aside, path)
+  }
 }
 
 // Its number alone says little: a file system gives it to the next file.
@@ -140,6 +178,7 @@ const ADVICE: Record<string, string> = {
   EADDRINUSE: 'it is in use. Stop the server there, or choose another.',
   EADDRNOTAVAIL: 'this machine has no such address.',
   EINVAL: 'it is no listening socket.',
+  ENOSPC: 'the disk is full. Make room on it, or choose another place.',
   ENOENT: 'its folder does not exist. Create it first.',
   ENOTSOCK: 'it is no socket.',
   EBADF: 'it is not open.',

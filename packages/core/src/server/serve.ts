@@ -38,6 +38,7 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   const { signal, onListen } = options
   const server = createServer(handler, options)
   signal?.throwIfAborted()
+  keepWithoutOutputs()
   if (onListen !== undefined) server.on('listening', onListen)
   try {
     const serving = await listen(server, options)
@@ -62,9 +63,6 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cg
     return 'listening'
   }
   const inherited = findInherited()
-  // Whoever started this process may have closed its outputs, or close them while it runs.
-  process.stdout.on('error', () => {})
-  process.stderr.on('error', () => {})
   if ('cgi' in inherited) {
     answerCgi((stream) => server.acceptStream(stream)).then(async (status) => {
       await server.close()
@@ -75,6 +73,15 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cg
   for (const address of inherited.listen) await server.listen(defined({ ...address, mode }))
   return 'listening'
 }
+
+// Whoever started this process may have closed its outputs, or close them while it runs; and a log's disk may be full.
+function keepWithoutOutputs(): void {
+  for (const output of [process.stdout, process.stderr]) {
+    if (!output.listeners('error').includes(ignore)) output.on('error', ignore)
+  }
+}
+
+function ignore(): void {}
 
 function handleSignals(server: FastCgiServer): void {
   const stop = (): void => {

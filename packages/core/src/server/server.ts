@@ -12,7 +12,7 @@ import type { ProtocolError } from '../protocol/error.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import { describeError } from './error.ts'
 import type { Exchange, Handler, Role } from './exchange.ts'
-import { type ListenOptions, listenOn } from './listen.ts'
+import { type CloseListener, type ListenOptions, listenOn } from './listen.ts'
 import { resolveOptions, type ServerOptions, type Settings } from './options.ts'
 import type { ExchangeSettings } from './server-exchange.ts'
 import { sweep } from './timeouts.ts'
@@ -50,7 +50,7 @@ export function createServer(handler: Handler | Handlers, options: ServerOptions
 /** A FastCGI server, with the habits of net.Server; made by {@link createServer}. */
 export class FastCgiServer extends EventEmitter<ServerEvents> {
   readonly #host: Host
-  readonly #listeners: NetServer[] = []
+  readonly #closeListeners: CloseListener[] = []
   #addresses: (AddressInfo | string)[] = []
   #closed: Promise<void> | undefined
 
@@ -69,12 +69,12 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
       { allowHalfOpen: true, noDelay: true, highWaterMark: 64 * 1024 },
       (socket) => this.#accept(socket, guarded),
     )
-    await listenOn(listener, options)
+    const closeListener = await listenOn(listener, options)
     const address = addressOf(listener, options)
     guarded = typeof address !== 'string'
-    if (this.#closed !== undefined) listener.close()
+    if (this.#closed !== undefined) await closeListener()
     this.#throwIfClosed()
-    this.#listeners.push(listener)
+    this.#closeListeners.push(closeListener)
     this.#addresses.push(address)
     // A full table of file descriptors comes as an error; accepting goes on when there is room again.
     listener.on('error', () => {})
@@ -116,7 +116,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   }
 
   async #close(): Promise<void> {
-    const ends = this.#listeners.map((listener) => new Promise((resolve) => listener.close(resolve)))
+    const ends = this.#closeListeners.map((closeListener) => closeListener())
     this.#addresses = []
     await this.#host.close()
     await Promise.all(ends)
