@@ -1,0 +1,6 @@
+export type { Check } from './check.ts'
+export { CHECKS } from './checks/all.ts'
+export { type Result, runChecks } from './run.ts'
+export type { ServerOptions } from './server.ts'
+export { Unmet } from './verdict.ts'
+export type { Address } from './wire/connection.ts'
