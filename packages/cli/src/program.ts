@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addConfig } from './commands/config.ts'
+import { addConformance } from './commands/conformance.ts'
 import { addDev } from './commands/dev.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addPing } from './commands/ping.ts'
@@ -35,6 +36,7 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
   addDoctor(program)
   addPing(program)
   addRequest(program)
+  addConformance(program)
   for (const command of program.commands) command.configureHelp(program.configureHelp())
   return program
 }

@@ -43,14 +43,16 @@ function collectHeader(text: string, before: string[]): string[] {
   return [...before, name, Buffer.from(value!, 'utf8').toString('latin1')]
 }
 
-function collectParam(text: string, before: Record<string, string>): Record<string, string> {
+/** Reads one more of `--params`. */
+export function collectParam(text: string, before: Record<string, string>): Record<string, string> {
   const equals = text.indexOf('=')
   if (equals < 1)
     throw new InvalidArgumentError('It takes NAME=VALUE; what is no param goes before --params.')
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) }
 }
 
-function parseSeconds(text: string): number {
+/** Reads a number of seconds, as milliseconds. */
+export function parseSeconds(text: string): number {
   if (!/^\d{1,6}(\.\d+)?$/.test(text)) throw new InvalidArgumentError('It takes a number of seconds.')
   return Math.ceil(Number(text) * 1000)
 }

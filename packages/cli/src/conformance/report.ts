@@ -1,0 +1,49 @@
+import type { Check, Result } from '@fcgi-bridge/conformance'
+import { type Paint, printable, type Style } from '../terminal.ts'
+
+const MARKS: Record<Result['verdict'], [style: Style, mark: string]> = {
+  pass: ['green', 'pass'],
+  fail: ['red', 'FAIL'],
+  'not-applicable': ['dim', 'n/a '],
+}
+
+/** One check, for `--list`. */
+export function formatCheck({ id, level, section, requirement }: Check, paint: Paint): string {
+  return `${paint('bold', id)}  ${paint('dim', `${level}, ${section}`)}\n  ${requirement}`
+}
+
+/** What one check came to: a line, and where it failed what was sent, expected and seen. */
+export function formatResult(result: Result, paint: Paint): string {
+  const { check, verdict } = result
+  const [style, mark] = MARKS[verdict]
+  const line = `${paint(style, mark)}  ${check.id}`
+  if (verdict === 'pass') return line
+  if (verdict === 'not-applicable') return `${line}  ${paint('dim', printable(result.reason))}`
+  const details = [
+    [check.level, `${check.requirement} (${check.section})`],
+    ['sent', result.sent],
+    ['expected', result.expected],
+    ['saw', result.saw],
+  ].filter(([, text]) => text !== '')
+  return [line, ...details.map(([name, text]) => `      ${name!.padEnd(9)} ${printable(text!)}`)].join('\n')
+}
+
+/** How many checks came to what. */
+export interface Counts {
+  passed: number
+  failed: number
+  /** Those that failed of level `must`. */
+  failedMust: number
+  notApplicable: number
+}
+
+/** The last line. */
+export function formatSummary(counts: Counts, paint: Paint): string {
+  const { passed, failed, failedMust, notApplicable } = counts
+  const levels = failed > 0 ? ` (${failedMust} must, ${failed - failedMust} should)` : ''
+  return [
+    paint('green', `${passed} pass`),
+    paint(failed > 0 ? 'red' : 'dim', `${failed} fail${levels}`),
+    paint('dim', `${notApplicable} do not apply`),
+  ].join(', ')
+}
