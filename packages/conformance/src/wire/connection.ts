@@ -171,6 +171,11 @@ export class Connection {
     await this.#wait(() => this.#ended, expected)
   }
 
+  /** Waits for the end of the server's stream, `ms` milliseconds at most. */
+  async restOrEnd(ms: number): Promise<void> {
+    await this.#happens(() => this.#ended, ms)
+  }
+
   /** Fails where the server reset the connection. */
   expectNoReset(): void {
     if (this.#error) throw this.unmet('no reset of the connection', this.#error.code ?? this.#error.message)
@@ -198,20 +203,19 @@ export class Connection {
   }
 
   async #wait(done: () => boolean, expected: string): Promise<void> {
+    if (await this.#happens(done, this.#timeout)) return
+    throw this.unmet(expected, `${this.#describe()}; then nothing for ${this.#timeout / 1000} s`)
+  }
+
+  async #happens(done: () => boolean, ms: number): Promise<boolean> {
     let over = false
     const timer = setTimeout(() => {
       over = true
       this.#wake()
-    }, this.#timeout)
-    try {
-      while (!done()) {
-        if (over)
-          throw this.unmet(expected, `${this.#describe()}; then nothing for ${this.#timeout / 1000} s`)
-        await new Promise<void>((resolve) => this.#waiting.push(resolve))
-      }
-    } finally {
-      clearTimeout(timer)
-    }
+    }, ms)
+    while (!done() && !over) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    clearTimeout(timer)
+    return done()
   }
 
   #describe(): string {

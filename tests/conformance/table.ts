@@ -1,0 +1,69 @@
+import type { Check, Result } from '@fcgi-bridge/conformance'
+
+/** A result as `fcgi-bridge conformance --json` prints it. */
+export type Row = Omit<Check, 'run'> & { verdict: Result['verdict'] }
+
+const CELLS = { pass: '✓', fail: '**✗**', 'not-applicable': '–' } as const
+
+const HEAD = `# What servers come to
+
+Written by \`npm run conformance\`, and compared by \`npm test\` with what the servers do. ✓ met, **✗** not met, – does not apply:
+\`fcgi-bridge conformance\` tells why, and what it saw.
+
+A server is what a program has that uses it as its documentation says (examples/conformance). With libfcgi the program itself is to leave
+out the body for HEAD, and to compare what it reads with CONTENT_LENGTH. node-fastcgi and libfcgi are started
+again where a check has ended them. PHP-FPM is 8.2, libfcgi 2.4.2, Go 1.19, as Debian 12 has them; node-fastcgi is 2.0.0.
+`
+
+/** The document that tells what each server came to, by its name. */
+export function resultsDocument(columns: ReadonlyMap<string, readonly Row[]>): string {
+  const names = [...columns.keys()]
+  const [first = []] = columns.values()
+  const cells = (id: string): string[] =>
+    names.map((name) => CELLS[columns.get(name)!.find((row) => row.id === id)!.verdict])
+  return [
+    HEAD,
+    ...table(['', ...names], [...totals(columns)]),
+    '',
+    ...areasOf(first).flatMap((area) => [
+      `## ${area}`,
+      '',
+      ...table(
+        ['', 'requirement', '', ...names],
+        first
+          .filter(({ id }) => id.startsWith(`${area}/`))
+          .map(({ id, requirement, level, section }) => [
+            `\`${id.slice(area.length + 1)}\``,
+            requirement,
+            `${level}, ${section}`,
+            ...cells(id),
+          ]),
+      ),
+      '',
+    ]),
+  ].join('\n')
+}
+
+function* totals(columns: ReadonlyMap<string, readonly Row[]>): Generator<string[]> {
+  const lines: [string, (row: Row) => boolean][] = [
+    ['met', ({ verdict }) => verdict === 'pass'],
+    ['not met, must', ({ verdict, level }) => verdict === 'fail' && level === 'must'],
+    ['not met, should', ({ verdict, level }) => verdict === 'fail' && level === 'should'],
+    ['do not apply', ({ verdict }) => verdict === 'not-applicable'],
+  ]
+  for (const [name, test] of lines) {
+    yield [name, ...[...columns.values()].map((rows) => String(rows.filter(test).length))]
+  }
+}
+
+function areasOf(rows: readonly Row[]): string[] {
+  return [...new Set(rows.map(({ id }) => id.slice(0, id.indexOf('/'))))]
+}
+
+/** With cells as wide as their columns, as the formatter has them. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = head.map((_, i) => Math.max(3, ...[head, ...rows].map((cells) => cells[i]!.length)))
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)]
+}
