@@ -1,14 +1,13 @@
 // `fcgi-bridge config`: what it prints is given to the real server as it is, and serves the examples.
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
 import { run } from '../packages/cli/src/run.ts'
 import { type Answer, type Ask, open, readUntil, send } from './cases/http.ts'
+import { makeCertificate } from './fronts/certificate.ts'
 import { COMMAND_LINE, installCommandLine } from './fronts/command-line.ts'
 import { CONFIGURED, type PrintedConfig } from './fronts/configured.ts'
 import { freePorts } from './fronts/ports.ts'
-import { required } from './fronts/programs.ts'
 import { Site } from './fronts/site.ts'
 
 // What a server is told to start, where it starts the app.
@@ -186,27 +185,4 @@ async function print(...words: readonly string[]): Promise<PrintedConfig> {
   const status = await run(['config', ...words, '--json'], output, output)
   if (status !== 0) throw new Error(text)
   return JSON.parse(text)
-}
-
-function makeCertificate(site: Site): { cert: string; key: string } {
-  const [cert, key] = [site.path('cert.pem'), site.path('key.pem')]
-  execFileSync(
-    required('openssl'),
-    [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-      ],
-      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-out', cert, '-keyout', key],
-    ],
-    { stdio: 'ignore' },
-  )
-  return { cert, key }
 }

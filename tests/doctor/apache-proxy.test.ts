@@ -1,44 +1,7 @@
-import { startApache } from '../fronts/apache.ts'
-import type { Site } from '../fronts/site.ts'
-import { type Config, describeDiagnoses, type Patient } from './diagnoses.ts'
+import { describeDiagnoses } from './diagnoses.ts'
+import { apacheProxy, apacheProxyBySetHandler, mountedApacheProxy } from './patients/apache-proxy.ts'
 
-const root: Patient = {
-  name: 'mod_proxy_fcgi, the whole site',
-  prefix: '',
-  healthy: healthy(''),
-  start: (site, config) => start(site, config, '/'),
-}
-
-const mounted: Patient = {
-  name: 'mod_proxy_fcgi, a mount',
-  prefix: '/shop',
-  healthy: healthy('/shop'),
-  start: (site, config) => start(site, config, '/shop'),
-}
-
-const handler: Patient = {
-  name: 'mod_proxy_fcgi by SetHandler',
-  prefix: '',
-  healthy: healthy(''),
-  async start(site, { options, host, location }) {
-    const socket = site.path('app.sock')
-    const port = await startHost(site, [
-      `DocumentRoot "${site.makeFolder('documents')}"`,
-      ...host!,
-      `<Proxy "unix:${socket}|fcgi://app/">`,
-      `ProxySet ${options!.join(' ')}`,
-      '</Proxy>',
-      `<Location "/">`,
-      `SetHandler "proxy:unix:${socket}|fcgi://app/"`,
-      ...location!,
-      'Require all granted',
-      '</Location>',
-    ])
-    return { origin: `http://127.0.0.1:${port}`, args: ['--app', socket] }
-  },
-}
-
-describeDiagnoses(root, [
+describeDiagnoses(apacheProxy, [
   { name: 'Authorization is kept', codes: ['authorization'], without: /CGIPassAuth/, place: 'location' },
   {
     name: 'a path with %2F',
@@ -62,11 +25,11 @@ describeDiagnoses(root, [
   },
 ])
 
-describeDiagnoses(mounted, [
+describeDiagnoses(mountedApacheProxy, [
   { name: 'SCRIPT_NAME is the whole path', codes: ['mount'], without: /ProxyFCGISetEnvIf/, place: 'host' },
 ])
 
-describeDiagnoses(handler, [
+describeDiagnoses(apacheProxyBySetHandler, [
   {
     name: 'SCRIPT_NAME ends at the first slash',
     codes: ['mount'],
@@ -74,36 +37,3 @@ describeDiagnoses(handler, [
     place: 'host',
   },
 ])
-
-function healthy(prefix: string): Config {
-  return {
-    options: ['flushpackets=on', 'enablereuse=on'],
-    host: [
-      `ProxyFCGISetEnvIf "%{REQUEST_URI} =~ m#^${prefix}(/.*)?$#" PATH_INFO "$1"`,
-      `ProxyFCGISetEnvIf "true" SCRIPT_NAME "${prefix}"`,
-    ],
-    location: ['CGIPassAuth On'],
-  }
-}
-
-async function start(
-  site: Site,
-  { options, host, location }: Config,
-  path: string,
-): Promise<{ origin: string; args: string[] }> {
-  const socket = site.path('app.sock')
-  const port = await startHost(site, [
-    `ProxyPass "${path}" "unix:${socket}|fcgi://app${path}" ${options!.join(' ')}`,
-    ...host!,
-    `<Location "${path}">`,
-    ...location!,
-    '</Location>',
-  ])
-  return { origin: `http://127.0.0.1:${port}`, args: ['--app', socket] }
-}
-
-async function startHost(site: Site, lines: readonly string[]): Promise<number> {
-  const modules = ['proxy', 'proxy_fcgi', 'authz_host']
-  const { ports } = await startApache(site, { modules, hosts: [lines.join('\n')] })
-  return ports[0]!
-}

@@ -1,22 +1,7 @@
-import { required } from '../fronts/programs.ts'
-import type { Site } from '../fronts/site.ts'
-import { type Config, describeDiagnoses, type Patient } from './diagnoses.ts'
+import { describeDiagnoses } from './diagnoses.ts'
+import { caddy, mountedCaddy } from './patients/caddy.ts'
 
-const root: Patient = {
-  name: 'Caddy, the whole site',
-  prefix: '',
-  healthy: { site: ['request_header -Proxy'], proxy: [], transport: [] },
-  start,
-}
-
-const mounted: Patient = {
-  name: 'Caddy, a mount',
-  prefix: '/shop',
-  healthy: { site: ['request_header -Proxy'], proxy: [], transport: ['split /shop'] },
-  start,
-}
-
-describeDiagnoses(root, [
+describeDiagnoses(caddy, [
   { name: 'the Proxy header', codes: ['httpoxy'], without: /-Proxy/, place: 'site' },
   {
     name: 'Authorization is taken out',
@@ -31,36 +16,6 @@ describeDiagnoses(root, [
   },
 ])
 
-describeDiagnoses(mounted, [
+describeDiagnoses(mountedCaddy, [
   { name: 'the app has the whole site', codes: ['mount'], without: /split/, place: 'transport' },
 ])
-
-async function start(
-  site: Site,
-  { site: lines, proxy, transport }: Config,
-): Promise<{ origin: string; args: string[] }> {
-  const socket = site.path('app.sock')
-  const { ports } = await site.startServer(1, ([port]) => {
-    const config = site.write(
-      'Caddyfile',
-      `{
-        admin off
-        auto_https off
-      }
-      :${port} {
-        bind 127.0.0.1
-        ${lines!.join('\n')}
-        reverse_proxy unix/${socket} {
-          ${proxy!.join('\n')}
-          transport fastcgi {
-            ${transport!.join('\n')}
-          }
-        }
-      }`,
-    )
-    const home = site.makeFolder('home')
-    const env = { HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home }
-    return { file: required('caddy'), args: ['run', '--config', config, '--adapter', 'caddyfile'], env }
-  })
-  return { origin: `http://127.0.0.1:${ports[0]}`, args: ['--app', socket] }
-}

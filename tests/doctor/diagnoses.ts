@@ -30,7 +30,7 @@ export interface Patient {
   healthy: Config
   /** The mount in it: `''`, or `/shop`. */
   prefix: string
-  /** Notes that the doctor has of it however it is set up. */
+  /** What the doctor finds however it is set up. */
   left?: readonly string[]
   /** Starts it with a config. Gives its URL, without the mount, and how the doctor gets behind it. */
   start(site: Site, config: Config): Promise<{ origin: string; args: readonly string[] }>
@@ -53,29 +53,32 @@ export function describeDiagnoses(patient: Patient, diagnoses: readonly Diagnosi
   const { name, healthy, left = [] } = patient
   describe.concurrent(name, () => {
     test('nothing is wrong with a good config', { timeout: TIMEOUT }, async () => {
-      const { report, code } = await withSite((site) => ask(site, patient, healthy))
-      expect(codesOf(report)).toEqual(left)
-      expect(report.healthy).toBe(true)
-      expect(code).toBe(0)
+      expectFound(await withSite((site) => ask(site, patient, healthy)), left)
     })
 
     test.each(diagnoses)('$name', { timeout: TIMEOUT }, async (diagnosis) => {
       const wrong = change(healthy, diagnosis.without, diagnosis.wrong)
       const ill = await withSite((site) => ask(site, patient, wrong, diagnosis.args))
-      expect(codesOf(ill.report)).toEqual([...diagnosis.codes, ...left].sort())
-      const isMild = ill.report.findings.every(({ level }) => level === 'note')
-      expect(ill.code).toBe(isMild ? 0 : 6)
-
+      expectFound(ill, [...diagnosis.codes, ...left])
       const lines = ill.report.findings
         .filter(({ code }) => !left.includes(code))
         .flatMap(({ mend }) => mend.lines)
       expect(lines.length > 0).toBe(diagnosis.place !== undefined)
       const mended = change(healthy, diagnosis.without, placed(lines, diagnosis.place))
       const well = await withSite((site) => ask(site, patient, mended, diagnosis.args))
-      expect(codesOf(well.report), lines.join('\n')).toEqual(left)
-      expect(well.code).toBe(0)
+      expectFound(well, left)
     })
   })
+}
+
+function expectFound(
+  { report, code }: { report: Report; code: number | null },
+  codes: readonly string[],
+): void {
+  expect(codesOf(report)).toEqual([...codes].sort())
+  const isHealthy = report.findings.every(({ level }) => level === 'note')
+  expect(report.healthy).toBe(isHealthy)
+  expect(code).toBe(isHealthy ? 0 : 6)
 }
 
 /** Asks the doctor, with JSON; `args` is the URL and what follows. */
@@ -132,7 +135,8 @@ function placed(lines: readonly string[], place: Diagnosis['place'] = []): Confi
   const places: Record<string, string[]> = {}
   for (const [index, line] of lines.entries()) {
     const at = place[index]!
-    places[at] = [...(places[at] ?? []), line]
+    // Two findings may be mended by the same line.
+    if (!places[at]?.includes(line)) places[at] = [...(places[at] ?? []), line]
   }
   return places
 }

@@ -1,26 +1,7 @@
-import { required } from '../fronts/programs.ts'
-import type { Site } from '../fronts/site.ts'
-import { type Config, describeDiagnoses, type Patient } from './diagnoses.ts'
+import { describeDiagnoses } from './diagnoses.ts'
+import { h2o, mountedH2o } from './patients/h2o.ts'
 
-const root: Patient = {
-  name: 'H2O, the whole site',
-  prefix: '',
-  healthy: { server: [], path: ['fastcgi.timeout.keepalive: 4000'] },
-  // It has no setting that would drop the Proxy header.
-  left: ['httpoxy'],
-  start: (site, config) => start(site, config, '/'),
-}
-
-const mounted: Patient = {
-  ...root,
-  name: 'H2O, a mount',
-  prefix: '/shop',
-  // Nor one for SCRIPT_NAME.
-  left: ['httpoxy', 'mount'],
-  start: (site, config) => start(site, config, '/shop'),
-}
-
-describeDiagnoses(root, [
+describeDiagnoses(h2o, [
   { name: 'no kept connections', codes: ['keep-conn'], without: /keepalive/, place: 'path' },
   {
     name: 'a limit of bodies',
@@ -30,33 +11,4 @@ describeDiagnoses(root, [
   },
 ])
 
-describeDiagnoses(mounted, [])
-
-async function start(
-  site: Site,
-  { server, path: lines }: Config,
-  path: string,
-): Promise<{ origin: string; args: string[] }> {
-  const socket = site.path('app.sock')
-  const { ports } = await site.startServer(1, ([port]) => {
-    const config = site.write(
-      'h2o.conf',
-      `
-${process.getuid?.() === 0 ? 'user: root' : ''}
-num-threads: 1
-error-log: ${site.path('error.log')}
-pid-file: ${site.path('h2o.pid')}
-${server!.join('\n')}
-hosts:
-  "*:${port}":
-    listen: { host: 127.0.0.1, port: ${port} }
-    paths:
-      "${path}":
-        fastcgi.connect: { port: ${socket}, type: unix }
-${lines!.map((line) => `        ${line}`).join('\n')}
-`,
-    )
-    return { file: required('h2o'), args: ['-m', 'worker', '-c', config] }
-  })
-  return { origin: `http://127.0.0.1:${ports[0]}`, args: ['--app', socket] }
-}
+describeDiagnoses(mountedH2o, [])

@@ -1,55 +1,11 @@
-import { required } from '../fronts/programs.ts'
-import type { Site } from '../fronts/site.ts'
-import { type Config, describeDiagnoses, type Patient } from './diagnoses.ts'
+import { describeDiagnoses } from './diagnoses.ts'
+import { haproxy, mountedHaproxy } from './patients/haproxy.ts'
 
-const root: Patient = { name: 'HAProxy, the whole site', prefix: '', healthy: healthy(''), start }
-
-const mounted: Patient = { name: 'HAProxy, a mount', prefix: '/shop', healthy: healthy('/shop'), start }
-
-describeDiagnoses(root, [
+describeDiagnoses(haproxy, [
   { name: 'Authorization is kept', codes: ['authorization'], without: /pass-header/, place: 'app' },
   { name: 'SCRIPT_NAME is the whole path', codes: ['mount'], without: /path-info/, place: 'app' },
 ])
 
-describeDiagnoses(mounted, [
+describeDiagnoses(mountedHaproxy, [
   { name: 'SCRIPT_NAME is the whole path', codes: ['mount'], without: /path-info/, place: 'app' },
 ])
-
-function healthy(prefix: string): Config {
-  return { app: ['pass-header Authorization', `path-info ^(${prefix})(/.*)?$`], front: [] }
-}
-
-async function start(site: Site, { app, front }: Config): Promise<{ origin: string; args: string[] }> {
-  const socket = site.path('app.sock')
-  const { ports } = await site.startServer(1, ([port]) => {
-    const config = site.write(
-      'haproxy.cfg',
-      `
-global
-  nbthread 1
-  maxconn 1000
-  log stderr format raw daemon
-
-defaults
-  mode http
-  option http-no-delay
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-
-fcgi-app the-app
-  docroot /srv
-  log-stderr global
-${app!.map((line) => `  ${line}`).join('\n')}
-
-listen front
-  bind 127.0.0.1:${port}
-${front!.map((line) => `  ${line}`).join('\n')}
-  use-fcgi-app the-app
-  server app unix@${socket} proto fcgi
-`,
-    )
-    return { file: required('haproxy'), args: ['-db', '-f', config] }
-  })
-  return { origin: `http://127.0.0.1:${ports[0]}`, args: ['--app', socket] }
-}

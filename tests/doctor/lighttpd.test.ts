@@ -1,22 +1,7 @@
-import { startLighttpd } from '../fronts/lighttpd.ts'
-import type { Site } from '../fronts/site.ts'
-import { type Config, describeDiagnoses, type Patient } from './diagnoses.ts'
+import { describeDiagnoses } from './diagnoses.ts'
+import { lighttpd, mountedLighttpd } from './patients/lighttpd.ts'
 
-const root: Patient = {
-  name: 'lighttpd, the whole site',
-  prefix: '',
-  healthy: healthy('/'),
-  start,
-}
-
-const mounted: Patient = {
-  name: 'lighttpd, a mount',
-  prefix: '/shop',
-  healthy: healthy('/shop'),
-  start,
-}
-
-describeDiagnoses(root, [
+describeDiagnoses(lighttpd, [
   {
     name: 'SCRIPT_NAME ends at the second slash',
     codes: ['mount'],
@@ -44,7 +29,7 @@ describeDiagnoses(root, [
   },
 ])
 
-describeDiagnoses(mounted, [
+describeDiagnoses(mountedLighttpd, [
   {
     name: 'the app has the whole site',
     codes: ['mount'],
@@ -53,28 +38,3 @@ describeDiagnoses(mounted, [
     place: 'key',
   },
 ])
-
-function healthy(key: string): Config {
-  return {
-    server: ['server.stream-response-body = 1'],
-    key: [`"${key}" => ((`],
-    backend: key === '/' ? ['"fix-root-scriptname" => "enable"'] : [],
-  }
-}
-
-async function start(
-  site: Site,
-  { server, key, backend }: Config,
-): Promise<{ origin: string; args: string[] }> {
-  const socket = site.path('app.sock')
-  const app = [`"socket" => "${socket}"`, '"check-local" => "disable"', ...backend!]
-  const [port] = await startLighttpd(
-    site,
-    1,
-    () => `
-      server.modules = ( "mod_fastcgi" )
-      ${server!.join('\n')}
-      fastcgi.server = ( ${key!.join('\n')} ${app.join(', ')} )) )`,
-  )
-  return { origin: `http://127.0.0.1:${port}`, args: ['--app', socket] }
-}

@@ -6,10 +6,20 @@ const OTHER_LOOPBACK = '127.0.0.2'
 
 /** Whether the app is told who its client is and how it came: HTTPS, and the client's own address. */
 export async function checkClient(examination: Examination): Promise<Finding[]> {
-  return [checkHttps(examination) ?? [], (await checkAddress(examination)) ?? []].flat()
+  const { ask, plain } = examination
+  const { from } = plain.answer
+  // From the address that a proxy on this machine has, no server could tell the doctor from the proxy.
+  const other =
+    from === '127.0.0.1'
+      ? await ask({ path: '/doctor/client', from: OTHER_LOOPBACK }).catch(() => undefined)
+      : undefined
+  const { params, answer } = other?.echo === undefined ? plain : other
+  return [https(examination, params) ?? [], address(examination, params, answer.from) ?? []].flat()
 }
 
-function checkHttps({ url, plain: { params }, server }: Examination): Finding | undefined {
+type Params = Examination['plain']['params']
+
+function https({ url, server }: Examination, params: Params): Finding | undefined {
   if (url.protocol !== 'https:') return undefined
   if (/^(on|1)$/i.test(params.get('HTTPS') ?? '') || params.get('REQUEST_SCHEME') === 'https')
     return undefined
@@ -41,26 +51,18 @@ function checkHttps({ url, plain: { params }, server }: Examination): Finding | 
         `in the fcgi-app; ${sends}`,
         'set-param HTTPS on if { req.hdr(x-forwarded-proto) https }',
       ),
-      h2o: mend('at the path of the app, if all of its clients come over HTTPS', 'setenv:', '  HTTPS: "on"'),
+      h2o: mend('at the path of the app, if all of its clients come over HTTPS', 'setenv: { HTTPS: "on" }'),
       other: mend('Let the front server send HTTPS=on for these requests.'),
     }),
   }
 }
 
-async function checkAddress({ ask, plain, server }: Examination): Promise<Finding | undefined> {
-  const told = plain.params.get('REMOTE_ADDR')
-  if (told === undefined) return undefined
-  const { from } = plain.answer
-  if (from === '127.0.0.1') {
-    const other = await ask({ path: '/doctor/client', from: OTHER_LOOPBACK }).catch(() => undefined)
-    const seen = other?.params.get('REMOTE_ADDR')
-    if (seen === undefined || seen === OTHER_LOOPBACK) return undefined
-    return proxyAddress(seen, OTHER_LOOPBACK, server)
-  }
-  // What else is between may have changed it on purpose; a proxy that tells the true one has not.
-  const forwarded = plain.params.get('HTTP_X_FORWARDED_FOR')?.split(/\s*,\s*/) ?? []
-  if (from === undefined || told === from || !forwarded.includes(from)) return undefined
-  return proxyAddress(told, from, server)
+function address({ server }: Examination, params: Params, from: string | undefined): Finding | undefined {
+  const told = params.get('REMOTE_ADDR')
+  if (told === undefined || from === undefined || told === from) return undefined
+  // What is between here and a server far away may change it with good reason, but not if a proxy tells the true one.
+  const forwarded = params.get('HTTP_X_FORWARDED_FOR')?.split(/\s*,\s*/) ?? []
+  return from === OTHER_LOOPBACK || forwarded.includes(from) ? proxyAddress(told, from, server) : undefined
 }
 
 function proxyAddress(told: string, truth: string, server: Examination['server']): Finding {
@@ -89,7 +91,8 @@ function proxyAddress(told: string, truth: string, server: Examination['server']
         `http-request set-src hdr(x-forwarded-for) if { src ${told} }`,
       ),
       other: mend(
-        'Let the front server take the address of the client from X-Forwarded-For, of that proxy alone.',
+        `where the server has a setting for it, of ${told} alone; else in an Express app`,
+        `app.set('trust proxy', '${told}')`,
       ),
     }),
   }

@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs'
+import { makeCertificate } from '../fronts/certificate.ts'
+import { required } from '../fronts/programs.ts'
+import type { Site } from '../fronts/site.ts'
+import { type Config, type Diagnosis, describeDiagnoses, type Patient } from './diagnoses.ts'
+import { apacheProxy } from './patients/apache-proxy.ts'
+import { caddy } from './patients/caddy.ts'
+import { h2o } from './patients/h2o.ts'
+import { haproxy } from './patients/haproxy.ts'
+import { lighttpd } from './patients/lighttpd.ts'
+import { nginx, nginxWithTls } from './patients/nginx.ts'
+
+// A front server that gets its requests from a proxy which ends TLS: it does not know by itself who the client is,
+// nor that it came over HTTPS.
+const both = (place: Diagnosis['place']): Diagnosis => ({
+  name: 'the proxy is taken for the client, and HTTPS is lost',
+  codes: ['https', 'remote-addr'],
+  without: OF_THE_PROXY,
+  ...(place !== undefined && { place }),
+})
+
+const OF_THE_PROXY = /HTTPS|X.Forwarded|RemoteIP|real_ip|extforward/i
+
+describeDiagnoses(
+  behindProxy(nginx, {
+    http: ['map $http_x_forwarded_proto $app_https { https on; }'],
+    server: ['set_real_ip_from 127.0.0.1;', 'real_ip_header X-Forwarded-For;'],
+    location: ['fastcgi_param HTTPS $app_https if_not_empty;', 'fastcgi_param HTTP_HOST $http_host;'],
+  }),
+  [both(['http', 'location', 'server', 'server'])],
+)
+
+describeDiagnoses(
+  behindProxy(apacheProxy, {
+    host: [
+      'SetEnvIf X-Forwarded-Proto "^https$" HTTPS=on',
+      'RemoteIPHeader X-Forwarded-For',
+      'RemoteIPInternalProxy 127.0.0.1',
+    ],
+  }),
+  [both('host')],
+)
+
+describeDiagnoses(
+  behindProxy(lighttpd, {
+    server: ['server.modules += ( "mod_extforward" )', 'extforward.forwarder = ( "127.0.0.1" => "trust" )'],
+  }),
+  [both(['server', 'server', 'server', 'server'])],
+)
+
+describeDiagnoses(
+  behindProxy(haproxy, {
+    app: ['set-param HTTPS on if { req.hdr(x-forwarded-proto) https }'],
+    front: ['http-request set-src hdr(x-forwarded-for) if { src 127.0.0.1 }'],
+  }),
+  [both(['app', 'front'])],
+)
+
+// These two have no setting for the client's address: the app has to be told that there is a proxy.
+for (const [patient, more, place] of [
+  [caddy, { transport: ['env HTTPS on'] }, 'transport'],
+  [h2o, { path: ['setenv: { HTTPS: "on" }'] }, 'path'],
+] as const) {
+  const left = [...(patient.left ?? []), 'remote-addr']
+  describeDiagnoses({ ...behindProxy(patient, more), left }, [
+    { name: 'HTTPS is lost', codes: ['https'], without: OF_THE_PROXY, place },
+  ])
+}
+
+describeDiagnoses(nginxWithTls, [
+  {
+    name: 'HTTPS is missing',
+    codes: ['https'],
+    without: /HTTPS|REQUEST_SCHEME/,
+    place: 'location',
+  },
+])
+
+function behindProxy(patient: Patient, more: Config): Patient {
+  const { healthy } = patient
+  const places = Object.keys({ ...healthy, ...more })
+  // What the proxy makes of them is wrong where the server has its own.
+  const own = (place: string) => (healthy[place] ?? []).filter((line) => !/ (HTTPS|HTTP_HOST) /.test(line))
+  return {
+    ...patient,
+    name: `${patient.name}, behind a proxy`,
+    healthy: Object.fromEntries(places.map((place) => [place, [...own(place), ...(more[place] ?? [])]])),
+    async start(site, config) {
+      const { origin, args } = await patient.start(site, config)
+      return { origin: await startProxy(site, origin), args: [...args, '--insecure'] }
+    },
+  }
+}
+
+// As small as one gets.
+async function startProxy(site: Site, origin: string): Promise<string> {
+  const { cert, key } = makeCertificate(site)
+  const pem = site.write('proxy.pem', readFileSync(cert, 'utf8') + readFileSync(key, 'utf8'))
+  const { ports } = await site.startServer(1, ([port]) => {
+    const config = site.write(
+      'proxy.cfg',
+      `
+global
+  maxconn 1000
+defaults
+  mode http
+  option http-no-delay
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+listen proxy
+  bind 127.0.0.1:${port} ssl crt ${pem}
+  option forwardfor
+  http-request set-header X-Forwarded-Proto https
+  server front ${new URL(origin).host}
+`,
+    )
+    return { file: required('haproxy'), args: ['-db', '-f', config] }
+  })
+  return `https://127.0.0.1:${ports[0]}`
+}
