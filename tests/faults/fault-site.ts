@@ -1,9 +1,20 @@
 import { readdirSync, readlinkSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { Peer } from '../../packages/core/src/testing/peer.ts'
-import type { Listening } from '../fronts/ports.ts'
+import type { Origin } from '../fronts/front.ts'
+import { startNginx } from '../fronts/nginx.ts'
+import { accepting, type Listening } from '../fronts/ports.ts'
 import type { Process } from '../fronts/processes.ts'
 import type { Program } from '../fronts/program.ts'
 import { Site } from '../fronts/site.ts'
+
+/** The apps in which things go wrong: tests/apps/NAME.js. */
+export const FAULTY_APPS = ['faulty-express', 'faulty-fetch'] as const
+
+/** The file of an app. */
+export function appFile(name: string): string {
+  return fileURLToPath(new URL(`../apps/${name}.js`, import.meta.url))
+}
 
 /** An app that runs, and where. */
 export interface RunningApp {
@@ -27,6 +38,33 @@ export class FaultSite extends Site {
   async restart({ name, at }: RunningApp): Promise<Program> {
     const listen = 'path' in at ? at.path : `${at.host}:${at.port}`
     return (await this.startApp(name, listen)).program
+  }
+
+  /**
+   * Starts an app on a Unix socket, and an nginx before it. `script` is the shell's: `"$@"` in it is the app's command.
+   */
+  async startBehindNginx(
+    name: string,
+    script = 'exec "$@"',
+    variables: Record<string, string> = {},
+  ): Promise<{ origin: Origin } & RunningApp> {
+    const at = { path: this.path('app.sock') }
+    const env = { ...process.env, ...this.appEnvironment(), FCGI_BRIDGE_LISTEN: at.path, ...variables }
+    const program = this.start('/bin/sh', ['-c', script, 'sh', process.execPath, appFile(name)], { env })
+    if (!(await accepting(at, () => !program.running))) throw new Error(`${name} did not start.`)
+    const app = { name, at, program }
+    this.apps.push(app)
+    const [port] = await startNginx(
+      this,
+      1,
+      ([port]) => `
+        client_max_body_size 0;
+        server {
+          listen 127.0.0.1:${port};
+          location / { include /etc/nginx/fastcgi_params; fastcgi_pass unix:${at.path}; }
+        }`,
+    )
+    return { ...app, origin: { host: '127.0.0.1', port: port! } }
   }
 
   /** The front server's processes. */

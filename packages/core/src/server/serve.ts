@@ -15,6 +15,8 @@ export interface ServeOptions extends ServerOptions, ListenOptions {
   /**
    * Default true: SIGTERM, SIGUSR1 (mod_fcgid, Apache) and SIGINT close the server, running requests finish, and the process
    * exits with 0. A second SIGINT exits at once; a second SIGTERM is no order to hurry, for mod_fcgid always sends two.
+   * An exception that nobody catches, and no `uncaughtException` listener takes, ends the process with 1 in the same way, so
+   * that it costs no other request than its own.
    */
   handleSignals?: boolean
 }
@@ -52,7 +54,10 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   if (signal?.aborted) close()
   signal?.addEventListener('abort', close, { once: true })
   server.once('close', () => signal?.removeEventListener('abort', close))
-  if (options.handleSignals ?? true) handleSignals(server)
+  if (options.handleSignals ?? true) {
+    handleSignals(server)
+    drainAtException(server)
+  }
   return server
 }
 
@@ -101,6 +106,23 @@ function handleSignals(server: FastCgiServer): void {
     process.removeListener('SIGUSR1', stop)
     process.removeListener('SIGINT', interrupt)
   })
+}
+
+// Node would end the process here and now, and every request of it with that. Whoever listens for these exceptions, at the
+// time they come, decides instead: a listener that was always here would be taken for one that handles them.
+function drainAtException(server: FastCgiServer): void {
+  const drain = (error: unknown): void => {
+    console.error(error)
+    process.exitCode = 1
+    server.close().then(() => process.exit())
+  }
+  const watch = (): void => {
+    const isHandled =
+      process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()
+    if (!isHandled) process.on('uncaughtException', drain)
+  }
+  process.on('uncaughtExceptionMonitor', watch)
+  server.once('close', () => process.removeListener('uncaughtExceptionMonitor', watch))
 }
 
 // A bare `serve(app)` has nobody to tell: say it as a program does, not with a stack.

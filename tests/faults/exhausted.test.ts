@@ -1,0 +1,60 @@
+// No file descriptor, no room on a disk: what does not fit is refused, and all else goes on.
+import { randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { send } from '../cases/http.ts'
+import { required } from '../fronts/programs.ts'
+import { appFile, FAULTY_APPS, FaultSite } from './fault-site.ts'
+
+let site: FaultSite
+
+beforeEach(() => {
+  site = new FaultSite()
+  onTestFailed(() => console.error(site.report()))
+})
+
+afterEach(() => site.stop())
+
+describe.each(FAULTY_APPS)('%s', (app) => {
+  test('no file descriptor left: 502 for what does not fit, and nothing for the others', async () => {
+    const { origin } = await site.startBehindNginx(app, 'ulimit -n 60; exec "$@"')
+    const answers = await Promise.all(Array.from({ length: 100 }, () => send(origin, '/later')))
+    const whole = answers.filter(({ text }) => text === 'later\n').length
+    expect(whole).toBeGreaterThan(20)
+    expect(answers.filter(({ status }) => status === 502).length).toBe(answers.length - whole)
+    expect(await send(origin, '/text')).toMatchObject({ status: 200, text: 'some text\n' })
+  })
+
+  test('a disk is full under an upload that the app stores: 500, and nothing for the others', async () => {
+    const { origin } = await site.startBehindNginx(app)
+    const id = randomUUID()
+    const beside = send(origin, `/hold?id=${id}`)
+    await site.control.heard(id, 'held')
+    const upload = { method: 'POST', body: Buffer.alloc(3_000_000) }
+    const { status, text } = await send(origin, '/store?file=/dev/full', upload)
+    expect(status).toBe(500)
+    expect(text).not.toContain('ENOSPC')
+    await site.logged('ENOSPC')
+    site.control.say(id, 'go')
+    expect((await beside).text).toContain('held until')
+    expect((await send(origin, `/store?file=${site.path('stored')}`, upload)).text).toBe('stored\n')
+  })
+
+  test('a disk is full under the log of the app: its answers do not need it', async () => {
+    const { origin } = await site.startBehindNginx(app, 'exec "$@" >/dev/full')
+    for (let request = 0; request < 3; request++) {
+      expect((await send(origin, '/print')).text).toBe('printed\n')
+    }
+  })
+
+  // A file system of its own, full, in a name space of its own.
+  test('a disk is full where the socket is to be: an error that says so, exit 1', async () => {
+    const folder = site.makeFolder('full')
+    const script = `mount -t tmpfs -o nr_inodes=1 none "${folder}" && exec "$@"`
+    const inside = ['--map-root-user', '--mount', '--', '/bin/sh', '-c', script, 'sh']
+    const program = site.start(required('unshare'), [...inside, process.execPath, appFile(app)], {
+      env: { ...process.env, ...site.appEnvironment(), FCGI_BRIDGE_LISTEN: `${folder}/app.sock` },
+    })
+    expect(await program.exited).toEqual({ code: 1, signal: null })
+    await program.printed(/ENOSPC: can not listen on \S+\/full\/app\.sock: the disk is full/)
+  })
+})

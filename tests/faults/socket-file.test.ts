@@ -1,0 +1,32 @@
+// The file of a Unix socket is removed under its server, as cleaners of /tmp and careless scripts do.
+import { rmSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { Peer } from '../../packages/core/src/testing/peer.ts'
+import { send } from '../cases/http.ts'
+import { FaultSite } from './fault-site.ts'
+
+test('what is connected goes on, a warning says what is wrong, and the next server keeps its own file', async () => {
+  const site = new FaultSite()
+  try {
+    const { origin, at, name, program } = await site.startBehindNginx('fetch')
+    const kept = await Peer.connect(at)
+    kept.get(1, { REQUEST_URI: '/text' }, { keepConn: true })
+    await kept.answer(1)
+    rmSync(site.path('app.sock'))
+
+    expect((await send(origin, '/text')).status).toBe(502)
+    kept.get(2, { REQUEST_URI: '/text' }, { keepConn: true })
+    expect((await kept.answer(2)).stdout).toContain('some text\n')
+    await program.printed(
+      /\[FCGI_WARN_SOCKET_LOST\] Warning: \S+\/app\.sock was removed, .* Restart this program\./,
+    )
+
+    await site.restart({ name, at, program })
+    expect(await program.stop()).toEqual({ code: 0, signal: null })
+    await kept.end()
+    kept.destroy()
+    expect(await send(origin, '/text')).toMatchObject({ status: 200 })
+  } finally {
+    await site.stop()
+  }
+})
