@@ -23,7 +23,7 @@ export const CONFIGURED: Readonly<Record<string, Start>> = {
     const ports = await startNginx(site, count, async (ports) => {
       return `include /etc/nginx/mime.types;\n${await textOf(print(ports))}`
     })
-    execFileSync(required('nginx'), ['-t', '-q', '-c', site.path('nginx.conf'), '-e', site.path('error.log')])
+    check(required('nginx'), '-t', '-q', '-c', site.path('nginx.conf'), '-e', site.path('error.log'))
     return ports
   },
 
@@ -33,6 +33,80 @@ export const CONFIGURED: Readonly<Record<string, Start>> = {
   },
 
   'apache-proxy': (site, count, print) => startApacheSite(site, ['proxy', 'proxy_fcgi'], '', count, print),
+
+  async lighttpd(site, count, print) {
+    const file = required('lighttpd')
+    const { ports } = await site.startServer(count, async (ports) => {
+      // On a port that is not its own it does not start.
+      const config = site.write(
+        'lighttpd.conf',
+        `
+        server.modules = ("mod_indexfile", "mod_access", "mod_alias", "mod_redirect")
+        server.document-root = "${site.makeFolder('documents')}"
+        server.errorlog = "${site.path('error.log')}"
+        server.upload-dirs = ("${site.makeFolder('uploads')}")
+        server.bind = "${site.path('main.sock')}"
+        index-file.names = ("index.php", "index.html")
+        static-file.exclude-extensions = (".php", ".pl", ".fcgi")
+        include_shell "/usr/share/lighttpd/create-mime.conf.pl"
+        ${await textOf(print(ports))}
+        server.modules += ("mod_dirlisting", "mod_staticfile")`,
+      )
+      return { file, args: ['-D', '-f', config] }
+    })
+    check(file, '-tt', '-f', site.path('lighttpd.conf'))
+    return ports
+  },
+
+  async caddy(site, count, print) {
+    const file = required('caddy')
+    const home = site.makeFolder('home')
+    const env = { HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home }
+    const { ports } = await site.startServer(count, async (ports) => {
+      site.write('site.caddyfile', await textOf(print(ports)))
+      const config = site.write(
+        'Caddyfile',
+        '{\n  admin off\n  auto_https disable_redirects\n  skip_install_trust\n}\nimport site.caddyfile\n',
+      )
+      return { file, args: ['run', '--config', config, '--adapter', 'caddyfile'], env }
+    })
+    check(file, 'validate', '--config', site.path('Caddyfile'), '--adapter', 'caddyfile')
+    return ports
+  },
+
+  async h2o(site, count, print) {
+    const file = required('h2o')
+    const { ports } = await site.startServer(count, async (ports) => {
+      const config = site.write(
+        'h2o.conf',
+        `${process.getuid?.() === 0 ? 'user: root\n' : ''}num-threads: 1
+error-log: ${site.path('error.log')}
+pid-file: ${site.path('h2o.pid')}
+${await textOf(print(ports))}`,
+      )
+      return { file, args: ['-m', 'worker', '-c', config] }
+    })
+    check(file, '-m', 'test', '-c', site.path('h2o.conf'))
+    return ports
+  },
+
+  async haproxy(site, count, print) {
+    const file = required('haproxy')
+    const { ports } = await site.startServer(count, async (ports) => {
+      const config = site.write(
+        'haproxy.cfg',
+        `global\n  maxconn 1000\n  log stderr format raw daemon\n\n${await textOf(print(ports))}`,
+      )
+      return { file, args: ['-db', '-f', config] }
+    })
+    check(file, '-c', '-f', site.path('haproxy.cfg'))
+    return ports
+  },
+}
+
+/** Has a server check its config. Throws, with what it prints, where that finds something. */
+function check(file: string, ...args: string[]): void {
+  execFileSync(file, args, { stdio: 'pipe' })
 }
 
 /** Debian's Apache as it comes, with the modules that the config wants. */
@@ -66,7 +140,7 @@ async function startApacheSite(
     hosts: [],
     written: { count, write: (ports) => textOf(print(ports)) },
   })
-  execFileSync(required('apache2'), ['-t', '-f', site.path('apache.conf')], { stdio: 'pipe' })
+  check(required('apache2'), '-t', '-f', site.path('apache.conf'))
   return ports
 }
 

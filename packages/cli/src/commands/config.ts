@@ -60,6 +60,7 @@ export function addConfig(program: Command, stdout: Output): void {
       "leave the server's buffering of answers as it is, which holds event streams back",
       false,
     )
+    .option('--spawn', 'lighttpd starts the app, on a socket of its own or on --socket', false)
     .option('--output <file>', 'write to a file that is not there yet')
     .option('--json', 'print JSON: files with their paths, the commands that check and reload')
     .addHelpText('after', HELP)

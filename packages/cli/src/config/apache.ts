@@ -1,7 +1,7 @@
 import { apacheFolder, apacheWord } from './quote.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from './site.ts'
 import { type Config, header } from './target.ts'
-import { hostAndPort, indent, lines } from './text.ts'
+import { hostAndPort, indent, lines, pattern } from './text.ts'
 
 /** What a module of Apache's that speaks FastCGI adds to a virtual host. */
 export interface ApacheModule {
@@ -82,7 +82,7 @@ function host(site: Site, module: ApacheModule): string {
 function elsewhere({ mount, statics }: Site): string[] {
   if (mount === '') return []
   const ours = [`${mount}(/|$)`, ...(statics && !statics.shared ? [`${statics.url}/`] : [])]
-  return [`RedirectMatch 404 "^(?!${ours.join('|').replaceAll('.', '\\.')})"`]
+  return [`RedirectMatch 404 "^(?!${pattern(ours.join('|'))})"`]
 }
 
 function files({ folder, url }: Statics): string {
@@ -106,7 +106,7 @@ function files({ folder, url }: Statics): string {
 function hidden({ url }: Statics): string {
   return lines(
     '# No .env, no .git.',
-    section(`LocationMatch "^${url.replaceAll('.', '\\.')}/(.*/)?\\.(?!well-known/)"`, 'Require all denied'),
+    section(`LocationMatch "^${pattern(url)}/(.*/)?\\.(?!well-known/)"`, 'Require all denied'),
   )
 }
 

@@ -2,7 +2,7 @@ import { formatSize } from '../size.ts'
 import { nginxWord } from './quote.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, serveWords, type Tls } from './site.ts'
 import { APP_SILENCE, type Config, header, runsByItself } from './target.ts'
-import { hostAndPort, indent, lines } from './text.ts'
+import { block, hostAndPort, lines, pattern } from './text.ts'
 
 /** A site for nginx: an upstream, and a server of its own. */
 export function nginx(site: Site): Config {
@@ -103,7 +103,7 @@ function fastcgi(site: Site): string {
     '# How long the app may stay silent in a request.',
     `fastcgi_read_timeout ${APP_SILENCE}s;`,
     '',
-    mount !== '' && `fastcgi_split_path_info "(?s)^(${mount.replaceAll('.', '\\.')})(/.*)$";`,
+    mount !== '' && `fastcgi_split_path_info "(?s)^(${pattern(mount)})(/.*)$";`,
     '# In full, because the fastcgi_params of some systems lower the case of Host and drop its port.',
     ...params({
       GATEWAY_INTERFACE: 'CGI/1.1',
@@ -137,8 +137,4 @@ function listens({ host, port }: HostAndPort, options = ''): string[] {
   const words = options && ` ${options}`
   if (host !== undefined) return [`listen ${hostAndPort({ host, port })}${words};`]
   return [`listen ${port}${words};`, `listen [::]:${port}${words};`]
-}
-
-function block(head: string, body: string): string {
-  return `${head} {\n${indent(body)}\n}`
 }

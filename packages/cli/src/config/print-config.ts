@@ -4,6 +4,10 @@ import { Failure } from '../failure.ts'
 import { type Output, printJson } from '../terminal.ts'
 import { apacheFcgid } from './apache-fcgid.ts'
 import { apacheProxy } from './apache-proxy.ts'
+import { caddy } from './caddy.ts'
+import { h2o } from './h2o.ts'
+import { haproxy } from './haproxy.ts'
+import { lighttpd } from './lighttpd.ts'
 import { nginx } from './nginx.ts'
 import type { ServerName } from './servers.ts'
 import { type Site, type SiteFlags, siteOf } from './site.ts'
@@ -19,6 +23,10 @@ const CONFIGS: Readonly<Record<ServerName, (site: Site) => Config>> = {
   nginx,
   'apache-fcgid': apacheFcgid,
   'apache-proxy': apacheProxy,
+  lighttpd,
+  caddy,
+  h2o,
+  haproxy,
 }
 
 /** Prints a server's config for an app, or writes it to a file. Throws a Failure where the flags make no config. */

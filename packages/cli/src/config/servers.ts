@@ -1,4 +1,12 @@
 /** What there are configs for. */
-export const SERVERS = ['nginx', 'apache-fcgid', 'apache-proxy'] as const
+export const SERVERS = [
+  'nginx',
+  'apache-fcgid',
+  'apache-proxy',
+  'lighttpd',
+  'caddy',
+  'h2o',
+  'haproxy',
+] as const
 
 export type ServerName = (typeof SERVERS)[number]

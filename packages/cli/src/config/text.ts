@@ -25,3 +25,13 @@ export function shellWord(word: string): string {
 export function hostAndPort({ host, port }: { host: string; port: number }): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
+
+/** `head { body }`, the form of nginx, lighttpd and Caddy. */
+export function block(head: string, body: string): string {
+  return `${head} {\n${body === '' ? '' : `${indent(body)}\n`}}`
+}
+
+/** A mount or another URL path as a regular expression that matches it alone. */
+export function pattern(path: string): string {
+  return path.replaceAll('.', '\\.')
+}
