@@ -111,11 +111,6 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     return []
   }
 
-  /** Where the answer is a local redirect (RFC 3875 section 6.2.2): the path and query that it names. */
-  get localLocation(): string | undefined {
-    return this.#head?.localLocation
-  }
-
   abort(reason?: Error): void {
     this.fail(reason ?? new errors.RequestAbortedError())
   }

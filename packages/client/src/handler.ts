@@ -19,6 +19,8 @@ export function toResponseHandler(handler: Dispatcher.DispatchHandler): Response
   if (typeof handler !== 'object' || handler === null) {
     throw new errors.InvalidArgumentError('handler must be an object')
   }
+  // The gateway is one itself, and gets the head of an answer as it was read.
+  if ('onHead' in handler) return handler as unknown as ResponseHandler
   if (typeof handler.onRequestStart === 'function') return new ControllerHandler(handler)
   for (const name of ['onConnect', 'onError'] as const) {
     if (typeof handler[name] !== 'function') throw new errors.InvalidArgumentError(`invalid ${name} method`)

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
 import type { FastCgiDispatcher } from '../dispatcher.ts'
-import type { ClientExchange } from '../exchange.ts'
+import type { ResponseHandler } from '../handler.ts'
+import type { ResponseHead } from '../response-head.ts'
 import { adviceFor, GatewayError, statusOf } from './error.ts'
 import { sendErrorPage } from './error-page.ts'
 import type { NamedFile, NamedFiles } from './named-files.ts'
@@ -33,7 +34,7 @@ const HOP_BY_HOP = new Set([
 const REDIRECTS_MAX = 10
 
 /** One request of an HTTP client's on its way to the application, and the answer on its way back. */
-export class Forwarding implements Dispatcher.DispatchHandler {
+export class Forwarding implements ResponseHandler {
   readonly #context: GatewayContext
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
@@ -74,35 +75,30 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     const { method, target, headers, params } = this.#forwarded
     this.#context.dispatcher.dispatch(
       { method, path: target, headers: headers as string[], params, body },
-      this,
+      this as unknown as Dispatcher.DispatchHandler,
     )
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     this.#follow = undefined
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    _: unknown,
-    reason?: string,
-  ): void {
+  onHead(_: Dispatcher.DispatchController, head: ResponseHead): void {
     const { localRedirects, files } = this.#context
-    const { localLocation } = controller as ClientExchange
+    const { status, reason, localLocation } = head
     if (localRedirects && localLocation !== undefined) {
       this.#follow = () => this.#redirect(localLocation)
       return
     }
-    const headers = responseHeaders(controller.rawHeaders as Buffer[], status)
+    const headers = responseHeaders(head)
     const file = files?.find(status, headers)
     if (file !== undefined) {
       this.#follow = () => void this.#sendFile(file)
       return
     }
     const response = this.#response
-    if (reason) response.writeHead(status, reason, headers)
+    if (reason !== '') response.writeHead(status, reason, headers)
     else response.writeHead(status, headers)
     // The head leaves with the body where that is here already, and alone where it is not.
     process.nextTick(() => {
@@ -110,13 +106,13 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     })
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#follow !== undefined) return
     this.#wrote = true
     if (!this.#response.write(chunk)) controller.pause()
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
     this.#controller = undefined
     if (this.#follow !== undefined) {
       this.#follow()
@@ -126,7 +122,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     this.#response.end()
   }
 
-  onResponseError(_: unknown, error: Error): void {
+  onError(_: unknown, error: Error): void {
     this.#controller = undefined
     this.#fail(error)
   }
@@ -174,15 +170,15 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   }
 }
 
-function responseHeaders(rawHeaders: readonly Buffer[], status: number): string[] {
-  const headers: string[] = []
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]!.toString('latin1')
+function responseHeaders({ headers, status }: ResponseHead): string[] {
+  const forwarded: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!
     const lowerName = name.toLowerCase()
     if (HOP_BY_HOP.has(lowerName)) continue
     // RFC 9110 section 8.6: not with a 204.
     if (status === 204 && lowerName === 'content-length') continue
-    headers.push(name, rawHeaders[i + 1]!.toString('latin1'))
+    forwarded.push(name, headers[i + 1]!)
   }
-  return headers
+  return forwarded
 }
