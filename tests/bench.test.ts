@@ -52,6 +52,18 @@ test('POST through an Express app, over TCP', async () => {
   expect(row?.ratio.median).toBeGreaterThan(0)
 })
 
+test('the same app behind two front servers', async () => {
+  const fronts = {
+    side: { ...bare.side, front: 'gateway' as const },
+    peer: { ...bare.side, front: 'nginx' as const },
+  }
+  const rows = [{ name: 'the gateway / nginx', side: 'side', peer: 'peer' }]
+  const [row] = await compareSides({ sides: fronts, work: helloWork, rows }, setting)
+  for (const value of [row?.cpu, row?.peerCpu, row?.rate, row?.peerRate]) {
+    expect(value?.median).toBeGreaterThan(0)
+  }
+})
+
 test('growth has a point for each value', async () => {
   const results = await measureGrowth(
     {

@@ -2,6 +2,7 @@
 
 import { expressCases, expressPeer } from './express.js'
 import { fetchCases } from './fetch.js'
+import { gatewayCases } from './gateway.js'
 import { growthCases } from './growth.js'
 import { hello, helloPeers } from './hello.js'
 import { latencyCases } from './latency.js'
@@ -38,6 +39,7 @@ export const cases = [
   ...helloPeers,
   expressPeer,
   ...nginxCases,
+  ...gatewayCases,
   ...transferCases,
   ...sizeCases,
   ...growthCases,

@@ -15,6 +15,7 @@ import { makeFolder, removeFolder } from './folders.js'
  * @property {boolean} [oneRequestEach] It does not keep its connections.
  * @property {string} [variant] What the program takes as its second argument.
  * @property {string[]} [flags] For Node.
+ * @property {'nginx' | 'gateway'} [front] What stands between the load and the program.
  *
  * @typedef {'unix' | 'tcp'} Transport A Unix socket, or TCP over the loopback.
  */

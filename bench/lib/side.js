@@ -24,7 +24,7 @@ import { Server } from './server.js'
  * @property {import('../load/answer.js').Expected} expected
  * @property {number} [connections] Default: the setting's.
  * @property {number} [multiplexed] Requests at a time on each connection; default 1.
- * @property {boolean} [nginx] With an nginx between the load and the server.
+ * @property {boolean} [nginx] With an nginx between the load and the server, where the server's spec names no front server.
  *
  * @typedef {object} Sample
  * @property {number} cpu Microseconds per request, of the server and, if there is one, its nginx.
@@ -43,8 +43,8 @@ export class Side {
   generator = new Generator()
   /** @type {import('../load/requester.js').Load} */
   load
-  /** @type {Nginx | undefined} */
-  #nginx
+  /** @type {Nginx | Server | undefined} */
+  #front
   #spec
   #connections = CONNECTIONS
 
@@ -56,8 +56,9 @@ export class Side {
   static async start(spec, work, setting) {
     const side = new Side()
     try {
-      side.server = await Server.start(spec, work.nginx ? { ...setting, transport: 'unix' } : setting)
-      if (work.nginx) side.#nginx = await Nginx.start(spec.protocol, side.server.address)
+      const front = spec.front ?? (work.nginx ? 'nginx' : undefined)
+      side.server = await Server.start(spec, front ? { ...setting, transport: 'unix' } : setting)
+      if (front) side.#front = await startFront(front, spec.protocol, side.server.address, setting)
     } catch (error) {
       await side.stop()
       throw error
@@ -68,19 +69,19 @@ export class Side {
     return side
   }
 
-  /** What it is asked from now on; of `nginx` it stays as it was. @param {Work} work */
+  /** What it is asked from now on; what is in front of it stays as it was. @param {Work} work */
   ask({ connections = this.#connections, expected, multiplexed, request }) {
     const { oneRequestEach, protocol } = this.#spec
     this.load = {
-      address: this.#nginx?.address ?? this.server.address,
-      protocol: this.#nginx === undefined ? protocol : 'http',
+      address: this.#front?.address ?? this.server.address,
+      protocol: this.#front === undefined ? protocol : 'http',
       request,
       expected,
       connections,
       multiplexed,
       oneRequestEach,
-      // Beside nginx there is no core for it alone.
-      awake: this.#nginx === undefined,
+      // Beside a front server there is no core for it alone.
+      awake: this.#front === undefined,
     }
   }
 
@@ -101,9 +102,9 @@ export class Side {
     const { connections, multiplexed = 1 } = this.load
     await this.generator.run({ milliseconds, requests: Math.max(300, 2 * connections * multiplexed) })
     const server = this.server.cpuTime()
-    const front = this.#nginx?.cpuTime() ?? 0
+    const front = this.#front?.cpuTime() ?? 0
     const result = await this.generator.run({ milliseconds })
-    const frontCpu = ((this.#nginx?.cpuTime() ?? 0) - front) / result.requests
+    const frontCpu = ((this.#front?.cpuTime() ?? 0) - front) / result.requests
     const cpu = (this.server.cpuTime() - server) / result.requests + frontCpu
     await this.generator.close()
     return {
@@ -117,7 +118,12 @@ export class Side {
 
   async stop() {
     await this.generator.stop()
-    await this.#nginx?.stop()
+    await this.#front?.stop()
     await this.server?.stop()
   }
+}
+
+function startFront(front, protocol, address, setting) {
+  if (front === 'nginx') return Nginx.start(protocol, address)
+  return Server.start({ program: 'gateway.js', variant: address.path }, { ...setting, transport: 'tcp' })
 }

@@ -1,0 +1,30 @@
+import { measureLatency } from '../lib/latency.js'
+import { compareSides } from '../lib/ratio.js'
+import { bare, express, helloWork } from './apps.js'
+
+const TITLE = 'the gateway / nginx, in front of '
+
+// The same app on both sides, and another front server. There is no bar: nginx is C, and the gateway is to be handy.
+/** @type {import('./index.js').Case[]} */
+export const gatewayCases = [
+  gatewayCase('core', `${TITLE}core`, bare.side),
+  gatewayCase('express', `${TITLE}Express 5`, express.side),
+  {
+    name: 'latency-gateway',
+    peers: { nginx: 'nginx' },
+    run: (setting) => measureLatency(`${TITLE}Express 5`, fronts(express.side), helloWork, setting),
+  },
+]
+
+function gatewayCase(name, title, app) {
+  const rows = [{ name: title, side: 'side', peer: 'peer' }]
+  return {
+    name: `gateway-${name}`,
+    peers: { nginx: 'nginx' },
+    run: (setting) => compareSides({ work: helloWork, sides: fronts(app), rows }, setting),
+  }
+}
+
+function fronts(app) {
+  return { side: { ...app, front: 'gateway' }, peer: { ...app, front: 'nginx' } }
+}
