@@ -37,8 +37,9 @@ export interface Patient {
 }
 
 interface Report {
+  of: string
   healthy: boolean
-  software?: string
+  hint?: string
   findings: { code: string; level: string; mend: { where: string; lines: string[] } }[]
 }
 

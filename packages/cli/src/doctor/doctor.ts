@@ -9,7 +9,7 @@ import { missingVariables } from './checks/variables.ts'
 import { Asker, PLAIN, POST, type Seen } from './examination.ts'
 import { examineFront } from './examine-front.ts'
 import { type Finding, mend } from './finding.ts'
-import { type Answer, FrontClient } from './front-client.ts'
+import { type Answer, FrontClient, NoAnswerError } from './front-client.ts'
 import { type ListeningProbe, listenAsApp } from './listening-probe.ts'
 import { createProbe, createToken } from './probe.ts'
 import { headersLost, isGatewayError, notPassedOn, unreached } from './reach.ts'
@@ -131,11 +131,17 @@ async function besideApp(
     firstAt ??= performance.now() - begin
     return direct.streams
   }
-  const answer = await reach(url, () => front.send({ path: url.pathname + url.search }, onPiece))
-  const software = answer.software
+  const answer = await reach(
+    url,
+    () => front.send({ path: url.pathname + url.search }, onPiece),
+    direct.streams,
+  )
+  // An answer that is held back for ever has no head.
+  const software = (answer ?? (await front.send({ method: 'HEAD', path: '/' }).catch(() => undefined)))
+    ?.software
   const server = kindOf(software, true)
   const findings = await checkApp(app, url, direct)
-  if (answer.status !== direct.status) {
+  if (answer !== undefined && answer.status !== direct.status) {
     const isUnreached = isGatewayError(answer.status)
     findings.push(isUnreached ? unreached(url, answer, server, app) : differs(url, answer, direct))
   } else if (direct.streams && (firstAt ?? Number.POSITIVE_INFINITY) > direct.firstAt! + SETTLED / 2) {
@@ -184,10 +190,13 @@ function isProxied({ params }: Seen): boolean {
   return params.get('SCRIPT_FILENAME')?.startsWith('proxy:') === true
 }
 
-async function reach<T>(url: URL, ask: () => Promise<T>): Promise<T> {
+async function reach<T>(url: URL, ask: () => Promise<T>): Promise<T>
+async function reach<T>(url: URL, ask: () => Promise<T>, mayBeSilent: boolean): Promise<T | undefined>
+async function reach<T>(url: URL, ask: () => Promise<T>, mayBeSilent = false): Promise<T | undefined> {
   try {
     return await ask()
   } catch (cause) {
+    if (mayBeSilent && cause instanceof NoAnswerError) return undefined
     const { code, message } = cause as NodeJS.ErrnoException
     const isCertificate = /CERT|SIGNED|ERR_TLS|UNABLE_TO/.test(code ?? '')
     const more = isCertificate ? ' Say --insecure to take any certificate.' : ''

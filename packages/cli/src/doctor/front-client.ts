@@ -51,6 +51,14 @@ const PIECE_PAUSE = 50
 // How long a server may take to say that it wants a body, in milliseconds: then it gets it unasked.
 const CONTINUE_MAX = 1000
 
+/** The front server has not begun to answer in time. */
+export class NoAnswerError extends Error {
+  constructor() {
+    super('there was no answer in time')
+    this.name = 'NoAnswerError'
+  }
+}
+
 /** Sends requests to the front server exactly as they are asked for, each on a connection of its own. */
 export class FrontClient {
   readonly #options: FrontOptions
@@ -65,7 +73,7 @@ export class FrontClient {
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve)
       outgoing.on('error', reject)
-      outgoing.once('timeout', () => outgoing.destroy(new Error('There was no answer in time.')))
+      outgoing.once('timeout', () => outgoing.destroy(new NoAnswerError()))
     })
     if (ask.expectContinue) await Promise.race([once(outgoing, 'continue'), answered, delay(CONTINUE_MAX)])
     void writeBody(outgoing, ask.body)

@@ -1,5 +1,6 @@
 import { chownSync, type Stats, statSync } from 'node:fs'
 import { connect } from 'node:net'
+import { constants } from 'node:os'
 import { formatAddress, type SocketAddress } from '@fcgi-bridge/client'
 import { createServer } from '@fcgi-bridge/core'
 import { EXIT } from '../exit-codes.ts'
@@ -17,6 +18,9 @@ export interface ListeningProbe {
 
 // Whoever has the token may ask, whatever user it is: what the app's own socket would let through is not known.
 const MODE = 0o666
+
+// How long a host may take to let in or to refuse, in milliseconds.
+const CONNECT_MAX = 2000
 
 /**
  * Listens at an address in place of the app. `'in use'`: the app, or another program, does. A socket that the app left behind is
@@ -45,6 +49,9 @@ export async function listenAsApp(address: SocketAddress, token: string): Promis
       : `The doctor can not listen in place of the app: ${(cause as Error).message}`
     throw new Failure(EXIT.listen, what, { cause })
   }
+  // Its socket is removed at the exit of the process, which a signal by itself is not.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => process.exit(128 + constants.signals[signal]))
   return probe
 }
 
@@ -56,6 +63,7 @@ function isInUse(address: SocketAddress): Promise<boolean> {
       resolve(answer)
     }
     socket.once('connect', () => settle(true))
+    socket.setTimeout(CONNECT_MAX, () => settle(false))
     // Somebody is there who does not let this user in, or has no time.
     socket.once('error', ({ code }: NodeJS.ErrnoException) => settle(code === 'EACCES' || code === 'EAGAIN'))
   })
