@@ -1,6 +1,6 @@
 // `fcgi-bridge conformance` with this project's servers and others, and the table in packages/conformance/RESULTS.md:
 // `npm run conformance` writes it.
-import { afterAll, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { CANDIDATES } from './conformance/servers.ts'
 import { type Row, resultsDocument } from './conformance/table.ts'
 import { COMMAND_LINE } from './fronts/command-line.ts'
@@ -15,35 +15,35 @@ const columns = new Map<string, readonly Row[]>()
 
 afterAll(() => site.stop())
 
-describe.each(CANDIDATES)('$name', ({ name, start, args = [], own }) => {
-  test('is asked everything', { timeout: LIMIT }, async () => {
+// Together: they mostly wait.
+test.concurrent.for(CANDIDATES)(
+  '$name is asked everything',
+  { timeout: LIMIT },
+  async ({ name, start, args = [], own }, { onTestFailed }) => {
     const peer = await start()
     try {
       onTestFailed(() => console.error(peer.site.report().slice(-4000)))
       const address = 'path' in peer.address ? peer.address.path : `${peer.address.host}:${peer.address.port}`
-      const { code, json } = await conformance(
-        address,
-        '--timeout',
-        own ? PATIENCE.own : PATIENCE.others,
-        ...args,
-      )
-      const results: (Row & { saw?: string })[] = json.results
+      const timeout = own ? PATIENCE.own : PATIENCE.others
+      const { code, results } = await conformance(address, '--timeout', timeout, ...args)
       columns.set(name, results)
       if (own) expect(results.filter(({ verdict }) => verdict === 'fail')).toEqual([])
       expect(code).toBe(own ? 0 : 6)
     } finally {
       await peer.stop()
     }
-  })
-})
+  },
+)
 
 test('the table in the documents says what was seen', async () => {
-  await expect(resultsDocument(columns)).toMatchFileSnapshot('../packages/conformance/RESULTS.md')
+  const inOrder = new Map(CANDIDATES.map(({ name }) => [name, columns.get(name)!]))
+  expect([...inOrder.values()], 'what all of them came to').not.toContain(undefined)
+  await expect(resultsDocument(inOrder)).toMatchFileSnapshot('../packages/conformance/RESULTS.md')
 })
 
-async function conformance(...args: string[]): Promise<{ code: number | null; json: { results: Row[] } }> {
+async function conformance(...args: string[]): Promise<{ code: number | null; results: readonly Row[] }> {
   const program = site.start(process.execPath, [COMMAND_LINE, 'conformance', '--json', ...args])
   const [line] = await program.printed(/^\{.*\}$/m)
   const { code } = await program.exited
-  return { code, json: JSON.parse(line) }
+  return { code, ...JSON.parse(line) }
 }

@@ -79,6 +79,10 @@ export const MANAGEMENT: readonly Check[] = [
       const connection = await server.connect()
       const question = Buffer.concat(Array.from({ length: 1000 }, () => pair('FCGI_MPXS_CONNS', '0')))
       connection.write(record(TYPES.GET_VALUES, 0, question), server.request(1, '/bytes/10'))
+      await connection.until(
+        () => connection.ended || connection.recordsOf(TYPES.END_REQUEST, 1).length > 0,
+        'a result, and an answer to the request behind it',
+      )
       await valuesFrom(connection)
       const results = connection.recordsOf(TYPES.GET_VALUES_RESULT, 0)
       const size = results.reduce((sum, { content }) => sum + content.length, 0)
