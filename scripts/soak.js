@@ -16,6 +16,7 @@ await main(() => {
   const env = { ...process.env, [MINUTES_VARIABLE]: String(minutes) }
   const args = ['run', 'tests/soak', '--disableConsoleIntercept']
   if (!run(process.execPath, [bin('vitest', 'vitest.mjs'), ...args], { env })) process.exitCode = 1
+  run(process.execPath, [bin('@biomejs/biome', 'bin/biome'), 'format', '--write', 'tests/soak/results'])
 })
 
 function readMinutes(args) {

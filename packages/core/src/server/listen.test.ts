@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, lstatSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer as createNetServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -76,6 +85,31 @@ describe('a Unix socket', () => {
     }
     expect(modeOf(path)).toBe(expected)
     expect(await answers({ path })).toBe(true)
+  })
+
+  test('is never open wider than its mode, not for a moment', async () => {
+    const path = join(makeFolder(), 'app.sock')
+    const stop = new Int32Array(new SharedArrayBuffer(4))
+    const onlooker = new Worker(
+      `const { statSync } = require('node:fs')
+      const { workerData: { path, stop }, parentPort } = require('node:worker_threads')
+      const modes = new Set()
+      while (Atomics.load(stop, 0) === 0) {
+        const found = statSync(path, { throwIfNoEntry: false })
+        if (found !== undefined) modes.add(found.mode & 0o777)
+      }
+      parentPort.postMessage([...modes])`,
+      { eval: true, workerData: { path, stop } },
+    )
+    await once(onlooker, 'online')
+    const before = process.umask(0)
+    try {
+      for (let round = 0; round < 300; round++) await (await listen({ path, mode: 0o600 })).close()
+    } finally {
+      process.umask(before)
+    }
+    Atomics.store(stop, 0, 1)
+    expect((await once(onlooker, 'message'))[0]).toEqual([0o600])
   })
 
   test('in a worker thread, which may not set the umask', async () => {
@@ -183,6 +217,9 @@ describe('a Unix socket', () => {
   test.each<[string, (path: string) => void]>([
     ['a file', (path) => writeFileSync(path, 'notes')],
     ['a link to a file', (path) => symlinkSync('/dev/null', path)],
+    ['a link to nothing', (path) => symlinkSync('nothing', path)],
+    ['a link to a folder', (path) => symlinkSync('/', path)],
+    ['a folder', (path) => mkdirSync(path)],
   ])('%s is left alone', async (_, make) => {
     const path = join(makeFolder(), 'app.sock')
     make(path)
@@ -192,6 +229,20 @@ describe('a Unix socket', () => {
       message: `EADDRINUSE: ${path} exists and is no socket. Remove it, or choose another path.`,
     })
     expect(lstatSync(path).ino).toBe(before.ino)
+  })
+
+  test.each(['stale', 'live'])('a link to a %s socket is left alone, and so is that socket', async (kind) => {
+    const folder = makeFolder()
+    const [path, target] = [join(folder, 'link.sock'), join(folder, 'app.sock')]
+    if (kind === 'live') await listen({ path: target })
+    else await makeStale(target)
+    symlinkSync(target, path)
+    await expect(listen({ path })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      message: expect.stringContaining('exists and is no socket'),
+    })
+    expect(lstatSync(path).isSymbolicLink()).toBe(true)
+    expect(isSocket(target)).toBe(true)
   })
 
   test('several servers that find the same stale socket: one gets it, and keeps it', async () => {

@@ -32,6 +32,17 @@ const targets = [
   '/?q=%zz',
   '/a?b?c',
   '/"<>{}|',
+  '/\\evil.test/a',
+  '/a\\..\\b',
+  '/a%5c..%5cb',
+  '/%2e%2e%2fetc/passwd',
+  '/.%2e/%2e./x',
+  '/a/..;/admin',
+  '///a',
+  '//',
+  '/%00',
+  '/%',
+  '/a%0d%0aX-Injected:%201',
 ]
 
 /** What the app sees of a request. */

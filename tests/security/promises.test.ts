@@ -1,0 +1,18 @@
+// SECURITY.md names the tests behind what it promises.
+import { existsSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const root = new URL('../../', import.meta.url)
+const text = readFileSync(new URL('SECURITY.md', root), 'utf8')
+
+test('every test that SECURITY.md names is there', () => {
+  const files = [...text.matchAll(/\]\(([^)#]+)/g)].map(([, file]) => file!)
+  expect(files.length).toBeGreaterThan(20)
+  expect(files.filter((file) => !existsSync(new URL(file, root)))).toEqual([])
+})
+
+test('every promise has one', () => {
+  const rows = text.match(/^\|(?! ---| +\| what).*\|$/gm)!
+  const bare = rows.filter((row) => !/\.(test\.ts|md)\)/.test(row) && !/^\|[\s|-]*\|$/.test(row))
+  expect(bare).toEqual([])
+})
