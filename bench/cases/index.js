@@ -1,5 +1,6 @@
 // All that is measured, in the order of the report.
 
+import { clientCases } from './client.js'
 import { expressCases, expressPeer } from './express.js'
 import { fetchCases } from './fetch.js'
 import { gatewayCases } from './gateway.js'
@@ -38,6 +39,7 @@ export const cases = [
   ...expressCases,
   ...helloPeers,
   expressPeer,
+  ...clientCases,
   ...nginxCases,
   ...gatewayCases,
   ...transferCases,

@@ -9,6 +9,7 @@ import { summary } from './stats.js'
  * @property {Record<string, import('./server.js').ServerSpec>} sides
  * @property {import('./side.js').Work} work
  * @property {Row[]} rows
+ * @property {typeof Side.start | typeof import('./client-side.js').ClientSide.start} [start] Default: it is the servers that are measured.
  *
  * @typedef {object} Row Two of the sides.
  * @property {string} name
@@ -41,7 +42,7 @@ import { summary } from './stats.js'
  * @param {import('./side.js').Setting} setting
  * @returns {Promise<RatioResult[]>}
  */
-export async function compareSides({ sides, work, rows }, setting) {
+export async function compareSides({ sides, work, rows, start = Side.start }, setting) {
   const { pace } = setting
   const names = Object.keys(sides)
   /** @type {Record<string, import('./side.js').Sample[]>} */
@@ -50,7 +51,7 @@ export async function compareSides({ sides, work, rows }, setting) {
     /** @type {Record<string, Side>} */
     const running = {}
     try {
-      for (const name of names) running[name] = await Side.start(sides[name], work, setting)
+      for (const name of names) running[name] = await start(sides[name], work, setting)
       for (const name of names) await running[name].warmUp(pace)
       for (let round = 0; round < pace.rounds; round++) {
         // There and back again: whoever comes first is no better off for it.

@@ -76,6 +76,15 @@ export function httpRequest(spec) {
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${spec.body ?? ''}`)
 }
 
+/**
+ * The headers of {@link httpRequest}, for a client that sees to its connections itself.
+ * @param {RequestSpec} spec
+ * @returns {[string, string][]}
+ */
+export function httpHeaders(spec) {
+  return headersOf(spec).filter(([name]) => name !== 'Connection')
+}
+
 function paramsOf(spec) {
   const path = spec.path ?? '/'
   const [pathname, query = ''] = path.split('?')

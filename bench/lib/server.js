@@ -102,7 +102,8 @@ function startProgram(program, node, flags, args) {
     : spawn(node, [...flags, file, ...args], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], env })
 }
 
-function profileFlags(program, folder) {
+/** Node's flags for a CPU profile in `folder`, if there is one. */
+export function profileFlags(program, folder) {
   if (folder === undefined) return []
   return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${program}-${Date.now()}.cpuprofile`]
 }

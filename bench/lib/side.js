@@ -34,7 +34,7 @@ import { Server } from './server.js'
  */
 
 /** The connections where nothing else is said. */
-const CONNECTIONS = 32
+export const CONNECTIONS = 32
 
 /** One of those that are compared: a server, and a load generator of its own. */
 export class Side {

@@ -1,0 +1,30 @@
+// The other end of the wire: what a request costs the process that sends it.
+
+import { ClientSide } from '../lib/client-side.js'
+import { compareSides } from '../lib/ratio.js'
+import { bare, helloWork } from './apps.js'
+import { jsonRequest } from './json.js'
+
+/** @type {import('./index.js').Case[]} */
+export const clientCases = [
+  clientCase('client-get', 'client: GET / undici Pool', helloWork),
+  clientCase('client-post', 'client: POST 1 KiB / undici Pool', { ...helloWork, request: jsonRequest }),
+]
+
+function clientCase(name, title, work) {
+  return {
+    name,
+    quick: true,
+    everyNode: true,
+    run: (setting) =>
+      compareSides(
+        {
+          work,
+          sides: { fastcgi: bare.side, http: bare.peer },
+          start: ClientSide.start,
+          rows: [{ name: title, side: 'fastcgi', peer: 'http', bar: 1 }],
+        },
+        setting,
+      ),
+  }
+}

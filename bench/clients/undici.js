@@ -1,0 +1,46 @@
+// A client that is measured: undici's `request`, over a FastCgiDispatcher or over undici's own Pool. `lib/client-side.js` starts
+// it, and tells it how many requests to send; on each connection one is under way at all times.
+
+import { FastCgiDispatcher } from '@fcgi-bridge/client'
+import { Pool, request } from 'undici'
+import { checkBody } from '../load/answer.js'
+
+/** @type {import('../lib/client-side.js').ClientTask} */
+const { address, body, connections, expected, headers, method, path, protocol } = JSON.parse(process.argv[2])
+const url = `http://www.example.com${path}`
+const options = { body, dispatcher: createDispatcher(), headers: Object.fromEntries(headers), method }
+
+function createDispatcher() {
+  if (protocol === 'fastcgi') {
+    return new FastCgiDispatcher(address, { maxConnections: connections, maxIdleConnections: connections })
+  }
+  const { path: socketPath, host = 'localhost', port } = address
+  return new Pool(`http://${host}:${port ?? 80}`, { connections, connect: { socketPath } })
+}
+
+async function run({ milliseconds, requests: most = Number.POSITIVE_INFINITY }) {
+  const start = performance.now()
+  let requests = 0
+  const work = async () => {
+    while (requests < most && performance.now() - start < milliseconds) {
+      requests++
+      const { body } = await request(url, options)
+      const text = await body.text()
+      checkBody(expected, Buffer.byteLength(text), text)
+    }
+  }
+  await Promise.all(Array.from({ length: connections }, work))
+  return { requests, milliseconds: performance.now() - start }
+}
+
+process.on('message', async (bounds) => {
+  try {
+    process.send({ result: await run(bounds) })
+  } catch (error) {
+    process.send({ error: error.stack })
+  }
+})
+
+// The benchmark is gone, however it ended.
+process.on('disconnect', () => process.exit())
+process.send('ready')

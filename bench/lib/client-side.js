@@ -1,0 +1,99 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { cpuTime } from './cpu.js'
+import { httpHeaders } from './request.js'
+import { profileFlags, Server } from './server.js'
+import { CONNECTIONS } from './side.js'
+
+const PROGRAM = fileURLToPath(new URL('../clients/undici.js', import.meta.url))
+
+/**
+ * @typedef {object} ClientTask What the client is started for.
+ * @property {import('node:net').NetConnectOpts} address
+ * @property {'fastcgi' | 'http'} protocol
+ * @property {number} connections
+ * @property {string} method
+ * @property {string} path
+ * @property {[string, string][]} headers
+ * @property {string} [body]
+ * @property {import('../load/answer.js').Expected} expected
+ */
+
+/** One of those that are compared, where it is the client that is measured: it, and a server that answers it. */
+export class ClientSide {
+  /** @type {Server} */
+  #server
+  #child
+
+  /**
+   * @param {import('./server.js').ServerSpec} spec
+   * @param {import('./side.js').Work} work
+   * @param {import('./side.js').Setting} setting
+   */
+  static async start(spec, { connections, expected, request }, setting) {
+    const side = new ClientSide()
+    const { profiles, ...unprofiled } = setting
+    side.#server = await Server.start(spec, unprofiled)
+    /** @type {ClientTask} */
+    const task = {
+      address: side.#server.address,
+      protocol: spec.protocol,
+      connections: connections ?? setting.connections ?? CONNECTIONS,
+      method: request.method ?? 'GET',
+      path: request.path ?? '/',
+      headers: httpHeaders(request),
+      body: request.body,
+      expected,
+    }
+    side.#child = fork(PROGRAM, [JSON.stringify(task)], {
+      execPath: setting.node,
+      execArgv: profileFlags(`client-${spec.protocol}`, profiles),
+      env: { ...process.env, NODE_ENV: 'production' },
+    })
+    await side.#answer()
+    return side
+  }
+
+  /** @param {Pick<import('./side.js').Pace, 'warmUpMilliseconds' | 'warmUpRequests'>} pace */
+  warmUp({ warmUpMilliseconds: milliseconds, warmUpRequests: requests }) {
+    return this.#run({ milliseconds, requests })
+  }
+
+  /**
+   * @param {number} milliseconds
+   * @returns {Promise<import('./side.js').Sample>} The cost is the client's.
+   */
+  async sample(milliseconds) {
+    const before = cpuTime(this.#child.pid)
+    const { requests, milliseconds: taken } = await this.#run({ milliseconds })
+    const cpu = (cpuTime(this.#child.pid) - before) / requests
+    return { cpu, frontCpu: 0, rate: (requests / taken) * 1000, generatorBusy: 0 }
+  }
+
+  async stop() {
+    const child = this.#child
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+      const exit = once(child, 'exit')
+      // By itself, and so after it has written its profile.
+      child.disconnect()
+      await exit
+    }
+    await this.#server?.stop()
+  }
+
+  async #run(bounds) {
+    this.#child.send(bounds)
+    return this.#answer()
+  }
+
+  async #answer() {
+    const ended = once(this.#child, 'exit').then(([code, signal]) => {
+      throw new Error(`The client ended (${signal ?? code}).`)
+    })
+    ended.catch(() => {})
+    const [{ error, result }] = await Promise.race([once(this.#child, 'message'), ended])
+    if (error !== undefined) throw new Error(`The client failed: ${error}`)
+    return result
+  }
+}
