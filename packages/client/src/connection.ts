@@ -1,4 +1,3 @@
-import { connect, type Socket } from 'node:net'
 import {
   encodeHeader,
   encodeRecord,
@@ -14,12 +13,12 @@ import {
   RecordDecoder,
   type RecordSink,
 } from '@fcgi-bridge/core'
-import { errors } from 'undici'
-import { formatAddress, type SocketAddress } from './address.ts'
+import type { SocketAddress } from './address.ts'
 import { COPY_MAX, encodeRequest } from './encode.ts'
 import { FastCgiError, noAnswer } from './error.ts'
-import type { ClientExchange } from './exchange.ts'
+import type { Carrier, ClientExchange } from './exchange.ts'
 import { type ExchangeObserver, Observation, RecordTap } from './observer.ts'
+import { ApplicationSocket, closedEarly, type SocketUser } from './socket.ts'
 
 /** How a connection behaves. Times are in milliseconds; `connectTimeout` 0 is no limit. */
 export interface ConnectionOptions {
@@ -62,12 +61,12 @@ interface EndedRequest {
 }
 
 /** One socket to a FastCGI application, which carries one request after another, or several at once. */
-export class ClientConnection implements RecordSink {
+export class ClientConnection implements Carrier, RecordSink, SocketUser {
   readonly #address: SocketAddress
   readonly #options: ConnectionOptions
   readonly #owner: ConnectionOwner
   readonly #number: number
-  readonly #socket: Socket
+  readonly #socket: ApplicationSocket
   readonly #decoder: RecordDecoder = new RecordDecoder(this)
   // By request id. One that is closed was aborted, and its END_REQUEST has not come yet.
   readonly #exchanges = new Map<number, ClientExchange>()
@@ -76,12 +75,10 @@ export class ClientConnection implements RecordSink {
   readonly #sentTap: RecordTap | undefined
   readonly #receivedTap: RecordTap | undefined
   #ended: EndedRequest[] = []
-  #open = false
+  #up = false
   // Takes no more requests, and closes when those that run have ended.
   #retired = false
   #closing = false
-  #failure: Error | undefined
-  #connectTimer: NodeJS.Timeout | undefined
   // By request id: how long the application has for each that was aborted.
   readonly #abortTimers = new Map<number, NodeJS.Timeout>()
   #idleTimer: NodeJS.Timeout | undefined
@@ -96,29 +93,20 @@ export class ClientConnection implements RecordSink {
       this.#sentTap = this.#createTap('sent')
       this.#receivedTap = this.#createTap('received')
     }
-    // Without noDelay the end of a body waits for the acknowledgement of what was before it.
-    this.#socket = connect({ ...address, noDelay: true })
-      .on('connect', this.#onConnect)
-      .on('data', this.#onData)
-      .on('drain', this.#onDrain)
-      .on('error', this.#onError)
-      .on('close', this.#onClose)
-    if (options.connectTimeout > 0) {
-      this.#connectTimer = setTimeout(this.#onConnectTimeout, options.connectTimeout).unref()
-    }
+    this.#socket = new ApplicationSocket(address, options.connectTimeout, this)
   }
 
   /** Takes a request; it goes out at once, or when the connection is up. */
   start(exchange: ClientExchange): void {
     const requestId = this.#freeRequestId()
-    if (this.#exchanges.size === 0) this.#socket.ref()
+    if (this.#exchanges.size === 0) this.#socket.keepAlive(true)
     this.#exchanges.set(requestId, exchange)
-    exchange.attach(this, requestId, this.#open)
+    exchange.attach(this, requestId, this.#up)
     const { observer } = this.#options
     if (observer !== undefined) {
       exchange.observation = new Observation(observer, exchange.request, requestId, this.#number)
     }
-    if (this.#open) exchange.send()
+    if (this.#up) exchange.send()
   }
 
   /** How many requests have not ended on it. */
@@ -131,19 +119,18 @@ export class ClientConnection implements RecordSink {
    * {@link ConnectionOwner.onClose}, and while a request that runs on it does not take its answer.
    */
   get usable(): boolean {
-    return this.#socket.readyState === 'open' && !this.#retired && this.#holders.size === 0
+    return this.#socket.open && !this.#retired && this.#holders.size === 0
   }
 
   /** Closes it; what still runs on it fails with `error`. */
   close(error?: Error): void {
     this.#closing = true
-    this.#failure ??= error
-    this.#socket.destroy()
+    this.#socket.close(error)
   }
 
   /** Nothing runs on it and nothing has to: it does not keep the process alive, and closes after `timeout`, unless that is 0. */
   rest(timeout: number): void {
-    this.#socket.unref()
+    this.#socket.keepAlive(false)
     if (timeout === 0) return
     if (this.#idleTimer === undefined) this.#idleTimer = setTimeout(this.#onIdleTimeout, timeout).unref()
     else this.#idleTimer.refresh()
@@ -151,12 +138,10 @@ export class ClientConnection implements RecordSink {
 
   // ---- for exchanges: the way out ----
 
-  /** BEGIN_REQUEST and PARAMS; with `stdin`, all of STDIN as well. */
   sendRequest(requestId: number, params: ReadonlyMap<string, string>, stdin: Uint8Array | undefined): void {
     this.#write(encodeRequest(requestId, this.#options.keepConn, params, stdin))
   }
 
-  /** Any number of bytes as STDIN records. False: wait for the exchange's onDrain. */
   sendStdin(requestId: number, chunk: Uint8Array): boolean {
     const socket = this.#socket
     if (chunk.length <= COPY_MAX) return this.#write(encodeRecord(FCGI_STDIN, requestId, chunk))
@@ -177,7 +162,6 @@ export class ClientConnection implements RecordSink {
     this.#write(encodeHeader(FCGI_STDIN, requestId, 0, 0))
   }
 
-  /** Holds what is written back until the end of this turn of the event loop, so that it leaves together. */
   corkOnce(): void {
     this.#socket.cork()
     setImmediate(() => this.#socket.uncork())
@@ -185,12 +169,14 @@ export class ClientConnection implements RecordSink {
 
   // ---- for exchanges: the way back ----
 
-  /** Others run on it beside this one. */
   get shared(): boolean {
     return this.#exchanges.size > 1
   }
 
-  /** An exchange takes no more for now. */
+  take(chunk: Buffer, start: number, end: number): Buffer {
+    return this.#socket.take(chunk, start, end)
+  }
+
   hold(exchange: ClientExchange): void {
     this.#holders.add(exchange)
     this.#socket.pause()
@@ -200,10 +186,9 @@ export class ClientConnection implements RecordSink {
     if (this.#holders.delete(exchange) && this.#holders.size === 0) this.#socket.resume()
   }
 
-  /** Nobody waits for this request any more: the application is told, and has a moment to end it. */
   abandon(requestId: number, exchange: ClientExchange): void {
     this.release(exchange)
-    if (!this.#open) {
+    if (!this.#up) {
       this.#exchanges.delete(requestId)
       exchange.observation?.end({ error: exchange.reason! })
       return
@@ -222,7 +207,7 @@ export class ClientConnection implements RecordSink {
     const exchange = this.#find(requestId)
     if (start === end) return
     if (type === FCGI_STDOUT) exchange.onStdout(chunk, start, end)
-    else if (type === FCGI_STDERR) exchange.onStderr(chunk.subarray(start, end))
+    else if (type === FCGI_STDERR) exchange.onStderr(this.take(chunk, start, end))
   }
 
   onDiscrete(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
@@ -238,11 +223,7 @@ export class ClientConnection implements RecordSink {
       this.#abortTimers.delete(requestId)
     }
     // Not where the application has ended the request before it had all of it: who knows whether it reads the rest.
-    if (
-      !this.#options.keepConn ||
-      (!exchange.closed && !exchange.sent) ||
-      (alone && this.#socket.writableNeedDrain)
-    ) {
+    if (!this.#options.keepConn || (!exchange.closed && !exchange.sent) || (alone && this.#socket.full)) {
       this.#retired = true
       if (alone) this.#decoder.stop()
     }
@@ -295,8 +276,8 @@ export class ClientConnection implements RecordSink {
 
   // ---- the socket ----
 
-  #write(bytes: Uint8Array): boolean {
-    this.#sentTap?.push(bytes)
+  #write(bytes: Uint8Array | string): boolean {
+    this.#sentTap?.push(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
     return this.#socket.write(bytes)
   }
 
@@ -307,30 +288,45 @@ export class ClientConnection implements RecordSink {
     })
   }
 
-  readonly #onConnect = (): void => {
-    clearTimeout(this.#connectTimer)
-    this.#open = true
+  onConnect(): void {
+    this.#up = true
     this.#owner.onOpen(this)
     if (this.#exchanges.size === 0) this.#owner.onFree(this)
     for (const exchange of this.#exchanges.values()) exchange.send()
   }
 
-  readonly #onData = (chunk: Buffer): void => {
-    this.#receivedTap?.push(chunk)
+  onBytes(chunk: Buffer, length: number): void {
+    this.#receivedTap?.push(chunk.subarray(0, length))
     try {
-      this.#decoder.push(chunk)
+      this.#decoder.push(chunk, length)
     } catch (error) {
       this.close(error as Error)
     }
     if (this.#ended.length > 0) this.#endRequests()
   }
 
-  readonly #onDrain = (): void => {
+  onDrain(): void {
     for (const exchange of this.#exchanges.values()) exchange.onDrain()
   }
 
-  readonly #onError = (error: Error): void => {
-    this.#failure ??= this.#open ? closedEarly(this.#address, error) : error
+  onClose(failure: Error | undefined): void {
+    for (const timer of this.#abortTimers.values()) clearTimeout(timer)
+    clearTimeout(this.#idleTimer)
+    this.#decoder.stop()
+    const byPeer = !this.#closing
+    const error = failure ?? closedEarly(this.#address)
+    const exchanges = [...this.#exchanges.values()]
+    const why = this.#hasLive() ? error : failure
+    this.#exchanges.clear()
+    const returned = byPeer ? exchanges.filter((exchange) => exchange.retryable) : []
+    for (const exchange of returned) {
+      exchange.observation?.end({ error })
+      exchange.detach()
+    }
+    this.#owner.onClose(this, why, byPeer, returned)
+    for (const exchange of exchanges) {
+      if (!returned.includes(exchange)) exchange.onConnectionLost(error)
+    }
   }
 
   readonly #onIdleTimeout = (): void => {
@@ -342,46 +338,8 @@ export class ClientConnection implements RecordSink {
     this.#retired = true
     if (!this.#hasLive()) this.close()
   }
-
-  readonly #onConnectTimeout = (): void => {
-    const { connectTimeout } = this.#options
-    this.close(
-      new errors.ConnectTimeoutError(
-        `No connection to ${formatAddress(this.#address)} within ${connectTimeout} ms.`,
-      ),
-    )
-  }
-
-  readonly #onClose = (): void => {
-    clearTimeout(this.#connectTimer)
-    for (const timer of this.#abortTimers.values()) clearTimeout(timer)
-    clearTimeout(this.#idleTimer)
-    this.#decoder.stop()
-    const byPeer = !this.#closing
-    if (this.#hasLive()) this.#failure ??= closedEarly(this.#address)
-    const error = this.#failure ?? closedEarly(this.#address)
-    const exchanges = [...this.#exchanges.values()]
-    this.#exchanges.clear()
-    const returned = byPeer ? exchanges.filter((exchange) => exchange.retryable) : []
-    for (const exchange of returned) {
-      exchange.observation?.end({ error })
-      exchange.detach()
-    }
-    this.#owner.onClose(this, this.#failure, byPeer, returned)
-    for (const exchange of exchanges) {
-      if (!returned.includes(exchange)) exchange.onConnectionLost(error)
-    }
-  }
 }
 
 function outOfStep(what: string): FastCgiError {
   return new FastCgiError('FCGI_ERR_RECORD', `The FastCGI application sent ${what}.`)
-}
-
-function closedEarly(address: SocketAddress, cause?: Error): FastCgiError {
-  return new FastCgiError(
-    'FCGI_ERR_CONNECTION_CLOSED',
-    `The FastCGI application at ${formatAddress(address)} closed the connection before its answer was complete${cause === undefined ? '' : `: ${cause.message}`}.`,
-    { cause },
-  )
 }

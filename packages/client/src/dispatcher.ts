@@ -1,13 +1,11 @@
-import { stringify } from 'node:querystring'
 import { Dispatcher, errors } from 'undici'
 import { type FastCgiAddress, formatAddress, parseAddress, type SocketAddress } from './address.ts'
-import { type Body, toBody } from './body.ts'
-import { ClientExchange, type ClientRequest, type ExchangeLimits } from './exchange.ts'
+import { ClientExchange, type ExchangeLimits } from './exchange.ts'
 import { type ResponseHandler, toResponseHandler } from './handler.ts'
-import { flattenHeaders } from './headers.ts'
 import type { ExchangeObserver } from './observer.ts'
-import { buildParams, type FastCgiParams, type FastCgiRequestInfo, type ParamsOptions } from './params.ts'
+import type { FastCgiRequestInfo, ParamsOptions } from './params.ts'
 import { ConnectionPool } from './pool.ts'
+import { type FastCgiDispatchOptions, toRequest } from './request.ts'
 
 /** Options of {@link FastCgiDispatcher}. Times are in milliseconds, 0 is no limit. */
 export interface FastCgiDispatcherOptions extends ParamsOptions {
@@ -34,14 +32,6 @@ export interface FastCgiDispatcherOptions extends ParamsOptions {
   readonly onStderr?: (chunk: Buffer, request: FastCgiRequestInfo) => void
   /** Watches requests on the wire: params, records, times. Default: nobody does. */
   readonly observer?: ExchangeObserver
-}
-
-/** What {@link FastCgiDispatcher.dispatch} (and so `request`, `stream`, `pipeline`) takes. */
-export interface FastCgiDispatchOptions extends Omit<Dispatcher.DispatchOptions, 'body'> {
-  /** A string, bytes, a Node or web stream, an iterable or async iterable of pieces, a Blob, or FormData. */
-  body?: unknown
-  /** Variables to add or replace for this request, after those of the dispatcher's options. */
-  params?: FastCgiParams
 }
 
 /**
@@ -145,43 +135,14 @@ export class FastCgiDispatcher extends Dispatcher {
   }
 
   #createExchange(options: FastCgiDispatchOptions, handler: ResponseHandler): ClientExchange {
-    const info = toRequestInfo(options)
-    const body = toBody(options.body)
-    try {
-      const idempotent = options.idempotent ?? IDEMPOTENT.has(info.method)
-      const request = this.#createRequest(info, body, options.params, idempotent)
-      const { onStderr } = this.#options
-      return new ClientExchange(
-        request,
-        handler,
-        this.#limitsFor(options),
-        onStderr && ((chunk) => onStderr(chunk, info)),
-      )
-    } catch (error) {
-      body?.source?.stop(error as Error)
-      throw error
-    }
-  }
-
-  #createRequest(
-    info: FastCgiRequestInfo,
-    body: Body | null,
-    params: FastCgiParams | undefined,
-    idempotent: boolean,
-  ): ClientRequest {
-    if (body?.contentType !== undefined && !hasHeader(info.headers, 'content-type')) {
-      info = { ...info, headers: [...info.headers, 'content-type', body.contentType] }
-    }
-    const contentLength = contentLengthOf(info, body)
-    const bodyLength = contentLength ?? (body === null ? 'none' : 'unknown')
-    return {
-      method: info.method,
-      idempotent,
-      target: info.path,
-      params: buildParams(info, bodyLength, this.#options, params),
-      body,
-      contentLength,
-    }
+    const request = toRequest(options, this.#options)
+    const { onStderr } = this.#options
+    return new ClientExchange(
+      request,
+      handler,
+      this.#limitsFor(options),
+      onStderr && ((chunk) => onStderr(chunk, request.info)),
+    )
   }
 
   #limitsFor({ headersTimeout, bodyTimeout }: FastCgiDispatchOptions): ExchangeLimits {
@@ -192,56 +153,6 @@ export class FastCgiDispatcher extends Dispatcher {
       bodyTimeout: bodyTimeout ?? this.#limits.bodyTimeout,
     }
   }
-}
-
-// RFC 9110 section 9.2.2.
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
-
-function toRequestInfo(options: FastCgiDispatchOptions): FastCgiRequestInfo {
-  if (typeof options !== 'object' || options === null)
-    throw new errors.InvalidArgumentError('opts must be an object.')
-  const { method, query, origin, upgrade } = options
-  if (typeof method !== 'string' || !/^[!#$%&'*+\-.^_`|~\w]+$/.test(method)) {
-    throw new errors.InvalidArgumentError('invalid request method')
-  }
-  if (method === 'CONNECT' || upgrade) {
-    throw new errors.NotSupportedError('FastCGI has no way to upgrade a connection, nor to tunnel')
-  }
-  let { path } = options
-  // As it stands is how it goes out, so it must be something that an HTTP request line could hold.
-  if (typeof path !== 'string' || !/^(?:\/[!-\xff]*|\*)$/.test(path)) {
-    throw new errors.InvalidArgumentError('path must start with a slash and hold no blanks')
-  }
-  if (query) {
-    if (/[?#]/.test(path)) {
-      throw new errors.InvalidArgumentError('query can not be passed when the path holds "?" or "#" already')
-    }
-    const text = stringify(query)
-    if (text !== '') path += `?${text}`
-  }
-  return { method, path, origin: origin?.toString(), headers: flattenHeaders(options.headers) }
-}
-
-/** What the headers say, or the body itself. Throws where both speak and differ. */
-function contentLengthOf(info: FastCgiRequestInfo, body: Body | null): number | undefined {
-  let said: number | undefined
-  for (let i = 0; i < info.headers.length; i += 2) {
-    if (info.headers[i]!.toLowerCase() !== 'content-length') continue
-    const value = info.headers[i + 1]!
-    if (!/^\d{1,15}$/.test(value) || said !== undefined) {
-      throw new errors.InvalidArgumentError('invalid content-length header')
-    }
-    said = Number(value)
-  }
-  const known = body === null ? undefined : body.length
-  if (said !== undefined && ((known ?? said) !== said || (body === null && said > 0))) {
-    throw new errors.RequestContentLengthMismatchError()
-  }
-  return known ?? said
-}
-
-function hasHeader(headers: readonly string[], name: string): boolean {
-  return headers.some((text, i) => i % 2 === 0 && text.toLowerCase() === name)
 }
 
 function toNumber(multiplex: unknown): number {

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest'
-import { encodeRequest } from './encode.ts'
+import { encodeRequest as encodeText } from './encode.ts'
+
+function encodeRequest(...args: Parameters<typeof encodeText>): Buffer {
+  return Buffer.from(encodeText(...args), 'latin1')
+}
 
 // Records as the specification draws them (section 3.3), put together here by hand.
 function record(type: number, requestId: number, content: Uint8Array): Buffer {

@@ -1,6 +1,6 @@
 import {
-  encodeBeginRequest,
-  encodeHeader,
+  encodeHeaderText,
+  FCGI_BEGIN_REQUEST,
   FCGI_HEADER_LEN,
   FCGI_KEEP_CONN,
   FCGI_PARAMS,
@@ -13,44 +13,33 @@ import {
 /** The most body bytes that are copied so as to go out in one piece with what is before them. */
 export const COPY_MAX = 16_384
 
+const PADDING = Array.from({ length: FCGI_HEADER_LEN }, (_, length) => '\0'.repeat(length))
+
 /**
- * A request from BEGIN_REQUEST to the end of PARAMS as one buffer; with `stdin`, its bytes and the end of STDIN as
- * well. Params and their values are one character a byte.
+ * A request from BEGIN_REQUEST to the end of PARAMS in one piece; with `stdin`, its bytes and the end of STDIN as
+ * well. All is one character a byte: Node writes such text to a socket with no memory of its own for it.
  */
 export function encodeRequest(
   requestId: number,
   keepConn: boolean,
   params: ReadonlyMap<string, string>,
   stdin: Uint8Array | undefined,
-): Buffer {
-  const begin = encodeBeginRequest(requestId, FCGI_RESPONDER, keepConn ? FCGI_KEEP_CONN : 0)
-  const contents = encodeParams(params)
-  let length = begin.length + FCGI_HEADER_LEN
-  for (const content of contents) length += recordLength(content.length)
-  if (stdin !== undefined) length += FCGI_HEADER_LEN + (stdin.length === 0 ? 0 : recordLength(stdin.length))
+): string {
+  const flags = keepConn ? FCGI_KEEP_CONN : 0
+  let message = `${encodeHeaderText(FCGI_BEGIN_REQUEST, requestId, 8, 0)}${String.fromCharCode(0, FCGI_RESPONDER, flags, 0, 0, 0, 0, 0)}`
+  for (const content of encodeParams(params)) message += encodeText(FCGI_PARAMS, requestId, content)
+  message += encodeHeaderText(FCGI_PARAMS, requestId, 0, 0)
+  if (stdin === undefined) return message
+  if (stdin.length > 0) {
+    const content = Buffer.from(stdin.buffer, stdin.byteOffset, stdin.length).toString('latin1')
+    message += encodeText(FCGI_STDIN, requestId, content)
+  }
+  return message + encodeHeaderText(FCGI_STDIN, requestId, 0, 0)
+}
 
-  const message = Buffer.allocUnsafe(length)
-  let at = begin.copy(message)
-  for (const content of contents) {
-    const padding = paddingFor(content.length)
-    at += encodeHeader(FCGI_PARAMS, requestId, content.length, padding).copy(message, at)
-    at += message.write(content, at, 'latin1')
-    message.fill(0, at, at + padding)
-    at += padding
-  }
-  at += encodeHeader(FCGI_PARAMS, requestId, 0, 0).copy(message, at)
-  if (stdin !== undefined) {
-    if (stdin.length > 0) {
-      const padding = paddingFor(stdin.length)
-      at += encodeHeader(FCGI_STDIN, requestId, stdin.length, padding).copy(message, at)
-      message.set(stdin, at)
-      at += stdin.length
-      message.fill(0, at, at + padding)
-      at += padding
-    }
-    encodeHeader(FCGI_STDIN, requestId, 0, 0).copy(message, at)
-  }
-  return message
+function encodeText(type: number, requestId: number, content: string): string {
+  const paddingLength = paddingFor(content.length)
+  return encodeHeaderText(type, requestId, content.length, paddingLength) + content + PADDING[paddingLength]
 }
 
 // The name-value pairs (section 3.4) as the contents of PARAMS records, nearly always one. A pair is cut only where it
@@ -81,8 +70,4 @@ function encodeLength(length: number): string {
     (length >>> 8) & 0xff,
     length & 0xff,
   )
-}
-
-function recordLength(contentLength: number): number {
-  return FCGI_HEADER_LEN + contentLength + paddingFor(contentLength)
 }

@@ -1,24 +1,12 @@
 import { type Dispatcher, errors } from 'undici'
-import type { Body, BodySink } from './body.ts'
-import type { ClientConnection } from './connection.ts'
 import { COPY_MAX } from './encode.ts'
 import { noAnswer } from './error.ts'
 import { type ResponseHandler, toRawHeaders } from './handler.ts'
 import type { Observation } from './observer.ts'
+import type { ClientRequest } from './request.ts'
 import { type ResponseHead, ResponseHeadParser } from './response-head.ts'
-
-/** One request, ready to be sent. */
-export interface ClientRequest {
-  readonly method: string
-  /** To send it twice does no more than to send it once (RFC 9110 section 9.2.2). */
-  readonly idempotent: boolean
-  /** Path and query that were asked for. */
-  readonly target: string
-  readonly params: ReadonlyMap<string, string>
-  readonly body: Body | null
-  /** What CONTENT_LENGTH says; undefined when it says nothing. */
-  readonly contentLength: number | undefined
-}
+import { type StdinTarget, type StdinUser, StdinWriter } from './stdin.ts'
+import { RequestTimer, type TimerUser } from './timer.ts'
 
 /** What holds for every request of a dispatcher. Times are in milliseconds, 0 is no limit. */
 export interface ExchangeLimits {
@@ -27,11 +15,30 @@ export interface ExchangeLimits {
   readonly maxHeaderSize: number
 }
 
+/** The connection that a request is on, as the request sees it. */
+export interface Carrier extends StdinTarget {
+  /** Others run on it beside this one. */
+  readonly shared: boolean
+  /** BEGIN_REQUEST and PARAMS; with `stdin`, all of STDIN as well. */
+  sendRequest(requestId: number, params: ReadonlyMap<string, string>, stdin: Uint8Array | undefined): void
+  /** Holds what is written back until the end of this turn of the event loop, so that it leaves together. */
+  corkOnce(): void
+  /** `chunk[start, end)` of what it has brought, to be kept. */
+  take(chunk: Buffer, start: number, end: number): Buffer
+  /** The exchange takes no more for now. */
+  hold(exchange: ClientExchange): void
+  release(exchange: ClientExchange): void
+  /** Nobody waits for this request any more: the application is told, and has a moment to end it. */
+  abandon(requestId: number, exchange: ClientExchange): void
+}
+
 /**
  * The bytes of an answer that are held for a handler that does not take them, before the connection is stopped for the
  * other requests on it as well.
  */
 const HOLD_MAX = 1024 * 1024
+
+const NO_BYTES = new Uint8Array()
 
 // What the request is doing for its handler. Where its connection stands is the connection's matter: it may still wait
 // for the END_REQUEST of a request that is CLOSED here.
@@ -40,11 +47,8 @@ const HEAD = 1
 const BODY = 2
 const CLOSED = 3
 
-/**
- * One request from BEGIN_REQUEST to END_REQUEST, seen by the client. It is the controller that undici's handlers
- * are given, and takes the bytes of its own request body.
- */
-export class ClientExchange implements Dispatcher.DispatchController, BodySink {
+/** One request from BEGIN_REQUEST to END_REQUEST, seen by the client. It is the controller that undici's handlers are given. */
+export class ClientExchange implements Dispatcher.DispatchController, StdinUser, TimerUser {
   readonly request: ClientRequest
   /** Who watches, from when the request has a connection. */
   observation: Observation | undefined
@@ -53,16 +57,14 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
   readonly #onStderr: ((chunk: Buffer) => void) | undefined
 
   #state = WAITING
-  #connection: ClientConnection | undefined
+  #carrier: Carrier | undefined
   #requestId = 0
-  #timer: NodeJS.Timeout | undefined
+  #timer: RequestTimer | undefined
   // The connection was up before this request came to it: the application may be closing it.
   #kept = false
   #returned = false
-
-  #stdinLeft: number | undefined
-  #stdinEnded = false
-  #stdinBlocked = false
+  // Of a body that is not sent in one piece with what is before it.
+  #stdin: StdinWriter | undefined
 
   #answered = false
   #parser: ResponseHeadParser | undefined
@@ -72,7 +74,7 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
   #paused = false
   #reason: Error | null = null
   // What came while the handler was paused: on a connection of its own never more than that had read when it stopped.
-  #held: Buffer[] = []
+  #held: Buffer[] | undefined
   #heldLength = 0
   #ended = false
 
@@ -86,7 +88,6 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     this.#handler = handler
     this.#limits = limits
     this.#onStderr = onStderr
-    this.#stdinLeft = request.contentLength
   }
 
   // ---- the controller that handlers are given ----
@@ -118,7 +119,8 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
   pause(): void {
     if (this.#paused || this.#state === CLOSED) return
     this.#paused = true
-    if (this.#connection?.shared === false) this.#connection.hold(this)
+    // On a shared connection, and before there is one, what comes is held first.
+    if (this.#carrier?.shared === false) this.#carrier.hold(this)
   }
 
   resume(): void {
@@ -126,10 +128,10 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     this.#paused = false
     if (!this.#ended) this.#timer?.refresh()
     this.#deliver()
-    if (!this.#paused) this.#connection?.release(this)
+    if (!this.#paused) this.#carrier?.release(this)
   }
 
-  // ---- the way out, called by the dispatcher and the connection ----
+  // ---- the way out, called by the dispatcher, the pool and the connection ----
 
   /** Tells the handler that its request has begun; false when the handler does not want it any more. */
   begin(): boolean {
@@ -147,31 +149,24 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
 
   /** All of the request has gone out: a kept connection can take the next one. */
   get sent(): boolean {
-    return this.#stdinEnded
+    return this.#stdin === undefined || this.#stdin.ended
   }
 
   /** The connection has taken this request, and sends it by {@link send} as soon as it is open. */
-  attach(connection: ClientConnection, requestId: number, kept: boolean): void {
-    this.#connection = connection
+  attach(carrier: Carrier, requestId: number, kept: boolean): void {
+    this.#carrier = carrier
     this.#requestId = requestId
     this.#kept = kept
   }
 
   /** The application has done nothing of it that is known, and it can be sent again as a whole. */
   get returnable(): boolean {
-    const { body } = this.request
-    return (
-      this.#state === HEAD &&
-      !this.#answered &&
-      !this.#returned &&
-      (body === null || body.bytes !== undefined)
-    )
+    return this.#state === HEAD && !this.#answered && !this.#returned && this.#resendable
   }
 
   /** It does no harm when it is sent again, and can be. */
   get repeatable(): boolean {
-    const { body, idempotent } = this.request
-    return idempotent && (body === null || body.bytes !== undefined)
+    return this.request.idempotent && this.#resendable
   }
 
   /** It may have met a kept connection that was closing, and does no harm when it is sent again. */
@@ -184,80 +179,50 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     return this.#returned
   }
 
+  get #resendable(): boolean {
+    const { body } = this.request
+    return body === null || body.bytes !== undefined
+  }
+
   /** Undoes {@link attach} and {@link send}: it has no connection, and waits for the next. */
   detach(): void {
     this.#returned = true
-    this.#connection = undefined
     this.#state = WAITING
     this.observation = undefined
-    this.#stdinLeft = this.request.contentLength
-    this.#stdinEnded = false
-    this.#stdinBlocked = false
-    clearTimeout(this.#timer)
+    this.#stdin = undefined
+    this.#letGo()
   }
 
   send(): void {
-    const connection = this.#connection!
-    const { params, body } = this.request
+    const carrier = this.#carrier!
+    const { body, contentLength, params } = this.request
     this.#state = HEAD
-    this.#startTimer(this.#limits.headersTimeout)
-    if (this.#paused) connection.hold(this)
-    const bytes = body === null ? new Uint8Array() : body.bytes
+    this.#timer = RequestTimer.take()
+    this.#timer.start(this.#limits.headersTimeout, this)
+    const bytes = body === null ? NO_BYTES : body.bytes
     if (bytes !== undefined && bytes.length <= COPY_MAX) {
-      this.#stdinEnded = true
-      connection.sendRequest(this.#requestId, params, bytes)
+      carrier.sendRequest(this.#requestId, params, bytes)
       return
     }
     // The first of the body goes out with the head where it is there at once.
-    connection.corkOnce()
-    connection.sendRequest(this.#requestId, params, undefined)
-    if (bytes !== undefined) {
-      this.write(bytes)
-      this.end()
-    } else {
-      body!.source!.start(this)
-    }
+    carrier.corkOnce()
+    carrier.sendRequest(this.#requestId, params, undefined)
+    this.#stdin = new StdinWriter(this, carrier, this.#requestId, body!, contentLength)
+    this.#stdin.start()
   }
 
-  /** A piece of the request body. */
-  write(chunk: Uint8Array): boolean {
-    if (this.#state === CLOSED || this.#stdinEnded || this.#connection === undefined) return true
-    if (chunk.length === 0) return true
-    if (this.#stdinLeft !== undefined) {
-      this.#stdinLeft -= chunk.length
-      if (this.#stdinLeft < 0) {
-        this.fail(new errors.RequestContentLengthMismatchError())
-        return true
-      }
-    }
+  onStdinProgress(): void {
     this.#timer?.refresh()
-    this.#stdinBlocked = !this.#connection.sendStdin(this.#requestId, chunk)
-    return !this.#stdinBlocked
-  }
-
-  /** The request body is whole. */
-  end(): void {
-    if (this.#state === CLOSED || this.#stdinEnded || this.#connection === undefined) return
-    if (this.#stdinLeft !== undefined && this.#stdinLeft > 0) {
-      this.fail(new errors.RequestContentLengthMismatchError())
-      return
-    }
-    this.#timer?.refresh()
-    this.#stdinEnded = true
-    this.#connection.endStdin(this.#requestId)
   }
 
   /** The connection takes more. */
   onDrain(): void {
-    if (!this.#stdinBlocked || this.#state === CLOSED) return
-    this.#stdinBlocked = false
-    this.#timer?.refresh()
-    this.request.body?.source?.resume()
+    this.#stdin?.onDrain()
   }
 
   // ---- the way back, called by the connection ----
 
-  /** A piece of STDOUT: `chunk[start, end)`. */
+  /** A piece of STDOUT: `chunk[start, end)`, which is gone when this returns. */
   onStdout(chunk: Buffer, start: number, end: number): void {
     this.#answered = true
     try {
@@ -282,18 +247,18 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
         return
       }
     }
-    this.#timer?.refresh()
-    const view = chunk.subarray(start, end)
-    if (this.#paused || this.#held.length > 0) this.#hold(view)
-    else this.#tellData(view)
+    this.#timer!.refresh()
+    const piece = this.#carrier!.take(chunk, start, end)
+    if (this.#paused || this.#held !== undefined) this.#hold(piece)
+    else this.#tellData(piece)
   }
 
-  #hold(view: Buffer): void {
-    const shared = this.#connection!.shared
-    // A view keeps all that was read with it, which here is mostly the others'.
-    this.#held.push(shared ? Buffer.from(view) : view)
-    this.#heldLength += view.length
-    if (!shared || this.#heldLength > HOLD_MAX) this.#connection!.hold(this)
+  #hold(piece: Buffer): void {
+    this.#held ??= []
+    this.#held.push(piece)
+    this.#heldLength += piece.length
+    const carrier = this.#carrier!
+    if (!carrier.shared || this.#heldLength > HOLD_MAX) carrier.hold(this)
   }
 
   /** A piece of STDERR. */
@@ -305,7 +270,7 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
 
   /** The connection has seen END_REQUEST, and is this request's no more. */
   onEndRequest(appStatus: number, protocolStatus: number): void {
-    this.#connection = undefined
+    this.#carrier = undefined
     this.#finish(appStatus, protocolStatus)
     this.observation?.end({ appStatus, protocolStatus, ...(this.#reason && { error: this.#reason }) })
   }
@@ -313,21 +278,21 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
   #finish(appStatus: number, protocolStatus: number): void {
     if (this.#state === CLOSED) return
     // An answer may come before all of the request was sent.
-    if (!this.#stdinEnded) this.request.body?.source?.stop()
+    this.#stdin?.stop()
     if (this.#state === HEAD) {
       this.fail(noAnswer(appStatus, protocolStatus))
     } else if (this.#bodyLeft !== undefined && this.#bodyLeft > 0) {
       this.fail(new errors.ResponseContentLengthMismatchError())
     } else {
       this.#ended = true
-      clearTimeout(this.#timer)
+      this.#letGo()
       this.#deliver()
     }
   }
 
   /** The connection is gone. */
   onConnectionLost(error: Error): void {
-    this.#connection = undefined
+    this.#carrier = undefined
     if (!this.#ended) this.fail(error)
     this.observation?.end({ error: this.#reason ?? error })
   }
@@ -335,15 +300,21 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
   /** Ends the request with an error, once; the application is told to stop. */
   fail(error: Error): void {
     if (this.#state === CLOSED) return
-    const connection = this.#connection
+    const carrier = this.#carrier
     this.#state = CLOSED
     this.#reason = error
-    this.#held = []
-    this.#connection = undefined
-    clearTimeout(this.#timer)
-    connection?.abandon(this.#requestId, this)
-    this.request.body?.source?.stop(error)
+    this.#held = undefined
+    this.#letGo()
+    carrier?.abandon(this.#requestId, this)
+    if (this.#stdin !== undefined) this.#stdin.stop(error)
+    else this.request.body?.source?.stop(error)
     this.#handler.onError(this, error)
+  }
+
+  #letGo(): void {
+    this.#carrier = undefined
+    this.#timer?.give()
+    this.#timer = undefined
   }
 
   // ---- telling the handler ----
@@ -354,16 +325,17 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
     this.#head = head
     this.#bodyDropped = this.request.method === 'HEAD' || status === 204 || status === 205 || status === 304
     if (!this.#bodyDropped) this.#bodyLeft = head.contentLength
-    this.#startTimer(this.#limits.bodyTimeout)
+    this.#timer!.start(this.#limits.bodyTimeout, this)
     this.observation?.head(status, head.headers)
     this.#handler.onHead(this, head)
   }
 
   #deliver(): void {
-    while (!this.#paused && this.#held.length > 0) {
-      const chunk = this.#held.shift()!
-      this.#heldLength -= chunk.length
-      this.#tellData(chunk)
+    while (!this.#paused && this.#held !== undefined) {
+      const piece = this.#held.shift()!
+      this.#heldLength -= piece.length
+      if (this.#held.length === 0) this.#held = undefined
+      this.#tellData(piece)
     }
     if (this.#paused || !this.#ended || this.#state === CLOSED) return
     this.#state = CLOSED
@@ -375,25 +347,19 @@ export class ClientExchange implements Dispatcher.DispatchController, BodySink {
   }
 
   // What a handler throws is its own request's failure, as undici has it.
-  #tellData(chunk: Buffer): void {
+  #tellData(piece: Buffer): void {
     try {
-      this.#handler.onData(this, chunk)
+      this.#handler.onData(this, piece)
     } catch (error) {
       this.fail(error as Error)
     }
   }
 
-  #startTimer(milliseconds: number): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    if (milliseconds > 0) this.#timer = setTimeout(this.#onTimeout, milliseconds).unref()
-  }
-
-  readonly #onTimeout = (): void => {
+  onTimeout(): void {
     if (this.#state === HEAD) {
       // While the request body is slow to come, it is not the application that keeps us waiting.
-      if (!this.#stdinEnded && !this.#stdinBlocked) this.#timer!.refresh()
-      else this.fail(new errors.HeadersTimeoutError())
+      if (this.sent || this.#stdin!.blocked) this.fail(new errors.HeadersTimeoutError())
+      else this.#timer!.refresh()
     } else if (this.#paused) {
       this.#timer!.refresh()
     } else {

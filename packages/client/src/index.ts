@@ -1,9 +1,5 @@
 export { type FastCgiAddress, formatAddress, parseAddress, type SocketAddress } from './address.ts'
-export {
-  FastCgiDispatcher,
-  type FastCgiDispatcherOptions,
-  type FastCgiDispatchOptions,
-} from './dispatcher.ts'
+export { FastCgiDispatcher, type FastCgiDispatcherOptions } from './dispatcher.ts'
 export { FastCgiError, type FastCgiErrorCode } from './error.ts'
 export { createGateway, type GatewayOptions } from './gateway/gateway.ts'
 export type {
@@ -15,4 +11,5 @@ export type {
   ExchangeStderr,
 } from './observer.ts'
 export type { FastCgiParams, FastCgiRequestInfo, ParamsOptions } from './params.ts'
+export type { FastCgiDispatchOptions } from './request.ts'
 export { type FastCgiValues, type GetValuesOptions, getValues } from './values.ts'

@@ -6,6 +6,7 @@ export {
   encodeBeginRequest,
   encodeEndRequest,
   encodeHeader,
+  encodeHeaderText,
   encodeRecord,
   encodeUnknownType,
   paddingFor,
@@ -22,3 +23,4 @@ export type { ServerOptions } from './server/options.ts'
 export type { WriteCallback } from './server/output.ts'
 export { type ServeOptions, serve } from './server/serve.ts'
 export { createServer, FastCgiServer, type Handlers, type ServerEvents } from './server/server.ts'
+export { SocketReader } from './server/socket-reader.ts'

@@ -1,0 +1,108 @@
+import { errors } from 'undici'
+import type { Body, BodySink } from './body.ts'
+
+/** What STDIN goes out on. */
+export interface StdinTarget {
+  /** Any number of bytes as STDIN records. False: wait for {@link StdinWriter.onDrain}. */
+  sendStdin(requestId: number, chunk: Uint8Array): boolean
+  endStdin(requestId: number): void
+}
+
+/** Who is told how a {@link StdinWriter} goes. */
+export interface StdinUser {
+  /** Something has gone out. */
+  onStdinProgress(): void
+  fail(error: Error): void
+}
+
+/** Sends a request body that is not there whole as STDIN, as fast as the connection takes it. */
+export class StdinWriter implements BodySink {
+  readonly #user: StdinUser
+  readonly #target: StdinTarget
+  readonly #requestId: number
+  readonly #body: Body
+  // Bytes that CONTENT_LENGTH has promised and that have not come yet.
+  #left: number | undefined
+  #blocked = false
+  #state: 'sending' | 'ended' | 'stopped' = 'sending'
+
+  constructor(
+    user: StdinUser,
+    target: StdinTarget,
+    requestId: number,
+    body: Body,
+    contentLength: number | undefined,
+  ) {
+    this.#user = user
+    this.#target = target
+    this.#requestId = requestId
+    this.#body = body
+    this.#left = contentLength
+  }
+
+  start(): void {
+    const { bytes, source } = this.#body
+    if (bytes === undefined) {
+      source!.start(this)
+    } else {
+      this.write(bytes)
+      this.end()
+    }
+  }
+
+  /** All of it has gone out. */
+  get ended(): boolean {
+    return this.#state === 'ended'
+  }
+
+  /** It waits for the connection, not for the source. */
+  get blocked(): boolean {
+    return this.#blocked
+  }
+
+  /** Nothing more is to go out. */
+  stop(error?: Error): void {
+    if (this.#state !== 'sending') return
+    this.#state = 'stopped'
+    this.#body.source?.stop(error)
+  }
+
+  /** The connection takes more. */
+  onDrain(): void {
+    if (!this.#blocked || this.#state !== 'sending') return
+    this.#blocked = false
+    this.#user.onStdinProgress()
+    this.#body.source?.resume()
+  }
+
+  // ---- BodySink ----
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#state !== 'sending' || chunk.length === 0) return true
+    if (this.#left !== undefined) {
+      this.#left -= chunk.length
+      if (this.#left < 0) {
+        this.fail(new errors.RequestContentLengthMismatchError())
+        return true
+      }
+    }
+    this.#user.onStdinProgress()
+    this.#blocked = !this.#target.sendStdin(this.#requestId, chunk)
+    return !this.#blocked
+  }
+
+  end(): void {
+    if (this.#state !== 'sending') return
+    if (this.#left !== undefined && this.#left > 0) {
+      this.fail(new errors.RequestContentLengthMismatchError())
+      return
+    }
+    this.#state = 'ended'
+    this.#user.onStdinProgress()
+    this.#target.endStdin(this.#requestId)
+  }
+
+  fail(error: Error): void {
+    this.#user.fail(error)
+  }
+}
