@@ -138,7 +138,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
 
   // ---- for exchanges: the way out ----
 
-  sendRequest(requestId: number, params: ReadonlyMap<string, string>, stdin: Uint8Array | undefined): void {
+  sendRequest(requestId: number, params: readonly string[], stdin: Uint8Array | undefined): void {
     this.#write(encodeRequest(requestId, this.#options.keepConn, params, stdin))
   }
 

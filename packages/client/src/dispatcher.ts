@@ -6,6 +6,7 @@ import type { ExchangeObserver } from './observer.ts'
 import type { FastCgiRequestInfo, ParamsOptions } from './params.ts'
 import { ConnectionPool } from './pool.ts'
 import { type FastCgiDispatchOptions, toRequest } from './request.ts'
+import { createScriptMapping, type ScriptMapping } from './script.ts'
 
 /** Options of {@link FastCgiDispatcher}. Times are in milliseconds, 0 is no limit. */
 export interface FastCgiDispatcherOptions extends ParamsOptions {
@@ -44,6 +45,7 @@ export interface FastCgiDispatcherOptions extends ParamsOptions {
  */
 export class FastCgiDispatcher extends Dispatcher {
   readonly #options: FastCgiDispatcherOptions
+  readonly #mapping: ScriptMapping
   readonly #limits: ExchangeLimits
   readonly #pool: ConnectionPool
   #closed: Promise<void> | undefined
@@ -52,12 +54,6 @@ export class FastCgiDispatcher extends Dispatcher {
   /** Throws TypeError for an address that is none, and for options that can not be. */
   constructor(address: FastCgiAddress, options: FastCgiDispatcherOptions = {}) {
     super()
-    const { scriptName = '' } = options
-    if (scriptName !== '' && !/^\/.*[^/]$/.test(scriptName)) {
-      throw new TypeError(
-        `scriptName ${JSON.stringify(scriptName)} must begin with a slash and not end with one.`,
-      )
-    }
     const { maxConnections = Number.POSITIVE_INFINITY } = options
     if (!(maxConnections >= 1)) throw new TypeError('maxConnections must be at least 1.')
     const multiplex = toNumber(options.multiplex)
@@ -65,6 +61,7 @@ export class FastCgiDispatcher extends Dispatcher {
       throw new TypeError('multiplex must be a boolean, or the requests at once on one connection.')
     }
     this.#options = options
+    this.#mapping = createScriptMapping(options)
     this.#limits = {
       headersTimeout: options.headersTimeout ?? 300_000,
       bodyTimeout: options.bodyTimeout ?? 300_000,
@@ -135,7 +132,7 @@ export class FastCgiDispatcher extends Dispatcher {
   }
 
   #createExchange(options: FastCgiDispatchOptions, handler: ResponseHandler): ClientExchange {
-    const request = toRequest(options, this.#options)
+    const request = toRequest(options, this.#mapping, this.#options.params)
     const { onStderr } = this.#options
     return new ClientExchange(
       request,

@@ -1,8 +1,16 @@
 import { expect, test } from 'vitest'
 import { encodeRequest as encodeText } from './encode.ts'
+import { ParamName, ParamsWriter } from './params-writer.ts'
 
-function encodeRequest(...args: Parameters<typeof encodeText>): Buffer {
-  return Buffer.from(encodeText(...args), 'latin1')
+function encodeRequest(
+  requestId: number,
+  keepConn: boolean,
+  params: ReadonlyMap<string, string>,
+  stdin: Uint8Array | undefined,
+): Buffer {
+  const writer = new ParamsWriter(undefined)
+  for (const [name, value] of params) writer.add(new ParamName(name), value)
+  return Buffer.from(encodeText(requestId, keepConn, writer.end(), stdin), 'latin1')
 }
 
 // Records as the specification draws them (section 3.3), put together here by hand.

@@ -7,7 +7,6 @@ import {
   FCGI_RESPONDER,
   FCGI_STDIN,
   paddingFor,
-  RECORD_CONTENT_MAX,
 } from '@fcgi-bridge/core'
 
 /** The most body bytes that are copied so as to go out in one piece with what is before them. */
@@ -16,18 +15,18 @@ export const COPY_MAX = 16_384
 const PADDING = Array.from({ length: FCGI_HEADER_LEN }, (_, length) => '\0'.repeat(length))
 
 /**
- * A request from BEGIN_REQUEST to the end of PARAMS in one piece; with `stdin`, its bytes and the end of STDIN as
+ * A request from BEGIN_REQUEST to the end of PARAMS, whose contents are `params`, in one piece; with `stdin`, its bytes and the end of STDIN as
  * well. All is one character a byte: Node writes such text to a socket with no memory of its own for it.
  */
 export function encodeRequest(
   requestId: number,
   keepConn: boolean,
-  params: ReadonlyMap<string, string>,
+  params: readonly string[],
   stdin: Uint8Array | undefined,
 ): string {
   const flags = keepConn ? FCGI_KEEP_CONN : 0
   let message = `${encodeHeaderText(FCGI_BEGIN_REQUEST, requestId, 8, 0)}${String.fromCharCode(0, FCGI_RESPONDER, flags, 0, 0, 0, 0, 0)}`
-  for (const content of encodeParams(params)) message += encodeText(FCGI_PARAMS, requestId, content)
+  for (const content of params) message += encodeText(FCGI_PARAMS, requestId, content)
   message += encodeHeaderText(FCGI_PARAMS, requestId, 0, 0)
   if (stdin === undefined) return message
   if (stdin.length > 0) {
@@ -40,34 +39,4 @@ export function encodeRequest(
 function encodeText(type: number, requestId: number, content: string): string {
   const paddingLength = paddingFor(content.length)
   return encodeHeaderText(type, requestId, content.length, paddingLength) + content + PADDING[paddingLength]
-}
-
-// The name-value pairs (section 3.4) as the contents of PARAMS records, nearly always one. A pair is cut only where it
-// does not fit a record of its own: PHP-FPM refuses pairs that go on in the next one.
-function encodeParams(params: ReadonlyMap<string, string>): string[] {
-  const contents: string[] = []
-  let content = ''
-  for (const [name, value] of params) {
-    let pair = encodeLength(name.length) + encodeLength(value.length) + name + value
-    if (content.length + pair.length > RECORD_CONTENT_MAX) {
-      contents.push(content)
-      for (; pair.length > RECORD_CONTENT_MAX; pair = pair.slice(RECORD_CONTENT_MAX)) {
-        contents.push(pair.slice(0, RECORD_CONTENT_MAX))
-      }
-      content = ''
-    }
-    content += pair
-  }
-  contents.push(content)
-  return contents.filter((one) => one !== '')
-}
-
-function encodeLength(length: number): string {
-  if (length < 0x80) return String.fromCharCode(length)
-  return String.fromCharCode(
-    (length >>> 24) | 0x80,
-    (length >>> 16) & 0xff,
-    (length >>> 8) & 0xff,
-    length & 0xff,
-  )
 }

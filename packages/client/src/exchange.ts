@@ -20,7 +20,7 @@ export interface Carrier extends StdinTarget {
   /** Others run on it beside this one. */
   readonly shared: boolean
   /** BEGIN_REQUEST and PARAMS; with `stdin`, all of STDIN as well. */
-  sendRequest(requestId: number, params: ReadonlyMap<string, string>, stdin: Uint8Array | undefined): void
+  sendRequest(requestId: number, params: readonly string[], stdin: Uint8Array | undefined): void
   /** Holds what is written back until the end of this turn of the event loop, so that it leaves together. */
   corkOnce(): void
   /** `chunk[start, end)` of what it has brought, to be kept. */

@@ -1,7 +1,7 @@
 import { errors } from 'undici'
+import { headerName } from './header-names.ts'
 
-// A field name is a token, a field value has no control characters (RFC 9110 section 5.5) and is bytes.
-const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/
+// A field value has no control characters (RFC 9110 section 5.5) and is bytes.
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /**
@@ -39,7 +39,7 @@ function addHeader(list: string[], name: unknown, value: unknown): void {
   }
   const nameText = text(name)
   const valueText = value === null ? '' : text(value)
-  if (!TOKEN.test(nameText))
+  if (headerName(nameText) === undefined)
     throw new errors.InvalidArgumentError(`invalid header name ${JSON.stringify(nameText)}`)
   if (!FIELD_VALUE.test(valueText)) throw new errors.InvalidArgumentError(`invalid ${nameText} header`)
   list.push(nameText, valueText)

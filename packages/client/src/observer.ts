@@ -1,4 +1,4 @@
-import { FCGI_HEADER_LEN } from '@fcgi-bridge/core'
+import { decodeNameValues, FCGI_HEADER_LEN } from '@fcgi-bridge/core'
 
 /**
  * Watches requests on the wire, for inspectors and logs: every method is optional, and nothing is made for one that is
@@ -84,7 +84,7 @@ export class Observation {
     request: {
       readonly method: string
       readonly target: string
-      readonly params: ReadonlyMap<string, string>
+      readonly params: readonly string[]
     },
     requestId: number,
     connection: number,
@@ -92,7 +92,7 @@ export class Observation {
     this.#observer = observer
     if (observer.onBegin === undefined) return
     const { method, target } = request
-    const params = [...request.params]
+    const params = decodeNameValues(Buffer.from(request.params.join(''), 'latin1'))
     this.#tell(() => observer.onBegin!({ id: this.#id, method, target, params, requestId, connection }))
   }
 

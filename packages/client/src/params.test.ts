@@ -1,5 +1,7 @@
+import { decodeNameValues } from '@fcgi-bridge/core'
 import { describe, expect, test } from 'vitest'
 import { buildParams, type FastCgiRequestInfo, type ParamsOptions } from './params.ts'
+import { createScriptMapping } from './script.ts'
 
 function paramsOf(
   request: Partial<FastCgiRequestInfo>,
@@ -7,7 +9,8 @@ function paramsOf(
   bodyLength: number | 'none' | 'unknown' = 'none',
 ): Record<string, string> {
   const info = { method: 'GET', path: '/', origin: 'http://example.test', headers: [], ...request }
-  return Object.fromEntries(buildParams(info, bodyLength, options))
+  const contents = buildParams(info, bodyLength, createScriptMapping(options), options.params)
+  return Object.fromEntries(decodeNameValues(Buffer.from(contents.join(''), 'latin1')))
 }
 
 test('a plain request has the variables of CGI, and those of nginx', () => {

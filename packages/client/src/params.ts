@@ -1,4 +1,7 @@
 import { FastCgiError } from './error.ts'
+import { headerName } from './header-names.ts'
+import { latin1Bytes, ParamName, ParamsWriter } from './params-writer.ts'
+import type { ScriptMapping, ScriptOptions } from './script.ts'
 
 /**
  * Values for CGI variables that the caller gives. A string is text and travels as UTF-8, a Uint8Array as it is;
@@ -18,127 +21,138 @@ export interface FastCgiRequestInfo {
 }
 
 /** How a request's params are made. */
-export interface ParamsOptions {
-  /**
-   * Variables to add to every request, or to replace: an object, or a function of the request. An application that
-   * serves files, PHP-FPM for one, wants SCRIPT_FILENAME here.
-   */
+export interface ParamsOptions extends ScriptOptions {
+  /** Variables to add to every request, or to replace: an object, or a function of the request. */
   readonly params?: FastCgiParams | ((request: FastCgiRequestInfo) => FastCgiParams)
-  /** Sent as DOCUMENT_ROOT. Default: not sent. */
-  readonly documentRoot?: string
-  /**
-   * The path under which the application is mounted, such as `/shop`: SCRIPT_NAME; the rest of the path is
-   * PATH_INFO. A path outside of it is sent as SCRIPT_NAME whole, as nginx does. Default: `''`, the whole path is PATH_INFO.
-   */
-  readonly scriptName?: string
 }
 
-// Headers that are about one hop (RFC 9110 section 7.6.1), answered here (Expect), or have a variable of their own;
-// and Proxy, which would come out as HTTP_PROXY, and many HTTP clients take that for their proxy (httpoxy.org).
-const NOT_SENT = new Set([
-  'connection',
-  'content-length',
-  'content-type',
-  'expect',
-  'keep-alive',
-  'proxy',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
+const QUERY_STRING = new ParamName('QUERY_STRING')
+const REQUEST_METHOD = new ParamName('REQUEST_METHOD')
+const CONTENT_TYPE = new ParamName('CONTENT_TYPE')
+const CONTENT_LENGTH = new ParamName('CONTENT_LENGTH')
+const SCRIPT_NAME = new ParamName('SCRIPT_NAME')
+const SCRIPT_FILENAME = new ParamName('SCRIPT_FILENAME')
+const PATH_INFO = new ParamName('PATH_INFO')
+const PATH_TRANSLATED = new ParamName('PATH_TRANSLATED')
+const REQUEST_URI = new ParamName('REQUEST_URI')
+const DOCUMENT_URI = new ParamName('DOCUMENT_URI')
+const DOCUMENT_ROOT = new ParamName('DOCUMENT_ROOT')
+const REQUEST_SCHEME = new ParamName('REQUEST_SCHEME')
+const HTTPS = new ParamName('HTTPS')
+const SERVER_NAME = new ParamName('SERVER_NAME')
+const SERVER_PORT = new ParamName('SERVER_PORT')
+const HTTP_HOST = new ParamName('HTTP_HOST')
+const HTTP_TRANSFER_ENCODING = new ParamName('HTTP_TRANSFER_ENCODING')
+
+const FIXED: readonly (readonly [name: ParamName, value: string])[] = [
+  [new ParamName('SERVER_PROTOCOL'), 'HTTP/1.1'],
+  [new ParamName('GATEWAY_INTERFACE'), 'CGI/1.1'],
+  [new ParamName('SERVER_SOFTWARE'), 'fcgi-bridge'],
+  [new ParamName('REMOTE_ADDR'), '127.0.0.1'],
+  [new ParamName('SERVER_ADDR'), '127.0.0.1'],
+  // php-cgi runs nothing without it (cgi.force_redirect).
+  [new ParamName('REDIRECT_STATUS'), '200'],
+]
+const FIXED_TEXT = FIXED.map(([name, value]) => name.encode(value)).join('')
 
 /**
- * The CGI variables of a request (RFC 3875 section 4.1, and those that nginx's `fastcgi_params` adds), every value
- * one character a byte.
+ * The CGI variables of a request (RFC 3875 section 4.1, and those that nginx's `fastcgi_params` adds) as the contents of PARAMS
+ * records, one character a byte.
  *
  * Throws {@link FastCgiError} for a path that CGI can not say.
  */
 export function buildParams(
   request: FastCgiRequestInfo,
   bodyLength: number | 'none' | 'unknown',
-  options: ParamsOptions,
+  mapping: ScriptMapping,
+  options: ParamsOptions['params'],
   own?: FastCgiParams,
-): Map<string, string> {
-  const { method, path: target, headers } = request
+): string[] {
+  const { method, path: target } = request
   const question = target.indexOf('?')
   const path = target === '*' ? '' : decodePath(question === -1 ? target : target.slice(0, question))
-  const scriptName = options.scriptName ?? ''
-  const mounted = scriptName === '' || path === scriptName || path.startsWith(`${scriptName}/`)
+  const script = mapping(path)
   const origin = originOf(request.origin)
 
-  const params = new Map<string, string>()
-  params.set('QUERY_STRING', question === -1 ? '' : target.slice(question + 1))
-  params.set('REQUEST_METHOD', method)
-  if (typeof bodyLength === 'number') params.set('CONTENT_LENGTH', String(bodyLength))
-  params.set('SCRIPT_NAME', mounted ? scriptName : path)
-  params.set('PATH_INFO', mounted ? path.slice(scriptName.length) : '')
-  params.set('REQUEST_URI', target)
-  params.set('DOCUMENT_URI', path)
-  if (options.documentRoot !== undefined) params.set('DOCUMENT_ROOT', bytes(options.documentRoot))
-  params.set('SERVER_PROTOCOL', 'HTTP/1.1')
-  params.set('REQUEST_SCHEME', origin.scheme)
-  if (origin.scheme === 'https') params.set('HTTPS', 'on')
-  params.set('GATEWAY_INTERFACE', 'CGI/1.1')
-  params.set('SERVER_SOFTWARE', 'fcgi-bridge')
-  params.set('REMOTE_ADDR', '127.0.0.1')
-  params.set('SERVER_ADDR', '127.0.0.1')
-  params.set('SERVER_PORT', origin.port)
-  params.set('SERVER_NAME', origin.hostname)
-  // php-cgi runs nothing without it (cgi.force_redirect).
-  params.set('REDIRECT_STATUS', '200')
-  params.set('HTTP_HOST', origin.host)
-
-  addHeaders(params, headers)
+  const params = new ParamsWriter(ownOf(typeof options === 'function' ? options(request) : options, own))
+  params.add(QUERY_STRING, question === -1 ? '' : target.slice(question + 1))
+  params.add(REQUEST_METHOD, method)
+  if (typeof bodyLength === 'number') params.add(CONTENT_LENGTH, String(bodyLength))
+  params.add(SCRIPT_NAME, script.scriptName)
+  params.add(PATH_INFO, script.pathInfo)
+  params.add(REQUEST_URI, target)
+  params.add(DOCUMENT_URI, script.documentUri)
+  if (script.documentRoot !== undefined) params.add(DOCUMENT_ROOT, script.documentRoot)
+  if (script.scriptFilename !== undefined) params.add(SCRIPT_FILENAME, script.scriptFilename)
+  if (script.pathTranslated !== undefined) params.add(PATH_TRANSLATED, script.pathTranslated)
+  if (params.overrides) for (const [name, value] of FIXED) params.add(name, value)
+  else params.append(FIXED_TEXT)
+  params.add(REQUEST_SCHEME, origin.scheme)
+  if (origin.scheme === 'https') params.add(HTTPS, 'on')
+  params.add(SERVER_PORT, origin.port)
+  params.add(SERVER_NAME, origin.hostname)
+  addHeaders(params, request.headers, origin.host)
   // The mark of a body without a length that nginx and Apache send too. Body parsers look for it.
-  if (bodyLength === 'unknown') params.set('HTTP_TRANSFER_ENCODING', 'chunked')
-  addOwn(params, typeof options.params === 'function' ? options.params(request) : options.params)
-  addOwn(params, own)
-  return params
+  if (bodyLength === 'unknown') params.add(HTTP_TRANSFER_ENCODING, 'chunked')
+  return params.end()
 }
 
-// RFC 3875 section 4.1.18: HTTP_ and the name in upper case, '-' as '_'; a repeated header is one value.
-function addHeaders(params: Map<string, string>, headers: readonly string[]): void {
+function addHeaders(params: ParamsWriter, headers: readonly string[], originHost: string): void {
+  const values = new Map<string, string>()
+  const names: ParamName[] = []
   let host: string | undefined
-  let connection: string[] | undefined
+  let contentType: string | undefined
+  const dropped = namedByConnection(headers)
+  for (let i = 0; i < headers.length; i += 2) {
+    const { lowerCase, param } = headerName(headers[i]!)!
+    const value = headers[i + 1]!
+    if (param !== undefined) {
+      if (dropped?.includes(lowerCase)) continue
+      const before = values.get(param.name)
+      if (before === undefined) names.push(param)
+      // A repeated header is one value.
+      values.set(
+        param.name,
+        before === undefined ? value : before + (lowerCase === 'cookie' ? '; ' : ', ') + value,
+      )
+    } else if (lowerCase === 'host') {
+      host = host === undefined ? value : `${host}, ${value}`
+    } else if (lowerCase === 'content-type') {
+      // The first of several, as Node and nginx have it.
+      contentType ??= value
+    }
+  }
+  if (contentType !== undefined) params.add(CONTENT_TYPE, contentType)
+  params.add(HTTP_HOST, host ?? originHost)
+  for (const name of names) params.add(name, values.get(name.name)!)
+}
+
+// Headers that the Connection header says are about this hop only.
+function namedByConnection(headers: readonly string[]): string[] | undefined {
+  let named: string[] | undefined
   for (let i = 0; i < headers.length; i += 2) {
     if (headers[i]!.length === 10 && headers[i]!.toLowerCase() === 'connection') {
-      connection = headers[i + 1]!.toLowerCase().split(/[\t ]*,[\t ]*/)
+      named = headers[i + 1]!.toLowerCase().split(/[\t ]*,[\t ]*/)
     }
   }
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i]!.toLowerCase()
-    const value = headers[i + 1]!
-    if (name === 'host') {
-      host = host === undefined ? value : `${host}, ${value}`
-    } else if (name === 'content-type') {
-      // The first of several, as Node and nginx have it.
-      if (!params.has('CONTENT_TYPE')) params.set('CONTENT_TYPE', value)
-    } else if (!NOT_SENT.has(name) && !connection?.includes(name)) {
-      const param = `HTTP_${headers[i]!.toUpperCase().replaceAll('-', '_')}`
-      const before = params.get(param)
-      params.set(param, before === undefined ? value : before + (name === 'cookie' ? '; ' : ', ') + value)
-    }
-  }
-  if (host !== undefined) params.set('HTTP_HOST', host)
+  return named
 }
 
-function addOwn(params: Map<string, string>, own: FastCgiParams | undefined): void {
-  for (const name in own) {
-    const value = own[name]
-    if (value === undefined) params.delete(bytes(name))
-    else
-      params.set(
-        bytes(name),
-        typeof value === 'string' ? bytes(value) : Buffer.from(value).toString('latin1'),
+// The later wins.
+function ownOf(...all: (FastCgiParams | undefined)[]): Map<string, string | undefined> | undefined {
+  let own: Map<string, string | undefined> | undefined
+  for (const params of all) {
+    if (params === undefined) continue
+    own ??= new Map()
+    for (const name in params) {
+      const value = params[name]
+      own.set(
+        latin1Bytes(name),
+        typeof value === 'object' ? Buffer.from(value).toString('latin1') : value && latin1Bytes(value),
       )
+    }
   }
-}
-
-/** Text as UTF-8, one character a byte. */
-function bytes(text: string): string {
-  return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
+  return own
 }
 
 interface OriginParts {
@@ -148,7 +162,18 @@ interface OriginParts {
   readonly port: string
 }
 
+// Nearly all requests of a process go to one origin.
+let lastOrigin: string | undefined
+let lastParts = readOrigin(undefined)
+
 function originOf(origin: string | undefined): OriginParts {
+  if (origin === lastOrigin) return lastParts
+  lastParts = readOrigin(origin)
+  lastOrigin = origin
+  return lastParts
+}
+
+function readOrigin(origin: string | undefined): OriginParts {
   const [, scheme = 'http', host = 'localhost'] = /^(https?):\/\/([^/?#]+)/i.exec(origin ?? '') ?? []
   const [, hostname = host, port] = /^(.*?)(?::(\d+))?$/.exec(host) ?? []
   const lowerScheme = scheme.toLowerCase()

@@ -3,6 +3,7 @@ import { type Dispatcher, errors } from 'undici'
 import { type Body, toBody } from './body.ts'
 import { flattenHeaders } from './headers.ts'
 import { buildParams, type FastCgiParams, type FastCgiRequestInfo, type ParamsOptions } from './params.ts'
+import type { ScriptMapping } from './script.ts'
 
 /** What {@link FastCgiDispatcher.dispatch} (and so `request`, `stream`, `pipeline`) takes. */
 export interface FastCgiDispatchOptions extends Omit<Dispatcher.DispatchOptions, 'body'> {
@@ -19,7 +20,8 @@ export interface ClientRequest {
   readonly idempotent: boolean
   /** Path and query that were asked for. */
   readonly target: string
-  readonly params: ReadonlyMap<string, string>
+  /** The contents of the PARAMS records, one character a byte. */
+  readonly params: readonly string[]
   readonly body: Body | null
   /** What CONTENT_LENGTH says; undefined when it says nothing. */
   readonly contentLength: number | undefined
@@ -30,7 +32,11 @@ export interface ClientRequest {
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 /** Reads what a dispatcher is given. Throws undici's errors for what is no request, {@link FastCgiError} for what CGI can not say. */
-export function toRequest(options: FastCgiDispatchOptions, paramsOptions: ParamsOptions): ClientRequest {
+export function toRequest(
+  options: FastCgiDispatchOptions,
+  mapping: ScriptMapping,
+  params: ParamsOptions['params'],
+): ClientRequest {
   const info = toRequestInfo(options)
   const body = toBody(options.body)
   try {
@@ -40,7 +46,7 @@ export function toRequest(options: FastCgiDispatchOptions, paramsOptions: Params
       method: info.method,
       idempotent: options.idempotent ?? IDEMPOTENT.has(info.method),
       target: info.path,
-      params: buildParams(withContentType(info, body), bodyLength, paramsOptions, options.params),
+      params: buildParams(withContentType(info, body), bodyLength, mapping, params, options.params),
       body,
       contentLength,
       info,
