@@ -25,6 +25,8 @@ export class ClientSide {
   /** @type {Server} */
   #server
   #child
+  /** Rejects when the client has ended. @type {Promise<never>} */
+  #ended
 
   /**
    * @param {import('./server.js').ServerSpec} spec
@@ -51,6 +53,10 @@ export class ClientSide {
       execArgv: profileFlags(`client-${spec.protocol}`, profiles),
       env: { ...process.env, NODE_ENV: 'production' },
     })
+    side.#ended = once(side.#child, 'exit').then(([code, signal]) => {
+      throw new Error(`The client ended (${signal ?? code}).`)
+    })
+    side.#ended.catch(() => {})
     await side.#answer()
     return side
   }
@@ -82,17 +88,14 @@ export class ClientSide {
     await this.#server?.stop()
   }
 
-  async #run(bounds) {
+  #run(bounds) {
     this.#child.send(bounds)
     return this.#answer()
   }
 
   async #answer() {
-    const ended = once(this.#child, 'exit').then(([code, signal]) => {
-      throw new Error(`The client ended (${signal ?? code}).`)
-    })
-    ended.catch(() => {})
-    const [{ error, result }] = await Promise.race([once(this.#child, 'message'), ended])
+    const message = once(this.#child, 'message')
+    const [{ error, result }] = await Promise.race([message, this.#ended])
     if (error !== undefined) throw new Error(`The client failed: ${error}`)
     return result
   }

@@ -60,6 +60,15 @@ interface EndedRequest {
   readonly protocolStatus: number
 }
 
+// Connections on which nothing runs any more since this turn of the event loop.
+let settling: ClientConnection[] = []
+
+function settleAll(): void {
+  const connections = settling
+  settling = []
+  for (const connection of connections) connection.settle()
+}
+
 /** One socket to a FastCGI application, which carries one request after another, or several at once. */
 export class ClientConnection implements Carrier, RecordSink, SocketUser {
   readonly #address: SocketAddress
@@ -79,6 +88,10 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   // Takes no more requests, and closes when those that run have ended.
   #retired = false
   #closing = false
+  // The last request has ended in this turn of the event loop: the next is not sent before the turn is over. An application that
+  // closes the connection now, as PHP-FPM does after pm.max_requests, has no request in hand then. What several connections
+  // send next also leaves together, and wakes the application once.
+  #settling = false
   // By request id: how long the application has for each that was aborted.
   readonly #abortTimers = new Map<number, NodeJS.Timeout>()
   #idleTimer: NodeJS.Timeout | undefined
@@ -106,7 +119,14 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     if (observer !== undefined) {
       exchange.observation = new Observation(observer, exchange.request, requestId, this.#number)
     }
-    if (this.#up) exchange.send()
+    if (this.#up && !this.#settling) exchange.send()
+  }
+
+  /** The turn of the event loop in which the last request ended is over. */
+  settle(): void {
+    this.#settling = false
+    if (this.#closing) return
+    for (const exchange of this.#exchanges.values()) exchange.send()
   }
 
   /** How many requests have not ended on it. */
@@ -188,9 +208,10 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
 
   abandon(requestId: number, exchange: ClientExchange): void {
     this.release(exchange)
-    if (!this.#up) {
+    if (!exchange.begun) {
       this.#exchanges.delete(requestId)
       exchange.observation?.end({ error: exchange.reason! })
+      if (this.#up && this.#exchanges.size === 0) this.#owner.onFree(this)
       return
     }
     if (this.#owner.abortsIgnored && !this.#hasLive()) {
@@ -218,6 +239,10 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     this.#exchanges.delete(requestId)
     this.release(exchange)
     const alone = this.#exchanges.size === 0
+    if (alone && !this.#settling) {
+      this.#settling = true
+      if (settling.push(this) === 1) setImmediate(settleAll)
+    }
     if (exchange.closed) {
       clearTimeout(this.#abortTimers.get(requestId))
       this.#abortTimers.delete(requestId)
@@ -318,7 +343,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     const exchanges = [...this.#exchanges.values()]
     const why = this.#hasLive() ? error : failure
     this.#exchanges.clear()
-    const returned = byPeer ? exchanges.filter((exchange) => exchange.retryable) : []
+    const returned = byPeer && this.#up ? exchanges.filter((one) => !one.begun || one.retryable) : []
     for (const exchange of returned) {
       exchange.observation?.end({ error })
       exchange.detach()

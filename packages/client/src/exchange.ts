@@ -62,6 +62,7 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
   #timer: RequestTimer | undefined
   // The connection was up before this request came to it: the application may be closing it.
   #kept = false
+  #begun = false
   #returned = false
   // Of a body that is not sent in one piece with what is before it.
   #stdin: StdinWriter | undefined
@@ -147,6 +148,11 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
     return this.#state === CLOSED
   }
 
+  /** It has been sent, at least in part. */
+  get begun(): boolean {
+    return this.#begun
+  }
+
   /** All of the request has gone out: a kept connection can take the next one. */
   get sent(): boolean {
     return this.#stdin === undefined || this.#stdin.ended
@@ -186,7 +192,8 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
 
   /** Undoes {@link attach} and {@link send}: it has no connection, and waits for the next. */
   detach(): void {
-    this.#returned = true
+    this.#returned = this.#begun
+    this.#begun = false
     this.#state = WAITING
     this.observation = undefined
     this.#stdin = undefined
@@ -197,6 +204,7 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
     const carrier = this.#carrier!
     const { body, contentLength, params } = this.request
     this.#state = HEAD
+    this.#begun = true
     this.#timer = RequestTimer.take()
     this.#timer.start(this.#limits.headersTimeout, this)
     const bytes = body === null ? NO_BYTES : body.bytes
