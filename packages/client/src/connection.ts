@@ -30,6 +30,8 @@ export interface ConnectionOptions {
 /** Whose connection it is: told when it is up, when it has room for a request, and when it is gone. */
 export interface ConnectionOwner {
   onOpen(connection: ClientConnection): void
+  /** The first that the application has sent on it. */
+  onAnswering(connection: ClientConnection): void
   /** A request has ended, and the connection can take another. */
   onFree(connection: ClientConnection): void
   /** A request that has to be sent again on another connection: this one takes one at a time. */
@@ -85,6 +87,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   readonly #receivedTap: RecordTap | undefined
   #ended: EndedRequest[] = []
   #up = false
+  #answering = false
   // Takes no more requests, and closes when those that run have ended.
   #retired = false
   #closing = false
@@ -321,6 +324,10 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   }
 
   onBytes(chunk: Buffer, length: number): void {
+    if (!this.#answering) {
+      this.#answering = true
+      this.#owner.onAnswering(this)
+    }
     this.#receivedTap?.push(chunk.subarray(0, length))
     try {
       this.#decoder.push(chunk, length)

@@ -12,8 +12,13 @@ import { createScriptMapping, type ScriptMapping } from './script.ts'
 export interface FastCgiDispatcherOptions extends ParamsOptions {
   /** Connections open at once; requests beyond that wait. Default: no limit. */
   readonly maxConnections?: number
-  /** Connections kept open between requests. 0: each request has its own, without FCGI_KEEP_CONN. Default: 16. */
+  /** Connections kept open between requests. Default: 256. */
   readonly maxIdleConnections?: number
+  /**
+   * Whether the application is asked to keep connections (FCGI_KEEP_CONN); else each request has its own. Default: true, unless
+   * `maxIdleConnections` is 0.
+   */
+  readonly keepConn?: boolean
   /**
    * Requests at once on one connection, where the application says that it can (FCGI_MPXS_CONNS, asked with
    * FCGI_GET_VALUES on a connection of its own); `true` is 32. Default: `false`, one at a time.
@@ -54,7 +59,7 @@ export class FastCgiDispatcher extends Dispatcher {
   /** Throws TypeError for an address that is none, and for options that can not be. */
   constructor(address: FastCgiAddress, options: FastCgiDispatcherOptions = {}) {
     super()
-    const { maxConnections = Number.POSITIVE_INFINITY } = options
+    const { maxConnections = Number.POSITIVE_INFINITY, maxIdleConnections = 256 } = options
     if (!(maxConnections >= 1)) throw new TypeError('maxConnections must be at least 1.')
     const multiplex = toNumber(options.multiplex)
     if (!(Number.isInteger(multiplex) && multiplex >= 1 && multiplex < 65_536)) {
@@ -74,7 +79,8 @@ export class FastCgiDispatcher extends Dispatcher {
       {
         connectTimeout: options.connectTimeout ?? 10_000,
         maxConnections,
-        maxIdleConnections: options.maxIdleConnections ?? 16,
+        maxIdleConnections,
+        keepConn: options.keepConn ?? maxIdleConnections > 0,
         idleTimeout: options.idleTimeout ?? 4000,
         multiplex,
         observer: options.observer,

@@ -2,10 +2,11 @@ import type { SocketAddress } from './address.ts'
 import { ClientConnection, type ConnectionOwner } from './connection.ts'
 import type { ClientExchange } from './exchange.ts'
 import type { ExchangeObserver } from './observer.ts'
-import { getValues } from './values.ts'
+import { askValues } from './values.ts'
 
 /** How many connections there are, and how long. Times are in milliseconds. */
 export interface PoolOptions {
+  readonly keepConn: boolean
   readonly connectTimeout: number
   readonly maxConnections: number
   readonly maxIdleConnections: number
@@ -28,6 +29,12 @@ export interface PoolEvents {
 // How long an application may take to say whether it can multiplex. Those that know nothing of the question are silent.
 const ASK_TIMEOUT = 1000
 
+// How long a new connection has no answer before it may be waiting for a worker that a kept one occupies.
+const QUEUED_AFTER = 50
+
+// For how long an application that has closed a kept connection is expected to do so again.
+const CLOSES_AGAIN_WITHIN = 60_000
+
 /** The connections to one application, and the requests that wait for one. */
 export class ConnectionPool implements ConnectionOwner {
   readonly #address: SocketAddress
@@ -45,8 +52,11 @@ export class ConnectionPool implements ConnectionOwner {
   // How many requests a connection may have at once, as far as the application is known.
   #perConnection = 1
   #asking: AbortController | undefined
-  // The application closes connections that it was asked to keep: as PHP-FPM does after pm.max_requests.
-  #peerCloses = false
+  // When the application last closed a connection that it was asked to keep: as PHP-FPM does after pm.max_requests.
+  #peerClosedAt = Number.NEGATIVE_INFINITY
+  // Those that have never been answered, the oldest first, by when they began; without those that room was made for.
+  readonly #unanswered = new Map<ClientConnection, number>()
+  #queueTimer: NodeJS.Timeout | undefined
   #abortsIgnored = false
 
   constructor(address: SocketAddress, options: PoolOptions, events: PoolEvents) {
@@ -103,7 +113,15 @@ export class ConnectionPool implements ConnectionOwner {
     this.#events.onConnect()
   }
 
+  onAnswering(connection: ClientConnection): void {
+    this.#unanswered.delete(connection)
+  }
+
   onFree(connection: ClientConnection): void {
+    if (this.#unanswered.size > 0 && connection.running === 0 && this.#takeQueued()) {
+      connection.close()
+      return
+    }
     while (connection.running < this.#perConnection && connection.usable) {
       const next = this.#nextWaiting()
       if (next === undefined) break
@@ -121,6 +139,7 @@ export class ConnectionPool implements ConnectionOwner {
       } else {
         connection.rest(this.#options.idleTimeout)
         this.#idle.push(connection)
+        this.#watchQueue()
       }
     }
     if (this.#waiting.length === 0) this.#tellDrain()
@@ -138,10 +157,11 @@ export class ConnectionPool implements ConnectionOwner {
     returned: readonly ClientExchange[],
   ): void {
     this.#connections.delete(connection)
+    this.#unanswered.delete(connection)
     const idle = this.#idle.indexOf(connection)
     if (idle !== -1) this.#idle.splice(idle, 1)
     if (this.#up.has(connection)) {
-      if (byPeer) this.#peerCloses = true
+      if (byPeer) this.#peerClosedAt = performance.now()
       this.#events.onDisconnect(error)
     } else if (error !== undefined) {
       this.#events.onConnectionError(error)
@@ -161,27 +181,54 @@ export class ConnectionPool implements ConnectionOwner {
     const connection = wantsNew ? undefined : (this.#takeIdle() ?? this.#takeShared())
     if (connection !== undefined) {
       connection.start(exchange)
-    } else if (this.#connections.size < this.#options.maxConnections) {
-      this.#connect().start(exchange)
     } else {
-      if (wantsNew) this.#idle[0]?.close()
-      return false
+      // One that has a worker makes room for the new one.
+      if (wantsNew) this.#idle.shift()?.close()
+      if (this.#connections.size >= this.#options.maxConnections) return false
+      this.#connect().start(exchange)
+      this.#watchQueue()
     }
     return true
   }
 
   // What can not be sent twice must not meet a connection that the application may be closing at that moment.
   #wantsNew(exchange: ClientExchange): boolean {
-    return exchange.returned || (this.#peerCloses && !exchange.repeatable)
+    if (exchange.returned) return true
+    const closes = performance.now() - this.#peerClosedAt < CLOSES_AGAIN_WITHIN
+    return closes && !exchange.repeatable
   }
 
   #connect(): ClientConnection {
-    const { maxIdleConnections, connectTimeout, observer } = this.#options
-    const options = { keepConn: maxIdleConnections > 0, connectTimeout, observer }
+    const { keepConn, connectTimeout, observer } = this.#options
+    const options = { keepConn, connectTimeout, observer }
     if (this.#connections.size === 0 && !this.#draining) this.#askValues()
     const connection = new ClientConnection(this.#address, options, this, ++this.#opened)
     this.#connections.add(connection)
+    this.#unanswered.set(connection, performance.now())
     return connection
+  }
+
+  // An application with one worker for each connection, as PHP-FPM is, leaves new connections in its queue while the kept ones
+  // occupy all of its workers. So each new one that has no answer for a while has a kept one closed for it, once: whatever
+  // else keeps its answer waiting, no more is lost than that.
+  #takeQueued(): boolean {
+    const before = performance.now() - QUEUED_AFTER
+    for (const [connection, since] of this.#unanswered) {
+      if (since > before) return false
+      if (connection.running === 0) continue
+      this.#unanswered.delete(connection)
+      return true
+    }
+    return false
+  }
+
+  #watchQueue(): void {
+    if (this.#queueTimer !== undefined || this.#idle.length === 0 || this.#unanswered.size === 0) return
+    this.#queueTimer = setTimeout(() => {
+      this.#queueTimer = undefined
+      while (this.#idle.length > 0 && this.#takeQueued()) this.#idle.shift()!.close()
+      this.#watchQueue()
+    }, QUEUED_AFTER).unref()
   }
 
   #takeIdle(): ClientConnection | undefined {
@@ -202,11 +249,11 @@ export class ConnectionPool implements ConnectionOwner {
   // On a connection of its own: PHP-FPM, for one, closes the connection that such a question comes on. Asked
   // again whenever there is none left: another application may be there by then.
   #askValues(): void {
-    const { multiplex, maxIdleConnections } = this.#options
-    if (multiplex === 1 || maxIdleConnections === 0 || this.#asking !== undefined) return
+    const { multiplex, keepConn } = this.#options
+    if (multiplex === 1 || !keepConn || this.#asking !== undefined) return
     this.#asking = new AbortController()
     const { signal } = this.#asking
-    getValues(this.#address, { timeout: ASK_TIMEOUT, signal })
+    askValues(this.#address, ASK_TIMEOUT, signal, { keepsAlive: false })
       .then(
         ({ mpxsConns, maxReqs }) => {
           this.#perConnection =

@@ -12,7 +12,7 @@ import {
   RecordDecoder,
 } from '@fcgi-bridge/core'
 import { errors } from 'undici'
-import { type FastCgiAddress, formatAddress, parseAddress } from './address.ts'
+import { type FastCgiAddress, formatAddress, parseAddress, type SocketAddress } from './address.ts'
 import { FastCgiError } from './error.ts'
 
 /** What an application says that it can do (section 4.1). Undefined: it does not say. */
@@ -44,10 +44,20 @@ export async function getValues(
   address: FastCgiAddress,
   { timeout = 2000, signal }: GetValuesOptions = {},
 ): Promise<FastCgiValues> {
-  const socketAddress = parseAddress(address)
-  const name = formatAddress(socketAddress)
+  return askValues(parseAddress(address), timeout, signal, { keepsAlive: true })
+}
+
+/** {@link getValues}; `keepsAlive`: the process does not end before the answer is there. */
+export async function askValues(
+  address: SocketAddress,
+  timeout: number,
+  signal: AbortSignal | undefined,
+  { keepsAlive }: { readonly keepsAlive: boolean },
+): Promise<FastCgiValues> {
+  const name = formatAddress(address)
   signal?.throwIfAborted()
-  const socket = connect({ ...socketAddress, noDelay: true })
+  const socket = connect({ ...address, noDelay: true })
+  if (!keepsAlive) socket.unref()
   const names = [FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS]
   const question = encodeNameValues(names.map((one) => [one, '']))
   socket.write(encodeRecord(FCGI_GET_VALUES, FCGI_NULL_REQUEST_ID, question))
