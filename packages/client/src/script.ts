@@ -141,8 +141,13 @@ function splitMapping(options: ScriptOptions, splitPath: readonly string[]): Scr
 }
 
 function isThere(path: string, what: 'file' | 'folder'): boolean {
-  const stats = statSync(Buffer.from(path, 'latin1'), { throwIfNoEntry: false })
-  return what === 'file' ? stats?.isFile() === true : stats?.isDirectory() === true
+  try {
+    const stats = statSync(Buffer.from(path, 'latin1'))
+    return what === 'file' ? stats.isFile() : stats.isDirectory()
+  } catch {
+    // Not only what is missing: a name too long, a file in the place of a folder, a folder that is closed to us.
+    return false
+  }
 }
 
 function withoutSlash(path: string): string {

@@ -60,7 +60,9 @@ switch ($_SERVER['PATH_INFO'] ?? '') {
         header('Location: /params?redirected', true, 302);
         break;
 
-    case '/pid':
+    case '/count':
+        // Each time that this runs leaves a line, whatever becomes of the answer.
+        file_put_contents(getenv('FCGI_BRIDGE_TEST_CONTROL') . '/count', getmypid() . "\n", FILE_APPEND | LOCK_EX);
         echo getmypid();
         break;
 
