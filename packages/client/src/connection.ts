@@ -38,6 +38,8 @@ export interface ConnectionOwner {
   onRefused(exchange: ClientExchange): void
   /** The application did not end a request that was aborted: FCGI_ABORT_REQUEST says nothing to it. */
   onAbortIgnored(): void
+  /** What time it is, in whatever the owner counts. */
+  readonly clock: number
   /** Whether {@link onAbortIgnored} was ever called. */
   readonly abortsIgnored: boolean
   /**
@@ -88,6 +90,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   #ended: EndedRequest[] = []
   #up = false
   #answering = false
+  #lastStart = 0
   // Takes no more requests, and closes when those that run have ended.
   #retired = false
   #closing = false
@@ -116,6 +119,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   start(exchange: ClientExchange): void {
     const requestId = this.#freeRequestId()
     if (this.#exchanges.size === 0) this.#socket.keepAlive(true)
+    this.#lastStart = this.#owner.clock
     this.#exchanges.set(requestId, exchange)
     exchange.attach(this, requestId, this.#up)
     const { observer } = this.#options
@@ -130,6 +134,11 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     this.#settling = false
     if (this.#closing) return
     for (const exchange of this.#exchanges.values()) exchange.send()
+  }
+
+  /** When it was given its last request, by its owner's clock. */
+  get lastStart(): number {
+    return this.#lastStart
   }
 
   /** How many requests have not ended on it. */

@@ -29,8 +29,10 @@ export interface PoolEvents {
 // How long an application may take to say whether it can multiplex. Those that know nothing of the question are silent.
 const ASK_TIMEOUT = 1000
 
-// How long a new connection has no answer before it may be waiting for a worker that a kept one occupies.
-const QUEUED_AFTER = 50
+// A new connection that has no answer after this many ticks of as many milliseconds may be waiting for a worker that a kept
+// one occupies. Ticks, because an answer must not be late that has only not been read yet.
+const QUEUED_TICKS = 10
+const TICK = 5
 
 // For how long an application that has closed a kept connection is expected to do so again.
 const CLOSES_AGAIN_WITHIN = 60_000
@@ -54,9 +56,11 @@ export class ConnectionPool implements ConnectionOwner {
   #asking: AbortController | undefined
   // When the application last closed a connection that it was asked to keep: as PHP-FPM does after pm.max_requests.
   #peerClosedAt = Number.NEGATIVE_INFINITY
-  // Those that have never been answered, the oldest first, by when they began; without those that room was made for.
+  // Those that are up and have had no answer, the oldest first, by since when; without those that room was made for.
   readonly #unanswered = new Map<ClientConnection, number>()
-  #queueTimer: NodeJS.Timeout | undefined
+  #clock = 0
+  #lastUp = 0
+  #tickTimer: NodeJS.Timeout | undefined
   #abortsIgnored = false
 
   constructor(address: SocketAddress, options: PoolOptions, events: PoolEvents) {
@@ -104,12 +108,19 @@ export class ConnectionPool implements ConnectionOwner {
     return this.#abortsIgnored
   }
 
+  get clock(): number {
+    return this.#clock
+  }
+
   onAbortIgnored(): void {
     this.#abortsIgnored = true
   }
 
   onOpen(connection: ClientConnection): void {
     this.#up.add(connection)
+    this.#unanswered.set(connection, this.#clock)
+    this.#lastUp = this.#clock
+    this.#watchQueue()
     this.#events.onConnect()
   }
 
@@ -118,7 +129,8 @@ export class ConnectionPool implements ConnectionOwner {
   }
 
   onFree(connection: ClientConnection): void {
-    if (this.#unanswered.size > 0 && connection.running === 0 && this.#takeQueued()) {
+    // Its last request has overtaken one that was long there.
+    if (connection.running === 0 && this.#takeQueued(connection.lastStart)) {
       connection.close()
       return
     }
@@ -139,7 +151,7 @@ export class ConnectionPool implements ConnectionOwner {
       } else {
         connection.rest(this.#options.idleTimeout)
         this.#idle.push(connection)
-        this.#watchQueue()
+        this.#makeRoom()
       }
     }
     if (this.#waiting.length === 0) this.#tellDrain()
@@ -186,7 +198,6 @@ export class ConnectionPool implements ConnectionOwner {
       if (wantsNew) this.#idle.shift()?.close()
       if (this.#connections.size >= this.#options.maxConnections) return false
       this.#connect().start(exchange)
-      this.#watchQueue()
     }
     return true
   }
@@ -204,17 +215,15 @@ export class ConnectionPool implements ConnectionOwner {
     if (this.#connections.size === 0 && !this.#draining) this.#askValues()
     const connection = new ClientConnection(this.#address, options, this, ++this.#opened)
     this.#connections.add(connection)
-    this.#unanswered.set(connection, performance.now())
     return connection
   }
 
   // An application with one worker for each connection, as PHP-FPM is, leaves new connections in its queue while the kept ones
-  // occupy all of its workers. So each new one that has no answer for a while has a kept one closed for it, once: whatever
-  // else keeps its answer waiting, no more is lost than that.
-  #takeQueued(): boolean {
-    const before = performance.now() - QUEUED_AFTER
+  // occupy all of its workers. So each that has long had no answer at `time` gets a kept one closed for it, once:
+  // whatever else may keep its answer waiting, no more is lost than that.
+  #takeQueued(time: number): boolean {
     for (const [connection, since] of this.#unanswered) {
-      if (since > before) return false
+      if (since + QUEUED_TICKS > time) return false
       if (connection.running === 0) continue
       this.#unanswered.delete(connection)
       return true
@@ -222,13 +231,19 @@ export class ConnectionPool implements ConnectionOwner {
     return false
   }
 
+  #makeRoom(): void {
+    while (this.#idle.length > 0 && this.#takeQueued(this.#clock)) this.#idle.shift()!.close()
+  }
+
   #watchQueue(): void {
-    if (this.#queueTimer !== undefined || this.#idle.length === 0 || this.#unanswered.size === 0) return
-    this.#queueTimer = setTimeout(() => {
-      this.#queueTimer = undefined
-      while (this.#idle.length > 0 && this.#takeQueued()) this.#idle.shift()!.close()
+    if (this.#tickTimer !== undefined || this.#unanswered.size === 0) return
+    if (this.#clock >= this.#lastUp + QUEUED_TICKS) return
+    this.#tickTimer = setTimeout(() => {
+      this.#tickTimer = undefined
+      this.#clock++
+      this.#makeRoom()
       this.#watchQueue()
-    }, QUEUED_AFTER).unref()
+    }, TICK).unref()
   }
 
   #takeIdle(): ClientConnection | undefined {
