@@ -1,0 +1,42 @@
+// What `fcgi-bridge config` prints is what `fcgi-bridge doctor` calls well.
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { COMMAND_LINE } from '../fronts/command-line.ts'
+import { CONFIGURED, type PrintedConfig } from '../fronts/configured.ts'
+import type { Site } from '../fronts/site.ts'
+import { askDoctor, withSite } from './diagnoses.ts'
+
+const APP = fileURLToPath(new URL('../../examples/fetch/app.mjs', import.meta.url))
+
+// mod_fcgid starts the app itself, in whose place the doctor can not listen.
+const servers = Object.keys(CONFIGURED).filter((name) => name !== 'apache-fcgid')
+
+describe.concurrent.each(servers)('%s', (server) => {
+  test.each(['', '/shop'])("the app at '%s'", { timeout: 60_000 }, (mount) =>
+    withSite(async (site) => {
+      const socket = site.path('app.sock')
+      const [port] = await CONFIGURED[server]!(site, 1, ([port]) =>
+        print(
+          site,
+          server,
+          APP,
+          '--socket',
+          socket,
+          '--mount',
+          mount || '/',
+          '--listen',
+          `127.0.0.1:${port}`,
+        ),
+      )
+      const { report } = await askDoctor(site, `http://localhost:${port}${mount}`, '--app', socket)
+      expect(report.findings.filter(({ level }) => level !== 'note')).toEqual([])
+      expect(report.healthy).toBe(true)
+    }),
+  )
+})
+
+async function print(site: Site, ...words: string[]): Promise<PrintedConfig> {
+  const program = site.start(process.execPath, [COMMAND_LINE, 'config', ...words, '--json'])
+  const [line] = await program.printed(/^\{.*\}$/m)
+  return JSON.parse(line)
+}
