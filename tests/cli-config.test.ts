@@ -1,13 +1,18 @@
 // `fcgi-bridge config`: what it prints is given to the real server as it is, and serves the examples.
-import { readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, renameSync } from 'node:fs'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
+import { FastCgiDispatcher } from '@fcgi-bridge/client'
+import { request } from 'undici'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import { run } from '../packages/cli/src/run.ts'
 import { type Answer, type Ask, open, readUntil, send } from './cases/http.ts'
 import { makeCertificate } from './fronts/certificate.ts'
 import { COMMAND_LINE, installCommandLine } from './fronts/command-line.ts'
 import { CONFIGURED, type PrintedConfig } from './fronts/configured.ts'
 import { freePorts } from './fronts/ports.ts'
+import { required } from './fronts/programs.ts'
 import { Site } from './fronts/site.ts'
 
 // What a server is told to start, where it starts the app.
@@ -51,7 +56,14 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
         site = new Site()
         const flags = ['--mount', mount || '/', '--max-body', '1m']
         if (files !== undefined) flags.push('--static', makeFiles(site), '--static-url', files || '/')
-        front = await start(site, server, exampleApp(example), socket, flags, tls)
+        front = await start(
+          site,
+          server,
+          exampleApp(example),
+          socket,
+          flags,
+          tls ? makeCertificate(site) : undefined,
+        )
       })
       afterAll(() => site.stop())
 
@@ -141,6 +153,140 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
   )
 })
 
+describe('lighttpd --spawn', () => {
+  let site: Site
+  beforeEach(() => {
+    site = new Site()
+    onTestFailed(() => console.error(site.report()))
+  })
+  afterEach(() => site.stop())
+
+  test('lighttpd starts the app', async () => {
+    const front = await start(site, 'lighttpd', exampleApp('express'), 'unix', [
+      '--spawn',
+      '--mount',
+      '/shop',
+    ])
+    const { text } = await send(front.origin, '/shop/api/request', front.ask)
+    expect(JSON.parse(text)).toMatchObject({ baseUrl: '/shop', url: '/api/request' })
+  })
+})
+
+// What names may hold, what a server's config has no way to write in a path, and what Node loads no module of.
+const HOME = '$' + '{HOME}'
+const ODD = [...' "\'\\$%#{};[]*?&<>~|,:!`()=@+^-ü', '%20', '$1', HOME, '\\n', '\\"', '"; #']
+const UNSAYABLE: Readonly<Record<string, readonly string[]>> = {
+  nginx: ['$', '$1', HOME],
+  'apache-fcgid': ['[', '*', '?', HOME],
+  'apache-proxy': ['[', '*', '?', HOME],
+  lighttpd: [],
+  caddy: ['\\', '{', '}', '[', '*', '?', '`', HOME, '\\n', '\\"'],
+  h2o: [],
+  haproxy: [],
+}
+const UNLOADABLE = ['\\', '\\n', '\\"']
+
+describe('odd characters in paths are served, or refused', () => {
+  let site: Site
+  beforeEach(() => {
+    site = new Site()
+    onTestFailed(() => console.error(site.report()))
+  })
+  afterEach(() => site.stop())
+
+  test.each(Object.keys(CONFIGURED))('%s', async (server) => {
+    const servesFiles = server !== 'haproxy'
+    const apps = await longest('app', (folder) => {
+      site.write(`${folder}/app.mjs`, "export default (req, res) => res.end('the app')")
+      return print(server, site.path(folder, 'app.mjs'))
+    })
+    const mayNotLoad = server === 'apache-fcgid' ? [...UNLOADABLE, HOME] : UNLOADABLE
+    expect.soft(apps.refused.toSorted()).toEqual(mayNotLoad.toSorted())
+    const files = await longest('files', (folder) => {
+      const tls = certificateIn(folder)
+      const statics = servesFiles ? ['--static', site.path(folder)] : []
+      return print(server, exampleApp('fetch'), ...statics, '--tls-cert', tls.cert, '--tls-key', tls.key)
+    })
+    expect.soft(files.refused).toEqual(UNSAYABLE[server])
+
+    const [made, certificate] = [makeCertificate(site), certificateIn(files.folder)]
+    renameSync(made.cert, certificate.cert)
+    renameSync(made.key, certificate.key)
+    site.write(`${files.folder}/file.txt`, 'a file')
+    const statics = servesFiles ? ['--static', site.path(files.folder)] : []
+    const app = site.path(apps.folder, 'app.mjs')
+    const front = await start(site, server, app, 'tcp', statics, certificate)
+    expect(await send(front.origin, '/any', front.ask)).toMatchObject({ status: 200, text: 'the app' })
+    if (!servesFiles) return
+    expect(await send(front.origin, '/file.txt', front.ask)).toMatchObject({ status: 200, text: 'a file' })
+  })
+
+  /** A folder whose name has as many odd characters as `print` makes a config of, and those that it refuses. */
+  async function longest(
+    folder: string,
+    print: (folder: string) => Promise<PrintedConfig>,
+  ): Promise<{ folder: string; refused: string[] }> {
+    const refused: string[] = []
+    for (const odd of ODD) {
+      site.makeFolder(folder + odd)
+      try {
+        await print(folder + odd)
+        folder += odd
+      } catch (error) {
+        expect(String(error)).toMatch(/(has no way to write|Node loads no module) .* Rename it/)
+        refused.push(odd)
+      }
+    }
+    return { folder, refused }
+  }
+
+  function certificateIn(folder: string): { cert: string; key: string } {
+    return { cert: site.path(folder, 'cert.pem'), key: site.path(folder, 'cert.pem.key') }
+  }
+})
+
+describe('systemd', () => {
+  let site: Site
+  beforeEach(() => {
+    site = new Site()
+    onTestFailed(() => console.error(site.report()))
+  })
+  afterEach(() => site.stop())
+
+  test.each(['unix', 'tcp'] as const)(
+    'systemd finds nothing amiss, and passes the app its socket: %s',
+    async (kind) => {
+      const at = kind === 'unix' ? site.path('app.sock') : `127.0.0.1:${(await freePorts(1))[0]}`
+      const { files, app } = await print(
+        ...['systemd', exampleApp('express'), '--mount', '/shop', '--user', 'www-data'],
+        ...[kind === 'unix' ? '--socket' : '--address', at],
+      )
+      const units = files.map(({ path, text }) => site.write(basename(path), text))
+      const verified = spawnSync(required('systemd-analyze'), ['verify', '--man=no', ...units], {
+        encoding: 'utf8',
+      })
+      expect(verified).toMatchObject({ status: 0, stderr: '' })
+      expect(files[0]!.text).toContain(`ListenStream=${at}\n`)
+      expect(files[1]!.text).toContain(`ExecStart=${app!.join(' ')}\n`)
+
+      const activate = site.start(required('systemd-socket-activate'), ['--listen', at, ...app!])
+      await activate.printed(/Listening on/)
+      const dispatcher = new FastCgiDispatcher(at, { maxIdleConnections: 0, onStderr() {} })
+      const { body } = await request('http://localhost/shop/api/request', { dispatcher })
+      expect(await body.json()).toMatchObject({ baseUrl: '/shop', url: '/api/request' })
+    },
+  )
+
+  test('a user of its own, and what of home has to be seen', async () => {
+    const [, service] = (await print('systemd', exampleApp('express'))).files
+    expect(service!.text).toContain('\nDynamicUser=yes\n')
+    expect(service!.text).toMatch(/\nProtectHome=(yes|read-only)\n/)
+    const [, owned] = (await print('systemd', exampleApp('express'), '--user', 'shop')).files
+    expect(owned!.text).toContain('\nUser=shop\n')
+    expect(owned!.text).not.toContain('DynamicUser')
+  })
+})
+
 function exampleApp(name: string): string {
   return fileURLToPath(new URL(`../examples/${name}/app.mjs`, import.meta.url))
 }
@@ -163,13 +309,12 @@ async function start(
   app: string,
   socket: Setup['socket'],
   flags: readonly string[],
-  tls = false,
+  certificate?: { cert: string; key: string },
 ) {
-  const address =
-    socket === 'unix'
-      ? ['--socket', site.path('app.sock')]
-      : ['--address', `127.0.0.1:${(await freePorts(1))[0]}`]
-  const certificate = tls ? makeCertificate(site) : undefined
+  const tcp = `127.0.0.1:${(await freePorts(1))[0]}`
+  const at = socket === 'unix' ? ['--socket', site.path('app.sock')] : ['--address', tcp]
+  // It opens the sockets itself.
+  const address = server === 'apache-fcgid' ? [] : at
   const printFor = ([port, plainPort]: number[]) => {
     const words = [server, app, ...address, ...flags, '--listen', `127.0.0.1:${port}`]
     if (certificate) {
@@ -180,11 +325,11 @@ async function start(
   }
   // First, so that it ends last: no event stream of a server's is then left to wait for.
   await startApp(site, (await printFor([80, 80])).app)
-  const [port, plainPort] = await CONFIGURED[server]!(site, tls ? 2 : 1, printFor)
+  const [port, plainPort] = await CONFIGURED[server]!(site, certificate ? 2 : 1, printFor)
   return {
     origin: { host: '127.0.0.1', port: port! },
-    plain: tls ? { host: '127.0.0.1', port: plainPort! } : undefined,
-    url: `${tls ? 'https' : 'http'}://localhost:${port}`,
+    plain: certificate ? { host: '127.0.0.1', port: plainPort! } : undefined,
+    url: `${certificate ? 'https' : 'http'}://localhost:${port}`,
     ask: {
       headers: ['Host', `localhost:${port}`],
       ...(certificate && { ca: readFileSync(certificate.cert, 'utf8') }),

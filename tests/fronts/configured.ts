@@ -5,7 +5,7 @@ import { startNginx } from './nginx.ts'
 import { required } from './programs.ts'
 import type { Site } from './site.ts'
 
-/** What `fcgi-bridge config --json` prints. */
+/** What `fcgi-bridge config --json` prints for a front server. */
 export interface PrintedConfig {
   files: { path: string; text: string }[]
   check: string

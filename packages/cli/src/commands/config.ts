@@ -1,8 +1,16 @@
 import { Argument, type Command, Option } from 'commander'
 import { addAppFlags } from '../app-flags.ts'
+import { checkFit } from '../config/fit.ts'
 import type { ConfigFlags } from '../config/print-config.ts'
 import { SERVERS, type ServerName } from '../config/servers.ts'
-import { parseAppAddress, parseListen, parseName, parseServerName, parseUrlPath } from '../config/values.ts'
+import {
+  parseAppAddress,
+  parseListen,
+  parseName,
+  parseServerName,
+  parseUrlPath,
+  parseUser,
+} from '../config/values.ts'
 import { parseSize } from '../size.ts'
 import type { Output } from '../terminal.ts'
 
@@ -20,7 +28,7 @@ export function addConfig(program: Command, stdout: Output): void {
   const server = new Argument('<server>', 'what the config is for').choices(SERVERS)
   const command = program
     .command('config')
-    .description('print a config of a front server for an app')
+    .description('print a config of a front server, or units of systemd, for an app')
     .addArgument(server)
   addAppFlags(command, '[app]')
     .option('--name <name>', 'what files and upstreams are called (default: as the app)', parseName)
@@ -61,12 +69,15 @@ export function addConfig(program: Command, stdout: Output): void {
       false,
     )
     .option('--spawn', 'lighttpd starts the app, on a socket of its own or on --socket', false)
+    .option('--user <name>', 'systemd: who runs the app (default: a user made for it)', parseUser)
+    .option('--server-user <name>', 'systemd: who may connect to the socket', parseUser, 'www-data')
     .option('--output <file>', 'write to a file that is not there yet')
     .option('--json', 'print JSON: files with their paths, the commands that check and reload')
     .addHelpText('after', HELP)
     .action(async (server: ServerName, app: string | undefined, flags: ConfigFlags) => {
       // Not before it is wanted: other commands start faster without it.
       const { printConfig } = await import('../config/print-config.ts')
+      checkFit(server, (flag) => command.getOptionValueSource(flag) === 'cli')
       printConfig(server, app, flags, stdout)
     })
 }

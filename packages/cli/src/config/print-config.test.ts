@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EXIT } from '../exit-codes.ts'
 import { run } from '../run.ts'
+import { programWords } from './site.ts'
 
 let folder: string
 
@@ -109,6 +110,36 @@ test.each([
   expect(err).toMatch(message)
   expect(code).toBe(EXIT.usage)
   expect(out).toBe('')
+})
+
+test.each([
+  ['nginx', '--user', 'shop', '--user is for units of systemd'],
+  ['nginx', '--spawn', '', '--spawn is for lighttpd'],
+  ['apache-fcgid', '--socket', '/run/app.sock', '--socket is not for mod_fcgid'],
+  ['haproxy', '--static', '~/shop/public', '--static is for servers that serve files'],
+  ['systemd', '--tls-cert', 'cert.pem', '--tls-cert is for the front server'],
+])('%s can not honour %s', async (server, flag, value, message) => {
+  const { code, err } = await config(server, '~/shop/app.mjs', flag, ...(value === '' ? [] : [value]))
+  expect(err).toContain(message)
+  expect(code).toBe(EXIT.usage)
+})
+
+test('HAProxy finds the key beside the certificate alone', async () => {
+  const key = (path: string) =>
+    config('haproxy', '~/shop/app.mjs', '--tls-cert', '/etc/cert.pem', '--tls-key', path)
+  expect((await key('/etc/key.pem')).err).toContain('or from /etc/cert.pem.key')
+  expect((await key('/etc/cert.pem')).out).toContain("crt '/etc/cert.pem'")
+})
+
+test('Caddy has HTTPS by itself for a name of the DNS', async () => {
+  const { out } = await config('caddy', '~/shop/app.mjs', '--server-name', 'shop.example.com')
+  expect(out).toContain('\nshop.example.com {\n')
+})
+
+test("a server is told to start no program of npx's cache", () => {
+  expect(() => programWords('/root/.npm/_npx/1/node_modules/.bin/fcgi-bridge')).toThrow(
+    'npm install fcgi-bridge',
+  )
 })
 
 test('the source of an app is never among the files', async () => {

@@ -11,6 +11,7 @@ import { lighttpd } from './lighttpd.ts'
 import { nginx } from './nginx.ts'
 import type { ServerName } from './servers.ts'
 import { type Site, type SiteFlags, siteOf } from './site.ts'
+import { systemd } from './systemd.ts'
 import type { Config } from './target.ts'
 
 /** What `fcgi-bridge config` is told. */
@@ -27,6 +28,7 @@ const CONFIGS: Readonly<Record<ServerName, (site: Site) => Config>> = {
   caddy,
   h2o,
   haproxy,
+  systemd,
 }
 
 /** Prints a server's config for an app, or writes it to a file. Throws a Failure where the flags make no config. */

@@ -7,6 +7,7 @@ export const SERVERS = [
   'caddy',
   'h2o',
   'haproxy',
+  'systemd',
 ] as const
 
 export type ServerName = (typeof SERVERS)[number]

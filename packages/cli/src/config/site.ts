@@ -33,8 +33,10 @@ export interface Site {
   buffer: boolean
   /** The front server starts the app. */
   spawn: boolean
-  /** Who runs the app. */
+  /** Who runs the app: a user of the system's, else one made for it. */
   user: string | undefined
+  /** Who runs the front server. */
+  serverUser: string
 }
 
 export interface SiteApp {
@@ -80,6 +82,7 @@ export interface SiteFlags {
   buffer: boolean
   spawn: boolean
   user?: string
+  serverUser: string
 }
 
 const DEFAULT_ADDRESS = { host: '127.0.0.1', port: 9000 }
@@ -105,6 +108,7 @@ export function siteOf(module: string | undefined, flags: SiteFlags): Site {
     buffer: flags.buffer,
     spawn: flags.spawn,
     user: flags.user,
+    serverUser: flags.serverUser,
   }
 }
 
@@ -157,6 +161,8 @@ function fileOf(module: string): string {
   const real = findModule(module)
   // A link such as /srv/app/current is what the next deploy changes, so it stays one.
   const named = absolute('The app', module)
+  if (named.includes('\\'))
+    throw wrong(`${named}: Node loads no module of a path with a backslash. Rename it.`)
   return existsSync(named) && statSync(named).isFile() ? named : real
 }
 
