@@ -189,7 +189,7 @@ async function expectSeen(connection: Connection, wanted: readonly Pair[], where
   for (const [name, value] of wanted) {
     const line = lineOf(body, name)
     if (line === hex(value)) continue
-    const seen = line === undefined ? 'nothing' : clip(line)
+    const seen = line === undefined ? 'no such param' : line === '' ? 'an empty value' : clip(line)
     throw connection.unmet(`the param ${name} as ${clip(hex(value))}${where && `, ${where}`}`, seen)
   }
 }
