@@ -109,6 +109,7 @@ class DevServer {
       { path },
       {
         scriptName: mount,
+        exposeErrors: true,
         observer,
         onStderr,
         params: () => ({ [TRACE_PARAM]: String(++this.#lastTrace) }),

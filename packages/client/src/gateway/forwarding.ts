@@ -19,8 +19,8 @@ export interface GatewayContext {
   readonly files: NamedFiles | undefined
 }
 
-// About one hop (RFC 9110 section 7.6.1): Node says them itself. Compared in lower case.
-const HOP_BY_HOP = new Set([
+// About one hop (RFC 9110 section 7.6.1), which Node says itself; and what is for a front server alone. Compared in lower case.
+const NOT_FORWARDED = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -28,6 +28,8 @@ const HOP_BY_HOP = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'x-accel-redirect',
+  'x-sendfile',
 ])
 
 // As many as Apache allows (LimitInternalRecursion).
@@ -91,10 +93,10 @@ export class Forwarding implements ResponseHandler {
       this.#follow = () => this.#redirect(localLocation)
       return
     }
-    const headers = responseHeaders(head)
-    const file = files?.find(status, headers)
+    const file = files?.find(status, head.headers)
+    const headers = responseHeaders(file?.headers ?? head.headers, status)
     if (file !== undefined) {
-      this.#follow = () => void this.#sendFile(file)
+      this.#follow = () => void this.#sendFile({ ...file, headers })
       return
     }
     const response = this.#response
@@ -170,12 +172,12 @@ export class Forwarding implements ResponseHandler {
   }
 }
 
-function responseHeaders({ headers, status }: ResponseHead): string[] {
+function responseHeaders(headers: readonly string[], status: number): string[] {
   const forwarded: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!
     const lowerName = name.toLowerCase()
-    if (HOP_BY_HOP.has(lowerName)) continue
+    if (NOT_FORWARDED.has(lowerName)) continue
     // RFC 9110 section 8.6: not with a 204.
     if (status === 204 && lowerName === 'content-length') continue
     forwarded.push(name, headers[i + 1]!)

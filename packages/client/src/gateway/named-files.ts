@@ -8,12 +8,12 @@ import { GatewayError } from './error.ts'
 export interface FileOptions {
   /**
    * The folder, or folders, whose files an `X-Sendfile` header may name, by absolute paths, as lighttpd's
-   * `x-sendfile-docroot` has it. Default: none, and the header is a header like any other.
+   * `x-sendfile-docroot` has it. Default: none, and the header is dropped.
    */
   readonly xSendfile?: string | readonly string[]
   /**
    * Which folder stands for which paths in an `X-Accel-Redirect` header: `{ '/protected/': '/srv/files' }`, as nginx has it in
-   * `location /protected/ { internal; alias /srv/files/; }`. Default: none, and the header is a header like any other.
+   * `location /protected/ { internal; alias /srv/files/; }`. Default: none, and the header is dropped.
    */
   readonly xAccelRedirect?: Readonly<Record<string, string>>
 }
@@ -75,7 +75,7 @@ export class NamedFiles {
           folder,
           path,
           status,
-          headers: without(headers, (other) => other === name || OF_BODY.has(other)),
+          headers: without(headers, (other) => OF_BODY.has(other)),
         }
       }
       if (name === 'x-accel-redirect' && this.#accelFolders.length > 0) {
