@@ -20,7 +20,11 @@ if (!process.connected) process.exit()
 
 try {
   const app = await findApp(await loadModule(file), name, find)
-  await serve(handlersOf(app, watched), { path, mode: 0o600, mount, drainTimeout: DRAIN })
+  // An app that crashes does so at once: the page that the running requests get then says why.
+  const listen = { path, mode: 0o600, handleSignals: false }
+  const server = await serve(handlersOf(app, watched), { ...listen, mount, drainTimeout: DRAIN })
+  const close = (): void => void server.close().then(() => process.exit())
+  process.once('SIGTERM', close).once('SIGINT', close)
   send({ fcgiBridge: 'listening', what: app.what })
 } catch (error) {
   const { text, exitCode } = tell(error)
