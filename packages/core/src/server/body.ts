@@ -32,9 +32,10 @@ export function createBody(input: Input): ReadableStream<Uint8Array> {
 function deliver(input: Input, controller: ReadableStreamDefaultController<Uint8Array>): boolean {
   const chunk = input.read()
   if (chunk !== null) {
-    // A copy: whoever transfers a chunk's buffer, as streams of bytes and workers do, would take the other requests
-    // that came in the same read with it.
-    controller.enqueue(new Uint8Array(chunk))
+    // Small chunks have their memory from Node's pool. A copy: whoever transfers a chunk's buffer, as streams of bytes and
+    // workers do, would take others' bytes with it.
+    const { buffer } = chunk
+    controller.enqueue(new Uint8Array(chunk.length === buffer.byteLength ? (buffer as ArrayBuffer) : chunk))
     if (input.ended) controller.close()
     return true
   }

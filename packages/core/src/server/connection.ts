@@ -22,6 +22,7 @@ import { readBeginRequest } from './begin-request.ts'
 import { ExchangeError, type ExchangeErrorCode } from './error.ts'
 import type { Handler, Role } from './exchange.ts'
 import { HeldEnds } from './held-ends.ts'
+import type { InputQueue } from './input.ts'
 import { LAST_WORDS, Linger, type LingerHost } from './linger.ts'
 import { encodeValues } from './management.ts'
 import type { Settings } from './options.ts'
@@ -66,12 +67,12 @@ export class Connection implements RecordSink, ExchangeCarrier {
   readonly socket: Duplex
   readonly #host: ConnectionHost
   readonly #decoder: RecordDecoder
-  readonly #reader: SocketReader
   readonly #exchanges = new ActiveRequests()
   // Requests whose PARAMS came in the chunk that is being read.
   #ready: ServerExchange[] = []
-  // Requests of which PARAMS came in it.
+  // Requests of which PARAMS came in it, and inputs of which bytes did.
   readonly #gathering: ServerExchange[] = []
+  readonly #filled: InputQueue[] = []
   #state = OPEN
   readonly #readControl: ReadControl
   readonly #probe: PeerProbe
@@ -90,7 +91,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#heldEnds = new HeldEnds(host.options, (exchange, end) => this.#endRequest(exchange, end))
     this.#linger = new Linger(socket, host)
     this.idleTick = host.tick
-    this.#reader = new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
+    new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
     // 'close' follows, and says it all.
@@ -162,19 +163,19 @@ export class Connection implements RecordSink, ExchangeCarrier {
       else if (!exchange.stdinEnded) {
         exchange.inputTick = this.#host.tick
         if (exchange.ended) this.#dropStdin(exchange, end - start)
-        else {
-          exchange.stdin.push(chunk, start, end, this.#reader)
-          this.#readControl.onQueued(exchange.stdin)
-        }
+        else this.#fill(exchange.stdin, chunk, start, end)
       }
     } else if (type === FCGI_DATA && exchange.role === 'filter' && !exchange.ended) {
       exchange.inputTick = this.#host.tick
       if (start === end) exchange.data.finish()
-      else {
-        exchange.data.push(chunk, start, end, this.#reader)
-        this.#readControl.onQueued(exchange.data)
-      }
+      else this.#fill(exchange.data, chunk, start, end)
     }
+  }
+
+  #fill(input: InputQueue, chunk: Buffer, start: number, end: number): void {
+    input.push(chunk, start, end)
+    if (this.#filled.at(-1) !== input) this.#filled.push(input)
+    this.#readControl.onQueued(input)
   }
 
   onDiscrete(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
@@ -417,6 +418,8 @@ export class Connection implements RecordSink, ExchangeCarrier {
       this.#onProtocolError(error)
     }
     while (this.#gathering.length > 0) this.#gathering.pop()!.keepParams()
+    for (const input of this.#filled) input.keep()
+    this.#filled.length = 0
     this.#callHandlers()
     this.#readControl.adjust()
   }

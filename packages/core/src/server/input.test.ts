@@ -25,6 +25,7 @@ function push(queue: InputQueue, ...pieces: string[]): void {
     // As it comes: a part of something larger.
     const chunk = Buffer.from(`<${piece}>`)
     queue.push(chunk, 1, chunk.length - 1)
+    queue.keep()
   }
 }
 
@@ -44,6 +45,34 @@ test('gives the pieces in order, then is ended', () => {
   queue.finish()
   expect(queue.read()).toBeNull()
   expect(queue).toMatchObject({ ended: true, error: undefined, complete: true })
+})
+
+test('what one read has brought is one piece, in memory of its own', () => {
+  const { queue } = input()
+  const memory = Buffer.from('one two')
+  queue.push(memory, 0, 3)
+  queue.push(memory, 3, 7)
+  queue.keep()
+  memory.fill('x')
+  queue.push(memory, 0, 1)
+  expect(String(queue.read())).toBe('one two')
+  // Whoever reads before the end of the read gets what is there.
+  expect(String(queue.read())).toBe('x')
+  queue.keep()
+  expect(queue.read()).toBeNull()
+})
+
+test('what came in one read with an abort, in front of it, goes to whoever waits', () => {
+  const { queue } = input()
+  let read = ''
+  queue.onReadable = () => {
+    read += readAll(queue)
+  }
+  const memory = Buffer.from('half')
+  queue.push(memory, 0, 4)
+  queue.fail(ABORT)
+  expect(read).toBe('half')
+  expect(queue.error).toBe(ABORT)
 })
 
 test('is not ended while something waits', () => {

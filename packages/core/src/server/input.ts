@@ -20,13 +20,12 @@ export interface Input {
   discard(): void
 }
 
-/** Where chunks come from, which may use their memory again. */
-export interface ChunkSource {
-  /** `chunk[start, end)`, valid for ever. */
-  take(chunk: Buffer, start: number, end: number): Buffer
+/** `chunk[start, end)`. */
+interface Piece {
+  readonly chunk: Buffer
+  readonly start: number
+  readonly end: number
 }
-
-const NOT_REUSED: ChunkSource = { take: (chunk, start, end) => chunk.subarray(start, end) }
 
 /** What a filled queue tells the connection that fills it. */
 export interface InputOwner {
@@ -58,6 +57,10 @@ export class InputQueue implements Input {
   #state = FLOWING
   #chunks: Buffer[] = []
   #next = 0
+  // What came in the chunk that is being read, in memory that others use next.
+  #borrowed: Piece[] | undefined
+  #borrowedBytes = 0
+  // Bytes in both.
   #queued = 0
   #received = 0
   #streamEnded = false
@@ -71,7 +74,7 @@ export class InputQueue implements Input {
   }
 
   get ended(): boolean {
-    return this.#state === COMPLETE && this.#next === this.#chunks.length
+    return this.#state === COMPLETE && this.#queued === 0
   }
 
   get error(): ExchangeError | undefined {
@@ -81,7 +84,7 @@ export class InputQueue implements Input {
         'What was left of the request body was dropped: it had not been asked for when the answer was under way, or the answer ended before it.',
       )
     }
-    return this.#next === this.#chunks.length ? this.#error : undefined
+    return this.#queued === 0 ? this.#error : undefined
   }
 
   get onReadable(): (() => void) | undefined {
@@ -95,7 +98,8 @@ export class InputQueue implements Input {
 
   read(): Buffer | null {
     this.#wanted = true
-    if (this.#next === this.#chunks.length) return null
+    if (this.#queued === 0) return null
+    if (this.#next === this.#chunks.length) this.#own()
     const chunk = this.#chunks[this.#next++]!
     if (this.#next === this.#chunks.length || this.#next === COMPACT_AT) {
       this.#chunks = this.#chunks.slice(this.#next)
@@ -139,6 +143,7 @@ export class InputQueue implements Input {
   expect(length: number | undefined, maxBytes: number): void {
     this.#expected = length
     this.#maxBytes = maxBytes
+    this.#own()
     const early = this.#chunks
     const ended = this.#streamEnded
     this.#state = length === 0 ? COMPLETE : FLOWING
@@ -148,11 +153,12 @@ export class InputQueue implements Input {
     this.#received = 0
     this.#streamEnded = false
     for (const chunk of early) this.push(chunk, 0, chunk.length)
+    this.keep()
     if (ended) this.finish()
   }
 
-  /** Takes `chunk[start, end)` from `source`, by default one that does not use a chunk again. */
-  push(chunk: Buffer, start: number, end: number, source: ChunkSource = NOT_REUSED): void {
+  /** Takes `chunk[start, end)`, which has to be valid until {@link keep} is called. */
+  push(chunk: Buffer, start: number, end: number): void {
     const length = end - start
     this.#received += length
     const excess = this.#expected === undefined ? -1 : this.#received - this.#expected
@@ -165,9 +171,19 @@ export class InputQueue implements Input {
         )
       } else {
         if (excess >= 0) this.#state = COMPLETE
-        this.#queue(chunk, start, excess > 0 ? end - excess : end, source)
+        this.#borrow({ chunk, start, end: excess > 0 ? end - excess : end })
       }
     }
+  }
+
+  /**
+   * Copies what was pushed since the last call, as one piece, and tells the reader: of a large body a read brings several
+   * records, and each piece costs a reader more than its copy.
+   */
+  keep(): void {
+    if (this.#borrowed === undefined) return
+    this.#own()
+    this.#notify()
   }
 
   /** The peer ended the stream. */
@@ -186,7 +202,10 @@ export class InputQueue implements Input {
 
   /** The rest will never come. A body that is already here whole stays readable. */
   fail(error: ExchangeError): void {
-    if (this.#state === FLOWING) this.#break(error)
+    if (this.#state !== FLOWING) return
+    // What came in front of an abort can still be read by whoever waits for it.
+    this.keep()
+    this.#break(error)
   }
 
   /** The answer has ended: the rest will not be handed on. A body that is already here whole stays readable. */
@@ -197,12 +216,24 @@ export class InputQueue implements Input {
     this.#notify()
   }
 
-  #queue(chunk: Buffer, start: number, end: number, source: ChunkSource): void {
-    if (start < end) {
-      this.#chunks.push(source.take(chunk, start, end))
-      this.#queued += end - start
-    }
-    this.#notify()
+  #borrow(piece: Piece): void {
+    const length = piece.end - piece.start
+    if (length === 0) return
+    this.#borrowed ??= []
+    this.#borrowed.push(piece)
+    this.#borrowedBytes += length
+    this.#queued += length
+  }
+
+  #own(): void {
+    const pieces = this.#borrowed
+    if (pieces === undefined) return
+    const buffer = Buffer.allocUnsafe(this.#borrowedBytes)
+    let at = 0
+    for (const { chunk, start, end } of pieces) at += chunk.copy(buffer, at, start, end)
+    this.#chunks.push(buffer)
+    this.#borrowed = undefined
+    this.#borrowedBytes = 0
   }
 
   #break(error: ExchangeError): void {
@@ -224,6 +255,8 @@ export class InputQueue implements Input {
   #clear(): void {
     this.#chunks = []
     this.#next = 0
+    this.#borrowed = undefined
+    this.#borrowedBytes = 0
     this.#queued = 0
   }
 }
