@@ -33,6 +33,8 @@ export function checkAnswers(sent, received, { whole, isTcp }) {
   if (whole && !cut) answers.checkEnd(isTcp)
 }
 
+const FILTER = 3
+
 /** What the peer asked for. */
 class Asked {
   /** BEGIN_REQUESTs by their ids. @type {Map<number, number>} */
@@ -56,6 +58,8 @@ class Asked {
         // The id of one that has not ended, unless it has: from here on there may be an error.
         if (this.begun.has(id)) broken = true
         this.begun.set(id, (this.begun.get(id) ?? 0) + 1)
+        // A filter's file has to come in as well: left alone.
+        if (content.readUInt16BE(0) === FILTER) broken = true
         first ??= id
       } else if (type === ABORT_REQUEST) this.aborted.add(id)
       else if (id === 0 && type === GET_VALUES) this.getValues++
