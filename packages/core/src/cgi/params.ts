@@ -10,6 +10,8 @@ import { isToken } from './token.ts'
 export interface ParamsLimits {
   /** Pairs; default 2000, some ten times what a large real request has. */
   maxCount?: number
+  /** Name and value of one `HTTP_*` param together, in bytes; default no limit but that of all params. */
+  maxHeaderBytes?: number
 }
 
 const MAX_COUNT = 2000
@@ -63,10 +65,11 @@ export class Params {
 
   /**
    * Reads `bytes[start, end)`. Throws {@link RequestError}: 400 for a pair that is cut short or a NUL byte (C programs
-   * behind us would read less than was checked), 431 for too many pairs.
+   * behind us would read less than was checked), 431 for too many pairs, or a header that is too long.
    */
   constructor(bytes: Buffer, start = 0, end: number = bytes.length, limits?: ParamsLimits) {
     const maxCount = limits?.maxCount ?? MAX_COUNT
+    const maxHeaderBytes = limits?.maxHeaderBytes ?? Number.POSITIVE_INFINITY
     const text = bytes.toString('latin1', start, end)
     this.#text = text
 
@@ -101,6 +104,9 @@ export class Params {
       if (cr < nameAt) cr = start + next(text, '\r', nameAt - start)
       const breaksLine = lf < valueEnd || cr < valueEnd
       if (isHeaderParam(bytes, nameAt, valueAt)) {
+        if (valueEnd - nameAt > maxHeaderBytes) {
+          throw new RequestError(431, 'FCGI_ERR_HEADER_LENGTH', `A header is over ${maxHeaderBytes} bytes.`)
+        }
         const name = headerParamName(bytes, nameAt, valueAt)
         headersFound[count] = name
         if (!name.isToken) faults |= FAULT_HEADER_NAME

@@ -51,7 +51,7 @@ test('33: STDOUT and STDERR interleaved: the order is kept in each', async () =>
 
 test('34: a flood on STDERR while the peer reads nothing waits, and is there when it reads', async () => {
   const app = new App()
-  const { peer, sockets } = await connected(app.handler)
+  const { peer, sockets } = await connected(app.handler, { maxStderrBytes: Number.POSITIVE_INFINITY })
   peer.get(1)
   const { stderr, ...exchange } = await floodable(app)
   peer.socket.pause()

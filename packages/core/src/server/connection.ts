@@ -31,6 +31,7 @@ import { PeerProbe } from './peer-probe.ts'
 import { ReadControl } from './read-control.ts'
 import { type ExchangeCarrier, type ExchangeSettings, ServerExchange } from './server-exchange.ts'
 import { SocketReader } from './socket-reader.ts'
+import { WriteProgress } from './write-progress.ts'
 
 /** What a connection asks of the server it belongs to. */
 export interface ConnectionHost extends LingerHost {
@@ -78,6 +79,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
   readonly #probe: PeerProbe
   readonly #heldEnds: HeldEnds
   readonly #linger: Linger
+  readonly #progress: WriteProgress
   #readEnded = false
   /** The tick at which the last request ended, or the connection began. */
   idleTick: number
@@ -87,9 +89,10 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#host = host
     this.#decoder = new RecordDecoder(this)
     this.#probe = new PeerProbe(socket, () => this.#exchanges.first?.requestId)
-    this.#readControl = new ReadControl(socket, this.#exchanges, this.#probe)
+    this.#readControl = new ReadControl(socket, this.#exchanges, this.#probe, host.options)
     this.#heldEnds = new HeldEnds(host.options, (exchange, end) => this.#endRequest(exchange, end))
     this.#linger = new Linger(socket, host)
+    this.#progress = new WriteProgress(socket)
     this.idleTick = host.tick
     new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
     socket.on('drain', () => this.#onDrain())
@@ -118,6 +121,11 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   get idle(): boolean {
     return this.#exchanges.size === 0
+  }
+
+  /** The last tick, of those at which this was asked, at which the peer had taken something, or there was nothing to take. */
+  writeTick(): number {
+    return this.#progress.lastTick(this.#host.tick)
   }
 
   /** Whether the peer can send. */
@@ -220,6 +228,11 @@ export class Connection implements RecordSink, ExchangeCarrier {
     else if (role === undefined || this.#host.handlerFor(role) === undefined)
       exchange.respond(500, FCGI_UNKNOWN_ROLE)
     else if (shared && !this.#host.options.multiplex) exchange.respond(503, FCGI_CANT_MPX_CONN)
+    else if (this.#exchanges.size > this.#host.options.maxRequestsPerConnection) {
+      // Nothing of it is kept: whatever more of it comes is of an id that is not active.
+      exchange.stdinEnded = true
+      exchange.respond(503, FCGI_OVERLOADED)
+    }
   }
 
   // Section 5.4: END_REQUEST answers it. STDIN is over, whatever was sent of it.

@@ -274,7 +274,7 @@ describe('hooks that throw harm nobody else on the connection', () => {
 
   test('a listener of stderr, at the end of the answer', async () => {
     const app = new App()
-    const { peer, errors } = await connected(app.handler)
+    const { peer, errors } = await connected(app.handler, { maxStderrBytes: Number.POSITIVE_INFINITY })
     peer.socket.pause()
     peer.get(1)
     const exchange = await app.next()
@@ -316,7 +316,7 @@ describe('hooks that answer', () => {
 
   test('end() inside of a listener of stderr that the end itself calls: one answer', async () => {
     const app = new App()
-    const { peer } = await connected(app.handler)
+    const { peer } = await connected(app.handler, { maxStderrBytes: Number.POSITIVE_INFINITY })
     peer.socket.pause()
     peer.get(1)
     const exchange = await app.next()
@@ -488,7 +488,7 @@ describe('stderr', () => {
 
   test('a peer that goes while lines wait is no error on the stream', async () => {
     const app = new App()
-    const { peer } = await connected(app.handler)
+    const { peer } = await connected(app.handler, { maxStderrBytes: Number.POSITIVE_INFINITY })
     peer.socket.pause()
     peer.get(1)
     const exchange = await app.next()

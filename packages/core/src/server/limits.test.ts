@@ -144,3 +144,119 @@ test('one connection more than maxConnections is closed at once; when one has go
   fourth.get(1)
   await fourth.answer(1)
 })
+
+describe('maxHeaderBytes', () => {
+  test.each([
+    ['a header of as many bytes', 0, /^Status: 200 /],
+    ['one more', 1, /^Status: 431 /],
+  ])('%s', async (_, more, expected) => {
+    const { peer, errors } = await connected(echo, { maxHeaderBytes: 100 })
+    peer.get(1, { HTTP_COOKIE: 'c'.repeat(100 - 'HTTP_COOKIE'.length + more), OTHER: 'x'.repeat(200) })
+    expect((await peer.answer(1)).stdout).toMatch(expected)
+    expect(errors).toMatchObject(more > 0 ? [{ status: 431, code: 'FCGI_ERR_HEADER_LENGTH' }] : [])
+  })
+})
+
+describe('maxRequestsPerConnection', () => {
+  test('one more is refused at once, whatever still comes of it; when one has ended there is room', async () => {
+    const app = new App()
+    const serving = await connected(app.handler, { maxRequestsPerConnection: 2 })
+    const { peer } = serving
+    for (const id of [1, 2]) peer.get(id, {}, { keepConn: true })
+    const first = await app.next()
+    await app.next()
+    peer.post(3, {}, { keepConn: true }).stdin(3, 'a body')
+    expect(await peer.answer(3)).toMatchObject({
+      stdout: expect.stringMatching(/^Status: 503 /),
+      protocolStatus: 2,
+    })
+    const other = await serving.connect()
+    other.get(3)
+    ;(await app.next()).end('another connection')
+    expect((await other.answer(3)).stdout).toMatch(/another connection$/)
+    first.end('room')
+    await peer.answer(1)
+    peer.endStdin(3).get(4, {}, { keepConn: true })
+    ;(await app.next()).end('in it')
+    expect((await peer.answer(4)).stdout).toMatch(/in it$/)
+  })
+
+  test('a peer that opens requests without end is answered each, and nothing of them is kept', async () => {
+    const app = new App()
+    const { peer, server } = await connected(app.handler, { maxRequestsPerConnection: 2, maxRequests: 10 })
+    for (let id = 1; id <= 20_000; id++) peer.begin(id, { keepConn: true })
+    expect((await peer.answer(20_000)).protocolStatus).toBe(2)
+    expect(peer.records.filter(({ type }) => type === TYPES.END_REQUEST)).toHaveLength(19_998)
+    // They count no more: of the ten there is room for those that another connection brings.
+    const other = await Peer.connect(server.address() as { port: number })
+    for (const id of [1, 2]) other.get(id, {}, { keepConn: true })
+    ;(await app.next()).end('taken')
+    await other.answer(1)
+    other.destroy()
+  })
+})
+
+describe('bodies that nobody reads wait in the front server', () => {
+  const MEGABYTE = 1024 * 1024
+  const FAR_MORE = 64 * MEGABYTE
+
+  test('maxBufferedPerRequest', async () => {
+    const app = new App()
+    const { peer, sockets } = await connected(app.handler, { maxBufferedPerRequest: 256 * 1024 })
+    peer.post(1, { CONTENT_LENGTH: `${FAR_MORE}` }).stdin(1, Buffer.alloc(FAR_MORE))
+    const exchange = await app.next()
+    await peer.paused()
+    // It is read in pieces of 64 KiB.
+    expect(sockets[0]!.bytesRead).toBeLessThan((256 + 2 * 64) * 1024)
+    const body = readAll(exchange.stdin)
+    peer.endStdin(1)
+    expect(await body).toHaveLength(FAR_MORE)
+  })
+
+  test('maxBufferedPerConnection', async () => {
+    const app = new App()
+    const { peer, sockets } = await connected(app.handler, { maxBufferedPerConnection: MEGABYTE })
+    const ids = Array.from({ length: 100 }, (_, i) => i + 1)
+    for (const id of ids) peer.post(id, {}, { keepConn: true })
+    // None of them comes near what each may have.
+    const piece = Buffer.alloc(16 * 1024)
+    for (let round = 0; round < 4; round++) for (const id of ids) peer.stdin(id, piece)
+    const exchanges: Awaited<ReturnType<App['next']>>[] = []
+    for (const _ of ids) exchanges.push(await app.next())
+    await peer.paused()
+    expect(sockets[0]!.bytesRead).toBeLessThan(MEGABYTE + 2 * 64 * 1024 + 100 * 1024)
+    const bodies = Promise.all(exchanges.map(({ stdin }) => readAll(stdin)))
+    for (const id of ids) peer.endStdin(id)
+    for (const body of await bodies) expect(body).toHaveLength(4 * piece.length)
+  })
+})
+
+describe('maxStderrBytes', () => {
+  test('what is beyond it is dropped, which is said, and the request goes on', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler, { maxStderrBytes: 10 })
+    peer.get(1)
+    const exchange = await app.next()
+    exchange.stderr.write('12345')
+    exchange.stderr.write('67890abc')
+    await new Promise<void>((resolve) => exchange.stderr.write('and more', () => resolve()))
+    exchange.stderr.end('to the end')
+    exchange.end('answer')
+    const { stdout, stderr } = await peer.answer(1)
+    expect(stdout).toMatch(/answer$/)
+    expect(Buffer.from(stderr, 'latin1').toString()).toMatch(/^1234567890… .*maxStderrBytes.*left out\.\n$/)
+  })
+
+  test('a writer that heeds no backpressure, of a peer that reads nothing, fills no memory', async () => {
+    const app = new App()
+    const { peer, sockets } = await connected(app.handler, { maxStderrBytes: 1024 * 1024 })
+    peer.socket.pause()
+    peer.get(1)
+    const { stderr } = await app.next()
+    const drained = new Promise((resolve) => stderr.once('drain', resolve))
+    for (let i = 0; i < 10_000; i++) stderr.write('an error message '.repeat(1000))
+    expect(stderr.writableLength + sockets[0]!.writableLength).toBeLessThan(1.5 * 1024 * 1024)
+    peer.socket.resume()
+    await drained
+  })
+})

@@ -22,8 +22,21 @@ export interface ServerOptions {
   maxParamsBytes?: number
   /** Params of a request; default 2000. More is answered 431. */
   maxParamsCount?: number
+  /** Name and value of one `HTTP_*` param, in bytes; default 128 KiB. More is answered 431. */
+  maxHeaderBytes?: number
   /** Body, in bytes; default no limit, for front servers have one. A longer CONTENT_LENGTH is answered 413; a body without it fails for its reader. */
   maxBodyBytes?: number
+  /** Requests at a time on one connection, where `multiplex` allows more than one; default 256. One more is answered 503 with FCGI_OVERLOADED. */
+  maxRequestsPerConnection?: number
+  /**
+   * Body that has come in and that the app has not read, of one request, in bytes; default 1 MiB, of which a request that is alone on its
+   * connection uses an eighth. Then nothing is read from the connection, and the front server has to wait.
+   */
+  maxBufferedPerRequest?: number
+  /** The same of all requests on one connection; default 8 MiB. */
+  maxBufferedPerConnection?: number
+  /** What one request may write to FCGI_STDERR, in bytes; default 1 MiB. The rest is dropped. */
+  maxStderrBytes?: number
   /** From BEGIN_REQUEST to the end of PARAMS; default 30 s. Then 408. 0 turns it off. */
   paramsTimeout?: number
   /** Between two pieces of a body that somebody waits for; default 60 s. Then the exchange is aborted, with 408 where no answer has begun. 0 turns it off. */
@@ -32,6 +45,8 @@ export interface ServerOptions {
   requestTimeout?: number
   /** A connection without a request; default 5 minutes, longer than front servers keep one (nginx: 60 s). Then it is closed. 0 turns it off. */
   idleTimeout?: number
+  /** While output waits for the front server, how long it may take nothing of it; default 5 minutes. Then the connection is closed, and what runs on it aborted. 0 turns it off. */
+  writeTimeout?: number
   /** After an answer, how long input that nobody wants is still read and dropped; default 30 s. */
   lingerTimeout?: number
   /** The same in bytes; default 1 GiB. */
@@ -63,11 +78,17 @@ const LIMITS = [
   'maxRequests',
   'maxParamsBytes',
   'maxParamsCount',
+  'maxHeaderBytes',
   'maxBodyBytes',
+  'maxRequestsPerConnection',
+  'maxBufferedPerRequest',
+  'maxBufferedPerConnection',
+  'maxStderrBytes',
   'paramsTimeout',
   'bodyTimeout',
   'requestTimeout',
   'idleTimeout',
+  'writeTimeout',
   'lingerTimeout',
   'lingerBytes',
   'drainTimeout',
@@ -83,11 +104,17 @@ export function resolveOptions(options: ServerOptions): Settings {
     maxRequests: options.maxRequests ?? 4096,
     maxParamsBytes: options.maxParamsBytes ?? 1024 * 1024,
     maxParamsCount: options.maxParamsCount ?? 2000,
+    maxHeaderBytes: options.maxHeaderBytes ?? 128 * 1024,
     maxBodyBytes: options.maxBodyBytes ?? Number.POSITIVE_INFINITY,
+    maxRequestsPerConnection: options.maxRequestsPerConnection ?? 256,
+    maxBufferedPerRequest: options.maxBufferedPerRequest ?? 1024 * 1024,
+    maxBufferedPerConnection: options.maxBufferedPerConnection ?? 8 * 1024 * 1024,
+    maxStderrBytes: options.maxStderrBytes ?? 1024 * 1024,
     paramsTimeout: options.paramsTimeout ?? 30_000,
     bodyTimeout: options.bodyTimeout ?? 60_000,
     requestTimeout: options.requestTimeout ?? 0,
     idleTimeout: options.idleTimeout ?? 300_000,
+    writeTimeout: options.writeTimeout ?? 300_000,
     lingerTimeout: options.lingerTimeout ?? 30_000,
     lingerBytes: options.lingerBytes ?? 1024 * 1024 * 1024,
     drainTimeout: options.drainTimeout ?? 7000,

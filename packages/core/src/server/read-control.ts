@@ -4,12 +4,16 @@ import type { InputQueue } from './input.ts'
 import type { PeerProbe } from './peer-probe.ts'
 import type { ServerExchange } from './server-exchange.ts'
 
-// Queued input of one request (bytes) at which reading stops: while it is alone on the connection, and while
-// others, which a stopped socket would hold up, run beside it.
-const WINDOW = 128 * 1024
-const WINDOW_SHARED = 1024 * 1024
+/** How much unread input (bytes) a connection holds. */
+export interface BufferLimits {
+  readonly maxBufferedPerRequest: number
+  readonly maxBufferedPerConnection: number
+}
 
-// While input waits for its reader, a little more is read this often (milliseconds), up to the shared window: an
+// Of a request's share, what one that is alone on its connection uses: nobody else is held up when reading stops.
+const ALONE = 1 / 8
+
+// While input waits for its reader, a little more is read this often (milliseconds), up to the request's whole share: an
 // abort, or the end of the connection, may stand behind it, and a stopped socket tells of neither.
 const PEEK_INTERVAL = 100
 
@@ -26,15 +30,17 @@ export class ReadControl {
   readonly #socket: Duplex
   readonly #exchanges: ActiveRequests
   readonly #probe: PeerProbe
+  readonly #limits: BufferLimits
   #state = READING
   #mayBeFull = false
   #replyBytes = 0
   #peekTimer: NodeJS.Timeout | undefined
 
-  constructor(socket: Duplex, exchanges: ActiveRequests, probe: PeerProbe) {
+  constructor(socket: Duplex, exchanges: ActiveRequests, probe: PeerProbe, limits: BufferLimits) {
     this.#socket = socket
     this.#exchanges = exchanges
     this.#probe = probe
+    this.#limits = limits
   }
 
   /** False while the peer could not send, had it something to send. */
@@ -44,7 +50,10 @@ export class ReadControl {
 
   /** Input was queued. */
   onQueued(input: InputQueue): void {
-    if (input.queuedBytes > WINDOW) this.#mayBeFull = true
+    const { maxBufferedPerRequest, maxBufferedPerConnection } = this.#limits
+    // Where they are many, each may have little of it.
+    const least = Math.min(maxBufferedPerRequest * ALONE, maxBufferedPerConnection / this.#exchanges.size)
+    if (input.queuedBytes > least) this.#mayBeFull = true
   }
 
   /** A record that nobody of the app wrote waits in the socket. */
@@ -107,13 +116,16 @@ export class ReadControl {
 
   #isFull(): boolean {
     if (this.#replyBytes > REPLIES_MAX) return true
-    const window = this.#exchanges.size > 1 ? WINDOW_SHARED : WINDOW
+    const { maxBufferedPerRequest, maxBufferedPerConnection } = this.#limits
+    const window = maxBufferedPerRequest * (this.#exchanges.size > 1 ? 1 : ALONE)
+    let total = 0
     for (const exchange of this.#exchanges) {
       if (exchange.ended) continue
       if (holdsUp(exchange.stdin, exchange, window)) return true
       if (exchange.role === 'filter' && holdsUp(exchange.data, exchange, window)) return true
+      total += exchange.queuedBytes
     }
-    return false
+    return total > maxBufferedPerConnection
   }
 
   #peekLater(): void {
@@ -133,10 +145,12 @@ export class ReadControl {
   }
 
   #isAtLimit(): boolean {
+    let total = 0
     for (const { queuedBytes } of this.#exchanges) {
-      if (queuedBytes > WINDOW_SHARED) return true
+      if (queuedBytes > this.#limits.maxBufferedPerRequest) return true
+      total += queuedBytes
     }
-    return false
+    return total > this.#limits.maxBufferedPerConnection
   }
 }
 

@@ -46,7 +46,9 @@ export interface ExchangeCarrier {
 export interface ExchangeSettings {
   readonly maxParamsBytes: number
   readonly maxParamsCount: number
+  readonly maxHeaderBytes: number
   readonly maxBodyBytes: number
+  readonly maxStderrBytes: number
   /** Finds the mount: cgi/mount.ts with the server's option. */
   findMount(params: Params, target: string): string
   onError(error: unknown, exchange: Exchange): void
@@ -212,6 +214,8 @@ export class ServerExchange implements Exchange, InputOwner {
   get stderr(): Writable {
     this.#stderr ??= new StderrStream(
       (content) => this.#ended || this.#carrier.sendStderr(this.requestId, content),
+      this.#carrier.settings.maxStderrBytes,
+      (hook) => this.#guard(hook),
     )
     return this.#stderr
   }
@@ -457,7 +461,8 @@ export class ServerExchange implements Exchange, InputOwner {
 
   get #cgi(): Params {
     if (this.#params === undefined) {
-      const limits = { maxCount: this.#carrier.settings.maxParamsCount }
+      const { maxParamsCount: maxCount, maxHeaderBytes } = this.#carrier.settings
+      const limits = { maxCount, maxHeaderBytes }
       this.#params = this.#gathered.take((block, start, end) => new Params(block, start, end, limits))
     }
     return this.#params

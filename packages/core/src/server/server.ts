@@ -164,7 +164,9 @@ class Host implements ConnectionHost {
     this.settings = {
       maxParamsBytes: options.maxParamsBytes,
       maxParamsCount: options.maxParamsCount,
+      maxHeaderBytes: options.maxHeaderBytes,
       maxBodyBytes: options.maxBodyBytes,
+      maxStderrBytes: options.maxStderrBytes,
       findMount: (params, target) => findMount(params, target, options.mount, program),
       onError: (error, exchange) => this.#report(error, exchange),
       waitUntil: (promise) => this.waitFor(promise),

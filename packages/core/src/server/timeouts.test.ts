@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { describe, expect, test, vi } from 'vitest'
 import { record, TYPES } from '../testing/bytes.ts'
-import { App, abortion, connected, readAll, stopClock } from '../testing/serving.ts'
+import { App, abortion, closed, connected, readAll, stopClock } from '../testing/serving.ts'
 
 /** Lets so many seconds pass for the server. */
 function pass(seconds: number): void {
@@ -217,5 +217,56 @@ describe('idleTimeout', () => {
     peer.stdin(1, Buffer.alloc(1000)).endStdin(1).halfClose()
     await peer.close()
     expect(peer.error).toBeUndefined()
+  })
+})
+
+describe('writeTimeout', () => {
+  test('a front server takes nothing of an answer: aborted, and the connection is closed', async () => {
+    stopClock('setInterval')
+    const app = new App()
+    const { peer, sockets } = await connected(app.handler, { writeTimeout: 5000 })
+    peer.socket.pause()
+    peer.get(1)
+    const exchange = await app.next()
+    const aborted = abortion(exchange)
+    exchange.write(Buffer.alloc(16 * 1024 * 1024))
+    pass(5)
+    // What the app writes meanwhile is no progress.
+    exchange.write('more')
+    expect(exchange.aborted).toBe(false)
+    pass(2)
+    expect(await aborted).toMatchObject({ code: 'FCGI_ERR_TIMEOUT', name: 'AbortError' })
+    await closed(sockets[0]!)
+  })
+
+  test('so it is behind an answer that was ended', async () => {
+    stopClock('setInterval')
+    const app = new App()
+    const { peer, sockets } = await connected(app.handler, { writeTimeout: 5000 })
+    peer.socket.pause()
+    peer.get(1)
+    ;(await app.next()).end(Buffer.alloc(16 * 1024 * 1024))
+    pass(7)
+    await closed(sockets[0]!)
+  })
+
+  test('a front server that takes little at a time gets all of it', async () => {
+    stopClock('setInterval')
+    const app = new App()
+    // Here the operating system holds a few reads' worth.
+    const { peer } = await connected(app.handler, { writeTimeout: 30_000 }, 'unix')
+    const length = 8 * 1024 * 1024
+    peer.get(1)
+    ;(await app.next()).end(Buffer.alloc(length))
+    while (peer.content(TYPES.STDOUT, 1).length < length) {
+      const { reads } = peer
+      peer.socket.resume()
+      await peer.until(() => peer.reads > reads)
+      peer.socket.pause()
+      pass(1)
+    }
+    expect(peer.reads).toBeGreaterThan(60)
+    peer.socket.resume()
+    await peer.answer(1)
   })
 })

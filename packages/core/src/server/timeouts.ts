@@ -9,6 +9,7 @@ export interface Timeouts {
   readonly bodyTimeout: number
   readonly requestTimeout: number
   readonly idleTimeout: number
+  readonly writeTimeout: number
 }
 
 /**
@@ -25,6 +26,11 @@ export function sweep(
   const isOver = (since: number, timeout: number): boolean =>
     timeout > 0 && (tick - since - 1) * tickLength >= timeout
   for (const connection of [...connections]) {
+    if (isOver(connection.writeTick(), timeouts.writeTimeout)) {
+      const message = `The front server took nothing of the answer for ${timeouts.writeTimeout} ms.`
+      connection.destroy('FCGI_ERR_TIMEOUT', message)
+      continue
+    }
     if (connection.idle) {
       if (isOver(connection.idleTick, timeouts.idleTimeout)) connection.drain()
       continue
