@@ -64,6 +64,9 @@ class Asked {
       } else if (type === ABORT_REQUEST) this.aborted.add(id)
       else if (id === 0 && type === GET_VALUES) this.getValues++
       else if (id === 0 && (type === 0 || type > UNKNOWN_TYPE)) this.others++
+      // A body behind the end of its stream: mod_fcgid sends an empty record first, and it may be none.
+      else if (id === first && type === STDIN && content.length > 0 && ended.has(STDIN))
+        this.complete = undefined
       else if (id === first && content.length === 0) {
         if (type === PARAMS || (type === STDIN && ended.has(PARAMS))) ended.add(type)
         if (ended.size === 2 && !broken) this.complete = id
