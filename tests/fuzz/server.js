@@ -32,6 +32,7 @@ const servers = []
 for (const [name, app] of Object.entries(handlers)) {
   const server = createServer(app, {
     maxRequests: MAX_REQUESTS,
+    maxRequestsPerConnection: Number.POSITIVE_INFINITY,
     onError: () => {},
     allowedServers: ['127.0.0.1'],
   })
