@@ -73,7 +73,8 @@ export interface Settings extends Required<Omit<ServerOptions, 'allowedServers'>
 // Milliseconds, 24 days.
 const TIMER_MAX = 2 ** 31 - 1
 
-const LIMITS = [
+/** The options that are limits. */
+export const LIMITS = [
   'maxConnections',
   'maxRequests',
   'maxParamsBytes',
