@@ -123,7 +123,9 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     })
   })
 
-  test('a peer that floods with GET_VALUES without reading is no longer read', async () => {
+  test('a peer that floods with GET_VALUES without reading is no longer read', {
+    timeout: 60_000,
+  }, async () => {
     stopClock('setTimeout')
     const { peer, sockets } = await connected(() => {}, {}, transport)
     peer.socket.pause()
