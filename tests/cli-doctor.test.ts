@@ -173,6 +173,23 @@ test('the host of a URL that does not lead to the front server', async () => {
   expect(report.of).toBe('http://shop.example/')
 })
 
+test('a probe with another token', async () => {
+  site.start(process.execPath, [COMMAND_LINE, 'doctor', '--probe', '--token', TOKEN], {
+    env: { ...process.env, FCGI_BRIDGE_LISTEN: socket },
+  })
+  expect(await accepting({ path: socket }, () => false)).toBe(true)
+  const { report } = await askDoctor(site, await startFront(''), '--token', 'another-token')
+  expect(codesOf(report)).toEqual(['wrong-token'])
+})
+
+test('what is no request is told', async () => {
+  const url = await startFront('fastcgi_param CONTENT_LENGTH many;')
+  const { report } = await askDoctor(site, url, '--app', socket)
+  expect(report.findings).toMatchObject([
+    { code: 'refused', seen: expect.stringContaining('CONTENT_LENGTH') },
+  ])
+})
+
 test('an interrupted doctor leaves no socket behind', async () => {
   // A front server that never answers.
   const silent = createServer()

@@ -43,8 +43,8 @@ interface Report {
   findings: { code: string; level: string; mend: { where: string; lines: string[] } }[]
 }
 
-// Several servers and command lines at once, on machines that do other things besides.
-const TIMEOUT = 60_000
+/** Several servers and command lines run at once, on machines that do other things besides. */
+export const TIMEOUT = 60_000
 
 /**
  * For each diagnosis: the server is set up wrongly, the doctor finds that and nothing else; the lines that it prints are
@@ -57,18 +57,19 @@ export function describeDiagnoses(patient: Patient, diagnoses: readonly Diagnosi
       expectFound(await withSite((site) => ask(site, patient, healthy)), left)
     })
 
-    test.each(diagnoses)('$name', { timeout: TIMEOUT }, async (diagnosis) => {
-      const wrong = change(healthy, diagnosis.without, diagnosis.wrong)
-      const ill = await withSite((site) => ask(site, patient, wrong, diagnosis.args))
-      expectFound(ill, [...diagnosis.codes, ...left])
-      const lines = ill.report.findings
-        .filter(({ code }) => !left.includes(code))
-        .flatMap(({ mend }) => mend.lines)
-      expect(lines.length > 0).toBe(diagnosis.place !== undefined)
-      const mended = change(healthy, diagnosis.without, placed(lines, diagnosis.place))
-      const well = await withSite((site) => ask(site, patient, mended, diagnosis.args))
-      expectFound(well, left)
-    })
+    for (const diagnosis of diagnoses)
+      test(diagnosis.name, { timeout: TIMEOUT }, async () => {
+        const wrong = change(healthy, diagnosis.without, diagnosis.wrong)
+        const ill = await withSite((site) => ask(site, patient, wrong, diagnosis.args))
+        expectFound(ill, [...diagnosis.codes, ...left])
+        const lines = ill.report.findings
+          .filter(({ code }) => !left.includes(code))
+          .flatMap(({ mend }) => mend.lines)
+        expect(lines.length > 0).toBe(diagnosis.place !== undefined)
+        const mended = change(healthy, diagnosis.without, placed(lines, diagnosis.place))
+        const well = await withSite((site) => ask(site, patient, mended, diagnosis.args))
+        expectFound(well, left)
+      })
   })
 }
 

@@ -1,5 +1,5 @@
 import { type Diagnosis, describeDiagnoses } from './diagnoses.ts'
-import { mountedNginx, nginx } from './patients/nginx.ts'
+import { encodedNginx, mountedNginx, nginx } from './patients/nginx.ts'
 
 const missing = (name: string): Diagnosis => ({
   name: `${name} is missing`,
@@ -46,6 +46,10 @@ describeDiagnoses(nginx, [
   },
   line('authorization', 'Authorization stripped', undefined, ['fastcgi_param HTTP_AUTHORIZATION "";']),
   line('host-port', "Debian's HTTP_HOST, without the port", /HTTP_HOST/, ['fastcgi_param HTTP_HOST $host;']),
+  line('host-twice', 'HTTP_HOST twice', /HTTP_HOST/, [
+    'fastcgi_param HTTP_HOST $host;',
+    'fastcgi_param HTTP_HOST $http_host;',
+  ]),
   line('underscores', 'headers with underscores', undefined, ['underscores_in_headers on;'], 'server'),
   line('httpoxy', 'the Proxy header', /HTTP_PROXY/, []),
   line('body-limit', 'the stock limit of bodies', /client_max_body_size/, [], 'server'),
@@ -73,6 +77,12 @@ describeDiagnoses(nginx, [
 ])
 
 describeDiagnoses(mountedNginx, [
+  line('mount', 'SCRIPT_NAME is the whole path', /SCRIPT_NAME|PATH_INFO|split/, [
+    'fastcgi_param SCRIPT_NAME $fastcgi_script_name;',
+  ]),
+])
+
+describeDiagnoses(encodedNginx, [
   line('mount', 'SCRIPT_NAME is the whole path', /SCRIPT_NAME|PATH_INFO|split/, [
     'fastcgi_param SCRIPT_NAME $fastcgi_script_name;',
   ]),

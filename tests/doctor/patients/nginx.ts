@@ -20,6 +20,14 @@ export const mountedNginx: Patient = {
 }
 
 // What nginx ships, line by line, and what it takes beside that.
+/** The app is at a path that URLs have encoded. */
+export const encodedNginx: Patient = {
+  name: 'nginx, an encoded mount',
+  prefix: '/caf%C3%A9',
+  healthy: healthy('/café'),
+  start: (site, config) => start(site, config, '/café'),
+}
+
 /** It ends TLS itself. */
 export const nginxWithTls: Patient = {
   ...nginx,

@@ -23,7 +23,7 @@ export interface Examination {
   /** Bytes that an upload is to be able to have. */
   upload: number
   /** Sends a request to the probe; `path` is below the prefix. */
-  ask(ask: Ask & { action?: ProbeAction }, enough?: (text: string) => boolean): Promise<Seen>
+  ask(ask: Ask & { action?: ProbeAction }): Promise<Seen>
 }
 
 /** The path of the plain GET, below the prefix: encoded and decoded it is not the same. */
@@ -47,12 +47,9 @@ export class Asker {
     this.#token = token
   }
 
-  async ask(
-    { action = 'echo', headers = [], ...ask }: Ask & { action?: ProbeAction },
-    enough?: (text: string) => boolean,
-  ): Promise<Seen> {
+  async ask({ action = 'echo', headers = [], ...ask }: Ask & { action?: ProbeAction }): Promise<Seen> {
     const all = [PROBE_HEADER, `${this.#token} ${action}`, ...headers]
-    const answer = await this.#front.send({ ...ask, path: this.#prefix + ask.path, headers: all }, enough)
+    const answer = await this.#front.send({ ...ask, path: this.#prefix + ask.path, headers: all })
     const echo = parseEcho(answer.text)
     return { answer, echo, params: new Map(echo?.params) }
   }

@@ -3,6 +3,8 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { finished } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { EXIT } from '../exit-codes.ts'
+import { Failure } from '../failure.ts'
 
 /** One request to the front server. */
 export interface Ask {
@@ -133,5 +135,18 @@ async function readAnswer(incoming: IncomingMessage, enough?: (text: string) => 
     text,
     from,
     spread: first === undefined ? 0 : last - first,
+  }
+}
+
+/** Has the front server asked. Throws a Failure where that can not be. */
+export async function reach<T>(url: URL, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    const isCertificate = /CERT|SIGNED|ERR_TLS|UNABLE_TO/.test(code ?? '')
+    const more = isCertificate ? ' Say --insecure to take any certificate.' : ''
+    const what = `The front server at ${url.origin} can not be asked: ${message}.${more}`
+    throw new Failure(EXIT.unreachable, what, { cause })
   }
 }

@@ -3,18 +3,28 @@ import type { User } from '../examine/socket-access.ts'
 
 const NAMES = /^(nginx|apache2|httpd|lighttpd|caddy|h2o|haproxy)$/
 
-/**
- * The user that works for the front server which listens on a port of this machine: the one of its processes that is not
- * root's. Undefined where it can not be seen, or is root itself. Linux alone has it where this looks.
- */
-export function frontUser(port: number): User | undefined {
+/** A front server that runs on this machine. */
+export interface FrontProcess {
+  /** The name of its program. */
+  name: string
+  /** Who works for it: the user of one of its processes that is not root's. Undefined where root alone does. */
+  user: User | undefined
+}
+
+/** The server that listens on a port of this machine. Undefined where it can not be seen; Linux alone has it where this looks. */
+export function findFront(port: number): FrontProcess | undefined {
   const inodes = listeningInodes(port)
   const all = processes()
   const listening = all.filter((pid) => holdsSocket(pid, inodes))
   // Whoever is not root sees only its own processes' sockets, but everybody's names.
-  const found =
-    listening.length > 0 ? listening : all.filter((pid) => NAMES.test(read(`/proc/${pid}/comm`).trim()))
-  return found.map(userOf).find((user) => user !== undefined && user.uid !== 0)
+  const found = listening.length > 0 ? listening : all.filter((pid) => NAMES.test(nameOf(pid)))
+  if (found.length === 0) return undefined
+  const user = found.map(userOf).find((one) => one !== undefined && one.uid !== 0)
+  return { name: nameOf(found[0]!), user }
+}
+
+function nameOf(pid: string): string {
+  return read(`/proc/${pid}/comm`).trim()
 }
 
 function processes(): string[] {

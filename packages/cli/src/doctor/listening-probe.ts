@@ -2,17 +2,22 @@ import { chownSync, type Stats, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { constants } from 'node:os'
 import { formatAddress, type SocketAddress } from '@fcgi-bridge/client'
-import { createServer } from '@fcgi-bridge/core'
+import { createServer, RequestError } from '@fcgi-bridge/core'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { createProbe, pairs } from './probe.ts'
 
+/** A request that has no meaning. */
+export interface RefusedRequest {
+  /** As they came. */
+  params: [name: string, value: string][]
+  why: string
+}
+
 /** The probe, where the app would listen. */
 export interface ListeningProbe {
-  /** The params of requests that were none. */
-  readonly refused: ReadonlyMap<string, string>[]
-  /** Requests that came without the token. */
-  strangers: number
+  /** The requests that no app would be given, the doctor's or not. */
+  readonly refused: readonly RefusedRequest[]
   close(): Promise<void>
 }
 
@@ -28,11 +33,11 @@ const CONNECT_MAX = 2000
  */
 export async function listenAsApp(address: SocketAddress, token: string): Promise<ListeningProbe | 'in use'> {
   if (await isInUse(address)) return 'in use'
-  const probe: ListeningProbe = { refused: [], strangers: 0, close: () => server.close() }
-  const handler = createProbe(token, () => probe.strangers++)
-  const server = createServer(handler, {
-    onError: (_, { rawParams }) =>
-      void (probe.refused as Map<string, string>[]).push(new Map(pairs(rawParams))),
+  const refused: RefusedRequest[] = []
+  const server = createServer(createProbe(token), {
+    onError: (error, { rawParams }) => {
+      if (error instanceof RequestError) refused.push({ params: pairs(rawParams), why: error.message })
+    },
   })
   const left = 'path' in address ? socketAt(address.path) : undefined
   try {
@@ -52,7 +57,7 @@ export async function listenAsApp(address: SocketAddress, token: string): Promis
   // Its socket is removed at the exit of the process, which a signal by itself is not.
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => process.exit(128 + constants.signals[signal]))
-  return probe
+  return { refused, close: () => server.close() }
 }
 
 function isInUse(address: SocketAddress): Promise<boolean> {

@@ -16,6 +16,9 @@ const PROBE_PARAM = 'HTTP_X_FCGI_BRIDGE_DOCTOR'
  */
 export type ProbeAction = 'echo' | 'stream' | `status:${number}` | `head:${number}`
 
+/** What the probe tells whoever does not have the token. */
+export const REFUSAL = 'This app is under examination by fcgi-bridge doctor.\n'
+
 /** Milliseconds between the two events. */
 export const STREAM_PAUSE = 2000
 
@@ -34,15 +37,14 @@ export function createToken(): string {
 
 /**
  * The app that stands in for the one under examination: it tells whoever has the token what it was sent, and nobody else
- * anything. `onStranger` is told of each request that is not the doctor's.
+ * anything.
  */
-export function createProbe(token: string, onStranger?: () => void): Handler {
+export function createProbe(token: string): Handler {
   return async (exchange) => {
     const [said, action = 'echo'] = exchange.param(PROBE_PARAM)?.split(' ') ?? []
     if (said !== token) {
-      onStranger?.()
       exchange.writeHead(503, ['Content-Type', 'text/plain'])
-      exchange.end('This app is under examination by fcgi-bridge doctor.\n')
+      exchange.end(REFUSAL)
       return
     }
     const [what, number] = action.split(':')

@@ -1,8 +1,9 @@
 import { formatAddress, type SocketAddress } from '@fcgi-bridge/client'
-import { denialOf } from '../examine/socket-access.ts'
+import { type Denial, denialOf } from '../examine/socket-access.ts'
 import { type Finding, mend, mendFor, type ServerKind } from './finding.ts'
 import type { Answer } from './front-client.ts'
-import { frontUser } from './front-process.ts'
+import { findFront } from './front-process.ts'
+import { kindOf } from './server-kind.ts'
 
 /** The statuses by which front servers say that they do not get to the app, or get no answer. */
 export function isGatewayError(status: number): boolean {
@@ -11,14 +12,15 @@ export function isGatewayError(status: number): boolean {
 
 /** Why a front server does not get to the app at an address: a socket it may not write to, else another address. */
 export function unreached(url: URL, answer: Answer, server: ServerKind, address: SocketAddress): Finding {
-  return permission(url, answer, address) ?? elsewhere(answer, server, address)
+  if (!('path' in address)) return elsewhere(answer, server, address)
+  // Whoever is to connect to a Unix socket runs on this machine.
+  const front = findFront(Number(url.port || (url.protocol === 'https:' ? 443 : 80)))
+  const denial = front?.user && denialOf(address.path, front.user)
+  if (denial !== undefined) return permission(answer, denial)
+  return elsewhere(answer, server === 'other' ? kindOf(front?.name, true) : server, address)
 }
 
-function permission(url: URL, { status }: Answer, address: SocketAddress): Finding | undefined {
-  if (!('path' in address)) return undefined
-  const user = frontUser(Number(url.port || (url.protocol === 'https:' ? 443 : 80)))
-  const denial = user && denialOf(address.path, user)
-  if (denial === undefined) return undefined
+function permission({ status }: Answer, denial: Denial): Finding {
   return {
     code: 'socket-permission',
     level: 'error',
@@ -102,5 +104,46 @@ export function headersLost(server: ServerKind): Finding {
       nginx: mend('in the location of the app', 'fastcgi_pass_request_headers on;'),
       other: mend('Let the front server hand on the headers of requests.'),
     }),
+  }
+}
+
+/** The probe answers another doctor. */
+export function wrongToken(): Finding {
+  return {
+    code: 'wrong-token',
+    level: 'error',
+    seen: 'The probe answers, and does not know the token.',
+    why: 'It tells what it was sent to nobody else.',
+    mend: mend(
+      'Give both the same --token. If they have it, the front server drops the headers of requests.',
+    ),
+  }
+}
+
+/** The Host of a request comes as two params. */
+export function hostTwice(server: ServerKind): Finding {
+  return {
+    code: 'host-twice',
+    level: 'error',
+    seen: 'HTTP_HOST is sent twice, and so every request is refused.',
+    why: 'Both together are no host.',
+    mend: mendFor(server, {
+      nginx: mend(
+        'one line of HTTP_HOST alone: the fastcgi_params of Debian has one, put the others of its lines here instead of including it',
+        'fastcgi_param HTTP_HOST $host:$server_port;',
+      ),
+      other: mend('Let the front server send HTTP_HOST once.'),
+    }),
+  }
+}
+
+/** What comes is no request. */
+export function refused(why: string): Finding {
+  return {
+    code: 'refused',
+    level: 'error',
+    seen: `What the front server sends is no request: ${why}`,
+    why: 'An app served by fcgi-bridge answers 400 to it.',
+    mend: mend('Let the front server send what the client sent.'),
   }
 }

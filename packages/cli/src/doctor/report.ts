@@ -20,6 +20,11 @@ const LOOKS: Record<Level, { sign: string; style: 'red' | 'yellow' | 'cyan' }> =
   note: { sign: '·', style: 'cyan' },
 }
 
+/** A report of a front server, of which nothing was found to be well. */
+export function reportOf(url: URL, software: string | undefined, findings: Finding[]): Report {
+  return { of: url.href, software, findings, passed: [] }
+}
+
 /** Whether all is well: notes are no matter. */
 export function isHealthy({ findings }: Report): boolean {
   return findings.every(({ level }) => level === 'note')

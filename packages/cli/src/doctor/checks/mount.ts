@@ -13,19 +13,25 @@ import {
 export async function checkMount({ plain, prefix, server }: Examination): Promise<Finding[]> {
   const scriptName = plain.params.get('SCRIPT_NAME') ?? ''
   const pathInfo = plain.params.get('PATH_INFO') ?? ''
+  const mount = decode(prefix)
   const rest = decodeURI(PLAIN_PATH)
-  if (scriptName === prefix && pathInfo === rest) return []
-  if (pathInfo.endsWith(PLAIN_PATH)) return [notDecoded(pathInfo, prefix, server)]
-  const level = levelOf(scriptName, pathInfo, prefix, rest)
+  if (scriptName === mount && pathInfo === rest) return []
+  if (pathInfo.endsWith(PLAIN_PATH)) return [notDecoded(pathInfo, mount, server)]
+  const level = levelOf(scriptName, pathInfo, mount, rest)
   return [
     {
       code: 'mount',
       level,
-      seen: `SCRIPT_NAME is '${scriptName}' and PATH_INFO is '${pathInfo}', where they should be '${prefix}' and '${rest}'.`,
+      seen: `SCRIPT_NAME is '${scriptName}' and PATH_INFO is '${pathInfo}', where they should be '${mount}' and '${rest}'.`,
       why: whyFor(level, prefix),
-      mend: mendFor(server, mendsFor(prefix)),
+      mend: mendFor(server, mendsFor(mount)),
     },
   ]
+}
+
+// The URL's path as CGI has it: decoded, one character a byte.
+function decode(path: string): string {
+  return path.replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
 // Harmless is what no app takes for a mount: nothing; the whole path, where the app has the whole site; the name of a file that
@@ -61,7 +67,9 @@ function notDecoded(pathInfo: string, prefix: string, server: ServerKind): Findi
   }
 }
 
-function mendsFor(prefix: string): Mends & { nginx: Mend } {
+function mendsFor(mount: string): Mends & { nginx: Mend } {
+  // Configs are written in UTF-8.
+  const prefix = Buffer.from(mount, 'latin1').toString('utf8')
   const escaped = prefix.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
   return {
     nginx: mend(
