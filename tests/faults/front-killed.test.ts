@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
 import { test } from 'vitest'
 import { open, readUntil } from '../cases/http.ts'
+import { apacheFcgid } from '../fronts/apache-fcgid.ts'
 import { apacheProxy } from '../fronts/apache-proxy.ts'
 import { caddy } from '../fronts/caddy.ts'
 import { APPS } from '../fronts/front.ts'
@@ -62,3 +63,24 @@ test.concurrent.for([nginx, apacheProxy, lighttpd, caddy, h2o, haproxy])(
     }
   },
 )
+
+test.concurrent('Apache is killed: what mod_fcgid started stays, and ends when it is told to', {
+  timeout: 60_000,
+}, async ({ expect }) => {
+  const site = new FaultSite()
+  try {
+    const { origin } = await apacheFcgid.start(site)
+    const id = randomUUID()
+    open(origin('ScriptAlias', 'fetch'), `/shop/hold?id=${id}`).catch(() => {})
+    const pid = Number(await site.control.heard(id, 'held'))
+    const others = () => site.processes().filter((process) => process.pid !== pid)
+    for (const other of others()) process.kill(other.pid, 'SIGKILL')
+    await expect.poll(others).toEqual([])
+    process.kill(pid, 'SIGTERM')
+    await site.control.heard(id, 'SIGTERM')
+    site.control.say(id, 'go')
+    await expect.poll(() => site.processes(), { timeout: 10_000 }).toEqual([])
+  } finally {
+    await site.stop()
+  }
+})

@@ -21,10 +21,8 @@ if (!process.connected) process.exit()
 try {
   const app = await findApp(await loadModule(file), name, find)
   // An app that crashes does so at once: the page that the running requests get then says why.
-  const listen = { path, mode: 0o600, handleSignals: false }
-  const server = await serve(handlersOf(app, watched), { ...listen, mount, drainTimeout: DRAIN })
-  const close = (): void => void server.close().then(() => process.exit())
-  process.once('SIGTERM', close).once('SIGINT', close)
+  const options = { path, mode: 0o600, mount, drainTimeout: DRAIN, handleExceptions: false }
+  await serve(handlersOf(app, watched), options)
   send({ fcgiBridge: 'listening', what: app.what })
 } catch (error) {
   const { text, exitCode } = tell(error)

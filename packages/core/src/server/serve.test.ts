@@ -1,5 +1,6 @@
 // serve() in this process; what it does as a program is in tests/listen.test.ts, and in conformance/process.test.ts.
 
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -92,4 +93,43 @@ test('signals are handled until the server has closed', async () => {
   expect(counts()).toEqual(before.map((count) => count + 1))
   await server.close()
   expect(counts()).toEqual(before)
+})
+
+test.each([
+  ['SIGTERM', 0],
+  ['an exception', 1],
+])('%s ends a program when all of its servers have finished what runs', async (cause, status) => {
+  const program = `import { serve } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}
+    const answer = (exchange) => {
+      if (exchange.target === '/throw') setTimeout(() => { throw new Error('thrown behind the answer') })
+      if (exchange.target !== '/wait') return exchange.end('done')
+      process.once('message', () => exchange.end('finished'))
+      process.send('waits')
+    }
+    const servers = [await serve(answer, { port: 0 }), await serve(answer, { port: 0 })]
+    process.send(servers.map((server) => server.address().port))`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let printed = ''
+  child.stderr!.on('data', (text) => (printed += text))
+  const exited = once(child, 'exit')
+  const [[first, second]] = await once(child, 'message')
+  const waiting = await Peer.connect({ port: second })
+  onTestFinished(() => waiting.destroy())
+  waiting.get(1, { REQUEST_URI: '/wait' })
+  await once(child, 'message')
+  if (cause === 'SIGTERM') child.kill('SIGTERM')
+  else {
+    const thrower = await Peer.connect({ port: first })
+    onTestFinished(() => thrower.destroy())
+    thrower.get(1, { REQUEST_URI: '/throw' })
+  }
+  const connecting = async (): Promise<void> => (await Peer.connect({ port: second })).destroy()
+  await expect.poll(() => connecting().catch(({ code }) => code)).toBe('ECONNREFUSED')
+  child.send('go')
+  expect((await waiting.answer(1)).stdout).toMatch(/finished$/)
+  expect(await exited).toEqual([status, null])
+  expect(printed).toMatch(status === 0 ? /^$/ : /^Error: thrown behind the answer\n +at /)
 })

@@ -4,6 +4,7 @@ import type { Handler } from './exchange.ts'
 import { findInherited } from './inherited.ts'
 import type { ListenOptions } from './listen.ts'
 import type { ServerOptions } from './options.ts'
+import { endAtExceptions, endAtSignals } from './program-end.ts'
 import { createServer, type FastCgiServer, type Handlers } from './server.ts'
 
 /** Options of {@link serve}: where to listen, and all of the server's. */
@@ -15,10 +16,13 @@ export interface ServeOptions extends ServerOptions, ListenOptions {
   /**
    * Default true: SIGTERM, SIGUSR1 (mod_fcgid, Apache) and SIGINT close the server, running requests finish, and the process
    * exits with 0. A second SIGINT exits at once; a second SIGTERM is no order to hurry, for mod_fcgid always sends two.
-   * An exception that nobody catches, and no `uncaughtException` listener takes, ends the process with 1 in the same way, so
-   * that it costs no other request than its own.
    */
   handleSignals?: boolean
+  /**
+   * Default true: an exception that nobody catches, where the program has no `uncaughtException` listener either, ends the
+   * process with 1 once running requests have finished, so that it costs no request but its own.
+   */
+  handleExceptions?: boolean
 }
 
 /**
@@ -54,10 +58,8 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   if (signal?.aborted) close()
   signal?.addEventListener('abort', close, { once: true })
   server.once('close', () => signal?.removeEventListener('abort', close))
-  if (options.handleSignals ?? true) {
-    handleSignals(server)
-    drainAtException(server)
-  }
+  if (options.handleSignals ?? true) endAtSignals(server)
+  if (options.handleExceptions ?? true) endAtExceptions(server)
   return server
 }
 
@@ -87,43 +89,6 @@ function keepWithoutOutputs(): void {
 }
 
 function ignore(): void {}
-
-function handleSignals(server: FastCgiServer): void {
-  const stop = (): void => {
-    server.close().then(() => process.exit())
-  }
-  let interrupted = false
-  const interrupt = (): void => {
-    if (interrupted) process.exit(130)
-    interrupted = true
-    stop()
-  }
-  process.on('SIGTERM', stop)
-  process.on('SIGUSR1', stop)
-  process.on('SIGINT', interrupt)
-  server.once('close', () => {
-    process.removeListener('SIGTERM', stop)
-    process.removeListener('SIGUSR1', stop)
-    process.removeListener('SIGINT', interrupt)
-  })
-}
-
-// Node would end the process here and now, and every request of it with that. Whoever listens for these exceptions, at the
-// time they come, decides instead: a listener that was always here would be taken for one that handles them.
-function drainAtException(server: FastCgiServer): void {
-  const drain = (error: unknown): void => {
-    console.error(error)
-    process.exitCode = 1
-    server.close().then(() => process.exit())
-  }
-  const watch = (): void => {
-    const isHandled =
-      process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()
-    if (!isHandled) process.on('uncaughtException', drain)
-  }
-  process.on('uncaughtExceptionMonitor', watch)
-  server.once('close', () => process.removeListener('uncaughtExceptionMonitor', watch))
-}
 
 // A bare `serve(app)` has nobody to tell: say it as a program does, not with a stack.
 function endProgramIfUnhandled(error: unknown): void {

@@ -1,0 +1,70 @@
+// How a program that serves ends: all of its servers finish what runs, and then it exits.
+
+import type { FastCgiServer } from './server.ts'
+
+const atSignals = new Set<FastCgiServer>()
+const atExceptions = new Set<FastCgiServer>()
+
+/**
+ * Ends the program at SIGTERM, SIGUSR1 (mod_fcgid, Apache) or SIGINT, until `server` has closed. A second SIGINT exits at
+ * once; a second SIGTERM is no order to hurry, for mod_fcgid always sends two.
+ */
+export function endAtSignals(server: FastCgiServer): void {
+  if (atSignals.size === 0) {
+    process.on('SIGTERM', stop)
+    process.on('SIGUSR1', stop)
+    process.on('SIGINT', interrupt)
+  }
+  atSignals.add(server)
+  server.once('close', () => {
+    atSignals.delete(server)
+    if (atSignals.size > 0) return
+    process.removeListener('SIGTERM', stop)
+    process.removeListener('SIGUSR1', stop)
+    process.removeListener('SIGINT', interrupt)
+    interrupted = false
+  })
+}
+
+let interrupted = false
+
+function interrupt(): void {
+  if (interrupted) process.exit(130)
+  interrupted = true
+  stop()
+}
+
+function stop(): void {
+  end(atSignals)
+}
+
+/**
+ * Ends the program, with status 1, at an exception that nobody catches, until `server` has closed. Node would do it here and
+ * now, and every request would go with it.
+ */
+export function endAtExceptions(server: FastCgiServer): void {
+  if (atExceptions.size === 0) process.on('uncaughtExceptionMonitor', onUncaught)
+  atExceptions.add(server)
+  server.once('close', () => {
+    atExceptions.delete(server)
+    if (atExceptions.size === 0) process.removeListener('uncaughtExceptionMonitor', onUncaught)
+  })
+}
+
+// Whoever listens for these exceptions decides instead. They look for one another, so no listener is here before there is an
+// exception that nobody else takes.
+function onUncaught(): void {
+  const isHandled =
+    process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()
+  if (!isHandled) process.on('uncaughtException', endWith)
+}
+
+function endWith(error: unknown): void {
+  console.error(error)
+  process.exitCode = 1
+  end(atExceptions)
+}
+
+function end(servers: Iterable<FastCgiServer>): void {
+  Promise.all([...servers].map((server) => server.close())).then(() => process.exit())
+}
