@@ -153,6 +153,55 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
   )
 })
 
+// What the examples do not show: an event stream that asks for nothing, and what the app is told of a request.
+const PROBE = `
+export default {
+  fetch(request, { params }) {
+    if (!request.url.endsWith('/events')) return Response.json({ ...params, proxy: request.headers.get('proxy') })
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(Buffer.from('first'))
+        setTimeout(() => controller.close(), 4000)
+      },
+    })
+    return new Response(body, { headers: { 'Content-Type': 'text/plain' } })
+  },
+}`
+
+describe('what reaches the app, and the client', () => {
+  let site: Site
+  beforeEach(() => {
+    site = new Site()
+    onTestFailed(() => console.error(site.report()))
+  })
+  afterEach(() => site.stop())
+
+  test.each(Object.keys(CONFIGURED))('%s', async (server) => {
+    const app = site.write('probe.mjs', PROBE)
+    const front = await start(site, server, app, 'unix', ['--mount', '/shop'], makeCertificate(site))
+    const headers = [...front.ask.headers, 'Authorization', 'Basic bWU6cHc=', 'Proxy', 'http://evil.test']
+    const params = JSON.parse((await send(front.origin, '/shop/a%2Fb?c=d', { ...front.ask, headers })).text)
+    expect(params).toMatchObject({
+      REQUEST_URI: '/shop/a%2Fb?c=d',
+      QUERY_STRING: 'c=d',
+      HTTPS: 'on',
+      HTTP_HOST: `localhost:${front.origin.port}`,
+      HTTP_AUTHORIZATION: 'Basic bWU6cHc=',
+      REMOTE_ADDR: '127.0.0.1',
+    })
+    // H2O has no way to drop it, so there the app's side does.
+    expect(params.proxy).toBe(null)
+    expect(params.HTTP_PROXY ?? '').toBe(server === 'h2o' ? 'http://evil.test' : '')
+    // Nobody has asked who the user is; HAProxy, whose config says so, takes the client's word.
+    expect(params.REMOTE_USER ?? '').toBe(server === 'haproxy' ? 'me' : '')
+
+    const events = await open(front.origin, '/shop/events', front.ask)
+    expect(await readUntil(events, 'first')).toBe('first')
+    expect(events.complete).toBe(false)
+    events.destroy()
+  })
+})
+
 describe('lighttpd --spawn', () => {
   let site: Site
   beforeEach(() => {

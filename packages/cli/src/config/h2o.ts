@@ -88,6 +88,7 @@ function fastcgi({ address }: Site): string {
       ? `{ type: unix, port: "${address.path}" }`
       : `{ type: tcp, host: "${address.host}", port: ${address.port} }`
   return lines(
+    '# H2O can not drop a client’s Proxy header, HTTP_PROXY (httpoxy): fcgi-bridge does, other apps may not.',
     `fastcgi.connect: ${at}`,
     '# Milliseconds: how long the app may stay silent in a request.',
     `fastcgi.timeout.io: ${APP_SILENCE * 1000}`,

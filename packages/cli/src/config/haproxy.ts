@@ -75,7 +75,8 @@ function app({ mount }: Site): string {
     'docroot /nonexistent',
     mount !== '' && `path-info ^(${pattern(mount)})(/.*)?$`,
     'log-stderr global',
-    '# HAProxy keeps the Authorization header to itself unless told otherwise.',
+    '# HAProxy keeps the Authorization header to itself unless told otherwise. Mind that REMOTE_USER is then what the',
+    '# client claims there: nobody has checked it.',
     'pass-header Authorization',
   )
 }
