@@ -46,9 +46,12 @@ export class RecordDecoder {
     this.#sink = sink
   }
 
-  /** True where no record has begun that has not ended: the one place where a byte stream may end cleanly. */
+  /**
+   * True where no record has begun that has not ended: the one place where a byte stream may end cleanly. Of one that is read
+   * no more the end means nothing.
+   */
   get atBoundary(): boolean {
-    return this.#state === HEADER && this.#headerLength === 0
+    return this.#stopped || (this.#state === HEADER && this.#headerLength === 0)
   }
 
   /** Nothing more is handed to the sink, not even the rest of a chunk that is being pushed now. */

@@ -447,6 +447,20 @@ describe('an end of STDIN in front of the body that was announced', () => {
   })
 })
 
+test('a whole request is answered though the peer then errs within a record, and shuts its side', async () => {
+  const app = new App()
+  const { peer, protocolErrors, sockets } = await connected(app.handler)
+  peer.get(1).write(record(TYPES.BEGIN_REQUEST, 2, 'x', 4))
+  const exchange = await app.next()
+  const read = once(sockets[0]!, 'end')
+  peer.halfClose()
+  await read
+  expect(protocolErrors).toEqual(['FCGI_ERR_BODY_LENGTH'])
+  exchange.end('answer')
+  expect((await peer.answer(1)).stdout).toMatch(/answer$/)
+  await peer.close()
+})
+
 test('nothing follows END_REQUEST', async () => {
   const app = new App()
   const serving = await listen(app.handler)
