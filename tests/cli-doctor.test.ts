@@ -108,7 +108,17 @@ test.each([
   expect(report.findings).toMatchObject([{ code: 'not-passed-on', seen: expect.stringMatching(seen) }])
 })
 
-test('beside an app that runs: both answer the same, or they do not', async () => {
+test('a site that asks for a login is examined with one', async () => {
+  const users = site.write('users', 'ann:{PLAIN}secret\n')
+  chmodSync(users, 0o644)
+  const url = await startFront(`auth_basic "shop"; auth_basic_user_file ${users};`)
+  const login = `Authorization: Basic ${Buffer.from('ann:secret').toString('base64')}`
+  const { report } = await askDoctor(site, url, '--app', socket, '-H', login)
+  expect(codesOf(report)).toContain('buffering')
+  expect(codesOf(report)).not.toContain('authorization')
+})
+
+test('beside an app that runs: both answer the same', async () => {
   await startApp()
   const well = await askDoctor(site, await startFront(''), '--app', socket)
   expect(well).toMatchObject({ code: 0, report: { healthy: true, findings: [] } })

@@ -77,7 +77,10 @@ export class FrontClient {
       outgoing.on('error', reject)
       outgoing.once('timeout', () => outgoing.destroy(new NoAnswerError()))
     })
-    if (ask.expectContinue) await Promise.race([once(outgoing, 'continue'), answered, delay(CONTINUE_MAX)])
+    if (ask.expectContinue) {
+      const enoughTime = delay(CONTINUE_MAX, undefined, { ref: false })
+      await Promise.race([once(outgoing, 'continue'), answered, enoughTime])
+    }
     void writeBody(outgoing, ask.body)
     return readAnswer(await answered, enough)
   }

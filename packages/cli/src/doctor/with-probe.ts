@@ -18,23 +18,30 @@ import {
 import { type Report, reportOf } from './report.ts'
 import { kindOf } from './server-kind.ts'
 
+const AUTHORIZATION = 'Bearer fcgi-bridge-doctor'
+
 /** Examines a front server that has the probe behind it: `probe` where it is this process, else one that was started with `token`. */
 export async function examineWithProbe(
   url: URL,
   front: FrontClient,
-  { app, upload }: { app?: SocketAddress; upload: number },
+  { app, upload, header }: { app?: SocketAddress; upload: number; header: readonly string[] },
   token: string,
   probe?: ListeningProbe,
 ): Promise<Report> {
   const prefix = url.pathname.replace(/\/+$/, '')
   const asker = new Asker(front, prefix, token)
   const ask: Examination['ask'] = (one) => reach(url, () => asker.ask(one))
-  const plain = await ask(PLAIN)
+  // A site may ask for a login.
+  const own = header.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'authorization')
+  const authorization = own < 0 ? AUTHORIZATION : header[own + 1]!
+  const more = own < 0 ? ['Authorization', authorization] : []
+  const plain = await ask({ ...PLAIN, headers: [...PLAIN.headers!, ...more] })
   const software = plain.params.get('SERVER_SOFTWARE') ?? plain.answer.software
   const server = kindOf(software, probe !== undefined || isProxied(plain))
   if (plain.echo === undefined) return reportOf(url, software, whyNotProbed(url, plain, server, app, probe))
   const form = await ask(POST)
-  const { findings, passed } = await examineFront({ url, prefix, server, plain, form, upload, ask })
+  const examination = { url, prefix, server, plain, authorization, form, upload, ask }
+  const { findings, passed } = await examineFront(examination)
   return { ...reportOf(url, software, findings), passed }
 }
 

@@ -1,4 +1,4 @@
-import { AUTHORIZATION, type Examination } from '../examination.ts'
+import type { Examination } from '../examination.ts'
 import { type Finding, mend, mendFor } from '../finding.ts'
 
 /** Whether request headers reach the app, and those do not that should not. */
@@ -6,8 +6,8 @@ export async function checkHeaders(examination: Examination): Promise<Finding[]>
   return [authorization, host, underscores, proxy].flatMap((check) => check(examination) ?? [])
 }
 
-function authorization({ plain, server }: Examination): Finding | undefined {
-  if (plain.params.get('HTTP_AUTHORIZATION') === AUTHORIZATION) return undefined
+function authorization({ plain, authorization, server }: Examination): Finding | undefined {
+  if (plain.params.get('HTTP_AUTHORIZATION') === authorization) return undefined
   return {
     code: 'authorization',
     level: 'error',
