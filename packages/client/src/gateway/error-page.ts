@@ -7,7 +7,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
   404: 'The application names a file that is not there.',
   412: 'The file is another one than this request is about.',
   416: 'The file does not have the range that was asked for.',
-  500: 'The application redirects in circles.',
+  500: 'The answer of the application could not be carried out.',
   501: 'This request can not be handed on to the application.',
   502: 'The application behind this gateway gave no usable answer.',
   503: 'The application behind this gateway is busy. Try again later.',

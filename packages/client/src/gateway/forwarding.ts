@@ -60,6 +60,8 @@ export class Forwarding implements ResponseHandler {
       this.#forwarded = readRequest(request)
     } catch (error) {
       if (!(error instanceof RequestRefusal)) throw error
+      // It may send its body all the same, or not: nothing can follow on its connection.
+      if (request.headers.expect !== undefined) response.shouldKeepAlive = false
       // News for the client alone.
       sendErrorPage(request, response, error.status, [error.message])
       return

@@ -204,6 +204,13 @@ describe('Expect: 100-continue', () => {
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n.*Connection: close\r\n.*hello/s)
   })
 
+  test('and not when the request is refused', async () => {
+    const { port } = await open((r) => r.respond('\r\n'))
+    expect(await raw(port, HEAD.replace('/', '/..').replace('Connection: close\r\n', ''))).toMatch(
+      /^HTTP\/1\.1 400 Bad Request\r\n.*Connection: close\r\n/s,
+    )
+  })
+
   test('and not when it is down: the connection closes, for a body may follow or not', async () => {
     const { port, responder } = await open(() => {})
     await responder.close()
