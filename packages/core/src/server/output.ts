@@ -3,7 +3,6 @@ import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from '../protocol/con
 import {
   END_REQUEST_LENGTH,
   encodeEndRequest,
-  encodeHeader,
   encodeHeaderText,
   paddingFor,
   RECORD_CONTENT_MAX,
@@ -20,8 +19,8 @@ const COPY_MAX = 16 * 1024
 // HAProxy 2.6 crashes on STDERR records without padding, and on ones much over 8000 bytes.
 const STDERR_CONTENT_MAX = 8000
 
-const EMPTY = Buffer.alloc(0)
-const ZEROS = Buffer.alloc(8)
+// Below this it is cheaper than to write it apart: of 64 KiB, which is what streams are read in, 8 bytes are in a second record.
+const SLICE_MIN = 512
 
 /** How an answer ends: the two fields of FCGI_END_REQUEST (section 5.5). */
 export interface EndRequest {
@@ -114,33 +113,57 @@ function writeLarge(
 ): boolean {
   const bytes =
     typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-  const headBytes = head.length > 0 ? Buffer.from(head, 'latin1') : EMPTY
+  const buffers = frame(requestId, head, bytes, endStream, end)
+  const last = buffers.pop()!
   socket.cork()
-  // A head beyond one record has to be cut; no front server takes one of 64 KiB in any case.
-  let headAt = 0
-  while (headBytes.length - headAt > RECORD_CONTENT_MAX) {
-    writePiece(socket, requestId, headBytes.subarray(headAt, headAt + RECORD_CONTENT_MAX), EMPTY)
-    headAt += RECORD_CONTENT_MAX
-  }
-  const headRest = headBytes.subarray(headAt)
-  let at = RECORD_CONTENT_MAX - headRest.length
-  writePiece(socket, requestId, headRest, bytes.subarray(0, at))
-  for (; at < bytes.length; at += RECORD_CONTENT_MAX) {
-    writePiece(socket, requestId, EMPTY, bytes.subarray(at, at + RECORD_CONTENT_MAX))
-  }
+  for (const buffer of buffers) socket.write(buffer)
   // The last write carries the callback: it is done when all before it is.
-  const more = writeStdout(socket, requestId, '', EMPTY, endStream, end, callback)
+  const more = socket.write(last, callback)
   socket.uncork()
   return more
 }
 
-function writePiece(socket: Writable, requestId: number, head: Buffer, body: Buffer): void {
-  const contentLength = head.length + body.length
-  const paddingLength = paddingFor(contentLength)
-  socket.write(encodeHeader(FCGI_STDOUT, requestId, contentLength, paddingLength))
-  if (head.length > 0) socket.write(head)
-  if (body.length > 0) socket.write(body)
-  if (paddingLength > 0) socket.write(ZEROS.subarray(0, paddingLength))
+// The records as slices of `body` and, between them, slices of one buffer, in which is all that is small. A head beyond one
+// record is cut; no front server takes one of 64 KiB in any case.
+function frame(
+  requestId: number,
+  head: string,
+  body: Buffer,
+  endStream: boolean,
+  end: EndRequest | undefined,
+): Buffer[] {
+  const length = head.length + body.length
+  const records = Math.ceil(length / RECORD_CONTENT_MAX)
+  const small = Buffer.allocUnsafe(head.length + records * (16 + SLICE_MIN) + 8 + END_REQUEST_LENGTH)
+  const buffers: Buffer[] = []
+  let sent = 0
+  let at = 0
+  let headAt = 0
+  let bodyAt = 0
+  for (let left = length; left > 0; left -= RECORD_CONTENT_MAX) {
+    const contentLength = Math.min(left, RECORD_CONTENT_MAX)
+    const paddingLength = paddingFor(contentLength)
+    at = writeHeader(small, at, FCGI_STDOUT, requestId, contentLength, paddingLength)
+    let bodyEnd = bodyAt + contentLength
+    if (headAt < head.length) {
+      const written = small.write(head.slice(headAt, headAt + contentLength), at, 'latin1')
+      at += written
+      headAt += written
+      bodyEnd -= written
+    }
+    if (bodyEnd - bodyAt < SLICE_MIN) {
+      at += body.copy(small, at, bodyAt, bodyEnd)
+    } else {
+      buffers.push(small.subarray(sent, at), body.subarray(bodyAt, bodyEnd))
+      sent = at
+    }
+    bodyAt = bodyEnd
+    for (let i = 0; i < paddingLength; i++) small[at++] = 0
+  }
+  if (endStream) at = writeHeader(small, at, FCGI_STDOUT, requestId, 0, 0)
+  if (end !== undefined) at = writeEndRequest(small, at, requestId, end.appStatus, end.protocolStatus)
+  if (sent < at) buffers.push(small.subarray(sent, at))
+  return buffers
 }
 
 /** Writes STDERR content as records that every front server survives. Returns false when the socket asks to wait. */

@@ -1,0 +1,68 @@
+import { PassThrough } from 'node:stream'
+import { expect, test, vi } from 'vitest'
+import { FCGI_END_REQUEST, FCGI_STDOUT } from '../protocol/constants.ts'
+import { RecordDecoder } from '../protocol/decoder.ts'
+import { writeStdout } from './output.ts'
+
+const KIB = 1024
+const RECORD_MAX = 65528
+const COMPLETE = { appStatus: 0, protocolStatus: 0 }
+
+/** What the records of `bytes` say, the end of STDOUT as `end`. */
+function read(bytes: Buffer): { content: string; ends: string[] } {
+  let content = ''
+  const ends: string[] = []
+  const decoder = new RecordDecoder({
+    onStream(type, requestId, chunk, start, end) {
+      expect([type, requestId]).toEqual([FCGI_STDOUT, 7])
+      if (start === end) ends.push('end')
+      else content += chunk.toString('latin1', start, end)
+    },
+    onDiscrete(type, requestId) {
+      expect([type, requestId]).toEqual([FCGI_END_REQUEST, 7])
+      ends.push('END_REQUEST')
+    },
+  })
+  decoder.push(bytes)
+  expect(decoder.atBoundary).toBe(true)
+  return { content, ends }
+}
+
+const lengths = [0, 1, 16 * KIB, 16 * KIB + 1, 32 * KIB, 64 * KIB, 256 * KIB].concat(
+  [RECORD_MAX, 2 * RECORD_MAX].flatMap((full) =>
+    [-513, -512, -9, -1, 0, 1, 8, 511, 512, 513].map((n) => full + n),
+  ),
+)
+
+test.each([0, 9, 700, 70_000])('a body of any length behind a head of %i characters', (headLength) => {
+  const head = 'h'.repeat(headLength)
+  for (const length of lengths) {
+    const body = Buffer.alloc(length, '0123456789')
+    for (const [endStream, end] of [[false], [true], [true, COMPLETE]] as const) {
+      const socket = new PassThrough({ highWaterMark: 1024 * KIB })
+      const callback = vi.fn()
+      writeStdout(socket, 7, head, body, endStream, end, callback)
+      const bytes: Buffer = socket.read() ?? Buffer.alloc(0)
+      expect(bytes.length % 8).toBe(0)
+      const { content, ends } = read(bytes)
+      expect(content === head + body.toString('latin1')).toBe(true)
+      expect(ends).toEqual(['end', 'END_REQUEST'].slice(0, Number(endStream) + Number(end !== undefined)))
+    }
+  }
+})
+
+test('of 64 KiB, which a stream is read in, nothing is copied but the end, and three buffers are written', () => {
+  const body = Buffer.alloc(64 * KIB)
+  const written: Uint8Array[] = []
+  const socket = new PassThrough()
+  vi.spyOn(socket, 'write').mockImplementation((chunk: Uint8Array) => written.push(chunk) > 0)
+  const callback = vi.fn()
+  writeStdout(socket, 7, '', body, false, undefined, callback)
+  expect(written.map(({ length }) => length)).toEqual([8, RECORD_MAX, 16])
+  expect(written[1]!.buffer).toBe(body.buffer)
+  expect(vi.mocked(socket.write).mock.calls.map((args) => args.at(-1) === callback)).toEqual([
+    false,
+    false,
+    true,
+  ])
+})
