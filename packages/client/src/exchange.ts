@@ -73,6 +73,7 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
   #bodyLeft: number | undefined
   #bodyDropped = false
   #paused = false
+  #aborted = false
   #reason: Error | null = null
   // What came while the handler was paused: on a connection of its own never more than that had read when it stopped.
   #held: Buffer[] | undefined
@@ -94,7 +95,7 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
   // ---- the controller that handlers are given ----
 
   get aborted(): boolean {
-    return this.#reason !== null
+    return this.#aborted
   }
 
   get paused(): boolean {
@@ -114,6 +115,7 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
   }
 
   abort(reason?: Error): void {
+    this.#aborted = true
     this.fail(reason ?? new errors.RequestAbortedError())
   }
 
