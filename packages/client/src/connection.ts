@@ -1,23 +1,17 @@
 import {
-  encodeHeader,
-  encodeRecord,
-  FCGI_ABORT_REQUEST,
   FCGI_CANT_MPX_CONN,
   FCGI_END_REQUEST,
   FCGI_NULL_REQUEST_ID,
   FCGI_STDERR,
-  FCGI_STDIN,
   FCGI_STDOUT,
-  paddingFor,
-  RECORD_CONTENT_MAX,
   RecordDecoder,
   type RecordSink,
 } from '@fcgi-bridge/core'
 import type { SocketAddress } from './address.ts'
-import { COPY_MAX, encodeRequest } from './encode.ts'
 import { FastCgiError, noAnswer } from './error.ts'
 import type { Carrier, ClientExchange } from './exchange.ts'
 import { type ExchangeObserver, Observation, RecordTap } from './observer.ts'
+import { RecordWriter } from './record-writer.ts'
 import { ApplicationSocket, closedEarly, type SocketUser } from './socket.ts'
 
 /** How a connection behaves. Times are in milliseconds; `connectTimeout` 0 is no limit. */
@@ -56,7 +50,6 @@ export interface ConnectionOwner {
 
 // How long an application may take to end a request that was aborted, before the connection is given up instead.
 const ABORT_GRACE = 1000
-const PADDING = Buffer.alloc(8)
 
 interface EndedRequest {
   readonly exchange: ClientExchange
@@ -85,7 +78,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   readonly #exchanges = new Map<number, ClientExchange>()
   // Those that take no more for now: nothing is read while there is one.
   readonly #holders = new Set<ClientExchange>()
-  readonly #sentTap: RecordTap | undefined
+  readonly #writer: RecordWriter
   readonly #receivedTap: RecordTap | undefined
   #ended: EndedRequest[] = []
   #up = false
@@ -108,11 +101,14 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     this.#options = options
     this.#owner = owner
     this.#number = number
-    if (options.observer?.onRecord !== undefined) {
-      this.#sentTap = this.#createTap('sent')
-      this.#receivedTap = this.#createTap('received')
-    }
+    const watched = options.observer?.onRecord !== undefined
+    this.#receivedTap = watched ? this.#createTap('received') : undefined
     this.#socket = new ApplicationSocket(address, options.connectTimeout, this)
+    this.#writer = new RecordWriter(
+      this.#socket,
+      options.keepConn,
+      watched ? this.#createTap('sent') : undefined,
+    )
   }
 
   /** Takes a request; it goes out at once, or when the connection is up. */
@@ -171,27 +167,15 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   // ---- for exchanges: the way out ----
 
   sendRequest(requestId: number, params: readonly string[], stdin: Uint8Array | undefined): void {
-    this.#write(encodeRequest(requestId, this.#options.keepConn, params, stdin))
+    this.#writer.request(requestId, params, stdin)
   }
 
   sendStdin(requestId: number, chunk: Uint8Array): boolean {
-    const socket = this.#socket
-    if (chunk.length <= COPY_MAX) return this.#write(encodeRecord(FCGI_STDIN, requestId, chunk))
-    socket.cork()
-    let writable = true
-    for (let at = 0; at < chunk.length; at += RECORD_CONTENT_MAX) {
-      const content = chunk.subarray(at, at + RECORD_CONTENT_MAX)
-      const padding = paddingFor(content.length)
-      this.#write(encodeHeader(FCGI_STDIN, requestId, content.length, padding))
-      writable = this.#write(content)
-      if (padding > 0) writable = this.#write(PADDING.subarray(0, padding))
-    }
-    socket.uncork()
-    return writable
+    return this.#writer.stdin(requestId, chunk)
   }
 
   endStdin(requestId: number): void {
-    this.#write(encodeHeader(FCGI_STDIN, requestId, 0, 0))
+    this.#writer.endStdin(requestId)
   }
 
   corkOnce(): void {
@@ -230,7 +214,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
       this.close()
       return
     }
-    this.#write(encodeHeader(FCGI_ABORT_REQUEST, requestId, 0, 0))
+    this.#writer.abort(requestId)
     this.#abortTimers.set(requestId, setTimeout(this.#onAbortTimeout, ABORT_GRACE).unref())
   }
 
@@ -312,11 +296,6 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   }
 
   // ---- the socket ----
-
-  #write(bytes: Uint8Array | string): boolean {
-    this.#sentTap?.push(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
-    return this.#socket.write(bytes)
-  }
 
   #createTap(direction: 'sent' | 'received'): RecordTap {
     return new RecordTap((type, requestId, contentLength, paddingLength) => {

@@ -1,10 +1,11 @@
 import { type Dispatcher, errors } from 'undici'
+import { AnswerReader, type AnswerUser } from './answer.ts'
 import { COPY_MAX } from './encode.ts'
 import { noAnswer } from './error.ts'
 import { type ResponseHandler, toRawHeaders } from './handler.ts'
 import type { Observation } from './observer.ts'
 import type { ClientRequest } from './request.ts'
-import { type ResponseHead, ResponseHeadParser } from './response-head.ts'
+import type { ResponseHead } from './response-head.ts'
 import { type StdinTarget, type StdinUser, StdinWriter } from './stdin.ts'
 import { RequestTimer, type TimerUser } from './timer.ts'
 
@@ -48,7 +49,7 @@ const BODY = 2
 const CLOSED = 3
 
 /** One request from BEGIN_REQUEST to END_REQUEST, seen by the client. It is the controller that undici's handlers are given. */
-export class ClientExchange implements Dispatcher.DispatchController, StdinUser, TimerUser {
+export class ClientExchange implements Dispatcher.DispatchController, AnswerUser, StdinUser, TimerUser {
   readonly request: ClientRequest
   /** Who watches, from when the request has a connection. */
   observation: Observation | undefined
@@ -68,10 +69,7 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
   #stdin: StdinWriter | undefined
 
   #answered = false
-  #parser: ResponseHeadParser | undefined
-  #head: ResponseHead | undefined
-  #bodyLeft: number | undefined
-  #bodyDropped = false
+  readonly #answer: AnswerReader
   #paused = false
   #aborted = false
   #reason: Error | null = null
@@ -90,6 +88,7 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
     this.#handler = handler
     this.#limits = limits
     this.#onStderr = onStderr
+    this.#answer = new AnswerReader(this, request.method, limits.maxHeaderSize)
   }
 
   // ---- the controller that handlers are given ----
@@ -107,7 +106,7 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
   }
 
   get rawHeaders(): Buffer[] {
-    return toRawHeaders(this.#head?.headers ?? [])
+    return toRawHeaders(this.#answer.head?.headers ?? [])
   }
 
   get rawTrailers(): Buffer[] {
@@ -235,28 +234,22 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
   /** A piece of STDOUT: `chunk[start, end)`, which is gone when this returns. */
   onStdout(chunk: Buffer, start: number, end: number): void {
     this.#answered = true
+    if (this.#state === CLOSED) return
     try {
-      while (this.#state === HEAD) {
-        this.#parser ??= new ResponseHeadParser(this.#limits.maxHeaderSize)
-        start = this.#parser.push(chunk, start, end)
-        if (start === -1) return
-        const { head } = this.#parser
-        this.#parser = undefined
-        // CGI knows no interim responses; what some applications send as such is passed over.
-        if (head.status >= 200) this.#onHead(head)
-      }
+      this.#answer.push(chunk, start, end)
     } catch (error) {
       this.fail(error as Error)
-      return
     }
-    if (start === end || this.#state !== BODY || this.#bodyDropped) return
-    if (this.#bodyLeft !== undefined) {
-      this.#bodyLeft -= end - start
-      if (this.#bodyLeft < 0) {
-        this.fail(new errors.ResponseContentLengthMismatchError())
-        return
-      }
-    }
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#state = BODY
+    this.#timer!.start(this.#limits.bodyTimeout, this)
+    this.observation?.head(head.status, head.headers)
+    this.#handler.onHead(this, head)
+  }
+
+  onBody(chunk: Buffer, start: number, end: number): void {
     this.#timer!.refresh()
     const piece = this.#carrier!.take(chunk, start, end)
     if (this.#paused || this.#held !== undefined) this.#hold(piece)
@@ -291,7 +284,7 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
     this.#stdin?.stop()
     if (this.#state === HEAD) {
       this.fail(noAnswer(appStatus, protocolStatus))
-    } else if (this.#bodyLeft !== undefined && this.#bodyLeft > 0) {
+    } else if (!this.#answer.whole) {
       this.fail(new errors.ResponseContentLengthMismatchError())
     } else {
       this.#ended = true
@@ -328,17 +321,6 @@ export class ClientExchange implements Dispatcher.DispatchController, StdinUser,
   }
 
   // ---- telling the handler ----
-
-  #onHead(head: ResponseHead): void {
-    const { status } = head
-    this.#state = BODY
-    this.#head = head
-    this.#bodyDropped = this.request.method === 'HEAD' || status === 204 || status === 205 || status === 304
-    if (!this.#bodyDropped) this.#bodyLeft = head.contentLength
-    this.#timer!.start(this.#limits.bodyTimeout, this)
-    this.observation?.head(status, head.headers)
-    this.#handler.onHead(this, head)
-  }
 
   #deliver(): void {
     while (!this.#paused && this.#held !== undefined) {

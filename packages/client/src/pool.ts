@@ -2,6 +2,7 @@ import type { SocketAddress } from './address.ts'
 import { ClientConnection, type ConnectionOwner } from './connection.ts'
 import type { ClientExchange } from './exchange.ts'
 import type { ExchangeObserver } from './observer.ts'
+import { QueueWatch } from './queue-watch.ts'
 import { askValues } from './values.ts'
 
 /** How many connections there are, and how long. Times are in milliseconds. */
@@ -29,11 +30,6 @@ export interface PoolEvents {
 // How long an application may take to say whether it can multiplex. Those that know nothing of the question are silent.
 const ASK_TIMEOUT = 1000
 
-// A new connection that has no answer after this many ticks of as many milliseconds may be waiting for a worker that a kept
-// one occupies. Ticks, because an answer must not be late that has only not been read yet.
-const QUEUED_TICKS = 10
-const TICK = 5
-
 // For how long an application that has closed a kept connection is expected to do so again.
 const CLOSES_AGAIN_WITHIN = 60_000
 
@@ -56,11 +52,7 @@ export class ConnectionPool implements ConnectionOwner {
   #asking: AbortController | undefined
   // When the application last closed a connection that it was asked to keep: as PHP-FPM does after pm.max_requests.
   #peerClosedAt = Number.NEGATIVE_INFINITY
-  // Those that are up and have had no answer, the oldest first, by since when; without those that room was made for.
-  readonly #unanswered = new Map<ClientConnection, number>()
-  #clock = 0
-  #lastUp = 0
-  #tickTimer: NodeJS.Timeout | undefined
+  readonly #queue: QueueWatch = new QueueWatch(() => this.#makeRoom())
   #abortsIgnored = false
 
   constructor(address: SocketAddress, options: PoolOptions, events: PoolEvents) {
@@ -109,7 +101,7 @@ export class ConnectionPool implements ConnectionOwner {
   }
 
   get clock(): number {
-    return this.#clock
+    return this.#queue.clock
   }
 
   onAbortIgnored(): void {
@@ -118,19 +110,17 @@ export class ConnectionPool implements ConnectionOwner {
 
   onOpen(connection: ClientConnection): void {
     this.#up.add(connection)
-    this.#unanswered.set(connection, this.#clock)
-    this.#lastUp = this.#clock
-    this.#watchQueue()
+    this.#queue.onOpen(connection)
     this.#events.onConnect()
   }
 
   onAnswering(connection: ClientConnection): void {
-    this.#unanswered.delete(connection)
+    this.#queue.forget(connection)
   }
 
   onFree(connection: ClientConnection): void {
     // Its last request has overtaken one that was long there.
-    if (connection.running === 0 && this.#takeQueued(connection.lastStart)) {
+    if (connection.running === 0 && this.#queue.take(connection.lastStart)) {
       connection.close()
       return
     }
@@ -169,7 +159,7 @@ export class ConnectionPool implements ConnectionOwner {
     returned: readonly ClientExchange[],
   ): void {
     this.#connections.delete(connection)
-    this.#unanswered.delete(connection)
+    this.#queue.forget(connection)
     const idle = this.#idle.indexOf(connection)
     if (idle !== -1) this.#idle.splice(idle, 1)
     if (this.#up.has(connection)) {
@@ -218,32 +208,9 @@ export class ConnectionPool implements ConnectionOwner {
     return connection
   }
 
-  // An application with one worker for each connection, as PHP-FPM is, leaves new connections in its queue while the kept ones
-  // occupy all of its workers. So each that has long had no answer at `time` gets a kept one closed for it, once:
-  // whatever else may keep its answer waiting, no more is lost than that.
-  #takeQueued(time: number): boolean {
-    for (const [connection, since] of this.#unanswered) {
-      if (since + QUEUED_TICKS > time) return false
-      if (connection.running === 0) continue
-      this.#unanswered.delete(connection)
-      return true
-    }
-    return false
-  }
-
+  // For each new connection that waits in the application's queue a kept one is closed, which may occupy a worker.
   #makeRoom(): void {
-    while (this.#idle.length > 0 && this.#takeQueued(this.#clock)) this.#idle.shift()!.close()
-  }
-
-  #watchQueue(): void {
-    if (this.#tickTimer !== undefined || this.#unanswered.size === 0) return
-    if (this.#clock >= this.#lastUp + QUEUED_TICKS) return
-    this.#tickTimer = setTimeout(() => {
-      this.#tickTimer = undefined
-      this.#clock++
-      this.#makeRoom()
-      this.#watchQueue()
-    }, TICK).unref()
+    while (this.#idle.length > 0 && this.#queue.take()) this.#idle.shift()!.close()
   }
 
   #takeIdle(): ClientConnection | undefined {
