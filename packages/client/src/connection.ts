@@ -12,6 +12,7 @@ import { FastCgiError, noAnswer } from './error.ts'
 import type { Carrier, ClientExchange } from './exchange.ts'
 import { type ExchangeObserver, Observation, RecordTap } from './observer.ts'
 import { RecordWriter } from './record-writer.ts'
+import { settleLater } from './settling.ts'
 import { ApplicationSocket, closedEarly, type SocketUser } from './socket.ts'
 
 /** How a connection behaves. Times are in milliseconds; `connectTimeout` 0 is no limit. */
@@ -57,15 +58,6 @@ interface EndedRequest {
   readonly protocolStatus: number
 }
 
-// Connections on which nothing runs any more since this turn of the event loop.
-let settling: ClientConnection[] = []
-
-function settleAll(): void {
-  const connections = settling
-  settling = []
-  for (const connection of connections) connection.settle()
-}
-
 /** One socket to a FastCGI application, which carries one request after another, or several at once. */
 export class ClientConnection implements Carrier, RecordSink, SocketUser {
   readonly #address: SocketAddress
@@ -87,9 +79,6 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   // Takes no more requests, and closes when those that run have ended.
   #retired = false
   #closing = false
-  // The last request has ended in this turn of the event loop: the next is not sent before the turn is over. An application that
-  // closes the connection now, as PHP-FPM does after pm.max_requests, has no request in hand then. What several connections
-  // send next also leaves together, and wakes the application once.
   #settling = false
   // By request id: how long the application has for each that was aborted.
   readonly #abortTimers = new Map<number, NodeJS.Timeout>()
@@ -125,10 +114,10 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     if (this.#up && !this.#settling) exchange.send()
   }
 
-  /** The turn of the event loop in which the last request ended is over. */
+  /** See {@link settleLater}. Where the application has closed it meanwhile, what waits here goes elsewhere. */
   settle(): void {
     this.#settling = false
-    if (this.#closing) return
+    if (!this.#socket.open) return
     for (const exchange of this.#exchanges.values()) exchange.send()
   }
 
@@ -237,7 +226,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     const alone = this.#exchanges.size === 0
     if (alone && !this.#settling) {
       this.#settling = true
-      if (settling.push(this) === 1) setImmediate(settleAll)
+      settleLater(this)
     }
     if (exchange.closed) {
       clearTimeout(this.#abortTimers.get(requestId))

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { fetch, request } from 'undici'
+import { type Dispatcher, fetch, request } from 'undici'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { FastCgiDispatcher, type FastCgiDispatcherOptions } from './dispatcher.ts'
 import { hash, pieces } from './testing/bytes.ts'
@@ -245,6 +245,40 @@ describe('an answer that is not taken', () => {
     expect((await taking).byteLength).toBe(MIB / 2 + beyond)
     other.r.end()
     expect((await reader.read()).done).toBe(true)
+  })
+
+  test('does not stop them either when it was paused before its request had a connection', async () => {
+    const { dispatcher, arrivals, open } = await able()
+    const data: string[] = []
+    let controller: Dispatcher.DispatchController | undefined
+    const ended = deferred()
+    dispatcher.dispatch(
+      { origin: URL_, path: '/paused', method: 'GET' },
+      {
+        onRequestStart(given) {
+          controller = given
+          given.pause()
+        },
+        onResponseStart() {},
+        onResponseData(_, chunk) {
+          data.push(chunk.toString())
+        },
+        onResponseEnd: () => ended.resolve(),
+        onResponseError: (_, error) => {
+          throw error
+        },
+      },
+    )
+    const paused = await arrivals.of('/paused')
+    const other = await open('other')
+    expect(other.r.socket).toBe(paused.socket)
+    paused.respond('\r\nheld')
+    other.r.respond(HELLO)
+    expect(await (await other.response).text()).toBe('hello')
+    expect(data).toEqual([])
+    controller!.resume()
+    await ended.promise
+    expect(data).toEqual(['held'])
   })
 
   test('and is given up lets them go on', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
+import { Readable } from 'node:stream'
 import { fetch, request } from 'undici'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { ResponderRequest } from './testing/responder.ts'
 import { deferred, setup } from './testing/setup.ts'
 
@@ -168,6 +169,34 @@ test('where an application closes kept connections, a POST gets one of its own',
   }
   // The first, that of GET, POST with the GET after it, POST.
   expect(responder.sockets).toHaveLength(4)
+})
+
+test('a minute after that, a POST takes a kept one again', async () => {
+  const { dispatcher, responder } = await setup((r) => r.respond(HELLO))
+  const ask = async (method: 'GET' | 'POST') => (await request(URL_, { dispatcher, method })).body.text()
+  await ask('GET')
+  const gone = once(dispatcher, 'disconnect')
+  responder.sockets[0]!.end()
+  await gone
+  await ask('GET')
+  const minute = performance.now() + 60_000
+  const now = vi.spyOn(performance, 'now').mockReturnValue(minute)
+  onTestFinished(() => now.mockRestore())
+  await ask('POST')
+  expect(responder.sockets).toHaveLength(2)
+})
+
+test('where an application answers and closes at once, not even a POST is lost that follows on the answer', async () => {
+  // END_REQUEST says that the connection is kept, and the end of the connection comes right behind it.
+  const { dispatcher, responder } = await setup((r) => {
+    r.respond(HELLO)
+    r.socket.end()
+  })
+  for (let i = 0; i < 50; i++) {
+    const response = await request(URL_, { dispatcher, method: 'POST', body: Readable.from(['a body']) })
+    expect(await response.body.text()).toBe('hello')
+  }
+  expect(responder.sockets).toHaveLength(50)
 })
 
 test('FCGI_CANT_MPX_CONN is sent again on a connection of its own, once', async () => {

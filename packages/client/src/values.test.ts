@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { promisify } from 'node:util'
 import { createServer as createFastCgiServer } from '@fcgi-bridge/core'
 import { errors } from 'undici'
 import { expect, onTestFinished, test } from 'vitest'
@@ -23,6 +25,20 @@ test('what our own server says', async () => {
   onTestFinished(() => server.close())
   const { port } = server.address() as { port: number }
   expect(await getValues({ port })).toEqual({ maxConns: 7, maxReqs: 9, mpxsConns: true })
+})
+
+test('that a dispatcher asks an application that is silent does not keep its process', async () => {
+  // Answers requests, and the question never.
+  const responder = await Responder.listen((request) => request.respond('\r\nhello'))
+  onTestFinished(() => responder.close())
+  const program = `
+    import { FastCgiDispatcher } from ${JSON.stringify(import.meta.resolve('@fcgi-bridge/client'))}
+    const dispatcher = new FastCgiDispatcher(${JSON.stringify(responder.address)}, { multiplex: true })
+    const { body } = await dispatcher.request({ origin: 'http://app.test', path: '/', method: 'GET' })
+    await body.text()
+    console.log(process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length)`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])
+  expect(stdout).toBe('0\n')
 })
 
 test('what is not said, or is no number, is undefined', async () => {
