@@ -12,6 +12,7 @@ import {
 import { expect, test } from 'vitest'
 import { bare, express, helloWork } from '../bench/cases/apps.js'
 import { jsonExpected, jsonRequest } from '../bench/cases/json.js'
+import { ClientSide } from '../bench/lib/client-side.js'
 import { measureGrowth } from '../bench/lib/growth.js'
 import { measureLatency } from '../bench/lib/latency.js'
 import { compareSides } from '../bench/lib/ratio.js'
@@ -62,6 +63,14 @@ test('the same app behind two front servers', async () => {
   for (const value of [row?.cpu, row?.peerCpu, row?.rate, row?.peerRate]) {
     expect(value?.median).toBeGreaterThan(0)
   }
+})
+
+test('two clients are compared by what they cost themselves', async () => {
+  const work = { ...helloWork, request: jsonRequest, connections: 2 }
+  const rows = [{ name: 'client', side: 'side', peer: 'peer', bar: 1 }]
+  const [row] = await compareSides({ sides: bare, work, rows, start: ClientSide.start }, setting)
+  expect(row).toMatchObject({ type: 'ratio', name: 'client', bar: 1 })
+  for (const value of [row?.cpu, row?.peerCpu, row?.ratio]) expect(value?.median).toBeGreaterThan(0)
 })
 
 test('growth has a point for each value', async () => {
