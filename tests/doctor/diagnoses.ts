@@ -90,8 +90,10 @@ export async function askDoctor(
 ): Promise<{ report: Report; code: number | null }> {
   const program = site.start(process.execPath, [COMMAND_LINE, 'doctor', ...args, '--json'])
   const { code } = await program.exited
-  await program.printed(/^\{.*\}$/m)
-  return { report: JSON.parse(/^\{.*\}$/m.exec(program.output)![0]), code }
+  const [line] = await program.printed(/^\{.*\}$/m)
+  const report: Report & { error?: unknown } = JSON.parse(line)
+  if (report.error !== undefined) throw new Error(line)
+  return { report, code }
 }
 
 /** The codes of what was found, sorted. */
