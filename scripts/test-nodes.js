@@ -1,6 +1,6 @@
-// `npm run test:nodes`: what `npm test` runs under the Node that is installed, the real servers included, under each of the
-// other Nodes that are supported. `npm run test:nodes -- packages/core` (or any of vitest's arguments) runs only the
-// tests asked for.
+// `npm run test:nodes`: the packages' own tests and those with real front servers, which `npm test` runs under the Node that
+// is installed, under each of the other Nodes that are supported. `npm run test:nodes -- packages/core` (or any of
+// vitest's arguments) runs only the tests asked for.
 
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -13,10 +13,25 @@ import { setup } from './setup.js'
 // would then run under one of them, for npm puts what the root's dependencies call `node` before the machine's.
 const NODES = ['node22', 'node24', 'node26']
 
+// What these examine is the same under every Node: configs of front servers, other FastCGI servers, a page in a browser,
+// how the packages are installed. And what takes minutes.
+const ONCE = [
+  'tests/bench.test.ts',
+  'tests/cli-config.test.ts',
+  'tests/cli-doctor.test.ts',
+  'tests/conformance.test.ts',
+  'tests/doctor/**',
+  'tests/fuzz.test.ts',
+  'tests/inspector.test.ts',
+  'tests/soak/**',
+  'tests/testing-helper.test.ts',
+]
+
 await main(() => {
-  const args = process.argv.slice(2)
+  const asked = process.argv.slice(2)
+  const args = asked.length > 0 ? asked : ONCE.map((path) => `--exclude=${path}`)
   setup()
-  if (needFrontServers(args)) installFrontServers()
+  if (needFrontServers(asked)) installFrontServers()
   const total = { passed: 0, failed: 0, skipped: 0 }
   const path = process.env.PATH
   for (const name of NODES) {
