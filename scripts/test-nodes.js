@@ -14,7 +14,7 @@ import { setup } from './setup.js'
 const NODES = ['node22', 'node24', 'node26']
 
 // What these examine is the same under every Node: configs of front servers, other FastCGI servers, a page in a browser,
-// how the packages are installed. And what takes minutes.
+// how the packages are installed. And what takes minutes, or has bounds that were measured under one Node.
 const ONCE = [
   'tests/bench.test.ts',
   'tests/cli-config.test.ts',
@@ -23,6 +23,7 @@ const ONCE = [
   'tests/doctor/**',
   'tests/fuzz.test.ts',
   'tests/inspector.test.ts',
+  'tests/memory-hostile.test.ts',
   'tests/soak/**',
   'tests/testing-helper.test.ts',
 ]
