@@ -141,7 +141,7 @@ describe('headers', () => {
       'X-Hop',
       '1',
     ]
-    headers.push('Connection', 'close, X-Hop')
+    headers.push('Connection', 'close, X-Hop', 'Connection', 'TE')
     expect(Object.keys(paramsOf({ headers })).filter((name) => name.startsWith('HTTP_'))).toEqual([
       'HTTP_HOST',
     ])
@@ -168,6 +168,11 @@ describe('own params', () => {
       { params: ({ path }) => ({ SCRIPT_FILENAME: `/srv${path}` }) },
     )
     expect(params.SCRIPT_FILENAME).toBe('/srv/x.php')
+  })
+
+  test.each([81, null, ['a'], { a: 1 }])('%j is none', (value) => {
+    const params = { SERVER_PORT: value as unknown as string }
+    expect(() => paramsOf({}, { params })).toThrow('the param SERVER_PORT must be a string')
   })
 
   test('text travels as UTF-8, bytes as they are', () => {

@@ -1,3 +1,4 @@
+import { errors } from 'undici'
 import { FastCgiError } from './error.ts'
 import { headerName } from './header-names.ts'
 import { latin1Bytes, ParamName, ParamsWriter } from './params-writer.ts'
@@ -59,7 +60,7 @@ const FIXED_TEXT = FIXED.map(([name, value]) => name.encode(value)).join('')
  * The CGI variables of a request (RFC 3875 section 4.1, and those that nginx's `fastcgi_params` adds) as the contents of PARAMS
  * records, one character a byte.
  *
- * Throws {@link FastCgiError} for a path that CGI can not say.
+ * Throws {@link FastCgiError} for a path that CGI can not say, and undici's InvalidArgumentError for a param that is none.
  */
 export function buildParams(
   request: FastCgiRequestInfo,
@@ -127,12 +128,13 @@ function addHeaders(params: ParamsWriter, headers: readonly string[], originHost
   for (const name of names) params.add(name, values.get(name.name)!)
 }
 
-// Headers that the Connection header says are about this hop only.
+// Headers that Connection, which may come more than once, says are about this hop only.
 function namedByConnection(headers: readonly string[]): string[] | undefined {
   let named: string[] | undefined
   for (let i = 0; i < headers.length; i += 2) {
     if (headers[i]!.length === 10 && headers[i]!.toLowerCase() === 'connection') {
-      named = headers[i + 1]!.toLowerCase().split(/[\t ]*,[\t ]*/)
+      named ??= []
+      named.push(...headers[i + 1]!.toLowerCase().split(/[\t ]*,[\t ]*/))
     }
   }
   return named
@@ -144,15 +146,18 @@ function ownOf(...all: (FastCgiParams | undefined)[]): Map<string, string | unde
   for (const params of all) {
     if (params === undefined) continue
     own ??= new Map()
-    for (const name in params) {
-      const value = params[name]
-      own.set(
-        latin1Bytes(name),
-        typeof value === 'object' ? Buffer.from(value).toString('latin1') : value && latin1Bytes(value),
-      )
-    }
+    for (const name in params) own.set(latin1Bytes(name), ownValue(name, params[name]))
   }
   return own
+}
+
+function ownValue(name: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  if (typeof value === 'string') return latin1Bytes(value)
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1')
+  throw new errors.InvalidArgumentError(
+    `the param ${name} must be a string or a Uint8Array, or undefined to take it out`,
+  )
 }
 
 interface OriginParts {
