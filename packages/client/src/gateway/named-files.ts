@@ -111,8 +111,11 @@ export class NamedFiles {
         acceptRanges: file.status === 200,
       })
         .on('error', (error: Error & { status?: number; headers?: Record<string, string> }) => {
-          for (const name of response.getHeaderNames()) response.removeHeader(name)
-          for (const [name, value] of Object.entries(error.headers ?? {})) response.setHeader(name, value)
+          // A read that fails half-way comes here too, when the head is out.
+          if (!response.headersSent) {
+            for (const name of response.getHeaderNames()) response.removeHeader(name)
+            for (const [name, value] of Object.entries(error.headers ?? {})) response.setHeader(name, value)
+          }
           reject(new GatewayError(error.status ?? 500, error.message, { cause: error }))
         })
         .pipe(response)
