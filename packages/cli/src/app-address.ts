@@ -1,4 +1,5 @@
-import { parseAddress, type SocketAddress } from '@fcgi-bridge/client'
+// Not the whole client, which loads undici: `serve` starts faster without it.
+import { parseAddress, type SocketAddress } from '@fcgi-bridge/client/address'
 import { type Command, InvalidArgumentError } from 'commander'
 
 /** What the help of a command says of an address. */
