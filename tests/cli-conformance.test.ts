@@ -96,6 +96,7 @@ test.each([
   ['no address', [], 2, /say the address of the app, or --list/],
   ['an address that is none', ['somewhere'], 2, /It takes 127\.0\.0\.1:9000/],
   ['a check that is none', ['9000', '--only', 'aborts'], 2, /no check aborts\. The areas are records, ids/],
+  ['a base that is none', ['9000', '--base', 'c.php'], 2, /It takes a path such as \/shop/],
   ['a param that is none', ['9000', '--params', 'x'], 2, /NAME=VALUE/],
 ])('%s', async (_, args, code, message) => {
   const program = run('conformance', ...args)

@@ -34,7 +34,7 @@ export interface ServerOptions {
   timeout: number
 }
 
-/** What {@link Server.isServing} asks for, and what an app answers. */
+/** What {@link Server.probe} asks for, and what an app answers. */
 const PROBE = { route: '/bytes/10', body: '0123456789' }
 
 /** The server under test, as the checks see it. */

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { ADDRESS_HELP, parseAppAddress } from '../app-address.ts'
 import type { ConformanceFlags } from '../conformance/conformance.ts'
-import { collectParam, parseSeconds } from '../request-flags.ts'
+import { collectParam, parseMountPath, parseSeconds } from '../request-flags.ts'
 
 const HELP = `
 The app at the address serves a few routes, which are told in the README of @fcgi-bridge/conformance. Each check has connections of its
@@ -28,7 +28,11 @@ export function addConformance(program: Command): void {
       ).default([], 'all'),
     )
     .option('--list', 'say what the checks are, and ask nobody')
-    .option('--base <path>', 'where the routes are below the root: SCRIPT_NAME', '')
+    .addOption(
+      new Option('--base <path>', 'where the routes are below the root: SCRIPT_NAME')
+        .argParser(parseMountPath)
+        .default('', 'the root'),
+    )
     .addOption(
       new Option('--params <name=value...>', 'params to add or replace; NAME= is an empty one')
         .argParser(collectParam)

@@ -35,8 +35,9 @@ export const MANAGEMENT: readonly Check[] = [
     level: 'must',
     requirement: 'GET_VALUES for one name is answered with no other.',
     async run(server) {
-      const values = await server.askValues('FCGI_MPXS_CONNS')
       const connection = await server.connect()
+      connection.write(record(TYPES.GET_VALUES, 0, pair('FCGI_MPXS_CONNS', '')))
+      const values = await valuesFrom(connection)
       if (Object.keys(values).join() !== 'FCGI_MPXS_CONNS') {
         throw connection.unmet('FCGI_MPXS_CONNS alone', JSON.stringify(values))
       }
