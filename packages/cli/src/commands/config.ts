@@ -4,10 +4,10 @@ import { checkFit } from '../config/fit.ts'
 import type { ConfigFlags } from '../config/print-config.ts'
 import { SERVERS, type ServerName } from '../config/servers.ts'
 import {
-  parseAppAddress,
   parseListen,
   parseName,
   parseServerName,
+  parseTcpAddress,
   parseUrlPath,
   parseUser,
 } from '../config/values.ts'
@@ -36,7 +36,7 @@ export function addConfig(program: Command, stdout: Output): void {
     .option(
       '--address <host:port>',
       'the app listens on a TCP port (default: 127.0.0.1:9000)',
-      parseAppAddress,
+      parseTcpAddress,
     )
     .option('--server-name <name>', 'the host of the URLs (default: localhost)', parseServerName)
     .option(

@@ -48,6 +48,16 @@ test('a link to the app stays one: it is what the next deploy changes', async ()
   expect((await config('nginx', '~/current/app.mjs')).out).toContain(`${folder}/current/app.mjs`)
 })
 
+test('no path that a link leads to ends a line of the config', async () => {
+  mkdirSync(join(folder, 'a\nb'))
+  writeFileSync(join(folder, 'a\nb/index.js'), '')
+  symlinkSync(join(folder, 'a\nb'), join(folder, 'current'))
+  expect(await config('nginx', '~/current')).toMatchObject({
+    code: EXIT.usage,
+    err: expect.stringContaining('control character'),
+  })
+})
+
 test('a file is written once', async () => {
   const file = join(folder, 'site.conf')
   const first = await config('nginx', '~/shop/app.mjs', '--output', file)
@@ -104,6 +114,7 @@ test.each([
   [['--socket', '/s', '--tls-cert', 'a'], /go together/],
   [['--socket', '/s', '--redirect-from', '80'], /goes with --tls-cert/],
   [['--socket', '/s', '--tls-cert', 'a\nb', '--tls-key', 'c'], /control character/],
+  [['~/shop/app.mjs', '--export', 'a\nuser root;'], /--export "a\\nuser root;": there is a control character/],
   [['--socket', '/s', '--tls-cert', 'a$b', '--tls-key', 'c'], /has no way to write \$/],
 ])('wrong: %j', async (args, message) => {
   const { code, out, err } = await config('nginx', ...args)
@@ -118,6 +129,7 @@ test.each([
   ['apache-fcgid', '--socket', '/run/app.sock', '--socket is not for mod_fcgid'],
   ['haproxy', '--static', '~/shop/public', '--static is for servers that serve files'],
   ['systemd', '--tls-cert', 'cert.pem', '--tls-cert is for the front server'],
+  ['systemd', '--address', 'localhost:9000', 'systemd looks up no names. Say 127.0.0.1:9000'],
 ])('%s can not honour %s', async (server, flag, value, message) => {
   const { code, err } = await config(server, '~/shop/app.mjs', flag, ...(value === '' ? [] : [value]))
   expect(err).toContain(message)

@@ -10,4 +10,5 @@ export const SERVERS = [
   'systemd',
 ] as const
 
+/** One of {@link SERVERS}. */
 export type ServerName = (typeof SERVERS)[number]

@@ -39,6 +39,7 @@ export interface Site {
   serverUser: string
 }
 
+/** The app, where its module is known. */
 export interface SiteApp {
   /** The module's absolute path. */
   file: string
@@ -56,6 +57,7 @@ export interface Statics {
   shared: boolean
 }
 
+/** How HTTPS is spoken. */
 export interface Tls {
   cert: string
   key: string
@@ -160,16 +162,16 @@ export function wrong(message: string): Failure {
 function fileOf(module: string): string {
   const real = findModule(module)
   // A link such as /srv/app/current is what the next deploy changes, so it stays one.
-  const named = absolute('The app', module)
-  if (named.includes('\\'))
-    throw wrong(`${named}: Node loads no module of a path with a backslash. Rename it.`)
-  return existsSync(named) && statSync(named).isFile() ? named : real
+  const named = resolve(module)
+  const file = absolute('The app', existsSync(named) && statSync(named).isFile() ? named : real)
+  if (file.includes('\\')) throw wrong(`${file}: Node loads no module of a path with a backslash. Rename it.`)
+  return file
 }
 
 function flagsOf(flags: SiteFlags): string[] {
   return [
     ...(flags.as === undefined ? [] : ['--as', flags.as]),
-    ...(flags.export === undefined ? [] : ['--export', flags.export]),
+    ...(flags.export === undefined ? [] : ['--export', onOneLine('--export', flags.export)]),
   ]
 }
 
@@ -244,14 +246,18 @@ function tlsOf({ tlsCert, tlsKey, redirectFrom }: SiteFlags): Tls | undefined {
   }
 }
 
-/** The path from the root. A control character in it would end a comment or a line in any of the servers' configs. */
+// The path from the root.
 function absolute(what: string, path: string): string {
-  const full = resolve(path)
+  return onOneLine(what, resolve(path))
+}
+
+// A control character would end a comment or a line in any of the servers' configs.
+function onOneLine(what: string, text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (/[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(full)) {
+  if (/[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(text)) {
     throw wrong(
-      `${what} ${JSON.stringify(full)}: there is a control character in this path, and no config can say it. Rename it.`,
+      `${what} ${JSON.stringify(text)}: there is a control character in it, and no config can say that. Rename it.`,
     )
   }
-  return full
+  return text
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { systemdWord } from './quote.ts'
 import { inheritWords, programWords, type Site, type SiteApp, wrong } from './site.ts'
 import { type Config, header } from './target.ts'
@@ -5,8 +6,11 @@ import { hostAndPort, lines } from './text.ts'
 
 /** A service of systemd's that runs an app, and the socket that starts it. */
 export function systemd(site: Site): Config {
-  const { name, app } = site
+  const { name, app, address } = site
   if (app === undefined) throw wrong('What is the app? Name its module: fcgi-bridge config systemd app.js.')
+  if ('host' in address && isIP(address.host) === 0) {
+    throw wrong(`--address ${hostAndPort(address)}: systemd looks up no names. Say 127.0.0.1:${address.port}.`)
+  }
   const folder = '/etc/systemd/system'
   const [socketPath, servicePath] = [`${folder}/${name}.socket`, `${folder}/${name}.service`]
   const check = `systemd-analyze verify ${servicePath} ${socketPath}`

@@ -15,7 +15,7 @@ export function parseListen(text: string): HostAndPort {
 }
 
 /** The same, and a port alone is one of 127.0.0.1. */
-export function parseAppAddress(text: string): { host: string; port: number } {
+export function parseTcpAddress(text: string): { host: string; port: number } {
   const { host = '127.0.0.1', port } = parseListen(text)
   return { host, port }
 }
