@@ -27,6 +27,14 @@ test('an option that is none is the status for a wrong command line', async () =
   expect(err).toContain('Did you mean --version?')
 })
 
+test('a wrong command line is JSON for scripts, too', async () => {
+  const { code, out, err } = await runWith('request', 'somewhere', '--json')
+  expect({ code, err }).toEqual({ code: EXIT.usage, err: '' })
+  expect(JSON.parse(out)).toEqual({
+    error: { code: 'commander.invalidArgument', message: expect.stringContaining("'somewhere' is invalid") },
+  })
+})
+
 test('a failure is told in words, and to scripts with its code', () => {
   const cause = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
   const failure = new Failure(EXIT.unreachable, 'Nobody answers at /run/app.sock.', { cause })

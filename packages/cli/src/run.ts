@@ -14,18 +14,24 @@ export async function run(
   stdout: Output = process.stdout,
   stderr: Output = process.stderr,
 ): Promise<number> {
-  const program = buildProgram(stdout, stderr)
+  const json = wantsJson(args)
+  // What commander says of a wrong command line goes there.
+  const program = buildProgram(stdout, json ? { write: () => true } : stderr)
   try {
     await program.parseAsync(args, { from: 'user' })
     return EXIT.ok
   } catch (error) {
-    // commander has printed it.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok
+      const { code, message } = error
+      if (json) printJson({ error: { message: message.replace(/^error: /, ''), code } }, stdout)
+      return EXIT.usage
+    }
     if (error instanceof Verdict) return error.exitCode
     const told = tell(error)
-    if (wantsJson(args)) printJson(told.json, stdout)
+    if (json) printJson(told.json, stdout)
     else stderr.write(`${painter(stderr)('red', 'fcgi-bridge:')} ${told.text}\n`)
-    if (error instanceof UnplacedSyntaxError && !wantsJson(args)) error.endProgram()
+    if (error instanceof UnplacedSyntaxError && !json) error.endProgram()
     return told.exitCode
   }
 }
