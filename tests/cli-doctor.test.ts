@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { askDoctor, codesOf } from './doctor/diagnoses.ts'
@@ -100,6 +101,7 @@ test('a front server that looks for the app elsewhere', async () => {
 test.each([
   ['a URL that is not the app', 'return 404;', / with 404/],
   ['a redirect', 'return 301 https://shop.example/;', /301 to https:\/\/shop\.example\//],
+  ['a redirect without a host', 'absolute_redirect off; return 301 /shop/;', /301 to http:\/\/127\.0\.0\.1:\d+\/shop\/\.$/],
   ['a login', 'auth_basic "shop"; auth_basic_user_file /dev/null;', / with 401/],
 ])('%s is told', async (_, lines, seen) => {
   const url = await startFront(lines)
@@ -162,11 +164,39 @@ test.each([
   ['nothing to examine', [], 2, /say the URL of the front server/],
   ['a token that can be guessed', ['--probe', '--token', 'x'], 2, /8 characters or more/],
   ['a probe without a token', ['--probe'], 2, /--probe goes with --token/],
-  ['a size that is none', ['9000', '--upload', 'much'], 2, /a size such as 512K/],
+  ['a probe that no front server starts', ['--probe', '--token', TOKEN], 4, /^The probe is started by the front server/m],
+  ['a size that is none', ['9000', '--upload', 'much'], 2, /a size such as 500k/],
 ])('%s', async (_, args, code, printed) => {
   const program = command('doctor', ...args)
   expect(await program.exited).toEqual({ code, signal: null })
   await program.printed(printed)
+})
+
+test('an answer that streams for ever is no reason to wait', async () => {
+  const endless = createHttpServer((_, response) => {
+    const more = (): void => {
+      while (response.write('x'.repeat(10_000)));
+      response.once('drain', more)
+    }
+    more()
+  })
+  await new Promise<void>((resolve) => endless.listen(0, '127.0.0.1', resolve))
+  try {
+    const { port } = endless.address() as AddressInfo
+    const { report, code } = await askDoctor(site, `http://127.0.0.1:${port}/`)
+    expect({ code, findings: report.findings }).toEqual({ code: 0, findings: [] })
+  } finally {
+    endless.closeAllConnections()
+    endless.close()
+  }
+})
+
+test('a redirect whose URL a shell would take apart', async () => {
+  const url = await startFront(`return 302 "https://shop.example/;id&a='";`)
+  const { report } = await askDoctor(site, url, '--app', socket)
+  expect(report.findings[0]!.mend.where).toBe(
+    `Examine that: fcgi-bridge doctor 'https://shop.example/;id&a='\\'''`,
+  )
 })
 
 test('a certificate that nobody has signed', async () => {
@@ -174,6 +204,8 @@ test('a certificate that nobody has signed', async () => {
   const program = command('doctor', origin, ...args.filter((one) => one !== '--insecure'))
   expect(await program.exited).toMatchObject({ code: 5 })
   await program.printed(/Say --insecure to take any certificate/)
+  // Node warns where an address is used as a name.
+  expect(program.output).not.toContain('Warning')
 })
 
 test('the host of a URL that does not lead to the front server', async () => {

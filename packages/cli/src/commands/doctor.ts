@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { ADDRESS_HELP, parseAppAddress } from '../app-address.ts'
 import type { DoctorFlags } from '../doctor/doctor.ts'
 import { addHeaderFlag, addTimeoutFlag } from '../request-flags.ts'
+import { parseSize } from '../size.ts'
 
 const HELP = `
 With --app, and nobody listening there (stop the app first), the doctor listens in its place, asks the front server for one thing
@@ -17,7 +18,7 @@ Status 0 when all is well, 5 when nobody answers, 6 when there is something to m
 
 Examples:
   fcgi-bridge doctor http://127.0.0.1/ --app /run/app.sock
-  fcgi-bridge doctor https://shop.example/shop --app 9000 --upload 50M
+  fcgi-bridge doctor https://shop.example/shop --app 9000 --upload 50m
   fcgi-bridge doctor https://shop.example/ --token SECRET
   fcgi-bridge doctor /run/app.sock`
 
@@ -50,9 +51,9 @@ export function addDoctor(program: Command): void {
       ).argParser(parseHostPort),
     )
     .addOption(
-      new Option('--upload <size>', 'the largest body that should come through: 512K, 20M')
+      new Option('--upload <size>', 'the largest body that should come through: 512k, 20m')
         .argParser(parseSize)
-        .default(2 * 1024 * 1024, '2M'),
+        .default(parseSize('2m'), '2m'),
     )
     .option('--insecure', 'accept any certificate')
   addTimeoutFlag(addHeaderFlag(command), 10)
@@ -86,12 +87,4 @@ function parseToken(text: string): string {
   if (!/^[!-~]{8,200}$/.test(text))
     throw new InvalidArgumentError('It takes 8 characters or more, without blanks.')
   return text
-}
-
-function parseSize(text: string): number {
-  const [, number, unit = ''] = /^(\d{1,9})([KMG]?)(?:i?B)?$/i.exec(text) ?? []
-  const bytes = Number(number) * 1024 ** ' KMG'.indexOf(unit.toUpperCase() || ' ')
-  if (!(bytes >= 1 && bytes <= 1024 ** 3))
-    throw new InvalidArgumentError('It takes a size such as 512K or 20M, up to 1G.')
-  return bytes
 }

@@ -1,6 +1,8 @@
+import { shellWord } from '../shell-word.ts'
 import { type Site, serveWords } from './site.ts'
-import { comment, lines, shellWord } from './text.ts'
+import { comment, lines } from './text.ts'
 
+/** One file of a config. */
 export interface ConfigFile {
   /** Where it belongs on Debian. */
   path: string

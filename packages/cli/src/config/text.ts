@@ -16,11 +16,6 @@ export function comment(text: string): string {
   return text.replace(/^/gm, '# ').replace(/ +$/gm, '')
 }
 
-/** A word as a POSIX shell takes it, for the commands that comments tell. */
-export function shellWord(word: string): string {
-  return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
-}
-
 /** `host:port`, with the brackets of an IPv6 address. */
 export function hostAndPort({ host, port }: { host: string; port: number }): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`

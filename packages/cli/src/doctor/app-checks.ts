@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { FastCgiDispatcher, formatAddress, getValues, type SocketAddress } from '@fcgi-bridge/client'
 import { explainFailure } from '../examine/app-failure.ts'
+import { shellWord } from '../shell-word.ts'
 import { type Finding, mend } from './finding.ts'
 
 /** What an app answered when it was asked without a front server. */
@@ -64,7 +65,10 @@ export async function checkApp(
       level: 'error',
       seen: `The app itself answers ${url.pathname} with ${status}.`,
       why: 'No front server can mend that.',
-      mend: mend('See what it says', `fcgi-bridge request ${formatAddress(address)} ${url.href} --stderr`),
+      mend: mend(
+        'See what it says',
+        `fcgi-bridge request ${shellWord(formatAddress(address))} ${shellWord(url.href)} --stderr`,
+      ),
     })
   }
   try {

@@ -1,7 +1,7 @@
 import { formatAddress, type SocketAddress } from '@fcgi-bridge/client'
 import { serve } from '@fcgi-bridge/core'
 import { EXIT } from '../exit-codes.ts'
-import { Verdict } from '../failure.ts'
+import { Failure, Verdict } from '../failure.ts'
 import { printJson } from '../terminal.ts'
 import { askApp, checkApp } from './app-checks.ts'
 import { FrontClient } from './front-client.ts'
@@ -37,9 +37,18 @@ export async function examine(subject: URL | SocketAddress, flags: DoctorFlags):
   if (!isHealthy(report)) throw new Verdict(EXIT.badAnswer)
 }
 
-/** Serves the probe, where the one who started this process says: in place of the app that a front server starts. */
+/**
+ * Serves the probe, where the one who started this process says: in place of the app that a front server starts. Throws a
+ * Failure where it can not listen.
+ */
 export async function serveProbe(token: string): Promise<void> {
-  await serve(createProbe(token))
+  try {
+    await serve(createProbe(token))
+  } catch (cause) {
+    const { message } = cause as Error
+    const advice = 'The probe is started by the front server, in place of the app: see --help.'
+    throw new Failure(EXIT.listen, message.replace(/^Say serve\(.*$/m, advice), { cause })
+  }
 }
 
 async function ofApp(address: SocketAddress, { header, timeout }: DoctorFlags): Promise<Report> {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { isIP } from 'node:net'
 import { finished } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { EXIT } from '../exit-codes.ts'
@@ -88,12 +89,13 @@ export class FrontClient {
   #open({ method = 'GET', path, headers = [], body, expectContinue, from }: Ask): ClientRequest {
     const { url, connect, insecure, timeout } = this.#options
     const isHttps = url.protocol === 'https:'
+    const host = url.hostname.replace(/^\[|\]$/g, '')
     const fields = ['Host', url.host, 'Connection', 'close', ...this.#options.headers, ...headers]
     if (Buffer.isBuffer(body)) fields.push('Content-Length', String(body.length))
     else if (body !== undefined) fields.push('Transfer-Encoding', 'chunked')
     if (expectContinue) fields.push('Expect', '100-continue')
     return (isHttps ? requestHttps : request)({
-      host: connect?.host ?? url.hostname.replace(/^\[|\]$/g, ''),
+      host: connect?.host ?? host,
       port: connect?.port ?? (url.port || (isHttps ? 443 : 80)),
       method,
       path,
@@ -101,7 +103,8 @@ export class FrontClient {
       agent: false,
       timeout,
       ...(from !== undefined && { localAddress: from }),
-      ...(isHttps && { rejectUnauthorized: !insecure, servername: url.hostname }),
+      // An address is no name for TLS (RFC 6066 section 3).
+      ...(isHttps && { rejectUnauthorized: !insecure, servername: isIP(host) === 0 ? host : '' }),
     })
   }
 }

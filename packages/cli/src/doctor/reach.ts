@@ -1,5 +1,6 @@
 import { formatAddress, type SocketAddress } from '@fcgi-bridge/client'
 import { type Denial, denialOf } from '../examine/socket-access.ts'
+import { shellWord } from '../shell-word.ts'
 import { type Finding, mend, mendFor, type ServerKind } from './finding.ts'
 import type { Answer } from './front-client.ts'
 import { findFront } from './front-process.ts'
@@ -80,9 +81,14 @@ export function notPassedOn(url: URL, { status, headers }: Answer): Finding {
   if (status === 401) {
     return { ...finding, seen: `${seen}.`, mend: mend("Say who you are: -H 'Authorization: Basic …'") }
   }
-  if (status >= 300 && status < 400) {
-    const to = String(headers.location)
-    return { ...finding, seen: `${seen} to ${to}.`, mend: mend(`Examine that: fcgi-bridge doctor ${to}`) }
+  const { location } = headers
+  if (status >= 300 && status < 400 && location !== undefined && URL.canParse(location, url.href)) {
+    const to = new URL(location, url).href
+    return {
+      ...finding,
+      seen: `${seen} to ${to}.`,
+      mend: mend(`Examine that: fcgi-bridge doctor ${shellWord(to)}`),
+    }
   }
   return {
     ...finding,

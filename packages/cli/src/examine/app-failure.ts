@@ -1,7 +1,7 @@
 import { FastCgiError, formatAddress, type SocketAddress } from '@fcgi-bridge/client'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
-import { currentUser, denialOf, kindOf } from './socket-access.ts'
+import { currentUser, denialOf, look } from './socket-access.ts'
 
 /**
  * An error of the client's, in words that tell what to do. Status 2 where the request can not be, 5 where nobody answers, 6
@@ -62,7 +62,7 @@ function whyDenied(address: SocketAddress): string {
 function whyRefused(address: SocketAddress, start: string): string {
   const name = formatAddress(address)
   if (!('path' in address)) return `Nobody listens on ${name}. ${start}`
-  if (kindOf(address.path) !== 'socket') return `${name} is no socket.`
+  if (!look(address.path)?.isSocket()) return `${name} is no socket.`
   return `Nobody listens on ${name}: the socket was left behind by a program that ended. ${start}`
 }
 

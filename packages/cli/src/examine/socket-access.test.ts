@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { currentUser, denialOf, kindOf } from './socket-access.ts'
+import { currentUser, denialOf, look } from './socket-access.ts'
 
 // Nobody: neither the owner of what the test makes, nor in its group.
 const STRANGER = { uid: 4_000_001, groups: [4_000_001] }
@@ -16,8 +16,8 @@ let server: Server
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-'))
   chmodSync(folder, 0o755)
-  mkdirSync(join(folder, 'run'))
-  path = join(folder, 'run', 'app.sock')
+  mkdirSync(join(folder, 'run it'))
+  path = join(folder, 'run it', 'app.sock')
   server = createServer()
   await new Promise<void>((resolve) => server.listen(path, resolve))
 })
@@ -28,7 +28,7 @@ afterEach(() => {
 })
 
 test.each([
-  ['others', STRANGER, 0o660, /^chgrp 4000001 \S+app\.sock && chmod 660 /],
+  ['others', STRANGER, 0o660, /^chgrp 4000001 '.+app\.sock' && chmod 660 '/],
   ['the group', { ...STRANGER, groups: ME.groups }, 0o606, /^chmod g\+rw /],
   ['the owner', { ...ME, groups: [] }, 0o066, /^chmod u\+rw /],
 ])('a socket that %s may not write to', (_, user, mode, mend) => {
@@ -42,14 +42,18 @@ test.each([
 
 test('a folder on the way that may not be passed through', () => {
   chmodSync(path, 0o666)
-  chmodSync(join(folder, 'run'), 0o750)
+  chmodSync(join(folder, 'run it'), 0o750)
   const denial = denialOf(path, STRANGER)!
   expect(denial.seen).toMatch(
-    /^The folder \S+\/run is drwxr-x--- \S+: the user 4000001 may not pass through it/,
+    /^The folder \S+\/run it is drwxr-x--- \S+: the user 4000001 may not pass through it/,
   )
-  expect(denial.mend).toBe(`chmod o+x ${join(folder, 'run')}`)
+  expect(denial.mend).toBe(`chmod o+x '${join(folder, 'run it')}'`)
 })
 
 test('what is there', () => {
-  expect([path, folder, join(folder, 'none')].map(kindOf)).toEqual(['socket', 'other', 'none'])
+  expect([path, folder, join(folder, 'none')].map((one) => look(one)?.isSocket())).toEqual([
+    true,
+    false,
+    undefined,
+  ])
 })

@@ -1,5 +1,6 @@
 import { readFileSync, type Stats, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { shellWord } from '../shell-word.ts'
 
 /** A user of the operating system, as far as rights on files go. */
 export interface User {
@@ -27,16 +28,17 @@ export function denialOf(path: string, user: User): Denial | undefined {
     if (stats === undefined || stats.mode & bitsFor(stats, user, 0o1)) continue
     return {
       seen: `The folder ${folder} is ${describe(stats)}: the user ${name} may not pass through it.`,
-      mend: `chmod ${classOf(stats, user)[0]}+x ${folder}`,
+      mend: `chmod ${classOf(stats, user)[0]}+x ${shellWord(folder)}`,
     }
   }
   const stats = look(path)
   if (stats === undefined || stats.mode & bitsFor(stats, user, 0o2)) return undefined
   const mine = classOf(stats, user)
   const group = groupName(user.groups[0] ?? user.uid)
+  const word = shellWord(path)
   return {
     seen: `${path} is ${describe(stats)}: the user ${name} may not write to it, and so not connect.`,
-    mend: mine === 'others' ? `chgrp ${group} ${path} && chmod 660 ${path}` : `chmod ${mine[0]}+rw ${path}`,
+    mend: mine === 'others' ? `chgrp ${group} ${word} && chmod 660 ${word}` : `chmod ${mine[0]}+rw ${word}`,
   }
 }
 
@@ -46,15 +48,7 @@ export function currentUser(): User | undefined {
   return uid === undefined ? undefined : { uid, groups: [process.getegid!(), ...process.getgroups!()] }
 }
 
-/** The kind of a file: `'socket'`, `'other'`, or `'none'` where there is none, or it can not be seen. */
-export function kindOf(path: string): 'socket' | 'other' | 'none' {
-  const stats = look(path)
-  if (stats === undefined) return 'none'
-  return stats.isSocket() ? 'socket' : 'other'
-}
-
-/** The name of a user, or its number. */
-export function userName(uid: number): string {
+function userName(uid: number): string {
   return nameIn('/etc/passwd', uid)
 }
 
@@ -74,7 +68,8 @@ function nameIn(file: string, id: number): string {
   }
 }
 
-function look(path: string): Stats | undefined {
+/** What there is at a path. Undefined where there is nothing, or it can not be seen. */
+export function look(path: string): Stats | undefined {
   try {
     return statSync(path)
   } catch {
