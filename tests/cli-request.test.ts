@@ -151,6 +151,7 @@ test.each([
     2,
     /\/no\/such\/file can not be read/,
   ],
+  ['a folder in place of a file', ['/upload', '--body', '@/tmp'], 2, /\/tmp can not be read: it is a folder/],
   ['a file that can not be written', ['/', '-o', '/no/such/folder/file'], 2, /\/no\/such\/folder\/file/],
   ['a path that is none', ['cart'], 2, /It takes a path such as \/health/],
   ['a method that FastCGI can not say', ['/', '-X', 'CONNECT'], 2, /no way to tunnel/],

@@ -1,11 +1,13 @@
-import { chownSync, type Stats, statSync } from 'node:fs'
+import { chownSync } from 'node:fs'
 import { connect } from 'node:net'
 import { constants } from 'node:os'
 import { formatAddress, type SocketAddress } from '@fcgi-bridge/client'
 import { createServer, RequestError } from '@fcgi-bridge/core'
+import { look } from '../examine/socket-access.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
-import { createProbe, pairs } from './probe.ts'
+import { pairs } from '../pairs.ts'
+import { createProbe } from './probe.ts'
 
 /** A request that has no meaning. */
 export interface RefusedRequest {
@@ -39,7 +41,8 @@ export async function listenAsApp(address: SocketAddress, token: string): Promis
       if (error instanceof RequestError) refused.push({ params: pairs(rawParams), why: error.message })
     },
   })
-  const left = 'path' in address ? socketAt(address.path) : undefined
+  const there = 'path' in address ? look(address.path) : undefined
+  const left = there?.isSocket() ? there : undefined
   try {
     const mode = left === undefined ? MODE : left.mode & 0o777
     await server.listen('path' in address ? { path: address.path, mode } : address)
@@ -72,16 +75,4 @@ function isInUse(address: SocketAddress): Promise<boolean> {
     // Somebody is there who does not let this user in, or has no time.
     socket.once('error', ({ code }: NodeJS.ErrnoException) => settle(code === 'EACCES' || code === 'EAGAIN'))
   })
-}
-
-function socketAt(path: string): Stats | undefined {
-  try {
-    const stats = statSync(path)
-    return stats.isSocket() ? stats : undefined
-  } catch {
-    return undefined
-  } finally {
-    // On Node 20 and 22 no import() after a look at a socket finds its files (nodejs/node#51142); after one at a folder it does.
-    statSync('/')
-  }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { createBody, type Exchange, type Handler } from '@fcgi-bridge/core'
+import { pairs } from '../pairs.ts'
 
 /** The header that asks the probe for something: the token, a blank, what it is to do. */
 export const PROBE_HEADER = 'X-Fcgi-Bridge-Doctor'
@@ -68,11 +69,6 @@ export function parseEcho(text: string): Echo | undefined {
 async function echo(exchange: Exchange): Promise<Echo> {
   const { rawParams, keepConn } = exchange
   return { params: pairs(rawParams), keepConn, bodyBytes: await countBody(exchange) }
-}
-
-/** Params as they came. */
-export function pairs(list: readonly string[]): [name: string, value: string][] {
-  return list.flatMap((name, index) => (index % 2 === 0 ? [[name, list[index + 1]!]] : []))
 }
 
 // What comes of it: a body that is cut short is what the doctor wants to know of.

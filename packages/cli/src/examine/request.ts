@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { type ExchangeHead, FastCgiDispatcher, type SocketAddress } from '@fcgi-bridge/client'
 import { EXIT } from '../exit-codes.ts'
 import { Failure, Verdict } from '../failure.ts'
+import { pairs } from '../pairs.ts'
 import type { RequestFlags } from '../request-flags.ts'
 import { printJson } from '../terminal.ts'
 import { explainFailure } from './app-failure.ts'
@@ -118,10 +119,6 @@ function formatHead({ status, headers }: ExchangeHead): string {
   return `Status: ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd().concat('\r\n', ...lines, '\r\n')
 }
 
-function pairs(list: readonly string[]): [name: string, value: string][] {
-  return list.flatMap((name, index) => (index % 2 === 0 ? [[name, list[index + 1]!]] : []))
-}
-
 function openBody(text: string | undefined): { body: Readable | string | null; length?: number } {
   if (text === undefined) return { body: null }
   if (!text.startsWith('@')) return { body: text }
@@ -130,6 +127,7 @@ function openBody(text: string | undefined): { body: Readable | string | null; l
   const file = text.slice(1)
   const length = tryFile(file, 'read', () => {
     const stats = statSync(file)
+    if (stats.isDirectory()) throw new Error('it is a folder.')
     return stats.isFile() ? stats.size : undefined
   })
   const fd = tryFile(file, 'read', () => openSync(file, 'r'))
