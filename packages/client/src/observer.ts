@@ -21,6 +21,7 @@ export interface ExchangeObserver {
   onEnd?(event: ExchangeEnd): void
 }
 
+/** A request has a connection. */
 export interface ExchangeBegin {
   /** Names this exchange in all that is told of it: unique in the process. */
   readonly id: number
@@ -35,6 +36,7 @@ export interface ExchangeBegin {
   readonly connection: number
 }
 
+/** The header of a record. */
 export interface ExchangeRecord {
   readonly id: number
   readonly direction: 'sent' | 'received'
@@ -47,12 +49,14 @@ export interface ExchangeRecord {
   readonly time: number
 }
 
+/** A piece of FCGI_STDERR. */
 export interface ExchangeStderr {
   readonly id: number
   readonly chunk: Buffer
   readonly time: number
 }
 
+/** The head of an answer. */
 export interface ExchangeHead {
   readonly id: number
   readonly status: number
@@ -61,6 +65,7 @@ export interface ExchangeHead {
   readonly time: number
 }
 
+/** How a request ended. */
 export interface ExchangeEnd {
   readonly id: number
   /** Of END_REQUEST (section 5.5); undefined where the connection ended without one. */

@@ -3,6 +3,7 @@ import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { type App, type AppKind, hasMethod, isKoa, recognize } from './recognize.ts'
 
+/** Which export of a module is the app, and what it is. */
 export interface FindOptions {
   /** Takes a bare function for that, without looking at it. */
   as?: AppKind | undefined

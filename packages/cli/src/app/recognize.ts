@@ -13,6 +13,7 @@ export type App = (
   ready?: () => Promise<unknown>
 }
 
+/** How an app is called: as `(request, response)`, or with a Request. */
 export type AppKind = App['kind']
 
 /**
