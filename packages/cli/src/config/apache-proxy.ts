@@ -1,13 +1,15 @@
+import { formatAddress } from '@fcgi-bridge/client/address'
 import { section, virtualHosts } from './apache.ts'
 import { apacheWord } from './quote.ts'
 import { type Site, serveWords } from './site.ts'
 import { APP_SILENCE, type Config, runsByItself } from './target.ts'
-import { hostAndPort, lines, pattern } from './text.ts'
+import { lines, pattern } from './text.ts'
 
 /** A virtual host for Apache with mod_proxy_fcgi: the app listens, Apache connects. */
 export function apacheProxy(site: Site): Config {
   const { name, address, mount, buffer } = site
-  const backend = 'path' in address ? `unix:${address.path}|fcgi://${name}` : `fcgi://${hostAndPort(address)}`
+  const backend =
+    'path' in address ? `unix:${address.path}|fcgi://${name}` : `fcgi://${formatAddress(address)}`
   const config = virtualHosts(site, {
     modules: ['proxy_fcgi'],
     app: runsByItself(site),

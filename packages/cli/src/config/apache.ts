@@ -1,7 +1,8 @@
+import { formatAddress } from '@fcgi-bridge/client/address'
 import { apacheFolder, apacheWord } from './quote.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from './site.ts'
 import { type Config, header } from './target.ts'
-import { hostAndPort, indent, lines, pattern } from './text.ts'
+import { indent, lines, pattern } from './text.ts'
 
 /** What a module of Apache's that speaks FastCGI adds to a virtual host. */
 export interface ApacheModule {
@@ -132,7 +133,7 @@ function certificates({ cert, key }: Tls): string {
 }
 
 function address({ host = '*', port }: HostAndPort): string {
-  return hostAndPort({ host, port })
+  return formatAddress({ host, port })
 }
 
 // Debian's ports.conf has 80, and 443 with mod_ssl.

@@ -1,7 +1,8 @@
+import { formatAddress } from '@fcgi-bridge/client/address'
 import { caddyFolder, caddyWord } from './quote.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, serveWords, type Tls } from './site.ts'
 import { APP_SILENCE, type Config, header, runsByItself } from './target.ts'
-import { block, hostAndPort, lines } from './text.ts'
+import { block, lines } from './text.ts'
 
 /** A site for Caddy. A name of the public DNS, without a port or certificate of its own, gets Caddy's automatic HTTPS. */
 export function caddy(site: Site): Config {
@@ -105,7 +106,7 @@ function shared({ folder }: Statics): string {
 }
 
 function backend({ address, mount, buffer }: Site): string {
-  const at = 'path' in address ? `unix/${address.path}` : hostAndPort(address)
+  const at = 'path' in address ? `unix/${address.path}` : formatAddress(address)
   return block(
     `reverse_proxy ${at}`,
     lines(

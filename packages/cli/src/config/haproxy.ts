@@ -1,7 +1,8 @@
+import { formatAddress } from '@fcgi-bridge/client/address'
 import { haproxyWord } from './quote.ts'
 import { type HostAndPort, httpsOrigin, type Site, serveWords, type Tls, wrong } from './site.ts'
 import { APP_SILENCE, type Config, header, runsByItself } from './target.ts'
-import { hostAndPort, indent, lines, pattern } from './text.ts'
+import { indent, lines, pattern } from './text.ts'
 
 /** Sections for HAProxy's config: a frontend, its backend, and the FastCGI app. */
 export function haproxy(site: Site): Config {
@@ -65,7 +66,7 @@ function backend({ name, address, buffer }: Site): string {
     '# How long the app may stay silent in a request.',
     `timeout server ${APP_SILENCE}s`,
     `use-fcgi-app ${name}`,
-    `server app ${'path' in address ? `unix@${address.path}` : hostAndPort(address)} proto fcgi`,
+    `server app ${'path' in address ? `unix@${address.path}` : formatAddress(address)} proto fcgi`,
   )
 }
 
@@ -82,7 +83,7 @@ function app({ mount }: Site): string {
 }
 
 function binds({ host, port }: HostAndPort, options: string): string[] {
-  return (host === undefined ? [`:${port}`, `[::]:${port} v6only`] : [hostAndPort({ host, port })]).map(
+  return (host === undefined ? [`:${port}`, `[::]:${port} v6only`] : [formatAddress({ host, port })]).map(
     (at) => `bind ${at}${options}`,
   )
 }

@@ -1,3 +1,4 @@
+import { formatAddress } from '@fcgi-bridge/client/address'
 import { lighttpdCommand, lighttpdWord } from './quote.ts'
 import {
   type HostAndPort,
@@ -10,7 +11,7 @@ import {
   type Tls,
 } from './site.ts'
 import { APP_SILENCE, type Config, header, runsByItself } from './target.ts'
-import { block, hostAndPort, indent, lines, pattern } from './text.ts'
+import { block, indent, lines, pattern } from './text.ts'
 
 // What is no file is rewritten to it. The app goes by REQUEST_URI, which stays as the client sent it.
 const REWRITTEN = '/fcgi-bridge'
@@ -44,7 +45,7 @@ export function lighttpd(site: Site): Config {
 function sockets(where: HostAndPort, tls: Tls | undefined): string[] {
   const { host, port } = where
   if (port === 80 && host === undefined) return []
-  const all = host === undefined ? [`:${port}`, `[::]:${port}`] : [hostAndPort({ host, port })]
+  const all = host === undefined ? [`:${port}`, `[::]:${port}`] : [formatAddress({ host, port })]
   return all.map((socket) =>
     lines(block(`$SERVER["socket"] == "${socket}"`, tls ? certificates(tls) : ''), ''),
   )

@@ -1,8 +1,9 @@
+import { formatAddress } from '@fcgi-bridge/client/address'
 import { formatSize } from '../size.ts'
 import { nginxWord } from './quote.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, serveWords, type Tls } from './site.ts'
 import { APP_SILENCE, type Config, header, runsByItself } from './target.ts'
-import { block, hostAndPort, lines, pattern } from './text.ts'
+import { block, lines, pattern } from './text.ts'
 
 /** A site for nginx: an upstream, and a server of its own. */
 export function nginx(site: Site): Config {
@@ -26,7 +27,7 @@ export function nginx(site: Site): Config {
 }
 
 function upstream({ name, address }: Site): string {
-  const at = 'path' in address ? `unix:${address.path}` : hostAndPort(address)
+  const at = 'path' in address ? `unix:${address.path}` : formatAddress(address)
   return block(
     `upstream ${name}`,
     `server ${at};
@@ -135,6 +136,6 @@ function params(values: Record<string, string>): string[] {
 
 function listens({ host, port }: HostAndPort, options = ''): string[] {
   const words = options && ` ${options}`
-  if (host !== undefined) return [`listen ${hostAndPort({ host, port })}${words};`]
+  if (host !== undefined) return [`listen ${formatAddress({ host, port })}${words};`]
   return [`listen ${port}${words};`, `listen [::]:${port}${words};`]
 }

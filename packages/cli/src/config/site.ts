@@ -1,5 +1,6 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, relative, resolve, sep } from 'node:path'
+import type { SocketAddress } from '@fcgi-bridge/client/address'
 import { findModule } from '../app/load-module.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
@@ -11,15 +12,13 @@ export interface HostAndPort {
   port: number
 }
 
-/** Where an app listens for FastCGI. */
-export type AppAddress = { path: string } | { host: string; port: number }
-
 /** An app and what stands in front of it: what every config is made of. All of it is checked. */
 export interface Site {
   /** What files, upstreams and units are called: letters, digits and dashes. */
   name: string
   app: SiteApp | undefined
-  address: AppAddress
+  /** Where the app listens for FastCGI. */
+  address: SocketAddress
   serverName: string
   /** Where the front server listens. */
   listen: HostAndPort

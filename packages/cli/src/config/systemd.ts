@@ -1,15 +1,18 @@
 import { isIP } from 'node:net'
+import { formatAddress } from '@fcgi-bridge/client/address'
 import { systemdWord } from './quote.ts'
 import { inheritWords, programWords, type Site, type SiteApp, wrong } from './site.ts'
 import { type Config, header } from './target.ts'
-import { hostAndPort, lines } from './text.ts'
+import { lines } from './text.ts'
 
 /** A service of systemd's that runs an app, and the socket that starts it. */
 export function systemd(site: Site): Config {
   const { name, app, address } = site
   if (app === undefined) throw wrong('What is the app? Name its module: fcgi-bridge config systemd app.js.')
   if ('host' in address && isIP(address.host) === 0) {
-    throw wrong(`--address ${hostAndPort(address)}: systemd looks up no names. Say 127.0.0.1:${address.port}.`)
+    throw wrong(
+      `--address ${formatAddress(address)}: systemd looks up no names. Say 127.0.0.1:${address.port}.`,
+    )
   }
   const folder = '/etc/systemd/system'
   const [socketPath, servicePath] = [`${folder}/${name}.socket`, `${folder}/${name}.service`]
@@ -39,7 +42,7 @@ function socket({ address, serverUser, app }: Site, path: string, check: string,
     ),
     '',
     '[Socket]',
-    `ListenStream=${'path' in address ? address.path : hostAndPort(address)}`,
+    `ListenStream=${formatAddress(address)}`,
     'path' in address && '# The front server may connect, and nobody else: --server-user.',
     'path' in address && `SocketUser=${serverUser}`,
     'path' in address && 'SocketMode=0600',

@@ -16,11 +16,6 @@ export function comment(text: string): string {
   return text.replace(/^/gm, '# ').replace(/ +$/gm, '')
 }
 
-/** `host:port`, with the brackets of an IPv6 address. */
-export function hostAndPort({ host, port }: { host: string; port: number }): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
 /** `head { body }`, the form of nginx, lighttpd and Caddy. */
 export function block(head: string, body: string): string {
   return `${head} {\n${body === '' ? '' : `${indent(body)}\n`}}`
