@@ -38,6 +38,7 @@ describe('the answer', () => {
   test.each([
     ['HEAD', 200, '5'],
     ['GET', 204, undefined],
+    ['GET', 205, undefined],
     ['GET', 304, '5'],
   ])('%s with %d has no body, and the connection goes on', async (method, status, length) => {
     const { port } = await open((r) => r.respond(`Status: ${status}\r\nContent-Length: 5\r\n\r\nstray`))

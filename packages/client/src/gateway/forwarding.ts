@@ -180,8 +180,9 @@ function responseHeaders(headers: readonly string[], status: number): string[] {
     const name = headers[i]!
     const lowerName = name.toLowerCase()
     if (NOT_FORWARDED.has(lowerName)) continue
-    // RFC 9110 section 8.6: not with a 204.
-    if (status === 204 && lowerName === 'content-length') continue
+    // Not with a 204 (RFC 9110 section 8.6), and a 205 has no body that it could be the length of (15.3.6): a client would wait
+    // for it, and take the next answer's head for it.
+    if ((status === 204 || status === 205) && lowerName === 'content-length') continue
     forwarded.push(name, headers[i + 1]!)
   }
   return forwarded
