@@ -30,8 +30,8 @@ export interface GatewayOptions extends FastCgiDispatcherOptions, FileOptions {
 export function createGateway(address: FastCgiAddress, options: GatewayOptions = {}): Server {
   const { xSendfile, xAccelRedirect } = options
   const dispatcher = new FastCgiDispatcher(address, {
-    onStderr: (chunk) => process.stderr.write(chunk),
     ...options,
+    onStderr: options.onStderr ?? ((chunk) => process.stderr.write(chunk)),
   })
   const context: GatewayContext = {
     dispatcher,
