@@ -101,7 +101,11 @@ test('a front server that looks for the app elsewhere', async () => {
 test.each([
   ['a URL that is not the app', 'return 404;', / with 404/],
   ['a redirect', 'return 301 https://shop.example/;', /301 to https:\/\/shop\.example\//],
-  ['a redirect without a host', 'absolute_redirect off; return 301 /shop/;', /301 to http:\/\/127\.0\.0\.1:\d+\/shop\/\.$/],
+  [
+    'a redirect without a host',
+    'absolute_redirect off; return 301 /shop/;',
+    /301 to http:\/\/127\.0\.0\.1:\d+\/shop\/\.$/,
+  ],
   ['a login', 'auth_basic "shop"; auth_basic_user_file /dev/null;', / with 401/],
 ])('%s is told', async (_, lines, seen) => {
   const url = await startFront(lines)
@@ -164,7 +168,13 @@ test.each([
   ['nothing to examine', [], 2, /say the URL of the front server/],
   ['a token that can be guessed', ['--probe', '--token', 'x'], 2, /8 characters or more/],
   ['a probe without a token', ['--probe'], 2, /--probe goes with --token/],
-  ['a probe that no front server starts', ['--probe', '--token', TOKEN], 4, /^The probe is started by the front server/m],
+  [
+    'a probe that no front server starts',
+    ['--probe', '--token', TOKEN],
+    4,
+    /^The probe is started by the front server/m,
+  ],
+  ['a host beside the URL', ['http://127.0.0.1:1/', '-H', 'Host: shop.example'], 2, /--connect says where/],
   ['a size that is none', ['9000', '--upload', 'much'], 2, /a size such as 500k/],
 ])('%s', async (_, args, code, printed) => {
   const program = command('doctor', ...args)

@@ -61,6 +61,11 @@ export function addDoctor(program: Command): void {
     .addHelpText('after', HELP)
     .action(async (subject: URL | SocketAddress | undefined, { probe, ...flags }: CommandFlags) => {
       if (probe && flags.token === undefined) command.error('error: --probe goes with --token')
+      const isHost = (name: string, index: number): boolean =>
+        index % 2 === 0 && name.toLowerCase() === 'host'
+      if (subject instanceof URL && flags.header.some(isHost)) {
+        command.error('error: the host is that of the URL; --connect says where the front server is')
+      }
       if (!probe && subject === undefined)
         command.error('error: say the URL of the front server, or the address of the app')
       // Not before it is wanted: other commands start faster without it.

@@ -114,7 +114,10 @@ test.each([
   [['--socket', '/s', '--tls-cert', 'a'], /go together/],
   [['--socket', '/s', '--redirect-from', '80'], /goes with --tls-cert/],
   [['--socket', '/s', '--tls-cert', 'a\nb', '--tls-key', 'c'], /control character/],
-  [['~/shop/app.mjs', '--export', 'a\nuser root;'], /--export "a\\nuser root;": there is a control character/],
+  [
+    ['~/shop/app.mjs', '--export', 'a\nuser root;'],
+    /--export "a\\nuser root;": there is a control character/,
+  ],
   [['--socket', '/s', '--tls-cert', 'a$b', '--tls-key', 'c'], /has no way to write \$/],
 ])('wrong: %j', async (args, message) => {
   const { code, out, err } = await config('nginx', ...args)
@@ -129,6 +132,7 @@ test.each([
   ['apache-fcgid', '--socket', '/run/app.sock', '--socket is not for mod_fcgid'],
   ['haproxy', '--static', '~/shop/public', '--static is for servers that serve files'],
   ['systemd', '--tls-cert', 'cert.pem', '--tls-cert is for the front server'],
+  ['systemd', '--output', '~/units', '--output is for one file, and these are two'],
   ['systemd', '--address', 'localhost:9000', 'systemd looks up no names. Say 127.0.0.1:9000'],
 ])('%s can not honour %s', async (server, flag, value, message) => {
   const { code, err } = await config(server, '~/shop/app.mjs', flag, ...(value === '' ? [] : [value]))
