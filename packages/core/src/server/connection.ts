@@ -429,12 +429,14 @@ export class Connection implements RecordSink, ExchangeCarrier {
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       this.#onProtocolError(error)
+    } finally {
+      // Also where a listener of the app has thrown: the chunk's memory is others' next.
+      while (this.#gathering.length > 0) this.#gathering.pop()!.keepParams()
+      for (const input of this.#filled) input.keep()
+      this.#filled.length = 0
+      this.#callHandlers()
+      this.#readControl.adjust()
     }
-    while (this.#gathering.length > 0) this.#gathering.pop()!.keepParams()
-    for (const input of this.#filled) input.keep()
-    this.#filled.length = 0
-    this.#callHandlers()
-    this.#readControl.adjust()
   }
 
   #onProtocolError(error: ProtocolError): void {

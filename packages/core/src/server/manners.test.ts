@@ -3,8 +3,18 @@
 import { once } from 'node:events'
 import { describe, expect, test, vi } from 'vitest'
 import { pair, pairs, record, TYPES } from '../testing/bytes.ts'
-import { begin, GET, type Peer, params, type WireRecord } from '../testing/peer.ts'
-import { App, closed, connected, echo, listen, readAll, stopClock, TRANSPORTS } from '../testing/serving.ts'
+import { begin, GET, type Peer, POST, params, type WireRecord } from '../testing/peer.ts'
+import {
+  App,
+  closed,
+  connected,
+  echo,
+  joined,
+  listen,
+  readAll,
+  stopClock,
+  TRANSPORTS,
+} from '../testing/serving.ts'
 import type { Exchange, Handler } from './exchange.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -499,4 +509,19 @@ test('what is asked behind the last request, in the same read, does not take its
   peer.halfClose()
   await peer.close()
   expect(peer.error).toBeUndefined()
+})
+
+test('a listener of protocolError that throws takes no request from beside the error away', async () => {
+  const { server, sockets } = await listen(echo)
+  server.on('protocolError', () => {
+    throw new Error('thrown by the listener')
+  })
+  const peer = joined(server)
+  const whole = [begin(1), params(1, { ...POST, CONTENT_LENGTH: '4' }), record(TYPES.STDIN, 1, 'body')]
+  // Behind it another begins with the id of one that has not ended.
+  const chunk = Buffer.concat([...whole, record(TYPES.STDIN, 1), begin(1)])
+  expect(() => sockets.at(-1)!.emit('data', chunk)).toThrow('thrown by the listener')
+  // What comes next is read into the same memory.
+  chunk.fill(0)
+  expect((await peer.answer(1)).stdout).toMatch(/POST \/ body$/)
 })
