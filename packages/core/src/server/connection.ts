@@ -223,16 +223,17 @@ export class Connection implements RecordSink, ExchangeCarrier {
     exchange.inputTick = this.#host.tick
     const shared = this.#exchanges.size > 0
     this.#exchanges.add(exchange)
+    if (this.#exchanges.size > this.#host.options.maxRequestsPerConnection) {
+      // Nothing of it is kept: whatever more of it comes is of an id that is not active.
+      exchange.stdinEnded = true
+      exchange.respond(503, FCGI_OVERLOADED)
+      return
+    }
     exchange.admitted = this.#host.admit()
     if (!exchange.admitted) exchange.respond(503, FCGI_OVERLOADED)
     else if (role === undefined || this.#host.handlerFor(role) === undefined)
       exchange.respond(500, FCGI_UNKNOWN_ROLE)
     else if (shared && !this.#host.options.multiplex) exchange.respond(503, FCGI_CANT_MPX_CONN)
-    else if (this.#exchanges.size > this.#host.options.maxRequestsPerConnection) {
-      // Nothing of it is kept: whatever more of it comes is of an id that is not active.
-      exchange.stdinEnded = true
-      exchange.respond(503, FCGI_OVERLOADED)
-    }
   }
 
   // Section 5.4: END_REQUEST answers it. STDIN is over, whatever was sent of it.

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { pairs, record, TYPES } from '../testing/bytes.ts'
 import { GET, type ParamList, Peer } from '../testing/peer.ts'
-import { App, closed, connected, echo, listen, readAll } from '../testing/serving.ts'
+import { App, closed, connected, echo, listen, readAll, stopClock } from '../testing/serving.ts'
 
 describe('params', () => {
   const size = (list: ParamList): number => pairs(Object.entries(list)).length
@@ -193,6 +193,24 @@ describe('maxRequestsPerConnection', () => {
     ;(await app.next()).end('taken')
     await other.answer(1)
     other.destroy()
+  })
+
+  test.each([
+    ['the server is full', { maxRequests: 1 }, 1],
+    ['the role has no handler', {}, 3],
+  ])('nor where each would be refused anyway: %s', async (_, limits, role) => {
+    stopClock('setTimeout')
+    const app = new App()
+    const serving = await connected(app.handler, { maxRequestsPerConnection: 2, ...limits })
+    serving.peer.get(1, {}, { keepConn: true })
+    const running = await app.next()
+    const peer = await serving.connect()
+    // The two that it may have wait for the end of STDIN.
+    for (let id = 1; id <= 20_000; id++) peer.begin(id, { role, keepConn: true })
+    await peer.answer(20_000)
+    expect(peer.recordsOf(1).map(({ type }) => type)).not.toContain(TYPES.END_REQUEST)
+    expect(peer.records.filter(({ type }) => type === TYPES.END_REQUEST)).toHaveLength(19_998)
+    running.end()
   })
 })
 
