@@ -183,7 +183,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
   #fill(input: InputQueue, chunk: Buffer, start: number, end: number): void {
     input.push(chunk, start, end)
     if (this.#filled.at(-1) !== input) this.#filled.push(input)
-    this.#readControl.onQueued(input)
+    this.#readControl.onQueued(input, end - start)
   }
 
   onDiscrete(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {

@@ -38,8 +38,8 @@ export interface InputOwner {
 // Pieces that have been read are let go this many at a time.
 const COMPACT_AT = 16
 
-// Bytes that a queued piece costs beside its own: a body may come in records of one byte.
-const PIECE_COST = 128
+/** Bytes that a queued piece costs beside its own: a body may come in records of one byte. */
+export const PIECE_COST = 128
 
 // More may come; all of it is here, or was read; the rest is dropped; it can not be had whole.
 const FLOWING = 0

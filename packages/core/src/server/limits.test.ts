@@ -1,5 +1,6 @@
 // Limits, each with its answer. What cannot be read at all is in manners.test.ts.
 
+import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { pairs, record, TYPES } from '../testing/bytes.ts'
 import { GET, type ParamList, Peer } from '../testing/peer.ts'
@@ -246,6 +247,18 @@ describe('bodies that nobody reads wait in the front server', () => {
     const bodies = Promise.all(exchanges.map(({ stdin }) => readAll(stdin)))
     for (const id of ids) peer.endStdin(id)
     for (const body of await bodies) expect(body).toHaveLength(4 * piece.length)
+  })
+
+  test('maxBufferedPerConnection, of requests that come one after another', async () => {
+    const app = new App()
+    const { peer, sockets } = await connected(app.handler, { maxBufferedPerConnection: MEGABYTE })
+    // Each sends less than its share beside those that are there by then.
+    for (let id = 1; id <= 64; id++) {
+      const share = Math.min(128 * 1024, MEGABYTE / id)
+      peer.post(id, {}, { keepConn: true }).stdin(id, Buffer.alloc(Math.floor(share * 0.9)))
+    }
+    if (!sockets[0]!.isPaused()) await once(sockets[0]!, 'pause')
+    expect(sockets[0]!.bytesRead).toBeLessThan(MEGABYTE + 2 * 64 * 1024)
   })
 })
 

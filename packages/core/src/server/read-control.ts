@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { ActiveRequests } from './active-requests.ts'
-import type { InputQueue } from './input.ts'
+import { type InputQueue, PIECE_COST } from './input.ts'
 import type { PeerProbe } from './peer-probe.ts'
 import type { ServerExchange } from './server-exchange.ts'
 
@@ -33,6 +33,8 @@ export class ReadControl {
   readonly #limits: BufferLimits
   #state = READING
   #mayBeFull = false
+  // No more than this (bytes) is queued: what was when it was looked at last, and all that has come since.
+  #queuedAtMost = 0
   #replyBytes = 0
   #peekTimer: NodeJS.Timeout | undefined
 
@@ -48,12 +50,13 @@ export class ReadControl {
     return this.#state !== PAUSED
   }
 
-  /** Input was queued. */
-  onQueued(input: InputQueue): void {
+  /** `length` bytes of input were queued. */
+  onQueued(input: InputQueue, length: number): void {
     const { maxBufferedPerRequest, maxBufferedPerConnection } = this.#limits
-    // Where they are many, each may have little of it.
-    const least = Math.min(maxBufferedPerRequest * ALONE, maxBufferedPerConnection / this.#exchanges.size)
-    if (input.queuedBytes > least) this.#mayBeFull = true
+    this.#queuedAtMost += length + PIECE_COST
+    if (input.queuedBytes > maxBufferedPerRequest * ALONE || this.#queuedAtMost > maxBufferedPerConnection) {
+      this.#mayBeFull = true
+    }
   }
 
   /** A record that nobody of the app wrote waits in the socket. */
@@ -125,6 +128,7 @@ export class ReadControl {
       if (exchange.role === 'filter' && holdsUp(exchange.data, exchange, window)) return true
       total += exchange.queuedBytes
     }
+    this.#queuedAtMost = total
     return total > maxBufferedPerConnection
   }
 
