@@ -92,7 +92,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#readControl = new ReadControl(socket, this.#exchanges, this.#probe, host.options)
     this.#heldEnds = new HeldEnds(host.options, (exchange, end) => this.#endRequest(exchange, end))
     this.#linger = new Linger(socket, host)
-    this.#progress = new WriteProgress(socket)
+    this.#progress = new WriteProgress(socket, host.tick)
     this.idleTick = host.tick
     new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
     socket.on('drain', () => this.#onDrain())
@@ -123,7 +123,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     return this.#exchanges.size === 0
   }
 
-  /** The last tick, of those at which this was asked, at which the peer had taken something, or there was nothing to take. */
+  /** See {@link WriteProgress.lastTick}. */
   writeTick(): number {
     return this.#progress.lastTick(this.#host.tick)
   }

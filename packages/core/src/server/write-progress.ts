@@ -5,10 +5,12 @@ export class WriteProgress {
   readonly #socket: Duplex
   #taken = 0
   #inSystem = 0
-  #tick = 0
+  #tick: number
 
-  constructor(socket: Duplex) {
+  /** `tick` is now. */
+  constructor(socket: Duplex, tick: number) {
     this.#socket = socket
+    this.#tick = tick
   }
 
   /** The last tick, of those at which this was asked, at which the peer had taken something, or there was nothing to take. */
