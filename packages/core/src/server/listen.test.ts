@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -133,10 +134,13 @@ describe('a Unix socket', () => {
   })
 
   test('is removed when the server closes', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
     const path = join(makeFolder(), 'app.sock')
     const server = await listen({ path })
     expect(server.address()).toBe(path)
     await server.close()
+    expect(vi.getTimerCount()).toBe(0)
     expect(existsSync(path)).toBe(false)
     expect(process.listenerCount('exit')).toBe(exitListeners)
   })
@@ -166,24 +170,57 @@ describe('a Unix socket', () => {
       code: 'FCGI_WARN_SOCKET_LOST',
       message: expect.stringContaining(`${path} was removed`),
     })
-    await server.close()
     expect(vi.getTimerCount()).toBe(0)
+    await server.close()
   })
 
   test.each([
     ['is removed when the process ends without closing the server', '', false],
-    ['is not, where another has taken its path', 'replaced', true],
-  ])('%s', async (_, replaced, there) => {
+    ['is not, where another has taken its path', "rmSync(path), writeFileSync(path, 'another')", true],
+    [
+      'is not, where the process has given up the right to',
+      'chmodSync(dirname(path), 0o555), process.getuid() === 0 && process.setuid(65534)',
+      true,
+    ],
+  ])('%s', async (_, meanwhile, there) => {
     const path = join(makeFolder(), 'app.sock')
-    const program = `import { rmSync, writeFileSync } from 'node:fs'
+    const program = `import { chmodSync, rmSync, writeFileSync } from 'node:fs'
+      import { dirname } from 'node:path'
       import { createServer } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}
       const path = ${JSON.stringify(path)}
       await createServer(() => {}).listen({ path })
-      if (${JSON.stringify(replaced)}) rmSync(path), writeFileSync(path, 'another')
-      process.exit(7)`
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' })
-    expect(await once(child, 'exit')).toEqual([7, null])
+      ${meanwhile}
+      process.exit(3)`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program])
+    let printed = ''
+    child.stderr.on('data', (text) => (printed += text))
+    const exit = await once(child, 'close')
+    chmodSync(dirname(path), 0o700)
+    expect([...exit, printed]).toEqual([3, null, ''])
     expect(existsSync(path)).toBe(there)
+  })
+
+  test('stays for the other workers of a cluster when one of them ends', async () => {
+    const folder = makeFolder()
+    const path = join(folder, 'app.sock')
+    writeFileSync(
+      join(folder, 'app.mjs'),
+      `import cluster from 'node:cluster'
+      import { createServer } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}
+      if (cluster.isPrimary) {
+        const workers = [cluster.fork(), cluster.fork()]
+        let listening = 0
+        cluster.on('listening', () => ++listening === 2 && workers[0].send('exit'))
+        workers[0].once('exit', () => console.log('one has ended'))
+      } else {
+        process.once('message', () => process.exit())
+        await createServer((exchange) => exchange.end()).listen({ path: ${JSON.stringify(path)} })
+      }`,
+    )
+    const child = spawn(process.execPath, [join(folder, 'app.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] })
+    onTestFinished(() => void child.kill())
+    await once(child.stdout, 'data')
+    expect(await answers({ path })).toBe(true)
   })
 
   test('a stale one is replaced', async () => {

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import { once } from 'node:events'
 import { chmodSync, renameSync, type Stats, unlinkSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
@@ -118,13 +119,19 @@ async function removeStale(path: string): Promise<void> {
 // the path. And it is missed when it is gone, for nobody else would say why no request comes any more.
 function keepFile(server: Server, path: string): CloseListener {
   const ours = lstatSocket(path)
-  const isOurs = (): boolean => isSame(path, ours)
+  const isOurs = (): boolean | undefined => isSame(path, ours)
   const remove = (): void => {
-    if (isOurs()) unlinkSync(path)
+    if (!isOurs()) return
+    try {
+      unlinkSync(path)
+    } catch {
+      // A program that has given up its rights since leaves it: the next one finds that nobody listens on it.
+    }
   }
-  process.once('exit', remove)
+  // In a cluster it is the primary's, which removes it with the last worker.
+  if (!cluster.isWorker) process.once('exit', remove)
   const look = setInterval(() => {
-    if (isOurs()) return
+    if (isOurs() !== false) return
     clearInterval(look)
     const message = `${path} was removed, or another file has taken its place: no new connection comes here any more. Restart this program.`
     process.emitWarning(message, { code: 'FCGI_WARN_SOCKET_LOST' })
@@ -152,13 +159,13 @@ function closeBeside(server: Server, path: string): Promise<void> {
   }
 }
 
-// Its number alone says little: a file system gives it to the next file.
-function isSame(path: string, { ino, birthtimeMs }: Stats): boolean {
+// Its number alone says little: a file system gives it to the next file. Undefined where this user may not look.
+function isSame(path: string, { ino, birthtimeMs }: Stats): boolean | undefined {
   try {
     const now = lstatSocket(path)
     return now.ino === ino && now.birthtimeMs === birthtimeMs
-  } catch {
-    return false
+  } catch (error) {
+    return codeOf(error) === 'EACCES' ? undefined : false
   }
 }
 
