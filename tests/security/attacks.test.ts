@@ -122,22 +122,22 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
       '[::1',
       '[::1]evil.test',
       'front test',
-      'front.test,evil.test',
       '%66ront.test',
       'http://front.test',
       '1.2.3.4.5',
       '::1',
     ])('%s', async (host) => {
-      const { ask, refuse } = await start()
-      if (host === 'front.test,evil.test') {
-        // A name that a URL may have: then it is the whole of the authority.
-        const seen = await ask({ HTTP_HOST: host, REQUEST_URI: '/a?b' })
-        expect(seen.url).toBe('/a?b')
-        if (name === 'fetch') expect(seen.authority).toBe(host)
-      } else {
-        await refuse({ ...GET, HTTP_HOST: host })
-      }
+      const { refuse } = await start()
+      await refuse({ ...GET, HTTP_HOST: host })
     })
+  })
+
+  test('a Host with a comma, which a name in a URL may have, is the whole of the authority', async () => {
+    const { ask } = await start()
+    const host = 'front.test,evil.test'
+    const seen = await ask({ HTTP_HOST: host, REQUEST_URI: '/a?b' })
+    expect(seen.url).toBe('/a?b')
+    if (name === 'fetch') expect(seen.authority).toBe(host)
   })
 
   describe('a body is what CONTENT_LENGTH says, and never the next request', () => {
