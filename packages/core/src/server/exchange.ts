@@ -80,7 +80,7 @@ export interface Exchange {
    * cut, so that the front server sees that it failed. The error goes to FCGI_STDERR and to the server's `onError`.
    */
   fail(error: unknown): void
-  /** FCGI_STDERR: the front server's error log. */
+  /** FCGI_STDERR: the front server's error log. What goes beyond the server's `maxStderrBytes` is dropped. */
   readonly stderr: Writable
   /** Work that goes on behind the answer: the server's `close` waits for it, within its deadline. A rejection goes to `onError`. */
   waitUntil(promise: PromiseLike<unknown>): void
