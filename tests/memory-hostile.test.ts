@@ -52,8 +52,14 @@ class Victim {
     return peer
   }
 
-  connections(count: number): Promise<Peer[]> {
-    return Promise.all(Array.from({ length: count }, () => this.connect()))
+  async connections(count: number): Promise<Peer[]> {
+    const peers: Peer[] = []
+    // No more at once than the backlog of a Unix socket has room for: the next would be refused.
+    while (peers.length < count) {
+      const length = Math.min(100, count - peers.length)
+      peers.push(...(await Promise.all(Array.from({ length }, () => this.connect()))))
+    }
+    return peers
   }
 
   /** The memory that is held when all garbage has been collected, and what keeps the process busy. */
