@@ -42,7 +42,10 @@ test.each([0, 9, 700, 70_000])('a body of any length behind a head of %i charact
       const socket = new PassThrough({ highWaterMark: 1024 * KIB })
       const callback = vi.fn()
       writeStdout(socket, 7, head, body, endStream, end, callback)
-      const bytes: Buffer = socket.read() ?? Buffer.alloc(0)
+      const chunks: Buffer[] = []
+      // From Node 26 on, each read is of one chunk.
+      for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk)
+      const bytes = Buffer.concat(chunks)
       expect(bytes.length % 8).toBe(0)
       const { content, ends } = read(bytes)
       expect(content === head + body.toString('latin1')).toBe(true)
