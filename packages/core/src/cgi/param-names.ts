@@ -48,8 +48,9 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-// A client may invent names, so a new one takes the place of another, and a long one is not kept.
-const SEEN_SIZE = 2048
+// A client may invent names, so a new one takes the place of another, and a long one is not kept. With a quarter of the room
+// a fifth of 500 names had no place of their own, and each of these was described anew in every request.
+const SEEN_SIZE = 8192
 const KEPT_LENGTH_MAX = 100
 const seen: (SeenName | undefined)[] = new Array(SEEN_SIZE).fill(undefined)
 
