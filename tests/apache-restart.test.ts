@@ -1,24 +1,22 @@
 // mod_fcgid's apps while Apache stops and restarts: what runs ends well, and no process is left.
 import { randomUUID } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Answer, send } from './cases/http.ts'
 import { type Apache, startApache } from './fronts/apache.ts'
 import { fcgidDirectives } from './fronts/apache-fcgid.ts'
 import { APPS, type Origin } from './fronts/front.ts'
 import { remaining } from './fronts/processes.ts'
-import { Site } from './fronts/site.ts'
+import type { Site } from './fronts/site.ts'
+import { siteForEachTest } from './fronts/site-for-each-test.ts'
 
 /** How long mod_fcgid may take to end a process, in milliseconds. */
 const ENDING = 12_000
 
 let site: Site
 
-beforeEach(() => {
-  site = new Site()
-  onTestFailed(() => console.error(site.report()))
+siteForEachTest((each) => {
+  site = each
 })
-
-afterEach(() => site.stop())
 
 describe.each(APPS)('%s', (app) => {
   test('graceful restart: what runs is answered, what comes next meets new processes', async () => {

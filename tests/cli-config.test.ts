@@ -5,7 +5,7 @@ import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
 import { request } from 'undici'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
 import { run } from '../packages/cli/src/run.ts'
 import { type Answer, type Ask, open, readUntil, send } from './cases/http.ts'
 import { makeCertificate } from './fronts/certificate.ts'
@@ -14,6 +14,7 @@ import { CONFIGURED, type PrintedConfig } from './fronts/configured.ts'
 import { freePorts } from './fronts/ports.ts'
 import { required } from './fronts/programs.ts'
 import { Site } from './fronts/site.ts'
+import { siteForEachTest } from './fronts/site-for-each-test.ts'
 
 // What a server is told to start, where it starts the app.
 process.argv[1] = COMMAND_LINE
@@ -173,11 +174,9 @@ export default {
 
 describe('what reaches the app, and the client', () => {
   let site: Site
-  beforeEach(() => {
-    site = new Site()
-    onTestFailed(() => console.error(site.report()))
+  siteForEachTest((each) => {
+    site = each
   })
-  afterEach(() => site.stop())
 
   test.each(Object.keys(CONFIGURED))('%s', async (server) => {
     const app = site.write('probe.mjs', PROBE)
@@ -207,11 +206,9 @@ describe('what reaches the app, and the client', () => {
 
 describe('lighttpd --spawn', () => {
   let site: Site
-  beforeEach(() => {
-    site = new Site()
-    onTestFailed(() => console.error(site.report()))
+  siteForEachTest((each) => {
+    site = each
   })
-  afterEach(() => site.stop())
 
   test('lighttpd starts the app', async () => {
     const front = await start(site, 'lighttpd', exampleApp('express'), 'unix', [
@@ -240,11 +237,9 @@ const UNLOADABLE = ['\\', '\\n', '\\"']
 
 describe('odd characters in paths are served, or refused', () => {
   let site: Site
-  beforeEach(() => {
-    site = new Site()
-    onTestFailed(() => console.error(site.report()))
+  siteForEachTest((each) => {
+    site = each
   })
-  afterEach(() => site.stop())
 
   test.each(Object.keys(CONFIGURED))('%s', async (server) => {
     const servesFiles = server !== 'haproxy'
@@ -299,11 +294,9 @@ describe('odd characters in paths are served, or refused', () => {
 
 describe('systemd', () => {
   let site: Site
-  beforeEach(() => {
-    site = new Site()
-    onTestFailed(() => console.error(site.report()))
+  siteForEachTest((each) => {
+    site = each
   })
-  afterEach(() => site.stop())
 
   test.each(['unix', 'tcp'] as const)(
     'systemd finds nothing amiss, and passes the app its socket: %s',

@@ -2,11 +2,12 @@
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fetch, request } from 'undici'
-import { afterEach, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { installCommandLine } from './fronts/command-line.ts'
 import { remaining } from './fronts/processes.ts'
 import type { Program } from './fronts/program.ts'
-import { Site } from './fronts/site.ts'
+import type { Site } from './fronts/site.ts'
+import { siteForEachTest } from './fronts/site-for-each-test.ts'
 
 const EXPRESS = createRequire(import.meta.url).resolve('express')
 const BROWSER = { accept: 'text/html,*/*' }
@@ -14,14 +15,11 @@ const BROWSER = { accept: 'text/html,*/*' }
 let site: Site
 let bin: string
 
-beforeEach(() => {
-  site = new Site()
-  onTestFailed(() => console.error(site.report()))
+siteForEachTest((each) => {
+  site = each
   bin = installCommandLine(site)
   site.write('package.json', '{}')
 })
-
-afterEach(() => site.stop())
 
 test('an Express app, through FastCGI, at the URL that is printed', async () => {
   site.write('app.cjs', expressApp('hello'))

@@ -2,11 +2,12 @@
 import { chmodSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createTcpServer, type Server } from 'node:net'
-import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { COMMAND_LINE } from './fronts/command-line.ts'
 import type { Program } from './fronts/program.ts'
 import { required } from './fronts/programs.ts'
-import { Site } from './fronts/site.ts'
+import type { Site } from './fronts/site.ts'
+import { siteForEachTest } from './fronts/site-for-each-test.ts'
 import { startPhpFpm } from './peers/php.ts'
 
 const APP = `
@@ -24,12 +25,9 @@ export default {
 
 let site: Site
 
-beforeEach(() => {
-  site = new Site()
-  onTestFailed(() => console.error(site.report()))
+siteForEachTest((each) => {
+  site = each
 })
-
-afterEach(() => site.stop())
 
 test('an app that is well', async () => {
   const path = await startApp()

@@ -3,7 +3,7 @@ import { chmodSync, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
 import { request } from 'undici'
-import { afterEach, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { send } from './cases/http.ts'
 import { startApache } from './fronts/apache.ts'
 import { fcgidDirectives } from './fronts/apache-fcgid.ts'
@@ -12,7 +12,8 @@ import { startLighttpd } from './fronts/lighttpd.ts'
 import { accepting, freePorts } from './fronts/ports.ts'
 import type { Program } from './fronts/program.ts'
 import { required } from './fronts/programs.ts'
-import { Site } from './fronts/site.ts'
+import type { Site } from './fronts/site.ts'
+import { siteForEachTest } from './fronts/site-for-each-test.ts'
 
 const EXPRESS = createRequire(import.meta.url).resolve('express')
 
@@ -36,15 +37,12 @@ module.exports = app`
 let site: Site
 let bin: string
 
-beforeEach(() => {
-  site = new Site()
-  onTestFailed(() => console.error(site.report()))
+siteForEachTest((each) => {
+  site = each
   bin = installCommandLine(site)
   site.write('fetch.mjs', FETCH_APP)
   site.write('express.cjs', EXPRESS_APP)
 })
-
-afterEach(() => site.stop())
 
 describe('started by a user', () => {
   test('on a TCP port: says where, and logs each request', async () => {

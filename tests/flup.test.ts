@@ -1,19 +1,17 @@
 // lighttpd set up exactly as flup's users had it, with its example program redone here behind it.
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { send } from './cases/http.ts'
 import { startLighttpd } from './fronts/lighttpd.ts'
 import type { Listening } from './fronts/ports.ts'
-import { Site } from './fronts/site.ts'
+import type { Site } from './fronts/site.ts'
+import { siteForEachTest } from './fronts/site-for-each-test.ts'
 
 let site: Site
 
-beforeEach(() => {
-  site = new Site()
-  onTestFailed(() => console.error(site.report()))
+siteForEachTest((each) => {
+  site = each
 })
-
-afterEach(() => site.stop())
 
 test('examples/environ lists what lighttpd sent', async () => {
   const server = fileURLToPath(new URL('../examples/environ/server.mjs', import.meta.url))

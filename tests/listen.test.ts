@@ -2,24 +2,22 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
-import { afterEach, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Peer } from '../packages/core/src/testing/peer.ts'
 import type { Listening } from './fronts/ports.ts'
 import { accepts, freePorts } from './fronts/ports.ts'
 import type { Program } from './fronts/program.ts'
 import { required } from './fronts/programs.ts'
-import { listeningOf, Site } from './fronts/site.ts'
+import { listeningOf, type Site } from './fronts/site.ts'
+import { siteForEachTest } from './fronts/site-for-each-test.ts'
 
 const APP = new URL('apps/core.js', import.meta.url).pathname
 
 let site: Site
 
-beforeEach(() => {
-  site = new Site()
-  onTestFailed(() => console.error(site.report()))
+siteForEachTest((each) => {
+  site = each
 })
-
-afterEach(() => site.stop())
 
 describe('an address in the options', () => {
   test('a TCP port, on 127.0.0.1 unless said otherwise', async () => {

@@ -19,7 +19,6 @@ export const mountedNginx: Patient = {
   start: (site, config) => start(site, config, '/shop'),
 }
 
-// What nginx ships, line by line, and what it takes beside that.
 /** The app is at a path that URLs have encoded. */
 export const encodedNginx: Patient = {
   name: 'nginx, an encoded mount',
@@ -40,6 +39,7 @@ export const nginxWithTls: Patient = {
   },
 }
 
+// What nginx ships, line by line, and what it takes beside that.
 function healthy(prefix: string): Config {
   return {
     http: [],
