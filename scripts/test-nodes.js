@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { installFrontServers, needFrontServers } from './debian.js'
 import { main, root, UserError } from './lib/run.js'
-import { runVitest, summary } from './lib/vitest.js'
+import { conclude, runVitest, summary } from './lib/vitest.js'
 import { setup } from './setup.js'
 
 // The npm packages that carry the binaries have these names in scripts/package.json. Not in the root's: every npm script
@@ -33,7 +33,7 @@ await main(() => {
   const args = asked.length > 0 ? asked : ONCE.map((path) => `--exclude=${path}`)
   setup()
   if (needFrontServers(asked)) installFrontServers()
-  const total = { passed: 0, failed: 0, skipped: 0 }
+  const total = { passed: 0, failed: 0, skipped: 0, failures: [] }
   const path = process.env.PATH
   for (const name of NODES) {
     const node = binary(name)
@@ -41,10 +41,12 @@ await main(() => {
     process.env.PATH = `${dirname(node)}:${path}`
     const counts = runVitest(node, args)
     console.log(`${name}: ${summary(counts)}`)
-    for (const key of Object.keys(total)) total[key] += counts[key]
+    total.passed += counts.passed
+    total.failed += counts.failed
+    total.skipped += counts.skipped
+    total.failures.push(...counts.failures.map((failure) => `under ${name}: ${failure}`))
   }
-  if (total.failed > 0) process.exitCode = 1
-  console.log(summary(total))
+  conclude(total)
 })
 
 function binary(name) {

@@ -4,7 +4,7 @@
 import { checkPackages } from './check-packages.js'
 import { installFrontServers, needFrontServers } from './debian.js'
 import { bin, main, run } from './lib/run.js'
-import { runVitest, summary } from './lib/vitest.js'
+import { conclude, runVitest } from './lib/vitest.js'
 import { setup } from './setup.js'
 
 const CHECKS = {
@@ -20,8 +20,7 @@ await main(() => {
   // Everything is run even after a failure: one run tells all there is to mend.
   const failedChecks = args.length > 0 ? [] : Object.keys(CHECKS).filter((name) => !CHECKS[name]())
   const counts = runVitest(process.execPath, args)
-  for (const name of failedChecks) console.log(`The check of ${name} failed: see above.`)
+  counts.failures.push(...failedChecks.map((name) => `The check of ${name}: see above`))
   counts.failed += failedChecks.length
-  if (counts.failed > 0) process.exitCode = 1
-  console.log(summary(counts))
+  conclude(counts)
 })
