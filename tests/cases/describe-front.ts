@@ -6,7 +6,7 @@ import { bodies } from './bodies.ts'
 import { requests } from './requests.ts'
 import { streams } from './streams.ts'
 
-/** Milliseconds for a case: 50 CGI programs at once are 50 starts of Node. */
+/** Milliseconds for a case: eight CGI programs at once are eight starts of Node, and other tests run beside them. */
 const TIMEOUT = 60_000
 
 const cases = [...requests, ...bodies, ...answers, ...streams]

@@ -2,7 +2,12 @@ import { apacheFront, apacheTraits } from './apache.ts'
 import type { Front, Mode, Traits } from './front.ts'
 
 // The end of a program's output is the end of its answer, and of its input the end of the request, however it came.
-const traits: Traits = { ...apacheTraits, abortsUploads: false, brokenAnswer: 'nothing' }
+const traits: Traits = {
+  ...apacheTraits,
+  abortsUploads: false,
+  brokenAnswer: 'nothing',
+  startsPerRequest: true,
+}
 
 const modes: readonly Mode[] = [{ name: 'ScriptAlias', prefix: '/shop', traits }]
 

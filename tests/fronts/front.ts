@@ -25,6 +25,8 @@ export interface Traits {
   brokenAnswer: 'cut' | 'error page' | 'nothing'
   /** What an app writes to FCGI_STDERR is in the front server's log; else it is dropped. */
   logsErrors: boolean
+  /** Each request is a start of the app: a second of a processor, and a hundred megabytes. */
+  startsPerRequest?: boolean
 }
 
 /** One way in which a front server is set up. */

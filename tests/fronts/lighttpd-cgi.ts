@@ -3,7 +3,7 @@ import { lighttpdTraits, sockets, startLighttpd } from './lighttpd.ts'
 import { runningOn, served } from './served.ts'
 
 // The end of a program's output is the end of its answer, however the program ends.
-const traits: Traits = { ...lighttpdTraits, brokenAnswer: 'nothing' }
+const traits: Traits = { ...lighttpdTraits, brokenAnswer: 'nothing', startsPerRequest: true }
 
 const modes: readonly Mode[] = [{ name: 'cgi.assign', prefix: '/app.fcgi', traits }]
 
