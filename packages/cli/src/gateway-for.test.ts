@@ -95,5 +95,5 @@ test('while it listens one app answers all, and close() ends both servers', asyn
   const before = listening()
   gateway.close()
   await once(gateway, 'close')
-  await vi.waitFor(() => expect(listening()).toBe(before - 2))
+  await expect.poll(listening).toBe(before - 2)
 })
