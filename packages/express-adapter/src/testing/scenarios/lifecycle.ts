@@ -359,14 +359,15 @@ export const lifecycleScenarios: readonly Scenario[] = [
     name: 'a time-out that traffic puts off',
     app: (app, kit) =>
       app.use((_, response) => {
-        response.setTimeout(60, () => kit.note('timed out'))
+        // A process that has to wait for its core writes late, and where it is late by the difference the time is over.
+        response.setTimeout(1000, () => kit.note('timed out'))
         let count = 0
         const timer = setInterval(() => {
           response.write('.')
-          if (++count < 5) return
+          if (++count < 8) return
           clearInterval(timer)
           response.end()
-        }, 25)
+        }, 150)
       }),
   },
 ]
