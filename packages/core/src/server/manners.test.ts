@@ -202,6 +202,8 @@ const isStdoutEnd = ({ type, content }: WireRecord): boolean => type === TYPES.S
 // H2O dies of an END_REQUEST that comes before it has written all.
 describe('with KEEP_CONN, END_REQUEST waits for the end of STDIN', () => {
   test('and comes with it', async () => {
+    // However long the pieces take.
+    stopClock('setTimeout')
     const { peer } = await connected((exchange) => exchange.end('early'))
     peer.post(1, { CONTENT_LENGTH: '300' }, { keepConn: true })
     await peer.until(() => peer.records.find(isStdoutEnd))
@@ -222,6 +224,7 @@ describe('with KEEP_CONN, END_REQUEST waits for the end of STDIN', () => {
   })
 
   test('or sends more than lingerBytes: the connection is then closed behind it', async () => {
+    stopClock('setTimeout')
     const { peer } = await connected((exchange) => exchange.end('early'), { lingerBytes: 1000 })
     peer.post(1, { CONTENT_LENGTH: '1000000' }, { keepConn: true })
     await peer.until(() => peer.records.find(isStdoutEnd))
@@ -231,6 +234,8 @@ describe('with KEEP_CONN, END_REQUEST waits for the end of STDIN', () => {
   })
 
   test('or trickles for longer than lingerTimeout', async () => {
+    // It does not pause.
+    stopClock('setTimeout')
     const { peer } = await connected((exchange) => exchange.end('early'), { lingerTimeout: 50 })
     peer.post(1, { CONTENT_LENGTH: '1000000' }, { keepConn: true })
     await peer.until(() => peer.records.find(isStdoutEnd))
@@ -240,6 +245,7 @@ describe('with KEEP_CONN, END_REQUEST waits for the end of STDIN', () => {
   })
 
   test('or half-closes, or the connection is taken down: with the END_REQUEST still', async () => {
+    stopClock('setTimeout')
     const { peer } = await connected((exchange) => exchange.end('early'))
     peer.post(1, { CONTENT_LENGTH: '300' }, { keepConn: true })
     await peer.until(() => peer.records.find(isStdoutEnd))
@@ -419,6 +425,7 @@ describe('an authorizer denies, whatever goes wrong in it', () => {
 // mod_fcgid puts one in front of an upload that it took over HTTP/2 without its length.
 describe('an end of STDIN in front of the body that was announced', () => {
   test('is not the end of the body', async () => {
+    stopClock('setTimeout')
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.post(1, { CONTENT_LENGTH: '4' }).endStdin(1)
