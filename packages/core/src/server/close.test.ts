@@ -211,9 +211,11 @@ describe('a peer that does not close its end', () => {
     peer.post(1, { CONTENT_LENGTH: '100000000' })
     const exchange = await app.next()
     const closed = server.close()
+    stopClock('setTimeout')
     exchange.end('early')
     await peer.end()
     for (let i = 0; i < 20; i++) {
+      vi.advanceTimersByTime(200)
       const read = once(sockets[0]!, 'data')
       peer.stdin(1, Buffer.alloc(100_000))
       await read
