@@ -194,11 +194,17 @@ describe.each(['SIGTERM', 'SIGUSR1'] as const)('49: %s', (signal) => {
     '49: what runs finishes, idle connections are closed, nothing new is accepted, exit 0 (%s)',
     async (transport) => {
       const { program, address } = await started(transport)
-      const [idle, busy] = [await Peer.connect(address), await Peer.connect(address)]
+      const [idle, busy, last] = [
+        await Peer.connect(address),
+        await Peer.connect(address),
+        await Peer.connect(address),
+      ]
       idle.get(1, {}, { keepConn: true })
       await idle.answer(1)
       busy.get(1, { REQUEST_URI: '/wait' }, { keepConn: true })
       await program.printed('request /wait')
+      last.post(1, { REQUEST_URI: '/body', CONTENT_LENGTH: '4' }, { keepConn: true })
+      await program.printed('request /body')
       const ended = program.ended()
       program.child.kill(signal)
       expect((await busy.answer(1)).stdout).toContain(`pid ${program.child.pid}`)
@@ -208,6 +214,9 @@ describe.each(['SIGTERM', 'SIGUSR1'] as const)('49: %s', (signal) => {
       late.get(1)
       idle.destroy()
       busy.destroy()
+      last.stdin(1, 'body').endStdin(1)
+      expect((await last.answer(1)).stdout).toContain(`pid ${program.child.pid}`)
+      last.destroy()
       expect(await ended).toEqual([0, null])
       await late.close()
       expect(late.records).toEqual([])

@@ -5,6 +5,7 @@ await serve((exchange) => {
   console.log('request', exchange.target)
   console.error('a line for stderr')
   if (exchange.target === '/wait') process.once('SIGTERM', answer).once('SIGUSR1', answer)
+  else if (exchange.target === '/body') exchange.request.text().then(answer)
   else answer()
 
   function answer() {
