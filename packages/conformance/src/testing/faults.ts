@@ -162,7 +162,7 @@ export const FAULTS: Readonly<Record<string, Faults>> = {
   'management/half-closed': {
     onRecord(one, session) {
       if (one.type !== TYPES.GET_VALUES) return undefined
-      setTimeout(() => session.read(one), 50)
+      session.socket.once('end', () => session.read(one))
       return 'pass over'
     },
   },

@@ -281,11 +281,11 @@ export class ReferenceServer {
     return this
   }
 
-  /** Is gone at once, and started again a little later. */
+  /** Is gone at once, and started again later: not before the next connection has found nobody. */
   crash(): void {
     if (!this.#server?.listening) return
     this.#stop()
-    this.#timer = setTimeout(() => void this.listen(), 300)
+    this.#timer = setTimeout(() => void this.listen(), 1500)
   }
 
   close(): void {
