@@ -113,9 +113,10 @@ test('before the connection is up: the connection is there for the next', async 
   const { dispatcher, responder } = await setup(answers(HELLO))
   const controller = new AbortController()
   const aborted = expect(request(URL_, { dispatcher, signal: controller.signal })).rejects.toThrow()
+  const connected = once(dispatcher, 'connect')
   controller.abort()
   await aborted
-  await once(dispatcher, 'connect')
+  await connected
   expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')
   expect(responder.sockets).toHaveLength(1)
 })
