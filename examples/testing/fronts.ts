@@ -1,11 +1,10 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { setTimeout } from 'node:timers/promises'
 import { startApache } from '../../tests/fronts/apache.ts'
 import { startLighttpd } from '../../tests/fronts/lighttpd.ts'
 import { startNginx } from '../../tests/fronts/nginx.ts'
-import { accepts, freePorts } from '../../tests/fronts/ports.ts'
+import { accepting, freePorts } from '../../tests/fronts/ports.ts'
 import type { Site } from '../../tests/fronts/site.ts'
 
 /** What stands in a config, and what takes its place in a test. */
@@ -55,16 +54,16 @@ export async function startLighttpdSite(site: Site, config: string): Promise<num
 
 /** Starts a program as a FastCGI server of its own; gives its address, as FCGI_BRIDGE_LISTEN takes it. */
 export async function startProgram(site: Site, program: string, kind: 'tcp' | 'unix'): Promise<string> {
-  const [port] = await freePorts(1)
-  const at = kind === 'tcp' ? { host: '127.0.0.1', port: port! } : { path: site.path('app.sock') }
-  const address = 'path' in at ? at.path : `${at.host}:${at.port}`
-  const env = { ...process.env, FCGI_BRIDGE_LISTEN: address }
-  const running = site.start(process.execPath, [program], { env })
-  while (!(await accepts(at))) {
-    if (!running.running) throw new Error(running.output)
-    await setTimeout(10)
+  for (;;) {
+    const [port] = await freePorts(1)
+    const at = kind === 'tcp' ? { host: '127.0.0.1', port: port! } : { path: site.path('app.sock') }
+    const address = 'path' in at ? at.path : `${at.host}:${at.port}`
+    const env = { ...process.env, FCGI_BRIDGE_LISTEN: address }
+    const running = site.start(process.execPath, [program], { env })
+    if (await accepting(at, () => !running.running)) return address
+    // Another may have been faster to take the port.
+    await running.printed(/EADDRINUSE/)
   }
-  return address
 }
 
 export interface Sent {
