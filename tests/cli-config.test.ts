@@ -66,7 +66,7 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
           tls ? makeCertificate(site) : undefined,
         )
       })
-      afterAll(() => site.stop())
+      afterAll(() => site.kill())
 
       test('a URL is what the client asked for', async () => {
         onTestFailed(() => console.error(site.report()))
@@ -174,9 +174,12 @@ export default {
 
 describe('what reaches the app, and the client', () => {
   let site: Site
-  siteForEachTest((each) => {
-    site = each
-  })
+  siteForEachTest(
+    (each) => {
+      site = each
+    },
+    (site) => site.kill(),
+  )
 
   test.each(Object.keys(CONFIGURED))('%s', async (server) => {
     const app = site.write('probe.mjs', PROBE)
@@ -237,9 +240,12 @@ const UNLOADABLE = ['\\', '\\n', '\\"']
 
 describe('odd characters in paths are served, or refused', () => {
   let site: Site
-  siteForEachTest((each) => {
-    site = each
-  })
+  siteForEachTest(
+    (each) => {
+      site = each
+    },
+    (site) => site.kill(),
+  )
 
   test.each(Object.keys(CONFIGURED))('%s', async (server) => {
     const servesFiles = server !== 'haproxy'
@@ -368,7 +374,6 @@ async function start(
     }
     return print(...words)
   }
-  // First, so that it ends last: no event stream of a server's is then left to wait for.
   await startApp(site, (await printFor([80, 80])).app)
   const [port, plainPort] = await CONFIGURED[server]!(site, certificate ? 2 : 1, printFor)
   return {

@@ -111,7 +111,7 @@ async function ask(
   return askDoctor(site, origin + prefix, ...args, ...more)
 }
 
-/** Runs `use` with a site of its own. */
+/** Runs `use` with a site of its own, whose servers are killed then. */
 export async function withSite<T>(use: (site: Site) => Promise<T>): Promise<T> {
   const site = new Site()
   try {
@@ -120,7 +120,7 @@ export async function withSite<T>(use: (site: Site) => Promise<T>): Promise<T> {
     console.error(site.report())
     throw error
   } finally {
-    await site.stop()
+    await site.kill()
   }
 }
 

@@ -69,6 +69,12 @@ export class Program {
     return this.exited
   }
 
+  /** Kills it, and what it started that is not in a process group of its own, and waits for its end. */
+  async kill(): Promise<Exit> {
+    if (this.running) process.kill(-this.pid, 'SIGKILL')
+    return this.exited
+  }
+
   #tell(): void {
     for (const resolve of this.#changed.splice(0)) resolve()
   }

@@ -26,6 +26,7 @@ export class Site {
   readonly control: Control
   readonly #controlFolder: string
   readonly #started: Program[] = []
+  readonly #servers: Program[] = []
 
   constructor() {
     // A front server that is started as root works as another user.
@@ -100,6 +101,7 @@ export class Site {
       const ports = await freePorts(count)
       const { file, args, env, started = '' } = await configure(ports)
       const program = this.start(file, args, { env: { ...process.env, ...env } })
+      this.#servers.push(program)
       const accepted = await Promise.all(
         ports.map((port) => accepting({ port, host: '127.0.0.1' }, () => !program.running)),
       )
@@ -152,6 +154,15 @@ export class Site {
   processes(): ReturnType<typeof processesOf> {
     const sessions = this.#started.map((program) => program.pid)
     return processesOf(sessions, this.folder)
+  }
+
+  /**
+   * Kills what {@link startServer} started, and ends the rest as {@link stop} does: for tests that say nothing of how a server
+   * ends. Caddy and H2O wait for answers that nobody reads any more, and Apache looks for the end of its children after 1.4 s.
+   */
+  async kill(): Promise<void> {
+    for (const server of this.#servers) await server.kill()
+    await this.stop()
   }
 
   /** Ends what was started, last started first. Throws when a process is left over; that one is killed. */
