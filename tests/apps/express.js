@@ -5,7 +5,6 @@ import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { serve } from '@fcgi-bridge/express-adapter'
 import express from 'express'
-import multer from 'multer'
 import { content, digest, readSlowly } from './content.js'
 import { Control } from './control.js'
 import { serveOptions } from './options.js'
@@ -38,7 +37,7 @@ app.post('/json', express.json(), (req, res) => {
   res.json(req.body)
 })
 
-app.post('/files', multer().any(), async (req, res) => {
+app.post('/files', readFiles, async (req, res) => {
   const files = await Promise.all(
     req.files.map(async (file) => ({
       field: file.fieldname,
@@ -53,6 +52,12 @@ app.post('/files', multer().any(), async (req, res) => {
 app.post('/digest', async (req, res) => {
   res.json(await digest(req))
 })
+
+// What reads forms takes a while to load, and a CGI program is started for each request.
+async function readFiles(req, res, next) {
+  const { default: multer } = await import('multer')
+  multer().any()(req, res, next)
+}
 
 // Reads nothing until it is told to.
 app.post('/late', async (req, res) => {
