@@ -11,7 +11,7 @@ import { Site } from './fronts/site.ts'
 /** How long mod_fcgid may take to end a process, in milliseconds. */
 const ENDING = 12_000
 
-describe.concurrent.each(APPS)('%s', { timeout: 60_000 }, (app) => {
+describe.concurrent.each(APPS)('%s', (app) => {
   test('graceful restart: what runs is answered, what comes next meets new processes', async (context) => {
     const { expect } = context
     const { site, apache, origin } = await start(context)
