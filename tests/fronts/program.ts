@@ -1,5 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
 import { required } from './programs.ts'
 
 export interface Exit {
@@ -10,7 +11,7 @@ export interface Exit {
 /** A process that a test started: what it printed is kept, its lines can be awaited, its end is known. */
 export class Program {
   readonly child: ChildProcess
-  /** Settles when the process has ended. */
+  /** Settles when the process has ended, and what it printed has been read. */
   readonly exited: Promise<Exit>
   /** What it printed on stdout and stderr so far. */
   output = ''
@@ -33,13 +34,17 @@ export class Program {
         this.#tell()
       })
     }
-    this.exited = once(this.child, 'exit').then(([code, signal]) => {
-      this.#state = 'exited'
-      return { code, signal }
+    const closed = new Promise<void>((resolve) => {
+      this.child.once('close', () => {
+        this.#state = 'closed'
+        this.#tell()
+        resolve()
+      })
     })
-    this.child.once('close', () => {
-      this.#state = 'closed'
-      this.#tell()
+    this.exited = once(this.child, 'exit').then(async ([code, signal]) => {
+      this.#state = 'exited'
+      await Promise.race([closed, outputRead()])
+      return { code, signal }
     })
   }
 
@@ -78,4 +83,11 @@ export class Program {
   #tell(): void {
     for (const resolve of this.#changed.splice(0)) resolve()
   }
+}
+
+// Node may learn of the end of a process before it has read what that wrote last. All of it is there to be read by then, and is by
+// the end of the event loop's next turn. 'close' does not come as long as another process has the same output.
+async function outputRead(): Promise<void> {
+  await setImmediate()
+  await setImmediate()
 }
