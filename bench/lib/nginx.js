@@ -4,10 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { freePorts } from '../../scripts/lib/free-ports.js'
 import { UserError } from '../../scripts/lib/run.js'
 import { cpuTime } from './cpu.js'
 import { makeFolder, removeFolder } from './folders.js'
-import { freePort } from './server.js'
 
 const STARTS_IN = 10_000
 
@@ -31,7 +31,8 @@ export class Nginx {
   static async start(protocol, server) {
     if (nginxVersion() === undefined) throw new UserError('There is no nginx: apt-get install nginx')
     const folder = makeFolder()
-    const address = { host: '127.0.0.1', port: await freePort() }
+    const [port] = await freePorts(1)
+    const address = { host: '127.0.0.1', port }
     const config = join(folder, 'nginx.conf')
     const log = join(folder, 'error.log')
     writeFileSync(config, configuration({ address, folder, log, protocol, server }))

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { compile } from '../../scripts/lib/compile.js'
+import { freePorts } from '../../scripts/lib/free-ports.js'
 import { cpuTime } from './cpu.js'
 import { makeFolder, removeFolder } from './folders.js'
 
@@ -47,7 +47,9 @@ export class Server {
   static async start({ program, variant, flags = [] }, { node, profiles, transport }) {
     const folder = makeFolder()
     const address =
-      transport === 'tcp' ? { host: '127.0.0.1', port: await freePort() } : { path: join(folder, 'app.sock') }
+      transport === 'tcp'
+        ? { host: '127.0.0.1', port: (await freePorts(1))[0] }
+        : { path: join(folder, 'app.sock') }
     const child = startProgram(
       program,
       node,
@@ -118,14 +120,4 @@ async function listening(child, program) {
   exit.catch(() => {})
   const [text] = await Promise.race([line, exit])
   return Number(text.split(' ')[1])
-}
-
-/** A TCP port of 127.0.0.1 that nobody listens on. */
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Peer } from '../../packages/core/src/testing/peer.ts'
+import { freePorts } from '../../scripts/lib/free-ports.js'
 import type { Origin } from '../fronts/front.ts'
 import { startNginx } from '../fronts/nginx.ts'
 import { accepting, type Listening } from '../fronts/ports.ts'
@@ -28,9 +29,15 @@ export class FaultSite extends Site {
   /** The apps that were started, not those that a front server started. */
   readonly apps: RunningApp[] = []
 
-  override async startApp(...args: Parameters<Site['startApp']>): ReturnType<Site['startApp']> {
-    const started = await super.startApp(...args)
-    this.apps.push({ name: args[0], ...started })
+  override async startApp(
+    name: string,
+    listen: string,
+    variables?: Record<string, string>,
+  ): ReturnType<Site['startApp']> {
+    // Not one that another test may be given while no app listens on it.
+    const [port] = await freePorts(1)
+    const started = await super.startApp(name, listen.replace(/:0$/, `:${port}`), variables)
+    this.apps.push({ name, ...started })
     return started
   }
 
