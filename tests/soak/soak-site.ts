@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, watch } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Site } from '../fronts/site.ts'
 import { INTERVAL_VARIABLE, SAMPLES_VARIABLE } from './variables.js'
@@ -63,10 +63,25 @@ export class SoakSite extends Site {
       .sort((a, b) => a.samples[0]!.time - b.samples[0]!.time)
   }
 
+  /** Waits until `isSo` says so of {@link sampled}: it is asked at each sample. */
+  until(isSo: (processes: Sampled[]) => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (!isSo(this.sampled())) return
+        watcher.close()
+        resolve()
+      }
+      const watcher = watch(this.#folder, look).on('error', reject)
+      look()
+    })
+  }
+
   #read(file: string): Sampled {
-    // The last line is empty, or is being written.
+    // The last line is empty, or is being written; so may the first be.
     const lines = readFileSync(join(this.#folder, file), 'utf8').split('\n').slice(0, -1)
-    const [{ program, listen }, ...samples] = lines.map((line) => JSON.parse(line))
+    const [{ program, listen } = { program: '', listen: '' }, ...samples] = lines.map((line) =>
+      JSON.parse(line),
+    )
     const spawned = this.#programs.get(program)
     const name =
       spawned === undefined

@@ -8,7 +8,7 @@ import { APPS } from '../fronts/front.ts'
 import { nginx } from '../fronts/nginx.ts'
 import { plot } from './plot.ts'
 import { report } from './report.ts'
-import { SoakSite } from './soak-site.ts'
+import { type Sampled, SoakSite } from './soak-site.ts'
 import { SAID, type Target, Traffic } from './traffic.ts'
 import { MINUTES_VARIABLE } from './variables.js'
 import { judge } from './verdict.ts'
@@ -21,7 +21,10 @@ const SHORT = 6000
 const asked = process.env[MINUTES_VARIABLE]
 const duration = asked === undefined ? SHORT : Number(asked) * 60_000
 const interval = Math.max(500, duration / 300)
-const starting = 60_000
+const starting = 120_000
+
+/** Both apps, in three ways each. */
+const PROGRAMS = 3 * APPS.length
 
 test('mixed traffic through nginx and under mod_fcgid', { timeout: duration + starting }, async () => {
   const site = new SoakSite(interval)
@@ -30,13 +33,17 @@ test('mixed traffic through nginx and under mod_fcgid', { timeout: duration + st
   try {
     site.control.say(SAID, 'go')
     const targets = await startTargets(site)
-    const start = Date.now()
     const traffic = new Traffic(targets, { clients: 2, pause: 20 })
+    // mod_fcgid starts its apps at their first requests.
+    await site.until((processes) => namesOf(processes) === PROGRAMS)
+    const start = Date.now()
     await setTimeout(duration)
     const end = Date.now()
     await traffic.stop()
     // The last samples are of processes at rest.
-    await setTimeout(2 * interval)
+    const rest = Date.now()
+    const isAtRest = ({ samples }: Sampled) => samples[0]!.time <= start && samples.at(-1)!.time > rest
+    await site.until((processes) => namesOf(processes.filter(isAtRest)) === PROGRAMS)
 
     const processes = site.sampled()
     const findings = judge(processes, start, end)
@@ -53,13 +60,18 @@ test('mixed traffic through nginx and under mod_fcgid', { timeout: duration + st
     expect(Object.entries(traffic.done).filter(([, count]) => count === 0)).toEqual([])
     expect(svg.match(/<path class="(own|third)"/g)).toHaveLength(4 * processes.length)
     // Every app, however it is reached; each was there from the beginning to the end.
-    expect(new Set(findings.map(({ name }) => name)).size).toBe(3 * APPS.length)
+    expect(namesOf(findings)).toBe(PROGRAMS)
     if (asked !== undefined) expect(findings.filter(({ rises }) => rises.length > 0)).toEqual([])
   } finally {
     log = site.report()
     await site.stop()
   }
 })
+
+/** How many programs these are of. */
+function namesOf(processes: readonly { name: string }[]): number {
+  return new Set(processes.map(({ name }) => name)).size
+}
 
 /** Both apps, through nginx in every mode, and under mod_fcgid behind a ScriptAlias. */
 async function startTargets(site: SoakSite): Promise<Target[]> {
