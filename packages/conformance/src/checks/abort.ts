@@ -47,7 +47,7 @@ export const ABORT_CHECKS: readonly Check[] = [
     requirement: 'So it is while the app works, as soon as it can: not when the work is done.',
     async run(server) {
       const connection = await server.connect()
-      const work = 800
+      const work = 2500
       connection.write(server.request(1, `/slow/${work}`))
       await connection.writeApart('', ABORT)
       const begun = performance.now()

@@ -85,7 +85,7 @@ export const MULTIPLEXING: readonly Check[] = [
       const connection = await server.connect()
       const body = 'x'.repeat(65_536)
       // The app sleeps, and reads nothing meanwhile.
-      connection.write(server.head(1, '/slow/1000', { body, keepConn: true }))
+      connection.write(server.head(1, '/slow/3000', { body, keepConn: true }))
       connection.write(stream(TYPES.STDIN, 1, body), server.request(2, '/bytes/10', { keepConn: true }))
       await connection.served(2, '0123456789')
       if (connection.recordsOf(TYPES.END_REQUEST, 1).length > 0) {

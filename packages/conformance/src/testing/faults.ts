@@ -276,7 +276,7 @@ export const FAULTS: Readonly<Record<string, Faults>> = {
   'multiplexing/unread-body': {
     onRecord(one, session) {
       if (one.id !== 2) return undefined
-      setTimeout(() => session.read(one), 1200)
+      setTimeout(() => session.read(one), 3500)
       return 'pass over'
     },
   },
