@@ -27,7 +27,7 @@ const DEV_PATH = '/__fcgi'
 // How long requests wait for an app that starts, in milliseconds.
 const START_MAX = 30_000
 // How long it may take to learn that the app ended, once its connection has: in milliseconds.
-const ENDING_SEEN = 500
+const ENDING_SEEN = 3000
 
 /** An HTTP server in front of an app that comes and goes: requests wait while it starts, and see what is wrong with it. */
 export function createDevServer(options: DevServerOptions): Server {
