@@ -9,7 +9,7 @@ import {
   FCGI_STDOUT,
   RecordDecoder,
 } from '@fcgi-bridge/core'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { bare, express, helloWork } from '../bench/cases/apps.js'
 import { jsonExpected, jsonRequest } from '../bench/cases/json.js'
 import { ClientSide } from '../bench/lib/client-side.js'
@@ -23,6 +23,9 @@ import { HttpReader } from '../bench/load/http-reader.js'
 import { growthPlot } from '../bench/report/growth-plot.js'
 import { markdown } from '../bench/report/markdown.js'
 import { ratioPlot } from '../bench/report/ratio-plot.js'
+
+// Servers and generators that take all of a core each, beside another test.
+vi.setConfig({ testTimeout: 180_000 })
 
 const setting = {
   node: process.execPath,

@@ -19,7 +19,7 @@ const LENGTH = 12 * 1024 * 1024
 /** A header, and four bytes of padding: the last comes three seconds after the first. */
 const WRITES = 5
 
-const TIMEOUT = 60_000
+const TIMEOUT = 120_000
 
 /** The modes in which the front server connects to an app that listens: the relay is between them. */
 const FRONTS: [Front, readonly Mode[]][] = [

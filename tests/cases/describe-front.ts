@@ -7,7 +7,7 @@ import { requests } from './requests.ts'
 import { streams } from './streams.ts'
 
 /** Milliseconds for a case: eight CGI programs at once are eight starts of Node, and other tests run beside them. */
-const TIMEOUT = 60_000
+const TIMEOUT = 120_000
 
 const cases = [...requests, ...bodies, ...answers, ...streams]
 

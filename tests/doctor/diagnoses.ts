@@ -44,7 +44,7 @@ interface Report {
 }
 
 /** Several servers and command lines run at once, on machines that do other things besides. */
-export const TIMEOUT = 60_000
+export const TIMEOUT = 120_000
 
 /**
  * For each diagnosis: the server is set up wrongly, the doctor finds that and nothing else; the lines that it prints are

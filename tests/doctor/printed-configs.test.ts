@@ -12,7 +12,7 @@ const APP = fileURLToPath(new URL('../../examples/fetch/app.mjs', import.meta.ur
 const servers = Object.keys(CONFIGURED).filter((name) => name !== 'apache-fcgid')
 
 describe.concurrent.each(servers)('%s', (server) => {
-  test.each(['', '/shop'])("the app at '%s'", { timeout: 60_000 }, (mount) =>
+  test.each(['', '/shop'])("the app at '%s'", { timeout: 120_000 }, (mount) =>
     withSite(async (site) => {
       const socket = site.path('app.sock')
       const [port] = await CONFIGURED[server]!(site, 1, ([port]) =>

@@ -23,7 +23,7 @@ const ERRORS = [
 for (const app of FAULTY_APPS) {
   test.concurrent.for(ERRORS)(
     `${app}: $fault ends the process, and no request but its own`,
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     ({ path, ask, printed }, { expect }) =>
       withNeighbour(app, async ({ site, origin, program, neighbour, id }) => {
         const own = send(origin, path, ask)
@@ -38,7 +38,7 @@ for (const app of FAULTY_APPS) {
       }),
   )
 
-  test.concurrent(`${app}: process.exit ends all that runs there`, { timeout: 60_000 }, ({ expect }) =>
+  test.concurrent(`${app}: process.exit ends all that runs there`, { timeout: 120_000 }, ({ expect }) =>
     withNeighbour(app, async ({ site, origin, program, neighbour }) => {
       expect((await send(origin, '/exit')).status).toBe(502)
       expect(await program.exited).toEqual({ code: 3, signal: null })

@@ -50,7 +50,7 @@ class Load {
 
 test.concurrent.for([nginx, apacheProxy, haproxy])(
   'SIGTERM under load from $name: what an app was called for is answered whole, and all exit with 0',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (front, { expect, onTestFailed }) => {
     const site = new FaultSite()
     let log = ''

@@ -15,7 +15,7 @@ import { askDirectly, FaultSite, socketsOf } from './fault-site.ts'
 
 test.concurrent.for([nginx, apacheProxy, lighttpd, caddy, h2o, haproxy])(
   '$name is killed: its requests end, the apps go on, and no socket is left',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (front, { expect, onTestFailed }) => {
     const site = new FaultSite()
     let log = ''
@@ -65,7 +65,7 @@ test.concurrent.for([nginx, apacheProxy, lighttpd, caddy, h2o, haproxy])(
 )
 
 test.concurrent('Apache is killed: what mod_fcgid started stays, and ends when it is told to', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async ({ expect }) => {
   const site = new FaultSite()
   try {
@@ -79,7 +79,7 @@ test.concurrent('Apache is killed: what mod_fcgid started stays, and ends when i
     process.kill(pid, 'SIGTERM')
     await site.control.heard(id, 'SIGTERM')
     site.control.say(id, 'go')
-    await expect.poll(() => site.processes(), { timeout: 10_000 }).toEqual([])
+    await expect.poll(() => site.processes()).toEqual([])
   } finally {
     await site.stop()
   }
