@@ -105,6 +105,25 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect(most).toBeLessThan(256 * KILOBYTE)
   })
 
+  test('pieces that are written in one turn go out together, and the third of 64 KiB asks to wait', async () => {
+    const app = new App()
+    const { peer, sockets } = await connected(app.handler, {}, transport)
+    peer.socket.pause()
+    peer.get(1)
+    const exchange = await app.next()
+    const writev = vi.spyOn(sockets[0]!, '_writev')
+    const piece = Buffer.alloc(64 * KILOBYTE, 'piece of the answer ')
+    const drained = new Promise<void>((resolve) => (exchange.onDrain = resolve))
+    expect([exchange.write(piece), exchange.write(piece), exchange.write(piece)]).toEqual([true, true, false])
+    expect(exchange.writableNeedDrain).toBe(true)
+    peer.socket.resume()
+    await drained
+    expect(writev).toHaveBeenCalledOnce()
+    exchange.end()
+    const { stdout } = await peer.answer(1)
+    expect(stdout).toHaveLength(3 * piece.length + 'Status: 200 OK\r\n\r\n'.length)
+  })
+
   test('a peer that asks without reading is no longer read, and gets every answer when it reads', async () => {
     const answer = Buffer.alloc(100_000, 'a')
     const { peer, sockets } = await connected((exchange) => exchange.end(answer), {}, transport)

@@ -51,6 +51,9 @@ export interface ConnectionHost extends LingerHost {
 // upload that it took over HTTP/2 without its length.
 const MISSING_BODY_GRACE = 1000
 
+// Pieces of a body from this size on (bytes) go out in one write with what follows them in the same turn.
+const BATCH_MIN = 16 * 1024
+
 // A header of version 0.
 const NO_RECORD = Buffer.alloc(8)
 
@@ -302,6 +305,10 @@ export class Connection implements RecordSink, ExchangeCarrier {
     callback?: WriteCallback,
   ): boolean {
     this.#probe.finish()
+    if (body.length >= BATCH_MIN && this.socket.writableCorked === 0) {
+      this.socket.cork()
+      process.nextTick(uncork, this.socket)
+    }
     return writeStdout(this.socket, exchange.requestId, head, body, false, undefined, callback)
   }
 
@@ -487,6 +494,10 @@ export class Connection implements RecordSink, ExchangeCarrier {
   #reply(record: Buffer): void {
     if (!this.socket.write(record)) this.#readControl.onReplyWaiting(record.length)
   }
+}
+
+function uncork(socket: Duplex): void {
+  socket.uncork()
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -22,6 +22,10 @@ const STDERR_CONTENT_MAX = 8000
 // Below this it is cheaper than to write it apart: of 64 KiB, which is what streams are read in, 8 bytes are in a second record.
 const SLICE_MIN = 512
 
+// A socket holds so many bytes before the app is asked to wait. By Node's own measure each piece of a large body would be a
+// write of its own, and a turn; this is what a Unix socket takes at a time.
+const HELD_MAX = 160 * 1024
+
 /** How an answer ends: the two fields of FCGI_END_REQUEST (section 5.5). */
 export interface EndRequest {
   appStatus: number
@@ -32,7 +36,7 @@ export interface EndRequest {
  * Writes STDOUT content as records: `head` (latin1) and `body` directly behind it, then, if `endStream`, the end
  * of STDOUT, then, if `end`, END_REQUEST. A small answer is one string or buffer, and one write; the pieces of a large body
  * are slices of it. The head is in one record with the beginning of the body: HAProxy 2.6 crashes on a head
- * in two. Returns false when the socket asks to wait for 'drain'.
+ * in two. Returns false when the socket holds so much that the writer has to wait for 'drain'.
  */
 export function writeStdout(
   socket: Writable,
@@ -120,11 +124,13 @@ function writeLarge(
   // The last write carries the callback: it is done when all before it is.
   const more = socket.write(last, callback)
   socket.uncork()
-  return more
+  return more || socket.writableLength < HELD_MAX
 }
 
-// The records as slices of `body` and, between them, slices of one buffer, in which is all that is small. A head beyond one
-// record is cut; no front server takes one of 64 KiB in any case.
+// The records as slices of `body` and, between them, slices of one buffer, in which is all that is small. A record that is
+// not full is the first, not the last, where there is no head: 64 KiB, which is what streams are read in, are 8 bytes more
+// than a record holds, and so go out as two buffers. A head beyond one record is cut; no front server takes one of 64 KiB
+// in any case.
 function frame(
   requestId: number,
   head: string,
@@ -134,14 +140,15 @@ function frame(
 ): Buffer[] {
   const length = head.length + body.length
   const records = Math.ceil(length / RECORD_CONTENT_MAX)
-  const small = Buffer.allocUnsafe(head.length + records * (16 + SLICE_MIN) + 8 + END_REQUEST_LENGTH)
+  const small = Buffer.allocUnsafe(head.length + records * 16 + 2 * SLICE_MIN + 8 + END_REQUEST_LENGTH)
   const buffers: Buffer[] = []
   let sent = 0
   let at = 0
   let headAt = 0
   let bodyAt = 0
-  for (let left = length; left > 0; left -= RECORD_CONTENT_MAX) {
-    const contentLength = Math.min(left, RECORD_CONTENT_MAX)
+  let contentLength = head === '' ? length % RECORD_CONTENT_MAX || RECORD_CONTENT_MAX : RECORD_CONTENT_MAX
+  for (let left = length; left > 0; left -= contentLength, contentLength = RECORD_CONTENT_MAX) {
+    contentLength = Math.min(left, contentLength)
     const paddingLength = paddingFor(contentLength)
     at = writeHeader(small, at, FCGI_STDOUT, requestId, contentLength, paddingLength)
     let bodyEnd = bodyAt + contentLength
