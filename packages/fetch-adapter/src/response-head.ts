@@ -1,4 +1,4 @@
-import type { Exchange } from '@fcgi-bridge/core'
+import type { Exchange, WriteCallback } from '@fcgi-bridge/core'
 import { hasHeader } from './header-list.ts'
 
 /** A response head that waits for the body's first bytes, which may tell its Content-Length. */
@@ -15,11 +15,16 @@ export function writeHead(exchange: Exchange, head: ResponseHead): void {
 }
 
 /** Sends head, body and end in one write, with the Content-Length unless the app has given one. */
-export function sendWhole(exchange: Exchange, head: ResponseHead, body: Uint8Array | string): void {
+export function sendWhole(
+  exchange: Exchange,
+  head: ResponseHead,
+  body: Uint8Array | string,
+  callback?: WriteCallback,
+): void {
   const { headers } = head
   if (!hasHeader(headers, 'content-length')) {
     headers.push('content-length', String(typeof body === 'string' ? Buffer.byteLength(body) : body.length))
   }
   writeHead(exchange, head)
-  exchange.end(body)
+  exchange.end(body, callback)
 }

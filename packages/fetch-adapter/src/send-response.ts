@@ -1,6 +1,7 @@
 import { isUint8Array } from 'node:util/types'
-import type { Exchange } from '@fcgi-bridge/core'
+import type { Exchange, WriteCallback } from '@fcgi-bridge/core'
 import { discardBody, isWebStream, toNodeStream } from './body-source.ts'
+import { releaseCopy } from './light/copies.ts'
 import { takeResponse } from './light/response.ts'
 import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
 import {
@@ -25,8 +26,9 @@ export function sendResponse(exchange: Exchange, response: unknown): void {
   try {
     const parts = takeResponse(response)
     if (parts !== undefined) {
-      const { status, headers, statusText } = parts
-      sendBody(exchange, { status, headers, reason: statusText }, parts.body)
+      const { status, headers, statusText, body } = parts
+      const onSent = isUint8Array(body) ? releaseWhenSent(body) : undefined
+      sendBody(exchange, { status, headers, reason: statusText }, body, onSent)
     } else if (isRawResponse(response)) sendRaw(exchange, response)
     else if (isResponseLike(response)) sendStandard(exchange, response)
     else throw new TypeError(notAResponse(response))
@@ -67,7 +69,14 @@ function sendRaw(exchange: Exchange, response: RawResponse): void {
   }
 }
 
-function sendBody(exchange: Exchange, head: ResponseHead, body: unknown): void {
+function releaseWhenSent(copy: Uint8Array): WriteCallback {
+  return (error) => {
+    if (!error) releaseCopy(copy)
+  }
+}
+
+// `onSent` is called where bytes were sent.
+function sendBody(exchange: Exchange, head: ResponseHead, body: unknown, onSent?: WriteCallback): void {
   const { status } = head
   if (exchange.method === 'HEAD' || status === 204 || status === 205 || status === 304) {
     writeHead(exchange, head)
@@ -76,7 +85,7 @@ function sendBody(exchange: Exchange, head: ResponseHead, body: unknown): void {
   } else if (body === null || body === undefined) {
     sendWhole(exchange, head, '')
   } else if (typeof body === 'string' || isUint8Array(body)) {
-    sendWhole(exchange, head, body)
+    sendWhole(exchange, head, body, onSent)
   } else if (isWebStream(body)) {
     if (body.locked) throw new TypeError(BODY_USED)
     sendStream(exchange, head, body)

@@ -66,3 +66,13 @@ test('of 64 KiB, which a stream is read in, nothing is copied but a little, and 
   expect((written[1] as Uint8Array).buffer).toBe(body.buffer)
   expect(vi.mocked(socket.write).mock.calls.map((args) => args.at(-1) === callback)).toEqual([false, true])
 })
+
+test('what was written may change behind the callback, also where a stream holds it for longer', () => {
+  const socket = new PassThrough({ highWaterMark: 1024 * KIB })
+  const body = Buffer.alloc(64 * KIB, 'a')
+  writeStdout(socket, 7, '', body, false, undefined)
+  body.fill('b')
+  const chunks: Buffer[] = []
+  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk)
+  expect(read(Buffer.concat(chunks)).content === 'a'.repeat(64 * KIB)).toBe(true)
+})

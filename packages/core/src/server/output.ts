@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from '../protocol/constants.ts'
 import {
@@ -115,8 +116,11 @@ function writeLarge(
   end: EndRequest | undefined,
   callback: WriteCallback | undefined,
 ): boolean {
+  // Whoever wrote the body may change it when the callback has run. A stream that is no socket may hold it for longer.
   const bytes =
-    typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+    typeof body === 'string' || !(socket instanceof Socket)
+      ? Buffer.from(body as string)
+      : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   const buffers = frame(requestId, head, bytes, endStream, end)
   const last = buffers.pop()!
   socket.cork()

@@ -1,11 +1,16 @@
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { inspect } from 'node:util'
+import { createServer as createFastCgiServer } from '@fcgi-bridge/core'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { toHandler } from '../handler.ts'
-import { ask, listen } from '../testing/front.ts'
+import { deferred } from '../testing/deferred.ts'
+import { ask, Front, listen } from '../testing/front.ts'
 import { NativeHeaders, NativeRequest, NativeResponse } from './native.ts'
 import { overrideGlobalObjects } from './override.ts'
 
@@ -273,6 +278,51 @@ test('what an app gave to a Response is not read again later', async () => {
   bytes.fill(0)
   headers['x-a'] = '2'
   expect([response.headers.get('x-a'), await response.text()]).toEqual(['1', 'AB'])
+})
+
+test('large bodies are sent as they were given, whoever is slow and whatever is sent meanwhile', async () => {
+  const lengths = [20_000, 64 * 1024, 256 * 1024, 256 * 1024 - 1, 1024 * 1024, 1024 * 1024 + 1]
+  // One memory for all, as an app may have it.
+  const scratch = new Uint8Array(1024 * 1024 + 1)
+  const made: Response[] = []
+  const slowMade = deferred()
+  const slowCount = 6
+  const server = createFastCgiServer(
+    toHandler(({ url }) => {
+      const [length, letter] = new URL(url).pathname.slice(1).split('-') as [string, string]
+      const response = new Response(scratch.subarray(0, Number(length)).fill(letter.charCodeAt(0)))
+      if (made.push(response) === slowCount) slowMade.resolve()
+      return response
+    }),
+  )
+  // A Unix socket takes less than one of the large bodies.
+  const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-'))
+  await server.listen({ path: join(folder, 'app.sock') })
+  onTestFinished(async () => {
+    await server.close()
+    rmSync(folder, { recursive: true })
+  })
+  const send = async (front: Front, index: number, length: number): Promise<boolean> => {
+    const letter = String.fromCharCode(97 + (index % 26))
+    const { text } = await front.request({ target: `/${length}-${letter}` }).answer()
+    return text === letter.repeat(length)
+  }
+  const slowFronts = await Promise.all(Array.from({ length: slowCount }, () => Front.connect(server)))
+  for (const front of slowFronts) front.pause()
+  const slow = slowFronts.map((front, index) => send(front, index, 1024 * 1024))
+  await slowMade.promise
+  const fast = await Front.connect(server)
+  for (let index = 0; index < 60; index++) {
+    expect(await send(fast, index, lengths[index % lengths.length]!)).toBe(true)
+  }
+  for (const front of slowFronts) front.resume()
+  expect(await Promise.all(slow)).toEqual(Array(slowCount).fill(true))
+  // What was sent is not there to be read: its memory may have another body by now.
+  for (const response of made) {
+    expect(response.bodyUsed).toBe(true)
+    await expect(response.arrayBuffer()).rejects.toThrow(TypeError)
+    expect(() => response.clone()).toThrow(TypeError)
+  }
 })
 
 test("the platform's classes stay as they were, but for what they are called with", () => {

@@ -2,6 +2,7 @@ import { isUint8Array } from 'node:util/types'
 import { hasHeader } from '../header-list.ts'
 import { listHeaders } from '../response-like.ts'
 import { markAsUncloneable } from './cloning.ts'
+import { copyBytes } from './copies.ts'
 import { HeadersState, lowerName, toNativeHeaders } from './headers.ts'
 import {
   answerFrom,
@@ -19,6 +20,7 @@ export interface ResponseParts {
   readonly statusText: string
   /** Name, value, name, value …; names in lower case. */
   readonly headers: string[]
+  /** Bytes are nobody else's, and may be given to `releaseCopy` once they are sent. */
   readonly body: string | Uint8Array | null
 }
 
@@ -26,7 +28,7 @@ export interface ResponseParts {
 class ResponseState {
   readonly status: number
   readonly statusText: string
-  readonly body: string | Uint8Array | null
+  body: string | Uint8Array | null
   readonly #list: readonly string[]
   #headers: HeadersState | undefined
   #native: Response | undefined
@@ -86,8 +88,11 @@ export function takeResponse(response: unknown): ResponseParts | undefined {
   if (response === null || response === undefined) return undefined
   const state = LIGHT_RESPONSES.stateOf(response)
   if (state === undefined || state.made !== undefined || state.used) return undefined
-  state.used = state.body !== null
   const { status, statusText, body } = state
+  if (body !== null) {
+    state.used = true
+    state.body = ''
+  }
   return { status, statusText, body, headers: state.listHeaders() }
 }
 
@@ -152,7 +157,7 @@ function readArguments(body: unknown, init: unknown, type: string | undefined): 
   else if (typeof body === 'string') {
     content = body
     contentType ??= TEXT
-  } else if (isUint8Array(body) && body.buffer instanceof ArrayBuffer) content = new Uint8Array(body)
+  } else if (isUint8Array(body) && body.buffer instanceof ArrayBuffer) content = copyBytes(body)
   else return undefined
 
   if (init === undefined) {
