@@ -38,8 +38,9 @@ class LongFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['{packages,examples,tests}/**/*.test.ts'],
-    // The servers under test, their front servers and their clients share the machine's cores.
-    maxWorkers: 2,
+    // The servers under test, their front servers and their clients share the machine's cores: two workers leave two cores idle
+    // for half of the time.
+    maxWorkers: 3,
     // Of the tests that say that they run beside others: they start servers, and wait.
     maxConcurrency: 8,
     sequence: { sequencer: LongFirst },
