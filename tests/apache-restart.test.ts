@@ -9,7 +9,7 @@ import { remaining } from './fronts/processes.ts'
 import { Site } from './fronts/site.ts'
 
 /** How long mod_fcgid may take to end a process, in milliseconds. */
-const ENDING = 12_000
+const ENDING = 30_000
 
 describe.concurrent.each(APPS)('%s', (app) => {
   test('graceful restart: what runs is answered, what comes next meets new processes', async (context) => {

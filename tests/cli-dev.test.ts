@@ -175,7 +175,7 @@ test('an app that does not end does not keep a change from it, and nothing outli
   await program.printed(/^ready[\s\S]*^ready/m)
   expect(await text(url)).toBe('second')
   await program.stop('SIGKILL')
-  expect(await remaining(() => site.processes(), 5000)).toEqual([])
+  expect(await remaining(() => site.processes(), 30_000)).toEqual([])
 })
 
 function expressApp(answer: string): string {

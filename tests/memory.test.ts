@@ -41,7 +41,7 @@ const PIECE = encodeRecord(FCGI_STDIN, REQUEST_ID, Buffer.alloc(32 * 1024, 'piec
 
 for (const app of APPS) {
   // Each is some 15 s of pauses, in which the others go on.
-  const options = { concurrent: true, timeout: 120_000 }
+  const options = { concurrent: true, timeout: 300_000 }
 
   test(`${app}: upload of 1 GiB to a handler that reads slowly`, options, async ({ expect }) => {
     const growth = await growthOf(app, async ({ at, growth }) => {

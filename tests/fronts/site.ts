@@ -10,7 +10,7 @@ import { processesOf, remaining } from './processes.ts'
 import { Program } from './program.ts'
 
 /** How long what a test started may take to end, in milliseconds: mod_fcgid kills an app 8.4 s after it asked. */
-const ENDING = 12_000
+const ENDING = 30_000
 
 export interface ServerCommand {
   file: string

@@ -16,7 +16,7 @@ const WARM_UP = 5000
 const GROWTH_MAX = 4 * 1024 * 1024
 
 // Milliseconds in which a server lets go of connections that have gone.
-const SETTLING = 10_000
+const SETTLING = 30_000
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {import('./process.js').Measurement} Measurement */
