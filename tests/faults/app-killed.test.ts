@@ -11,6 +11,7 @@ import { h2o } from '../fronts/h2o.ts'
 import { haproxy } from '../fronts/haproxy.ts'
 import { lighttpd } from '../fronts/lighttpd.ts'
 import { nginx } from '../fronts/nginx.ts'
+import { kill } from '../fronts/processes.ts'
 import { FaultSite } from './fault-site.ts'
 
 /** What a row of the table says: a status; what came of an answer that had begun; how soon the next app is found. */
@@ -112,6 +113,6 @@ async function seenOf(answer: Promise<{ status: number; text: string }>): Promis
 
 function killSpawned(site: FaultSite): void {
   for (const { pid, command } of site.processes()) {
-    if (command.includes('/app.fcgi')) process.kill(pid, 'SIGKILL')
+    if (command.includes('/app.fcgi')) kill(pid)
   }
 }

@@ -5,7 +5,7 @@ import { freePorts } from '../../scripts/lib/free-ports.js'
 import type { Origin } from '../fronts/front.ts'
 import { startNginx } from '../fronts/nginx.ts'
 import { accepting, type Listening } from '../fronts/ports.ts'
-import type { Process } from '../fronts/processes.ts'
+import { kill, type Process } from '../fronts/processes.ts'
 import type { Program } from '../fronts/program.ts'
 import { Site } from '../fronts/site.ts'
 
@@ -82,7 +82,7 @@ export class FaultSite extends Site {
 
   /** Kills the front server, all of it. */
   killFronts(): void {
-    for (const { pid } of this.fronts()) process.kill(pid, 'SIGKILL')
+    for (const { pid } of this.fronts()) kill(pid)
   }
 }
 

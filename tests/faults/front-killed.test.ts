@@ -11,6 +11,7 @@ import { h2o } from '../fronts/h2o.ts'
 import { haproxy } from '../fronts/haproxy.ts'
 import { lighttpd } from '../fronts/lighttpd.ts'
 import { nginx } from '../fronts/nginx.ts'
+import { kill } from '../fronts/processes.ts'
 import { askDirectly, FaultSite, socketsOf } from './fault-site.ts'
 
 test.concurrent.for([nginx, apacheProxy, lighttpd, caddy, h2o, haproxy])(
@@ -74,7 +75,7 @@ test.concurrent('Apache is killed: what mod_fcgid started stays, and ends when i
     open(origin('ScriptAlias', 'fetch'), `/shop/hold?id=${id}`).catch(() => {})
     const pid = Number(await site.control.heard(id, 'held'))
     const others = () => site.processes().filter((process) => process.pid !== pid)
-    for (const other of others()) process.kill(other.pid, 'SIGKILL')
+    for (const other of others()) kill(other.pid)
     await expect.poll(others).toEqual([])
     process.kill(pid, 'SIGTERM')
     await site.control.heard(id, 'SIGTERM')

@@ -41,6 +41,15 @@ export async function remaining(look: () => Process[], deadline: number): Promis
   }
 }
 
+/** Kills a process, unless it has ended since it was seen. */
+export function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 /** A process's memory in bytes: now (`VmRSS`), or the most since it was last reset (`VmHWM`). */
 export function residentMemory(pid: number, which: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1')

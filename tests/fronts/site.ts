@@ -6,7 +6,7 @@ import { freePorts } from '../../scripts/lib/free-ports.js'
 import { Control } from '../apps/control.js'
 import { appEnvironment } from '../apps/options.js'
 import { accepting, type Listening } from './ports.ts'
-import { processesOf, remaining } from './processes.ts'
+import { kill, processesOf, remaining } from './processes.ts'
 import { Program } from './program.ts'
 
 /** How long what a test started may take to end, in milliseconds: mod_fcgid kills an app 8.4 s after it asked. */
@@ -186,14 +186,6 @@ export async function listeningOf(program: Program): Promise<Listening> {
   const [, address] = await program.printed(/^listening on (.*)$/m)
   const at: string | { address: string; port: number } = JSON.parse(address!)
   return typeof at === 'string' ? { path: at } : { host: at.address, port: at.port }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended since.
-  }
 }
 
 function appFile(name: string): string {
