@@ -533,3 +533,20 @@ function requestRecords(requestId: number, flags: number, path = '/'): Buffer {
     encodeRecord(FCGI_STDIN, requestId, EMPTY),
   ])
 }
+
+test('behind an end that failed, what is written goes out by itself', async () => {
+  const { client } = await serveForTest((_, response) => {
+    const { writeHead } = response
+    response.writeHead = (): never => {
+      response.writeHead = writeHead
+      throw new Error('not yet')
+    }
+    try {
+      response.end('first')
+    } catch {
+      response.removeHeader('Content-Length')
+      response.write('second ', () => response.end('end'))
+    }
+  })
+  expect((await client.send().response).body.toString()).toBe('second end')
+})

@@ -1,9 +1,13 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
-import { missingInternals, requireInternals } from './internals.ts'
+import { missingInternals, nodeEnd, requireInternals } from './internals.ts'
 
 test('this Node has what the adapter relies on', () => {
   expect(missingInternals()).toEqual([])
+})
+
+test("Node's own end is known as that", () => {
+  expect(nodeEnd).toBe(ServerResponse.prototype.end)
 })
 
 test('a Node without one of the methods is found out', () => {

@@ -44,6 +44,9 @@ export interface ResponseInternals {
   ): boolean
   /** `end` has handed everything over. */
   _finish(): void
+  /** Calls `writeHead` with what has been set. */
+  _implicitHeader(): void
+  end: NodeEnd
   socket: object | null
 }
 
@@ -91,6 +94,21 @@ export const addNodeHeaderLine: RequestInternals['_addHeaderLine'] = (
 )._addHeaderLine
 
 const { _finish } = ServerResponse.prototype as unknown as ResponseInternals
+
+/** `end` of a response. */
+export type NodeEnd = (
+  this: InternalResponse,
+  chunk?: unknown,
+  encoding?: unknown,
+  callback?: unknown,
+) => InternalResponse
+
+const { end } = ServerResponse.prototype as unknown as { end: NodeEnd }
+
+/** Node's own `end`; undefined where something else had been put in its place before this package was loaded. */
+export const nodeEnd: NodeEnd | undefined = Function.prototype.toString.call(end).includes('_implicitHeader')
+  ? end
+  : undefined
 
 /** Node's own `_finish`: performance marks, and 'prefinish'. */
 export function emitPrefinish(response: InternalResponse): void {

@@ -1,15 +1,18 @@
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
+import { isUint8Array } from 'node:util/types'
 import {
   emitPrefinish,
   type HeaderInput,
   type InternalResponse,
+  type NodeEnd,
+  nodeEnd,
   outHeaders,
   type SendCallback,
 } from './internals.ts'
 import type { ExchangeSocket } from './socket.ts'
 
-// The four steps of a response's life that Node's code takes by way of the response itself. Each response has them as its
-// own properties: Express gives a response another prototype, and with that drops a subclass's methods.
+// The steps of a response's life that Node's code takes by way of the response itself, and its end. Each response has them as
+// its own properties: Express gives a response another prototype, and with that drops a subclass's methods.
 
 /** In place of `_storeHeader`: hands status and headers on as they are, where Node's renders HTTP/1.1. */
 export function storeHeader(this: InternalResponse, firstLine: string, headers: HeaderInput): void {
@@ -77,6 +80,62 @@ export function writeRaw(
 export function finish(this: InternalResponse): void {
   emitPrefinish(this)
   ;(this.socket as ExchangeSocket).sendEnd()
+}
+
+/**
+ * In front of `end`, whichever the response's prototype has. What is written within it goes out with the end, and a response
+ * that is given whole is spared Node's own way of writing it.
+ */
+export function end(
+  this: InternalResponse,
+  chunk?: unknown,
+  encoding?: unknown,
+  callback?: unknown,
+): InternalResponse {
+  const { end: inherited } = Object.getPrototypeOf(this) as { end: NodeEnd }
+  const socket = this.socket as ExchangeSocket | null
+  if (socket === null) return inherited.call(this, chunk, encoding, callback)
+  socket.holdBack()
+  try {
+    return inherited === nodeEnd && sendWhole(this, socket, chunk, encoding, callback)
+      ? inherited.call(this)
+      : inherited.call(this, chunk, encoding, callback)
+  } finally {
+    socket.letGo()
+  }
+}
+
+// Does what Node's `end` does about its chunk, where that is the whole body. False where Node has to see to it.
+function sendWhole(
+  response: InternalResponse,
+  socket: ExchangeSocket,
+  chunk: unknown,
+  encoding: unknown,
+  callback: unknown,
+): boolean {
+  if (
+    !chunk ||
+    callback !== undefined ||
+    response._header ||
+    response.finished ||
+    response.destroyed ||
+    response.writableCorked > 0 ||
+    response.strictContentLength
+  )
+    return false
+  let length: number
+  if (typeof chunk === 'string') {
+    if (encoding && encoding !== 'utf8') return false
+    length = Buffer.byteLength(chunk)
+  } else if (isUint8Array(chunk) && typeof encoding !== 'function') {
+    length = chunk.byteLength
+  } else return false
+  response._contentLength = length
+  // By way of writeHead, which may be an app's own, and may do anything.
+  response._implicitHeader()
+  if (!response._header || response.finished || response.socket !== socket) return false
+  if (response._hasBody) socket.send(chunk, null, null, length)
+  return true
 }
 
 /** Headers on their way into a flat list, and what Node would have noticed of them. */

@@ -94,6 +94,43 @@ describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
     expect(seen).toEqual([true, true, true, true])
   })
 
+  test("an end of the app's prototype is given what the app gave", async () => {
+    const app = express()
+    const given: unknown[][] = []
+    const done = (): void => {}
+    app.response.end = function (this: ServerResponse, ...args: unknown[]) {
+      given.push(args)
+      return Reflect.apply(ServerResponse.prototype.end, this, args)
+    } as typeof app.response.end
+    app.get('/', (_, response) => void response.end('whole', 'utf8', done))
+    app.get('/send', (_, response) => void response.send('sent'))
+    const { client } = await serveForTest(app)
+    expect((await client.send().response).body.toString()).toBe('whole')
+    expect((await client.send({ path: '/send' }).response).body.toString()).toBe('sent')
+    expect(given[0]).toEqual(['whole', 'utf8', done])
+    expect(String(given[1]![0])).toBe('sent')
+  })
+
+  test("an end that was put in the place of Node's is given what the app gave", async () => {
+    const app = express()
+    app.use((_, response) => void response.end('whole'))
+    const { client } = await serveForTest(app)
+    const given: unknown[] = []
+    const { end } = ServerResponse.prototype
+    ServerResponse.prototype.end = function (this: ServerResponse, ...args: unknown[]) {
+      given.push(args[0])
+      return Reflect.apply(end, this, args)
+    } as typeof end
+    try {
+      expect((await client.send().response).body.toString()).toBe('whole')
+    } finally {
+      // Node has it one prototype further up.
+      delete (ServerResponse.prototype as Partial<ServerResponse>).end
+    }
+    expect(ServerResponse.prototype.end).toBe(end)
+    expect(given).toEqual(['whole'])
+  })
+
   test('the same app is served over HTTP at the same time', async () => {
     const app = express()
     app.get('/', async (request, response) => {

@@ -7,7 +7,7 @@ import {
   initIncomingMessage,
   initServerResponse,
 } from './internals.ts'
-import { finish, send, storeHeader, writeRaw } from './outgoing.ts'
+import { end, finish, send, storeHeader, writeRaw } from './outgoing.ts'
 import type { ExchangeSocket } from './socket.ts'
 
 /** Makes requests of one prototype. */
@@ -98,6 +98,7 @@ export function defineResponse(prototype: object): ResponseConstructor {
     this._send = send
     this._writeRaw = writeRaw
     this._finish = finish
+    this.end = end
   }
   Response.prototype = prototype
   return Response as unknown as ResponseConstructor

@@ -25,6 +25,7 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   #response: InternalResponse | undefined
   #body: BodyPump | undefined
   #flushing = false
+  #held = false
   #bytesWritten = 0
 
   _httpMessage: InternalResponse | null = null
@@ -99,7 +100,7 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   ): boolean {
     if (this.destroyed) return false
     const chunk =
-      typeof data === 'string' && encoding && encoding !== 'utf8' && encoding !== 'utf-8'
+      typeof data === 'string' && data !== '' && encoding && encoding !== 'utf8' && encoding !== 'utf-8'
         ? Buffer.from(data, encoding)
         : data
     const length = typeof chunk === 'string' ? (byteLength ?? Buffer.byteLength(chunk)) : chunk.byteLength
@@ -136,6 +137,17 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     if (this.#output.waiting) this.#scheduleFlush()
   }
 
+  /** The response is about to be ended: nothing is to be flushed in front of its end. */
+  holdBack(): void {
+    this.#held = true
+  }
+
+  /** It was ended, or not: what still waits is flushed. */
+  letGo(): void {
+    this.#held = false
+    if (this.#output.waiting) this.#scheduleFlush()
+  }
+
   /** Bytes of the response that are still on their way: `writableLength`. */
   get pendingLength(): number {
     return this.#output.length
@@ -143,7 +155,7 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
 
   // On the next tick, by when the response may have been ended: then it goes out in one write.
   #scheduleFlush(): void {
-    if (this.#flushing || this.writableCorked > 0) return
+    if (this.#flushing || this.#held || this.writableCorked > 0) return
     this.#flushing = true
     process.nextTick(flush, this)
   }

@@ -222,6 +222,89 @@ export const responseScenarios: readonly Scenario[] = [
       })
     })
   }),
+  ...['finish', 'close'].map((event) =>
+    answer(`end again within '${event}'`, (_, response, kit) => {
+      response.on('error', (error: NodeJS.ErrnoException) => kit.note(`error ${error.code}`))
+      response.on(event, () => {
+        response.end((error?: NodeJS.ErrnoException) => kit.note(`again ${error?.code}`))
+        response.end('more', (error?: NodeJS.ErrnoException) => kit.note(`more ${error?.code}`))
+      })
+      response.end('x')
+    }),
+  ),
+  answer('end, with the state at each step', (_, response, kit) => {
+    const note = (step: string): void =>
+      kit.note(
+        [
+          step,
+          response.headersSent,
+          response.writableEnded,
+          response.writableCorked,
+          response.destroyed,
+        ].join(' '),
+      )
+    for (const event of ['prefinish', 'finish', 'close']) response.on(event, () => note(event))
+    process.nextTick(note, 'tick')
+    response.end('whole')
+    note('after end')
+  }),
+  answer('end of what is corked', (_, response, kit) => {
+    response.cork()
+    response.end('whole')
+    kit.note(String(response.writableCorked))
+  }),
+  ...['GET', 'HEAD'].map((method) =>
+    answer(
+      `${method}: Uint8Array, string with its encoding, and callback given to end`,
+      ({ path }, response, kit) => {
+        const done = (): void => kit.note('done')
+        if (path === '/array') response.end(new Uint8Array([1, 2, 255]))
+        else if (path === '/array-callback') response.end(new Uint8Array([1, 2]), done)
+        else if (path === '/utf8') response.end('h\u00e9llo', 'utf8')
+        else response.end('h\u00e9llo', 'latin1', done)
+      },
+      {
+        drive: async (client) => [
+          await client.fetch({ method, path: '/array' }),
+          await client.fetch({ method, path: '/array-callback' }),
+          await client.fetch({ method, path: '/utf8' }),
+          await client.fetch({ method, path: '/latin1' }),
+        ],
+      },
+    ),
+  ),
+  ...[200, 204, 304].map((status) =>
+    answer(`writeHead of the app makes a ${status} of what is ended whole`, (_, response, kit) => {
+      const { writeHead } = response
+      response.writeHead = ((...args: unknown[]) => {
+        kit.note(args.join())
+        response.setHeader('X-Late', 'set')
+        response.removeHeader('Content-Length')
+        return Reflect.apply(writeHead, response, [status])
+      }) as typeof writeHead
+      response.end('whole')
+    }),
+  ),
+  answer('writeHead of the app fails once', (_, response, kit) => {
+    const { writeHead } = response
+    response.writeHead = (): never => {
+      response.writeHead = writeHead
+      throw new TypeError('not yet')
+    }
+    kit.note(codeOf(() => response.end('first')))
+    kit.note(`${response.headersSent} ${response.writableEnded}`)
+    response.end('second one')
+  }),
+  answer('writeHead of the app writes in front of what is ended whole', (_, response) => {
+    const { writeHead } = response
+    response.writeHead = ((...args: unknown[]) => {
+      response.removeHeader('Content-Length')
+      const result = Reflect.apply(writeHead, response, args)
+      response.write('early ')
+      return result
+    }) as typeof writeHead
+    response.end('late')
+  }),
   answer('write after end', (_, response, kit) => {
     response.on('error', (error: NodeJS.ErrnoException) => kit.note(`error ${error.code}`))
     response.end('x')
@@ -289,6 +372,18 @@ export const responseScenarios: readonly Scenario[] = [
     response.write('ab')
     kit.note(codeOf(() => response.end('cd')))
     response.end('c')
+  }),
+  answer('strictContentLength: the whole body at once', (_, response, kit) => {
+    response.strictContentLength = true
+    response.setHeader('Content-Length', 3)
+    response.flushHeaders()
+    kit.note(codeOf(() => response.end('abcd')))
+    kit.note(codeOf(() => response.end('ab')))
+    response.end('abc')
+  }),
+  answer('strictContentLength: the whole body with its head', (_, response, kit) => {
+    response.strictContentLength = true
+    kit.note(codeOf(() => response.end('abc')))
   }),
   answer('Transfer-Encoding: chunked of the app', (_, response) => {
     response.setHeader('Transfer-Encoding', 'chunked')
