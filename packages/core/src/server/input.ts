@@ -1,4 +1,5 @@
 import { ExchangeError } from './error.ts'
+import { allocatePiece } from './piece-memory.ts'
 
 /**
  * The body of a request (FCGI_STDIN), or the file of a filter (FCGI_DATA), to be pulled: bytes wait in a
@@ -228,7 +229,7 @@ export class InputQueue implements Input {
   #own(): void {
     const pieces = this.#borrowed
     if (pieces === undefined) return
-    const buffer = Buffer.allocUnsafe(this.#borrowedBytes)
+    const buffer = allocatePiece(this.#borrowedBytes)
     let at = 0
     for (const { chunk, start, end } of pieces) at += chunk.copy(buffer, at, start, end)
     this.#chunks.push(buffer)
