@@ -31,7 +31,8 @@ export class RecordDecoder {
   #state = HEADER
   #stopped = false
 
-  readonly #header: Buffer = Buffer.alloc(FCGI_HEADER_LEN)
+  // A header that came in more than one chunk. Most connections never bring one, and memory of its own is dear.
+  #header: Buffer = EMPTY
   #headerLength = 0
 
   #type = 0
@@ -72,6 +73,7 @@ export class RecordDecoder {
             this.#readHeader(chunk, at)
             at += FCGI_HEADER_LEN
           } else {
+            if (this.#header === EMPTY) this.#header = Buffer.alloc(FCGI_HEADER_LEN)
             this.#header[this.#headerLength++] = chunk[at++]!
             // A wrong version is told by its first byte: do not wait for seven more.
             if (this.#headerLength === 1) checkVersion(this.#header[0]!)

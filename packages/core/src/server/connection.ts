@@ -80,7 +80,8 @@ export class Connection implements RecordSink, ExchangeCarrier {
   #state = OPEN
   readonly #readControl: ReadControl
   readonly #probe: PeerProbe
-  readonly #heldEnds: HeldEnds
+  // Made for the first one: most connections never hold any.
+  #heldEnds: HeldEnds | undefined
   readonly #linger: Linger
   readonly #progress: WriteProgress
   #readEnded = false
@@ -93,7 +94,6 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#decoder = new RecordDecoder(this)
     this.#probe = new PeerProbe(socket, () => this.#exchanges.first?.requestId)
     this.#readControl = new ReadControl(socket, this.#exchanges, this.#probe, host.options)
-    this.#heldEnds = new HeldEnds(host.options, (exchange, end) => this.#endRequest(exchange, end))
     this.#linger = new Linger(socket, host)
     this.#progress = new WriteProgress(socket, host.tick)
     this.idleTick = host.tick
@@ -291,7 +291,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
   }
 
   #dropStdin(exchange: ServerExchange, length: number): void {
-    if (this.#heldEnds.onDropped(exchange, length)) return
+    if (this.#heldEnds?.onDropped(exchange, length) !== false) return
     if (this.#state === OPEN && this.#exchanges.size === 1) this.#state = LAST_REQUESTS
     this.#endHeld(exchange)
   }
@@ -323,8 +323,13 @@ export class Connection implements RecordSink, ExchangeCarrier {
     const end: EndRequest = { appStatus: exchange.appStatus, protocolStatus }
     const hold = exchange.keepConn && !exchange.stdinEnded && !this.#readEnded
     writeStdout(this.socket, exchange.requestId, head, body, true, hold ? undefined : end, callback)
-    if (hold) this.#heldEnds.hold(exchange, end)
+    if (hold) this.#hold(exchange, end)
     else this.#forget(exchange)
+  }
+
+  #hold(exchange: ServerExchange, end: EndRequest): void {
+    this.#heldEnds ??= new HeldEnds(this.#host.options, (held, itsEnd) => this.#endRequest(held, itsEnd))
+    this.#heldEnds.hold(exchange, end)
   }
 
   sendStderr(requestId: number, content: Uint8Array): boolean {
@@ -365,7 +370,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   /** The answer has gone out, and END_REQUEST is held back: now it goes out too. */
   #endHeld(exchange: ServerExchange): void {
-    const end = this.#heldEnds.take(exchange)
+    const end = this.#heldEnds?.take(exchange)
     if (end !== undefined) this.#endRequest(exchange, end)
   }
 
@@ -389,7 +394,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   #abortAll(code: ExchangeErrorCode, message: string): void {
     for (const exchange of this.#exchanges) {
-      this.#heldEnds.take(exchange)
+      this.#heldEnds?.take(exchange)
       this.#remove(exchange)
       exchange.abort(new ExchangeError(code, message))
     }
