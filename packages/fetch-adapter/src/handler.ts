@@ -53,7 +53,7 @@ export function requestOf(
   makeRequest: (exchange: Exchange) => Request = standardRequest,
 ): Request | undefined {
   const { method } = exchange
-  if (method === 'GET' || !UNSUPPORTED_METHODS.test(method)) return makeRequest(exchange)
+  if (method === 'GET' || method === 'POST' || !UNSUPPORTED_METHODS.test(method)) return makeRequest(exchange)
   // RFC 9110 section 15.6.2: not supported for any resource. It is no failure of the app's.
   exchange.writeHead(501, ['content-type', 'text/plain; charset=utf-8'])
   exchange.end('501 Not Implemented\n')

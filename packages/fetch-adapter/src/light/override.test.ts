@@ -80,6 +80,11 @@ const RESPONSES: [string, boolean, Make][] = [
   ],
   ['headers twice in two cases', false, (R) => new R('x', { headers: { a: '1', A: '2' } })],
   ['a header with blanks around', false, (R) => new R('x', { headers: { a: '  1\t' } })],
+  [
+    'a header that is not enumerable',
+    true,
+    (R) => new R('x', { headers: Object.defineProperty({ b: '2' }, 'a', { value: '1' }) }),
+  ],
   ['a number as header', false, (R) => new R('x', { headers: { a: 1 as unknown as string } })],
   ['a form', false, (R) => new R(new URLSearchParams({ a: '1' }))],
   ['a Blob', false, (R) => new R(new Blob(['x'], { type: 'a/b' }))],

@@ -166,7 +166,7 @@ function readArguments(body: unknown, init: unknown, type: string | undefined): 
   if (!isPlainObject(init)) return undefined
   const { status = 200, statusText = '', headers } = init as ResponseInit
   if (!Number.isInteger(status) || status < 200 || status > 599) return undefined
-  if (typeof statusText !== 'string' || !REASON.test(statusText)) return undefined
+  if (statusText !== '' && (typeof statusText !== 'string' || !REASON.test(statusText))) return undefined
   if (content !== null && (status === 204 || status === 205 || status === 304)) return undefined
   const list = listOf(headers)
   if (list === undefined) return undefined
@@ -177,11 +177,12 @@ function readArguments(body: unknown, init: unknown, type: string | undefined): 
 function listOf(headers: unknown): string[] | undefined {
   if (headers === undefined) return []
   if (headers instanceof NativeHeaders) return listHeaders(headers)
-  if (!isPlainObject(headers)) return undefined
+  // Both together take half of the time of Reflect.ownKeys.
+  if (!isPlainObject(headers) || Object.getOwnPropertySymbols(headers).length > 0) return undefined
   const list: string[] = []
-  for (const key of Reflect.ownKeys(headers)) {
+  for (const key of Object.getOwnPropertyNames(headers)) {
     const name = lowerName(key)
-    const value = (headers as Record<PropertyKey, unknown>)[key]
+    const value = (headers as Record<string, unknown>)[key]
     if (name === undefined || typeof value !== 'string' || !VALUE.test(value) || hasHeader(list, name)) {
       return undefined
     }
