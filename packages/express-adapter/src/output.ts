@@ -3,7 +3,7 @@ import type { SendCallback } from './internals.ts'
 
 /** Whom an {@link Output} tells how far it is. */
 export interface OutputOwner {
-  /** All that was written is with the operating system, or little enough is not: writing may go on. */
+  /** All that was written is with the operating system. */
   onDrained(): void
   /** The last bytes could not be handed over. */
   onOutputLost(): void
@@ -13,10 +13,6 @@ export interface OutputOwner {
 
 // Up to here what was written in one turn is copied together, and goes out in one write.
 const JOIN_MAX = 64 * 1024
-
-// A response that was told to wait may go on while fewer bytes than this are on their way: pieces of a large body then go out
-// several at a time.
-const AHEAD_MAX = 128 * 1024
 
 const EMPTY = Buffer.alloc(0)
 
@@ -64,13 +60,12 @@ export class Output {
     const callbacks = this.#takeCallbacks()
     const last = this.#sendAllButLast()
     this.#sentBytes += bytes
-    const more = this.#exchange.write(last, (error) => {
+    this.#exchange.write(last, (error) => {
       this.#sentBytes -= bytes
       this.#owner.onOutputProgress()
       if (!error && this.length === 0) this.#owner.onDrained()
       runAll(callbacks, error)
     })
-    if (more && this.length < AHEAD_MAX) this.#owner.onDrained()
   }
 
   /** Hands what is queued to the exchange, and ends it. */

@@ -173,14 +173,10 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
 
   /** Hands on what waits, unless it was corked meanwhile. */
   flush(): void {
-    try {
-      // Who is told to go on may write at once.
-      while (this.#output.waiting && this.writableCorked === 0 && !this.exchange.ended) {
-        this.onTraffic()
-        this.#output.flush()
-      }
-    } finally {
-      this.#flushing = false
+    this.#flushing = false
+    if (this.#output.waiting && this.writableCorked === 0 && !this.exchange.ended) {
+      this.onTraffic()
+      this.#output.flush()
     }
   }
 

@@ -51,7 +51,8 @@ export interface ConnectionHost extends LingerHost {
 // upload that it took over HTTP/2 without its length.
 const MISSING_BODY_GRACE = 1000
 
-// Pieces of a body from this size on (bytes) go out in one write with what follows them in the same turn.
+// Pieces of a body from this size on (bytes) go out in one write with what follows them in the same turn. Not where the writer
+// asks when they are out: it waits for that, and nothing follows.
 const BATCH_MIN = 16 * 1024
 
 // A header of version 0.
@@ -305,7 +306,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     callback?: WriteCallback,
   ): boolean {
     this.#probe.finish()
-    if (body.length >= BATCH_MIN && this.socket.writableCorked === 0) {
+    if (body.length >= BATCH_MIN && callback === undefined && this.socket.writableCorked === 0) {
       this.socket.cork()
       process.nextTick(uncork, this.socket)
     }
