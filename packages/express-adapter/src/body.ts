@@ -1,5 +1,5 @@
 import type { Exchange } from '@fcgi-bridge/core'
-import { endUnread, type InternalRequest } from './internals.ts'
+import type { InternalRequest } from './internals.ts'
 
 /**
  * Carries a request's body from the exchange into the stream that the app reads, no faster than it reads: what Node's
@@ -12,7 +12,6 @@ export class BodyPump {
   readonly #onError: (error: unknown) => void
   #paused = false
   #running = false
-  #held = false
   #over = false
   #bytesRead = 0
 
@@ -41,17 +40,6 @@ export class BodyPump {
   /** The body has been handed on whole, or is broken. */
   get over(): boolean {
     return this.#over
-  }
-
-  /** Hands on what is there, and that it was all of it only when `release` is called. */
-  begin(): void {
-    this.#held = true
-    this.run()
-  }
-
-  release(): void {
-    this.#held = false
-    this.#onReadable()
   }
 
   pause(): void {
@@ -88,7 +76,6 @@ export class BodyPump {
         if (!request.push(chunk)) this.#paused = true
         return true
       }
-      if (this.#held) return false
       if (!stdin.ended) return this.#wait()
     }
     this.#over = true
@@ -124,8 +111,8 @@ export class BodyPump {
 export function dropBody(exchange: Exchange, request: InternalRequest): void {
   const { stdin } = exchange
   if (stdin.ended) {
-    request.complete = true
-    endUnread(request)
+    endBody(request)
+    request._dump()
   } else {
     stdin.discard()
     // The other way round: only of a body that has come in does Node 26 take that there is nothing to drop.

@@ -58,9 +58,8 @@ export interface RequestInternals {
   /** Somebody has begun to read. */
   readonly _consuming: boolean
   /** Nobody will read: what comes is dropped. */
-  _dumped: boolean
+  readonly _dumped: boolean
   readonly _readableState: { readonly resumeScheduled: boolean }
-  readableFlowing: boolean | null
   upgrade: boolean | null
   /** Puts one raw header into `headers`, when those are made. */
   _addHeaderLine(field: string, value: string, headers: Record<string, unknown>): void
@@ -72,7 +71,7 @@ export interface RequestInternals {
 }
 
 /** A request with its internals. */
-export type InternalRequest = Omit<IncomingMessage, keyof RequestInternals> & RequestInternals
+export type InternalRequest = IncomingMessage & RequestInternals
 
 /** What Node's own code keeps on a socket while a response is written to it. */
 export interface SocketInternals {
@@ -134,30 +133,6 @@ export function isRead(request: InternalRequest): boolean {
   return request._consuming || request._readableState.resumeScheduled
 }
 
-/**
- * Ends a body that is empty, has come in, and is not read, as Node does: with `_dump`. Until Node 24 that starts the stream on a
- * tick of its own, for which nobody waits, and takes eight in all; here, it takes four.
- */
-export function endUnread(request: InternalRequest): void {
-  if (dumpsAtOnce || request.readableFlowing !== null) {
-    request.push(null)
-    request._dump()
-  } else {
-    request._dumped = true
-    request.readableFlowing = true
-    request.push(null)
-  }
-}
-
-// As Node 26 does.
-const dumpsAtOnce: boolean = (() => {
-  const request = new IncomingMessage(null as never) as InternalRequest
-  request.complete = true
-  request.push(null)
-  request._dump()
-  return !request._readableState.resumeScheduled
-})()
-
 /** From the end of its response on, the closing of the socket is no abort of the request (`request.signal`, Node 24). */
 export function detachSignal(request: InternalRequest): void {
   if (kDetachAbortSignal !== undefined) {
@@ -203,11 +178,7 @@ export function missingInternals(
   requireMethods(Response.prototype, ['_storeHeader', '_send', '_writeRaw', '_finish', '_implicitHeader'])
 
   const request = new Incoming(null as never) as InternalRequest
-  requireMembers(
-    request,
-    ['_consuming', '_dumped', 'readableFlowing', 'upgrade', 'complete', 'aborted'],
-    missing,
-  )
+  requireMembers(request, ['_consuming', '_dumped', 'upgrade', 'complete', 'aborted'], missing)
   if (typeof request._readableState?.resumeScheduled !== 'boolean') missing.push('resumeScheduled')
 
   if ('signal' in Incoming.prototype && kDetachAbortSignal === undefined) {

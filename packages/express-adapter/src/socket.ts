@@ -56,17 +56,6 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   opened(): void {
     const request = this.#request!
     if (this.exchange.stdin.ended) request.complete = true
-    // Somebody waits for the body. As over HTTP, it is there when the stream begins to flow, and its end comes after that: in the
-    // midst of its first read the stream would take up to six ticks more for the same.
-    else if (isRead(request) && this.#body === undefined && !this.destroyed) {
-      this.#pump.begin()
-      process.nextTick(releaseBody, this)
-    }
-  }
-
-  /** The ticks behind the listener are over. */
-  releaseBody(): void {
-    if (!this.destroyed) this.#pump.release()
   }
 
   /** The listener failed. */
@@ -277,10 +266,6 @@ const UNANSWERED = 'The app destroyed the request before it had answered.'
 
 function flush(socket: ExchangeSocket): void {
   socket.flush()
-}
-
-function releaseBody(socket: ExchangeSocket): void {
-  socket.releaseBody()
 }
 
 function onFinish(this: { socket: unknown }): void {

@@ -226,46 +226,6 @@ export const bodyScenarios: readonly Scenario[] = [
     drive: (client) => client.fetch({ method: 'POST', body: megabyte }),
   },
   {
-    name: 'comes between the ticks of whoever asks for it',
-    app: (app, kit) =>
-      app.post('/', (request, response) => {
-        request.once('data', (chunk: Buffer) => kit.note(`data ${chunk}`))
-        request.on('end', () => response.end('done'))
-        kit.note(`asked ${request.readableLength} ${request.complete}`)
-        process.nextTick(() => {
-          kit.note('tick')
-          process.nextTick(() => kit.note('tick of the tick'))
-        })
-      }),
-    drive: (client) => client.fetch({ method: 'POST', body: 'small' }),
-  },
-  {
-    name: 'asked for, and paused in the next tick',
-    app: (app, kit) =>
-      app.post('/', (request, response) => {
-        request.on('data', (chunk: Buffer) => kit.note(`data ${chunk}`))
-        request.on('end', () => response.end('done'))
-        process.nextTick(() => {
-          request.pause()
-          setTimeout(() => {
-            kit.note('resumed')
-            request.resume()
-          }, 10)
-        })
-      }),
-    drive: (client) => client.fetch({ method: 'POST', body: 'small' }),
-  },
-  {
-    name: 'asked for, and given up at once',
-    app: (app, kit) =>
-      app.post('/', (request) => {
-        request.on('data', () => kit.note('must not come'))
-        request.on('error', (error: NodeJS.ErrnoException) => kit.note(`${error.message} ${error.code}`))
-        request.destroy()
-      }),
-    drive: (client) => client.fetch({ method: 'POST', body: 'small' }),
-  },
-  {
     name: "read with 'readable'",
     app: (app) =>
       app.use((request, response) => {
