@@ -420,6 +420,73 @@ describe('writing', () => {
     expect((await peer.answer(1)).stdout).toBe(`Status: 200 OK\r\n\r\nbytes${'x'.repeat(50_000)}`)
   })
 
+  describe('small writes of one turn', () => {
+    test('are few records, in order with all others, and what the app does with its memory then is its own', async () => {
+      const memory = Buffer.from('a')
+      const { peer } = await connected((exchange) => {
+        for (const letter of 'abc') {
+          memory.write(letter)
+          exchange.write(memory)
+        }
+        exchange.write('d')
+        exchange.write(new Uint8Array([0x80, 0xff]))
+        exchange.write('\u00e9\u20ac')
+        exchange.write('e')
+        exchange.write('f'.repeat(2000))
+        exchange.write('g', () => exchange.end('i'))
+        exchange.write('h')
+        memory.write('z')
+      })
+      peer.get(1)
+      const { stdout } = await peer.answer(1)
+      expect(stdout.replace(/f+/, 'F')).toBe(
+        `Status: 200 OK\r\n\r\nabcd\x80\xff${Buffer.from('\u00e9\u20ac').toString('latin1')}eFghi`,
+      )
+      expect(peer.records.filter(({ type }) => type === TYPES.STDOUT).length).toBeLessThan(8)
+    })
+
+    test('go out when the turn is over, though the answer goes on', async () => {
+      const app = new App()
+      const { peer } = await connected(app.handler)
+      peer.get(1)
+      const exchange = await app.next()
+      for (const letter of 'abc') exchange.write(letter)
+      await peer.stdout(1, 'abc')
+      for (const letter of 'def') exchange.write(letter)
+      await peer.stdout(1, 'abcdef')
+    })
+
+    test('go out though the app fails behind them', async () => {
+      const { peer } = await connected((exchange) => {
+        // It shares its connection, which therefore is not reset.
+        if (exchange.target === '/sibling') return
+        for (const letter of 'abc') exchange.write(letter)
+        throw new TypeError(SECRET)
+      })
+      peer.get(1, { REQUEST_URI: '/sibling' }, { keepConn: true }).get(2, {}, { keepConn: true })
+      const { stdout } = await peer.answer(2)
+      expect(stdout).toBe('Status: 200 OK\r\n\r\nabc')
+    })
+
+    test('are held back by a peer that reads nothing, like others', async () => {
+      const app = new App()
+      const { peer, sockets } = await connected(app.handler)
+      peer.get(1)
+      const exchange = await app.next()
+      peer.socket.pause()
+      let written = 0
+      for (let more = true; more; written++) {
+        more = exchange.write('x'.repeat(64))
+        if (written % 1000 === 0) await new Promise(setImmediate)
+      }
+      expect(sockets[0]!.writableLength).toBeLessThan(256 * 1024)
+      peer.socket.resume()
+      exchange.end()
+      const { stdout } = await peer.answer(1)
+      expect(stdout.length).toBe('Status: 200 OK\r\n\r\n'.length + 64 * written)
+    })
+  })
+
   test.each([[5], [null], [{}], [new ArrayBuffer(4)], [[1, 2]]])(
     "what is neither a string nor bytes is the app's error, and the answer a 500: %j",
     async (chunk) => {

@@ -66,10 +66,11 @@ export interface Exchange {
   writeHead(status: number, headers?: readonly string[], reason?: string): void
   /**
    * Sends body bytes (strings as UTF-8); swallows them where the answer has no body (HEAD, 204, 205, 304). False asks to wait
-   * for `onDrain`. `callback` runs once the bytes are with the operating system, or with an error.
+   * for `onDrain`. `callback` runs once the bytes are with the operating system, or with an error. Of small pieces (up to 1 KiB)
+   * that are written without one in the same turn of the event loop, all but the first go out together behind that turn.
    */
   write(chunk: Uint8Array | string, callback?: WriteCallback): boolean
-  /** Sends the head now. */
+  /** Sends the head, and what `write` has kept for the end of the turn, now. */
   flush(): void
   /** Sends what remains and END_REQUEST. Later calls are ignored. */
   end(chunk?: Uint8Array | string, callback?: WriteCallback): void

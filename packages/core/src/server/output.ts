@@ -91,6 +91,12 @@ function textOf(body: Uint8Array | string, bodyLength: number): string | undefin
   return bodyLength <= TEXT_MAX && Buffer.isBuffer(body) ? body.toString('latin1') : undefined
 }
 
+/** A copy of `chunk` as characters that are its bytes; undefined of a string that has others than ASCII. */
+export function toLatin1(chunk: Uint8Array | string): string | undefined {
+  if (typeof chunk === 'string') return Buffer.byteLength(chunk) === chunk.length ? chunk : undefined
+  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1')
+}
+
 const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'.repeat(length))
 
 // The end of STDOUT and, if it is time, END_REQUEST.

@@ -11,7 +11,7 @@ import { describeError, ExchangeError } from './error.ts'
 import type { Exchange, Role } from './exchange.ts'
 import { GatheredParams } from './gathered-params.ts'
 import { type InputOwner, InputQueue } from './input.ts'
-import type { WriteCallback } from './output.ts'
+import { toLatin1, type WriteCallback } from './output.ts'
 import { StderrStream } from './stderr.ts'
 
 /** What an exchange asks of the connection that carries it. */
@@ -59,6 +59,10 @@ export interface ExchangeSettings {
 const EMPTY = Buffer.alloc(0)
 const TEXT_PLAIN: readonly string[] = ['Content-Type', 'text/plain; charset=utf-8']
 
+// Small writes are up to this long, and gathered up to this much (bytes).
+const GATHERED_CHUNK_MAX = 1024
+const GATHERED_MAX = 8 * 1024
+
 /** The exchange as the server sees it; apps see {@link Exchange}. */
 export class ServerExchange implements Exchange, InputOwner {
   readonly requestId: number
@@ -94,8 +98,9 @@ export class ServerExchange implements Exchange, InputOwner {
   #abortReason: ExchangeError | undefined
 
   #headSent = false
-  // The encoded head while it waits for the first write.
-  #heldHead = ''
+  // The encoded head while it waits for the first write; behind that, what small writes have gathered. It is latin1.
+  #held = ''
+  #gathering = false
   #flushed = false
   #bodyless = false
   #needDrain = false
@@ -213,7 +218,7 @@ export class ServerExchange implements Exchange, InputOwner {
 
   get stderr(): Writable {
     this.#stderr ??= new StderrStream(
-      (content) => this.#ended || this.#carrier.sendStderr(this.requestId, content),
+      (content) => this.#ended || this.#sendStderr(content),
       this.#carrier.settings.maxStderrBytes,
       (hook) => this.#guard(hook),
     )
@@ -224,7 +229,7 @@ export class ServerExchange implements Exchange, InputOwner {
     // A time-out may have answered in the app's place: it need not know.
     if (this.#ended) return
     if (this.#headSent) throw new Error('The response head was set already: writeHead is called once.')
-    this.#heldHead = encodeResponseHead(status, headers, reason)
+    this.#held = encodeResponseHead(status, headers, reason)
     this.#headSent = true
     this.#bodyless = !bodyAllowed(this.role === 'authorizer' ? 'GET' : this.method, status)
   }
@@ -246,6 +251,7 @@ export class ServerExchange implements Exchange, InputOwner {
   flush(): void {
     if (this.#ended || !this.#headSent || this.role === 'authorizer') return
     if (!this.#flushed) this.#send(EMPTY, undefined)
+    else this.#sendGathered()
   }
 
   end(chunk: Uint8Array | string = EMPTY, callback?: WriteCallback): void {
@@ -265,10 +271,11 @@ export class ServerExchange implements Exchange, InputOwner {
     // What fails behind an abort is its consequence, and nobody's news.
     if (this.#abortReason !== undefined) return
     this.#flushStderr()
-    if (!this.#ended) this.#carrier.sendStderr(this.requestId, Buffer.from(`${describeError(error)}\n`))
+    if (!this.#ended) this.#sendStderr(Buffer.from(`${describeError(error)}\n`))
     this.#carrier.settings.onError(error, this)
     if (this.#ended) return
     if (this.#flushed) {
+      this.#sendGathered()
       this.#ended = true
       this.#carrier.cut(this)
       this.#abandonInput()
@@ -336,9 +343,9 @@ export class ServerExchange implements Exchange, InputOwner {
   respond(status: number, protocolStatus: number = FCGI_REQUEST_COMPLETE): void {
     this.begun = true
     const headers = protocolStatus === FCGI_OVERLOADED ? [...TEXT_PLAIN, 'Retry-After', '1'] : TEXT_PLAIN
-    this.#heldHead = encodeResponseHead(status, headers)
+    this.#held = encodeResponseHead(status, headers)
     this.#headSent = true
-    const text = `${this.#heldHead.slice('Status: '.length, this.#heldHead.indexOf('\r'))}\n`
+    const text = `${this.#held.slice('Status: '.length, this.#held.indexOf('\r'))}\n`
     // Before the params are there it may be a HEAD request: H2O sends the client a body, HAProxy a 502.
     const method = this.#params?.get('REQUEST_METHOD') ?? 'HEAD'
     this.#finish(method === 'HEAD' ? EMPTY : text, protocolStatus)
@@ -356,8 +363,11 @@ export class ServerExchange implements Exchange, InputOwner {
     this.#stdin.fail(reason)
     this.#data?.fail(reason)
     if (status !== undefined) {
-      if (this.#flushed) this.#carrier.cut(this)
-      else this.respond(status)
+      if (!this.#flushed) this.respond(status)
+      else {
+        this.#sendGathered()
+        this.#carrier.cut(this)
+      }
     }
     this.#flushStderr()
     this.#guard(() => this.onAbort?.(reason))
@@ -373,6 +383,12 @@ export class ServerExchange implements Exchange, InputOwner {
 
   onListenerError(error: unknown): void {
     this.fail(error)
+  }
+
+  /** The turn of the event loop that a small write went out in is over. */
+  endTurn(): void {
+    this.#gathering = false
+    if (!this.#ended) this.#sendGathered()
   }
 
   /** The socket takes bytes again. */
@@ -400,8 +416,9 @@ export class ServerExchange implements Exchange, InputOwner {
   }
 
   #send(chunk: Uint8Array | string, callback: WriteCallback | undefined): boolean {
-    const head = this.#heldHead
-    this.#heldHead = ''
+    if (callback === undefined && chunk.length > 0 && this.#gather(chunk)) return !this.#needDrain
+    const head = this.#held
+    this.#held = ''
     this.#flushed = true
     if (head === '' && chunk.length === 0) {
       if (callback !== undefined) this.#callLater(callback)
@@ -412,9 +429,34 @@ export class ServerExchange implements Exchange, InputOwner {
     return more
   }
 
+  // Of the small writes of one turn the first goes out at once, and the others together: a record and a write for each would
+  // cost more than twice as much.
+  #gather(chunk: Uint8Array | string): boolean {
+    if (chunk.length > GATHERED_CHUNK_MAX || this.#held.length >= GATHERED_MAX) return false
+    if (!this.#gathering) {
+      this.#gathering = true
+      process.nextTick(endTurn, this)
+      return false
+    }
+    const text = toLatin1(chunk)
+    if (text === undefined) return false
+    this.#held += text
+    return true
+  }
+
+  #sendGathered(): void {
+    if (this.#flushed && this.#held !== '') this.#send(EMPTY, undefined)
+  }
+
+  // Behind what was written to STDOUT before.
+  #sendStderr(content: Uint8Array): boolean {
+    this.#sendGathered()
+    return this.#carrier.sendStderr(this.requestId, content)
+  }
+
   #finish(body: Uint8Array | string, protocolStatus: number, callback?: WriteCallback): void {
-    const head = this.#heldHead
-    this.#heldHead = ''
+    const head = this.#held
+    this.#held = ''
     this.#flushed = true
     this.#ended = true
     this.#carrier.sendEnd(this, head, body, protocolStatus, callback && this.#toSent(callback))
@@ -472,6 +514,10 @@ export class ServerExchange implements Exchange, InputOwner {
     this.#head ??= new RequestHead(this.#cgi)
     return this.#head
   }
+}
+
+function endTurn(exchange: ServerExchange): void {
+  exchange.endTurn()
 }
 
 // Told before anything of the answer is under way.
