@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import { FastCgiDispatcher, formatAddress, getValues, type SocketAddress } from '@fcgi-bridge/client'
 import { explainFailure } from '../examine/app-failure.ts'
 import { shellWord } from '../shell-word.ts'
@@ -42,8 +41,13 @@ export async function askApp(
       .once('data', () => {
         firstAt = performance.now() - begin
       })
-    const ended = new Promise<true>((resolve) => body.once('end', () => resolve(true)))
-    const isOver = await Promise.race([ended, setTimeout(SETTLED, false)])
+    const isOver = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(resolve, SETTLED, false)
+      body.once('close', () => {
+        clearTimeout(timer)
+        resolve(true)
+      })
+    })
     return { status, firstAt, streams: firstAt !== undefined && !isOver }
   } catch (error) {
     throw explainFailure(error, address)
