@@ -8,38 +8,61 @@ import { createServer } from 'node:net'
 const LOWEST = 11_000
 const HIGHEST = 65_535
 
-// Processes whose ids follow each other have ports of their own.
-const SHARES = 128
+const SHARES = 64
 
 const [first, last] = range()
-const share = Math.floor((last - first + 1) / SHARES)
-const begin = first + (process.pid % SHARES) * share
+const size = Math.floor((last - first + 1) / SHARES)
+let share
 let next = 0
 
 /**
- * Ports of 127.0.0.1 that nothing listens on now. They are not among those that the system gives to whoever asks for any: a test
- * beside this one that listens on port 0 will not have taken one before it is used.
+ * Ports of 127.0.0.1 that nothing listens on now. They are not among those that the system gives to whoever asks for any, nor
+ * among those of another process that called this and runs: none will have been taken before it is used.
  * @param {number} count
  * @returns {Promise<number[]>}
  */
 export async function freePorts(count) {
+  share ??= takeShare()
+  const begin = first + (await share) * size
   const ports = []
   while (ports.length < count) {
-    const port = begin + (next++ % share)
-    if (await isFree(port)) ports.push(port)
+    const port = begin + (next++ % size)
+    if (await isFree({ port, host: '127.0.0.1' })) ports.push(port)
   }
   return ports
 }
 
-async function isFree(port) {
-  const server = createServer().listen(port, '127.0.0.1')
-  try {
-    await once(server, 'listening')
-  } catch {
-    return false
+/** The number of a share of the ports, this process's until it ends. */
+async function takeShare() {
+  const guess = process.pid % SHARES
+  // Elsewhere there is no name that ends with its process.
+  if (process.platform !== 'linux') return guess
+  for (let i = 0; i < SHARES; i++) {
+    const share = (guess + i) % SHARES
+    const holder = await listening({ path: `\0fcgi-bridge/ports/${share}` })
+    if (holder !== undefined) {
+      holder.unref()
+      return share
+    }
   }
+  throw new Error(`${SHARES} processes that ask for ports run already.`)
+}
+
+async function isFree(where) {
+  const server = await listening(where)
+  if (server === undefined) return false
   await once(server.close(), 'close')
   return true
+}
+
+async function listening(where) {
+  const server = createServer().listen(where)
+  try {
+    await once(server, 'listening')
+    return server
+  } catch {
+    return undefined
+  }
 }
 
 /** The first and the last port of the larger range beside the system's own; all, where it leaves none. */
