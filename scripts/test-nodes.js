@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { installFrontServers, needFrontServers } from './debian.js'
 import { main, root, UserError } from './lib/run.js'
-import { conclude, runVitest, summary } from './lib/vitest.js'
+import { conclude, runAllTests, runVitest, summary } from './lib/vitest.js'
 import { setup } from './setup.js'
 
 // The npm packages that carry the binaries have these names in scripts/package.json. Not in the root's: every npm script
@@ -30,21 +30,25 @@ const ONCE = [
 
 await main(() => {
   const asked = process.argv.slice(2)
-  const args = asked.length > 0 ? asked : ONCE.map((path) => `--exclude=${path}`)
   setup()
   if (needFrontServers(asked)) installFrontServers()
-  const total = { passed: 0, failed: 0, skipped: 0, failures: [] }
+  const total = { passed: 0, failed: 0, skipped: 0, failures: [], unstable: [] }
+  const excluded = ONCE.map((path) => `--exclude=${path}`)
   const path = process.env.PATH
   for (const name of NODES) {
     const node = binary(name)
     // Front servers start apps by `#!/usr/bin/env node`, too.
     process.env.PATH = `${dirname(node)}:${path}`
-    const counts = runVitest(node, args)
+    const counts = asked.length > 0 ? runVitest(node, asked) : runAllTests(node, excluded)
     console.log(`${name}: ${summary(counts)}`)
     total.passed += counts.passed
     total.failed += counts.failed
     total.skipped += counts.skipped
-    total.failures.push(...counts.failures.map((failure) => `under ${name}: ${failure}`))
+    for (const kind of ['failures', 'unstable']) {
+      total[kind].push(
+        ...counts[kind].map(({ test, message }) => ({ test: `under ${name}: ${test}`, message })),
+      )
+    }
   }
   conclude(total)
 })

@@ -4,7 +4,7 @@
 import { checkPackages } from './check-packages.js'
 import { installFrontServers, needFrontServers } from './debian.js'
 import { bin, main, run } from './lib/run.js'
-import { conclude, runVitest } from './lib/vitest.js'
+import { conclude, runAllTests, runVitest } from './lib/vitest.js'
 import { setup } from './setup.js'
 
 const CHECKS = {
@@ -19,8 +19,10 @@ await main(() => {
   if (needFrontServers(args)) installFrontServers()
   // Everything is run even after a failure: one run tells all there is to mend.
   const failedChecks = args.length > 0 ? [] : Object.keys(CHECKS).filter((name) => !CHECKS[name]())
-  const counts = runVitest(process.execPath, args)
-  counts.failures.push(...failedChecks.map((name) => `The check of ${name}: see above`))
+  const counts = args.length > 0 ? runVitest(process.execPath, args) : runAllTests(process.execPath)
+  counts.failures.push(
+    ...failedChecks.map((name) => ({ test: `The check of ${name}`, message: 'see above' })),
+  )
   counts.failed += failedChecks.length
   conclude(counts)
 })
