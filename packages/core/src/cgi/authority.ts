@@ -28,7 +28,14 @@ function mayBeAuthority(text: string): boolean {
     const colon = text.length - 6
     return text.charCodeAt(colon) !== 0x3a || Number(text.slice(colon + 1)) <= 65535
   }
-  return POSSIBLE.test(text) && URL.canParse(`http://${text}/`)
+  return POSSIBLE.test(text) && isKept(text)
+}
+
+// Of IPv4 addresses there are more forms (`127.1`, `0x7f.1`, `1.2.3.4.`), which a URL names by another text than the header does.
+function isKept(text: string): boolean {
+  const url = `http://${text}/`
+  if (!URL.canParse(url)) return false
+  return text.startsWith('[') || new URL(url).hostname === text.replace(/:\d*$/, '').toLowerCase()
 }
 
 /**

@@ -160,6 +160,15 @@ describe('authority', () => {
     'a.1',
     '1.2.3.4.5',
     'a..b:1:2',
+    // Forms of IPv4 addresses that a URL has as 127.0.0.1, 0.0.0.0, 1.2.0.3 and so on.
+    '127.1',
+    '0x7f.1:8080',
+    '2130706433',
+    '017700000001',
+    '0',
+    '1.2.3',
+    '1.2.3.4.',
+    'a.0x1',
   ])('must be one: a Host of %j is a 400', (host) => {
     expect(refusal({ ...GOOD, HTTP_HOST: host })).toEqual([400, 'FCGI_ERR_AUTHORITY'])
   })
