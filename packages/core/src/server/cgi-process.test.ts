@@ -54,6 +54,12 @@ test('its environment is bytes, be they UTF-8 or not', async () => {
   expect((await ended(child)).stdout).toMatch(/c3bcff80$/)
 })
 
+test('a Proxy header is in no environment: neither in its own, nor in that of what it starts', async () => {
+  const env = { REQUEST_METHOD: 'GET', HTTP_PROXY: 'http://evil.test', PATH: process.env.PATH! }
+  const { stdout } = await ended(start('/environment', env))
+  expect(JSON.parse(stdout.slice(stdout.indexOf('{')))).toEqual({ own: null, child: '' })
+})
+
 test('it reads CONTENT_LENGTH bytes and no more, from an input that does not end', async () => {
   const child = start('/length', { CONTENT_LENGTH: '1000000' })
   child.stdin.write(Buffer.alloc(1_500_000))

@@ -30,6 +30,8 @@ export async function answerCgi(accept: (stream: Duplex) => void): Promise<numbe
   const [front, app] = duplexPair()
   accept(app)
   const environment = readEnvironment()
+  // It is what the client says in a Proxy header (httpoxy), and many HTTP clients take it for the proxy to use.
+  delete process.env.HTTP_PROXY
   front.write(encodeBeginRequest(REQUEST_ID, FCGI_RESPONDER, 0))
   sendStream(front, FCGI_PARAMS, encodeNameValues(environment))
   front.write(encodeRecord(FCGI_PARAMS, REQUEST_ID, EMPTY))

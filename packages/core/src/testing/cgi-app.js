@@ -1,4 +1,5 @@
 // A CGI program for tests: what it does is in REQUEST_URI.
+import { execFileSync } from 'node:child_process'
 import { serve } from '../../dist/index.js'
 
 async function read(stdin) {
@@ -13,6 +14,10 @@ const routes = {
     exchange.end('answer')
   },
   '/param': (exchange) => exchange.end(Buffer.from(exchange.params.BYTES, 'latin1').toString('hex')),
+  '/environment': (exchange) => {
+    const child = execFileSync('sh', ['-c', 'echo -n "$HTTP_PROXY"'], { encoding: 'utf8' })
+    exchange.end(JSON.stringify({ own: process.env.HTTP_PROXY ?? null, child }))
+  },
   '/length': async (exchange) => exchange.end(String(await read(exchange.request.body ?? []))),
   '/early': (exchange) => exchange.end('early'),
   '/large': (exchange) => exchange.end(Buffer.alloc(8_000_000, 'large ')),
