@@ -166,6 +166,36 @@ test('the same peer, which reads no refusal', options, async ({ task }) => {
   victim.checkGrowth(task.name)
 })
 
+test('100 connections that ask without end and read nothing', options, async ({ task }) => {
+  const victim = await Victim.start()
+  const peers = await victim.connections(100)
+  const questions = Buffer.concat(Array(50_000).fill(record(12, 0)))
+  const refusals = Buffer.concat(Array.from({ length: 50_000 }, (_, i) => begin(i + 1, { keepConn: true })))
+  for (const [i, peer] of peers.entries()) {
+    peer.socket.pause()
+    // Most requests of these are refused, and there is room for others'.
+    for (let round = 0; round < 3; round++) peer.write(i % 10 === 0 ? refusals : questions)
+  }
+  await stalled(peers)
+  await victim.checkService()
+  victim.checkGrowth(task.name)
+})
+
+test('4 connections with 256 requests of 300 KB of params each', options, async ({ task }) => {
+  const victim = await Victim.start()
+  const peers = await victim.connections(4)
+  const list = { ...POST, REQUEST_URI: '/unread', X: 'x'.repeat(300_000) }
+  for (let id = 1; id <= 256; id++) {
+    for (const peer of peers) {
+      // Every other's do not end.
+      const all = bytes(begin(id, { keepConn: true }), params(id, list))
+      if (!peer.socket.write(id % 2 === 0 ? all : all.subarray(0, -8))) await once(peer.socket, 'drain')
+    }
+  }
+  await victim.checkService()
+  victim.checkGrowth(task.name)
+})
+
 test('200 answers without an end that nobody reads', options, async ({ task }) => {
   const victim = await Victim.start({ writeTimeout: 3000 })
   const peers = await victim.connections(200)

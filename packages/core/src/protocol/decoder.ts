@@ -30,6 +30,7 @@ export class RecordDecoder {
   readonly #sink: RecordSink
   #state = HEADER
   #stopped = false
+  #paused = false
 
   // A header that came in more than one chunk. Most connections never bring one, and memory of its own is dear.
   #header: Buffer = EMPTY
@@ -60,13 +61,19 @@ export class RecordDecoder {
     this.#stopped = true
   }
 
+  /** Called by the sink: what follows of the chunk that is being pushed is left to be pushed again. */
+  pause(): void {
+    this.#paused = true
+  }
+
   /**
-   * Reads the next bytes, `chunk[0, length)`. Throws {@link ProtocolError} for a version other than 1; the stream is then
-   * lost.
+   * Reads the next bytes, `chunk[0, length)`. Returns how many of them are done with: all, unless the sink has paused.
+   * Throws {@link ProtocolError} for a version other than 1; the stream is then lost.
    */
-  push(chunk: Buffer, length: number = chunk.length): void {
+  push(chunk: Buffer, length: number = chunk.length): number {
+    this.#paused = false
     let at = 0
-    while (at < length && !this.#stopped) {
+    while (at < length && !this.#stopped && !this.#paused) {
       switch (this.#state) {
         case HEADER:
           if (this.#headerLength === 0 && length - at >= FCGI_HEADER_LEN) {
@@ -126,6 +133,7 @@ export class RecordDecoder {
         }
       }
     }
+    return this.#stopped ? length : at
   }
 
   #readHeader(from: Buffer, at: number): void {

@@ -167,6 +167,21 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   })
 })
 
+test('what a peer asked before it shut its side is answered, however much of it there is', async () => {
+  const { peer, sockets } = await connected(() => {}, {}, 'unix')
+  peer.socket.pause()
+  const count = 200_000
+  peer.socket.end(Buffer.concat(Array(count).fill(record(12, 0))))
+  await stopped(sockets[0]!)
+  let answered = 0
+  peer.socket.resume()
+  await peer.until(() => {
+    answered += peer.forgetting()
+    return answered === count
+  })
+  await peer.end()
+})
+
 test('a multiplexed sibling goes on while one body is unread, up to its window', async () => {
   const app = new App()
   const { peer, sockets } = await connected(app.handler)

@@ -71,6 +71,7 @@ const CLOSED = 3
 export class Connection implements RecordSink, ExchangeCarrier {
   readonly socket: Duplex
   readonly #host: ConnectionHost
+  readonly #reader: SocketReader
   readonly #decoder: RecordDecoder
   readonly #exchanges = new ActiveRequests()
   // Requests whose PARAMS came in the chunk that is being read.
@@ -86,6 +87,8 @@ export class Connection implements RecordSink, ExchangeCarrier {
   readonly #linger: Linger
   readonly #progress: WriteProgress
   #readEnded = false
+  // Those of the requests that have not ended.
+  #paramsBytes = 0
   /** The tick at which the last request ended, or the connection began. */
   idleTick: number
 
@@ -98,7 +101,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#linger = new Linger(socket, host)
     this.#progress = new WriteProgress(socket, host.tick)
     this.idleTick = host.tick
-    new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
+    this.#reader = new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
     // 'close' follows, and says it all.
@@ -167,8 +170,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     if (type === FCGI_PARAMS) {
       if (exchange.begun) return
       if (start < end) {
-        exchange.pushParams(chunk, start, end)
-        this.#gathering.push(exchange)
+        this.#pushParams(exchange, chunk, start, end)
       } else if (exchange.begin()) this.#ready.push(exchange)
     } else if (type === FCGI_STDIN) {
       if (start === end) this.#endStdin(exchange)
@@ -181,6 +183,17 @@ export class Connection implements RecordSink, ExchangeCarrier {
       exchange.inputTick = this.#host.tick
       if (start === end) exchange.data.finish()
       else this.#fill(exchange.data, chunk, start, end)
+    }
+  }
+
+  // One that is alone may have all that a request may.
+  #pushParams(exchange: ServerExchange, chunk: Buffer, start: number, end: number): void {
+    const paramsBytes = this.#paramsBytes + end - start
+    if (paramsBytes > this.#host.options.maxBufferedPerConnection && this.#exchanges.size > 1) {
+      exchange.respond(503, FCGI_OVERLOADED)
+    } else if (exchange.pushParams(chunk, start, end)) {
+      this.#paramsBytes = paramsBytes
+      this.#gathering.push(exchange)
     }
   }
 
@@ -231,6 +244,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
       // Nothing of it is kept: whatever more of it comes is of an id that is not active.
       exchange.stdinEnded = true
       exchange.respond(503, FCGI_OVERLOADED)
+      this.#onReplied(0)
       return
     }
     exchange.admitted = this.#host.admit()
@@ -390,7 +404,10 @@ export class Connection implements RecordSink, ExchangeCarrier {
   }
 
   #remove(exchange: ServerExchange): void {
-    if (this.#exchanges.delete(exchange) && exchange.admitted) this.#host.release()
+    if (!this.#exchanges.delete(exchange)) return
+    this.#paramsBytes -= exchange.paramsBytes
+    if (exchange.missingBodyTimer !== undefined) clearTimeout(exchange.missingBodyTimer)
+    if (exchange.admitted) this.#host.release()
   }
 
   #abortAll(code: ExchangeErrorCode, message: string): void {
@@ -438,8 +455,9 @@ export class Connection implements RecordSink, ExchangeCarrier {
       this.#linger.onDropped(length)
       return
     }
+    let read = length
     try {
-      this.#decoder.push(chunk, length)
+      read = this.#decoder.push(chunk, length)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       this.#onProtocolError(error)
@@ -448,6 +466,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
       while (this.#gathering.length > 0) this.#gathering.pop()!.keepParams()
       if (this.#filled.length > 0) this.#keepFilled()
       this.#callHandlers()
+      if (read < length) this.#reader.putBack(chunk, read, length)
       this.#readControl.adjust()
     }
   }
@@ -503,7 +522,12 @@ export class Connection implements RecordSink, ExchangeCarrier {
   }
 
   #reply(record: Buffer): void {
-    if (!this.socket.write(record)) this.#readControl.onReplyWaiting(record.length)
+    this.socket.write(record)
+    this.#onReplied(record.length)
+  }
+
+  #onReplied(length: number): void {
+    if (!this.#readControl.onReply(length)) this.#decoder.pause()
   }
 }
 

@@ -15,6 +15,7 @@ interface Held {
   readonly end: EndRequest
   /** Milliseconds of the monotonic clock. */
   readonly until: number
+  heardAt: number
   bytes: number
 }
 
@@ -35,18 +36,19 @@ export class HeldEnds {
   }
 
   hold(exchange: ServerExchange, end: EndRequest): void {
-    const until = performance.now() + this.#limits.lingerTimeout
-    this.#held.set(exchange.requestId, { exchange, end, until, bytes: 0 })
-    this.#timer ??= setTimeout(() => this.#releaseAll(), PAUSE)
+    const heardAt = performance.now()
+    const until = heardAt + this.#limits.lingerTimeout
+    this.#held.set(exchange.requestId, { exchange, end, until, heardAt, bytes: 0 })
+    this.#timer ??= setTimeout(() => this.#releaseOverdue(), PAUSE)
   }
 
   /** STDIN of an answered request came, and was dropped. False when it is too much of it. */
   onDropped({ requestId }: ServerExchange, length: number): boolean {
     const held = this.#held.get(requestId)
     if (held === undefined) return true
-    this.#timer?.refresh()
+    held.heardAt = performance.now()
     held.bytes += length
-    return held.bytes <= this.#limits.lingerBytes && performance.now() <= held.until
+    return held.bytes <= this.#limits.lingerBytes && held.heardAt <= held.until
   }
 
   /** The END_REQUEST of `exchange`, which is held no more. */
@@ -61,8 +63,15 @@ export class HeldEnds {
     return held.end
   }
 
-  #releaseAll(): void {
+  #releaseOverdue(): void {
     this.#timer = undefined
-    for (const { exchange } of [...this.#held.values()]) this.#release(exchange, this.take(exchange)!)
+    const now = performance.now()
+    let wait = PAUSE
+    for (const { exchange, heardAt, until } of [...this.#held.values()]) {
+      const left = Math.min(heardAt + PAUSE, until) - now
+      if (left > 0) wait = Math.min(wait, left)
+      else this.#release(exchange, this.take(exchange)!)
+    }
+    if (this.#held.size > 0) this.#timer ??= setTimeout(() => this.#releaseOverdue(), Math.ceil(wait))
   }
 }

@@ -160,6 +160,11 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
 
   // ---- the connection's side ----
 
+  /** The length of its PARAMS so far, in bytes. */
+  get paramsBytes(): number {
+    return this.#gathered.length
+  }
+
   /** What waits in its inputs, in bytes. */
   get queuedBytes(): number {
     return this.#stdin.queuedBytes + (this.#data?.queuedBytes ?? 0)
@@ -170,10 +175,14 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
     return this.begun && (this.stdinEnded || this.#stdin.complete) && (this.#data?.complete ?? true)
   }
 
-  /** Takes a piece of PARAMS; answers 431 when they grow past the limit. */
-  pushParams(chunk: Buffer, start: number, end: number): void {
-    if (this.#gathered.length + end - start > this.#carrier.settings.maxParamsBytes) this.respond(431)
-    else this.#gathered.push(chunk, start, end)
+  /** Takes a piece of PARAMS. False when they grow past the limit: it is answered with 431. */
+  pushParams(chunk: Buffer, start: number, end: number): boolean {
+    if (this.paramsBytes + end - start > this.#carrier.settings.maxParamsBytes) {
+      this.respond(431)
+      return false
+    }
+    this.#gathered.push(chunk, start, end)
+    return true
   }
 
   /** The chunk that its PARAMS came in is about to be used again. */

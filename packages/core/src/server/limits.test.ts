@@ -215,7 +215,7 @@ describe('maxRequestsPerConnection', () => {
   })
 })
 
-describe('bodies that nobody reads wait in the front server', () => {
+describe('what nobody reads waits in the front server', () => {
   const MEGABYTE = 1024 * 1024
   const FAR_MORE = 64 * MEGABYTE
 
@@ -247,6 +247,30 @@ describe('bodies that nobody reads wait in the front server', () => {
     const bodies = Promise.all(exchanges.map(({ stdin }) => readAll(stdin)))
     for (const id of ids) peer.endStdin(id)
     for (const body of await bodies) expect(body).toHaveLength(4 * piece.length)
+  })
+
+  test('params that wait for their app have a limit of that size too: one more request is refused, until there is room', async () => {
+    const app = new App()
+    const { peer } = await connected(app.handler, { maxBufferedPerConnection: MEGABYTE })
+    const large = { ...GET, X: 'x'.repeat(300_000) }
+    for (const id of [1, 2, 3, 4]) peer.begin(id, { keepConn: true }).params(id, large).endStdin(id)
+    expect(await peer.answer(4)).toMatchObject({
+      stdout: expect.stringMatching(/^Status: 503 /),
+      protocolStatus: 2,
+    })
+    for (const id of [1, 2, 3]) {
+      ;(await app.next()).end('answer')
+      expect((await peer.answer(id)).stdout).toMatch(/answer$/)
+    }
+    peer.begin(5, { keepConn: true }).params(5, large).endStdin(5)
+    ;(await app.next()).end('room')
+    expect((await peer.answer(5)).stdout).toMatch(/room$/)
+  })
+
+  test('params of a request that is alone have none but maxParamsBytes', async () => {
+    const { peer } = await connected(echo, { maxBufferedPerConnection: 100_000 })
+    peer.get(1, { X: 'x'.repeat(300_000) })
+    expect((await peer.answer(1)).stdout).toMatch(/^Status: 200 /)
   })
 
   test('maxBufferedPerConnection, of requests that come one after another', async () => {

@@ -244,6 +244,15 @@ describe('with KEEP_CONN, END_REQUEST waits for the end of STDIN', () => {
     await peer.end()
   })
 
+  test('or pauses, while siblings do not', async () => {
+    const { peer } = await connected((exchange) => exchange.end('early'))
+    for (const id of [1, 2]) peer.post(id, { CONTENT_LENGTH: '1000000' }, { keepConn: true })
+    const trickle = setInterval(() => peer.stdin(2, 'x'), 20)
+    await peer.answer(1).finally(() => clearInterval(trickle))
+    expect(peer.recordsOf(2).map(({ type }) => type)).not.toContain(TYPES.END_REQUEST)
+    await peer.answer(2)
+  })
+
   test('or half-closes, or the connection is taken down: with the END_REQUEST still', async () => {
     stopClock('setTimeout')
     const { peer } = await connected((exchange) => exchange.end('early'))
@@ -454,6 +463,18 @@ describe('an end of STDIN in front of the body that was announced', () => {
     exchange.end('answer')
     await peer.answer(1)
     expect(sockets[0]!.destroyed).toBe(false)
+  })
+
+  test('is not waited for when the request is over', async () => {
+    stopClock('setTimeout')
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.post(1, { CONTENT_LENGTH: '4' }, { keepConn: true }).endStdin(1)
+    await app.next()
+    expect(vi.getTimerCount()).toBe(1)
+    peer.abort(1)
+    await peer.answer(1)
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   test('is the end if the peer sends nothing more at all, and the app answers what is missing', async () => {

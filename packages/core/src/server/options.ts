@@ -33,7 +33,10 @@ export interface ServerOptions {
    * connection uses an eighth. Then nothing is read from the connection, and the front server has to wait.
    */
   maxBufferedPerRequest?: number
-  /** The same of all requests on one connection; default 8 MiB. */
+  /**
+   * The same of all requests on one connection; default 8 MiB. So much, too, may be the params of those that have not ended: beyond
+   * it one that has others beside it is answered 503 with FCGI_OVERLOADED.
+   */
   maxBufferedPerConnection?: number
   /** What one request may write to FCGI_STDERR, in bytes; default 1 MiB. The rest is dropped. */
   maxStderrBytes?: number

@@ -17,8 +17,10 @@ const ALONE = 1 / 8
 // abort, or the end of the connection, may stand behind it, and a stopped socket tells of neither.
 const PEEK_INTERVAL = 100
 
-// Replies and finished answers (bytes) that may wait for a peer which asks without reading.
+// Replies and finished answers (bytes) that may wait for a peer which asks without reading, and what one costs in a stream's
+// queue beside its own bytes.
 const REPLIES_MAX = 64 * 1024
+const REPLY_COST = 256
 
 // Reading; stopped by what is queued; reading whatever comes.
 const READING = 0
@@ -59,10 +61,15 @@ export class ReadControl {
     }
   }
 
-  /** A record that nobody of the app wrote waits in the socket. */
-  onReplyWaiting(length: number): void {
-    this.#replyBytes += length
+  /** A record of `length` bytes that nobody of the app wrote went to the socket. False when too many of them wait there. */
+  onReply(length: number): boolean {
+    if (this.#socket.writableLength === 0) {
+      this.#replyBytes = 0
+      return true
+    }
+    this.#replyBytes += length + REPLY_COST
     this.#mayBeFull = true
+    return this.#replyBytes <= REPLIES_MAX || this.#state === RELEASED
   }
 
   /** An answer has ended: what of it waits in the socket is nobody's any more. */
@@ -106,6 +113,8 @@ export class ReadControl {
     if (this.#state === PAUSED) return
     this.#state = PAUSED
     this.#socket.pause()
+    // There is no 'drain' where less waits than a stream holds.
+    if (this.#isUnread() && !this.#socket.writableNeedDrain) this.#socket.write('', () => this.onDrain())
     this.#peekLater()
   }
 
@@ -118,7 +127,7 @@ export class ReadControl {
   }
 
   #isFull(): boolean {
-    if (this.#replyBytes > REPLIES_MAX) return true
+    if (this.#isUnread()) return true
     const { maxBufferedPerRequest, maxBufferedPerConnection } = this.#limits
     const window = maxBufferedPerRequest * (this.#exchanges.size > 1 ? 1 : ALONE)
     let total = 0
@@ -138,7 +147,7 @@ export class ReadControl {
 
   #peek(): void {
     // Replies that nobody reads are writes that wait, and tell of the end themselves.
-    const unread = this.#replyBytes > REPLIES_MAX
+    const unread = this.#isUnread()
     if (unread || this.#isAtLimit()) {
       if (!unread) this.#probe.start()
       this.#peekLater()
@@ -146,6 +155,10 @@ export class ReadControl {
       // The next piece stops it again.
       this.#resume()
     }
+  }
+
+  #isUnread(): boolean {
+    return this.#replyBytes > REPLIES_MAX && this.#socket.writableLength > 0
   }
 
   #isAtLimit(): boolean {

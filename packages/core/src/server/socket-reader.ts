@@ -22,6 +22,9 @@ export class SocketReader {
   #buffer: Buffer = SHARED
   // The buffer has been given away, or what came was worth one of its own.
   #spent = false
+  // What was put back.
+  #unread: Buffer | undefined
+  #puttingBack = false
 
   /** `onChunk` gets what came as the first `length` bytes of a buffer. */
   constructor(socket: Duplex, onChunk: (chunk: Buffer, length: number) => void) {
@@ -33,7 +36,7 @@ export class SocketReader {
       (length) => this.#onRead(length),
       () => this.#nextBuffer(),
     )
-    if (!this.#isShared) socket.on('data', (chunk: Buffer) => onChunk(chunk, chunk.length))
+    if (!this.#isShared) socket.on('data', (chunk: Buffer) => this.#deliver(chunk, chunk.length))
   }
 
   /** `chunk[start, end)`, valid for ever. */
@@ -47,9 +50,38 @@ export class SocketReader {
     return Buffer.from(chunk.subarray(start, end))
   }
 
+  /** `chunk[start, end)`, the last of what came, comes once more: before all else, when the socket is not paused. */
+  putBack(chunk: Buffer, start: number, end: number): void {
+    this.#unread = Buffer.from(chunk.subarray(start, end))
+    if (!this.#puttingBack) {
+      this.#puttingBack = true
+      this.#socket.on('resume', () => this.#readAgain())
+      this.#socket.prependListener('end', () => {
+        while (this.#unread !== undefined) this.#onUnread(EMPTY)
+      })
+    }
+    process.nextTick(() => this.#readAgain())
+  }
+
+  // A socket that has been paused may read once more all the same.
+  #deliver(chunk: Buffer, length: number): void {
+    if (this.#unread === undefined) this.#onChunk(chunk, length)
+    else this.#onUnread(chunk.subarray(0, length))
+  }
+
+  #readAgain(): void {
+    if (this.#unread !== undefined && !this.#socket.isPaused()) this.#onUnread(EMPTY)
+  }
+
+  #onUnread(more: Buffer): void {
+    const all = Buffer.concat([this.#unread!, more])
+    this.#unread = undefined
+    this.#onChunk(all, all.length)
+  }
+
   #onRead(length: number): void {
     const buffer = this.#buffer
-    this.#onChunk(buffer, length)
+    this.#deliver(buffer, length)
     // Whoever got the socket with the event 'connection' may want to see what it brings.
     if (this.#socket.listenerCount('data') > 0)
       this.#socket.emit('data', Buffer.from(buffer.subarray(0, length)))
@@ -64,6 +96,8 @@ export class SocketReader {
     return this.#buffer
   }
 }
+
+const EMPTY = Buffer.alloc(0)
 
 const SHARED: Buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 

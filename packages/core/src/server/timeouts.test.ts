@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { describe, expect, test, vi } from 'vitest'
 import { record, TYPES } from '../testing/bytes.ts'
+import { GET } from '../testing/peer.ts'
 import { App, abortion, closed, connected, readAll, stopClock } from '../testing/serving.ts'
 
 /** Lets so many seconds pass for the server. */
@@ -28,6 +29,20 @@ describe('paramsTimeout', () => {
     expect((await peer.answer(1)).stdout).toMatch(/^Status: 408 Request Timeout\r\n/)
     await peer.end()
     expect(app.exchanges).toEqual([])
+  })
+
+  test('params that are held up by an unread body are no slow ones', async () => {
+    stopClock('setInterval')
+    const app = new App()
+    const { peer, sockets } = await connected(app.handler, { paramsTimeout: 5000 })
+    peer.post(1, { CONTENT_LENGTH: '3000000' }, { keepConn: true })
+    const sibling = await app.next()
+    peer.begin(2, { keepConn: true }).stdin(1, Buffer.alloc(3_000_000)).params(2, GET).endStdin(2)
+    if (!sockets[0]!.isPaused()) await once(sockets[0]!, 'pause')
+    pass(100)
+    sibling.stdin.discard()
+    ;(await app.next()).end('answer')
+    expect((await peer.answer(2)).stdout).toMatch(/answer$/)
   })
 })
 

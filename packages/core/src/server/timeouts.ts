@@ -38,7 +38,9 @@ export function sweep(
     for (const exchange of connection.exchanges) {
       if (exchange.ended) continue
       if (!exchange.begun) {
-        if (isOver(exchange.beganTick, timeouts.paramsTimeout)) exchange.respond(408)
+        // What waits behind the body of another, that nobody reads, can not come.
+        if (!connection.reading) exchange.beganTick = tick
+        else if (isOver(exchange.beganTick, timeouts.paramsTimeout)) exchange.respond(408)
       } else if (isOver(exchange.beganTick, timeouts.requestTimeout)) {
         expire(exchange, 504, `The request took more than ${timeouts.requestTimeout} ms.`)
       } else if (!connection.reading) {
