@@ -47,8 +47,13 @@ for (const [name, app] of Object.entries(handlers)) {
 }
 process.send({ at })
 
+// The program that started it is gone. Without that it ends when nothing is left, which is looked at.
+const onOrphaned = () => process.exit(1)
+process.on('disconnect', onOrphaned)
+
 process.on('message', async (message) => {
   if (message === 'close') {
+    process.off('disconnect', onOrphaned)
     await Promise.all(servers.map((server) => server.close()))
     process.disconnect()
     return
