@@ -122,13 +122,19 @@ describe('errors', () => {
       `export default (req, res) => {
         if (req.url === '/crash') setImmediate(() => { throw new RangeError('out of luck') })
         else res.end('hello')
+        if (req.url === '/log') console.error(new Error('only ' + 'logged'))
       }`,
     )
     const { program, url } = await dev('app.mjs')
     expect(await text(url)).toBe('hello')
+    await text(`${url}log`)
     const cut = await fetch(`${url}crash`, { headers: BROWSER })
     expect(cut.status).toBe(502)
-    expect(await cut.text()).toContain('<h1>RangeError: out of luck</h1>')
+    const page = await cut.text()
+    expect(page).toContain('<h1>RangeError: out of luck</h1>')
+    // What went wrong before is not what it crashed of.
+    expect(page).toContain('<mark>&#62; 2 |')
+    expect(page).not.toContain('only logged')
     expect(await text(url)).toContain('The app has crashed')
     await program.printed(/RangeError: out of luck[\s\S]*The app has crashed\./)
     const again = await request(`${url}__fcgi/restart`, { method: 'POST' })

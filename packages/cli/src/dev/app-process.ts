@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
+import type { DescribedError } from './describe-error.ts'
 import { type ChildMessage, type ChildOptions, isChildMessage } from './messages.ts'
 
 /**
@@ -14,8 +15,8 @@ import { type ChildMessage, type ChildOptions, isChildMessage } from './messages
 export type AppState =
   | { name: 'starting' }
   | { name: 'ready'; what: string; path: string }
-  /** It ended before it listened (`failed`), or afterwards. `output` is what it had printed as errors. */
-  | { name: 'failed' | 'crashed'; how: string; output: string }
+  /** It ended before it listened (`failed`), or afterwards: of `error`, if it said so. `output` is what it had printed as errors. */
+  | { name: 'failed' | 'crashed'; how: string; output: string; error?: DescribedError | undefined }
   | { name: 'stopped' }
 
 export interface AppProcessEvents {
@@ -90,6 +91,7 @@ export class AppProcess extends EventEmitter<AppProcessEvents> {
     })
     this.#child = child
     let output = ''
+    let error: DescribedError | undefined
     child.stderr!.on('data', (chunk: Buffer) => {
       output = (output + chunk.toString()).slice(-OUTPUT_MAX)
       this.emit('stderr', chunk)
@@ -97,6 +99,7 @@ export class AppProcess extends EventEmitter<AppProcessEvents> {
     child.on('message', (message) => {
       if (!isChildMessage(message) || generation !== this.#generation) return
       if (message.fcgiBridge === 'listening') this.#change({ name: 'ready', what: message.what, path })
+      else if (message.fcgiBridge === 'crash') error = message.error
       this.emit('message', message)
     })
     // 'close', not 'exit': all that it printed is there.
@@ -104,7 +107,7 @@ export class AppProcess extends EventEmitter<AppProcessEvents> {
       if (generation !== this.#generation) return
       const name = this.#state.name === 'ready' ? 'crashed' : 'failed'
       const how = signal === null ? `It ended with status ${code}.` : `It was ended by ${signal}.`
-      this.#change({ name, how, output: stripVTControlCharacters(output).trim() })
+      this.#change({ name, how, output: stripVTControlCharacters(output).trim(), error })
     })
     child.on('error', (error) => {
       if (generation === this.#generation) this.#change({ name: 'failed', how: error.message, output: '' })

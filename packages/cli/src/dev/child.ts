@@ -17,6 +17,8 @@ process.env.NODE_ENV ??= 'development'
 // Nobody is there any more to end it; it may have been so before this module ran.
 process.on('disconnect', () => process.exit())
 if (!process.connected) process.exit()
+// Of what the program has printed by then, this is what it ended of.
+process.on('uncaughtExceptionMonitor', (error) => send({ fcgiBridge: 'crash', error: describeError(error) }))
 
 try {
   const app = await findApp(await loadModule(file), name, find)

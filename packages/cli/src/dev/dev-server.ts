@@ -163,12 +163,14 @@ function pageOf(state: AppState): Omit<ErrorPage, 'start'> {
   switch (state.name) {
     case 'failed':
     case 'crashed': {
-      const { how, output } = state
+      const { how, error } = state
+      // The stack of a SyntaxError does not say where it is: what was printed does.
+      const output = error?.frame ? error.stack : state.output
       return {
         title: state.name === 'failed' ? 'The app did not start' : 'The app has crashed',
-        heading: lastError(output) ?? how,
+        heading: error?.message ?? firstError(output) ?? how,
         text: output === '' ? '' : `${output}\n\n${how}`,
-        frame: frameOf(output),
+        frame: error?.frame || frameOf(output),
         restart: true,
       }
     }
@@ -182,8 +184,8 @@ function pageOf(state: AppState): Omit<ErrorPage, 'start'> {
   }
 }
 
-// In what Node prints at the end of a program: `TypeError: x is not a function`.
-function lastError(output: string): string | undefined {
+// In what a program prints that does not start: `TypeError: x is not a function`.
+function firstError(output: string): string | undefined {
   return /^(?:Uncaught )?(?:\w*Error|\w*Exception)\b.*: .*$/m.exec(output)?.[0]
 }
 

@@ -1,5 +1,6 @@
 import type { MountOption } from '@fcgi-bridge/core'
 import type { FindOptions } from '../app/find-app.ts'
+import type { DescribedError } from './describe-error.ts'
 
 /** What the process of the app is started with, as JSON. */
 export interface ChildOptions {
@@ -28,6 +29,8 @@ export interface ReadRequest {
 export type ChildMessage =
   | { fcgiBridge: 'listening'; what: string }
   | { fcgiBridge: 'request'; trace: string; read: ReadRequest }
+  /** An exception that nobody catches: the process ends of it. */
+  | { fcgiBridge: 'crash'; error: DescribedError }
 
 /** The param that says which request of the gateway's one is, for {@link ChildMessage}. */
 export const TRACE_PARAM = 'FCGI_BRIDGE_TRACE'

@@ -1,7 +1,8 @@
 import cluster from 'node:cluster'
 import { once } from 'node:events'
-import { chmodSync, renameSync, type Stats, unlinkSync } from 'node:fs'
+import { chmodSync, existsSync, renameSync, type Stats, unlinkSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
+import { dirname } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { lstatSocket } from './stat.ts'
 
@@ -60,7 +61,11 @@ async function listenOnPath(server: Server, path: string, mode: number): Promise
   try {
     await bind()
   } catch (error) {
-    if (codeOf(error) !== 'EADDRINUSE') await explain(Promise.reject(error), path)
+    if (codeOf(error) !== 'EADDRINUSE') {
+      // Node says EACCES of a folder that is not there, too.
+      const reason = existsSync(dirname(path)) ? error : withCode('ENOENT', 'no such folder')
+      await explain(Promise.reject(reason), path)
+    }
     await removeStale(path)
     await explain(bind(), path)
   }
