@@ -12,14 +12,14 @@ that mends them. Visitors get a 503 meanwhile; nobody is told what others send.
 
 A front server that starts the app itself (mod_fcgid, lighttpd's bin-path) can start the probe in its place. Put this in the file
 that it starts, and give the doctor the same token:
-  #!/usr/bin/env -S fcgi-bridge doctor --probe --token SECRET
+  #!/usr/bin/env -S fcgi-bridge doctor --probe --token a-long-secret
 
 Status 0 when all is well, 5 when nobody answers, 6 when there is something to mend.
 
 Examples:
   fcgi-bridge doctor http://127.0.0.1/ --app /run/app.sock
   fcgi-bridge doctor https://shop.example/shop --app 9000 --upload 50m
-  fcgi-bridge doctor https://shop.example/ --token SECRET
+  fcgi-bridge doctor https://shop.example/ --token a-long-secret
   fcgi-bridge doctor /run/app.sock`
 
 interface CommandFlags extends DoctorFlags {

@@ -51,7 +51,7 @@ function frontend({ name, listen, tls, mount, maxBody, buffer }: Site): string {
     TIMES,
     !buffer && '# Hand on what the app sends at once: server-sent events need it.',
     !buffer && 'option http-no-delay',
-    '# The largest request body, in bytes; what does not tell its length is measured by the app.',
+    '# The largest request body, in bytes. One that does not tell its length is a 400 when it does not fit a buffer (16 KiB).',
     `http-request deny deny_status 413 if { req.hdr(content-length) -m int gt ${maxBody} }`,
     mount !== '' && `http-request deny deny_status 404 unless { path ${mount} } or { path_beg ${mount}/ }`,
     `default_backend ${name}`,

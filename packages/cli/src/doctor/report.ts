@@ -38,7 +38,7 @@ export function formatReport(report: Report, paint: Paint = painter(process.stdo
     ...findings.map((finding) => formatFinding(finding, paint)),
     ...(passed.length > 0 ? [`${paint('green', '✓')} ${passed.join(', ')}`] : []),
     ...(hint === undefined ? [] : [hint]),
-    summaryOf(findings),
+    summaryOf(findings, passed.length > 0),
   ]
   return `${paragraphs.join('\n\n')}\n`
 }
@@ -52,9 +52,10 @@ function formatFinding({ code, level, seen, why, mend }: Finding, paint: Paint):
   return lines.join('\n')
 }
 
-function summaryOf(findings: readonly Finding[]): string {
+function summaryOf(findings: readonly Finding[], isExamined: boolean): string {
   const notes = findings.filter(({ level }) => level === 'note').length
   const rest = findings.length - notes
   const noted = notes === 0 ? '' : `, ${notes} that can be better`
-  return rest === 0 ? `Nothing is wrong${noted}.` : `${rest} to mend${noted}.`
+  if (rest > 0) return `${rest} to mend${noted}.`
+  return isExamined ? `Nothing is wrong${noted}.` : `Nothing wrong is seen from outside${noted}.`
 }

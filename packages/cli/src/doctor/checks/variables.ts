@@ -1,3 +1,4 @@
+import querystring from 'node:querystring'
 import { type Examination, FORM, PLAIN_PATH, PLAIN_QUERY } from '../examination.ts'
 import { type Finding, type Level, mend, mendFor, type ServerKind } from '../finding.ts'
 
@@ -81,7 +82,9 @@ export async function checkVariables({ plain, form, server, prefix }: Examinatio
   const uri = plain.params.get('REQUEST_URI')
   if (uri !== undefined && uri !== target) findings.push(wrongUri(uri, target, server))
   const query = plain.params.get('QUERY_STRING')
-  if (query !== undefined && query !== PLAIN_QUERY) findings.push(wrongQuery(query, server))
+  // lighttpd decodes what it may, which means the same.
+  if (query !== undefined && querystring.unescape(query) !== querystring.unescape(PLAIN_QUERY))
+    findings.push(wrongQuery(query, server))
   if (form.echo !== undefined) {
     const { params } = form
     // A server may send them empty where there is nothing to say.
