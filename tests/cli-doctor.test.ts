@@ -128,9 +128,13 @@ test('a site that asks for a login is examined with one', async () => {
 
 test('beside an app that runs: both answer the same', async () => {
   await startApp()
-  const well = await askDoctor(site, await startFront(''), '--app', socket)
+  const url = await startFront('')
+  const well = await askDoctor(site, url, '--app', socket)
   expect(well).toMatchObject({ code: 0, report: { healthy: true, findings: [] } })
   expect(well.report.hint).toContain('Stop it and ask again')
+  const program = command('doctor', url, '--app', socket)
+  expect(await program.exited).toMatchObject({ code: 0 })
+  expect(program.output).toMatch(/\n\nNothing wrong is seen from outside\.\n$/)
 })
 
 test('beside an app that runs: another status, and events that are held back', async () => {
