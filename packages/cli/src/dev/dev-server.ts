@@ -170,7 +170,7 @@ function pageOf(state: AppState): Omit<ErrorPage, 'start'> {
         title: state.name === 'failed' ? 'The app did not start' : 'The app has crashed',
         heading: error?.message ?? firstError(output) ?? how,
         text: output === '' ? '' : `${output}\n\n${how}`,
-        frame: error?.frame || frameOf(output),
+        frame: frameOf(output),
         restart: true,
       }
     }
