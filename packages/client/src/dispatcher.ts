@@ -1,12 +1,12 @@
 import { Dispatcher, errors } from 'undici'
 import { type FastCgiAddress, formatAddress, parseAddress, type SocketAddress } from './address.ts'
-import { ClientExchange, type ExchangeLimits } from './exchange.ts'
-import { type ResponseHandler, toResponseHandler } from './handler.ts'
+import { ClientExchange, type ExchangeLimits } from './connection/exchange.ts'
+import { type ResponseHandler, toResponseHandler } from './response/handler.ts'
 import type { ExchangeObserver } from './observer.ts'
-import type { FastCgiRequestInfo, ParamsOptions } from './params.ts'
+import type { FastCgiRequestInfo, ParamsOptions } from './request/params.ts'
 import { ConnectionPool } from './pool.ts'
-import { type FastCgiDispatchOptions, toRequest } from './request.ts'
-import { createScriptMapping, type ScriptMapping } from './script.ts'
+import { type FastCgiDispatchOptions, toRequest } from './request/request.ts'
+import { createScriptMapping, type ScriptMapping } from './request/script.ts'
 
 /** Options of {@link FastCgiDispatcher}. Times are in milliseconds, 0 is no limit. */
 export interface FastCgiDispatcherOptions extends ParamsOptions {

@@ -10,6 +10,6 @@ export type {
   ExchangeRecord,
   ExchangeStderr,
 } from './observer.ts'
-export type { FastCgiParams, FastCgiRequestInfo, ParamsOptions } from './params.ts'
-export type { FastCgiDispatchOptions } from './request.ts'
-export { type FastCgiValues, type GetValuesOptions, getValues } from './values.ts'
+export type { FastCgiParams, FastCgiRequestInfo, ParamsOptions } from './request/params.ts'
+export type { FastCgiDispatchOptions } from './request/request.ts'
+export { type FastCgiValues, type GetValuesOptions, getValues } from './connection/values.ts'

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { decodePath, type FastCgiParams } from '../params.ts'
+import { decodePath, type FastCgiParams } from '../request/params.ts'
 
 /** A request as it goes to the application. */
 export interface ForwardedRequest {

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import type { Exchange } from '../server/exchange.ts'
+import type { Exchange } from '../exchange/exchange.ts'
 import { record, TYPES } from '../testing/bytes.ts'
 import { begin, GET, params } from '../testing/peer.ts'
 import { App, abortion, closed, connected, echo, listen, readAll, TRANSPORTS } from '../testing/serving.ts'

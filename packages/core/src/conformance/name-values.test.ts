@@ -1,7 +1,7 @@
 // FastCGI 1.0, section 3.4: name-value pairs.
 
 import { describe, expect, test } from 'vitest'
-import type { Exchange } from '../server/exchange.ts'
+import type { Exchange } from '../exchange/exchange.ts'
 import { type Bytes, bytes, length, pair, pairs, record, TYPES } from '../testing/bytes.ts'
 import { begin, GET, stream } from '../testing/peer.ts'
 import { App, connected } from '../testing/serving.ts'

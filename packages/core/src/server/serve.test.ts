@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Peer } from '../testing/peer.ts'
 import { App, echo, makeFolder } from '../testing/serving.ts'
-import type { Handler } from './exchange.ts'
+import type { Handler } from '../exchange/exchange.ts'
 import { type ServeOptions, serve } from './serve.ts'
 import type { FastCgiServer } from './server.ts'
 

@@ -9,12 +9,12 @@ import {
 import type { Duplex } from 'node:stream'
 import { findMount } from '../cgi/mount.ts'
 import type { ProtocolError } from '../protocol/error.ts'
-import { Connection, type ConnectionHost } from './connection.ts'
-import { describeError } from './error.ts'
-import type { Exchange, Handler, Role } from './exchange.ts'
-import { type CloseListener, type ListenOptions, listenOn } from './listen.ts'
+import { Connection, type ConnectionHost } from '../connection/connection.ts'
+import { describeError } from '../exchange/error.ts'
+import type { Exchange, Handler, Role } from '../exchange/exchange.ts'
+import { type CloseListener, type ListenOptions, listenOn } from '../listen/listen.ts'
 import { resolveOptions, type ServerOptions, type Settings } from './options.ts'
-import type { ExchangeSettings } from './server-exchange.ts'
+import type { ExchangeSettings } from '../exchange/server-exchange.ts'
 import { sweep } from './timeouts.ts'
 
 /** A handler a role (section 6). Roles without one are refused with FCGI_UNKNOWN_ROLE. */

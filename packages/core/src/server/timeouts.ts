@@ -1,7 +1,7 @@
-import type { Connection } from './connection.ts'
-import { ExchangeError } from './error.ts'
-import type { InputQueue } from './input.ts'
-import type { ServerExchange } from './server-exchange.ts'
+import type { Connection } from '../connection/connection.ts'
+import { ExchangeError } from '../exchange/error.ts'
+import type { InputQueue } from '../exchange/input.ts'
+import type { ServerExchange } from '../exchange/server-exchange.ts'
 
 /** Times (milliseconds); 0 is none. */
 export interface Timeouts {

@@ -6,7 +6,7 @@ import { FCGI_OVERLOADED, FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts
 import { describeError, ExchangeError } from './error.ts'
 import type { Exchange } from './exchange.ts'
 import { IncomingRequest, type RequestCarrier, type RequestSettings } from './incoming-request.ts'
-import { toLatin1, type WriteCallback } from './output.ts'
+import { toLatin1, type WriteCallback } from '../connection/output.ts'
 import { StderrStream } from './stderr.ts'
 
 /** What an exchange asks of the connection that carries it. */

@@ -1,4 +1,4 @@
-import { FastCgiError } from './error.ts'
+import { FastCgiError } from '../error.ts'
 
 /** The head of a CGI response (RFC 3875 section 6.2). */
 export interface ResponseHead {

@@ -15,7 +15,7 @@ import {
   stopClock,
   TRANSPORTS,
 } from '../testing/serving.ts'
-import type { Exchange, Handler } from './exchange.ts'
+import type { Exchange, Handler } from '../exchange/exchange.ts'
 
 const MEGABYTE = 1024 * 1024
 const AUTHORIZER = 2

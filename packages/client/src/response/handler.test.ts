@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { type Dispatcher, errors, interceptors } from 'undici'
 import { describe, expect, test } from 'vitest'
-import { answers, deferred, setup } from './testing/setup.ts'
+import { answers, deferred, setup } from '../testing/setup.ts'
 
 const GET = { path: '/', method: 'GET', origin: 'http://example.test' } as const
 const ANSWER = 'Status: 201 Made\r\nX-One: caf\xe9\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\nhello'

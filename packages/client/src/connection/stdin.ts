@@ -1,5 +1,5 @@
 import { errors } from 'undici'
-import type { Body, BodySink } from './body.ts'
+import type { Body, BodySink } from '../request/body.ts'
 
 /** What STDIN goes out on. */
 export interface StdinTarget {

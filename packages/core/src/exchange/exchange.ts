@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { ExchangeError } from './error.ts'
 import type { Input } from './input.ts'
-import type { WriteCallback } from './output.ts'
+import type { WriteCallback } from '../connection/output.ts'
 
 /** What the front server wants of the application (section 6). */
 export type Role = 'responder' | 'authorizer' | 'filter'

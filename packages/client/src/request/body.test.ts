@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import * as undici from 'undici'
 import { expect, test } from 'vitest'
-import { deferred, setup } from './testing/setup.ts'
+import { deferred, setup } from '../testing/setup.ts'
 
 const URL_ = 'http://example.test/'
 

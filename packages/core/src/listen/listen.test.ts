@@ -18,7 +18,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Peer } from '../testing/peer.ts'
 import { echo, makeFolder } from '../testing/serving.ts'
 import type { ListenOptions } from './listen.ts'
-import { createServer, type FastCgiServer } from './server.ts'
+import { createServer, type FastCgiServer } from '../server/server.ts'
 
 async function listen(options: ListenOptions): Promise<FastCgiServer> {
   const server = createServer(echo)

@@ -1,4 +1,4 @@
-import type { ServerExchange } from './server-exchange.ts'
+import type { ServerExchange } from '../exchange/server-exchange.ts'
 
 /**
  * The requests of a connection that have begun and not ended, by their ids (section 3.3). Nearly always there is one at a

@@ -1,5 +1,5 @@
 import type { EndRequest } from './output.ts'
-import type { ServerExchange } from './server-exchange.ts'
+import type { ServerExchange } from '../exchange/server-exchange.ts'
 
 // nginx stops sending once it has a response head: the wait ends when nothing has come for this long (milliseconds).
 const PAUSE = 500

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { createServer as createFastCgiServer } from '@fcgi-bridge/core'
 import { errors } from 'undici'
 import { expect, onTestFinished, test } from 'vitest'
-import { Responder } from './testing/responder.ts'
+import { Responder } from '../testing/responder.ts'
 import { getValues } from './values.ts'
 
 async function listen(onData: (socket: import('node:net').Socket) => void): Promise<{ port: number }> {

@@ -7,10 +7,10 @@ import {
   RecordDecoder,
   type RecordSink,
 } from '@fcgi-bridge/core'
-import type { SocketAddress } from './address.ts'
-import { FastCgiError, noAnswer } from './error.ts'
+import type { SocketAddress } from '../address.ts'
+import { FastCgiError, noAnswer } from '../error.ts'
 import type { Carrier, ClientExchange } from './exchange.ts'
-import { type ExchangeObserver, Observation, RecordTap } from './observer.ts'
+import { type ExchangeObserver, Observation, RecordTap } from '../observer.ts'
 import { RecordWriter } from './record-writer.ts'
 import { settleLater } from './settling.ts'
 import { ApplicationSocket, closedEarly, type SocketUser } from './socket.ts'

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { createServer } from './server.ts'
+import { createServer } from '../server/server.ts'
 
 const require = createRequire(import.meta.url)
 let folder: string

@@ -12,8 +12,8 @@ import {
   RecordDecoder,
 } from '@fcgi-bridge/core'
 import { errors } from 'undici'
-import { type FastCgiAddress, formatAddress, parseAddress, type SocketAddress } from './address.ts'
-import { FastCgiError } from './error.ts'
+import { type FastCgiAddress, formatAddress, parseAddress, type SocketAddress } from '../address.ts'
+import { FastCgiError } from '../error.ts'
 
 /** What an application says that it can do (section 4.1). Undefined: it does not say. */
 export interface FastCgiValues {

@@ -7,7 +7,7 @@ import type { ListenOptions } from './listen.ts'
 export function parseAddress(text: string): ListenOptions {
   const address = text.trim()
   const path = address.startsWith('unix:') ? address.slice('unix:'.length) : address
-  if (path.startsWith('/') || path.startsWith('./')) return { path }
+  if (path.startsWith('/') || path.startsWith('../server/')) return { path }
   const match = /^(?:(?:\[([0-9a-f:.]+)\]|([^\s:[\]*]+)|\*)?:)?(\d{1,5})$/i.exec(address)
   const port = Number(match?.[3])
   if (match === null || port > 65535) {

@@ -1,5 +1,5 @@
 import { errors } from 'undici'
-import { FastCgiError } from './error.ts'
+import { FastCgiError } from '../error.ts'
 import { headerName } from './header-names.ts'
 import { latin1Bytes, ParamName, ParamsWriter } from './params-writer.ts'
 import type { ScriptMapping, ScriptOptions } from './script.ts'

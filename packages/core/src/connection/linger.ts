@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { HoldLimits } from './held-ends.ts'
+import type { HoldLimits } from './pending-end-requests.ts'
 
 /** Milliseconds in which a peer that has all it is owed may still say something. */
 export const LAST_WORDS = 250

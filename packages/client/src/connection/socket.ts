@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net'
 import { SocketReader } from '@fcgi-bridge/core'
 import { errors } from 'undici'
-import { formatAddress, type SocketAddress } from './address.ts'
-import { FastCgiError } from './error.ts'
+import { formatAddress, type SocketAddress } from '../address.ts'
+import { FastCgiError } from '../error.ts'
 
 /** Who is told what happens on an {@link ApplicationSocket}. */
 export interface SocketUser {
