@@ -1,13 +1,15 @@
 import type { ServerExchange } from '../exchange/server-exchange.ts'
 
 /**
- * The requests of a connection that have begun and not ended, by their ids (section 3.3). Nearly always there is one at a
- * time, and a Map that is filled and emptied again costs as much as all other bookkeeping.
+ * The requests of a connection that have begun and not ended, by request id (section 3.3). There is usually one at a time, and
+ * filling and emptying a Map for it would cost as much as all other bookkeeping of a request.
  */
 export class ActiveRequests implements Iterable<ServerExchange> {
   #only: ServerExchange | undefined
-  // Where there is more than one, all of them, in the order in which they began.
+  // All of them, in the order in which they began, if there is more than one.
   #all: Map<number, ServerExchange> | undefined
+  /** Bytes of PARAMS that they have sent. */
+  paramsBytes = 0
 
   get size(): number {
     return this.#all?.size ?? (this.#only === undefined ? 0 : 1)
@@ -24,7 +26,7 @@ export class ActiveRequests implements Iterable<ServerExchange> {
     return this.#all?.get(requestId)
   }
 
-  /** Takes one whose id no other has. */
+  /** Adds a request whose id no other has. */
   add(exchange: ServerExchange): void {
     if (this.size === 0) {
       this.#only = exchange
@@ -37,8 +39,15 @@ export class ActiveRequests implements Iterable<ServerExchange> {
     this.#all!.set(exchange.requestId, exchange)
   }
 
-  /** False if it is not there. */
+  /** Forgets one that has ended. False if it is not there. */
   delete(exchange: ServerExchange): boolean {
+    if (!this.#take(exchange)) return false
+    this.paramsBytes -= exchange.paramsBytes
+    if (exchange.missingBodyTimer !== undefined) clearTimeout(exchange.missingBodyTimer)
+    return true
+  }
+
+  #take(exchange: ServerExchange): boolean {
     if (this.#only === exchange) {
       this.#only = undefined
       return true
@@ -49,7 +58,7 @@ export class ActiveRequests implements Iterable<ServerExchange> {
     return true
   }
 
-  /** Of those that are there when it is asked for: they may end meanwhile, and others begin. */
+  /** Iterates over a snapshot: requests may begin and end meanwhile. */
   [Symbol.iterator](): IterableIterator<ServerExchange> {
     const all = this.#only === undefined ? [...(this.#all?.values() ?? [])] : [this.#only]
     return all.values()

@@ -1,6 +1,6 @@
+import type { Role } from '../exchange/exchange.ts'
 import { FCGI_KEEP_CONN, FCGI_NULL_REQUEST_ID } from '../protocol/constants.ts'
 import { ProtocolError } from '../protocol/error.ts'
-import type { Role } from '../exchange/exchange.ts'
 
 /** What a FCGI_BEGIN_REQUEST says (section 5.1). */
 export interface BeginRequest {

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { describe, expect, test, vi } from 'vitest'
+import type { Exchange, Handler } from '../exchange/exchange.ts'
 import { pair, pairs, record, TYPES } from '../testing/bytes.ts'
 import { begin, GET, type Peer, POST, params, type WireRecord } from '../testing/peer.ts'
 import {
@@ -15,7 +16,6 @@ import {
   stopClock,
   TRANSPORTS,
 } from '../testing/serving.ts'
-import type { Exchange, Handler } from '../exchange/exchange.ts'
 
 const MEGABYTE = 1024 * 1024
 const AUTHORIZER = 2

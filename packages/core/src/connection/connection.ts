@@ -1,138 +1,93 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import {
-  FCGI_ABORT_REQUEST,
-  FCGI_BEGIN_REQUEST,
-  FCGI_CANT_MPX_CONN,
-  FCGI_DATA,
-  FCGI_GET_VALUES,
-  FCGI_NULL_REQUEST_ID,
-  FCGI_OVERLOADED,
-  FCGI_PARAMS,
-  FCGI_REQUEST_COMPLETE,
-  FCGI_STDIN,
-  FCGI_UNKNOWN_ROLE,
-  FCGI_UNKNOWN_TYPE,
-} from '../protocol/constants.ts'
-import { RecordDecoder, type RecordSink } from '../protocol/decoder.ts'
-import { encodeEndRequest, encodeUnknownType } from '../protocol/encoder.ts'
+import { ExchangeError, type ExchangeErrorCode } from '../exchange/error.ts'
+import type { ServerExchange } from '../exchange/server-exchange.ts'
+import { RecordDecoder } from '../protocol/decoder.ts'
 import { ProtocolError } from '../protocol/error.ts'
 import { ActiveRequests } from './active-requests.ts'
-import { readBeginRequest } from './begin-request.ts'
-import { ExchangeError, type ExchangeErrorCode } from '../exchange/error.ts'
-import type { Handler, Role } from '../exchange/exchange.ts'
-import { HeldEnds } from './pending-end-requests.ts'
-import type { InputQueue } from '../exchange/input.ts'
-import { LAST_WORDS, Linger, type LingerHost } from './linger.ts'
-import { encodeValues } from './management.ts'
-import type { Settings } from '../server/options.ts'
-import { type EndRequest, type WriteCallback, writeStderr, writeStdout } from './output.ts'
+import { type ConnectionEvent, type ConnectionState, nextState } from './connection-state.ts'
+import { Linger, type LingerHost, SILENT_PEER_TIMEOUT } from './linger.ts'
 import { PeerProbe } from './peer-probe.ts'
-import { ReadControl } from './read-control.ts'
-import { type ExchangeCarrier, type ExchangeSettings, ServerExchange } from '../exchange/server-exchange.ts'
+import type { HoldLimits } from './pending-end-requests.ts'
+import { type BufferLimits, ReadControl } from './read-control.ts'
+import {
+  type DispatchConnection,
+  type DispatchServer,
+  RecordDispatcher,
+  type RequestLimits,
+} from './record-dispatcher.ts'
+import { type ResponseConnection, type ResponseServer, ResponseWriter } from './response-writer.ts'
 import { SocketReader } from './socket-reader.ts'
 import { WriteProgress } from './write-progress.ts'
 
-/** What a connection asks of the server it belongs to. */
-export interface ConnectionHost extends LingerHost {
-  readonly settings: ExchangeSettings
-  readonly options: Settings
-  /** Counts up once a second: ages are differences of it, so that no clock is asked on the request path. */
-  readonly tick: number
-  handlerFor(role: Role): Handler | undefined
-  /** Counts one more request; false, and not counted, if it is one too many. */
-  admit(): boolean
+/** What a connection needs of the server it belongs to. */
+export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHost {
+  readonly options: RequestLimits & BufferLimits & HoldLimits
+  /** A request that was admitted has ended. */
   release(): void
   onProtocolError(error: ProtocolError, connection: Connection): void
   onClose(connection: Connection): void
 }
 
-// Milliseconds that a body may come behind the end of its stream: mod_fcgid sends an empty STDIN record in front of an
-// upload that it took over HTTP/2 without its length.
-const MISSING_BODY_GRACE = 1000
+// Eight zero bytes: a record header with a version that does not exist.
+const INVALID_RECORD = Buffer.alloc(8)
 
-// Pieces of a body from this size on (bytes) go out in one write with what follows them in the same turn. Not where the writer
-// asks when they are out: it waits for that, and nothing follows.
-const BATCH_MIN = 16 * 1024
-
-// A header of version 0.
-const NO_RECORD = Buffer.alloc(8)
-
-const COMPLETE: EndRequest = { appStatus: 0, protocolStatus: FCGI_REQUEST_COMPLETE }
-
-// What the connection is doing: serving; ending when its last request has ended; its write side shut, or about to be when
-// all is written, and the rest of the input dropped; gone.
-const OPEN = 0
-const LAST_REQUESTS = 1
-const LINGERING = 2
-const CLOSED = 3
-
-/** One socket of a front server, and the requests on it (FastCGI 1.0, sections 3 to 5). */
-export class Connection implements RecordSink, ExchangeCarrier {
+/**
+ * The life of a front server's connection, as the table in connection-state.ts describes it. A {@link RecordDispatcher} reads
+ * its requests, a {@link ResponseWriter} writes its responses.
+ */
+export class Connection implements DispatchConnection, ResponseConnection {
   readonly socket: Duplex
   readonly #host: ConnectionHost
   readonly #reader: SocketReader
   readonly #decoder: RecordDecoder
+  readonly #dispatcher: RecordDispatcher
+  readonly #responses: ResponseWriter
   readonly #exchanges = new ActiveRequests()
-  // Requests whose PARAMS came in the chunk that is being read.
-  #ready: ServerExchange[] = []
-  // Requests of which PARAMS came in it, and inputs of which bytes did.
-  readonly #gathering: ServerExchange[] = []
-  #filled: InputQueue[] = []
-  #state = OPEN
   readonly #readControl: ReadControl
   readonly #probe: PeerProbe
-  // Made for the first one: most connections never hold any.
-  #heldEnds: HeldEnds | undefined
   readonly #linger: Linger
   readonly #progress: WriteProgress
-  #readEnded = false
-  // Those of the requests that have not ended.
-  #paramsBytes = 0
+  #state: ConnectionState = 'open'
   /** The tick at which the last request ended, or the connection began. */
   idleTick: number
 
   constructor(socket: Duplex, host: ConnectionHost) {
     this.socket = socket
     this.#host = host
-    this.#decoder = new RecordDecoder(this)
     this.#probe = new PeerProbe(socket, () => this.#exchanges.first?.requestId)
     this.#readControl = new ReadControl(socket, this.#exchanges, this.#probe, host.options)
+    this.#responses = new ResponseWriter(socket, this.#exchanges, this.#probe, this, host)
+    this.#dispatcher = new RecordDispatcher(
+      socket,
+      this.#exchanges,
+      this.#readControl,
+      this.#responses,
+      this,
+      host,
+    )
+    this.#decoder = new RecordDecoder(this.#dispatcher)
     this.#linger = new Linger(socket, host)
     this.#progress = new WriteProgress(socket, host.tick)
     this.idleTick = host.tick
     this.#reader = new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
-    // 'close' follows, and says it all.
+    // 'close' follows each 'error' and does all that is to be done.
     socket.on('error', () => {})
     socket.on('close', () => this.#onClose())
   }
 
-  get settings(): ExchangeSettings {
-    return this.#host.settings
-  }
-
-  get tick(): number {
-    return this.#host.tick
-  }
-
-  get lost(): boolean {
-    return this.socket.destroyed
-  }
+  // ---- for the server ----
 
   /** Requests that have begun and not ended. */
   get exchanges(): Iterable<ServerExchange> {
     return this.#exchanges
   }
 
+  /** No request runs. */
   get idle(): boolean {
     return this.#exchanges.size === 0
-  }
-
-  /** See {@link WriteProgress.lastTick}. */
-  writeTick(): number {
-    return this.#progress.lastTick(this.#host.tick)
   }
 
   /** Whether the peer can send. */
@@ -140,318 +95,128 @@ export class Connection implements RecordSink, ExchangeCarrier {
     return this.#readControl.reading
   }
 
-  /** Ends now if idle, else behind the last request. */
-  drain(): void {
-    if (this.#state === OPEN) this.#state = LAST_REQUESTS
-    if (this.#host.closing) this.#linger.hurry()
-    this.#closeIfLast()
+  /** See {@link WriteProgress.lastTick}. */
+  writeTick(): number {
+    return this.#progress.lastTick(this.#host.tick)
   }
 
-  /** Aborts what runs, with `status` where no answer has begun, and lets the socket go. */
+  /** Shuts the connection now if it is idle, else after its last request. */
+  drain(): void {
+    this.#on('finish')
+    if (this.#host.closing) this.#linger.hurry()
+    this.#shutIfDone()
+  }
+
+  /** Aborts the requests that run, with `status` where no response has begun, and closes the connection. */
   destroy(code: ExchangeErrorCode, message: string, status?: number): void {
     for (const exchange of this.#exchanges) {
-      // There is no waiting for the rest of STDIN any more.
+      // The rest of STDIN is not waited for.
       exchange.stdinEnded = true
-      if (exchange.ended) this.#endHeld(exchange)
+      if (exchange.ended) this.#responses.endHeld(exchange)
       else exchange.abort(new ExchangeError(code, message), status)
     }
     this.#abortAll(code, message)
-    this.#close()
-    // Whether or not the peer reads it.
-    setTimeout(() => this.socket.destroy(), LAST_WORDS)
+    this.#shut()
+    // Whether or not the peer reads what was written.
+    setTimeout(() => this.socket.destroy(), SILENT_PEER_TIMEOUT)
   }
 
-  // ---- records (RecordSink) ----
+  // ---- for the dispatcher and the response writer ----
 
-  onStream(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
-    const exchange = this.#exchanges.get(requestId)
-    // Section 3.3: records for inactive ids are ignored.
-    if (exchange === undefined) return
-    if (type === FCGI_PARAMS) {
-      if (exchange.begun) return
-      if (start < end) {
-        this.#pushParams(exchange, chunk, start, end)
-      } else if (exchange.begin()) this.#ready.push(exchange)
-    } else if (type === FCGI_STDIN) {
-      if (start === end) this.#endStdin(exchange)
-      else if (!exchange.stdinEnded) {
-        exchange.inputTick = this.#host.tick
-        if (exchange.ended) this.#dropStdin(exchange, end - start)
-        else this.#fill(exchange.stdin, chunk, start, end)
-      }
-    } else if (type === FCGI_DATA && exchange.role === 'filter' && !exchange.ended) {
-      exchange.inputTick = this.#host.tick
-      if (start === end) exchange.data.finish()
-      else this.#fill(exchange.data, chunk, start, end)
-    }
+  get acceptsRequests(): boolean {
+    return this.#state === 'open' || this.#host.closing
   }
 
-  // One that is alone may have all that a request may.
-  #pushParams(exchange: ServerExchange, chunk: Buffer, start: number, end: number): void {
-    const paramsBytes = this.#paramsBytes + end - start
-    if (paramsBytes > this.#host.options.maxBufferedPerConnection && this.#exchanges.size > 1) {
-      exchange.respond(503, FCGI_OVERLOADED)
-    } else if (exchange.pushParams(chunk, start, end)) {
-      this.#paramsBytes = paramsBytes
-      this.#gathering.push(exchange)
-    }
-  }
-
-  #fill(input: InputQueue, chunk: Buffer, start: number, end: number): void {
-    input.push(chunk, start, end)
-    if (this.#filled.at(-1) !== input) this.#filled.push(input)
-    this.#readControl.onQueued(input, end - start)
-  }
-
-  onDiscrete(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
-    if (type === FCGI_BEGIN_REQUEST) {
-      this.#onBeginRequest(requestId, chunk, start, end)
-    } else if (type === FCGI_ABORT_REQUEST) {
-      const exchange = this.#exchanges.get(requestId)
-      if (exchange !== undefined) this.#onAbortRequest(exchange)
-    } else if (requestId === FCGI_NULL_REQUEST_ID) {
-      if (type === FCGI_GET_VALUES) {
-        this.#reply(
-          encodeValues(chunk, start, end, {
-            maxConns: this.#host.options.maxConnections,
-            maxReqs: this.#host.options.maxRequests,
-            mpxsConns: this.#host.options.multiplex,
-          }),
-        )
-      } else if (type === 0 || type > FCGI_UNKNOWN_TYPE) {
-        // Section 4.2. The rest are records that only applications send, or that belong to a request.
-        this.#reply(encodeUnknownType(type))
-      }
-    }
-  }
-
-  #onBeginRequest(requestId: number, chunk: Buffer, start: number, end: number): void {
-    const { role, keepConn } = readBeginRequest(requestId, chunk, start, end)
-    if (this.#exchanges.get(requestId) !== undefined) {
-      throw new ProtocolError(
-        'FCGI_ERR_ACTIVE_REQUEST_ID',
-        `A request began with the id ${requestId} of one that has not ended.`,
-      )
-    }
-    // A connection that is about to close takes no new request: the peer that asked for the close sends none.
-    if (this.#state !== OPEN && !this.#host.closing) return
-    const exchange = new ServerExchange(this, requestId, role ?? 'responder', keepConn)
-    exchange.beganTick = this.#host.tick
-    exchange.inputTick = this.#host.tick
-    const shared = this.#exchanges.size > 0
-    this.#exchanges.add(exchange)
-    if (this.#exchanges.size > this.#host.options.maxRequestsPerConnection) {
-      // Nothing of it is kept: whatever more of it comes is of an id that is not active.
-      exchange.stdinEnded = true
-      exchange.respond(503, FCGI_OVERLOADED)
-      this.#onReplied(0)
-      return
-    }
-    exchange.admitted = this.#host.admit()
-    if (!exchange.admitted) exchange.respond(503, FCGI_OVERLOADED)
-    else if (role === undefined || this.#host.handlerFor(role) === undefined)
-      exchange.respond(500, FCGI_UNKNOWN_ROLE)
-    else if (shared && !this.#host.options.multiplex) exchange.respond(503, FCGI_CANT_MPX_CONN)
-  }
-
-  // Section 5.4: END_REQUEST answers it. STDIN is over, whatever was sent of it.
-  #onAbortRequest(exchange: ServerExchange): void {
-    exchange.stdinEnded = true
-    if (exchange.ended) {
-      this.#endHeld(exchange)
-    } else {
-      exchange.abort(new ExchangeError('FCGI_ERR_ABORTED', 'The front server aborted the request.'))
-      this.#endRequest(exchange, COMPLETE)
-    }
-  }
-
-  // Handlers run when the chunk has been read whole: what came with PARAMS, nearly always the end of STDIN and often
-  // a small body, is then there, and an answer given at once can end the request in the same write.
-  #callHandlers(): void {
-    const ready = this.#ready
-    if (ready.length < 2) {
-      if (ready.length === 1) this.#callHandler(ready.pop()!)
-      return
-    }
-    this.#ready = []
-    this.socket.cork()
-    for (const exchange of ready) this.#callHandler(exchange)
-    this.socket.uncork()
-  }
-
-  #callHandler(exchange: ServerExchange): void {
-    if (exchange.ended) return
-    try {
-      const result: unknown = this.#host.handlerFor(exchange.role)!(exchange)
-      if (isThenable(result)) result.then(undefined, (error: unknown) => exchange.fail(error))
-    } catch (error) {
-      exchange.fail(error)
-    }
-  }
-
-  #endStdin(exchange: ServerExchange): void {
-    if (exchange.stdinEnded) return
-    if (exchange.ended || !exchange.stdin.missing) this.#finishStdin(exchange)
-    else {
-      exchange.missingBodyTimer ??= setTimeout(() => {
-        if (exchange.stdin.missing) this.#finishStdin(exchange)
-      }, MISSING_BODY_GRACE).unref()
-    }
-  }
-
-  #finishStdin(exchange: ServerExchange): void {
-    exchange.stdinEnded = true
-    if (exchange.ended) this.#endHeld(exchange)
-    else exchange.stdin.finish()
-  }
-
-  #dropStdin(exchange: ServerExchange, length: number): void {
-    if (this.#heldEnds?.onDropped(exchange, length) !== false) return
-    if (this.#state === OPEN && this.#exchanges.size === 1) this.#state = LAST_REQUESTS
-    this.#endHeld(exchange)
-  }
-
-  // ---- answers (ExchangeCarrier) ----
-
-  sendStdout(
-    exchange: ServerExchange,
-    head: string,
-    body: Uint8Array | string,
-    callback?: WriteCallback,
-  ): boolean {
-    this.#probe.finish()
-    if (body.length >= BATCH_MIN && callback === undefined && this.socket.writableCorked === 0) {
-      this.socket.cork()
-      process.nextTick(uncork, this.socket)
-    }
-    return writeStdout(this.socket, exchange.requestId, head, body, false, undefined, callback)
-  }
-
-  sendEnd(
-    exchange: ServerExchange,
-    head: string,
-    body: Uint8Array | string,
-    protocolStatus: number,
-    callback?: WriteCallback,
-  ): void {
-    this.#probe.finish()
-    const end: EndRequest = { appStatus: exchange.appStatus, protocolStatus }
-    const hold = exchange.keepConn && !exchange.stdinEnded && !this.#readEnded
-    writeStdout(this.socket, exchange.requestId, head, body, true, hold ? undefined : end, callback)
-    if (hold) this.#hold(exchange, end)
-    else this.#forget(exchange)
-  }
-
-  #hold(exchange: ServerExchange, end: EndRequest): void {
-    this.#heldEnds ??= new HeldEnds(this.#host.options, (held, itsEnd) => this.#endRequest(held, itsEnd))
-    this.#heldEnds.hold(exchange, end)
-  }
-
-  sendStderr(requestId: number, content: Uint8Array): boolean {
-    this.#probe.finish()
-    return writeStderr(this.socket, requestId, content)
-  }
-
-  cut(exchange: ServerExchange): void {
-    if (this.#exchanges.size > 1) {
-      // Siblings are on this connection: the best that can be said is a failed exit status and an answer cut short. It
-      // goes on, for HAProxy, which learns nothing of a wish to close, brings new requests as long as siblings run.
-      this.#endRequest(exchange, {
-        appStatus: exchange.appStatus || 1,
-        protocolStatus: FCGI_REQUEST_COMPLETE,
-      })
-      return
-    }
-    this.#remove(exchange)
-    // To nginx and lighttpd a connection that ends cleanly is a complete answer; one that is reset is not. (To H2O 2.2 either
-    // is, and Caddy 2.6 tells its log alone.)
-    const { socket } = this
-    if ('resetAndDestroy' in socket && (socket as Socket).remoteAddress !== undefined) {
-      this.#decoder.stop()
-      ;(socket as Socket).resetAndDestroy()
-    } else {
-      // A Unix socket can not be reset, but what is no record is an error to all of them.
-      this.#probe.stop()
-      socket.write(NO_RECORD)
-      this.#close()
-    }
+  get peerEnded(): boolean {
+    return this.#state === 'half-closed'
   }
 
   onInputConsumed(): void {
     this.#readControl.onConsumed()
   }
 
-  // ---- the end of a request ----
-
-  /** The answer has gone out, and END_REQUEST is held back: now it goes out too. */
-  #endHeld(exchange: ServerExchange): void {
-    const end = this.#heldEnds?.take(exchange)
-    if (end !== undefined) this.#endRequest(exchange, end)
+  onReplied(length: number): void {
+    if (!this.#readControl.onReply(length)) this.#decoder.pause()
   }
 
-  #endRequest(exchange: ServerExchange, end: EndRequest): void {
-    this.#probe.finish()
-    this.#reply(encodeEndRequest(exchange.requestId, end.appStatus, end.protocolStatus))
-    this.#forget(exchange)
+  finish(): void {
+    this.#on('finish')
   }
 
-  #forget(exchange: ServerExchange): void {
+  onRequestEnded(exchange: ServerExchange): void {
     this.#remove(exchange)
     this.idleTick = this.#host.tick
-    if (!exchange.keepConn && this.#state === OPEN) this.#state = LAST_REQUESTS
+    if (!exchange.keepConn) this.#on('finish')
     this.#readControl.onAnswered()
-    this.#closeIfLast()
+    this.#shutIfDone()
   }
 
+  reset(exchange: ServerExchange): void {
+    this.#remove(exchange)
+    // nginx and lighttpd take a response as complete when the connection ends cleanly, and as failed when it is reset. (H2O 2.2
+    // accepts both, and Caddy 2.6 only logs a reset.)
+    const { socket } = this
+    if ('resetAndDestroy' in socket && (socket as Socket).remoteAddress !== undefined) {
+      this.#decoder.stop()
+      ;(socket as Socket).resetAndDestroy()
+    } else {
+      // A Unix socket cannot be reset, but all of them fail on an invalid record.
+      this.#probe.stop()
+      socket.write(INVALID_RECORD)
+      this.#shut()
+    }
+  }
+
+  // ---- requests that end with the connection ----
+
   #remove(exchange: ServerExchange): void {
-    if (!this.#exchanges.delete(exchange)) return
-    this.#paramsBytes -= exchange.paramsBytes
-    if (exchange.missingBodyTimer !== undefined) clearTimeout(exchange.missingBodyTimer)
-    if (exchange.admitted) this.#host.release()
+    if (this.#exchanges.delete(exchange) && exchange.admitted) this.#host.release()
   }
 
   #abortAll(code: ExchangeErrorCode, message: string): void {
     for (const exchange of this.#exchanges) {
-      this.#heldEnds?.take(exchange)
+      this.#responses.dropHeld(exchange)
       this.#remove(exchange)
       exchange.abort(new ExchangeError(code, message))
     }
   }
 
-  // No more input comes: what has not all of it is aborted, what waited for no more than that is ended.
+  // No more input comes: requests that have not come in whole are aborted, and those that only waited for it are ended.
   #abortIncomplete(code: ExchangeErrorCode, message: string): void {
     for (const exchange of this.#exchanges) {
-      if (exchange.ended) this.#endHeld(exchange)
-      else {
-        // No body will come behind the end of its stream either, which is for the app to answer.
-        if (exchange.missingBodyTimer !== undefined && exchange.stdin.missing) this.#finishStdin(exchange)
-        if (exchange.inputComplete) continue
-        this.#remove(exchange)
-        exchange.abort(new ExchangeError(code, message))
+      if (exchange.ended) {
+        this.#responses.endHeld(exchange)
+        continue
       }
+      this.#dispatcher.endMissingStdin(exchange)
+      if (exchange.inputComplete) continue
+      this.#remove(exchange)
+      exchange.abort(new ExchangeError(code, message))
     }
   }
 
-  // ---- the end of the connection ----
+  // ---- events and states ----
 
-  #closeIfLast(): void {
-    if (this.#exchanges.size > 0) return
-    if (this.#state === LAST_REQUESTS || this.#readEnded || this.#host.closing) this.#close()
+  #on(event: ConnectionEvent): void {
+    this.#state = nextState(this.#state, event)
   }
 
-  #close(): void {
-    if (this.#state >= LINGERING) return
-    this.#state = LINGERING
+  #shutIfDone(): void {
+    if (this.#exchanges.size > 0) return
+    if (this.#state !== 'open' || this.#host.closing) this.#shut()
+  }
+
+  #shut(): void {
+    if (this.#state === 'lingering' || this.#state === 'closed') return
+    this.#on('shut')
     this.#decoder.stop()
     this.#probe.stop()
     this.#readControl.release()
     this.#linger.start()
   }
 
-  // ---- the socket ----
-
   #onData(chunk: Buffer, length: number): void {
-    if (this.#state === LINGERING) {
+    if (this.#state === 'lingering') {
       this.#linger.onDropped(length)
       return
     }
@@ -462,19 +227,11 @@ export class Connection implements RecordSink, ExchangeCarrier {
       if (!(error instanceof ProtocolError)) throw error
       this.#onProtocolError(error)
     } finally {
-      // Also where a listener of the app has thrown: the chunk's memory is others' next.
-      while (this.#gathering.length > 0) this.#gathering.pop()!.keepParams()
-      if (this.#filled.length > 0) this.#keepFilled()
-      this.#callHandlers()
+      // Run even if an application listener threw: the chunk's buffer is about to be reused.
+      this.#dispatcher.finishChunk()
       if (read < length) this.#reader.putBack(chunk, read, length)
       this.#readControl.adjust()
     }
-  }
-
-  // A new list costs less than emptying one: `length = 0` is a call into C++.
-  #keepFilled(): void {
-    for (const input of this.#filled) input.keep()
-    this.#filled = []
   }
 
   #onProtocolError(error: ProtocolError): void {
@@ -482,13 +239,13 @@ export class Connection implements RecordSink, ExchangeCarrier {
     try {
       this.#host.onProtocolError(error, this)
     } finally {
-      // What has its whole request can still be answered, unless this never was FastCGI.
+      // A request that came in whole is still answered, unless the peer does not speak FastCGI at all.
       if (error.code === 'FCGI_ERR_VERSION') {
         this.destroy('FCGI_ERR_PROTOCOL', error.message)
       } else {
-        if (this.#state === OPEN) this.#state = LAST_REQUESTS
+        this.#on('finish')
         this.#abortIncomplete('FCGI_ERR_PROTOCOL', error.message)
-        this.#closeIfLast()
+        this.#shutIfDone()
       }
     }
   }
@@ -499,20 +256,21 @@ export class Connection implements RecordSink, ExchangeCarrier {
   }
 
   #onEnd(): void {
-    this.#readEnded = true
+    const isShut = this.#state === 'lingering' || this.#state === 'closed'
+    this.#on('peerEnd')
     this.#linger.stop()
     this.#readControl.release()
-    if (this.#state >= LINGERING) return
+    if (isShut) return
     const message = 'The front server closed the connection before it had sent the whole request.'
     this.#abortIncomplete('FCGI_ERR_CONNECTION_CLOSED', message)
-    // Inside a record nothing is whole.
+    // The peer closed in the middle of a record, so no pending request is complete.
     if (!this.#decoder.atBoundary) this.#abortAll('FCGI_ERR_CONNECTION_CLOSED', message)
-    this.#closeIfLast()
+    this.#shutIfDone()
     if (this.#exchanges.size > 0) this.#probe.start()
   }
 
   #onClose(): void {
-    this.#state = CLOSED
+    this.#on('close')
     this.#linger.stop()
     this.#readControl.release()
     this.#probe.stop()
@@ -520,21 +278,4 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#abortAll('FCGI_ERR_CONNECTION_CLOSED', 'The front server closed the connection.')
     this.#host.onClose(this)
   }
-
-  #reply(record: Buffer): void {
-    this.socket.write(record)
-    this.#onReplied(record.length)
-  }
-
-  #onReplied(length: number): void {
-    if (!this.#readControl.onReply(length)) this.#decoder.pause()
-  }
-}
-
-function uncork(socket: Duplex): void {
-  socket.uncork()
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }

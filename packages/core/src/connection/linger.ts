@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream'
 import type { HoldLimits } from './pending-end-requests.ts'
 
-/** Milliseconds in which a peer that has all it is owed may still say something. */
-export const LAST_WORDS = 250
+/** How long (milliseconds) a peer that has received everything may stay silent while the server closes. */
+export const SILENT_PEER_TIMEOUT = 250
 
-/** What a {@link Linger} asks of the server. */
+/** What a {@link Linger} needs of the server. */
 export interface LingerHost {
   readonly options: HoldLimits
   /** The server is closing. */
@@ -12,9 +12,9 @@ export interface LingerHost {
 }
 
 /**
- * The end of a connection: its write side is shut behind all that was written, and what the peer still sends is read
- * and dropped for a while, for a socket that is closed over unread input is reset, and the answer may be lost with it.
- * While the server closes, a peer that is silent has had its time.
+ * The end of a connection: its write side is shut after all output, and input is read and dropped for a while. Closing a
+ * socket that holds unread input resets it, and the peer may then lose the response. While the server closes, it waits
+ * for a silent peer only {@link SILENT_PEER_TIMEOUT}.
  */
 export class Linger {
   readonly #socket: Duplex
@@ -29,25 +29,26 @@ export class Linger {
   }
 
   start(): void {
-    // Its time begins when all is written: a peer may be slow to read a large answer.
+    // The timer starts when everything is written: the peer may read a large response slowly.
     this.#socket.end(() => {
-      if (!this.#stopped) this.#destroyIn(this.#host.closing ? LAST_WORDS : this.#host.options.lingerTimeout)
+      if (this.#stopped) return
+      this.#destroyIn(this.#host.closing ? SILENT_PEER_TIMEOUT : this.#host.options.lingerTimeout)
     })
   }
 
   /** The server closes. */
   hurry(): void {
-    if (this.#timer !== undefined) this.#destroyIn(LAST_WORDS)
+    if (this.#timer !== undefined) this.#destroyIn(SILENT_PEER_TIMEOUT)
   }
 
-  /** The peer has sent more. */
+  /** The peer sent more input, which was dropped. */
   onDropped(length: number): void {
     this.#droppedBytes += length
     if (this.#droppedBytes > this.#host.options.lingerBytes) this.#socket.destroy()
     else if (this.#host.closing) this.#timer?.refresh()
   }
 
-  /** The peer has ended too. */
+  /** The peer has closed its write side, too. */
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)
@@ -57,7 +58,7 @@ export class Linger {
   #destroyIn(time: number): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#socket.destroy(), time)
-    // Nobody waits for it but a server that closes.
+    // Only a server that closes waits for it.
     if (!this.#host.closing) this.#timer.unref()
   }
 }

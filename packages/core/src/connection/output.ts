@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
+import type { WriteCallback } from '../exchange/exchange.ts'
 import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from '../protocol/constants.ts'
 import {
   END_REQUEST_LENGTH,
@@ -10,9 +11,6 @@ import {
   writeEndRequest,
   writeHeader,
 } from '../protocol/encoder.ts'
-
-/** Called when the bytes have been handed to the operating system, or could not be. */
-export type WriteCallback = (error?: Error | null) => void
 
 // Up to here a copy is cheaper than a second buffer in the write, and the answer is one write.
 const COPY_MAX = 16 * 1024
@@ -89,12 +87,6 @@ const TEXT_MAX = 1024
 function textOf(body: Uint8Array | string, bodyLength: number): string | undefined {
   if (typeof body === 'string') return bodyLength === body.length ? body : undefined
   return bodyLength <= TEXT_MAX && Buffer.isBuffer(body) ? body.toString('latin1') : undefined
-}
-
-/** A copy of `chunk` as characters that are its bytes; undefined of a string that has others than ASCII. */
-export function toLatin1(chunk: Uint8Array | string): string | undefined {
-  if (typeof chunk === 'string') return Buffer.byteLength(chunk) === chunk.length ? chunk : undefined
-  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1')
 }
 
 const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'.repeat(length))

@@ -1,10 +1,10 @@
-import type { EndRequest } from './output.ts'
 import type { ServerExchange } from '../exchange/server-exchange.ts'
+import type { EndRequest } from './output.ts'
 
-// nginx stops sending once it has a response head: the wait ends when nothing has come for this long (milliseconds).
+// nginx stops sending once it has a response head: the wait ends when no STDIN has arrived for this long (milliseconds).
 const PAUSE = 500
 
-/** What ends a wait beside the end of STDIN. */
+/** What ends the wait for the end of STDIN: time (milliseconds) and bytes. */
 export interface HoldLimits {
   readonly lingerTimeout: number
   readonly lingerBytes: number
@@ -20,16 +20,16 @@ interface Held {
 }
 
 /**
- * END_REQUESTs of answers that were given before all of STDIN was there. With KEEP_CONN they wait for its end, for H2O
- * dies otherwise; until the front server pauses, or sends more, or for longer, than the limits say.
+ * END_REQUESTs of responses that were sent before all of STDIN had arrived. With FCGI_KEEP_CONN they wait for the end of STDIN,
+ * because H2O crashes otherwise. They are sent earlier when the front server pauses, or exceeds a limit in time or bytes.
  */
-export class HeldEnds {
+export class PendingEndRequests {
   readonly #limits: HoldLimits
   readonly #release: (exchange: ServerExchange, end: EndRequest) => void
   readonly #held = new Map<number, Held>()
   #timer: NodeJS.Timeout | undefined
 
-  /** `release` is called for those that the front server lets wait for too long: it pauses. */
+  /** `release` is called for an END_REQUEST that is due because the front server pauses or takes too long. */
   constructor(limits: HoldLimits, release: (exchange: ServerExchange, end: EndRequest) => void) {
     this.#limits = limits
     this.#release = release
@@ -42,7 +42,7 @@ export class HeldEnds {
     this.#timer ??= setTimeout(() => this.#releaseOverdue(), PAUSE)
   }
 
-  /** STDIN of an answered request came, and was dropped. False when it is too much of it. */
+  /** STDIN of a request whose response was sent has arrived and was dropped. False when a limit is exceeded. */
   onDropped({ requestId }: ServerExchange, length: number): boolean {
     const held = this.#held.get(requestId)
     if (held === undefined) return true
@@ -51,7 +51,7 @@ export class HeldEnds {
     return held.bytes <= this.#limits.lingerBytes && held.heardAt <= held.until
   }
 
-  /** The END_REQUEST of `exchange`, which is held no more. */
+  /** Returns the END_REQUEST of `exchange`, which no longer waits; undefined if it did not. */
   take({ requestId }: ServerExchange): EndRequest | undefined {
     const held = this.#held.get(requestId)
     if (held === undefined) return undefined

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream'
-import type { ActiveRequests } from './active-requests.ts'
 import { type InputQueue, PIECE_COST } from '../exchange/input.ts'
-import type { PeerProbe } from './peer-probe.ts'
 import type { ServerExchange } from '../exchange/server-exchange.ts'
+import type { ActiveRequests } from './active-requests.ts'
+import type { PeerProbe } from './peer-probe.ts'
 
 /** How much unread input (bytes) a connection holds. */
 export interface BufferLimits {

@@ -1,7 +1,9 @@
 import type { Writable } from 'node:stream'
 import type { ExchangeError } from './error.ts'
 import type { Input } from './input.ts'
-import type { WriteCallback } from '../connection/output.ts'
+
+/** Called when the bytes have been handed to the operating system, or could not be. */
+export type WriteCallback = (error?: Error | null) => void
 
 /** What the front server wants of the application (section 6). */
 export type Role = 'responder' | 'authorizer' | 'filter'

@@ -3,10 +3,10 @@ import { isUint8Array } from 'node:util/types'
 import { RequestError } from '../cgi/error.ts'
 import { bodyAllowed, encodeResponseHead } from '../cgi/response-head.ts'
 import { FCGI_OVERLOADED, FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts'
+import { toLatin1 } from '../protocol/latin1.ts'
 import { describeError, ExchangeError } from './error.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, WriteCallback } from './exchange.ts'
 import { IncomingRequest, type RequestCarrier, type RequestSettings } from './incoming-request.ts'
-import { toLatin1, type WriteCallback } from '../connection/output.ts'
 import { StderrStream } from './stderr.ts'
 
 /** What an exchange asks of the connection that carries it. */

@@ -15,10 +15,10 @@ import { createServer as createNetServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createServer, type FastCgiServer } from '../server/server.ts'
 import { Peer } from '../testing/peer.ts'
 import { echo, makeFolder } from '../testing/serving.ts'
 import type { ListenOptions } from './listen.ts'
-import { createServer, type FastCgiServer } from '../server/server.ts'
 
 async function listen(options: ListenOptions): Promise<FastCgiServer> {
   const server = createServer(echo)

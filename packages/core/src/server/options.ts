@@ -1,8 +1,8 @@
 import { RequestError } from '../cgi/error.ts'
 import type { MountOption } from '../cgi/mount.ts'
+import type { Exchange } from '../exchange/exchange.ts'
 import type { AllowedServers } from '../listen/allowed-servers.ts'
 import { parseAllowedServers } from '../listen/allowed-servers.ts'
-import type { Exchange } from '../exchange/exchange.ts'
 
 /** What a server may be told. Each limit holds for every connection; times are milliseconds, sizes bytes. */
 export interface ServerOptions {

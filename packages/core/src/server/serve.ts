@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
-import { answerCgi } from '../listen/cgi-process.ts'
 import type { Handler } from '../exchange/exchange.ts'
+import { answerCgi } from '../listen/cgi-process.ts'
 import { findInherited } from '../listen/inherited.ts'
 import type { ListenOptions } from '../listen/listen.ts'
 import type { ServerOptions } from './options.ts'

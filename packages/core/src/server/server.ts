@@ -8,13 +8,13 @@ import {
 } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { findMount } from '../cgi/mount.ts'
-import type { ProtocolError } from '../protocol/error.ts'
 import { Connection, type ConnectionHost } from '../connection/connection.ts'
 import { describeError } from '../exchange/error.ts'
 import type { Exchange, Handler, Role } from '../exchange/exchange.ts'
-import { type CloseListener, type ListenOptions, listenOn } from '../listen/listen.ts'
-import { resolveOptions, type ServerOptions, type Settings } from './options.ts'
 import type { ExchangeSettings } from '../exchange/server-exchange.ts'
+import { type CloseListener, type ListenOptions, listenOn } from '../listen/listen.ts'
+import type { ProtocolError } from '../protocol/error.ts'
+import { resolveOptions, type ServerOptions, type Settings } from './options.ts'
 import { sweep } from './timeouts.ts'
 
 /** A handler a role (section 6). Roles without one are refused with FCGI_UNKNOWN_ROLE. */
