@@ -45,7 +45,8 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
   beganTick = 0
   inputTick = 0
 
-  protected abortReason: ExchangeError | undefined
+  /** Why it was aborted; undefined if it was not. */
+  abortReason: ExchangeError | undefined
 
   readonly #carrier: C
   readonly #stdin: InputQueue
@@ -233,7 +234,7 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
   }
 
   /** REQUEST_METHOD, if PARAMS have been read. */
-  protected get knownMethod(): string | undefined {
+  get knownMethod(): string | undefined {
     return this.#params?.get('REQUEST_METHOD')
   }
 
