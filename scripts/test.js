@@ -2,6 +2,7 @@
 // `npm test -- packages/core` (or any of vitest's arguments) sets up and runs only the tests asked for.
 
 import { checkPackages } from './check-packages.js'
+import { checkStructure } from './check-structure.js'
 import { installFrontServers, needFrontServers } from './debian.js'
 import { bin, main, run } from './lib/run.js'
 import { conclude, runAllTests, runVitest } from './lib/vitest.js'
@@ -10,6 +11,7 @@ import { setup } from './setup.js'
 const CHECKS = {
   lint: () => run(process.execPath, [bin('@biomejs/biome', 'bin/biome'), 'check', '.']),
   types: () => run(process.execPath, [bin('typescript', 'bin/tsc'), '-p', 'tests']),
+  structure: checkStructure,
   packages: checkPackages,
 }
 

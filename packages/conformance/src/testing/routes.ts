@@ -1,11 +1,31 @@
 import { setTimeout } from 'node:timers/promises'
 import { bytes, TYPES } from '../wire/bytes.ts'
-import type { Request } from './reference-server.ts'
 
 const hex = (text: string): string => bytes(text).toString('hex')
 
-/** The routes of the README, by the first part of the path. */
-export const ROUTES: Readonly<Record<string, (request: Request) => unknown>> = {
+/** What a route needs of the request that it responds to. */
+export interface RoutedRequest {
+  readonly params: readonly [name: string, value: string][]
+  readonly body: string
+  readonly bodyEnded: boolean
+  readonly data: string
+  readonly dataEnded: boolean
+  /** The response has ended, or the request was aborted. */
+  readonly ended: boolean
+  param(name: string): string | undefined
+  /** Settles when `done` holds, or the request has ended. */
+  until(done: () => boolean): Promise<void>
+  /** Sends records of a stream, STDOUT or STDERR. */
+  write(type: number, content: string): void
+  /** Ends STDOUT and the request. */
+  end(appStatus?: number): void
+}
+
+/** Responds to a request. */
+export type Route = (request: RoutedRequest) => unknown
+
+/** The routes of the README, by the first segment of the path. */
+export const ROUTES: Readonly<Record<string, Route>> = {
   bytes: (request) =>
     reply(request, '0123456789'.repeat(numberOf(request) / 10 + 1).slice(0, numberOf(request))),
   params: (request) =>
@@ -51,19 +71,19 @@ export const ROUTES: Readonly<Record<string, (request: Request) => unknown>> = {
   },
 }
 
-/** Sends a whole answer; without its body where the method is HEAD. */
-export function reply(request: Request, body: string, head = 'Content-Type: text/plain'): void {
+/** Sends a whole response, without its body if the method is HEAD. */
+export function reply(request: RoutedRequest, body: string, head = 'Content-Type: text/plain'): void {
   request.write(TYPES.STDOUT, `${head}\r\n\r\n${request.param('REQUEST_METHOD') === 'HEAD' ? '' : body}`)
   request.end()
 }
 
-/** The number behind the route. */
-export function numberOf(request: Request): number {
+/** The number in the second segment of the path. */
+export function numberOf(request: RoutedRequest): number {
   return Number(request.param('REQUEST_URI')!.split('/')[2])
 }
 
-/** The body up to CONTENT_LENGTH; undefined where it ends before that. */
-async function wholeBody(request: Request): Promise<string | undefined> {
+/** The body up to CONTENT_LENGTH; undefined if it ends earlier. */
+async function wholeBody(request: RoutedRequest): Promise<string | undefined> {
   const length = request.param('CONTENT_LENGTH')
   await request.until(() => request.bodyEnded)
   if (length === undefined) return request.body

@@ -1,0 +1,120 @@
+// The shape of the packages' sources: files are small, imports point down, and no file imports itself through others.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { main, root } from './lib/run.js'
+
+/** How many lines a source file may have. Tests and what only tests use are not counted. */
+const LINES_MAX = 300
+
+/**
+ * The floors of each package, from the ground up: folders and files of its `src`. A file may import files of its own floor and of
+ * those below. Entries in one array share a floor and do not import each other. A package without floors is only checked for
+ * circles.
+ */
+const FLOORS = {
+  core: ['protocol', 'cgi', 'exchange', ['connection', 'listen'], 'server', 'index.ts'],
+  client: [
+    ['error.ts', 'address.ts', 'observer.ts'],
+    'request',
+    'response',
+    'connection',
+    'pool.ts',
+    'dispatcher.ts',
+    'gateway',
+    'index.ts',
+  ],
+}
+
+/** A sentence for each fault of the structure of `packages/*`. */
+function findFaults() {
+  return readdirSync(`${root}packages`).flatMap((name) => {
+    const folder = `${root}packages/${name}/src`
+    const files = sourceFiles(folder)
+    const imports = new Map(files.map((file) => [file, importsOf(folder, file)]))
+    return [
+      ...findLargeFiles(folder, files),
+      ...findImportsUp(imports, FLOORS[name] ?? []),
+      ...findCircles(imports),
+    ].map((fault) => `packages/${name}/src/${fault}`)
+  })
+}
+
+function sourceFiles(folder) {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+}
+
+function isForTests(file) {
+  return file.endsWith('.test.ts') || /(?:^|\/)testing\//.test(file)
+}
+
+/** The files of the same package that `file` imports, types included, as paths below `folder`. */
+function importsOf(folder, file) {
+  const text = readFileSync(join(folder, file), 'utf8')
+  const specifiers = [...text.matchAll(/(?:from|import\(?)\s*'(\.[^']+)'/g)].map(([, specifier]) => specifier)
+  return specifiers
+    .map((specifier) => normalize(join(dirname(file), specifier)))
+    .filter((path) => !path.startsWith('..') && path.endsWith('.ts'))
+}
+
+function findLargeFiles(folder, files) {
+  return files
+    .filter((file) => !isForTests(file))
+    .map((file) => ({ file, lines: readFileSync(join(folder, file), 'utf8').split('\n').length - 1 }))
+    .filter(({ lines }) => lines > LINES_MAX)
+    .map(({ file, lines }) => `${file} has ${lines} lines. Split it: a file has at most ${LINES_MAX}.`)
+}
+
+function findImportsUp(imports, floors) {
+  const places = floors.map((entry) => [entry].flat())
+  const floorOf = (file) =>
+    places.findIndex((entries) => entries.some((entry) => file === entry || file.startsWith(`${entry}/`)))
+  const entryOf = (file) => places.flat().find((entry) => file === entry || file.startsWith(`${entry}/`))
+  const faults = []
+  for (const [file, targets] of imports) {
+    if (floors.length === 0 || isForTests(file)) continue
+    const floor = floorOf(file)
+    if (floor < 0)
+      faults.push(`${file} is on no floor. Add its folder to FLOORS in scripts/check-structure.js.`)
+    for (const target of targets) {
+      const isUp = floorOf(target) > floor
+      const isBeside = floorOf(target) === floor && entryOf(target) !== entryOf(file)
+      if (isUp || isBeside) faults.push(`${file} imports ${target}, which is not below it.`)
+    }
+  }
+  return faults
+}
+
+function findCircles(imports) {
+  const faults = []
+  const finished = new Set()
+  const path = []
+  const visit = (file) => {
+    if (finished.has(file) || !imports.has(file)) return
+    const at = path.indexOf(file)
+    if (at >= 0) {
+      faults.push(`${[...path.slice(at), file].join(' imports ')}: a circle.`)
+      return
+    }
+    path.push(file)
+    for (const target of imports.get(file)) visit(target)
+    path.pop()
+    finished.add(file)
+  }
+  for (const file of imports.keys()) visit(file)
+  return faults
+}
+
+/** Returns whether the sources have the shape that is asked for, and prints what does not. */
+export function checkStructure() {
+  const faults = findFaults()
+  for (const fault of faults) console.error(fault)
+  return faults.length === 0
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  main(() => {
+    if (!checkStructure()) process.exitCode = 1
+  })
+}
