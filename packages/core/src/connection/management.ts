@@ -8,7 +8,7 @@ import {
 import { encodeRecord } from '../protocol/encoder.ts'
 import { decodeNameValues, encodeNameValues } from '../protocol/name-values.ts'
 
-/** What the server can do, as FCGI_GET_VALUES asks it (section 4.1). */
+/** The variables that FCGI_GET_VALUES queries (section 4.1). */
 export interface ServerValues {
   maxConns: number
   maxReqs: number
@@ -16,8 +16,8 @@ export interface ServerValues {
 }
 
 /**
- * The FCGI_GET_VALUES_RESULT for the names in `chunk[start, end)`: each known name once, unknown ones left
- * out. A question that can not be read gets an empty result: HAProxy waits for one before it sends anything.
+ * The FCGI_GET_VALUES_RESULT for the names in `chunk[start, end)`: each known name once, without the unknown ones. A query that
+ * cannot be decoded gets an empty result, because HAProxy waits for a result before it sends a request.
  */
 export function encodeValues(chunk: Buffer, start: number, end: number, values: ServerValues): Buffer {
   const known: Record<string, string> = {
@@ -38,7 +38,7 @@ function readNames(chunk: Buffer, start: number, end: number): string[] {
   }
 }
 
-// Section 4.1 has plain decimal numbers; a limit may be none, which is Infinity, and front servers read into an int.
+// Section 4.1 asks for a decimal number. A limit may be Infinity, and front servers store the value in an int.
 function decimal(value: number): string {
   return String(Math.min(Math.trunc(value), 0x7fffffff))
 }

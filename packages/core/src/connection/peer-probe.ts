@@ -2,29 +2,29 @@ import type { Writable } from 'node:stream'
 import { FCGI_STDERR } from '../protocol/constants.ts'
 import { encodeHeader } from '../protocol/encoder.ts'
 
-// Milliseconds from one write to the next; at the end the last two again and again. Two a time, for it is the second that
-// fails: soon, and later for peers far away.
+// Milliseconds between two writes. The last two repeat. Writes come in pairs, because the first write to a peer that is gone
+// causes the reset and the second one fails; the longer delays are for distant peers.
 const DELAYS: readonly number[] = [50, 450, 50, 2500, 50, 10_000]
 
-// The most that a record has: so many writes without another header.
+// The largest padding of a record: this many one-byte writes need no further header.
 const PADDING = 255
 
 /**
- * Finds out whether a peer is still there where reading does not tell: it has shut its write side, which some do and
- * wait for their answer, and nginx does by closing the connection when its client has gone; or what it sent
- * fills the window, and an end would stand behind it. Writing tells: a peer that is gone answers with a reset, and
- * the next write fails. What is written is an empty STDERR record, which says nothing (section 5.3), its padding
- * a byte at a time.
+ * Finds out whether a peer is still there when reading cannot tell. Either the peer has closed its write side: some peers then
+ * wait for the response, but nginx closes the whole connection that way when its client leaves. Or reading is paused, and a
+ * close would be noticed only after what was sent before. A write tells: a peer that is gone responds with a reset, and the
+ * next write fails. The probe writes an empty STDERR record, which has no meaning (section 5.3), and its padding one byte at a
+ * time.
  */
 export class PeerProbe {
   readonly #socket: Writable
   readonly #requestId: () => number | undefined
   #timer: NodeJS.Timeout | undefined
   #step = 0
-  // Padding of the record that is on its way.
+  // Padding bytes that are missing from the current record.
   #left = 0
 
-  /** `requestId` gives a request that the record may belong to; without one there is nothing to find out. */
+  /** `requestId` returns the id of a running request, which the STDERR record needs; undefined stops the probe. */
   constructor(socket: Writable, requestId: () => number | undefined) {
     this.#socket = socket
     this.#requestId = requestId
@@ -36,7 +36,7 @@ export class PeerProbe {
     this.#write()
   }
 
-  /** Makes the record whole, for another is about to follow; that is a write as good as any. */
+  /** Completes the record, because another one is about to be written. That write probes the peer, too. */
   finish(): void {
     if (this.#timer === undefined) return
     this.#complete()

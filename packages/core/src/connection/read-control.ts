@@ -4,30 +4,30 @@ import type { ServerExchange } from '../exchange/server-exchange.ts'
 import type { ActiveRequests } from './active-requests.ts'
 import type { PeerProbe } from './peer-probe.ts'
 
-/** How much unread input (bytes) a connection holds. */
+/** How much unread input a connection buffers, in bytes. */
 export interface BufferLimits {
   readonly maxBufferedPerRequest: number
   readonly maxBufferedPerConnection: number
 }
 
-// Of a request's share, what one that is alone on its connection uses: nobody else is held up when reading stops.
+// The share of `maxBufferedPerRequest` that a request alone on its connection uses: pausing holds up no other request.
 const ALONE = 1 / 8
 
-// While input waits for its reader, a little more is read this often (milliseconds), up to the request's whole share: an
-// abort, or the end of the connection, may stand behind it, and a stopped socket tells of neither.
+// While reading is paused, a little more is read at this interval (milliseconds), up to the whole limit: an abort or the end of the
+// connection may follow the input, and a paused socket reports neither.
 const PEEK_INTERVAL = 100
 
-// Replies and finished answers (bytes) that may wait for a peer which asks without reading, and what one costs in a stream's
-// queue beside its own bytes.
+// Bytes of replies and finished responses that may wait for a peer that sends without reading, and the cost of one in a stream's
+// queue in addition to its bytes.
 const REPLIES_MAX = 64 * 1024
 const REPLY_COST = 256
 
-// Reading; stopped by what is queued; reading whatever comes.
+// RELEASED: everything is read, because it is dropped or there is no more.
 const READING = 0
 const PAUSED = 1
 const RELEASED = 2
 
-/** Decides when a connection reads: bodies that nobody takes stop it, so that they wait in the front server. */
+/** Pauses a connection while request bodies wait for their readers, so that the rest waits in the front server. */
 export class ReadControl {
   readonly #socket: Duplex
   readonly #exchanges: ActiveRequests
@@ -35,7 +35,7 @@ export class ReadControl {
   readonly #limits: BufferLimits
   #state = READING
   #mayBeFull = false
-  // No more than this (bytes) is queued: what was when it was looked at last, and all that has come since.
+  // An upper bound of what is queued, in bytes: the sum when it was last counted and all that has arrived since.
   #queuedAtMost = 0
   #replyBytes = 0
   #peekTimer: NodeJS.Timeout | undefined
@@ -47,7 +47,7 @@ export class ReadControl {
     this.#limits = limits
   }
 
-  /** False while the peer could not send, had it something to send. */
+  /** False while reading is paused. */
   get reading(): boolean {
     return this.#state !== PAUSED
   }
@@ -61,7 +61,7 @@ export class ReadControl {
     }
   }
 
-  /** A record of `length` bytes that nobody of the app wrote went to the socket. False when too many of them wait there. */
+  /** A record of `length` bytes that no app wrote was sent. False if too many of them wait in the socket. */
   onReply(length: number): boolean {
     if (this.#socket.writableLength === 0) {
       this.#replyBytes = 0
@@ -72,7 +72,7 @@ export class ReadControl {
     return this.#replyBytes <= REPLIES_MAX || this.#state === RELEASED
   }
 
-  /** An answer has ended: what of it waits in the socket is nobody's any more. */
+  /** A response has ended. What still waits of it in the socket counts like replies, because no app waits for it. */
   onAnswered(): void {
     if (this.#socket.writableNeedDrain) {
       this.#replyBytes = this.#socket.writableLength
@@ -92,7 +92,7 @@ export class ReadControl {
     if (this.#state === PAUSED) this.adjust()
   }
 
-  /** Stops or goes on, by what is queued now. */
+  /** Pauses or resumes reading, by what is queued now. */
   adjust(): void {
     if (!this.#mayBeFull || this.#state === RELEASED) return
     if (this.#isFull()) {
@@ -103,7 +103,7 @@ export class ReadControl {
     }
   }
 
-  /** From now on all is read: it is dropped, or there is no more. */
+  /** From now on everything is read: it is dropped, or there is no more. */
   release(): void {
     this.#resume()
     this.#state = RELEASED
@@ -113,7 +113,7 @@ export class ReadControl {
     if (this.#state === PAUSED) return
     this.#state = PAUSED
     this.#socket.pause()
-    // There is no 'drain' where less waits than a stream holds.
+    // The socket emits no 'drain' if less than its high-water mark waits.
     if (this.#isUnread() && !this.#socket.writableNeedDrain) this.#socket.write('', () => this.onDrain())
     this.#peekLater()
   }
@@ -146,13 +146,13 @@ export class ReadControl {
   }
 
   #peek(): void {
-    // Replies that nobody reads are writes that wait, and tell of the end themselves.
+    // Waiting replies are writes, so they notice the end of the connection themselves.
     const unread = this.#isUnread()
     if (unread || this.#isAtLimit()) {
       if (!unread) this.#probe.start()
       this.#peekLater()
     } else {
-      // The next piece stops it again.
+      // The next piece of input pauses it again.
       this.#resume()
     }
   }
@@ -174,8 +174,8 @@ export class ReadControl {
 function holdsUp(input: InputQueue, exchange: ServerExchange, window: number): boolean {
   if (input.queuedBytes <= window) return false
   if (!exchange.headSent || input.wanted) return true
-  // An answer is under way and nobody has asked for this body: a front server that sends all before it reads
-  // (mod_fcgid, Caddy) would wait for ever.
+  // The response has begun and nobody has asked for this body. A front server that sends the whole body before it reads
+  // (mod_fcgid, Caddy) would wait forever.
   input.discard()
   return false
 }

@@ -1,32 +1,31 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-/** Bytes that one read takes at most. */
+/** The largest read, in bytes. */
 export const READ_SIZE: number = 64 * 1024
 
-// A piece of this size or more is not copied out of memory that is this connection's own: at worst it keeps four times
-// its size.
+// A piece of this size or more is not copied out of a buffer that belongs to this connection. At worst it keeps four times its size
+// alive.
 const SLICE_MIN = READ_SIZE / 4
 
 /**
- * Reads a connection. A socket of Node's is read into one buffer that all connections share, as `onread` of
- * `new net.Socket()` would have it, which Node does not offer for accepted sockets: memory of its own for each read
- * costs a quarter of what a small request costs in all. What is to outlive the call that hands it over has to be taken
- * with {@link take}. A connection that brings large pieces gets buffers of its own, which they are slices of.
+ * Reads a connection. A net.Socket is read into one buffer that all connections share, like the option `onread` of
+ * `new net.Socket()`, which Node does not offer for accepted sockets. A buffer per read would cost a quarter of the CPU time of a
+ * small request. Call {@link take} to keep bytes beyond the call of `onChunk`. A connection that receives large pieces gets
+ * buffers of its own, and the pieces are slices of them.
  */
 export class SocketReader {
   readonly #socket: Duplex
   readonly #onChunk: (chunk: Buffer, length: number) => void
   readonly #isShared: boolean
-  // What the next read is put into.
+  // The buffer of the next read.
   #buffer: Buffer = SHARED
-  // The buffer has been given away, or what came was worth one of its own.
+  // The buffer is in use by a slice, or the pieces are large enough for a buffer of their own.
   #spent = false
-  // What was put back.
   #unread: Buffer | undefined
   #puttingBack = false
 
-  /** `onChunk` gets what came as the first `length` bytes of a buffer. */
+  /** `onChunk` receives a buffer, of which the first `length` bytes were read. */
   constructor(socket: Duplex, onChunk: (chunk: Buffer, length: number) => void) {
     this.#socket = socket
     this.#onChunk = onChunk
@@ -39,7 +38,7 @@ export class SocketReader {
     if (!this.#isShared) socket.on('data', (chunk: Buffer) => this.#deliver(chunk, chunk.length))
   }
 
-  /** `chunk[start, end)`, valid for ever. */
+  /** `chunk[start, end)` in memory that stays valid. */
   take(chunk: Buffer, start: number, end: number): Buffer {
     const isLarge = end - start >= SLICE_MIN
     if (!this.#isShared || (isLarge && this.#buffer !== SHARED)) {
@@ -50,7 +49,7 @@ export class SocketReader {
     return Buffer.from(chunk.subarray(start, end))
   }
 
-  /** `chunk[start, end)`, the last of what came, comes once more: before all else, when the socket is not paused. */
+  /** `onChunk` receives `chunk[start, end)`, the rest of the current chunk, again: before anything else, once the socket is not paused. */
   putBack(chunk: Buffer, start: number, end: number): void {
     this.#unread = Buffer.from(chunk.subarray(start, end))
     if (!this.#puttingBack) {
@@ -63,7 +62,7 @@ export class SocketReader {
     process.nextTick(() => this.#readAgain())
   }
 
-  // A socket that has been paused may read once more all the same.
+  // A socket may still deliver one read after it was paused.
   #deliver(chunk: Buffer, length: number): void {
     if (this.#unread === undefined) this.#onChunk(chunk, length)
     else this.#onUnread(chunk.subarray(0, length))
@@ -82,12 +81,12 @@ export class SocketReader {
   #onRead(length: number): void {
     const buffer = this.#buffer
     this.#deliver(buffer, length)
-    // Whoever got the socket with the event 'connection' may want to see what it brings.
+    // An app that got the socket from the event 'connection' may listen to its data.
     if (this.#socket.listenerCount('data') > 0)
       this.#socket.emit('data', Buffer.from(buffer.subarray(0, length)))
   }
 
-  // Called behind each read; undefined leaves things as they are.
+  // Called after each read. Undefined keeps the current buffer.
   #nextBuffer(): Buffer | undefined {
     if (this.#spent) this.#buffer = Buffer.allocUnsafeSlow(READ_SIZE)
     else if (this.#buffer === SHARED) return undefined
@@ -101,15 +100,15 @@ const EMPTY = Buffer.alloc(0)
 
 const SHARED: Buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 
-// ---- how lib/net.js and lib/internal/stream_base_commons.js of Node 20 to 26 do `onread` ----
+// ---- how lib/net.js and lib/internal/stream_base_commons.js of Node 20 to 26 implement `onread` ----
 
 interface SocketInternals {
   readonly _handle?: { useUserBuffer?: (buffer: Buffer) => void } | null
   [symbol: symbol]: unknown
 }
 
-// Own properties of every socket, null on those without `onread`. Elsewhere than here a read may be under way while others
-// are: the buffer can not be shared there.
+// Own properties of every socket, null without `onread`. On Windows several reads may be pending at once, so they cannot share a
+// buffer.
 const INTERNALS: readonly (symbol | undefined)[] =
   process.platform === 'win32' ? [] : ['kBuffer', 'kBufferCb', 'kBufferGen'].map(findSymbol)
 
@@ -120,7 +119,7 @@ function findSymbol(description: string): symbol | undefined {
   )
 }
 
-// False where that is not possible: nothing was changed then.
+// False if it is not possible. Nothing has been changed then.
 function readInto(
   stream: Duplex,
   buffer: Buffer,

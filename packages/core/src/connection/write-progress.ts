@@ -1,23 +1,23 @@
 import type { Duplex } from 'node:stream'
 
-/** Whether a peer takes what is written to it, as seen from time to time. */
+/** Samples whether a peer reads what is written to it. */
 export class WriteProgress {
   readonly #socket: Duplex
   #taken = 0
   #inSystem = 0
   #tick: number
 
-  /** `tick` is now. */
+  /** `tick` is the current tick. */
   constructor(socket: Duplex, tick: number) {
     this.#socket = socket
     this.#tick = tick
   }
 
-  /** The last tick, of those at which this was asked, at which the peer had taken something, or there was nothing to take. */
+  /** Takes a sample. Returns the tick of the last sample at which the peer had read something, or nothing waited to be sent. */
   lastTick(tick: number): number {
     const socket = this.#socket as Duplex & SocketCounts
-    // What has been taken whole, and what of the write that is under way is still to be: either moves when the peer reads,
-    // and neither when the app writes more.
+    // Bytes of finished writes, and bytes that remain of the current one. A peer that reads changes one of them; an app that
+    // writes more changes neither.
     const taken = (socket.bytesWritten ?? 0) - socket.writableLength
     const inSystem = socket._handle?.writeQueueSize ?? 0
     if (socket.writableLength === 0 || taken !== this.#taken || inSystem !== this.#inSystem) {
@@ -29,7 +29,7 @@ export class WriteProgress {
   }
 }
 
-// Of a net.Socket. Where its handle does not tell, a write that the peer takes bit by bit counts when all of it was taken.
+// Fields of a net.Socket. Without `writeQueueSize` a write counts as progress only when all of it was sent.
 interface SocketCounts {
   readonly bytesWritten?: number
   readonly _handle?: { readonly writeQueueSize?: number } | null

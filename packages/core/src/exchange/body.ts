@@ -1,8 +1,8 @@
 import type { Input } from './input.ts'
 
 /**
- * An input (a request's body, a filter's file) as a standard stream: pulled, so that an app that does not read stops the socket. It errors
- * where the body can not be had whole, and never ends cleanly then.
+ * An input (a request body, or a filter's file) as a ReadableStream. It is pulled, so that an app that does not read stops the socket.
+ * It errors if the body is incomplete, and never ends cleanly then.
  */
 export function createBody(input: Input): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
@@ -10,7 +10,8 @@ export function createBody(input: Input): ReadableStream<Uint8Array> {
       pull(controller) {
         if (deliver(input, controller)) return undefined
         return new Promise<void>((resolve) => {
-          // Apart from the assignment: a function that is written there goes among V8's old objects, with all it refers to.
+          // Create the closure separately: V8 pretenures closures assigned straight to a property, and each one would keep its
+          // request alive until the next major GC.
           const onReadable = (): void => {
             if (!deliver(input, controller)) return
             input.onReadable = undefined
@@ -24,7 +25,7 @@ export function createBody(input: Input): ReadableStream<Uint8Array> {
         input.discard()
       },
     },
-    // Nothing is read ahead of the app: its first read is what says that the body is wanted.
+    // Nothing is read before the app reads: its first read shows that it wants the body.
     { highWaterMark: 0 },
   )
 }
@@ -32,8 +33,8 @@ export function createBody(input: Input): ReadableStream<Uint8Array> {
 function deliver(input: Input, controller: ReadableStreamDefaultController<Uint8Array>): boolean {
   const chunk = input.read()
   if (chunk !== null) {
-    // Small chunks have their memory from Node's pool. A copy: whoever transfers a chunk's buffer, as streams of bytes and
-    // workers do, would take others' bytes with it.
+    // A small chunk shares its memory with others (Node's pool) and is copied: an app that transfers its buffer, to a worker or a
+    // byte stream, would take the others' bytes, too.
     const { buffer } = chunk
     controller.enqueue(new Uint8Array(chunk.length === buffer.byteLength ? (buffer as ArrayBuffer) : chunk))
     if (input.ended) controller.close()

@@ -1,33 +1,33 @@
 import { inspect } from 'node:util'
 
-/** What can end an exchange or its body before its time; see {@link ExchangeError}. */
+/** Why an exchange or its request body ended early; see {@link ExchangeError}. */
 export type ExchangeErrorCode =
   /** The front server sent FCGI_ABORT_REQUEST. */
   | 'FCGI_ERR_ABORTED'
-  /** The connection closed, or broke, before the request was answered. */
+  /** The connection closed, or broke, before the response ended. */
   | 'FCGI_ERR_CONNECTION_CLOSED'
-  /** One of the server's time-outs ran out. */
+  /** One of the server's time-outs expired. */
   | 'FCGI_ERR_TIMEOUT'
-  /** The server closed and its drain deadline passed. */
+  /** The server closed, and the request did not end within `drainTimeout`. */
   | 'FCGI_ERR_SHUTDOWN'
-  /** The peer broke the protocol in a way that makes the rest of the request unreadable. */
+  /** The peer violated the protocol, and the rest of the request cannot be read. */
   | 'FCGI_ERR_PROTOCOL'
-  /** STDIN or DATA ended before the announced length, or went on behind it. */
+  /** STDIN or DATA ended before its announced length, or exceeded it. */
   | 'FCGI_ERR_BODY_LENGTH'
   /** A body without an announced length grew past `maxBodyBytes`. */
   | 'FCGI_ERR_BODY_TOO_LARGE'
-  /** What was left of the body was dropped: nobody had asked for it while the answer was under way, or the answer ended. */
+  /** The rest of the request body was dropped: nobody had asked for it when the response had begun, or the response ended. */
   | 'FCGI_ERR_BODY_DISCARDED'
   /** Something was written after the exchange had ended. */
   | 'FCGI_ERR_ENDED'
 
 /**
- * Why an exchange was aborted, or its body can not be had whole. `code` is stable. An abort has the name
- * `AbortError`, as the reason of an AbortSignal usually has.
+ * Why an exchange was aborted, or its request body is incomplete. `code` is stable. The `name` of an abort is `AbortError`, like that
+ * of an AbortSignal's usual reason.
  */
 export class ExchangeError extends Error {
   readonly code: ExchangeErrorCode
-  /** The HTTP status that fits, for middleware that answers errors by it (413 for a body too large, else 400). */
+  /** The HTTP status for middleware that responds with an error's status: 413 for a body that is too large, else 400. */
   readonly status: number
 
   constructor(code: ExchangeErrorCode, message: string) {
@@ -46,11 +46,11 @@ const ABORTS: ReadonlySet<ExchangeErrorCode> = new Set<ExchangeErrorCode>([
   'FCGI_ERR_PROTOCOL',
 ])
 
-/** The error as a log shows it. Never throws, whatever an app throws. */
+/** The error as text for a log. Never throws, whatever value an app threw. */
 export function describeError(error: unknown): string {
   try {
     return typeof error === 'string' ? error : inspect(error)
   } catch {
-    return 'An error that can not be shown.'
+    return 'An error that cannot be shown.'
   }
 }

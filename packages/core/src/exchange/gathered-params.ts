@@ -1,18 +1,18 @@
 const EMPTY = Buffer.alloc(0)
 
-/** The PARAMS of one request while they come in: one view as long as they are one piece, which is nearly always; then a buffer that grows. */
+/** The PARAMS of a request while they arrive. One piece, the usual case, stays a view of the chunk; more are copied into a buffer that grows. */
 export class GatheredParams {
   #chunk: Buffer = EMPTY
   #start = 0
   #end = 0
   #owned = false
 
-  /** Bytes so far. */
+  /** Bytes that have arrived. */
   get length(): number {
     return this.#end - this.#start
   }
 
-  /** Takes `chunk[start, end)`. */
+  /** Appends `chunk[start, end)`. */
   push(chunk: Buffer, start: number, end: number): void {
     const { length } = this
     if (length === 0) {
@@ -26,12 +26,11 @@ export class GatheredParams {
     this.#end += chunk.copy(this.#chunk, this.#end, start, end)
   }
 
-  /** What they were views of is about to be used again. */
+  /** The chunk is about to be reused: copies what is still a view of it. */
   keep(): void {
     if (!this.#owned) this.#move(this.length)
   }
 
-  // To memory of their own.
   #move(size: number): void {
     const grown = Buffer.allocUnsafeSlow(size)
     this.#end = this.#chunk.copy(grown, 0, this.#start, this.#end)
@@ -40,7 +39,7 @@ export class GatheredParams {
     this.#owned = true
   }
 
-  /** Gives them to `read`, and lets go of them. */
+  /** Passes them to `read` and forgets them. */
   take<T>(read: (block: Buffer, start: number, end: number) => T): T {
     const block = this.#chunk
     this.#chunk = EMPTY

@@ -1,25 +1,25 @@
-// Smaller pieces are few, or come with enough garbage of their own.
+// Smaller pieces are rare, or create enough garbage in other ways.
 const LARGE = 16 * 1024
 
-// Of the length of a large piece, what is left as garbage on V8's heap.
+// The garbage that a large piece leaves on V8's heap, as a share of its length.
 const GARBAGE_SHARE = 1 / 2
 const WORD = 8
 
 /**
- * Memory for `length` bytes of a body. V8 keeps it apart from its heap, and starts a collection of what is young when 32 MiB of it
- * are there; with a heap as small as a server's that is so much that a major collection follows each time. Half of an upload's
- * CPU time went there. So a large piece leaves garbage on the heap as well: the collection comes while little is there, takes
- * all of it, and the next pieces get memory that is warm.
+ * Allocates `length` bytes for a piece of a request body. A large piece also leaves some garbage on V8's heap. Buffers are stored
+ * outside of the heap, and V8 starts a minor collection only after 32 MiB of them, which in a small heap causes a major collection
+ * each time: half of an upload's CPU time. The garbage makes minor collections come earlier. They then free all pieces, and the
+ * next ones reuse memory that is in the CPU's cache.
  */
 export function allocatePiece(length: number): Buffer {
   if (length >= LARGE) leaveGarbage(Math.min(length, 4 * LARGE) * GARBAGE_SHARE)
   return Buffer.allocUnsafe(length)
 }
 
-// What nobody could see, the compiler would leave out.
-const seen: unknown[] = [undefined]
+// Assigning to it keeps the compiler from removing the allocation as unused.
+const sink: unknown[] = [undefined]
 
 function leaveGarbage(bytes: number): void {
-  seen[0] = new Array(Math.floor(bytes / WORD))
-  seen[0] = undefined
+  sink[0] = new Array(Math.floor(bytes / WORD))
+  sink[0] = undefined
 }

@@ -1,12 +1,12 @@
 import { Writable } from 'node:stream'
 
 const TOO_MUCH = Buffer.from(
-  '… This request has written more errors than maxStderrBytes, and the rest is left out.\n',
+  '… This request wrote more than maxStderrBytes to FCGI_STDERR. The rest was dropped.\n',
 )
 
 /**
- * FCGI_STDERR as a Writable: `console` can write to it, and a slow front server slows its writers. It never fails. What goes
- * beyond its limit is dropped as it is written, so that a writer that heeds no backpressure fills no memory.
+ * FCGI_STDERR as a Writable, so that a `Console` can write to it. It has back-pressure and never fails. Bytes beyond its limit are
+ * dropped when they are written, so that a writer that ignores back-pressure cannot fill the memory.
  */
 export class StderrStream extends Writable {
   readonly #send: (content: Uint8Array) => boolean
@@ -17,8 +17,8 @@ export class StderrStream extends Writable {
   #drainIsDue = false
 
   /**
-   * `send` gives false when the socket asks to wait: `drained` is called when it takes bytes again. `guard` calls what
-   * may call listeners of the app, which may throw.
+   * `send` returns false if the socket is full; call `drained` when it takes bytes again. `guard` runs a function that may call
+   * listeners of the app, which may throw.
    */
   constructor(send: (content: Uint8Array) => boolean, maxBytes: number, guard: (hook: () => void) => void) {
     super({ decodeStrings: true })
@@ -32,7 +32,7 @@ export class StderrStream extends Writable {
       return super.write(chunk, encoding as BufferEncoding, callback as never)
     const done = typeof encoding === 'function' ? encoding : callback
     if (typeof done === 'function') process.nextTick(done as () => void)
-    // Who writes for as long as that is taken is not to go on for ever.
+    // 'drain' comes in a later turn, so that an app that writes on each 'drain' does not block the event loop.
     if (!this.writableNeedDrain && !this.#drainIsDue) {
       this.#drainIsDue = true
       setImmediate(() => {
@@ -62,7 +62,7 @@ export class StderrStream extends Writable {
     waiting?.()
   }
 
-  /** Hands on all that waits, and from now on everything at once: the end of the request is next. */
+  /** Sends all that waits, and from now on every write at once, because the request is about to end. */
   flush(): void {
     this.#flushing = true
     this.drained()

@@ -1,12 +1,12 @@
-// The wire's facts, each once, under the names of the FastCGI 1.0 specification (section 8).
+// The constants of the FastCGI 1.0 specification (section 8), under its names.
 
-/** The only protocol version there is (section 3.3). */
+/** The only protocol version (section 3.3). */
 export const FCGI_VERSION_1 = 1
 
 /** Bytes in a record header (section 3.3). */
 export const FCGI_HEADER_LEN = 8
 
-/** The most content bytes one record carries: contentLength is 16 bits (section 3.3). */
+/** The largest content of a record, in bytes: contentLength has 16 bits (section 3.3). */
 export const FCGI_MAX_LENGTH = 0xffff
 
 /** The request id of management records (section 3.3). */
@@ -25,7 +25,7 @@ export const FCGI_GET_VALUES = 9
 export const FCGI_GET_VALUES_RESULT = 10
 export const FCGI_UNKNOWN_TYPE = 11
 
-/** In the flags of FCGI_BEGIN_REQUEST: the application keeps the connection open after its answer (section 5.1). */
+/** A flag of FCGI_BEGIN_REQUEST: the application keeps the connection open after the response (section 5.1). */
 export const FCGI_KEEP_CONN = 1
 
 // Roles in FCGI_BEGIN_REQUEST (section 5.1).

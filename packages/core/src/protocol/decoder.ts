@@ -1,15 +1,15 @@
 import { FCGI_DATA, FCGI_HEADER_LEN, FCGI_PARAMS, FCGI_VERSION_1 } from './constants.ts'
 import { ProtocolError } from './error.ts'
 
-/** Who is told what a {@link RecordDecoder} reads. */
+/** Receives what a {@link RecordDecoder} reads. */
 export interface RecordSink {
   /**
-   * A piece of a stream record's content (PARAMS, STDIN, STDOUT, STDERR, DATA): `chunk[start, end)`, a view into
-   * what was pushed, as soon as it is there. `start === end` only for an empty record, the end of the stream
-   * (section 3.3).
+   * Content of a stream record (PARAMS, STDIN, STDOUT, STDERR, DATA): `chunk[start, end)`, a part of the chunk that was pushed.
+   * A record that arrives in several chunks causes several calls. `start === end` only for an empty record, which ends the
+   * stream (section 3.3).
    */
   onStream(type: number, requestId: number, chunk: Buffer, start: number, end: number): void
-  /** A whole record of any other type: its content is `chunk[start, end)`. */
+  /** A complete record of any other type; its content is `chunk[start, end)`. */
   onDiscrete(type: number, requestId: number, chunk: Buffer, start: number, end: number): void
 }
 
@@ -22,9 +22,9 @@ const PADDING = 3
 const EMPTY = Buffer.alloc(0)
 
 /**
- * Reads FastCGI records out of a byte stream however it is cut (section 3.3). Stream content is handed on in
- * pieces and never gathered; of other records at most one (64 KiB) is held, and only when it came in more
- * than one chunk. Padding, reserved bytes and flags are passed over.
+ * Reads FastCGI records from a byte stream that arrives in chunks of any size (section 3.3). Content of stream records is never
+ * buffered. A record of another type (up to 64 KiB) is buffered only if it arrives in several chunks. Padding and reserved
+ * bytes are skipped.
  */
 export class RecordDecoder {
   readonly #sink: RecordSink
@@ -32,7 +32,7 @@ export class RecordDecoder {
   #stopped = false
   #paused = false
 
-  // A header that came in more than one chunk. Most connections never bring one, and memory of its own is dear.
+  // A header that arrives in several chunks. It is allocated for the first one, because most connections never have any.
   #header: Buffer = EMPTY
   #headerLength = 0
 
@@ -49,26 +49,26 @@ export class RecordDecoder {
   }
 
   /**
-   * True where no record has begun that has not ended: the one place where a byte stream may end cleanly. Of one that is read
-   * no more the end means nothing.
+   * True between two records, where a byte stream may end cleanly. Also true after {@link stop}: how a stream ends that is no longer
+   * read does not matter.
    */
   get atBoundary(): boolean {
     return this.#stopped || (this.#state === HEADER && this.#headerLength === 0)
   }
 
-  /** Nothing more is handed to the sink, not even the rest of a chunk that is being pushed now. */
+  /** The sink receives nothing more, not even the rest of the chunk that is being pushed. */
   stop(): void {
     this.#stopped = true
   }
 
-  /** Called by the sink: what follows of the chunk that is being pushed is left to be pushed again. */
+  /** For the sink: `push` returns after the current record, and the rest of the chunk has to be pushed again. */
   pause(): void {
     this.#paused = true
   }
 
   /**
-   * Reads the next bytes, `chunk[0, length)`. Returns how many of them are done with: all, unless the sink has paused.
-   * Throws {@link ProtocolError} for a version other than 1; the stream is then lost.
+   * Reads the next bytes, `chunk[0, length)`. Returns how many of them were read: all, unless the sink called {@link pause}.
+   * Throws {@link ProtocolError} for a version other than 1. The rest of the stream cannot be read then.
    */
   push(chunk: Buffer, length: number = chunk.length): number {
     this.#paused = false
@@ -82,13 +82,13 @@ export class RecordDecoder {
           } else {
             if (this.#header === EMPTY) this.#header = Buffer.alloc(FCGI_HEADER_LEN)
             this.#header[this.#headerLength++] = chunk[at++]!
-            // A wrong version is told by its first byte: do not wait for seven more.
+            // The first byte shows a wrong version, so seven more are not waited for.
             if (this.#headerLength === 1) checkVersion(this.#header[0]!)
             if (this.#headerLength < FCGI_HEADER_LEN) break
             this.#headerLength = 0
             this.#readHeader(this.#header, 0)
           }
-          // Content that is here whole needs no state: this is the common way through.
+          // The usual case: the content is complete, and no state has to be kept.
           if (this.#contentLeft === 0 || length - at >= this.#contentLeft) {
             const end = at + this.#contentLeft
             this.#contentLeft = 0
@@ -154,7 +154,7 @@ function checkVersion(version: number): void {
   }
 }
 
-// PARAMS, STDIN, STDOUT, STDERR, DATA: the types 4 to 8 (section 8).
+// PARAMS, STDIN, STDOUT, STDERR and DATA are the types 4 to 8 (section 8).
 function isStream(type: number): boolean {
   return type >= FCGI_PARAMS && type <= FCGI_DATA
 }

@@ -1,4 +1,4 @@
-/** Why bytes are no FastCGI 1.0: see the message of each {@link ProtocolError}. */
+/** The ways in which a peer can violate FastCGI 1.0; each {@link ProtocolError} has a message. */
 export type ProtocolErrorCode =
   | 'FCGI_ERR_VERSION'
   | 'FCGI_ERR_NULL_REQUEST_ID'
@@ -6,7 +6,7 @@ export type ProtocolErrorCode =
   | 'FCGI_ERR_BODY_LENGTH'
   | 'FCGI_ERR_NAME_VALUE'
 
-/** The peer sent what FastCGI 1.0 does not allow. `code` is stable, the message is for people. */
+/** The peer violated FastCGI 1.0. `code` is stable, the message may change. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'
   readonly code: ProtocolErrorCode

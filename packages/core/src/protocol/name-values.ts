@@ -1,6 +1,6 @@
 import { ProtocolError } from './error.ts'
 
-/** The length that begins at `at` in a block (section 3.4): one byte, or four whose first has the high bit set. */
+/** The length that is encoded at `at` (section 3.4): in one byte, or in four if the first has its high bit set. */
 export function lengthAt(block: Uint8Array, at: number): number {
   const first = block[at]!
   return first <= 127
@@ -8,12 +8,12 @@ export function lengthAt(block: Uint8Array, at: number): number {
     : ((first & 0x7f) << 24) | (block[at + 1]! << 16) | (block[at + 2]! << 8) | block[at + 3]!
 }
 
-/** The place behind the length that begins at `at`. Where the block ends within it, that is behind the block's end. */
+/** The offset after the length that is encoded at `at`. It is beyond the block if the block ends within the length. */
 export function afterLength(block: Uint8Array, at: number): number {
   return block[at]! <= 127 ? at + 1 : at + 4
 }
 
-/** The error for a block whose last pair does not end where the block does. */
+/** The error for a block that ends within a pair. */
 export function cutShort(): ProtocolError {
   return new ProtocolError(
     'FCGI_ERR_NAME_VALUE',
@@ -22,8 +22,8 @@ export function cutShort(): ProtocolError {
 }
 
 /**
- * The pairs in a whole block as strings, one character a byte (latin1). Throws {@link ProtocolError} when a length runs past
- * the end or the last pair is cut short; allocates nothing beyond the block, whatever the lengths claim.
+ * Decodes a complete block of name-value pairs (section 3.4) into strings with one character (latin1) per byte. Throws
+ * {@link ProtocolError} if the block ends within a pair. A false length causes no allocation.
  */
 export function decodeNameValues(
   block: Buffer,
@@ -34,7 +34,7 @@ export function decodeNameValues(
   for (let at = start; at < end; ) {
     const valueLengthAt = afterLength(block, at)
     const nameAt = afterLength(block, valueLengthAt)
-    // No overflow: each length is below 2^31, and numbers are exact to 2^53.
+    // Each length is below 2^31, so the sum is exact.
     const valueAt = nameAt + lengthAt(block, at)
     at = valueAt + lengthAt(block, valueLengthAt)
     if (!(at <= end)) throw cutShort()
@@ -44,8 +44,7 @@ export function decodeNameValues(
 }
 
 /**
- * Encodes name-value pairs (section 3.4). Strings are written one byte a character (latin1), the way they are
- * read back; give UTF-8 text as a Buffer.
+ * Encodes name-value pairs (section 3.4). A string is written as one byte (latin1) per character. Give UTF-8 text as a Buffer.
  */
 export function encodeNameValues(
   pairs: Iterable<readonly [name: string, value: string | Uint8Array]>,
