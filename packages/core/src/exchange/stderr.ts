@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream'
 
 const TOO_MUCH = Buffer.from(
-  '… This request has written more errors than maxStderrBytes. The rest was dropped.\n',
+  '… This request has written more errors than maxStderrBytes. The rest is left out.\n',
 )
 
 /**
