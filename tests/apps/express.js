@@ -117,6 +117,18 @@ app.get('/events', async (req, res) => {
   control.say(req.query.id, 'left')
 })
 
+app.get('/late-event', async (req, res) => {
+  res.writeHead(200, {
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store',
+    'X-Accel-Buffering': 'no',
+    'X-Length': req.query.length,
+  })
+  res.flushHeaders()
+  await control.heard(req.query.id, 'go')
+  res.end('data: late\n\n')
+})
+
 app.post('/upload', async (req, res) => {
   const { id } = req.query
   req.on('aborted', () => control.say(id, 'aborted'))

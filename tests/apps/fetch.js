@@ -110,6 +110,21 @@ const routes = {
     })
   },
 
+  async 'late-event'({ url, id }) {
+    async function* pieces() {
+      await control.heard(id, 'go')
+      yield encoder.encode('data: late\n\n')
+    }
+    return new Response(ReadableStream.from(pieces()), {
+      headers: {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+        'x-length': url.searchParams.get('length'),
+      },
+    })
+  },
+
   async upload({ request, id }) {
     request.signal.addEventListener('abort', () => control.say(id, 'aborted'))
     control.say(id, 'begun')

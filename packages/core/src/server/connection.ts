@@ -26,7 +26,7 @@ import type { InputQueue } from './input.ts'
 import { LAST_WORDS, Linger, type LingerHost } from './linger.ts'
 import { encodeValues } from './management.ts'
 import type { Settings } from './options.ts'
-import { type EndRequest, type WriteCallback, writeStderr, writeStdout } from './output.ts'
+import { type EndRequest, type WriteCallback, writeHeadAlone, writeStderr, writeStdout } from './output.ts'
 import { PeerProbe } from './peer-probe.ts'
 import { ReadControl } from './read-control.ts'
 import { type ExchangeCarrier, type ExchangeSettings, ServerExchange } from './server-exchange.ts'
@@ -312,6 +312,11 @@ export class Connection implements RecordSink, ExchangeCarrier {
   }
 
   // ---- answers (ExchangeCarrier) ----
+
+  sendHead(exchange: ServerExchange, head: string, callback?: WriteCallback): boolean {
+    this.#probe.finish()
+    return writeHeadAlone(this.socket, exchange.requestId, head, callback)
+  }
 
   sendStdout(
     exchange: ServerExchange,

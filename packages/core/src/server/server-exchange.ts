@@ -14,6 +14,8 @@ export interface ExchangeCarrier extends RequestCarrier {
   readonly settings: ExchangeSettings
   /** The socket is gone, or about to be: what it still held was lost. */
   readonly lost: boolean
+  /** Sends a response head before there is any body. */
+  sendHead(exchange: ServerExchange, head: string, callback?: WriteCallback): boolean
   sendStdout(
     exchange: ServerExchange,
     head: string,
@@ -230,13 +232,17 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   #send(chunk: Uint8Array | string, callback: WriteCallback | undefined): boolean {
     if (callback === undefined && chunk.length > 0 && this.#gather(chunk)) return !this.#needDrain
     const head = this.#held
+    const headAlone = !this.#flushed && chunk.length === 0
     this.#held = ''
     this.#flushed = true
     if (head === '' && chunk.length === 0) {
       if (callback !== undefined) this.#callLater(callback)
       return !this.#needDrain
     }
-    const more = this.carrier.sendStdout(this, head, chunk, callback && this.#toSent(callback))
+    const onSent = callback && this.#toSent(callback)
+    const more = headAlone
+      ? this.carrier.sendHead(this, head, onSent)
+      : this.carrier.sendStdout(this, head, chunk, onSent)
     if (!more) this.#needDrain = true
     return more
   }
