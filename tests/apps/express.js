@@ -97,6 +97,12 @@ app.all('/status/:status', (req, res) => {
   res.status(Number(req.params.status)).end()
 })
 
+// With a Content-Length, and a body where Node sends one.
+app.all('/empty/:status', (req, res) => {
+  res.writeHead(Number(req.params.status), { 'Content-Type': 'text/plain', 'Content-Length': '5' })
+  res.end('hello')
+})
+
 app.use('/static', express.static(fileURLToPath(new URL('static', import.meta.url))))
 
 app.get('/stream', async (req, res) => {

@@ -79,6 +79,13 @@ const routes = {
 
   status: ({ rest }) => new Response(null, { status: Number(rest) }),
 
+  // With a Content-Length; a Response of such a status cannot have a body.
+  empty: ({ rest }) =>
+    new Response(null, {
+      status: Number(rest),
+      headers: { 'content-type': 'text/plain', 'content-length': '5' },
+    }),
+
   static: ({ request, rest }) => serveFile(request, new URL(`static/${rest}`, import.meta.url)),
 
   async stream({ id }) {
