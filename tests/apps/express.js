@@ -97,6 +97,12 @@ app.all('/status/:status', (req, res) => {
   res.status(Number(req.params.status)).end()
 })
 
+// With a Content-Length, and a body where Node sends one.
+app.all('/empty/:status', (req, res) => {
+  res.writeHead(Number(req.params.status), { 'Content-Type': 'text/plain', 'Content-Length': '5' })
+  res.end('hello')
+})
+
 app.use('/static', express.static(fileURLToPath(new URL('static', import.meta.url))))
 
 app.get('/stream', async (req, res) => {
@@ -115,6 +121,18 @@ app.get('/events', async (req, res) => {
   await once(res, 'close')
   clearInterval(timer)
   control.say(req.query.id, 'left')
+})
+
+app.get('/late-event', async (req, res) => {
+  res.writeHead(200, {
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store',
+    'X-Accel-Buffering': 'no',
+    'X-Length': req.query.length,
+  })
+  res.flushHeaders()
+  await control.heard(req.query.id, 'go')
+  res.end('data: late\n\n')
 })
 
 app.post('/upload', async (req, res) => {

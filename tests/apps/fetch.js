@@ -79,6 +79,13 @@ const routes = {
 
   status: ({ rest }) => new Response(null, { status: Number(rest) }),
 
+  // With a Content-Length; a Response of such a status cannot have a body.
+  empty: ({ rest }) =>
+    new Response(null, {
+      status: Number(rest),
+      headers: { 'content-type': 'text/plain', 'content-length': '5' },
+    }),
+
   static: ({ request, rest }) => serveFile(request, new URL(`static/${rest}`, import.meta.url)),
 
   async stream({ id }) {
@@ -106,6 +113,21 @@ const routes = {
         'content-type': 'text/event-stream',
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
+      },
+    })
+  },
+
+  async 'late-event'({ url, id }) {
+    async function* pieces() {
+      await control.heard(id, 'go')
+      yield encoder.encode('data: late\n\n')
+    }
+    return new Response(ReadableStream.from(pieces()), {
+      headers: {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+        'x-length': url.searchParams.get('length'),
       },
     })
   },

@@ -57,6 +57,24 @@ export const answers: readonly Case[] = [
     },
   },
   {
+    name: '204, 205 and 304 that say a Content-Length: no body, and the connection goes on',
+    async run({ origin, path }) {
+      await onOneConnection(async (agent) => {
+        for (const method of ['GET', 'HEAD']) {
+          for (const status of [204, 205, 304]) {
+            const empty = await send(origin, path(`/empty/${status}`), { method, agent })
+            expect(empty).toMatchObject({ status, text: '' })
+            if (status === 205 && method === 'GET') expect(empty.headers['content-length'] ?? '0').toBe('0')
+            expect(await send(origin, path('/text'), { agent })).toMatchObject({
+              status: 200,
+              text: 'some text\n',
+            })
+          }
+        }
+      })
+    },
+  },
+  {
     name: 'conditional requests on a static file',
     async run({ origin, path }) {
       const file = readFileSync(new URL('../apps/static/page.txt', import.meta.url), 'utf8')

@@ -30,6 +30,25 @@ export const streams: readonly Case[] = [
     },
   },
   {
+    name: 'an event stream opens before its first event',
+    async run({ origin, path, mode, site }) {
+      // Heads of eight lengths: seven of them are no multiple of 8, to which FastCGI records are padded.
+      const lengths = mode.traits.startsPerRequest
+        ? ['x']
+        : Array.from({ length: 8 }, (_, i) => 'x'.repeat(i + 1))
+      await Promise.all(
+        lengths.map(async (length) => {
+          const id = randomUUID()
+          if (!mode.traits.sendsHeadAlone) site.control.say(id, 'go')
+          const incoming = await open(origin, path(`/late-event?id=${id}&length=${length}`))
+          expect(incoming.headers).toMatchObject({ 'content-type': 'text/event-stream', 'x-length': length })
+          site.control.say(id, 'go')
+          expect((await readAll(incoming)).toString()).toBe('data: late\n\n')
+        }),
+      )
+    },
+  },
+  {
     name: 'an upload that the client cuts off',
     async run({ origin, path, mode, site }) {
       const id = randomUUID()

@@ -6,6 +6,7 @@ import type { Site } from './site.ts'
 /** What every Apache does, whichever module speaks to the app. */
 export const apacheTraits: Traits = {
   streamsAnswers: true,
+  sendsHeadAlone: false,
   streamsBodies: true,
   abortsUploads: true,
   dropsBodyOf: [],

@@ -8,6 +8,8 @@ export type AppName = (typeof APPS)[number]
 export interface Traits {
   /** An answer reaches the client piece by piece; else when it is whole. */
   streamsAnswers: boolean
+  /** The client gets a response head that the app flushed; else only with the first byte of the body. */
+  sendsHeadAlone: boolean
   /** The app gets a body while the client still sends it; else when it is whole. */
   streamsBodies: boolean
   /** Where `streamsBodies`: an upload that breaks off aborts the request; else its body ends short, and that is all. */

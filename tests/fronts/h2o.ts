@@ -4,6 +4,7 @@ import { runningOn, served, startApps } from './served.ts'
 
 const traits: Traits = {
   streamsAnswers: true,
+  sendsHeadAlone: false,
   streamsBodies: false,
   abortsUploads: true,
   dropsBodyOf: [],

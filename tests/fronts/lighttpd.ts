@@ -6,6 +6,7 @@ import type { Site } from './site.ts'
 /** What every lighttpd does that sends an answer on as it comes. */
 export const lighttpdTraits: Traits = {
   streamsAnswers: true,
+  sendsHeadAlone: true,
   streamsBodies: false,
   abortsUploads: true,
   dropsBodyOf: [],

@@ -5,6 +5,7 @@ import type { Site } from './site.ts'
 
 const traits: Traits = {
   streamsAnswers: false,
+  sendsHeadAlone: true,
   streamsBodies: false,
   abortsUploads: true,
   dropsBodyOf: [],

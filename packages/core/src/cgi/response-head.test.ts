@@ -70,8 +70,14 @@ describe('encodeResponseHead', () => {
     }
   })
 
-  it('leaves Content-Length out of a 204, and of nothing else', () => {
+  it('leaves Content-Length out of a 204, makes it 0 in a 205, and keeps any other', () => {
     expect(encodeResponseHead(204, ['Content-Length', '0'])).toBe(lines('Status: 204 No Content'))
+    for (const length of ['0', '5']) {
+      expect(encodeResponseHead(205, ['A', '1', 'Content-length', length])).toBe(
+        lines('Status: 205 Reset Content', 'A: 1', 'Content-length: 0'),
+      )
+    }
+    expect(encodeResponseHead(205)).toBe(lines('Status: 205 Reset Content'))
     expect(encodeResponseHead(304, ['content-length', '5'])).toBe(
       lines('Status: 304 Not Modified', 'content-length: 5'),
     )

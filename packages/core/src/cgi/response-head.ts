@@ -18,7 +18,8 @@ const statusLines: string[] = []
  * HAProxy makes a 302 of every status.
  *
  * `headers` is a flat list, [name, value, …]. Left out are hop-by-hop headers (the connection is the front server's), any
- * Status, and for 204 Content-Length. Line breaks in `reason` are left out, since fetch lets any statusText
+ * Status, and for 204 Content-Length. The Content-Length of a 205 is written as 0: it has no content (RFC 9110 section 15.3.6),
+ * and clients of nginx and HAProxy would wait for the bytes that any other length promises. Line breaks in `reason` are left out, since fetch lets any statusText
  * through; an empty one means the usual reason.
  *
  * Throws as Node's `writeHead` does: a RangeError (ERR_HTTP_INVALID_STATUS_CODE) for a status that is no integer of 200 to
@@ -31,7 +32,7 @@ export function encodeResponseHead(status: number, headers: readonly string[] = 
     const name = headers[i]!
     const kind = kindOf(name)
     if (kind === LEFT_OUT || (kind === LENGTH && status === 204)) continue
-    const value = headers[i + 1]!
+    const value = kind === LENGTH && status === 205 ? '0' : headers[i + 1]!
     if (NO_VALUE.test(value)) {
       throw coded(new TypeError(`Invalid character in header content ["${name}"]`), 'ERR_INVALID_CHAR')
     }

@@ -113,6 +113,31 @@ test('the head waits for the first byte of the body, or for a flush', async () =
   exchange.end()
 })
 
+// nginx forwards a head that ends in padding only when the next byte arrives.
+test.each(Array.from({ length: 8 }, (_, length) => 'x'.repeat(length)))(
+  'a head that is flushed before the body has no padding: X-Pad: %s',
+  async (value) => {
+    const app = new App()
+    const { peer } = await connected(app.handler)
+    peer.get(1)
+    peer.get(2)
+    const [flushed, written] = [await app.next(), await app.next()]
+    flushed.writeHead(200, ['X-Pad', value])
+    flushed.flush()
+    written.writeHead(200, ['X-Pad', value])
+    written.write('', () => {})
+    for (const exchange of [flushed, written]) {
+      const id = exchange.requestId
+      await peer.stdout(id, '\r\n\r\n')
+      const [head] = peer.records.filter((record) => record.type === TYPES.STDOUT && record.id === id)
+      expect(head!.padding).toHaveLength(0)
+      exchange.end('body')
+      await peer.answer(id)
+      expect(peer.content(TYPES.STDOUT, id).toString()).toBe(`Status: 200 OK\r\nX-Pad: ${value}\r\n\r\nbody`)
+    }
+  },
+)
+
 // HAProxy 2.6 dies of others.
 test('STDERR records have padding, and at most 8000 bytes', async () => {
   const { peer } = await connected((exchange) => {

@@ -80,6 +80,24 @@ export function writeStdout(
   return socket.write(buffer, callback)
 }
 
+/**
+ * Writes a response head that no body follows yet, as a STDOUT record without padding. nginx (1.22 and 1.26, unbuffered) does
+ * not forward a head that ends in padding until the next byte arrives, and an event stream would not open until its first
+ * event. Padding after body content delays nothing. Returns false when the socket asks to wait.
+ */
+export function writeHeadAlone(
+  socket: Writable,
+  requestId: number,
+  head: string,
+  callback?: WriteCallback,
+): boolean {
+  if (head.length > RECORD_CONTENT_MAX) {
+    return writeStdout(socket, requestId, head, '', false, undefined, callback)
+  }
+  const header = encodeHeaderText(FCGI_STDOUT, requestId, head.length, 0)
+  return socket.write(header + head, 'latin1', callback)
+}
+
 // Up to here (bytes) it is cheaper to make text of a buffer than a buffer of text.
 const TEXT_MAX = 1024
 

@@ -4,7 +4,7 @@ import type { ExchangeCarrier, ExchangeSettings, ServerExchange } from '../excha
 import { FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts'
 import { encodeEndRequest } from '../protocol/encoder.ts'
 import type { ActiveRequests } from './active-requests.ts'
-import { type EndRequest, writeStderr, writeStdout } from './output.ts'
+import { type EndRequest, writeHeadAlone, writeStderr, writeStdout } from './output.ts'
 import type { PeerProbe } from './peer-probe.ts'
 import { type HoldLimits, PendingEndRequests } from './pending-end-requests.ts'
 
@@ -74,6 +74,11 @@ export class ResponseWriter implements ExchangeCarrier {
 
   onInputConsumed(): void {
     this.#connection.onInputConsumed()
+  }
+
+  sendHead(exchange: ServerExchange, head: string, callback?: WriteCallback): boolean {
+    this.#probe.finish()
+    return writeHeadAlone(this.#socket, exchange.requestId, head, callback)
   }
 
   sendStdout(

@@ -25,6 +25,8 @@ export interface ResponseOwner {
   readonly abortReason: ExchangeError | undefined
   /** The connection is gone: what the socket still held was not sent. */
   readonly lost: boolean
+  /** Sends the head before there is any body. False asks to wait for {@link ExchangeResponse.drained}. */
+  sendHead(head: string, callback: WriteCallback | undefined): boolean
   /** Sends STDOUT. False asks to wait for {@link ExchangeResponse.drained}. */
   sendStdout(head: string, body: Uint8Array | string, callback: WriteCallback | undefined): boolean
   /** Sends the last STDOUT and END_REQUEST. */
@@ -168,13 +170,17 @@ export class ExchangeResponse {
   #send(chunk: Uint8Array | string, callback: WriteCallback | undefined): boolean {
     if (callback === undefined && chunk.length > 0 && this.#batch(chunk)) return !this.#needDrain
     const head = this.#unsent
+    const isHeadAlone = this.#state === 'head-set' && chunk.length === 0
     this.#unsent = ''
     this.#state = 'streaming'
     if (head === '' && chunk.length === 0) {
       if (callback !== undefined) this.#callLater(callback)
       return !this.#needDrain
     }
-    const more = this.#owner.sendStdout(head, chunk, callback && this.#toSent(callback))
+    const onSent = callback && this.#toSent(callback)
+    const more = isHeadAlone
+      ? this.#owner.sendHead(head, onSent)
+      : this.#owner.sendStdout(head, chunk, onSent)
     if (!more) this.#needDrain = true
     return more
   }

@@ -12,6 +12,8 @@ export interface ExchangeCarrier extends RequestCarrier {
   readonly settings: ExchangeSettings
   /** The socket is gone, or about to be: what it still held was lost. */
   readonly lost: boolean
+  /** Sends a response head before there is any body. */
+  sendHead(exchange: ServerExchange, head: string, callback?: WriteCallback): boolean
   sendStdout(
     exchange: ServerExchange,
     head: string,
@@ -151,6 +153,10 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
 
   get lost(): boolean {
     return this.carrier.lost
+  }
+
+  sendHead(head: string, callback: WriteCallback | undefined): boolean {
+    return this.carrier.sendHead(this, head, callback)
   }
 
   sendStdout(head: string, body: Uint8Array | string, callback: WriteCallback | undefined): boolean {
