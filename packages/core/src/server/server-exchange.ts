@@ -170,6 +170,8 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   }
 
   protected refuse(error: unknown): void {
+    // In front of the response: the front server may close the connection after it.
+    this.#sendStderr(Buffer.from(`${reasonOf(error)}\n`))
     this.respond(error instanceof RequestError ? error.status : 400)
     this.carrier.settings.onError(error, this)
   }
@@ -310,6 +312,11 @@ function checkChunk(chunk: unknown): void {
   if (typeof chunk !== 'string' && !isUint8Array(chunk)) {
     throw new TypeError(`A body is written as strings and Uint8Arrays; this is ${describeError(chunk)}.`)
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof RequestError)) return describeError(error)
+  return `Request refused with status ${error.status} (${error.code}): ${error.message}`
 }
 
 // A body that came too short, or grew too large, is the client's doing, and an app that reads it to its end
