@@ -8,6 +8,7 @@ import express from 'express'
 import { content, digest, readSlowly } from './content.js'
 import { Control } from './control.js'
 import { serveOptions } from './options.js'
+import { parsed } from './parsed.js'
 
 const control = new Control()
 const app = express()
@@ -24,6 +25,8 @@ app.use('/echo', async (req, res) => {
     sha256,
   })
 })
+
+app.use('/parsed', parsed())
 
 app.get('/text', (_req, res) => {
   res.type('text/plain').send('some text\n')

@@ -3,7 +3,12 @@ import type { Front, Mode, Traits } from './front.ts'
 import { required } from './programs.ts'
 import type { Site } from './site.ts'
 
-const traits: Traits = { ...apacheTraits, streamsBodies: false, brokenAnswer: 'error page' }
+const traits: Traits = {
+  ...apacheTraits,
+  streamsBodies: false,
+  emptyLength: 'by method',
+  brokenAnswer: 'error page',
+}
 
 interface FcgidMode extends Mode {
   /** Puts the app into `folder`, an empty folder of the site; gives the virtual host's directives. */

@@ -12,6 +12,7 @@ export const apacheTraits: Traits = {
   dropsBodyOf: [],
   joinedCookies: 'a=1, b=2',
   host: 'as sent',
+  emptyLength: 'as sent',
   brokenAnswer: 'cut',
   logsErrors: true,
 }

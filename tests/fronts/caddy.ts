@@ -10,6 +10,7 @@ const traits: Traits = {
   dropsBodyOf: ['OPTIONS'],
   joinedCookies: 'a=1, b=2',
   host: 'as sent',
+  emptyLength: 'as sent',
   brokenAnswer: 'nothing',
   logsErrors: false,
 }

@@ -21,6 +21,13 @@ export interface Traits {
   /** The Host that an app sees, of a client's `Front.Test:PORT`. */
   host: 'as sent' | 'lower case' | 'lower case, no port'
   /**
+   * Which requests without a body have a `content-length: 0` for the app: those that have it on the wire, or, because the front server does
+   * not tell, every POST, PUT and PATCH.
+   */
+  emptyLength: 'as sent' | 'by method'
+  /** The methods that the front server answers with 411 if the client sends neither a length nor a chunked body. */
+  requiresLengthOf?: readonly string[]
+  /**
    * What a client sees of an answer of unknown length that the app breaks off: a connection that is cut, an error page
    * in place of the rest, or nothing: it passes for whole.
    */

@@ -10,6 +10,7 @@ const traits: Traits = {
   dropsBodyOf: [],
   joinedCookies: 'a=1; b=2',
   host: 'as sent',
+  emptyLength: 'by method',
   brokenAnswer: 'cut',
   logsErrors: true,
 }

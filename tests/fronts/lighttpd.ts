@@ -12,6 +12,8 @@ export const lighttpdTraits: Traits = {
   dropsBodyOf: [],
   joinedCookies: 'a=1; b=2',
   host: 'lower case',
+  emptyLength: 'as sent',
+  requiresLengthOf: ['POST'],
   brokenAnswer: 'cut',
   logsErrors: true,
 }

@@ -11,6 +11,7 @@ const traits: Traits = {
   dropsBodyOf: [],
   joinedCookies: 'a=1; b=2',
   host: 'lower case, no port', // Debian's fastcgi_params: HTTP_HOST is $host.
+  emptyLength: 'as sent',
   brokenAnswer: 'cut',
   logsErrors: true,
 }

@@ -68,6 +68,18 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
       if (name === 'fetch') expect(seen.authority).toBe('front.test')
     })
 
+    test('credentials that only an internal redirect can set', async () => {
+      const forged = {
+        HTTP_REDIRECT_HTTP_AUTHORIZATION: 'Basic forged',
+        HTTP_REDIRECT_AUTHORIZATION: 'Basic forged',
+      }
+      const seen = await (await start()).ask(forged)
+      expect(seen.headers).not.toHaveProperty('authorization')
+      const { ask } = await start()
+      const redirected = await ask({ ...forged, REDIRECT_HTTP_AUTHORIZATION: 'Basic own' })
+      expect(redirected.headers.authorization).toBe('Basic own')
+    })
+
     test('names of object members', async () => {
       const { ask } = await start()
       const names = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty']
@@ -181,9 +193,26 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
       },
     )
 
-    test('two lengths are a 400', async () => {
-      const { refuse } = await start()
-      await refuse([...Object.entries(POST), ['CONTENT_LENGTH', '5'], ['CONTENT_LENGTH', '6']])
+    test('of two lengths, which only a configuration can send, the last one counts', async () => {
+      const { peer, seen } = await start()
+      const list: ParamList = [...Object.entries(POST), ['CONTENT_LENGTH', '50'], ['CONTENT_LENGTH', '5']]
+      peer.begin(1, { keepConn: true }).params(1, list).stdin(1, 'hello').stdin(1, smuggled).endStdin(1)
+      expect(seenIn((await peer.answer(1)).stdout)).toMatchObject({
+        body: 'hello',
+        headers: { 'content-length': '5' },
+      })
+      peer.get(1, { REQUEST_URI: '/next' }, { keepConn: true })
+      await peer.until(() => seen.length === 2)
+      expect(seen.map(({ url }) => url)).toEqual(['/', '/next'])
+    })
+
+    test('a Content-Length or Content_Length header of the client is no length', async () => {
+      const { peer } = await start()
+      peer.post(1, { CONTENT_LENGTH: '5', HTTP_CONTENT_LENGTH: '50' }).stdin(1, 'hello').endStdin(1)
+      expect(seenIn((await peer.answer(1)).stdout)).toMatchObject({
+        body: 'hello',
+        headers: { 'content-length': '5' },
+      })
     })
   })
 
@@ -198,6 +227,9 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
       ['CR LF in Location', { status: 302, headers: [['Location', '/a\r\nX-Injected: 1']] }],
       ['CR LF in Set-Cookie', { headers: [['Set-Cookie', 'a=b\r\nX-Injected: 1']] }],
       ['CR LF in Status', { headers: [['Status', '200 OK\r\nX-Injected: 1']] }],
+      ['a Content-Length that is no number', { headers: [['Content-Length', '5x']] }],
+      ['a Content-Length that is a list', { headers: [['Content-Length', '5, 6']] }],
+      ['a negative Content-Length', { headers: [['Content-Length', '-1']] }],
     ])('%s: 500', async (_, told) => {
       const { answer } = await start()
       const head = await answer(told)

@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, isIP } from 'node:net'
 import type { Exchange } from '@fcgi-bridge/core'
 import { onwriteOf, ShortLivedDuplex } from './short-lived-duplex.ts'
 
@@ -31,9 +31,10 @@ export abstract class ClientSocket extends ShortLivedDuplex {
     return familyOf(this.remoteAddress)
   }
 
-  /** SERVER_ADDR. */
+  /** SERVER_ADDR. Undefined if that is not an IP address: on a Unix socket nginx sends `unix:` and the socket's path. */
   get localAddress(): string | undefined {
-    return this.exchange.param('SERVER_ADDR') || undefined
+    const address = this.exchange.param('SERVER_ADDR') ?? ''
+    return isIP(address) === 0 ? undefined : address
   }
 
   /** SERVER_PORT. */

@@ -116,6 +116,8 @@ const REQUEST_URI = Buffer.from('REQUEST_URI')
 const QUERY_STRING = Buffer.from('QUERY_STRING')
 const CONTENT_TYPE = Buffer.from('CONTENT_TYPE')
 const CONTENT_LENGTH = Buffer.from('CONTENT_LENGTH')
+const REDIRECT = Buffer.from('REDIRECT_')
+const HTTP_AUTHORIZATION = Buffer.from('HTTP_AUTHORIZATION')
 
 /** The name `block[at, end)` if it is one of those that every request is asked for. */
 export function knownName(block: Uint8Array, at: number, end: number): KnownName | undefined {
@@ -129,12 +131,29 @@ export function knownName(block: Uint8Array, at: number, end: number): KnownName
       if (isName(block, at, REQUEST_METHOD)) return 'REQUEST_METHOD'
       return isName(block, at, CONTENT_LENGTH) ? 'CONTENT_LENGTH' : undefined
     default:
-      return undefined
+      return block[at] === 0x52 && isRedirected(block, at, end) ? 'REDIRECT_HTTP_AUTHORIZATION' : undefined
   }
 }
 
 /** See {@link knownName}. */
-export type KnownName = 'REQUEST_METHOD' | 'REQUEST_URI' | 'QUERY_STRING' | 'CONTENT_TYPE' | 'CONTENT_LENGTH'
+export type KnownName =
+  | 'REQUEST_METHOD'
+  | 'REQUEST_URI'
+  | 'QUERY_STRING'
+  | 'CONTENT_TYPE'
+  | 'CONTENT_LENGTH'
+  | 'REDIRECT_HTTP_AUTHORIZATION'
+
+// One or more `REDIRECT_`, then `HTTP_AUTHORIZATION`.
+function isRedirected(block: Uint8Array, at: number, end: number): boolean {
+  const nameAt = end - HTTP_AUTHORIZATION.length
+  if (nameAt <= at || (nameAt - at) % REDIRECT.length !== 0 || !isName(block, nameAt, HTTP_AUTHORIZATION))
+    return false
+  for (let i = at; i < nameAt; i += REDIRECT.length) {
+    if (!isName(block, i, REDIRECT)) return false
+  }
+  return true
+}
 
 function isName(block: Uint8Array, at: number, name: Uint8Array): boolean {
   for (let i = 0; i < name.length; i++) {

@@ -65,6 +65,24 @@ describe('Params', () => {
     })
   })
 
+  it('takes an empty param that says who the client is for none (Caddy, nginx)', () => {
+    const names = [
+      ...['REMOTE_USER', 'REMOTE_ADDR', 'REMOTE_PORT', 'REMOTE_HOST', 'REMOTE_IDENT', 'AUTH_TYPE'],
+      ...['SSL_CLIENT_S_DN', 'SSL_CLIENT_VERIFY'],
+    ]
+    const kept = ['CONTENT_TYPE', 'PATH_INFO', 'REMOTE_PASSWD', 'HTTP_REMOTE_USER', 'XREMOTE_USER']
+    const got = params(...[...names, ...kept].map((name): [string, string] => [name, '']))
+    for (const name of names) expect(got.get(name)).toBeUndefined()
+    expect(Object.keys(got.toRecord())).toEqual(kept)
+    expect(got.toList()).toHaveLength(2 * (names.length + kept.length))
+
+    const overridden = params(['REMOTE_USER', 'ann'], ['REMOTE_USER', ''])
+    expect(overridden.get('REMOTE_USER')).toBeUndefined()
+    expect('REMOTE_USER' in overridden.toRecord()).toBe(false)
+    const set = params(['REMOTE_USER', ''], ['REMOTE_USER', 'ann'])
+    expect([set.get('REMOTE_USER'), set.toRecord().REMOTE_USER]).toEqual(['ann', 'ann'])
+  })
+
   it('keeps every pair in the list, in order', () => {
     const got = params(['HTTP_X_A', '1'], ['B', ''], ['HTTP_X_A', '2'], ['', ''], ['', 'v'])
     expect(got.toList()).toEqual(['HTTP_X_A', '1', 'B', '', 'HTTP_X_A', '2', '', '', '', 'v'])

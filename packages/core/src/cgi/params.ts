@@ -2,7 +2,7 @@
 // must refuse. Names and values become strings of their own when somebody asks for one.
 
 import { afterLength, cutShort, lengthAt } from '../protocol/name-values.ts'
-import { RequestError } from './error.ts'
+import { quote, RequestError } from './error.ts'
 import { type HeaderParamName, headerParamName, isHeaderParam, knownName } from './param-names.ts'
 import { isToken } from './token.ts'
 
@@ -25,8 +25,6 @@ export const FAULT_LINE_BREAK = 2
 export const FAULT_METHOD = 4
 /** A CONTENT_LENGTH of other than at most 15 digits. Some of those are fine: see there. */
 export const FAULT_CONTENT_LENGTH = 8
-/** CONTENT_LENGTH or HTTP_HOST is there twice with different values. */
-export const FAULT_CONFLICT = 16
 
 // What a constructor finds: a copy in one piece is cheaper than arrays that grow.
 const indexFound: number[] = []
@@ -62,6 +60,8 @@ export class Params {
   readonly contentLength: string | undefined
   /** CONTENT_TYPE. */
   readonly contentType: string | undefined
+  /** REDIRECT_HTTP_AUTHORIZATION, with one or more `REDIRECT_`. */
+  readonly redirectedAuthorization: string | undefined
 
   /**
    * Reads `bytes[start, end)`. Throws {@link RequestError}: 400 for a pair that is cut short or a NUL byte (C programs
@@ -80,6 +80,8 @@ export class Params {
     let host: string | undefined
     let contentLength: string | undefined
     let contentType: string | undefined
+    let redirectedAuthorization: string | undefined
+    let redirectedNameLength = 0
     // The next of each of these characters. Native code searches, which takes a sixth of a loop's time; what it finds is
     // nearly always one of the lengths between the pairs.
     let nul = start + next(text, '\0', 0)
@@ -92,7 +94,9 @@ export class Params {
       const valueAt = nameAt + lengthAt(bytes, at)
       const valueEnd = valueAt + lengthAt(bytes, valueLengthAt)
       if (!(valueEnd <= end)) {
-        throw new RequestError(400, 'FCGI_ERR_PARAMS', 'The params are cut short.', { cause: cutShort() })
+        throw new RequestError(400, 'FCGI_ERR_PARAMS', 'The params end within a name-value pair.', {
+          cause: cutShort(),
+        })
       }
       if (count === maxCount) {
         throw new RequestError(431, 'FCGI_ERR_PARAMS_COUNT', `The request has more than ${maxCount} params.`)
@@ -111,11 +115,7 @@ export class Params {
         headersFound[count] = name
         if (!name.isToken) faults |= FAULT_HEADER_NAME
         if (breaksLine) faults |= FAULT_LINE_BREAK
-        if (name.header === 'host') {
-          const before = host
-          host = text.slice(valueAt - start, valueEnd - start)
-          if (before !== undefined && before !== host) faults |= FAULT_CONFLICT
-        }
+        if (name.header === 'host') host = text.slice(valueAt - start, valueEnd - start)
       } else {
         headersFound[count] = undefined
         switch (knownName(bytes, nameAt, valueAt)) {
@@ -133,13 +133,17 @@ export class Params {
             contentType = text.slice(valueAt - start, valueEnd - start)
             if (breaksLine) faults |= FAULT_LINE_BREAK
             break
-          case 'CONTENT_LENGTH': {
-            const before = contentLength
+          case 'CONTENT_LENGTH':
             contentLength = text.slice(valueAt - start, valueEnd - start)
-            if (before !== undefined && before !== contentLength) faults |= FAULT_CONFLICT
-            if (contentLength !== '' && !PLAIN_LENGTH.test(contentLength)) faults |= FAULT_CONTENT_LENGTH
             break
-          }
+          case 'REDIRECT_HTTP_AUTHORIZATION':
+            if (breaksLine) faults |= FAULT_LINE_BREAK
+            // Each internal redirect of Apache puts another REDIRECT_ in front: the shortest name is the latest.
+            if (redirectedNameLength === 0 || valueAt - nameAt <= redirectedNameLength) {
+              redirectedNameLength = valueAt - nameAt
+              redirectedAuthorization = text.slice(valueAt - start, valueEnd - start)
+            }
+            break
         }
       }
       indexFound[count * 3] = nameAt - start
@@ -149,6 +153,7 @@ export class Params {
       at = valueEnd
     }
     if (method !== 'GET' && (method === undefined || !isToken(method))) faults |= FAULT_METHOD
+    if (contentLength !== undefined && !PLAIN_LENGTH.test(contentLength)) faults |= FAULT_CONTENT_LENGTH
     this.#index = indexFound.slice(0, count * 3)
     this.#headers = headersFound.slice(0, count)
     this.faults = faults
@@ -157,6 +162,7 @@ export class Params {
     this.host = host
     this.contentLength = contentLength
     this.contentType = contentType
+    this.redirectedAuthorization = redirectedAuthorization
   }
 
   /** Pairs, repeats included. */
@@ -164,7 +170,9 @@ export class Params {
     return this.#headers.length
   }
 
-  /** The value of the last pair named `name`. */
+  /**
+   * The value of the last pair named `name`. An empty REMOTE_USER is undefined, as are the other names of {@link isAbsentIfEmpty}.
+   */
   get(name: string): string | undefined {
     const index = this.#index
     const text = this.#text
@@ -172,7 +180,10 @@ export class Params {
     for (let i = index.length - 3; i >= 0; i -= 3) {
       const at = index[i]!
       const valueAt = index[i + 1]!
-      if (valueAt - at === length && text.startsWith(name, at)) return text.slice(valueAt, index[i + 2])
+      if (valueAt - at === length && text.startsWith(name, at)) {
+        const value = text.slice(valueAt, index[i + 2])
+        return value === '' && isAbsentIfEmpty(name) ? undefined : value
+      }
     }
     return undefined
   }
@@ -199,9 +210,11 @@ export class Params {
   }
 
   /**
-   * The params by name, without a prototype, so that a param may be called `__proto__` or `toString`. Of a repeated
+   * The params by name, on an object without a prototype, so that a param can be called `__proto__` or `toString`. Of a repeated
    * name the last value stays, but repeated `HTTP_*` are joined as Node joins repeated headers: cookies with `; `,
-   * others with `, `, and the first alone where a header can not be a list (host, user-agent, …).
+   * others with `, `, and the first alone if a header cannot be a list (user-agent, …). HTTP_HOST is the last one: front
+   * servers refuse a second Host of a client, so it is their configuration that repeats it. An empty REMOTE_USER is left out, as
+   * are the other names of {@link isAbsentIfEmpty}.
    */
   toRecord(): Record<string, string> {
     this.#record ??= this.#buildRecord()
@@ -217,7 +230,8 @@ export class Params {
       const header = this.#headers[i / 3]
       const name = header?.text ?? text.slice(index[i], index[i + 1])
       const before = header && record[name]
-      if (before === undefined) record[name] = value
+      if (value === '' && header === undefined && isAbsentIfEmpty(name)) delete record[name]
+      else if (before === undefined || header?.header === 'host') record[name] = value
       else if (header?.separator !== undefined) record[name] = before + header.separator + value
     }
     return record
@@ -230,10 +244,15 @@ function next(text: string, character: string, at: number): number {
   return found < 0 ? Number.POSITIVE_INFINITY : found
 }
 
+/**
+ * Whether an empty param called `name` says the same as no param (RFC 3875 section 4.1). That holds for all of them; these are
+ * left out, because programs ask only whether they exist: the ones that say who the client is. Caddy sends an empty REMOTE_USER
+ * with each request, and nginx empty SSL_CLIENT_* for a client without a certificate.
+ */
+function isAbsentIfEmpty(name: string): boolean {
+  return /^(?:AUTH_TYPE|REMOTE_(?:ADDR|HOST|IDENT|PORT|USER)|SSL_.*)$/.test(name)
+}
+
 function nulByte(name: string): RequestError {
-  return new RequestError(
-    400,
-    'FCGI_ERR_PARAMS',
-    `A NUL byte in the param ${JSON.stringify(name.slice(0, 64))}.`,
-  )
+  return new RequestError(400, 'FCGI_ERR_PARAMS', `The param ${quote(name)} contains a NUL byte.`)
 }

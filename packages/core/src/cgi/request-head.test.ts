@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { pairs } from '../testing/bytes.ts'
 import { RequestError } from './error.ts'
 import { Params } from './params.ts'
@@ -67,6 +67,10 @@ describe('target', () => {
     [{ SCRIPT_NAME: '', PATH_INFO: '/a', QUERY_STRING: '' }, '/a'],
     [{}, '/'],
     [{ PATH_INFO: 'a' }, '/a'],
+    [{ SCRIPT_NAME: '/', PATH_INFO: '/x' }, '/x'],
+    [{ SCRIPT_NAME: '/', PATH_INFO: '' }, '/'],
+    [{ SCRIPT_NAME: '/app/', PATH_INFO: '/x', QUERY_STRING: 'y' }, '/app/x?y'],
+    [{ SCRIPT_NAME: '/app', PATH_INFO: '//x' }, '/app//x'],
     [{ PATH_INFO: '/a b?c#d%41/\u00c3\u00a9\r\n"' }, '/a%20b%3Fc%23d%2541/%C3%A9%0D%0A%22'],
     [{ PATH_INFO: "/-._~!$&'()*+,;=:@" }, "/-._~!$&'()*+,;=:@"],
   ])('without REQUEST_URI is made of the decoded params: %j', (given, target) => {
@@ -180,11 +184,57 @@ describe('authority', () => {
     },
   )
 
-  it('may be said once: two different HTTP_HOST are a 400 (RFC 9112 section 3.2)', () => {
+  it('is the last of several HTTP_HOST, as nginx configurations override by repeating', () => {
     const twice = (second: string): Given => [...Object.entries(GOOD), ['HTTP_HOST', second]]
-    expect(refusal(twice('other.test'))).toEqual([400, 'FCGI_ERR_HEADER'])
-    expect(refusal(twice('front.test'))).toBeUndefined()
-    expect(head(twice('front.test')).headers).toEqual(['host', 'front.test'])
+    for (const last of ['other.test:8080', 'front.test']) {
+      expect(refusal(twice(last))).toBeUndefined()
+      expect(head(twice(last)).authority).toBe(last)
+      expect(head(twice(last)).headers).toEqual(['host', last])
+      expect(head(twice(last)).params.toRecord().HTTP_HOST).toBe(last)
+      expect(head(twice(last)).params.get('HTTP_HOST')).toBe(last)
+    }
+    expect(refusal([['HTTP_HOST', 'a b'], ...Object.entries(GOOD)])).toBeUndefined()
+    expect(refusal(twice('a b'))).toEqual([400, 'FCGI_ERR_AUTHORITY'])
+    expect(head(twice('')).headers).toEqual([])
+  })
+
+  describe('of more than 255 bytes is refused before a URL parser sees it', () => {
+    const label = 'a'.repeat(63)
+    const longest = `${label}.${label}.${label}.${'a'.repeat(61)}.`
+    const tooLong = `${label}.${label}.${label}.${'a'.repeat(62)}.`
+
+    it('lets a host of 255 bytes through, with a port of five digits', () => {
+      expect(longest).toHaveLength(254)
+      for (const host of [longest, `a${longest}`, `${longest}:65535`, `a${longest}:65535`]) {
+        expect(refusal({ ...GOOD, HTTP_HOST: host })).toBeUndefined()
+        expect(head({ SERVER_NAME: host }).authority).toBe(host)
+      }
+    })
+
+    it.each([
+      ['a name', `a${tooLong}`],
+      ['a name with a port', `a${tooLong}:1`],
+      ['a name of 256 bytes with a port of five digits', `a${tooLong}:65535`],
+      ['a punycode label', `xn--${'a'.repeat(252)}`],
+      ['a punycode label of 128 KB', `xn--${'a'.repeat(128 * 1024)}`],
+      ['a percent sign and more', '%'.repeat(300)],
+      ['an IPv6 address', `[${'0:'.repeat(140)}0]`],
+      ['a port', `a:${'0'.repeat(300)}`],
+    ])('%s', (_, host) => {
+      const canParse = vi.spyOn(URL, 'canParse')
+      onTestFinished(() => canParse.mockRestore())
+      expect(refusal({ ...GOOD, HTTP_HOST: host })).toEqual([400, 'FCGI_ERR_AUTHORITY'])
+      expect(refusal({ ...GOOD, REQUEST_URI: `http://${host}/` })).toEqual([400, 'FCGI_ERR_AUTHORITY'])
+      expect(refusal({ ...GOOD, REQUEST_URI: `http://user@${host}/` })).toEqual([400, 'FCGI_ERR_AUTHORITY'])
+      expect(head({ SERVER_NAME: host }).authority).toBe('localhost')
+      expect(head({ SERVER_ADDR: host, SERVER_PORT: '80' }).authority).toBe('localhost')
+      expect(canParse).not.toHaveBeenCalled()
+    })
+  })
+
+  it('is not the path of a Unix socket (nginx)', () => {
+    const got = head({ SERVER_NAME: '', SERVER_ADDR: 'unix:/run/front.sock', SERVER_PORT: '80' })
+    expect(got.authority).toBe('localhost')
   })
 
   it('takes hardly longer for a long name that is none', () => {
@@ -281,7 +331,7 @@ describe('headers', () => {
   it.each<[string, Given, string[]]>([
     ['GET without a body (nginx)', { CONTENT_TYPE: '', CONTENT_LENGTH: '' }, []],
     ['GET without a body (Apache)', {}, []],
-    ['GET without a body (lighttpd)', { CONTENT_LENGTH: '0' }, ['content-length', '0']],
+    ['GET without a body (lighttpd)', { REQUEST_METHOD: 'GET', CONTENT_LENGTH: '0' }, []],
     [
       'buffered chunked upload (nginx)',
       { CONTENT_LENGTH: '19', HTTP_TRANSFER_ENCODING: 'chunked' },
@@ -338,6 +388,55 @@ describe('headers', () => {
       'x-blank',
       '',
     ])
+    expect(headersOf({ CONTENT_TYPE: '\t text/a b \t' })).toEqual(['content-type', 'text/a b'])
+    expect(headersOf({ CONTENT_TYPE: ' ', HTTP_CONTENT_TYPE: ' text/b\t' })).toEqual([
+      'content-type',
+      'text/b',
+    ])
+  })
+
+  describe('have the credentials that Apache has renamed in an internal redirect', () => {
+    const NAME = 'REDIRECT_HTTP_AUTHORIZATION'
+
+    it.each<[string, Given, string[]]>([
+      ['one redirect', { [NAME]: 'Basic eDp5' }, ['authorization', 'Basic eDp5']],
+      ['three redirects', { [`REDIRECT_REDIRECT_${NAME}`]: 'Basic eDp5' }, ['authorization', 'Basic eDp5']],
+      [
+        'several: the latest has the shortest name',
+        {
+          [`REDIRECT_${NAME}`]: 'Basic old',
+          [NAME]: 'Basic new',
+          [`REDIRECT_REDIRECT_${NAME}`]: 'Basic older',
+        },
+        ['authorization', 'Basic new'],
+      ],
+      [
+        'the header itself',
+        { [NAME]: 'Basic a', HTTP_AUTHORIZATION: 'Basic b' },
+        ['authorization', 'Basic b'],
+      ],
+      ['an empty header', { [NAME]: 'Basic a', HTTP_AUTHORIZATION: '' }, ['authorization', 'Basic a']],
+      ['no credentials', { [NAME]: '' }, []],
+      ['no credentials, without a redirect', { HTTP_AUTHORIZATION: '' }, []],
+    ])('%s', (_, given, headers) => {
+      expect(headersOf(given)).toEqual(headers)
+    })
+
+    it.each([
+      `HTTP_${NAME}`,
+      'REDIRECT_AUTHORIZATION',
+      'XREDIRECT_HTTP_AUTHORIZATION',
+      'REDIRECT_XXXXXXXXXHTTP_AUTHORIZATION',
+      `REDIRECTx${NAME}`,
+      `${NAME}S`,
+      'redirect_http_authorization',
+    ])('but nothing of %s', (name) => {
+      expect(headersOf({ [name]: 'Basic forged' })).not.toContain('authorization')
+    })
+
+    it('never with a line break', () => {
+      expect(refusal({ ...GOOD, [NAME]: 'Basic a\r\nX: y' })).toEqual([400, 'FCGI_ERR_HEADER'])
+    })
   })
 
   it('take a name that looks like an object member for a name', () => {
@@ -381,16 +480,25 @@ describe('contentLength', () => {
     },
   )
 
-  it('may be repeated, but not with another value', () => {
-    const twice = (first: string, second: string): Given => [
-      ...Object.entries(GOOD),
-      ['CONTENT_LENGTH', first],
-      ['CONTENT_LENGTH', second],
-    ]
-    expect(refusal(twice('5', '5'))).toBeUndefined()
-    expect(refusal(twice('5', '6'))).toEqual([400, 'FCGI_ERR_HEADER'])
-    expect(refusal(twice('', '5'))).toEqual([400, 'FCGI_ERR_HEADER'])
+  it.each([
+    ['5', '5', 5],
+    ['5', '6', 6],
+    ['', '0', 0],
+    ['5', '', undefined],
+    ['5, 6', '7', 7],
+  ])('of CONTENT_LENGTH %j, then %j, is the last: %j', (first, last, value) => {
+    const given = twice(first, last)
+    expect(refusal(given)).toBeUndefined()
+    expect(head(given).contentLength).toBe(value)
   })
+
+  it('must be a plain decimal number in the last of several', () => {
+    expect(refusal(twice('5', '5, 6'))).toEqual([400, 'FCGI_ERR_CONTENT_LENGTH'])
+  })
+
+  function twice(first: string, last: string): Given {
+    return [...Object.entries(GOOD), ['CONTENT_LENGTH', first], ['CONTENT_LENGTH', last]]
+  }
 })
 
 describe('checkRequest', () => {
@@ -463,6 +571,13 @@ describe('checkRequest', () => {
     } catch (error) {
       expect((error as Error).message.length).toBeLessThan(200)
       expect((error as Error).message).not.toMatch(/[\r\n\t]/)
+    }
+    try {
+      checkRequest(head({ ...GOOD, HTTP_HOST: 'a\u001b[2J\u009b2J\u007f\u00e9"' }))
+      expect.unreachable()
+    } catch (error) {
+      // Nothing that controls a terminal.
+      expect((error as Error).message).toMatch(/^[ -~]+$/)
     }
   })
 })

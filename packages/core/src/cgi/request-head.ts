@@ -1,10 +1,10 @@
-// From params to what HTTP calls a request: method, target, authority, headers. Every part is made when it is
-// asked for. What each front server sends is in request-head.test.ts, as a table.
+// From params to an HTTP request: method, target, authority, headers. Each part is computed on first use. request-head.test.ts has
+// a table of what each front server sends.
 
 import { isAuthority, serverAuthority } from './authority.ts'
-import { RequestError } from './error.ts'
+import { quote, RequestError } from './error.ts'
+import { inventsContentType, inventsZeroLength, isCaddy } from './invented.ts'
 import {
-  FAULT_CONFLICT,
   FAULT_CONTENT_LENGTH,
   FAULT_HEADER_NAME,
   FAULT_LINE_BREAK,
@@ -51,8 +51,9 @@ export class RequestHead {
   }
 
   /**
-   * Host, and port if there is one to say: of a target in absolute-form, else HTTP_HOST, else SERVER_NAME and SERVER_PORT,
-   * else SERVER_ADDR, else `localhost`. Throws {@link RequestError} when the client named what is no authority.
+   * Host, with the port if it is not the scheme's default: of a target in absolute-form, else the last HTTP_HOST, else SERVER_NAME and
+   * SERVER_PORT, else SERVER_ADDR, else `localhost`. Throws {@link RequestError} if the client sent an invalid authority; a host of
+   * more than 255 bytes is one.
    */
   get authority(): string {
     this.#authority ??= this.#findAuthority()
@@ -70,8 +71,8 @@ export class RequestHead {
   }
 
   /**
-   * CONTENT_LENGTH, or undefined where the body is what STDIN carries: it is absent, empty, or the -1 that Caddy sends for
-   * a chunked upload.
+   * CONTENT_LENGTH in bytes. Undefined if only the end of STDIN tells the length of the body: CONTENT_LENGTH is absent, empty,
+   * or the -1 that Caddy sends for a chunked upload.
    */
   get contentLength(): number | undefined {
     if (this.#contentLength === null) {
@@ -82,20 +83,27 @@ export class RequestHead {
   }
 
   /**
-   * The request headers as a flat list, [name, value, …]: names in lower case with `-` for `_`, in the order received,
-   * repeats kept. `X_Same` and `X-Same` come as the same param, and are the same header here.
+   * The request headers as a flat list, [name, value, …], as `node:http` would give them: names in lower case with `-` for `_`,
+   * in the order received, repeats kept. `X_Same` and `X-Same` are one param name, and so one header here.
    *
-   * - content-type is CONTENT_TYPE's, or HTTP_CONTENT_TYPE's where that is empty. content-length is CONTENT_LENGTH's alone,
-   *   and absent where that is not a number: HTTP_CONTENT_LENGTH says what the front server was sent, not what it sends
-   *   on (lighttpd's authorizers get it without a body).
-   * - transfer-encoding is there only for a body of unknown length, since apps take one of the two headers as the sign that
-   *   a body comes. It is added where the front server leaves it out: for Caddy's -1, and where HTTP/2 and HTTP/3, which
-   *   have no such header, carry a POST, PUT or PATCH without a length.
-   * - What speaks of the client's connection to the front server is left out, as an HTTP proxy does (RFC 9110 section
-   *   7.6.1): keep-alive, proxy-connection, te, trailer, upgrade, http2-settings; expect, which the front server has
-   *   answered; and connection, unless it says `close` or `keep-alive`.
+   * - content-type is CONTENT_TYPE, or HTTP_CONTENT_TYPE if that is empty. The one that Caddy adds to a POST or PUT without
+   *   a type is left out.
+   * - content-length is CONTENT_LENGTH, and absent if that is not a number. HTTP_CONTENT_LENGTH is the length that the front
+   *   server received, which can differ from the length that it sends (lighttpd sends authorizers no body). A CONTENT_LENGTH of 0 that
+   *   the client did not send is left out: HAProxy, lighttpd, Caddy and mod_fcgid send it with each request that has no body. HAProxy
+   *   and mod_fcgid do not show what the client sent: there, the header stays for POST, PUT and PATCH only.
+   * - authorization is HTTP_AUTHORIZATION, or REDIRECT_HTTP_AUTHORIZATION if that is absent or empty: Apache renames the variable
+   *   that `RewriteRule … [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]` has set when it redirects internally. An empty value is left out:
+   *   such a rule sets it for clients that sent no credentials. No client can set REDIRECT_*: its headers become HTTP_*.
+   * - An empty user-agent is left out if the front server is Caddy, which adds it.
+   * - transfer-encoding is present only for a body of unknown length, because apps take either header as the sign of a body. It is
+   *   added if the front server leaves it out: for Caddy's CONTENT_LENGTH of -1, and for a POST, PUT or PATCH over HTTP/2 or
+   *   HTTP/3 without a length, because these versions have no such header.
+   * - Headers about the client's connection to the front server are left out, as an HTTP proxy does (RFC 9110 section
+   *   7.6.1): keep-alive, proxy-connection, te, trailer, upgrade, http2-settings, and connection unless it is `close` or
+   *   `keep-alive`. So is expect, because the front server has handled it.
    * - proxy is left out: programs that the app starts would take HTTP_PROXY from their environment (httpoxy).
-   * - host is the authority of a target in absolute-form, where there is one (RFC 9112 section 3.2.2).
+   * - host is the authority of a target in absolute-form, if there is one (RFC 9112 section 3.2.2), else the last HTTP_HOST.
    */
   get headers(): readonly string[] {
     this.#headers ??= this.#buildHeaders()
@@ -109,7 +117,7 @@ export class RequestHead {
     if (uri === '') return '/'
     const absolute = /^https?:\/\/([^/?#]*)/i.exec(uri)
     if (absolute === null) {
-      throw new RequestError(400, 'FCGI_ERR_TARGET', `REQUEST_URI is no request target: ${quote(uri)}.`)
+      throw new RequestError(400, 'FCGI_ERR_TARGET', `REQUEST_URI is not a request target: ${quote(uri)}.`)
     }
     const [before, authority] = absolute as unknown as [string, string]
     this.#targetAuthority = authority.slice(authority.lastIndexOf('@') + 1)
@@ -129,7 +137,11 @@ export class RequestHead {
     const named = this.#authorityOfTarget() ?? (params.host || undefined)
     if (named !== undefined) {
       if (isAuthority(named)) return named
-      throw new RequestError(400, 'FCGI_ERR_AUTHORITY', `The request's host is no host: ${quote(named)}.`)
+      throw new RequestError(
+        400,
+        'FCGI_ERR_AUTHORITY',
+        `The host of the request is invalid: ${quote(named)}.`,
+      )
     }
     // What the front server calls itself may be no host: nginx writes its server_name, which may be a pattern.
     const { scheme } = this
@@ -148,6 +160,7 @@ export class RequestHead {
     let sentContentType = ''
     let host = ''
     let transferEncoding = ''
+    let hasAuthorization = false
     params.forEachHeader(({ header }, value) => {
       switch (header) {
         case '':
@@ -164,16 +177,27 @@ export class RequestHead {
         case 'connection':
           if (/^(?:close|keep-alive)$/i.test(value)) headers.push(header, value)
           break
+        case 'authorization':
+          if (pushFilled(headers, header, value)) hasAuthorization = true
+          break
+        case 'user-agent':
+          if (value !== '' || !isCaddy(params)) headers.push(header, trimBlanks(value))
+          break
         default:
           headers.push(header, trimBlanks(value))
       }
     })
     host = this.#authorityOfTarget() ?? host
     if (host !== '') headers.unshift('host', host)
-    const contentType = params.contentType || trimBlanks(sentContentType)
-    if (contentType !== '') headers.push('content-type', contentType)
-    if (contentLength !== undefined) headers.push('content-length', String(contentLength))
-    else if (transferEncoding !== '' || this.#hasUnmarkedBody()) {
+    if (!hasAuthorization && params.redirectedAuthorization !== undefined) {
+      pushFilled(headers, 'authorization', params.redirectedAuthorization)
+    }
+    const contentType = trimBlanks(params.contentType ?? '') || trimBlanks(sentContentType)
+    if (contentType !== '' && !inventsContentType(params)) headers.push('content-type', contentType)
+    if (contentLength !== undefined) {
+      if (contentLength > 0 || !inventsZeroLength(params))
+        headers.push('content-length', String(contentLength))
+    } else if (transferEncoding !== '' || this.#hasUnmarkedBody()) {
       headers.push('transfer-encoding', transferEncoding || 'chunked')
     }
     return headers
@@ -187,15 +211,16 @@ export class RequestHead {
 }
 
 /**
- * Throws a {@link RequestError} with status 400 for what no app should see: no method, or one that is no token; a header
- * name that is no token; a line break in a header, CONTENT_TYPE, REQUEST_URI or QUERY_STRING; a target or an authority
- * that is none; a CONTENT_LENGTH that is no plain decimal number; HTTP_HOST or CONTENT_LENGTH twice with different
- * values. Nothing else must be there: authorizers are called without SCRIPT_NAME, PATH_INFO and CONTENT_LENGTH.
+ * Throws a {@link RequestError} with status 400 for a request that no app should see: no method, or a method that is not a token;
+ * a header name that is not a token; a line break in a header, CONTENT_TYPE, REQUEST_URI, QUERY_STRING or redirected credentials;
+ * an invalid target or authority; a CONTENT_LENGTH that is not a plain decimal number. Of a repeated param the last one counts, because an nginx
+ * configuration overrides a param by naming it again; clients cannot repeat one. Nothing else is required: authorizers are called
+ * without SCRIPT_NAME, PATH_INFO and CONTENT_LENGTH.
  */
 export function checkRequest(head: RequestHead): void {
   const { params } = head
   if (params.faults !== 0) checkFaults(params)
-  // Throws where the target or the authority is none.
+  // Throws if the target or the authority is invalid.
   void head.authority
 }
 
@@ -206,32 +231,44 @@ function checkFaults(params: Params): void {
     throw new RequestError(
       400,
       'FCGI_ERR_METHOD',
-      method ? `REQUEST_METHOD is no method: ${quote(method)}.` : 'The request has no REQUEST_METHOD.',
+      method ? `REQUEST_METHOD is not a method: ${quote(method)}.` : 'The request has no REQUEST_METHOD.',
     )
   }
   if ((faults & FAULT_HEADER_NAME) !== 0) {
-    throw new RequestError(400, 'FCGI_ERR_HEADER', 'The name of an HTTP_* param is no header name.')
+    throw new RequestError(400, 'FCGI_ERR_HEADER', 'The name of an HTTP_* param is not a header name.')
   }
   if ((faults & FAULT_LINE_BREAK) !== 0) {
-    throw new RequestError(400, 'FCGI_ERR_HEADER', 'A line break in a header or in the request target.')
-  }
-  if ((faults & FAULT_CONFLICT) !== 0) {
-    throw new RequestError(400, 'FCGI_ERR_HEADER', 'Two different values of HTTP_HOST or CONTENT_LENGTH.')
+    throw new RequestError(400, 'FCGI_ERR_HEADER', 'A header or the request target contains a line break.')
   }
   if ((faults & FAULT_CONTENT_LENGTH) !== 0) {
     const text = params.contentLength ?? ''
     if (text !== '-1' && !(/^\d+$/.test(text) && Number.isSafeInteger(Number(text)))) {
-      throw new RequestError(400, 'FCGI_ERR_CONTENT_LENGTH', `CONTENT_LENGTH is no length: ${quote(text)}.`)
+      throw new RequestError(
+        400,
+        'FCGI_ERR_CONTENT_LENGTH',
+        `CONTENT_LENGTH is not a decimal number: ${quote(text)}.`,
+      )
     }
   }
 }
 
-// SCRIPT_NAME and PATH_INFO are decoded (RFC 3875 sections 4.1.13 and 4.1.5): what a path may not hold is encoded.
+// SCRIPT_NAME and PATH_INFO are decoded (RFC 3875 sections 4.1.13 and 4.1.5), so characters that a path cannot hold are encoded.
 function targetOf(params: Params): string {
-  const path = `${params.get('SCRIPT_NAME') ?? ''}${params.get('PATH_INFO') ?? ''}`
+  const script = params.get('SCRIPT_NAME') ?? ''
+  const pathInfo = params.get('PATH_INFO') ?? ''
+  // Some servers send SCRIPT_NAME=/ for an app at the root: the path would begin with `//`, which resolves to another host as a relative URL.
+  const path =
+    script.endsWith('/') && pathInfo.startsWith('/') ? script + pathInfo.slice(1) : script + pathInfo
   const query = params.get('QUERY_STRING')
   const encoded = path.replace(/[^\w/.~!$&'()*+,;=:@-]/g, percentEncode)
   return `${encoded.startsWith('/') ? '' : '/'}${encoded}${query ? `?${query}` : ''}`
+}
+
+// Returns whether there was a value.
+function pushFilled(headers: string[], name: string, value: string): boolean {
+  const trimmed = trimBlanks(value)
+  if (trimmed !== '') headers.push(name, trimmed)
+  return trimmed !== ''
 }
 
 function urlTarget(target: string): string {
@@ -243,7 +280,7 @@ function percentEncode(byte: string): string {
   return `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
 }
 
-// Blanks around a value are no part of it (RFC 9110 section 5.5); nginx and h2o leave some there.
+// Blanks around a value are not part of it (RFC 9110 section 5.5); nginx and H2O leave some there.
 function trimBlanks(value: string): string {
   let start = 0
   let end = value.length
@@ -254,8 +291,4 @@ function trimBlanks(value: string): string {
 
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)
 }

@@ -83,6 +83,49 @@ describe('encodeResponseHead', () => {
     )
   })
 
+  it.each([
+    '',
+    ' ',
+    'abc',
+    'NaN',
+    'undefined',
+    '-1',
+    '+5',
+    '5.0',
+    '1e3',
+    '0x5',
+    '5, 5',
+    '5 ',
+    ' 5',
+    '5\r\n',
+    '\u0665',
+    '9007199254740992',
+  ])('refuses the Content-Length %j, which node:http would send', (value) => {
+    for (const name of ['Content-Length', 'content-length', 'CONTENT-LENGTH']) {
+      expect(() => encodeResponseHead(200, ['x', 'y', name, value])).toThrow(
+        expect.objectContaining({ name: 'TypeError', code: 'ERR_HTTP_INVALID_HEADER_VALUE' }),
+      )
+    }
+    expect(encodeResponseHead(204, ['Content-Length', value])).toBe(lines('Status: 204 No Content'))
+  })
+
+  it.each(['0', '5', '0005', '9007199254740991'])('sends the Content-Length %j', (value) => {
+    expect(encodeResponseHead(200, ['Content-Length', value])).toBe(
+      lines('Status: 200 OK', `Content-Length: ${value}`),
+    )
+  })
+
+  it('sends a repeated Content-Length once, and refuses two different ones', () => {
+    expect(encodeResponseHead(200, ['Content-Length', '5', 'A', '1', 'content-length', '5'])).toBe(
+      lines('Status: 200 OK', 'Content-Length: 5', 'A: 1'),
+    )
+    for (const second of ['6', '05', '']) {
+      expect(() => encodeResponseHead(200, ['Content-Length', '5', 'Content-Length', second])).toThrow(
+        expect.objectContaining({ code: 'ERR_HTTP_INVALID_HEADER_VALUE' }),
+      )
+    }
+  })
+
   it.each([199, 100, 103, 0, -200, 1000, 200.5, Number.NaN, Number.POSITIVE_INFINITY])(
     'refuses the status %s',
     (status) => {

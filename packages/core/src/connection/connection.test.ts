@@ -319,10 +319,19 @@ describe('every refusal is a whole response', () => {
     ['a second request without multiplexing', 503, 1, { multiplex: false }, (peer) => peer.begin(9).get(1)],
   ])('%s: %i with protocolStatus %i', async (_, status, protocolStatus, options, send) => {
     const app = new App()
-    const { peer } = await connected(app.handler, options)
+    const { peer, errors } = await connected(app.handler, options)
     send(peer)
     const answer = await peer.answer(1)
-    expect(answer).toMatchObject({ protocolStatus, appStatus: 0, stderr: '' })
+    expect(answer).toMatchObject({ protocolStatus, appStatus: 0 })
+    if (status < 500) {
+      // The reason is in the front server's error log, and with onError.
+      const [{ code, message }] = errors as [{ code: string; message: string }]
+      expect(errors).toHaveLength(1)
+      expect(answer.stderr).toBe(`Request refused with status ${status} (${code}): ${message}\n`)
+      expect(peer.recordsOf(1)[0]!.type).toBe(TYPES.STDERR)
+    } else {
+      expect([answer.stderr, errors]).toEqual(['', []])
+    }
     expect(answer.stdout).toMatch(
       new RegExp(`^Status: ${status} [\\w -]+\\r\\nContent-Type: text/plain[^]*\\r\\n\\r\\n`),
     )

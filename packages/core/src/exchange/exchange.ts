@@ -20,13 +20,14 @@ export interface Exchange {
   readonly keepConn: boolean
 
   /**
-   * The params (RFC 3875 section 4.1), one character a byte (latin1), on an object without prototype. Of a repeated
-   * name the last wins; repeated `HTTP_*` are joined as Node joins repeated headers.
+   * The params (RFC 3875 section 4.1), one character a byte (latin1), on an object without prototype. Of a repeated name, and
+   * of HTTP_HOST, the last value stays; other repeated `HTTP_*` are joined as Node joins repeated headers. Empty params that say who the client is
+   * are left out: REMOTE_USER, REMOTE_ADDR, REMOTE_PORT, REMOTE_HOST, REMOTE_IDENT, AUTH_TYPE and SSL_*.
    */
   readonly params: Readonly<Record<string, string>>
-  /** The params as they came: name, value, name, value … */
+  /** All params as they came: name, value, name, value … */
   readonly rawParams: readonly string[]
-  /** One param, the last of its name, without making an object of all of them. */
+  /** One param as in `params`, without making an object of all of them; of a repeated `HTTP_*` the last value alone. */
   param(name: string): string | undefined
   /** REQUEST_METHOD. */
   readonly method: string
@@ -36,15 +37,18 @@ export interface Exchange {
   readonly url: string
   readonly scheme: 'http' | 'https'
   readonly authority: string
-  /** The request headers: name, value, name, value …, names in lower case, repeats kept. */
+  /**
+   * The request headers as `node:http` would give them: name, value, name, value …, names in lower case, repeats kept. Headers that the front
+   * server adds on its own are left out: a content-length of 0 and a content-type that the client did not send.
+   */
   readonly headers: readonly string[]
   /** Where the app is mounted: `''`, or the beginning of `target` that belongs to the mount, as `/shop`. */
   readonly mount: string
   /** Bytes of the body, or undefined where it is what STDIN carries. */
   readonly contentLength: number | undefined
-  /** REMOTE_ADDR. */
+  /** REMOTE_ADDR. Undefined if that is not an IP address, as for a client on a Unix socket (nginx: `unix:`). */
   readonly remoteAddress: string | undefined
-  /** REMOTE_PORT. */
+  /** REMOTE_PORT. Undefined if that is not a number from 1 to 65535. */
   readonly remotePort: number | undefined
   /** The standard Request. Throws a TypeError for the methods that Request refuses (CONNECT, TRACE, TRACK). */
   readonly request: Request

@@ -1,4 +1,5 @@
-import { RequestError } from '../cgi/error.ts'
+import { ipAddress, portNumber } from '../cgi/endpoint.ts'
+import { quote, RequestError } from '../cgi/error.ts'
 import { Params } from '../cgi/params.ts'
 import { createRequest } from '../cgi/request.ts'
 import { checkRequest, RequestHead } from '../cgi/request-head.ts'
@@ -70,7 +71,7 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
 
   /** Answers with no more than a status. */
   abstract respond(status: number): void
-  /** Answers a request that can not be understood, because of `error`. */
+  /** Responds to a request that no app should see, and reports `error`. */
   protected abstract refuse(error: unknown): void
   /** What the app did has failed. */
   abstract fail(error: unknown): void
@@ -123,11 +124,11 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
   }
 
   get remoteAddress(): string | undefined {
-    return this.param('REMOTE_ADDR') || undefined
+    return ipAddress(this.param('REMOTE_ADDR'))
   }
 
   get remotePort(): number | undefined {
-    return Number(this.param('REMOTE_PORT')) || undefined
+    return portNumber(this.param('REMOTE_PORT'))
   }
 
   get request(): Request {
@@ -176,10 +177,17 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
     return this.begun && (this.stdinEnded || this.#stdin.complete) && (this.#data?.complete ?? true)
   }
 
-  /** Takes a piece of PARAMS. False when they grow past the limit: it is answered with 431. */
+  /** Takes a piece of PARAMS. False if they grow beyond the limit: the request is then refused with 431. */
   pushParams(chunk: Buffer, start: number, end: number): boolean {
-    if (this.paramsBytes + end - start > this.#carrier.settings.maxParamsBytes) {
-      this.respond(431)
+    const { maxParamsBytes } = this.#carrier.settings
+    if (this.paramsBytes + end - start > maxParamsBytes) {
+      this.#refuse(
+        new RequestError(
+          431,
+          'FCGI_ERR_PARAMS_LENGTH',
+          `The params are longer than ${maxParamsBytes} bytes.`,
+        ),
+      )
       return false
     }
     this.#gathered.push(chunk, start, end)
@@ -191,7 +199,7 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
     if (!this.begun) this.#gathered.keep()
   }
 
-  /** PARAMS are over: reads and checks them. False when the request was refused, and with that answered. */
+  /** PARAMS have ended: reads and checks them. False if the request was refused; the response has then been sent. */
   begin(): boolean {
     this.begun = true
     try {
@@ -202,17 +210,18 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
       } else {
         const { contentLength } = this.#http
         if (contentLength !== undefined && contentLength > maxBodyBytes) {
-          this.respond(413)
-          return false
+          throw new RequestError(
+            413,
+            'FCGI_ERR_BODY_TOO_LARGE',
+            `CONTENT_LENGTH is ${contentLength}; the limit is ${maxBodyBytes} bytes.`,
+          )
         }
         this.#stdin.expect(contentLength, maxBodyBytes)
       }
       this.#data?.expect(this.#dataLength(), Number.POSITIVE_INFINITY)
       return true
     } catch (error) {
-      // Params that can not be read are none, for whoever is told of the error.
-      this.#params ??= new Params(EMPTY)
-      this.refuse(error)
+      this.#refuse(error)
       return false
     }
   }
@@ -254,12 +263,22 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
     this.#controller?.abort(this.abortReason)
   }
 
+  #refuse(error: unknown): void {
+    // For `onError`, params that cannot be read are empty.
+    this.#params ??= new Params(EMPTY)
+    this.refuse(error)
+  }
+
   #dataLength(): number | undefined {
     const text = this.#cgi.get('FCGI_DATA_LENGTH')
     if (!text) return undefined
     const length = Number(text)
     if (/^\d+$/.test(text) && Number.isSafeInteger(length)) return length
-    throw new RequestError(400, 'FCGI_ERR_BODY_LENGTH', 'FCGI_DATA_LENGTH is no length.')
+    throw new RequestError(
+      400,
+      'FCGI_ERR_BODY_LENGTH',
+      `FCGI_DATA_LENGTH is not a decimal number: ${quote(text)}.`,
+    )
   }
 
   get #cgi(): Params {

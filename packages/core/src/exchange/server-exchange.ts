@@ -118,6 +118,8 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   }
 
   protected refuse(error: unknown): void {
+    // Before the response, because the front server may close the connection after it.
+    this.#sendStderr(Buffer.from(`${reasonOf(error)}\n`))
     this.respond(error instanceof RequestError ? error.status : 400)
     this.carrier.settings.onError(error, this)
   }
@@ -197,6 +199,11 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     this.#response.sendBatch()
     return this.carrier.sendStderr(this.requestId, content)
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof RequestError)) return describeError(error)
+  return `Request refused with status ${error.status} (${error.code}): ${error.message}`
 }
 
 // An app that reads a request body to its end fails with the body's error. A body that is too short or too large is the client's fault.

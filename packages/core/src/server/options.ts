@@ -62,8 +62,9 @@ export interface ServerOptions {
    */
   allowedServers?: readonly string[]
   /**
-   * Told of every error of the app, and of requests that were refused as bad. Default: errors of the app go to FCGI_STDERR
-   * alone, and those that come when a request has ended to this process's standard error.
+   * Called with each error of the app, and with a RequestError for each request that was refused (400, 413, 431). Both are also written to
+   * FCGI_STDERR, the front server's error log. Default: errors of the app that come when its request has ended are
+   * printed to this process's standard error.
    */
   onError?: (error: unknown, exchange: Exchange) => void
 }

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest'
+import { ipAddress, portNumber } from './endpoint.ts'
+
+it.each(['192.0.2.7', '::1', '::ffff:192.0.2.7', '2001:db8::1', 'fe80::1%eth0'])(
+  '%s is an address',
+  (text) => {
+    expect(ipAddress(text)).toBe(text)
+  },
+)
+
+// What servers send for a client on a Unix socket, and what is not an address.
+it.each([
+  undefined,
+  '',
+  'unix:',
+  'unix:/run/front.sock',
+  '@',
+  '/run/front.sock',
+  'front.test',
+  '[::1]',
+  '127.1',
+])('%s is not an address', (text) => {
+  expect(ipAddress(text)).toBeUndefined()
+})
+
+it.each(['1', '80', '00080', '65535'])('%s is a port', (text) => {
+  expect(portNumber(text)).toBe(Number(text))
+})
+
+it.each([undefined, '', '0', '65536', '123456', '-1', '+80', '0x50', '8e1', ' 80', '80.0', '\u00b2'])(
+  '%j is not a port',
+  (text) => {
+    expect(portNumber(text)).toBeUndefined()
+  },
+)

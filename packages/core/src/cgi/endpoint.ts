@@ -1,0 +1,15 @@
+// Addresses and ports of the client and the server, as Node's net.Socket has them.
+
+import { isIP } from 'node:net'
+
+/** The IP address that REMOTE_ADDR or SERVER_ADDR holds. Undefined for anything else: on a Unix socket nginx sends `unix:`, Caddy `@`. */
+export function ipAddress(param: string | undefined): string | undefined {
+  return param !== undefined && isIP(param) !== 0 ? param : undefined
+}
+
+/** The number that REMOTE_PORT or SERVER_PORT holds, 1 to 65535; undefined for anything else. */
+export function portNumber(param: string | undefined): number | undefined {
+  if (param === undefined || !/^\d{1,5}$/.test(param)) return undefined
+  const port = Number(param)
+  return port > 0 && port <= 65535 ? port : undefined
+}

@@ -1,0 +1,40 @@
+// Headers that the client did not send. CGI params state the length and the type of each body, and some front servers fill them
+// in for requests that have neither. Measured with nginx 1.22, Apache 2.4 (mod_proxy_fcgi, mod_fcgid 2.3.9), lighttpd 1.4.69,
+// Caddy 2.6, H2O 2.2 and HAProxy 2.6.
+
+import type { Params } from './params.ts'
+
+/**
+ * Whether the front server made up a CONTENT_LENGTH of 0. lighttpd, Caddy, HAProxy and mod_fcgid send it with every request that
+ * has no body; the other servers send it only if the client sent the header or an empty chunked body.
+ *
+ * lighttpd, Caddy and nginx repeat the client's own header as HTTP_CONTENT_LENGTH. HAProxy and mod_fcgid do not, so the
+ * method decides: clients send `Content-Length: 0` with POST, PUT and PATCH (RFC 9110 section 8.6), and rarely with others.
+ */
+export function inventsZeroLength(params: Params): boolean {
+  if (params.get('HTTP_CONTENT_LENGTH') !== undefined) return false
+  if (params.get('HTTP_TRANSFER_ENCODING') !== undefined) return false
+  const software = params.get('SERVER_SOFTWARE') ?? ''
+  if (/^(?:lighttpd|Caddy)\//.test(software)) return true
+  if (software.startsWith('h2o/')) return false
+  // mod_proxy_fcgi marks itself so, except with `ProxyFCGIBackendType GENERIC`.
+  if (params.get('SCRIPT_FILENAME')?.startsWith('proxy:')) return false
+  return !/^(?:POST|PUT|PATCH)$/.test(params.method)
+}
+
+/**
+ * Whether Caddy made up CONTENT_TYPE: it sends this one with a POST or PUT without a type. Caddy repeats the client's own header
+ * as HTTP_CONTENT_TYPE, with an empty value if the client sent an empty one.
+ */
+export function inventsContentType(params: Params): boolean {
+  return (
+    params.contentType === 'application/x-www-form-urlencoded' &&
+    !params.get('HTTP_CONTENT_TYPE') &&
+    isCaddy(params)
+  )
+}
+
+/** Whether the front server is Caddy. It sends an empty HTTP_USER_AGENT for clients that sent no User-Agent. */
+export function isCaddy(params: Params): boolean {
+  return params.get('SERVER_SOFTWARE')?.startsWith('Caddy/') === true
+}
