@@ -41,6 +41,8 @@ const HOLD_MAX = 1024 * 1024
 
 const NO_BYTES = new Uint8Array()
 
+type RawHeaders = NonNullable<Dispatcher.DispatchController['rawHeaders']> | null
+
 // What the request is doing for its handler. Where its connection stands is the connection's matter: it may still wait
 // for the END_REQUEST of a request that is CLOSED here.
 const WAITING = 0
@@ -73,6 +75,9 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
   #paused = false
   #aborted = false
   #reason: Error | null = null
+  // Built when a handler first asks, and kept: undici's handlers edit and replace them in place.
+  #rawHeaders: RawHeaders | undefined
+  #rawTrailers: RawHeaders = null
   // What came while the handler was paused: on a connection of its own never more than that had read when it stopped.
   #held: Buffer[] | undefined
   #heldLength = 0
@@ -105,15 +110,31 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
     return this.#reason
   }
 
-  get rawHeaders(): Buffer[] {
-    return toRawHeaders(this.#answer.head?.headers ?? [])
+  /** Null until there is a response head; then always the same array, unless a handler assigns another. */
+  get rawHeaders(): RawHeaders {
+    if (this.#rawHeaders === undefined) {
+      const { head } = this.#answer
+      if (head === undefined) return null
+      this.#rawHeaders = toRawHeaders(head.headers)
+    }
+    return this.#rawHeaders
   }
 
-  get rawTrailers(): Buffer[] {
-    return []
+  set rawHeaders(headers: RawHeaders | undefined) {
+    this.#rawHeaders = headers
+  }
+
+  /** Null until the response has ended. FastCGI responses have no trailers. */
+  get rawTrailers(): RawHeaders {
+    return this.#rawTrailers
+  }
+
+  set rawTrailers(trailers: RawHeaders | undefined) {
+    this.#rawTrailers = trailers ?? null
   }
 
   abort(reason?: Error): void {
+    if (this.#aborted) return
     this.#aborted = true
     this.fail(reason ?? new errors.RequestAbortedError())
   }
@@ -331,6 +352,7 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
     }
     if (this.#paused || !this.#ended || this.#state === CLOSED) return
     this.#state = CLOSED
+    this.#rawTrailers ??= []
     try {
       this.#handler.onEnd(this)
     } catch (error) {
