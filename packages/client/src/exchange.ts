@@ -52,7 +52,8 @@ const CLOSED = 3
 
 /** One request from BEGIN_REQUEST to END_REQUEST, seen by the client. It is the controller that undici's handlers are given. */
 export class ClientExchange implements Dispatcher.DispatchController, AnswerUser, StdinUser, TimerUser {
-  readonly request: ClientRequest
+  /** Replaced once, when its body was buffered: before a connection has it. */
+  request: ClientRequest
   /** Who watches, from when the request has a connection. */
   observation: Observation | undefined
   readonly #handler: ResponseHandler
