@@ -61,22 +61,31 @@ const NUMBERS = [
   'maxHeaderSize',
 ] satisfies (keyof FastCgiDispatcherOptions)[]
 
+// A record, so that the compiler finds a name that is missing here.
+const OPTION_NAMES: Readonly<Record<keyof FastCgiDispatcherOptions, true>> = {
+  maxConnections: true,
+  maxIdleConnections: true,
+  idleTimeout: true,
+  connectTimeout: true,
+  headersTimeout: true,
+  bodyTimeout: true,
+  maxHeaderSize: true,
+  keepConn: true,
+  multiplex: true,
+  maxBufferedBody: true,
+  onStderr: true,
+  observer: true,
+  params: true,
+  documentRoot: true,
+  scriptName: true,
+  scriptFilename: true,
+  splitPath: true,
+  index: true,
+  tryFiles: true,
+}
+
 /** The names of {@link FastCgiDispatcherOptions}. */
-export const DISPATCHER_OPTIONS: ReadonlySet<string> = new Set([
-  ...NUMBERS,
-  'keepConn',
-  'multiplex',
-  'maxBufferedBody',
-  'onStderr',
-  'observer',
-  'params',
-  'documentRoot',
-  'scriptName',
-  'scriptFilename',
-  'splitPath',
-  'index',
-  'tryFiles',
-] satisfies (keyof FastCgiDispatcherOptions)[])
+export const DISPATCHER_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OPTION_NAMES))
 
 /**
  * An undici `Dispatcher` whose requests go to a FastCGI application: `fetch(url, { dispatcher })`, with undici's

@@ -21,16 +21,14 @@ export interface GatewayOptions extends FastCgiDispatcherOptions, FileOptions {
   readonly localRedirects?: boolean
 }
 
-const GATEWAY_OPTIONS: ReadonlySet<string> = new Set([
-  ...DISPATCHER_OPTIONS,
-  ...([
-    'onError',
-    'exposeErrors',
-    'localRedirects',
-    'xSendfile',
-    'xAccelRedirect',
-  ] satisfies (keyof GatewayOptions)[]),
-])
+const OWN_NAMES: Readonly<Record<Exclude<keyof GatewayOptions, keyof FastCgiDispatcherOptions>, true>> = {
+  onError: true,
+  exposeErrors: true,
+  localRedirects: true,
+  xSendfile: true,
+  xAccelRedirect: true,
+}
+const GATEWAY_OPTIONS: ReadonlySet<string> = new Set([...DISPATCHER_OPTIONS, ...Object.keys(OWN_NAMES)])
 
 /**
  * An HTTP server that hands each request to a FastCGI application, over kept connections, streaming both ways: a
