@@ -313,7 +313,7 @@ describe('dev', () => {
 
   beforeAll(async () => {
     const app = Object.assign(new EventEmitter(), { starts: 1, state: { name: 'starting' } })
-    const tools = new DevTools(app as never)
+    const tools = new DevTools(app as never, '')
     const server = createDevServer({
       app: app as never,
       mount: '',
