@@ -16,11 +16,11 @@ const LINES_MAX = 300
 const FLOORS = {
   core: ['protocol', 'cgi', 'exchange', ['connection', 'listen'], 'server', 'index.ts'],
   client: [
-    ['error.ts', 'address.ts', 'observer.ts'],
+    ['error.ts', 'address.ts', 'observer.ts', 'options.ts'],
     'request',
     'response',
     'connection',
-    'pool.ts',
+    ['pool.ts', 'buffering-requests.ts'],
     'dispatcher.ts',
     'gateway',
     'index.ts',

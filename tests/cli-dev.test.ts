@@ -46,7 +46,18 @@ test('below a mount', async () => {
     "export default (request, { mount }) => new Response(mount + ' ' + new URL(request.url).pathname)",
   )
   const { url } = await dev('app.mjs', '--mount', '/shop')
-  expect(await text(`${url}shop/cart`)).toBe('/shop /shop/cart')
+  for (const path of ['shop', 'shop/', 'shop?x=/y', 'shop/cart', 'shop//cart']) {
+    expect.soft(await text(url + path), path).toBe(`/shop /${path.split('?')[0]}`)
+  }
+  expect(await text(`${url}sh%6Fp/cart`)).toMatch(/ \/sh%6Fp\/cart$/)
+  for (const path of ['', 'other', 'shopping', 'shop.html', '?shop', 'shop/../other', 'shop/%2e%2e/other']) {
+    const { statusCode, body } = await request(url, { path: `/${path}`, origin: url } as never)
+    const said = await body.text()
+    expect.soft(statusCode, path).toBe(404)
+    expect.soft(said, path).toContain('The app is mounted at /shop, and has no path outside it.')
+  }
+  const page = await fetch(`${url}other`, { headers: BROWSER })
+  expect(await page.text()).toContain('<h1>The app is mounted at /shop')
 })
 
 test('a change starts it again, and no request fails meanwhile', async () => {
@@ -171,6 +182,35 @@ test('what is below /__fcgi is for this machine alone', async () => {
     headers: { origin: 'http://evil.example' },
   })
   expect(posted.statusCode).toBe(403)
+  // A tunnel or a proxy on this machine, which may rewrite Host.
+  for (const headers of [
+    { 'x-forwarded-for': '192.0.2.1' },
+    { forwarded: 'for=192.0.2.1' },
+    { via: '1.1 tunnel' },
+    { 'sec-fetch-site': 'cross-site' },
+  ]) {
+    const proxied = await request(`${url}__fcgi`, { headers })
+    expect.soft(proxied.statusCode, JSON.stringify(headers)).toBe(403)
+    expect
+      .soft(await proxied.body.text())
+      .toContain('It refuses requests that came through a proxy or a tunnel')
+  }
+  expect((await request(`${url}__fcgi`)).statusCode).toBe(200)
+  // 32 event streams are all there are: other sites get none of them.
+  const accept = { accept: 'text/event-stream' }
+  const streams = await Promise.all(
+    Array.from({ length: 33 }, () =>
+      request(`${url}__fcgi/events`, { headers: { ...accept, 'sec-fetch-site': 'cross-site' } }),
+    ),
+  )
+  expect(streams.filter(({ statusCode }) => statusCode !== 403)).toEqual([])
+  const own = await request(`${url}__fcgi/events`, {
+    headers: { ...accept, 'sec-fetch-site': 'same-origin' },
+  })
+  expect(own.statusCode).toBe(200)
+  own.body.destroy()
+  // What a page can load as an image does not occupy an event stream.
+  expect((await request(`${url}__fcgi/events`)).statusCode).toBe(406)
 })
 
 test('an app that does not end does not keep a change from it, and nothing outlives a killed developer', async () => {

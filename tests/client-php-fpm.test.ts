@@ -95,6 +95,78 @@ describe('pm.max_children', () => {
   })
 })
 
+describe('a request body without a length', () => {
+  const CONTENT = Buffer.alloc(100_000, 'content of some length ')
+  const FORM = { form: 'multipart/form-data; boundary=b' }
+  const UPLOAD = Buffer.from(
+    `--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n${CONTENT}\r\n--b--\r\n`,
+  )
+
+  async function* inPieces(body: Buffer): AsyncGenerator<Buffer> {
+    for (let at = 0; at < body.length; at += 7001) yield body.subarray(at, at + 7001)
+  }
+
+  test.each([
+    ['scriptFilename', { scriptFilename: join(PHP_ROOT, 'index.php') }],
+    ['splitPath', { documentRoot: PHP_ROOT, splitPath: ['.php'] }],
+  ])('PHP reads all of it, through the dispatcher and the gateway, with %s', async (_, options) => {
+    const { peer } = await start({}, options)
+    const dispatcher = new FastCgiDispatcher(peer.address, options)
+    const gateway = createGateway(peer.address, options)
+    onTestFinished(async () => {
+      await dispatcher.destroy()
+      gateway.close()
+    })
+    await once(gateway.listen(0, '127.0.0.1'), 'listening')
+    const origin = { host: '127.0.0.1', port: (gateway.address() as AddressInfo).port }
+    const post = async (path: string, body: unknown, type: string): Promise<string[]> => {
+      const headers = { 'content-type': type }
+      const direct = await request(ORIGIN + path, {
+        dispatcher,
+        method: 'POST',
+        headers,
+        body: body as Buffer,
+      })
+      const bytes = body instanceof Buffer ? body : inPieces(path === '/index.php/body' ? CONTENT : UPLOAD)
+      const { text } = await send(origin, path, {
+        method: 'POST',
+        headers: ['Content-Type', type, ...(body instanceof Buffer ? [] : ['Transfer-Encoding', 'chunked'])],
+        body: bytes as Buffer,
+      })
+      return [await direct.body.text(), text]
+    }
+    const [sized] = await post('/index.php/body', CONTENT, 'text/plain')
+    expect(sized).toMatch(/^100000 /)
+    expect(await post('/index.php/body', inPieces(CONTENT), 'text/plain')).toEqual([sized, sized])
+    expect(await post('/index.php/upload', inPieces(UPLOAD), FORM.form)).toEqual([
+      `a.txt ${sized}`,
+      `a.txt ${sized}`,
+    ])
+  })
+
+  test('beyond maxBufferedBody it is a 411, and PHP is not asked', async () => {
+    const options = { documentRoot: PHP_ROOT, splitPath: ['.php'], maxBufferedBody: CONTENT.length - 1 }
+    const { peer } = await start({}, options)
+    const errors: Error[] = []
+    const gateway = createGateway(peer.address, { ...options, onError: (error) => errors.push(error) })
+    onTestFinished(() => void gateway.close())
+    await once(gateway.listen(0, '127.0.0.1'), 'listening')
+    const origin = { host: '127.0.0.1', port: (gateway.address() as AddressInfo).port }
+    const headers = ['Transfer-Encoding', 'chunked']
+    const ask = (length: number) =>
+      send(origin, '/index.php/count', {
+        method: 'POST',
+        headers,
+        body: inPieces(CONTENT.subarray(0, length)) as unknown as Buffer,
+      })
+    expect((await ask(CONTENT.length)).status).toBe(411)
+    expect(errors).toMatchObject([{ code: 'FCGI_ERR_LENGTH_REQUIRED' }])
+    expect((await ask(CONTENT.length - 1)).status).toBe(200)
+    const counted = readFileSync(peer.site.path('control', 'count'), 'utf8').trimEnd().split('\n')
+    expect(counted).toHaveLength(1)
+  })
+})
+
 describe('scripts', () => {
   const SCRIPTS = ['index.php', 'about.php', 'blog/index.php', 'odd.php.d/inner.php']
   const VARIABLES = [

@@ -1,7 +1,19 @@
 // The inspector of `fcgi-bridge dev`, as a developer sees it in a browser.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { fetch } from 'undici'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  expect,
+  onTestFailed,
+  onTestFinished,
+  test,
+} from 'vitest'
 import { COMMAND_LINE } from './fronts/command-line.ts'
 import type { Program } from './fronts/program.ts'
 import { required } from './fronts/programs.ts'
@@ -15,6 +27,7 @@ export default async (req, res) => {
     res.write('one')
     await new Promise((resolve) => process.once('SIGUSR2', resolve))
   }
+  if (req.url === '/login') res.setHeader('Set-Cookie', 'session=given-out')
   if (req.url.startsWith('/many')) for (let i = 0; i < 400; i++) res.write('x'.repeat(9000))
   req.fcgi.stderr.write('careful, ' + req.url + '\\n')
   res.end('hello')
@@ -106,6 +119,79 @@ test('a request as it comes: how the app reads it, headers, params, records, STD
   expect(await page.locator('#part-stderr + pre').textContent()).toContain('careful, /c%C3%A4rt')
   // No script was blocked, none failed.
   expect(complaints).toEqual([])
+})
+
+test('values that log in are hidden until they are clicked', async () => {
+  const secrets = ['Basic dXNlcjpwYXNz', 'session=sent-back', 'Basic cHJveHk=', 'session=given-out']
+  const [authorization, cookie, proxyAuthorization] = secrets as [string, string, string, string]
+  const headers = { authorization, cookie, 'proxy-authorization': proxyAuthorization, 'x-test': 'plain' }
+  await fetch(`${url}/shop/login`, { headers })
+  await page.getByRole('row', { name: '/shop/login' }).click()
+  await page.locator('#part-records').waitFor()
+  const detail = page.locator('#detail')
+  const text = (await detail.textContent())!
+  expect(secrets.filter((secret) => text.includes(secret))).toEqual([])
+  expect(text).toContain('plain')
+  expect(await tableBelow('Response headers')).toContainEqual(['Set-Cookie', 'Show 17 characters'])
+
+  const buttons = detail.getByRole('button', { name: /^Show \d+ characters$/ })
+  expect(await buttons.count()).toBe(7)
+  const row = detail.getByRole('row', { name: /^HTTP_COOKIE / })
+  await row.getByRole('button').click()
+  expect(await row.textContent()).toBe(`HTTP_COOKIE${cookie}`)
+  expect(await buttons.count()).toBe(6)
+  // Another request, and this one again: hidden as before.
+  await fetch(`${url}/shop/other`)
+  await page.getByRole('row', { name: '/shop/other' }).click()
+  await detail.getByText('GET /shop/other', { exact: true }).waitFor()
+  await page.getByRole('row', { name: '/shop/login' }).click()
+  await detail.getByText('GET /shop/login', { exact: true }).waitFor()
+  expect(await buttons.count()).toBe(7)
+})
+
+test('pages of other sites reach nothing of it, and do not occupy its event streams', async () => {
+  const other = createServer((_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' }).end('<title>another site</title>')
+  })
+  await once(other.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => void other.close())
+  const elsewhere = await browser.newPage()
+  // localhost and 127.0.0.1 are two sites to a browser.
+  await elsewhere.goto(`http://localhost:${(other.address() as AddressInfo).port}/`)
+  // Text, for it runs in the browser: the types of these tests are Node's.
+  const results = await elsewhere.evaluate(`(async () => {
+    const inspector = '${url}/__fcgi'
+    const settled = (target) => new Promise((resolve) => {
+      for (const type of ['error', 'load', 'open']) target.addEventListener(type, () => resolve(type))
+    })
+    const all = []
+    for (let i = 0; i < 40; i++) {
+      const image = new Image()
+      all.push(settled(image), settled(new EventSource(inspector + '/events')))
+      image.src = inspector + '/events?' + i
+    }
+    // Neither of these sends an Origin: the browser's Sec-Fetch-Site alone says where they come from.
+    const script = document.createElement('script')
+    const style = Object.assign(document.createElement('link'), { rel: 'stylesheet' })
+    all.push(settled(script), settled(style))
+    script.src = inspector + '/inspector.js'
+    style.href = inspector + '/inspector.css'
+    document.head.append(script, style)
+    const { type } = await fetch(inspector + '/restart', { method: 'POST', mode: 'no-cors' })
+    return [type, ...new Set(await Promise.all(all))]
+  })()`)
+  expect(results).toEqual(['opaque', 'error'])
+  const again = await browser.newPage()
+  await again.goto(`${url}/__fcgi`)
+  await again.getByText('app is ready').waitFor()
+  // The POST started nothing.
+  expect(program.output.match(/^ready/gm)).toHaveLength(1)
+  await again.close()
+  await elsewhere.close()
+})
+
+test('its link opens the app where it is mounted', async () => {
+  expect(await page.getByRole('link', { name: 'Open app' }).getAttribute('href')).toBe('/shop/')
 })
 
 test('a request that runs is seen running, and then its end', async () => {

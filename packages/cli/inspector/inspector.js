@@ -29,6 +29,9 @@ const STATES = {
   gone: 'fcgi-bridge dev is gone',
 }
 
+// Headers whose values log in: they stay hidden from whoever looks at the screen. Of params, by the name of their header.
+const SECRET = /^(?:(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token)$/
+
 const byId = (id) => document.getElementById(id)
 const rows = byId('rows')
 const filter = byId('filter')
@@ -39,11 +42,17 @@ const exchanges = new Map()
 /** What came while it was paused. */
 let held = []
 let chosen
+/** The secrets of the chosen one that are shown: a request that runs is described again at each change. */
+const revealed = new Set()
 let loading = false
 let loadAgain = false
 
 const events = new EventSource('/__fcgi/events')
-events.addEventListener('app', ({ data }) => showState(JSON.parse(data).state))
+events.addEventListener('app', ({ data }) => {
+  const { state, mount } = JSON.parse(data)
+  showState(state)
+  byId('open').href = `${mount}/`
+})
 events.addEventListener('all', ({ data }) => {
   for (const { row } of exchanges.values()) row.remove()
   exchanges.clear()
@@ -133,6 +142,7 @@ function matches({ method, target, status }) {
 
 function choose(id) {
   exchanges.get(chosen)?.row.setAttribute('aria-selected', 'false')
+  if (id !== chosen) revealed.clear()
   chosen = id
   exchanges.get(chosen)?.row.setAttribute('aria-selected', 'true')
   if (id === undefined) byId('detail').replaceChildren(element('p', { class: 'hint' }, 'Choose a request.'))
@@ -184,22 +194,45 @@ function describe(detail) {
     ...part('headers', headers.length > 0 && `Request headers (${headers.length})`, () => [
       table(
         ['Header', 'Value', 'From'],
-        headers.map(({ name, value, from }) => [name, value, from]),
+        headers.map(({ name, value, from }) => [name, hide('request', name, value), from]),
       ),
     ]),
     ...part(
       'response',
       responseHeaders.length > 0 && `Response headers (${responseHeaders.length / 2})`,
-      () => [table(['Header', 'Value'], pairs(responseHeaders))],
+      () => [
+        table(
+          ['Header', 'Value'],
+          pairs(responseHeaders).map(([name, value]) => [name, hide('response', name, value)]),
+        ),
+      ],
     ),
     ...part('params', `Params (${params.length})`, () => [
       table(
         ['Name', 'Value'],
-        params.toSorted(([a], [b]) => (a < b ? -1 : 1)),
+        params
+          .toSorted(([a], [b]) => (a < b ? -1 : 1))
+          .map(([name, value]) => [name, hide('params', name, value)]),
       ),
     ]),
     ...part('records', 'Records', () => [recordsOf(detail)]),
   ]
+}
+
+/** The value, or for a secret one a button that shows it. `where` and `name` say which value it is. */
+function hide(where, name, value) {
+  const header = name
+    .replace(/^(?:REDIRECT_)*HTTP_/, '')
+    .replaceAll('_', '-')
+    .toLowerCase()
+  const key = `${where} ${name}`
+  if (!SECRET.test(header) || value === '' || revealed.has(key)) return value
+  const button = element('button', { type: 'button', class: 'secret' }, `Show ${value.length} characters`)
+  button.addEventListener('click', () => {
+    revealed.add(key)
+    button.replaceWith(value)
+  })
+  return button
 }
 
 function part(id, title, content) {

@@ -15,6 +15,10 @@ test.each<[FastCgiAddress, ReturnType<typeof parseAddress>]>([
     { host: 'app', port: 9000 },
   ],
   [{ port: 9000 }, { host: '127.0.0.1', port: 9000 }],
+  [9000, { host: '127.0.0.1', port: 9000 }],
+  ['9000', { host: '127.0.0.1', port: 9000 }],
+  [':9000', { host: '127.0.0.1', port: 9000 }],
+  [{ path: '\0abstract' }, { path: '\0abstract' }],
 ])('%j is an address', (address, expected) => {
   expect(parseAddress(address)).toEqual(expected)
 })
@@ -23,22 +27,40 @@ test.each([
   '',
   'unix:',
   'localhost',
-  ':9000',
   '127.0.0.1:0',
   '127.0.0.1:65536',
   '::1:9000',
   'http://localhost:9000',
   {},
   null,
-  9000,
+  undefined,
+  true,
+  0,
+  65536,
+  9000.5,
+  '90000',
   { path: '' },
   { port: '9000' },
+  { port: 9000, host: '' },
+  { path: '/run/app.sock', port: 9000 },
+  { socketPath: '/run/app.sock' },
+  { path: '/run/a\0b' },
 ])('%j is refused, and told what an address is', (address) => {
   expect(() => parseAddress(address as FastCgiAddress)).toThrow(/is no FastCGI address\. Give \{ path \}/)
 })
 
+test.each([{ path: `/run/${'a'.repeat(103)}` }, `unix:/run/${'a'.repeat(103)}`, `/run/${'\xe9'.repeat(52)}`])(
+  '%j is longer than the path of a socket can be',
+  (address) => {
+    expect(() => parseAddress(address)).toThrow(
+      /can have 107 bytes, and ".*" has (?:108|109)\. Use a shorter path/,
+    )
+  },
+)
+
 test('an address reads as a person would write it', () => {
   expect(formatAddress({ path: '/run/app.sock' })).toBe('/run/app.sock')
+  expect(formatAddress({ path: '\0abstract' })).toBe('@abstract')
   expect(formatAddress({ host: '127.0.0.1', port: 9000 })).toBe('127.0.0.1:9000')
   expect(formatAddress({ host: '::1', port: 9000 })).toBe('[::1]:9000')
 })

@@ -1,32 +1,52 @@
 /**
- * Where a FastCGI application listens: `{ path }` or `{ host, port }`, or as text `'unix:/run/app.sock'`,
- * `'/run/app.sock'`, `'127.0.0.1:9000'`, `'[::1]:9000'`. Without `host`, 127.0.0.1.
+ * Where a FastCGI application listens: `{ path }` or `{ host, port }`, a port as a number, or text: `'unix:/run/app.sock'`,
+ * `'/run/app.sock'`, `'127.0.0.1:9000'`, `'[::1]:9000'`, `'9000'`. Without a host, 127.0.0.1. A `path` that begins with a
+ * NUL is that of an abstract socket (Linux).
  */
 export type FastCgiAddress =
   | string
+  | number
   | { readonly path: string }
   | { readonly host?: string; readonly port: number }
 
 /** A {@link FastCgiAddress} in the form that `net.connect` takes. */
 export type SocketAddress = { readonly path: string } | { readonly host: string; readonly port: number }
 
-/** Reads an address in any of its forms. Throws TypeError for what is none. */
+const LOOPBACK = '127.0.0.1'
+
+// The size of sun_path (sys/un.h), less the NUL at its end. Node 20 cuts a longer path off and connects to another socket.
+const PATH_MAX = process.platform === 'linux' ? 107 : 103
+
+/** Reads an address in any of its forms. Throws TypeError for anything else, and for a Unix path that no socket can have. */
 export function parseAddress(address: FastCgiAddress): SocketAddress {
   if (typeof address === 'string') return parseText(address)
-  if (typeof address === 'object' && address !== null) {
-    if ('path' in address && typeof address.path === 'string' && address.path !== '') {
-      return { path: address.path }
-    }
-    if ('port' in address && isPort(address.port)) {
-      return { host: address.host ?? '127.0.0.1', port: address.port }
-    }
+  if (typeof address === 'number') return { host: LOOPBACK, port: checkPort(address, address) }
+  if (typeof address !== 'object' || address === null) throw notAnAddress(address)
+  const { path, host, port, ...others } = address as {
+    [name: string]: unknown
+    path?: unknown
+    host?: unknown
+    port?: unknown
   }
-  throw notAnAddress(JSON.stringify(address))
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined)
+    throw notAnAddress(address, `An address has no member ${JSON.stringify(unknown)}.`)
+  if (path !== undefined) {
+    if (port !== undefined || host !== undefined) {
+      throw notAnAddress(address, 'An address has a path or a port, not both.')
+    }
+    if (typeof path !== 'string' || path === '') throw notAnAddress(address)
+    return { path: checkPath(path, address) }
+  }
+  if (host !== undefined && (typeof host !== 'string' || host === '')) {
+    throw notAnAddress(address, 'The host must be a string that is not empty.')
+  }
+  return { host: host ?? LOOPBACK, port: checkPort(port, address) }
 }
 
 /** The address as a person would write it, for messages. */
 export function formatAddress(address: SocketAddress): string {
-  if ('path' in address) return address.path
+  if ('path' in address) return address.path.replace(/^\0/, '@')
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
 }
 
@@ -36,19 +56,30 @@ function parseText(text: string): SocketAddress {
     : text.startsWith('/')
       ? text
       : ''
-  if (path !== '') return { path }
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]/]+)):(\d{1,5})$/.exec(text) ?? []
-  const host = bracketed ?? plain
-  if (host === undefined || !isPort(Number(port))) throw notAnAddress(JSON.stringify(text))
-  return { host, port: Number(port) }
+  if (path !== '') return { path: checkPath(path, text) }
+  const match = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+))?:)?(\d{1,5})$/.exec(text)
+  if (match === null) throw notAnAddress(text)
+  return { host: match[1] ?? match[2] ?? LOOPBACK, port: checkPort(Number(match[3]), text) }
 }
 
-function isPort(port: unknown): port is number {
-  return Number.isInteger(port) && (port as number) > 0 && (port as number) < 65536
+function checkPort(port: unknown, address: unknown): number {
+  if (Number.isInteger(port) && (port as number) > 0 && (port as number) < 65536) return port as number
+  throw notAnAddress(address, port === undefined ? '' : 'The port must be an integer from 1 to 65535.')
 }
 
-function notAnAddress(what: string): TypeError {
-  return new TypeError(
-    `${what} is no FastCGI address. Give { path }, { host, port }, 'unix:/run/app.sock' or '127.0.0.1:9000'.`,
-  )
+function checkPath(path: string, address: unknown): string {
+  if (path.includes('\0', 1)) throw notAnAddress(address, 'A path cannot hold a NUL byte.')
+  const length = Buffer.byteLength(path)
+  if (length > PATH_MAX) {
+    throw new TypeError(
+      `The path of a Unix socket can have ${PATH_MAX} bytes, and ${JSON.stringify(path)} has ${length}. Use a shorter path.`,
+    )
+  }
+  return path
+}
+
+function notAnAddress(address: unknown, why = ''): TypeError {
+  const shown = address === undefined ? 'undefined' : JSON.stringify(address)
+  const forms = "{ path }, { host, port }, 9000, 'unix:/run/app.sock' or '127.0.0.1:9000'"
+  return new TypeError(`${shown} is no FastCGI address. Give ${forms}.${why && ` ${why}`}`)
 }

@@ -1,12 +1,14 @@
 import { Dispatcher, errors } from 'undici'
 import { type FastCgiAddress, formatAddress, parseAddress, type SocketAddress } from './address.ts'
+import { BufferingRequests } from './buffering-requests.ts'
 import { ClientExchange, type ExchangeLimits } from './connection/exchange.ts'
-import { type ResponseHandler, toResponseHandler } from './response/handler.ts'
 import type { ExchangeObserver } from './observer.ts'
-import type { FastCgiRequestInfo, ParamsOptions } from './request/params.ts'
+import { checkNumbers, checkOptionNames } from './options.ts'
 import { ConnectionPool } from './pool.ts'
+import type { FastCgiRequestInfo, ParamsOptions } from './request/params.ts'
 import { type FastCgiDispatchOptions, toRequest } from './request/request.ts'
 import { createScriptMapping, type ScriptMapping } from './request/script.ts'
+import { type ResponseHandler, toResponseHandler } from './response/handler.ts'
 
 /** Options of {@link FastCgiDispatcher}. Times are in milliseconds, 0 is no limit. */
 export interface FastCgiDispatcherOptions extends ParamsOptions {
@@ -34,11 +36,56 @@ export interface FastCgiDispatcherOptions extends ParamsOptions {
   readonly bodyTimeout?: number
   /** The longest response head taken, in bytes. Default: 65 536. */
   readonly maxHeaderSize?: number
+  /**
+   * The most bytes of a request body without a Content-Length that are buffered to learn its length, for applications that read
+   * CONTENT_LENGTH only. PHP is one: it sees no body at all without it. A longer body fails with FCGI_ERR_LENGTH_REQUIRED (411 in
+   * the gateway); 0 refuses every such body. `false`: the body is streamed without a length. Default: 8 388 608 (8 MiB, as
+   * PHP's `post_max_size`) with `scriptFilename` or `splitPath`, else `false`.
+   */
+  readonly maxBufferedBody?: number | false
   /** What the application writes to FCGI_STDERR, piece by piece. Default: it is dropped. */
   readonly onStderr?: (chunk: Buffer, request: FastCgiRequestInfo) => void
   /** Watches requests on the wire: params, records, times. Default: nobody does. */
   readonly observer?: ExchangeObserver
 }
+
+const PHP_POST_MAX_SIZE = 8 * 1024 * 1024
+
+const NUMBERS = [
+  'maxConnections',
+  'maxIdleConnections',
+  'idleTimeout',
+  'connectTimeout',
+  'headersTimeout',
+  'bodyTimeout',
+  'maxHeaderSize',
+] satisfies (keyof FastCgiDispatcherOptions)[]
+
+// A record, so that the compiler finds a name that is missing here.
+const OPTION_NAMES: Readonly<Record<keyof FastCgiDispatcherOptions, true>> = {
+  maxConnections: true,
+  maxIdleConnections: true,
+  idleTimeout: true,
+  connectTimeout: true,
+  headersTimeout: true,
+  bodyTimeout: true,
+  maxHeaderSize: true,
+  keepConn: true,
+  multiplex: true,
+  maxBufferedBody: true,
+  onStderr: true,
+  observer: true,
+  params: true,
+  documentRoot: true,
+  scriptName: true,
+  scriptFilename: true,
+  splitPath: true,
+  index: true,
+  tryFiles: true,
+}
+
+/** The names of {@link FastCgiDispatcherOptions}. */
+export const DISPATCHER_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OPTION_NAMES))
 
 /**
  * An undici `Dispatcher` whose requests go to a FastCGI application: `fetch(url, { dispatcher })`, with undici's
@@ -53,18 +100,23 @@ export class FastCgiDispatcher extends Dispatcher {
   readonly #mapping: ScriptMapping
   readonly #limits: ExchangeLimits
   readonly #pool: ConnectionPool
+  readonly #buffering = new BufferingRequests()
+  readonly #maxBufferedBody: number | undefined
   #closed: Promise<void> | undefined
   #destroyed: Promise<void> | undefined
 
-  /** Throws TypeError for an address that is none, and for options that can not be. */
+  /** Throws TypeError for an address that is none, for option names it does not know, and for invalid options. */
   constructor(address: FastCgiAddress, options: FastCgiDispatcherOptions = {}) {
     super()
+    checkOptionNames('FastCgiDispatcher', options, DISPATCHER_OPTIONS)
+    checkNumbers(options, NUMBERS)
     const { maxConnections = Number.POSITIVE_INFINITY, maxIdleConnections = 256 } = options
     if (!(maxConnections >= 1)) throw new TypeError('maxConnections must be at least 1.')
     const multiplex = toNumber(options.multiplex)
     if (!(Number.isInteger(multiplex) && multiplex >= 1 && multiplex < 65_536)) {
       throw new TypeError('multiplex must be a boolean, or the requests at once on one connection.')
     }
+    this.#maxBufferedBody = maxBufferedBodyOf(options)
     this.#options = options
     this.#mapping = createScriptMapping(options)
     this.#limits = {
@@ -107,14 +159,18 @@ export class FastCgiDispatcher extends Dispatcher {
       responseHandler.onError(undefined, error as Error)
       return false
     }
-    return exchange.begin() ? this.#pool.dispatch(exchange) : true
+    if (!exchange.begin()) return true
+    const { buffered } = exchange.request
+    if (buffered === undefined) return this.#pool.dispatch(exchange)
+    this.#buffering.add(exchange, buffered, (whole) => this.#pool.dispatch(whole))
+    return true
   }
 
   /** Takes no more requests, lets those that run end, then closes the connections. */
   override close(): Promise<void>
   override close(callback: () => void): void
   override close(callback?: () => void): Promise<void> | undefined {
-    this.#closed ??= this.#pool.close()
+    this.#closed ??= this.#buffering.whenEmpty()?.then(() => this.#pool.close()) ?? this.#pool.close()
     return settle(this.#closed, callback)
   }
 
@@ -128,7 +184,7 @@ export class FastCgiDispatcher extends Dispatcher {
     callback?: () => void,
   ): Promise<void> | undefined {
     const error = typeof errorOrCallback === 'function' ? undefined : errorOrCallback
-    this.#destroyed ??= this.#pool.destroy(error ?? new errors.ClientDestroyedError())
+    this.#destroyed ??= this.#destroy(error ?? new errors.ClientDestroyedError())
     return settle(this.#destroyed, typeof errorOrCallback === 'function' ? errorOrCallback : callback)
   }
 
@@ -137,8 +193,13 @@ export class FastCgiDispatcher extends Dispatcher {
     this.#pool.closeIdle()
   }
 
+  #destroy(error: Error): Promise<void> {
+    this.#buffering.fail(error)
+    return this.#pool.destroy(error)
+  }
+
   #createExchange(options: FastCgiDispatchOptions, handler: ResponseHandler): ClientExchange {
-    const request = toRequest(options, this.#mapping, this.#options.params)
+    const request = toRequest(options, this.#mapping, this.#options.params, this.#maxBufferedBody)
     const { onStderr } = this.#options
     return new ClientExchange(
       request,
@@ -156,6 +217,21 @@ export class FastCgiDispatcher extends Dispatcher {
       bodyTimeout: bodyTimeout ?? this.#limits.bodyTimeout,
     }
   }
+}
+
+function maxBufferedBodyOf({
+  maxBufferedBody,
+  scriptFilename,
+  splitPath,
+}: FastCgiDispatcherOptions): number | undefined {
+  if (maxBufferedBody === false) return undefined
+  if (maxBufferedBody === undefined) {
+    return scriptFilename === undefined && splitPath === undefined ? undefined : PHP_POST_MAX_SIZE
+  }
+  if (!(Number.isSafeInteger(maxBufferedBody) && maxBufferedBody >= 0)) {
+    throw new TypeError('maxBufferedBody must be a number of bytes, or false.')
+  }
+  return maxBufferedBody
 }
 
 function toNumber(multiplex: unknown): number {

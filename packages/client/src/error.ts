@@ -16,6 +16,7 @@ import {
  *   is longer than `maxHeaderSize`
  * - `FCGI_ERR_RECORD`: a record that can not come here: the stream is out of step
  * - `FCGI_ERR_REQUEST`: the request has no form in CGI, such as a path that holds a NUL byte
+ * - `FCGI_ERR_LENGTH_REQUIRED`: the request body has no length and is longer than `maxBufferedBody`
  */
 export type FastCgiErrorCode =
   | 'FCGI_ERR_OVERLOADED'
@@ -28,6 +29,7 @@ export type FastCgiErrorCode =
   | 'FCGI_ERR_RESPONSE_HEAD_SIZE'
   | 'FCGI_ERR_RECORD'
   | 'FCGI_ERR_REQUEST'
+  | 'FCGI_ERR_LENGTH_REQUIRED'
 
 /** How the application ended a request (FCGI_END_REQUEST, section 5.5). */
 export interface EndStatus {

@@ -1,4 +1,5 @@
 export { type FastCgiAddress, formatAddress, parseAddress, type SocketAddress } from './address.ts'
+export { type FastCgiValues, type GetValuesOptions, getValues } from './connection/values.ts'
 export { FastCgiDispatcher, type FastCgiDispatcherOptions } from './dispatcher.ts'
 export { FastCgiError, type FastCgiErrorCode } from './error.ts'
 export { createGateway, type GatewayOptions } from './gateway/gateway.ts'
@@ -12,4 +13,3 @@ export type {
 } from './observer.ts'
 export type { FastCgiParams, FastCgiRequestInfo, ParamsOptions } from './request/params.ts'
 export type { FastCgiDispatchOptions } from './request/request.ts'
-export { type FastCgiValues, type GetValuesOptions, getValues } from './connection/values.ts'

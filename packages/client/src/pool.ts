@@ -1,9 +1,9 @@
 import type { SocketAddress } from './address.ts'
 import { ClientConnection, type ConnectionOwner } from './connection/connection.ts'
 import type { ClientExchange } from './connection/exchange.ts'
-import type { ExchangeObserver } from './observer.ts'
 import { QueueWatch } from './connection/queue-watch.ts'
 import { askValues } from './connection/values.ts'
+import type { ExchangeObserver } from './observer.ts'
 
 /** How many connections there are, and how long. Times are in milliseconds. */
 export interface PoolOptions {

@@ -61,6 +61,10 @@ class DevServer {
     }
     const begin = performance.now()
     response.on('close', () => this.#options.onAnswer(request, response, performance.now() - begin))
+    if (!isInMount(this.#options.mount, request.url!)) {
+      this.#answer(request, response, outside(this.#options.mount, request.url!), 404)
+      return
+    }
     if (this.#gateway !== undefined) this.#forward(this.#gateway, event, request, response)
     else void this.#forwardLater(event, request, response)
   }
@@ -140,11 +144,16 @@ class DevServer {
     this.#answer(request, response, state.name === 'crashed' ? pageOf(state) : CUT)
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse, page: Omit<ErrorPage, 'start'>): void {
+  #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    page: Omit<ErrorPage, 'start'>,
+    status = 502,
+  ): void {
     const { type, body } = errorPage({ ...page, start: this.#options.app.starts }, request.headers.accept)
     // What it would send is not read: the connection can not be used again.
     if (!request.complete) response.setHeader('Connection', 'close')
-    response.writeHead(502, {
+    response.writeHead(status, {
       'Content-Type': type,
       'Content-Length': Buffer.byteLength(body),
       'Cache-Control': 'no-store',
@@ -157,6 +166,15 @@ const CUT: Omit<ErrorPage, 'start'> = {
   title: 'The app gave no answer',
   heading: 'It was started again while it had this request.',
   text: '',
+}
+
+// As a front server answers a path that no location, ProxyPass or ScriptAlias of its own matches.
+function outside(mount: string, url: string): Omit<ErrorPage, 'start'> {
+  return {
+    title: '404: outside the mount',
+    heading: `The app is mounted at ${mount}, and has no path outside it.`,
+    text: `--mount ${mount} says so: a front server would not send ${url} to the app. Open ${mount}/ instead.`,
+  }
 }
 
 function pageOf(state: AppState): Omit<ErrorPage, 'start'> {
@@ -192,6 +210,20 @@ function firstError(output: string): string | undefined {
 function isAppGone(error: Error): boolean {
   const code = String((error as NodeJS.ErrnoException).code)
   return /^(FCGI_ERR_CONNECTION_CLOSED|ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|UND_ERR_SOCKET)$/.test(code)
+}
+
+/** Whether a request target names the mount, or a path below it, as the gateway decodes and resolves it. */
+function isInMount(mount: string, target: string): boolean {
+  if (mount === '' || target === '*') return true
+  // A URL parser takes a backslash for a slash.
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '').replaceAll('\\', '%5C')
+  try {
+    const { pathname } = new URL(`http://localhost${path.startsWith('/') ? path : `/${path}`}`)
+    return isBelow(decodeURI(mount), decodeURIComponent(pathname).replace(/\/{2,}/g, '/'))
+  } catch {
+    // The gateway refuses a broken percent-encoding itself.
+    return isBelow(mount, path)
+  }
 }
 
 function isBelow(prefix: string, url: string): boolean {

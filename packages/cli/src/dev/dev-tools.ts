@@ -16,19 +16,26 @@ const FILES: Record<string, { name: string; type: string }> = {
 }
 const FOLDER = new URL('../../inspector/', import.meta.url)
 
+const NOT_LOCAL = `The inspector answers this machine only: open http://localhost/__fcgi, with the port of the app.
+It refuses requests that came through a proxy or a tunnel (Forwarded, X-Forwarded-*, Via), and those of pages of other sites.
+`
+
 // Pages are told of changes so often, in milliseconds: a body of a gigabyte is sixteen thousand records.
 const PAUSE = 50
 
 /** What `fcgi-bridge dev` serves below /__fcgi: the inspector, its events, and a way to start the app again. */
 export class DevTools {
   readonly #app: AppProcess
+  readonly #mount: string
   readonly #events = new EventStream()
   readonly #log = new ExchangeLog()
   readonly #changed = new Set<KeptExchange>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(app: AppProcess) {
+  /** `mount` is where the app is mounted, `''` or `/shop`. */
+  constructor(app: AppProcess, mount: string) {
     this.#app = app
+    this.#mount = mount
     app.on('state', () => this.#events.send('app', this.#appState()))
     app.on('message', (message) => {
       if (message.fcgiBridge === 'request') this.#log.onRead(message.trace, message.read)
@@ -41,10 +48,10 @@ export class DevTools {
     return this.#log
   }
 
-  /** Answers a request below /__fcgi; refuses those that are not from this machine. */
+  /** Answers a request below /__fcgi. Refuses those from other machines, through proxies, and from pages of other sites. */
   handle(request: IncomingMessage, response: ServerResponse): void {
     if (!isLocal(request)) {
-      answer(response, 403, 'The inspector shows itself on this machine alone, as http://localhost/__fcgi.\n')
+      answer(response, 403, NOT_LOCAL)
       return
     }
     const { pathname } = new URL(request.url!, 'http://localhost')
@@ -123,8 +130,8 @@ export class DevTools {
     send(response, 200, 'application/json', JSON.stringify(detail))
   }
 
-  #appState(): { state: string; start: number } {
-    return { state: this.#app.state.name, start: this.#app.starts }
+  #appState(): { state: string; start: number; mount: string } {
+    return { state: this.#app.state.name, start: this.#app.starts, mount: this.#mount }
   }
 }
 

@@ -63,7 +63,7 @@ export async function develop(name: string, flags: DevFlags): Promise<void> {
   closing.push(async () => (await watching).close())
   const { createDevServer } = await import('./dev-server.ts')
   const { DevTools } = await import('./dev-tools.ts')
-  const tools = new DevTools(app)
+  const tools = new DevTools(app, flags.mount)
   const server = createDevServer({
     app,
     mount: flags.mount,

@@ -9,14 +9,20 @@ export class EventStream {
   readonly #clients = new Map<ServerResponse, ReadonlySet<string> | undefined>()
 
   /**
-   * Takes a request for the events; `?only=app` are those of one name. `greeting` is sent to this client alone, at once. 503 where
-   * too many are there.
+   * Takes a request for the events; `?only=app` are those of one name. `greeting` is sent to this client alone, at once. 406 for a
+   * request that does not accept events, and 503 for one too many.
    */
   add(
     request: IncomingMessage,
     response: ServerResponse,
     greeting: readonly (readonly [string, unknown])[],
   ): void {
+    // An EventSource asks for this type. An image or a script of another site's page, which browsers without Sec-Fetch-Site
+    // send here, cannot: it would occupy one of the streams.
+    if (request.headers.accept?.includes('text/event-stream') !== true) {
+      response.writeHead(406).end('This is an event stream: send Accept: text/event-stream.\n')
+      return
+    }
     if (this.#clients.size >= CLIENTS_MAX) {
       response.writeHead(503, { 'Retry-After': '5' }).end('Too many pages are open.\n')
       return

@@ -17,3 +17,22 @@ test.each([
 ])('from %s to %s, of a page of %s: %s', (remoteAddress, host, origin, expected) => {
   expect(isLocal({ socket: { remoteAddress }, headers: { host, origin } } as IncomingMessage)).toBe(expected)
 })
+
+test.each([
+  ['forwarded', 'for=192.0.2.1', false],
+  ['via', '1.1 tunnel', false],
+  ['x-forwarded-for', '', false],
+  ['x-forwarded-host', 'app.example', false],
+  ['x-forwarded-proto', 'https', false],
+  ['x-real-ip', '127.0.0.1', false],
+  ['sec-fetch-site', 'cross-site', false],
+  ['sec-fetch-site', 'same-site', false],
+  ['sec-fetch-site', 'same-origin', true],
+  ['sec-fetch-site', 'none', true],
+  ['sec-fetch-mode', 'navigate', true],
+])('with %s: %s: %s', (name, value, expected) => {
+  const headers = { host: 'localhost:8080', [name]: value }
+  expect(isLocal({ socket: { remoteAddress: '127.0.0.1' }, headers } as unknown as IncomingMessage)).toBe(
+    expected,
+  )
+})

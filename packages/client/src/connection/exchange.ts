@@ -1,10 +1,10 @@
 import { type Dispatcher, errors } from 'undici'
-import { AnswerReader, type AnswerUser } from '../response/answer.ts'
-import { COPY_MAX } from '../request/encode.ts'
 import { noAnswer } from '../error.ts'
-import { type ResponseHandler, toRawHeaders } from '../response/handler.ts'
 import type { Observation } from '../observer.ts'
+import { COPY_MAX } from '../request/encode.ts'
 import type { ClientRequest } from '../request/request.ts'
+import { AnswerReader, type AnswerUser } from '../response/answer.ts'
+import { type ResponseHandler, toRawHeaders } from '../response/handler.ts'
 import type { ResponseHead } from '../response/response-head.ts'
 import { type StdinTarget, type StdinUser, StdinWriter } from './stdin.ts'
 import { RequestTimer, type TimerUser } from './timer.ts'
@@ -41,6 +41,8 @@ const HOLD_MAX = 1024 * 1024
 
 const NO_BYTES = new Uint8Array()
 
+type RawHeaders = NonNullable<Dispatcher.DispatchController['rawHeaders']> | null
+
 // What the request is doing for its handler. Where its connection stands is the connection's matter: it may still wait
 // for the END_REQUEST of a request that is CLOSED here.
 const WAITING = 0
@@ -50,7 +52,8 @@ const CLOSED = 3
 
 /** One request from BEGIN_REQUEST to END_REQUEST, seen by the client. It is the controller that undici's handlers are given. */
 export class ClientExchange implements Dispatcher.DispatchController, AnswerUser, StdinUser, TimerUser {
-  readonly request: ClientRequest
+  /** Replaced once, when its body was buffered: before a connection has it. */
+  request: ClientRequest
   /** Who watches, from when the request has a connection. */
   observation: Observation | undefined
   readonly #handler: ResponseHandler
@@ -73,6 +76,9 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
   #paused = false
   #aborted = false
   #reason: Error | null = null
+  // Built when a handler first asks, and kept: undici's handlers edit and replace them in place.
+  #rawHeaders: RawHeaders | undefined
+  #rawTrailers: RawHeaders = null
   // What came while the handler was paused: on a connection of its own never more than that had read when it stopped.
   #held: Buffer[] | undefined
   #heldLength = 0
@@ -105,15 +111,31 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
     return this.#reason
   }
 
-  get rawHeaders(): Buffer[] {
-    return toRawHeaders(this.#answer.head?.headers ?? [])
+  /** Null until there is a response head; then always the same array, unless a handler assigns another. */
+  get rawHeaders(): RawHeaders {
+    if (this.#rawHeaders === undefined) {
+      const { head } = this.#answer
+      if (head === undefined) return null
+      this.#rawHeaders = toRawHeaders(head.headers)
+    }
+    return this.#rawHeaders
   }
 
-  get rawTrailers(): Buffer[] {
-    return []
+  set rawHeaders(headers: RawHeaders | undefined) {
+    this.#rawHeaders = headers
+  }
+
+  /** Null until the response has ended. FastCGI responses have no trailers. */
+  get rawTrailers(): RawHeaders {
+    return this.#rawTrailers
+  }
+
+  set rawTrailers(trailers: RawHeaders | undefined) {
+    this.#rawTrailers = trailers ?? null
   }
 
   abort(reason?: Error): void {
+    if (this.#aborted) return
     this.#aborted = true
     this.fail(reason ?? new errors.RequestAbortedError())
   }
@@ -331,6 +353,7 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
     }
     if (this.#paused || !this.#ended || this.#state === CLOSED) return
     this.#state = CLOSED
+    this.#rawTrailers ??= []
     try {
       this.#handler.onEnd(this)
     } catch (error) {

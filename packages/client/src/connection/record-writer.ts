@@ -6,8 +6,8 @@ import {
   paddingFor,
   RECORD_CONTENT_MAX,
 } from '@fcgi-bridge/core'
-import { COPY_MAX, encodeRequest } from '../request/encode.ts'
 import type { RecordTap } from '../observer.ts'
+import { COPY_MAX, encodeRequest } from '../request/encode.ts'
 import type { ApplicationSocket } from './socket.ts'
 
 const PADDING = Buffer.alloc(8)

@@ -5,6 +5,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
   400: 'This request can not be handed on to the application.',
   403: 'The application names a file that must not be sent.',
   404: 'The application names a file that is not there.',
+  411: 'The application needs to know the length of the request body: send a Content-Length.',
   412: 'The file is another one than this request is about.',
   416: 'The file does not have the range that was asked for.',
   500: 'The answer of the application could not be carried out.',

@@ -17,6 +17,7 @@ export function statusOf(error: Error & { code?: string }): number {
   if (error instanceof errors.HeadersTimeoutError || error instanceof errors.ConnectTimeoutError) return 504
   if (error.code === 'FCGI_ERR_OVERLOADED') return 503
   if (error.code === 'FCGI_ERR_REQUEST' || error instanceof errors.InvalidArgumentError) return 400
+  if (error.code === 'FCGI_ERR_LENGTH_REQUIRED') return 411
   return 502
 }
 
@@ -49,6 +50,8 @@ export function adviceFor(error: Error & { code?: string; syscall?: string; port
       return 'It has to begin with header lines (Status: 200 OK, Content-Type: text/plain) and a blank one.'
     case 'FCGI_ERR_RESPONSE_HEAD_SIZE':
       return 'Where the application needs that much, raise maxHeaderSize.'
+    case 'FCGI_ERR_LENGTH_REQUIRED':
+      return 'Send a Content-Length, or raise maxBufferedBody.'
     case 'FCGI_ERR_OVERLOADED':
       return 'It may be given fewer at once (maxConnections), or take more.'
     default:

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { FastCgiAddress } from '../address.ts'
-import { FastCgiDispatcher, type FastCgiDispatcherOptions } from '../dispatcher.ts'
+import { DISPATCHER_OPTIONS, FastCgiDispatcher, type FastCgiDispatcherOptions } from '../dispatcher.ts'
+import { checkOptionNames } from '../options.ts'
 import { adviceFor } from './error.ts'
 import { Forwarding, type GatewayContext } from './forwarding.ts'
 import { type FileOptions, NamedFiles } from './named-files.ts'
@@ -20,24 +21,34 @@ export interface GatewayOptions extends FastCgiDispatcherOptions, FileOptions {
   readonly localRedirects?: boolean
 }
 
+const OWN_NAMES: Readonly<Record<Exclude<keyof GatewayOptions, keyof FastCgiDispatcherOptions>, true>> = {
+  onError: true,
+  exposeErrors: true,
+  localRedirects: true,
+  xSendfile: true,
+  xAccelRedirect: true,
+}
+const GATEWAY_OPTIONS: ReadonlySet<string> = new Set([...DISPATCHER_OPTIONS, ...Object.keys(OWN_NAMES)])
+
 /**
  * An HTTP server that hands each request to a FastCGI application, over kept connections, streaming both ways: a
  * plain `node:http` server, so `gateway.listen(8080)` and `supertest(gateway)` both work. Closing it closes the
  * connections to the application as well.
  *
- * Throws TypeError for an address that is none, and for options that can not be.
+ * Throws TypeError for an address that is none, for option names it does not know, and for invalid options.
  */
 export function createGateway(address: FastCgiAddress, options: GatewayOptions = {}): Server {
-  const { xSendfile, xAccelRedirect } = options
+  checkOptionNames('createGateway', options, GATEWAY_OPTIONS)
+  const { xSendfile, xAccelRedirect, onError, exposeErrors, localRedirects, ...rest } = options
   const dispatcher = new FastCgiDispatcher(address, {
-    ...options,
+    ...rest,
     onStderr: options.onStderr ?? ((chunk) => process.stderr.write(chunk)),
   })
   const context: GatewayContext = {
     dispatcher,
-    onError: options.onError ?? logError,
-    exposeErrors: options.exposeErrors ?? process.env.NODE_ENV !== 'production',
-    localRedirects: options.localRedirects ?? true,
+    onError: onError ?? logError,
+    exposeErrors: exposeErrors ?? process.env.NODE_ENV !== 'production',
+    localRedirects: localRedirects ?? true,
     files: xSendfile === undefined && xAccelRedirect === undefined ? undefined : new NamedFiles(options),
   }
   const forward = (request: IncomingMessage, response: ServerResponse): void =>

@@ -108,7 +108,7 @@ function addHeaders(params: ParamsWriter, headers: readonly string[], originHost
     const { lowerCase, param } = headerName(headers[i]!)!
     const value = headers[i + 1]!
     if (param !== undefined) {
-      if (dropped?.includes(lowerCase)) continue
+      if (dropped?.has(lowerCase)) continue
       const before = values.get(param.name)
       if (before === undefined) names.push(param)
       // A repeated header is one value.
@@ -128,13 +128,14 @@ function addHeaders(params: ParamsWriter, headers: readonly string[], originHost
   for (const name of names) params.add(name, values.get(name.name)!)
 }
 
-// Headers that Connection, which may come more than once, says are about this hop only.
-function namedByConnection(headers: readonly string[]): string[] | undefined {
-  let named: string[] | undefined
+// Connection may come more than once. It names headers that are about this hop only (RFC 9110 section 7.6.1). Split at the commas
+// and trim each part: a pattern with blanks on both sides of the comma takes quadratic time for a long run of blanks.
+function namedByConnection(headers: readonly string[]): Set<string> | undefined {
+  let named: Set<string> | undefined
   for (let i = 0; i < headers.length; i += 2) {
     if (headers[i]!.length === 10 && headers[i]!.toLowerCase() === 'connection') {
-      named ??= []
-      named.push(...headers[i + 1]!.toLowerCase().split(/[\t ]*,[\t ]*/))
+      named ??= new Set()
+      for (const name of headers[i + 1]!.toLowerCase().split(',')) named.add(name.trim())
     }
   }
   return named

@@ -1,6 +1,7 @@
 import { stringify } from 'node:querystring'
 import { type Dispatcher, errors } from 'undici'
 import { type Body, toBody } from './body.ts'
+import { BufferedSource } from './buffered-source.ts'
 import { flattenHeaders } from './headers.ts'
 import { buildParams, type FastCgiParams, type FastCgiRequestInfo, type ParamsOptions } from './params.ts'
 import type { ScriptMapping } from './script.ts'
@@ -13,48 +14,85 @@ export interface FastCgiDispatchOptions extends Omit<Dispatcher.DispatchOptions,
   params?: FastCgiParams
 }
 
-/** One request, ready to be sent. */
+/** One request, ready to be sent unless it is {@link ClientRequest.buffered}. */
 export interface ClientRequest {
   readonly method: string
-  /** To send it twice does no more than to send it once (RFC 9110 section 9.2.2). */
+  /** Sending it twice has the same effect as sending it once (RFC 9110 section 9.2.2). */
   readonly idempotent: boolean
   /** Path and query that were asked for. */
   readonly target: string
   /** The contents of the PARAMS records, one character a byte. */
   readonly params: readonly string[]
   readonly body: Body | null
-  /** What CONTENT_LENGTH says; undefined when it says nothing. */
+  /** The value of CONTENT_LENGTH; undefined when it is not sent. */
   readonly contentLength: number | undefined
   readonly info: FastCgiRequestInfo
+  /** The length of the body is not known yet. */
+  readonly buffered?: BufferedRequest
+}
+
+/** A request whose body has to be read before its params can be made. */
+export interface BufferedRequest {
+  readonly source: BufferedSource
+  /** The request with its whole body. Throws what {@link toRequest} throws. */
+  complete(bytes: Uint8Array): ClientRequest
 }
 
 // RFC 9110 section 9.2.2.
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
-/** Reads what a dispatcher is given. Throws undici's errors for what is no request, {@link FastCgiError} for what CGI can not say. */
+/**
+ * Reads the options of one `dispatch`. `maxBufferedBody`: a body without a length is buffered up to so many bytes; undefined: it is
+ * sent without a length. Throws undici's errors for options that are no request, {@link FastCgiError} for what CGI cannot express.
+ */
 export function toRequest(
   options: FastCgiDispatchOptions,
   mapping: ScriptMapping,
   params: ParamsOptions['params'],
+  maxBufferedBody?: number,
 ): ClientRequest {
   const info = toRequestInfo(options)
   const body = toBody(options.body)
   try {
     const contentLength = contentLengthOf(info, body)
-    const bodyLength = contentLength ?? (body === null ? 'none' : 'unknown')
-    return {
+    const isUnknown = contentLength === undefined && body !== null
+    const request = {
       method: info.method,
       idempotent: options.idempotent ?? IDEMPOTENT.has(info.method),
       target: info.path,
-      params: buildParams(withContentType(info, body), bodyLength, mapping, params, options.params),
+      params: [] as readonly string[],
       body,
       contentLength,
       info,
     }
+    const paramsInfo = withContentType(info, body)
+    if (isUnknown && maxBufferedBody !== undefined) {
+      return buffered(request, body, maxBufferedBody, (length) =>
+        buildParams(paramsInfo, length, mapping, params, options.params),
+      )
+    }
+    const bodyLength = contentLength ?? (isUnknown ? 'unknown' : 'none')
+    request.params = buildParams(paramsInfo, bodyLength, mapping, params, options.params)
+    return request
   } catch (error) {
     body?.source?.stop(error as Error)
     throw error
   }
+}
+
+function buffered(
+  request: ClientRequest,
+  body: Body,
+  limit: number,
+  paramsFor: (length: number) => string[],
+): ClientRequest {
+  const source = new BufferedSource(body.source!, limit)
+  const complete = (bytes: Uint8Array): ClientRequest => {
+    const { length } = bytes
+    const whole = { ...body, bytes, source: undefined, length }
+    return { ...request, params: paramsFor(length), body: whole, contentLength: length }
+  }
+  return { ...request, body: { ...body, source }, buffered: { source, complete } }
 }
 
 function toRequestInfo(options: FastCgiDispatchOptions): FastCgiRequestInfo {

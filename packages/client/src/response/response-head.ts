@@ -27,6 +27,7 @@ export class ResponseHeadParser {
   #gathered: Buffer | undefined
   #length = 0
   #lineStart = 0
+  #scanned = 0
   #head: ResponseHead | undefined
 
   /** `maxSize` is in bytes, the blank line included. */
@@ -57,14 +58,23 @@ export class ResponseHeadParser {
     const taken = Math.min(end - start, this.#maxSize + 1 - this.#length)
     const before = this.#length
     const gathered = this.#gather(chunk, start, start + taken)
-    const bodyStart = endOfHead(gathered, this.#lineStart, this.#length)
+    const bodyStart = this.#endOfGathered(gathered)
     this.#checkSize(bodyStart === -1 ? this.#length : bodyStart)
-    if (bodyStart === -1) {
-      this.#lineStart = gathered.lastIndexOf(LF, this.#length - 1) + 1
-      return -1
-    }
+    if (bodyStart === -1) return -1
     this.#head = parseHead(gathered.toString('latin1', 0, bodyStart))
     return start + bodyStart - before
+  }
+
+  // Looks at each byte once. An application may send a long line in records of one byte each, and to search that line again
+  // for each record would take quadratic time.
+  #endOfGathered(gathered: Buffer): number {
+    for (; this.#scanned < this.#length; this.#scanned++) {
+      if (gathered[this.#scanned] !== LF) continue
+      const lineLength = this.#scanned - this.#lineStart
+      if (lineLength === 0 || (lineLength === 1 && gathered[this.#lineStart] === CR)) return this.#scanned + 1
+      this.#lineStart = this.#scanned + 1
+    }
+    return -1
   }
 
   #gather(chunk: Buffer, start: number, end: number): Buffer {

@@ -7,8 +7,9 @@ export async function setup(
   handler: (request: ResponderRequest) => void,
   options: FastCgiDispatcherOptions & { kind?: 'tcp' | 'unix'; values?: Record<string, string> } = {},
 ): Promise<{ responder: Responder; dispatcher: FastCgiDispatcher }> {
-  const responder = await Responder.listen(handler, options.kind, options.values)
-  const dispatcher = new FastCgiDispatcher(responder.address, options)
+  const { kind, values, ...rest } = options
+  const responder = await Responder.listen(handler, kind, values)
+  const dispatcher = new FastCgiDispatcher(responder.address, rest)
   onTestFinished(async () => {
     await dispatcher.destroy()
     await responder.close()

@@ -61,8 +61,9 @@ function address({ server }: Examination, params: Params, from: string | undefin
   const told = params.get('REMOTE_ADDR')
   if (told === undefined || from === undefined || told === from) return undefined
   // What is between here and a server far away may change it with good reason, but not if a proxy tells the true one.
-  const forwarded = params.get('HTTP_X_FORWARDED_FOR')?.split(/\s*,\s*/) ?? []
-  return from === OTHER_LOOPBACK || forwarded.includes(from) ? proxyAddress(told, from, server) : undefined
+  const forwarded = params.get('HTTP_X_FORWARDED_FOR')?.split(',') ?? []
+  const tellsTrueOne = forwarded.some((one) => one.trim() === from)
+  return from === OTHER_LOOPBACK || tellsTrueOne ? proxyAddress(told, from, server) : undefined
 }
 
 function proxyAddress(told: string, truth: string, server: Examination['server']): Finding {

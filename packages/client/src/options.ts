@@ -1,0 +1,24 @@
+/**
+ * Throws TypeError for an option that is not among `names`: a misspelled option would be ignored silently. `of` is what takes the
+ * options, for the message.
+ */
+export function checkOptionNames(of: string, options: unknown, names: ReadonlySet<string>): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError(`The options of ${of} must be an object.`)
+  }
+  for (const name of Object.keys(options)) {
+    if (names.has(name)) continue
+    throw new TypeError(
+      `${of} has no option ${JSON.stringify(name)}. Its options are ${[...names].join(', ')}.`,
+    )
+  }
+}
+
+/** Throws TypeError for options that are given and are no number of 0 or more. */
+export function checkNumbers(options: object, names: readonly string[]): void {
+  for (const name of names) {
+    const value = (options as Readonly<Record<string, unknown>>)[name]
+    if (value === undefined || (typeof value === 'number' && value >= 0)) continue
+    throw new TypeError(`${name} must be a number of 0 or more, and is ${JSON.stringify(value)}.`)
+  }
+}

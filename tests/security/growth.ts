@@ -1,0 +1,101 @@
+// How the CPU time of some work grows with the size of its input.
+
+// A quadratic time grows 64-fold between an eighth of the size and all of it, a linear one 8-fold. The rest is for caches and garbage
+// collection.
+const RATIO_MAX = 12
+const TRIES = 4
+
+// In milliseconds. Less is not judged: it is no attack, and fixed costs and garbage collection are most of it.
+const floorFor = (size: number): number => 20 + size * 0.00015
+
+/** One input of a program. */
+export interface Input {
+  /** In characters, the largest that is let in. */
+  max: number
+  /** Settles when the program is done with it. It may refuse it. */
+  feed(text: string): Promise<unknown>
+}
+
+// What parsers look for, split at, trim, decode and join.
+const UNITS = [
+  ...[
+    ' ',
+    '\t',
+    ',',
+    ', ',
+    ' ,',
+    ';',
+    '.',
+    '/',
+    '/..',
+    '\\',
+    '%',
+    '%2e',
+    '"',
+    '=',
+    ':',
+    '-',
+    'a.',
+    'xn--',
+    'a',
+    '?',
+  ],
+  '\xe9',
+]
+
+// What comes before and after the repeated unit. A leading blank makes a parser trim, and `xn--` makes it decode a label.
+const FRAMES: readonly { before: string; after: string; units: readonly string[] }[] = [
+  { before: '', after: '', units: UNITS },
+  { before: 'a', after: 'a', units: UNITS },
+  { before: '\ta', after: 'a', units: [' ', '\t', ', ', ' ,'] },
+  { before: 'a', after: 'a\t', units: [' ', '\t'] },
+  { before: 'xn--', after: '', units: ['a', 'b', 'c', 'a-', '\xe9'] },
+]
+
+/**
+ * Feeds an input with each of {@link UNITS} in each of {@link FRAMES}, up to an eighth of the largest size and up to all of it. Resolves
+ * with a line for each that takes more than linear time.
+ */
+export async function findSuperlinear({ max, feed }: Input): Promise<string[]> {
+  const found: string[] = []
+  for (const { before, after, units } of FRAMES) {
+    for (const unit of units) {
+      const make = (size: number): string => {
+        const count = Math.floor((size - before.length - after.length) / unit.length)
+        return before + unit.repeat(count) + after
+      }
+      const times = await growth((size) => feed(make(size)), max)
+      if (times !== undefined)
+        found.push(`${JSON.stringify(before + unit)}…${JSON.stringify(after)}: ${times}`)
+    }
+  }
+  return found
+}
+
+// The smaller size first: what is quadratic is found before it takes a minute.
+async function growth(work: (size: number) => Promise<unknown>, max: number): Promise<string | undefined> {
+  for (const large of [Math.floor(max / 8), max]) {
+    let time = await cpuTime(() => work(large))
+    const floor = floorFor(large)
+    if (time < floor) continue
+    const small = Math.floor(large / 8)
+    let smallTime = Number.POSITIVE_INFINITY
+    for (let tries = 0; ; tries++) {
+      smallTime = Math.min(smallTime, await cpuTime(() => work(small)))
+      if (time < floor || time / smallTime <= RATIO_MAX) break
+      if (tries === TRIES) {
+        return `${smallTime.toFixed(1)} ms for ${small} characters, ${time.toFixed(1)} ms for ${large}`
+      }
+      time = Math.min(time, await cpuTime(() => work(large)))
+    }
+  }
+  return undefined
+}
+
+/** Milliseconds of this process, all of its threads. */
+async function cpuTime(work: () => Promise<unknown>): Promise<number> {
+  const begin = process.cpuUsage()
+  await work()
+  const { user, system } = process.cpuUsage(begin)
+  return (user + system) / 1000
+}
