@@ -1,6 +1,7 @@
 import type { SocketAddress } from './address.ts'
-import { ClientConnection, type ConnectionOwner } from './connection/connection.ts'
+import { ClientConnection } from './connection/connection.ts'
 import type { ClientExchange } from './connection/exchange.ts'
+import type { ConnectionOwner } from './connection/owner.ts'
 import { QueueWatch } from './connection/queue-watch.ts'
 import { askValues } from './connection/values.ts'
 import type { ExchangeObserver } from './observer.ts'
@@ -34,7 +35,7 @@ const ASK_TIMEOUT = 1000
 const CLOSES_AGAIN_WITHIN = 60_000
 
 /** The connections to one application, and the requests that wait for one. */
-export class ConnectionPool implements ConnectionOwner {
+export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   readonly #address: SocketAddress
   readonly #options: PoolOptions
   readonly #events: PoolEvents

@@ -8,84 +8,52 @@ import {
   type RecordSink,
 } from '@fcgi-bridge/core'
 import type { SocketAddress } from '../address.ts'
-import { FastCgiError, noAnswer } from '../error.ts'
-import { type ExchangeObserver, Observation, RecordTap } from '../observer.ts'
+import { noAnswer } from '../error.ts'
+import { Observation, RecordTap } from '../observer.ts'
 import type { Carrier, ClientExchange } from './exchange.ts'
+import type { ConnectionOptions, ConnectionOwner } from './owner.ts'
+import { PendingAborts } from './pending-aborts.ts'
 import { RecordWriter } from './record-writer.ts'
+import { type EndedRequest, outOfStep, RunningExchanges } from './running-exchanges.ts'
 import { settleLater } from './settling.ts'
 import { ApplicationSocket, closedEarly, type SocketUser } from './socket.ts'
 
-/** How a connection behaves. Times are in milliseconds; `connectTimeout` 0 is no limit. */
-export interface ConnectionOptions {
-  readonly keepConn: boolean
-  readonly connectTimeout: number
-  readonly observer: ExchangeObserver | undefined
-}
-
-/** Whose connection it is: told when it is up, when it has room for a request, and when it is gone. */
-export interface ConnectionOwner {
-  onOpen(connection: ClientConnection): void
-  /** The first that the application has sent on it. */
-  onAnswering(connection: ClientConnection): void
-  /** A request has ended, and the connection can take another. */
-  onFree(connection: ClientConnection): void
-  /** A request that has to be sent again on another connection: this one takes one at a time. */
-  onRefused(exchange: ClientExchange): void
-  /** The application did not end a request that was aborted: FCGI_ABORT_REQUEST says nothing to it. */
-  onAbortIgnored(): void
-  /** What time it is, in whatever the owner counts. */
-  readonly clock: number
-  /** Whether {@link onAbortIgnored} was ever called. */
-  readonly abortsIgnored: boolean
-  /**
-   * Called once; with what made it end, unless that was nothing but one side's wish while nothing ran.
-   * `byPeer`: the application has closed it. `returned`: requests to be sent again on another connection.
-   */
-  onClose(
-    connection: ClientConnection,
-    error: Error | undefined,
-    byPeer: boolean,
-    returned: readonly ClientExchange[],
-  ): void
-}
-
-// How long an application may take to end a request that was aborted, before the connection is given up instead.
-const ABORT_GRACE = 1000
-
-interface EndedRequest {
-  readonly exchange: ClientExchange
-  readonly appStatus: number
-  readonly protocolStatus: number
-}
+/**
+ * - `connecting`: it takes requests, and sends them when it is open.
+ * - `open`: it takes and sends requests.
+ * - `retired`: it takes no more requests, and closes when those that run have ended.
+ * - `closing`: it was closed from this side.
+ */
+type ConnectionState = 'connecting' | 'open' | 'retired' | 'closing'
 
 /** One socket to a FastCGI application, which carries one request after another, or several at once. */
 export class ClientConnection implements Carrier, RecordSink, SocketUser {
   readonly #address: SocketAddress
   readonly #options: ConnectionOptions
-  readonly #owner: ConnectionOwner
+  readonly #owner: ConnectionOwner<ClientConnection>
   readonly #number: number
   readonly #socket: ApplicationSocket
   readonly #decoder: RecordDecoder = new RecordDecoder(this)
-  // By request id. One that is closed was aborted, and its END_REQUEST has not come yet.
-  readonly #exchanges = new Map<number, ClientExchange>()
+  readonly #exchanges = new RunningExchanges()
   // Those that take no more for now: nothing is read while there is one.
   readonly #holders = new Set<ClientExchange>()
   readonly #writer: RecordWriter
   readonly #receivedTap: RecordTap | undefined
   #ended: EndedRequest[] = []
-  #up = false
+  #state: ConnectionState = 'connecting'
   #answering = false
   #lastStart = 0
-  // Takes no more requests, and closes when those that run have ended.
-  #retired = false
-  #closing = false
   #settling = false
-  // By request id: how long the application has for each that was aborted.
-  readonly #abortTimers = new Map<number, NodeJS.Timeout>()
+  readonly #pendingAborts = new PendingAborts(() => this.#onAbortIgnored())
   #idleTimer: NodeJS.Timeout | undefined
 
   /** `number` is what an observer knows this connection by. */
-  constructor(address: SocketAddress, options: ConnectionOptions, owner: ConnectionOwner, number: number) {
+  constructor(
+    address: SocketAddress,
+    options: ConnectionOptions,
+    owner: ConnectionOwner<ClientConnection>,
+    number: number,
+  ) {
     this.#address = address
     this.#options = options
     this.#owner = owner
@@ -102,23 +70,22 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
 
   /** Takes a request; it goes out at once, or when the connection is up. */
   start(exchange: ClientExchange): void {
-    const requestId = this.#freeRequestId()
     if (this.#exchanges.size === 0) this.#socket.keepAlive(true)
     this.#lastStart = this.#owner.clock
-    this.#exchanges.set(requestId, exchange)
-    exchange.attach(this, requestId, this.#up)
+    const requestId = this.#exchanges.add(exchange)
+    exchange.attach(this, requestId, this.#isUp)
     const { observer } = this.#options
     if (observer !== undefined) {
       exchange.observation = new Observation(observer, exchange.request, requestId, this.#number)
     }
-    if (this.#up && !this.#settling) exchange.send()
+    if (this.#isUp && !this.#settling) exchange.send()
   }
 
   /** See {@link settleLater}. Where the application has closed it meanwhile, what waits here goes elsewhere. */
   settle(): void {
     this.#settling = false
     if (!this.#socket.open) return
-    for (const exchange of this.#exchanges.values()) exchange.send()
+    for (const exchange of this.#exchanges) exchange.send()
   }
 
   /** When it was given its last request, by its owner's clock. */
@@ -136,12 +103,12 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
    * {@link ConnectionOwner.onClose}, and while a request that runs on it does not take its answer.
    */
   get usable(): boolean {
-    return this.#socket.open && !this.#retired && this.#holders.size === 0
+    return this.#socket.open && this.#state !== 'retired' && this.#holders.size === 0
   }
 
   /** Closes it; what still runs on it fails with `error`. */
   close(error?: Error): void {
-    this.#closing = true
+    this.#state = 'closing'
     this.#socket.close(error)
   }
 
@@ -196,21 +163,21 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     if (!exchange.begun) {
       this.#exchanges.delete(requestId)
       exchange.observation?.end({ error: exchange.reason! })
-      if (this.#up && this.#exchanges.size === 0) this.#owner.onFree(this)
+      if (this.#isUp && this.#exchanges.size === 0) this.#owner.onFree(this)
       return
     }
-    if (this.#owner.abortsIgnored && !this.#hasLive()) {
+    if (this.#owner.abortsIgnored && !this.#exchanges.hasLive) {
       this.close()
       return
     }
     this.#writer.abort(requestId)
-    this.#abortTimers.set(requestId, setTimeout(this.#onAbortTimeout, ABORT_GRACE).unref())
+    this.#pendingAborts.add(requestId)
   }
 
   // ---- records ----
 
   onStream(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
-    const exchange = this.#find(requestId)
+    const exchange = this.#exchanges.find(requestId)
     if (start === end) return
     if (type === FCGI_STDOUT) exchange.onStdout(chunk, start, end)
     else if (type === FCGI_STDERR) exchange.onStderr(this.take(chunk, start, end))
@@ -218,7 +185,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
 
   onDiscrete(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
     if (requestId === FCGI_NULL_REQUEST_ID) return
-    const exchange = this.#find(requestId)
+    const exchange = this.#exchanges.find(requestId)
     if (type !== FCGI_END_REQUEST) return
     if (end - start < 8) throw outOfStep('an FCGI_END_REQUEST of less than 8 bytes')
     this.#exchanges.delete(requestId)
@@ -228,13 +195,10 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
       this.#settling = true
       settleLater(this)
     }
-    if (exchange.closed) {
-      clearTimeout(this.#abortTimers.get(requestId))
-      this.#abortTimers.delete(requestId)
-    }
+    if (exchange.closed) this.#pendingAborts.delete(requestId)
     // Not where the application has ended the request before it had all of it: who knows whether it reads the rest.
     if (!this.#options.keepConn || (!exchange.closed && !exchange.sent) || (alone && this.#socket.full)) {
-      this.#retired = true
+      this.#retire()
       if (alone) this.#decoder.stop()
     }
     this.#ended.push({
@@ -249,10 +213,8 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   #endRequests(): void {
     const ended = this.#ended
     this.#ended = []
-    if (!this.#closing) {
-      if (!this.#retired) this.#owner.onFree(this)
-      else if (!this.#hasLive()) this.close()
-    }
+    if (this.#state === 'open') this.#owner.onFree(this)
+    else if (this.#state === 'retired' && !this.#exchanges.hasLive) this.close()
     for (const { exchange, appStatus, protocolStatus } of ended) {
       if (protocolStatus === FCGI_CANT_MPX_CONN && exchange.returnable) {
         exchange.observation?.end({ appStatus, protocolStatus, error: noAnswer(appStatus, protocolStatus) })
@@ -262,26 +224,6 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
         exchange.onEndRequest(appStatus, protocolStatus)
       }
     }
-  }
-
-  #hasLive(): boolean {
-    for (const exchange of this.#exchanges.values()) if (!exchange.closed) return true
-    return false
-  }
-
-  #find(requestId: number): ClientExchange {
-    const exchange = this.#exchanges.get(requestId)
-    if (exchange === undefined) {
-      throw outOfStep(`a record of request ${requestId}, which does not run on this connection`)
-    }
-    return exchange
-  }
-
-  // The lowest id that is free, as nginx and others do: some applications count on small ones.
-  #freeRequestId(): number {
-    let requestId = 1
-    while (this.#exchanges.has(requestId)) requestId++
-    return requestId
   }
 
   // ---- the socket ----
@@ -294,10 +236,10 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   }
 
   onConnect(): void {
-    this.#up = true
+    if (this.#state === 'connecting') this.#state = 'open'
     this.#owner.onOpen(this)
     if (this.#exchanges.size === 0) this.#owner.onFree(this)
-    for (const exchange of this.#exchanges.values()) exchange.send()
+    for (const exchange of this.#exchanges) exchange.send()
   }
 
   onBytes(chunk: Buffer, length: number): void {
@@ -315,19 +257,19 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   }
 
   onDrain(): void {
-    for (const exchange of this.#exchanges.values()) exchange.onDrain()
+    for (const exchange of this.#exchanges) exchange.onDrain()
   }
 
   onClose(failure: Error | undefined): void {
-    for (const timer of this.#abortTimers.values()) clearTimeout(timer)
+    this.#pendingAborts.clear()
     clearTimeout(this.#idleTimer)
     this.#decoder.stop()
-    const byPeer = !this.#closing
+    const byPeer = this.#state !== 'closing'
     const error = failure ?? closedEarly(this.#address)
-    const exchanges = [...this.#exchanges.values()]
-    const why = this.#hasLive() ? error : failure
+    const exchanges = [...this.#exchanges]
+    const why = this.#exchanges.hasLive ? error : failure
     this.#exchanges.clear()
-    const returned = byPeer && this.#up ? exchanges.filter((one) => !one.begun || one.retryable) : []
+    const returned = byPeer && this.#isUp ? exchanges.filter((one) => !one.begun || one.retryable) : []
     for (const exchange of returned) {
       exchange.observation?.end({ error })
       exchange.detach()
@@ -342,13 +284,17 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     if (this.#exchanges.size === 0) this.close()
   }
 
-  readonly #onAbortTimeout = (): void => {
+  #onAbortIgnored(): void {
     this.#owner.onAbortIgnored()
-    this.#retired = true
-    if (!this.#hasLive()) this.close()
+    this.#retire()
+    if (!this.#exchanges.hasLive) this.close()
   }
-}
 
-function outOfStep(what: string): FastCgiError {
-  return new FastCgiError('FCGI_ERR_RECORD', `The FastCGI application sent ${what}.`)
+  get #isUp(): boolean {
+    return this.#state === 'open' || this.#state === 'retired'
+  }
+
+  #retire(): void {
+    if (this.#state === 'open') this.#state = 'retired'
+  }
 }

@@ -1,88 +1,57 @@
-import { type Dispatcher, errors } from 'undici'
+import { errors } from 'undici'
 import { noAnswer } from '../error.ts'
 import type { Observation } from '../observer.ts'
-import { COPY_MAX } from '../request/encode.ts'
 import type { ClientRequest } from '../request/request.ts'
 import { AnswerReader, type AnswerUser } from '../response/answer.ts'
-import { type ResponseHandler, toRawHeaders } from '../response/handler.ts'
+import { BodyDelivery } from '../response/delivery.ts'
+import type { ResponseHandler } from '../response/handler.ts'
 import type { ResponseHead } from '../response/response-head.ts'
-import { type StdinTarget, type StdinUser, StdinWriter } from './stdin.ts'
+import { HandlerController } from './controller.ts'
+import type { ExchangeLimits, ExchangeState } from './exchange-state.ts'
+import { RequestSender, type RequestTarget } from './request-sender.ts'
+import type { StdinUser } from './stdin.ts'
 import { RequestTimer, type TimerUser } from './timer.ts'
 
-/** What holds for every request of a dispatcher. Times are in milliseconds, 0 is no limit. */
-export interface ExchangeLimits {
-  readonly headersTimeout: number
-  readonly bodyTimeout: number
-  readonly maxHeaderSize: number
-}
-
 /** The connection that a request is on, as the request sees it. */
-export interface Carrier extends StdinTarget {
-  /** Others run on it beside this one. */
+export interface Carrier extends RequestTarget {
+  /** Other requests run on it at the same time. */
   readonly shared: boolean
-  /** BEGIN_REQUEST and PARAMS; with `stdin`, all of STDIN as well. */
-  sendRequest(requestId: number, params: readonly string[], stdin: Uint8Array | undefined): void
-  /** Holds what is written back until the end of this turn of the event loop, so that it leaves together. */
-  corkOnce(): void
-  /** `chunk[start, end)` of what it has brought, to be kept. */
+  /** `chunk[start, end)` of what was read, in memory that stays valid. */
   take(chunk: Buffer, start: number, end: number): Buffer
-  /** The exchange takes no more for now. */
+  /** Reads no more until {@link release}: the handler of `exchange` is paused. */
   hold(exchange: ClientExchange): void
   release(exchange: ClientExchange): void
-  /** Nobody waits for this request any more: the application is told, and has a moment to end it. */
+  /** The request has failed: the application is told to abort it, and has a moment to end it. */
   abandon(requestId: number, exchange: ClientExchange): void
 }
 
 /**
- * The bytes of an answer that are held for a handler that does not take them, before the connection is stopped for the
- * other requests on it as well.
+ * The bytes of a response body that are held for a paused handler before reading stops, which also stops all other requests on
+ * the connection.
  */
 const HOLD_MAX = 1024 * 1024
 
-const NO_BYTES = new Uint8Array()
-
-type RawHeaders = NonNullable<Dispatcher.DispatchController['rawHeaders']> | null
-
-// What the request is doing for its handler. Where its connection stands is the connection's matter: it may still wait
-// for the END_REQUEST of a request that is CLOSED here.
-const WAITING = 0
-const HEAD = 1
-const BODY = 2
-const CLOSED = 3
-
-/** One request from BEGIN_REQUEST to END_REQUEST, seen by the client. It is the controller that undici's handlers are given. */
-export class ClientExchange implements Dispatcher.DispatchController, AnswerUser, StdinUser, TimerUser {
-  /** Replaced once, when its body was buffered: before a connection has it. */
+/** One request from BEGIN_REQUEST to END_REQUEST, as the client sees it, and the controller that undici's handlers get. */
+export class ClientExchange extends HandlerController implements AnswerUser, StdinUser, TimerUser {
+  /** Replaced once when its body was buffered, before a connection has it. */
   request: ClientRequest
-  /** Who watches, from when the request has a connection. */
+  /** Who observes it, once it has a connection. */
   observation: Observation | undefined
   readonly #handler: ResponseHandler
   readonly #limits: ExchangeLimits
   readonly #onStderr: ((chunk: Buffer) => void) | undefined
 
-  #state = WAITING
+  #state: ExchangeState = 'waiting'
   #carrier: Carrier | undefined
   #requestId = 0
   #timer: RequestTimer | undefined
-  // The connection was up before this request came to it: the application may be closing it.
-  #kept = false
-  #begun = false
-  #returned = false
-  // Of a body that is not sent in one piece with what is before it.
-  #stdin: StdinWriter | undefined
-
-  #answered = false
+  // The connection was open before it took this request: the application may be closing it.
+  #isReused = false
+  readonly #sender = new RequestSender()
   readonly #answer: AnswerReader
-  #paused = false
+  readonly #delivery: BodyDelivery
   #aborted = false
   #reason: Error | null = null
-  // Built when a handler first asks, and kept: undici's handlers edit and replace them in place.
-  #rawHeaders: RawHeaders | undefined
-  #rawTrailers: RawHeaders = null
-  // What came while the handler was paused: on a connection of its own never more than that had read when it stopped.
-  #held: Buffer[] | undefined
-  #heldLength = 0
-  #ended = false
 
   constructor(
     request: ClientRequest,
@@ -90,48 +59,32 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
     limits: ExchangeLimits,
     onStderr: ((chunk: Buffer) => void) | undefined,
   ) {
+    super()
     this.request = request
     this.#handler = handler
     this.#limits = limits
     this.#onStderr = onStderr
     this.#answer = new AnswerReader(this, request.method, limits.maxHeaderSize)
+    // As with undici, an error that a handler throws is its own request's failure.
+    this.#delivery = new BodyDelivery(handler, this, (error) => this.fail(error))
   }
 
-  // ---- the controller that handlers are given ----
+  // ---- the controller that handlers get ----
 
   get aborted(): boolean {
     return this.#aborted
   }
 
   get paused(): boolean {
-    return this.#paused
+    return this.#delivery.paused
   }
 
   get reason(): Error | null {
     return this.#reason
   }
 
-  /** Null until there is a response head; then always the same array, unless a handler assigns another. */
-  get rawHeaders(): RawHeaders {
-    if (this.#rawHeaders === undefined) {
-      const { head } = this.#answer
-      if (head === undefined) return null
-      this.#rawHeaders = toRawHeaders(head.headers)
-    }
-    return this.#rawHeaders
-  }
-
-  set rawHeaders(headers: RawHeaders | undefined) {
-    this.#rawHeaders = headers
-  }
-
-  /** Null until the response has ended. FastCGI responses have no trailers. */
-  get rawTrailers(): RawHeaders {
-    return this.#rawTrailers
-  }
-
-  set rawTrailers(trailers: RawHeaders | undefined) {
-    this.#rawTrailers = trailers ?? null
+  protected get head(): ResponseHead | undefined {
+    return this.#answer.head
   }
 
   abort(reason?: Error): void {
@@ -141,71 +94,64 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
   }
 
   pause(): void {
-    if (this.#paused || this.#state === CLOSED) return
-    this.#paused = true
-    // On a shared connection, and before there is one, what comes is held first.
+    if (this.paused || this.#state === 'closed') return
+    this.#delivery.paused = true
+    // On a shared connection, and before there is one, what arrives is held first.
     if (this.#carrier?.shared === false) this.#carrier.hold(this)
   }
 
   resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    if (!this.#ended) this.#timer?.refresh()
+    if (!this.paused) return
+    this.#delivery.paused = false
+    if (this.#state !== 'ended') this.#timer?.refresh()
     this.#deliver()
-    if (!this.#paused) this.#carrier?.release(this)
+    if (!this.paused) this.#carrier?.release(this)
   }
 
   // ---- the way out, called by the dispatcher, the pool and the connection ----
 
-  /** Tells the handler that its request has begun; false when the handler does not want it any more. */
+  /** Tells the handler that its request begins; false if the handler no longer wants it. */
   begin(): boolean {
     try {
       this.#handler.onStart(this)
     } catch (error) {
       this.fail(error as Error)
     }
-    return this.#state !== CLOSED
+    return !this.closed
   }
 
   get closed(): boolean {
-    return this.#state === CLOSED
+    return this.#state === 'closed'
   }
 
   /** It has been sent, at least in part. */
   get begun(): boolean {
-    return this.#begun
+    return this.#sender.begun
   }
 
-  /** All of the request has gone out: a kept connection can take the next one. */
+  /** All of the request has been sent: a kept connection can take the next one. */
   get sent(): boolean {
-    return this.#stdin === undefined || this.#stdin.ended
+    return this.#sender.complete
   }
 
-  /** The connection has taken this request, and sends it by {@link send} as soon as it is open. */
-  attach(carrier: Carrier, requestId: number, kept: boolean): void {
-    this.#carrier = carrier
-    this.#requestId = requestId
-    this.#kept = kept
-  }
-
-  /** The application has done nothing of it that is known, and it can be sent again as a whole. */
+  /** The application has not begun to respond, and the whole request can be sent again. */
   get returnable(): boolean {
-    return this.#state === HEAD && !this.#answered && !this.#returned && this.#resendable
+    return this.#state === 'sent' && !this.returned && this.#resendable
   }
 
-  /** It does no harm when it is sent again, and can be. */
+  /** It can be sent again, and that does no harm. */
   get repeatable(): boolean {
     return this.request.idempotent && this.#resendable
   }
 
-  /** It may have met a kept connection that was closing, and does no harm when it is sent again. */
+  /** It may have met a kept connection that was being closed, and can be sent again without harm. */
   get retryable(): boolean {
-    return this.#kept && this.repeatable && this.returnable
+    return this.#isReused && this.repeatable && this.returnable
   }
 
-  /** It was sent before, in vain: only a connection of its own will do. */
+  /** It was sent before, in vain: it needs a connection of its own. */
   get returned(): boolean {
-    return this.#returned
+    return this.#sender.sentInVain
   }
 
   get #resendable(): boolean {
@@ -213,33 +159,26 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
     return body === null || body.bytes !== undefined
   }
 
-  /** Undoes {@link attach} and {@link send}: it has no connection, and waits for the next. */
+  /** The connection has taken this request, and calls {@link send} when it is open. */
+  attach(carrier: Carrier, requestId: number, isReused: boolean): void {
+    this.#carrier = carrier
+    this.#requestId = requestId
+    this.#isReused = isReused
+  }
+
+  /** Undoes {@link attach} and {@link send}: it waits for another connection. */
   detach(): void {
-    this.#returned = this.#begun
-    this.#begun = false
-    this.#state = WAITING
+    this.#sender.detach()
+    this.#state = 'waiting'
     this.observation = undefined
-    this.#stdin = undefined
     this.#letGo()
   }
 
   send(): void {
-    const carrier = this.#carrier!
-    const { body, contentLength, params } = this.request
-    this.#state = HEAD
-    this.#begun = true
+    this.#state = 'sent'
     this.#timer = RequestTimer.take()
     this.#timer.start(this.#limits.headersTimeout, this)
-    const bytes = body === null ? NO_BYTES : body.bytes
-    if (bytes !== undefined && bytes.length <= COPY_MAX) {
-      carrier.sendRequest(this.#requestId, params, bytes)
-      return
-    }
-    // The first of the body goes out with the head where it is there at once.
-    carrier.corkOnce()
-    carrier.sendRequest(this.#requestId, params, undefined)
-    this.#stdin = new StdinWriter(this, carrier, this.#requestId, body!, contentLength)
-    this.#stdin.start()
+    this.#sender.send(this.request, this.#carrier!, this.#requestId, this)
   }
 
   onStdinProgress(): void {
@@ -248,15 +187,15 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
 
   /** The connection takes more. */
   onDrain(): void {
-    this.#stdin?.onDrain()
+    this.#sender.onDrain()
   }
 
   // ---- the way back, called by the connection ----
 
-  /** A piece of STDOUT: `chunk[start, end)`, which is gone when this returns. */
+  /** A piece of STDOUT: `chunk[start, end)`, valid until this returns. */
   onStdout(chunk: Buffer, start: number, end: number): void {
-    this.#answered = true
-    if (this.#state === CLOSED) return
+    if (this.#state === 'closed') return
+    if (this.#state === 'sent') this.#state = 'head'
     try {
       this.#answer.push(chunk, start, end)
     } catch (error) {
@@ -265,7 +204,7 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
   }
 
   onHead(head: ResponseHead): void {
-    this.#state = BODY
+    this.#state = 'body'
     this.#timer!.start(this.#limits.bodyTimeout, this)
     this.observation?.head(head.status, head.headers)
     this.#handler.onHead(this, head)
@@ -273,27 +212,19 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
 
   onBody(chunk: Buffer, start: number, end: number): void {
     this.#timer!.refresh()
-    const piece = this.#carrier!.take(chunk, start, end)
-    if (this.#paused || this.#held !== undefined) this.#hold(piece)
-    else this.#tellData(piece)
-  }
-
-  #hold(piece: Buffer): void {
-    this.#held ??= []
-    this.#held.push(piece)
-    this.#heldLength += piece.length
     const carrier = this.#carrier!
-    if (!carrier.shared || this.#heldLength > HOLD_MAX) carrier.hold(this)
+    const heldBytes = this.#delivery.push(carrier.take(chunk, start, end))
+    if (heldBytes > 0 && (!carrier.shared || heldBytes > HOLD_MAX)) carrier.hold(this)
   }
 
   /** A piece of STDERR. */
   onStderr(chunk: Buffer): void {
-    this.#answered = true
+    if (this.#state === 'sent') this.#state = 'head'
     this.observation?.stderr(chunk)
-    if (this.#state !== CLOSED) this.#onStderr?.(chunk)
+    if (this.#state !== 'closed') this.#onStderr?.(chunk)
   }
 
-  /** The connection has seen END_REQUEST, and is this request's no more. */
+  /** END_REQUEST has come, and the connection has forgotten this request. */
   onEndRequest(appStatus: number, protocolStatus: number): void {
     this.#carrier = undefined
     this.#finish(appStatus, protocolStatus)
@@ -301,15 +232,15 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
   }
 
   #finish(appStatus: number, protocolStatus: number): void {
-    if (this.#state === CLOSED) return
-    // An answer may come before all of the request was sent.
-    this.#stdin?.stop()
-    if (this.#state === HEAD) {
+    if (this.#state === 'closed') return
+    // A response may end before all of the request was sent.
+    this.#sender.stop(this.request)
+    if (this.#state !== 'body') {
       this.fail(noAnswer(appStatus, protocolStatus))
     } else if (!this.#answer.whole) {
       this.fail(new errors.ResponseContentLengthMismatchError())
     } else {
-      this.#ended = true
+      this.#state = 'ended'
       this.#letGo()
       this.#deliver()
     }
@@ -318,21 +249,20 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
   /** The connection is gone. */
   onConnectionLost(error: Error): void {
     this.#carrier = undefined
-    if (!this.#ended) this.fail(error)
+    if (this.#state !== 'ended') this.fail(error)
     this.observation?.end({ error: this.#reason ?? error })
   }
 
-  /** Ends the request with an error, once; the application is told to stop. */
+  /** Ends the request with an error, once, and tells the application to abort it. */
   fail(error: Error): void {
-    if (this.#state === CLOSED) return
+    if (this.#state === 'closed') return
     const carrier = this.#carrier
-    this.#state = CLOSED
+    this.#state = 'closed'
     this.#reason = error
-    this.#held = undefined
+    this.#delivery.clear()
     this.#letGo()
     carrier?.abandon(this.#requestId, this)
-    if (this.#stdin !== undefined) this.#stdin.stop(error)
-    else this.request.body?.source?.stop(error)
+    this.#sender.stop(this.request, error)
     this.#handler.onError(this, error)
   }
 
@@ -342,18 +272,12 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
     this.#timer = undefined
   }
 
-  // ---- telling the handler ----
+  // ---- the handler ----
 
   #deliver(): void {
-    while (!this.#paused && this.#held !== undefined) {
-      const piece = this.#held.shift()!
-      this.#heldLength -= piece.length
-      if (this.#held.length === 0) this.#held = undefined
-      this.#tellData(piece)
-    }
-    if (this.#paused || !this.#ended || this.#state === CLOSED) return
-    this.#state = CLOSED
-    this.#rawTrailers ??= []
+    if (!this.#delivery.flush() || this.#state !== 'ended') return
+    this.#state = 'closed'
+    this.rawTrailers ??= []
     try {
       this.#handler.onEnd(this)
     } catch (error) {
@@ -361,24 +285,11 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
     }
   }
 
-  // What a handler throws is its own request's failure, as undici has it.
-  #tellData(piece: Buffer): void {
-    try {
-      this.#handler.onData(this, piece)
-    } catch (error) {
-      this.fail(error as Error)
-    }
-  }
-
   onTimeout(): void {
-    if (this.#state === HEAD) {
-      // While the request body is slow to come, it is not the application that keeps us waiting.
-      if (this.sent || this.#stdin!.blocked) this.fail(new errors.HeadersTimeoutError())
-      else this.#timer!.refresh()
-    } else if (this.#paused) {
-      this.#timer!.refresh()
-    } else {
-      this.fail(new errors.BodyTimeoutError())
-    }
+    const isResponding = this.#state === 'body'
+    // While the source of the request body, or a paused handler, is slow, the application is not what is waited for.
+    const isWaitingForUs = isResponding ? this.paused : !this.sent && !this.#sender.blocked
+    if (isWaitingForUs) this.#timer!.refresh()
+    else this.fail(isResponding ? new errors.BodyTimeoutError() : new errors.HeadersTimeoutError())
   }
 }

@@ -1,0 +1,78 @@
+import { COPY_MAX } from '../request/encode.ts'
+import type { ClientRequest } from '../request/request.ts'
+import { type StdinTarget, type StdinUser, StdinWriter } from './stdin.ts'
+
+/** What a request is sent on. */
+export interface RequestTarget extends StdinTarget {
+  /** Sends BEGIN_REQUEST and PARAMS; with `stdin`, all of STDIN as well. */
+  sendRequest(requestId: number, params: readonly string[], stdin: Uint8Array | undefined): void
+  /** Corks what is written until the end of this turn of the event loop, so that it is one write. */
+  corkOnce(): void
+}
+
+const NO_BYTES = new Uint8Array()
+
+/**
+ * Sends a request: BEGIN_REQUEST, PARAMS and STDIN.
+ *
+ * - `unsent`: it has not been sent, or was only sent in vain on a connection that it was then taken off.
+ * - `sent`: it has been sent, at least in part. A body that is not sent in one write has a {@link StdinWriter}.
+ */
+export class RequestSender {
+  #state: 'unsent' | 'sent' = 'unsent'
+  #sentInVain = false
+  #stdin: StdinWriter | undefined
+
+  /** It has been sent, at least in part. */
+  get begun(): boolean {
+    return this.#state === 'sent'
+  }
+
+  /** All of it has been sent. */
+  get complete(): boolean {
+    return this.#stdin === undefined || this.#stdin.ended
+  }
+
+  /** STDIN waits for the connection, not for the source of the body. */
+  get blocked(): boolean {
+    return this.#stdin?.blocked ?? false
+  }
+
+  /** It was sent before, on a connection that it was then taken off. */
+  get sentInVain(): boolean {
+    return this.#sentInVain
+  }
+
+  send(request: ClientRequest, target: RequestTarget, requestId: number, user: StdinUser): void {
+    const { body, contentLength, params } = request
+    this.#state = 'sent'
+    const bytes = body === null ? NO_BYTES : body.bytes
+    if (bytes !== undefined && bytes.length <= COPY_MAX) {
+      target.sendRequest(requestId, params, bytes)
+      return
+    }
+    // The first piece of the body is sent in the same write as the head if it is available at once.
+    target.corkOnce()
+    target.sendRequest(requestId, params, undefined)
+    this.#stdin = new StdinWriter(user, target, requestId, body!, contentLength)
+    this.#stdin.start()
+  }
+
+  /** The connection takes more. */
+  onDrain(): void {
+    this.#stdin?.onDrain()
+  }
+
+  /** Takes it off its connection, to be sent on another. */
+  detach(): void {
+    this.#sentInVain = this.begun
+    this.#state = 'unsent'
+    this.#stdin = undefined
+  }
+
+  /** Sends no more of it. `error` ends the source of `request`'s body. */
+  stop(request: ClientRequest, error?: Error): void {
+    if (this.#stdin !== undefined) this.#stdin.stop(error)
+    else if (error !== undefined) request.body?.source?.stop(error)
+  }
+}

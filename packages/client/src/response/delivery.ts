@@ -1,0 +1,59 @@
+import type { Dispatcher } from 'undici'
+import type { ResponseHandler } from './handler.ts'
+
+/** Gives the pieces of a response body to their handler, and holds those that arrive while it is paused. */
+export class BodyDelivery {
+  readonly #handler: ResponseHandler
+  readonly #controller: Dispatcher.DispatchController
+  readonly #onError: (error: Error) => void
+  #held: Buffer[] = []
+  #heldBytes = 0
+  /** The handler takes no more for now. */
+  paused = false
+
+  /** `onError` is called with what the handler throws. */
+  constructor(
+    handler: ResponseHandler,
+    controller: Dispatcher.DispatchController,
+    onError: (error: Error) => void,
+  ) {
+    this.#handler = handler
+    this.#controller = controller
+    this.#onError = onError
+  }
+
+  /** Delivers or holds a piece. Returns how many bytes are held now. */
+  push(piece: Buffer): number {
+    if (!this.paused && this.#held.length === 0) {
+      this.#deliver(piece)
+      return 0
+    }
+    this.#held.push(piece)
+    this.#heldBytes += piece.length
+    return this.#heldBytes
+  }
+
+  /** Delivers what is held, until the handler pauses again. True if nothing is left. */
+  flush(): boolean {
+    while (!this.paused && this.#held.length > 0) {
+      const piece = this.#held.shift()!
+      this.#heldBytes -= piece.length
+      this.#deliver(piece)
+    }
+    return !this.paused
+  }
+
+  /** Drops what is held. */
+  clear(): void {
+    this.#held = []
+    this.#heldBytes = 0
+  }
+
+  #deliver(piece: Buffer): void {
+    try {
+      this.#handler.onData(this.#controller, piece)
+    } catch (error) {
+      this.#onError(error as Error)
+    }
+  }
+}
