@@ -233,6 +233,8 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
     const bytes = body === null ? NO_BYTES : body.bytes
     if (bytes !== undefined && bytes.length <= COPY_MAX) {
       carrier.sendRequest(this.#requestId, params, bytes)
+      if (bytes.length > 0) this.onBodySent(bytes)
+      this.onRequestSent()
       return
     }
     // The first of the body goes out with the head where it is there at once.
@@ -244,6 +246,23 @@ export class ClientExchange implements Dispatcher.DispatchController, AnswerUser
 
   onStdinProgress(): void {
     this.#timer?.refresh()
+  }
+
+  onBodySent(chunk: Uint8Array): void {
+    try {
+      this.#handler.onBodySent?.(chunk)
+    } catch (error) {
+      this.fail(error as Error)
+    }
+  }
+
+  onRequestSent(): void {
+    if (this.#state === CLOSED) return
+    try {
+      this.#handler.onRequestSent?.()
+    } catch (error) {
+      this.fail(error as Error)
+    }
   }
 
   /** The connection takes more. */
