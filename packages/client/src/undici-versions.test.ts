@@ -2,6 +2,7 @@
 // front of a FastCGI application, and with undici's own Agent in front of node:http. Both must give the same response.
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { createServer } from '@fcgi-bridge/core'
 import * as undici7 from 'undici'
@@ -191,6 +192,73 @@ describe.each(Object.keys(packages))('what a handler is given, as the Agent of %
     ])
   })
 })
+
+describe.each([
+  ['no body', (): unknown => null, ['onRequestSent']],
+  ['a string', (): unknown => 'body', ['onBodySent body', 'onRequestSent']],
+  ['an empty string', (): unknown => '', ['onRequestSent']],
+  ['a long string', (): unknown => 'x'.repeat(20_000), [`onBodySent ${'x'.repeat(20_000)}`, 'onRequestSent']],
+  [
+    'a stream',
+    (): unknown => Readable.from(['one', 'two']),
+    ['onBodySent one', 'onBodySent two', 'onRequestSent'],
+  ],
+] as const)('the calls of a handler for %s', (_, body, sent) => {
+  const all = [
+    'onRequestStart',
+    ...sent,
+    'onResponseStarted',
+    'onResponseStart',
+    'onResponseData',
+    'onResponseEnd',
+  ]
+  const app: App = () => ({ status: 200, body: 'text' })
+  const call: Caller = (url, dispatcher) => callsOf(url, dispatcher, body())
+
+  test('are these', async () => {
+    expect((await throughFastCgi((dispatch) => dispatch, app, call, { paths: ['/'] })).results).toEqual([all])
+  })
+
+  // undici 7 does not make those about the request to handlers of the newer kind.
+  test.each(Object.keys(packages).filter((name) => name !== 'undici 7'))('are those of %s', async (name) => {
+    const reference = await throughAgent(packages[name]!, (dispatch) => dispatch, app, call, { paths: ['/'] })
+    expect(reference.results).toEqual([all])
+  })
+})
+
+/** The names of the calls that a handler of the newer kind gets, in order. */
+function callsOf(url: string, dispatcher: undici7.Dispatcher, body: unknown): Promise<string[]> {
+  const { origin, pathname } = new URL(url)
+  const calls: string[] = []
+  return new Promise((resolve, reject) => {
+    const handler = {
+      onRequestStart: () => {
+        calls.push('onRequestStart')
+      },
+      onBodySent: (chunk: Uint8Array) => {
+        calls.push(`onBodySent ${Buffer.from(chunk)}`)
+      },
+      onRequestSent: () => {
+        calls.push('onRequestSent')
+      },
+      onResponseStarted: () => {
+        calls.push('onResponseStarted')
+      },
+      onResponseStart: () => {
+        calls.push('onResponseStart')
+      },
+      onResponseData: () => {
+        calls.push('onResponseData')
+      },
+      onResponseEnd() {
+        calls.push('onResponseEnd')
+        resolve(calls)
+      },
+      onResponseError: (_: unknown, error: Error) => reject(error),
+    }
+    dispatcher.dispatch({ origin, path: pathname, method: 'POST', body: body as string }, handler as object)
+  })
+}
 
 /** Notes what undici's newer kind of handler is given. */
 function handle(url: string, dispatcher: undici7.Dispatcher): Promise<unknown> {

@@ -8,8 +8,7 @@ import type { ResponseHandler } from '../response/handler.ts'
 import type { ResponseHead } from '../response/response-head.ts'
 import { HandlerController } from './controller.ts'
 import type { ExchangeLimits, ExchangeState } from './exchange-state.ts'
-import { RequestSender, type RequestTarget } from './request-sender.ts'
-import type { StdinUser } from './stdin.ts'
+import { RequestSender, type RequestTarget, type SenderUser } from './request-sender.ts'
 import { RequestTimer, type TimerUser } from './timer.ts'
 
 /** The connection that a request is on, as the request sees it. */
@@ -32,7 +31,7 @@ export interface Carrier extends RequestTarget {
 const HOLD_MAX = 1024 * 1024
 
 /** One request from BEGIN_REQUEST to END_REQUEST, as the client sees it, and the controller that undici's handlers get. */
-export class ClientExchange extends HandlerController implements AnswerUser, StdinUser, TimerUser {
+export class ClientExchange extends HandlerController implements AnswerUser, SenderUser, TimerUser {
   /** Replaced once when its body was buffered, before a connection has it. */
   request: ClientRequest
   /** Who observes it, once it has a connection. */
@@ -47,7 +46,7 @@ export class ClientExchange extends HandlerController implements AnswerUser, Std
   #timer: RequestTimer | undefined
   // The connection was open before it took this request: the application may be closing it.
   #isReused = false
-  readonly #sender = new RequestSender()
+  readonly #sender: RequestSender
   readonly #answer: AnswerReader
   readonly #delivery: BodyDelivery
   #aborted = false
@@ -64,6 +63,7 @@ export class ClientExchange extends HandlerController implements AnswerUser, Std
     this.#handler = handler
     this.#limits = limits
     this.#onStderr = onStderr
+    this.#sender = new RequestSender(handler, this)
     this.#answer = new AnswerReader(this, request.method, limits.maxHeaderSize)
     // As with undici, an error that a handler throws is its own request's failure.
     this.#delivery = new BodyDelivery(handler, this, (error) => this.fail(error))
@@ -178,10 +178,10 @@ export class ClientExchange extends HandlerController implements AnswerUser, Std
     this.#state = 'sent'
     this.#timer = RequestTimer.take()
     this.#timer.start(this.#limits.headersTimeout, this)
-    this.#sender.send(this.request, this.#carrier!, this.#requestId, this)
+    this.#sender.send(this.request, this.#carrier!, this.#requestId)
   }
 
-  onStdinProgress(): void {
+  onSendProgress(): void {
     this.#timer?.refresh()
   }
 

@@ -1,5 +1,6 @@
 import { COPY_MAX } from '../request/encode.ts'
 import type { ClientRequest } from '../request/request.ts'
+import type { ResponseHandler } from '../response/handler.ts'
 import { type StdinTarget, type StdinUser, StdinWriter } from './stdin.ts'
 
 /** What a request is sent on. */
@@ -10,6 +11,15 @@ export interface RequestTarget extends StdinTarget {
   corkOnce(): void
 }
 
+/** What a {@link RequestSender} needs of its exchange. */
+export interface SenderUser {
+  /** The handler wants nothing more. */
+  readonly closed: boolean
+  /** Something was sent, or can be sent again. */
+  onSendProgress(): void
+  fail(error: Error): void
+}
+
 const NO_BYTES = new Uint8Array()
 
 /**
@@ -18,10 +28,17 @@ const NO_BYTES = new Uint8Array()
  * - `unsent`: it has not been sent, or was only sent in vain on a connection that it was then taken off.
  * - `sent`: it has been sent, at least in part. A body that is not sent in one write has a {@link StdinWriter}.
  */
-export class RequestSender {
+export class RequestSender implements StdinUser {
+  readonly #handler: ResponseHandler
+  readonly #user: SenderUser
   #state: 'unsent' | 'sent' = 'unsent'
   #sentInVain = false
   #stdin: StdinWriter | undefined
+
+  constructor(handler: ResponseHandler, user: SenderUser) {
+    this.#handler = handler
+    this.#user = user
+  }
 
   /** It has been sent, at least in part. */
   get begun(): boolean {
@@ -43,18 +60,20 @@ export class RequestSender {
     return this.#sentInVain
   }
 
-  send(request: ClientRequest, target: RequestTarget, requestId: number, user: StdinUser): void {
+  send(request: ClientRequest, target: RequestTarget, requestId: number): void {
     const { body, contentLength, params } = request
     this.#state = 'sent'
     const bytes = body === null ? NO_BYTES : body.bytes
     if (bytes !== undefined && bytes.length <= COPY_MAX) {
       target.sendRequest(requestId, params, bytes)
+      if (bytes.length > 0) this.onBodySent(bytes)
+      this.onRequestSent()
       return
     }
     // The first piece of the body is sent in the same write as the head if it is available at once.
     target.corkOnce()
     target.sendRequest(requestId, params, undefined)
-    this.#stdin = new StdinWriter(user, target, requestId, body!, contentLength)
+    this.#stdin = new StdinWriter(this, target, requestId, body!, contentLength)
     this.#stdin.start()
   }
 
@@ -74,5 +93,32 @@ export class RequestSender {
   stop(request: ClientRequest, error?: Error): void {
     if (this.#stdin !== undefined) this.#stdin.stop(error)
     else if (error !== undefined) request.body?.source?.stop(error)
+  }
+
+  // ---- StdinUser ----
+
+  onStdinProgress(): void {
+    this.#user.onSendProgress()
+  }
+
+  onBodySent(chunk: Uint8Array): void {
+    try {
+      this.#handler.onBodySent?.(chunk)
+    } catch (error) {
+      this.fail(error as Error)
+    }
+  }
+
+  onRequestSent(): void {
+    if (this.#user.closed) return
+    try {
+      this.#handler.onRequestSent?.()
+    } catch (error) {
+      this.fail(error as Error)
+    }
+  }
+
+  fail(error: Error): void {
+    this.#user.fail(error)
   }
 }

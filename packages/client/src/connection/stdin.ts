@@ -10,8 +10,12 @@ export interface StdinTarget {
 
 /** Who is told how a {@link StdinWriter} goes. */
 export interface StdinUser {
-  /** Something has gone out. */
+  /** Something has gone out, or can go out again. */
   onStdinProgress(): void
+  /** A piece of the body was written. */
+  onBodySent(chunk: Uint8Array): void
+  /** All of it was written. */
+  onRequestSent(): void
   fail(error: Error): void
 }
 
@@ -88,6 +92,7 @@ export class StdinWriter implements BodySink {
     }
     this.#user.onStdinProgress()
     this.#blocked = !this.#target.sendStdin(this.#requestId, chunk)
+    this.#user.onBodySent(chunk)
     return !this.#blocked
   }
 
@@ -100,6 +105,7 @@ export class StdinWriter implements BodySink {
     this.#state = 'ended'
     this.#user.onStdinProgress()
     this.#target.endStdin(this.#requestId)
+    this.#user.onRequestSent()
   }
 
   fail(error: Error): void {

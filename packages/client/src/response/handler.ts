@@ -3,6 +3,10 @@ import type { ResponseHead } from './response-head.ts'
 
 /** Who is told how a request goes: one of undici's two handler interfaces behind it. */
 export interface ResponseHandler {
+  /** A piece of the request body was written. */
+  onBodySent?: ((chunk: Uint8Array) => void) | undefined
+  /** All of the request was written. */
+  onRequestSent?: (() => void) | undefined
   onStart(controller: Dispatcher.DispatchController): void
   onHead(controller: Dispatcher.DispatchController, head: ResponseHead): void
   onData(controller: Dispatcher.DispatchController, chunk: Buffer): void
@@ -33,11 +37,30 @@ export function toRawHeaders(headers: readonly string[]): Buffer[] {
   return headers.map((text) => Buffer.from(text, 'latin1'))
 }
 
+// undici 8 calls these on handlers of the newer kind as well, undici 7 on the older kind only.
+interface SendHooks {
+  onBodySent?(chunk: Uint8Array): void
+  onRequestSent?(): void
+}
+
+// The types of undici 7 have two numbers for onBodySent. Its code gives the chunk.
+function hooksOf(handler: object): SendHooks {
+  return handler
+}
+
 class ControllerHandler implements ResponseHandler {
   readonly #handler: Dispatcher.DispatchHandler
 
   constructor(handler: Dispatcher.DispatchHandler) {
     this.#handler = handler
+  }
+
+  onBodySent(chunk: Uint8Array): void {
+    hooksOf(this.#handler).onBodySent?.(chunk)
+  }
+
+  onRequestSent(): void {
+    hooksOf(this.#handler).onRequestSent?.()
   }
 
   onStart(controller: Dispatcher.DispatchController): void {
@@ -69,6 +92,14 @@ class CallbackHandler implements ResponseHandler {
 
   constructor(handler: Required<Dispatcher.DispatchHandler>) {
     this.#handler = handler
+  }
+
+  onBodySent(chunk: Uint8Array): void {
+    hooksOf(this.#handler).onBodySent?.(chunk)
+  }
+
+  onRequestSent(): void {
+    hooksOf(this.#handler).onRequestSent?.()
   }
 
   onStart(controller: Dispatcher.DispatchController): void {
