@@ -18,9 +18,14 @@ export { createBody } from './server/body.ts'
 export { ExchangeError, type ExchangeErrorCode } from './server/error.ts'
 export type { Exchange, Handler, Role } from './server/exchange.ts'
 export type { Input } from './server/input.ts'
-export type { ListenOptions } from './server/listen.ts'
+export type {
+  FdListenOptions,
+  ListenOptions,
+  TcpListenOptions,
+  UnixListenOptions,
+} from './server/listen.ts'
 export type { ServerOptions } from './server/options.ts'
 export type { WriteCallback } from './server/output.ts'
-export { type ServeOptions, serve } from './server/serve.ts'
+export { isServeOption, type ServeOptions, serve } from './server/serve.ts'
 export { createServer, FastCgiServer, type Handlers, type ServerEvents } from './server/server.ts'
 export { SocketReader } from './server/socket-reader.ts'

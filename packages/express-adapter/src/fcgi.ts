@@ -10,7 +10,7 @@ export class FcgiInfo {
   }
 
   /** The params (CGI meta-variables, RFC 3875 section 4.1) by name, one character a byte (latin1). */
-  get params(): Readonly<Record<string, string>> {
+  get params(): Readonly<Record<string, string | undefined>> {
     return this.#exchange.params
   }
 

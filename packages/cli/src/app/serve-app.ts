@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import { type Handler, type ListenOptions, type ServeOptions, serve } from '@fcgi-bridge/core'
+import { type Handler, type ServeOptions, serve } from '@fcgi-bridge/core'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import type { ListenFlags } from '../listen-flags.ts'
@@ -25,8 +25,8 @@ export interface ServeFlags extends ListenFlags {
  * Serves the app that a module exports, as this program's FastCGI server: where `listen` says, else where the one who
  * started it does. Throws a Failure where there is no app, or where it can not listen.
  */
-export async function serveApp(file: string, flags: ServeFlags, listen: ListenOptions): Promise<void> {
-  process.env.NODE_ENV ??= 'production'
+export async function serveApp(file: string, flags: ServeFlags, listen: ServeOptions): Promise<void> {
+  process.env.NODE_ENV ||= 'production'
   const path = findModule(file)
   const app = await findApp(await loadModule(path), file, flags)
   // The program is the app, as if it had been started itself: where a front server names it in SCRIPT_FILENAME, its

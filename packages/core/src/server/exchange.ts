@@ -21,7 +21,7 @@ export interface Exchange {
    * The params (RFC 3875 section 4.1), one character a byte (latin1), on an object without prototype. Of a repeated
    * name the last wins; repeated `HTTP_*` are joined as Node joins repeated headers.
    */
-  readonly params: Readonly<Record<string, string>>
+  readonly params: Readonly<Record<string, string | undefined>>
   /** The params as they came: name, value, name, value … */
   readonly rawParams: readonly string[]
   /** One param, the last of its name, without making an object of all of them. */

@@ -2,13 +2,28 @@ import type { AddressInfo } from 'node:net'
 import { answerCgi } from './cgi-process.ts'
 import type { Handler } from './exchange.ts'
 import { findInherited } from './inherited.ts'
-import type { ListenOptions } from './listen.ts'
+import {
+  checkMode,
+  type FdListenOptions,
+  type ListenOptions,
+  type TcpListenOptions,
+  type UnixListenOptions,
+} from './listen.ts'
+import { checkOptions, SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
 import { endAtExceptions, endAtSignals } from './program-end.ts'
-import { createServer, type FastCgiServer, type Handlers } from './server.ts'
+import { FastCgiServer, type Handlers, toHandlers } from './server.ts'
 
-/** Options of {@link serve}: where to listen, and all of the server's. */
-export interface ServeOptions extends ServerOptions, ListenOptions {
+/** Where {@link serve} listens: at most one place. Without `port`, `path` and `fd` the process that started this one says where. */
+type Place =
+  | Optional<TcpListenOptions>
+  | Optional<FdListenOptions>
+  /** `mode` alone is for the path in FCGI_BRIDGE_LISTEN. */
+  | Optional<UnixListenOptions>
+
+type Optional<Options> = { [Name in keyof Options]?: Options[Name] | undefined }
+
+interface ProgramOptions {
   /** Closes the server when it aborts. */
   signal?: AbortSignal
   /** Called for each address it listens on. */
@@ -23,6 +38,26 @@ export interface ServeOptions extends ServerOptions, ListenOptions {
    * process with 1 once running requests have finished, so that it costs no request but its own.
    */
   handleExceptions?: boolean
+}
+
+/** Options of {@link serve}: where to listen, and all of the server's. Two places (`{ port, path }`) do not compile. */
+export type ServeOptions = ServerOptions & ProgramOptions & Place
+
+const NAMES = Object.keys({
+  port: true,
+  host: true,
+  path: true,
+  mode: true,
+  fd: true,
+  signal: true,
+  onListen: true,
+  handleSignals: true,
+  handleExceptions: true,
+} satisfies Record<Exclude<keyof ServeOptions, keyof ServerOptions>, true>).concat(SERVER_OPTION_NAMES)
+
+/** Whether {@link serve} has an option of this name. */
+export function isServeOption(name: string): boolean {
+  return NAMES.includes(name)
 }
 
 /**
@@ -41,8 +76,9 @@ export function serve(handler: Handler | Handlers, options: ServeOptions = {}): 
 }
 
 async function start(handler: Handler | Handlers, options: ServeOptions): Promise<FastCgiServer> {
+  checkOptions(options, NAMES)
   const { signal, onListen } = options
-  const server = createServer(handler, options)
+  const server = new FastCgiServer(toHandlers(handler), options)
   signal?.throwIfAborted()
   keepWithoutOutputs()
   if (onListen !== undefined) server.on('listening', onListen)
@@ -65,10 +101,12 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
 
 async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cgi' | 'listening'> {
   const { path, mode, port, host, fd } = options
-  if (path !== undefined || port !== undefined || fd !== undefined) {
-    await server.listen(defined({ path, mode, port, host, fd }))
+  // A host alone is refused by listen(): it says where to listen, and only half of it.
+  if (path !== undefined || port !== undefined || fd !== undefined || host !== undefined) {
+    await server.listen({ path, mode, port, host, fd } as ListenOptions)
     return 'listening'
   }
+  if (mode !== undefined) checkMode(mode)
   const inherited = findInherited()
   if ('cgi' in inherited) {
     answerCgi((stream) => server.acceptStream(stream)).then(async (status) => {
@@ -77,7 +115,9 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cg
     })
     return 'cgi'
   }
-  for (const address of inherited.listen) await server.listen(defined({ ...address, mode }))
+  for (const address of inherited.listen) {
+    await server.listen(address.path === undefined ? address : { ...address, mode })
+  }
   return 'listening'
 }
 
@@ -99,8 +139,4 @@ function endProgramIfUnhandled(error: unknown): void {
   }
   process.on('unhandledRejection', end)
   setImmediate(() => process.removeListener('unhandledRejection', end))
-}
-
-function defined(options: { [Name in keyof ListenOptions]: ListenOptions[Name] | undefined }): ListenOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
