@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { answerCgi } from './cgi-process.ts'
 import type { Handler } from './exchange.ts'
-import { findInherited } from './inherited.ts'
+import { findInherited, type Inherited } from './inherited.ts'
 import {
   checkMode,
   type FdListenOptions,
@@ -63,7 +63,8 @@ export function isServeOption(name: string): boolean {
 /**
  * Runs a handler as this program's server. Without `path`, `port` or `fd` it listens where the one who started the process
  * says: a socket of systemd's, a listening fd 0, a CGI environment (then it answers that one request and exits), the variable
- * FCGI_BRIDGE_LISTEN; in this order.
+ * FCGI_BRIDGE_LISTEN; in this order. For fd 0 and CGI it sets `process.env.NODE_ENV` to `production` unless it is set, before it
+ * returns: a front server started the program then, and mod_fcgid passes on no environment but PATH.
  *
  * Settles with the server when it listens. Where nobody waits for that, a failure ends the program with status 1
  * and a message that says what to do.
@@ -108,6 +109,7 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cg
   }
   if (mode !== undefined) checkMode(mode)
   const inherited = findInherited()
+  if (isFrontServers(inherited)) process.env.NODE_ENV ||= 'production'
   if ('cgi' in inherited) {
     answerCgi((stream) => server.acceptStream(stream)).then(async (status) => {
       await server.close()
@@ -119,6 +121,11 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cg
     await server.listen(address.path === undefined ? address : { ...address, mode })
   }
   return 'listening'
+}
+
+// mod_fcgid and CGI servers pass on no NODE_ENV, and frameworks show errors with their stacks to clients without it.
+function isFrontServers(inherited: Inherited): boolean {
+  return 'cgi' in inherited || inherited.listen.some(({ fd }) => fd === 0)
 }
 
 // Whoever started this process may have closed its outputs, or close them while it runs; and a log's disk may be full.
