@@ -35,11 +35,13 @@ export function addServe(program: Command): void {
         .default('short'),
     )
     .option('--json', 'print the address and the lines as JSON')
+    .option('--check', 'load the module, say what the app is, and end')
     .addHelpText('after', HELP)
     .action(async (file: string, flags: ServeFlags) => {
       const listen = listenOptionsOf(command, flags)
       // Not before it is wanted: other commands start faster without it.
-      const { serveApp } = await import('../app/serve-app.ts')
-      await serveApp(file, flags, listen)
+      const { checkApp, serveApp } = await import('../app/serve-app.ts')
+      if (flags.check) await checkApp(file, flags)
+      else await serveApp(file, flags, listen)
     })
 }
