@@ -55,6 +55,9 @@ describe('what it takes', () => {
 
   test('what is no app is refused at once', () => {
     expect(() => gatewayFor({})).toThrow(/^gatewayFor\(\) takes an app: an Express/)
+    expect(() => gatewayFor(function createApp() {})).toThrow(
+      /this function seems to make one: gatewayFor\(createApp\(\)\)/,
+    )
     expect(() => gatewayFor((..._: unknown[]) => {})).toThrow(/Say gatewayFor\(app, \{ as: 'listener' \}\)/)
   })
 
