@@ -22,7 +22,7 @@ const FETCH_APP = `
 export default {
   fetch(request, { mount }) {
     const { pathname, search } = new URL(request.url)
-    return Response.json({ at: pathname + search, mount, mode: process.env.NODE_ENV, pid: process.pid })
+    return Response.json({ at: pathname + search, mount, mode: process.env.NODE_ENV, pid: process.pid, cwd: process.cwd() })
   },
 }`
 
@@ -31,7 +31,7 @@ const express = require(${JSON.stringify(EXPRESS)})
 const app = express()
 app.get('/fail', () => { throw new Error('the app failed') })
 app.use((req, res) => res.json({
-  at: req.originalUrl, url: req.url, mount: req.baseUrl, mode: process.env.NODE_ENV, pid: process.pid,
+  at: req.originalUrl, url: req.url, mount: req.baseUrl, mode: process.env.NODE_ENV, pid: process.pid, cwd: process.cwd(),
 }))
 module.exports = app`
 
@@ -195,6 +195,7 @@ describe("mod_fcgid's FcgidWrapper", () => {
       at: '/page.web/cart?x=1',
       mount: '/page.web',
       mode: 'production',
+      cwd: site.folder,
     })
     // One process answers them all.
     const [a, b] = [await askFront(origin, '/page.web/a'), await askFront(origin, '/page.web/b')]
@@ -273,6 +274,7 @@ describe("lighttpd's bin-path", () => {
     expect(await askFront({ host: '127.0.0.1', port: port! }, '/cart?x=1')).toMatchObject({
       at: '/cart?x=1',
       mount: '',
+      cwd: site.folder,
     })
   })
 })
@@ -295,11 +297,15 @@ test('plain CGI: one request, and nothing but the answer on standard output', as
 
 test('spawn-fcgi', async () => {
   const [port] = await freePorts(1)
+  site.write('package.json', '{}')
+  site.makeFolder('src')
+  site.write('src/fetch.mjs', FETCH_APP)
   const args = ['-n', '-a', '127.0.0.1', '-p', String(port), '--']
-  const command = [`${bin}/fcgi-bridge`, 'serve', site.path('fetch.mjs'), '--log']
+  const command = [`${bin}/fcgi-bridge`, 'serve', site.path('src/fetch.mjs'), '--log']
   const program = site.start(required('spawn-fcgi'), [...args, ...command], environment())
   expect(await accepting({ port: port!, host: '127.0.0.1' }, () => !program.running)).toBe(true)
-  expect(await ask(`127.0.0.1:${port}`, '/a')).toMatchObject({ at: '/a' })
+  // The folder of the project, not of the module.
+  expect(await ask(`127.0.0.1:${port}`, '/a')).toMatchObject({ at: '/a', cwd: site.folder })
   await program.printed(/^GET \/a 200/m)
 })
 
@@ -321,6 +327,7 @@ interface Answer {
   mount: string
   mode: string
   pid: number
+  cwd: string
 }
 
 function dispatcherTo(address: string): FastCgiDispatcher {

@@ -10,6 +10,7 @@ import { findApp } from './find-app.ts'
 import { handlersOf } from './handlers.ts'
 import { findModule, loadModule } from './load-module.ts'
 import { watchOwnServers } from './own-servers.ts'
+import { projectFolder } from './project-folder.ts'
 import type { App, AppKind } from './recognize.ts'
 
 /** What `fcgi-bridge serve` is told. */
@@ -29,7 +30,7 @@ export interface ServeFlags extends ListenFlags {
  * Throws a Failure where there is no app.
  */
 export async function checkApp(file: string, flags: ServeFlags): Promise<never> {
-  const { app } = await loadApp(file, flags, () => {})
+  const { app } = await loadApp(file, flags, false, () => {})
   if (flags.json) printJson({ app: { kind: app.kind, what: app.what } })
   else process.stdout.write(`${file} exports ${app.what}.\n`)
   return endProgram(EXIT.ok)
@@ -40,7 +41,8 @@ export async function checkApp(file: string, flags: ServeFlags): Promise<never> 
  * started it does. Throws a Failure where there is no app, or where it can not listen.
  */
 export async function serveApp(file: string, flags: ServeFlags, listen: ServeOptions): Promise<void> {
-  const { app, path } = await loadApp(file, flags, (address) => {
+  const isChild = isStartedByFrontServer(listen)
+  const { app, path } = await loadApp(file, flags, isChild, (address) => {
     process.stderr.write(
       `${file} also listens on ${address} itself. Requests there reach the app without the front server: leave listen() out, or keep it in another file that imports the app.\n`,
     )
@@ -48,7 +50,6 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ServeOpt
   // The program is the app, as if it had been started itself: where a front server names it in SCRIPT_FILENAME, its
   // mount is certain.
   process.argv[1] = path
-  const isChild = isStartedByFrontServer(listen)
   const isLogged = flags.log ?? !isChild
   await listenFor(app, {
     ...listen,
@@ -64,10 +65,13 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ServeOpt
 async function loadApp(
   file: string,
   flags: ServeFlags,
+  isChild: boolean,
   onOwnListen: (address: string) => void,
 ): Promise<{ app: App; path: string }> {
   process.env.NODE_ENV ||= 'production'
   const path = findModule(file)
+  // mod_fcgid leaves the folder of FcgidWrapper's program, lighttpd and systemd the root or their own.
+  if (isChild) process.chdir(projectFolder(path))
   const { listens } = watchOwnServers(onOwnListen)
   return { app: await findApp(await loadModule(path), file, { ...flags, listens }), path }
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { projectFolder } from '../app/project-folder.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import type { Output } from '../terminal.ts'
@@ -19,6 +20,7 @@ const LOADING_MAX = 20_000
 export async function checkApp({ file, flags }: SiteApp, stderr: Output): Promise<void> {
   const child = spawn(process.execPath, [PROGRAM, 'serve', file, ...flags, '--check'], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    cwd: projectFolder(file),
     env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
     timeout: LOADING_MAX,
     killSignal: 'SIGKILL',

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { findModule } from '../app/load-module.ts'
+import { projectFolder } from '../app/project-folder.ts'
 import type { AppKind } from '../app/recognize.ts'
 import { type Paint, painter, printable, printJson } from '../terminal.ts'
 import { AppProcess, type AppState } from './app-process.ts'
 import { listenForHttp } from './listen.ts'
-import { projectFolder, type Watching, watchApp } from './watch.ts'
+import { type Watching, watchApp } from './watch.ts'
 
 /** What `fcgi-bridge dev` is told. */
 export interface DevFlags {
