@@ -54,6 +54,12 @@ describe('what is recognized', () => {
     ['(nodeReq, r)', (nodeReq: unknown, r: unknown) => [nodeReq, r], ...LISTENER],
     ['function middleware (a, b, c)', middleware, ...LISTENER],
     ['a bound middleware', middleware.bind(undefined), ...LISTENER],
+    [
+      '({ method, url })',
+      ({ method, url }: Request) => new Response(method + url),
+      'fetch',
+      'a fetch handler',
+    ],
     ['(request) without parentheses', WITHOUT_PARENTHESES, 'fetch', 'a fetch handler'],
     ['(request)', (request: Request) => new Response(request.url), 'fetch', 'a fetch handler'],
     [

@@ -2,7 +2,7 @@ import { Server as HttpServer } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import { type AddressInfo, Server as NetServer } from 'node:net'
 
-/** What an app has opened itself, beside FastCGI. */
+/** The HTTP servers that an app runs itself, in addition to FastCGI. */
 export interface OwnServers {
   /** Whether it has called `listen()` of an HTTP server, which may not listen yet. */
   listens(): boolean

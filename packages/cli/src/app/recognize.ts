@@ -113,7 +113,10 @@ function parametersOf(value: { length: number }): string[] {
   if (only !== undefined) return [only]
   if (source.endsWith('{ [native code] }')) return Array.from({ length: value.length }, () => '?')
   const list = /^[^(]*?\(([^)]*)\)/.exec(source)?.[1]?.trim() ?? ''
-  return list === '' ? [] : list.split(',').map((parameter) => parameter.replace(/=.*$/s, '').trim())
+  if (list === '') return []
+  // A pattern is one parameter, whatever is in it.
+  const plain = list.replace(/\{[^{}]*\}|\[[^[\]]*\]/g, '{}')
+  return plain.split(',').map((parameter) => parameter.replace(/=.*$/s, '').trim())
 }
 
 function sourceOf(value: object): string {

@@ -9,8 +9,8 @@ Without --port, --path or --fd it listens where the one who started it says, the
 a socket of systemd's, a listening socket as standard input (mod_fcgid, lighttpd's bin-path, spawn-fcgi, H2O), a
 CGI environment (it answers that one request), the variable FCGI_BRIDGE_LISTEN.
 
-NODE_ENV is production, unless it is set. Where the one who started it says where to listen, the working directory is the
-folder of the app's package.json, or of the app.
+NODE_ENV is production, unless it is set. When a front server or systemd starts it, the working directory is the folder of
+the app's package.json, or else the folder of the module.
 
 Examples:
   fcgi-bridge serve ./app.js --port 9000
