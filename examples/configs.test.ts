@@ -111,6 +111,17 @@ describe.each(['apache-mod_fcgid.conf', 'nginx.conf', 'lighttpd.conf'])(
   },
 )
 
+describe('examples/express behind Apache mod_fcgid, which passes on no NODE_ENV', () => {
+  it('sends no stack of an error to the client', async () => {
+    const port = await start('apache-mod_fcgid.conf', 'express')
+    const body = new Response('{', { headers: { 'content-type': 'application/json' } })
+    const answer = await send(port, 'POST', '/api/echo', { body })
+    expect(answer.status).toBe(400)
+    expect(answer.body).toContain('Bad Request')
+    expect(answer.body).not.toMatch(/node_modules| at |\.m?js/)
+  })
+})
+
 /** A route whose path is not plain ASCII, and an event stream, of which the first event comes before the next one. */
 async function expectRouteAndEvents(port: number): Promise<void> {
   const hello = await send(port, 'GET', '/hello/J%C3%BCrgen%2FMaria')

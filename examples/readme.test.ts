@@ -65,10 +65,50 @@ describe.each([
 
   it('answers as a link in a project of ES modules', async () => {
     site.write('app/package.json', '{ "type": "module" }')
-    writeExecutable('app/server.js', `#!/usr/bin/env node\n${files['server.mjs']}`)
-    symlinkSync('server.js', site.path('app/linked.fcgi'))
+    writeExecutable('app/start.js', shim!.replace('__dirname', 'import.meta.dirname'))
+    symlinkSync('start.js', site.path('app/linked.fcgi'))
     const config = replacePlaces(lighttpdConfig(), [['app/app.fcgi', 'app/linked.fcgi']])
     expect(await send(await startLighttpdSite(site, config), 'GET', '/')).toEqual(ANSWER)
+  })
+})
+
+describe("the README's Express app behind Apache mod_fcgid", () => {
+  const route = `app.get('/fail', () => { throw new Error('secret detail of ' + process.cwd()) })
+    app.get('/cwd', (req, res) => res.send(process.cwd()))\n`
+
+  beforeEach(() => {
+    writeApp('express')
+    site.write('app/server.mjs', expressServer!.replace('serve(app)', `${route}serve(app)`))
+  })
+
+  it('tells the client nothing of an error', async () => {
+    writeExecutable('app/app.fcgi', shim!)
+    const config = replacePlaces(virtualHost!, [['/srv/app', site.path('app')]])
+    const port = await startVirtualHost(site, ['fcgid'], config)
+    const { status, body } = await send(port, 'GET', '/fail')
+    expect(status).toBe(500)
+    expect(body).toContain('Internal Server Error')
+    expect(body).not.toMatch(/secret detail|server\.mjs| at /)
+    expect((await send(port, 'GET', '/cwd')).body).toBe(site.path('app'))
+  })
+
+  it('works in its own folder, outside of the public one', async () => {
+    site.makeFolder('public')
+    site.write('public/.htaccess', htaccess!)
+    const outside = shim!
+      .replace('__dirname', JSON.stringify(site.path('app')))
+      .replace('./server.mjs', site.path('app/server.mjs'))
+    writeExecutable('public/app.fcgi', outside)
+    const config = `<VirtualHost *:80>
+      DocumentRoot "${site.path('public')}"
+      <Directory "${site.path('public')}">
+        AllowOverride All
+        Require all granted
+      </Directory>
+    </VirtualHost>`
+    const port = await startVirtualHost(site, ['fcgid'], config)
+    expect((await send(port, 'GET', '/cwd')).body).toBe(site.path('app'))
+    expect((await send(port, 'GET', '/fail')).body).not.toMatch(/secret detail/)
   })
 })
 

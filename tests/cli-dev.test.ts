@@ -166,7 +166,9 @@ describe('errors', () => {
     site.write('app.mjs', fetchApp('hello'))
     const { url } = await dev('app.mjs')
     const second = start('dev', 'app.mjs', '--port', new URL(url).port)
-    await second.printed(/Can not listen on 127\.0\.0\.1: .*EADDRINUSE/)
+    await second.printed(
+      /Can not listen on 127\.0\.0\.1: .*EADDRINUSE.*choose another port; --port 0 picks a free one\.$/m,
+    )
     expect(await second.exited).toEqual({ code: 4, signal: null })
   })
 })

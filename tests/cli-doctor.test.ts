@@ -51,6 +51,20 @@ test('for people: what is wrong, why, and the line that mends it', async () => {
   expect(program.output).not.toContain('\x1b')
 })
 
+test.each(['http', 'https'])('the %s URL of a port where an app speaks FastCGI', async (scheme) => {
+  site.write('app.mjs', APP)
+  const app = site.start(process.execPath, [COMMAND_LINE, 'serve', site.path('app.mjs'), '--port', '0'])
+  const [, port] = await app.printed(/FastCGI on 127\.0\.0\.1:(\d+)$/m)
+  for (const more of [[], ['--app', `127.0.0.1:${port}`], ['--token', TOKEN]]) {
+    const program = command('doctor', `${scheme}://127.0.0.1:${port}/`, ...more)
+    expect(await program.exited).toMatchObject({ code: 5 })
+    expect(program.output).toContain(
+      `127.0.0.1:${port} speaks FastCGI, not HTTP: an app listens there, and no front server.\n` +
+        `Examine the app with fcgi-bridge doctor 127.0.0.1:${port}, or give the URL of the front server and --app 127.0.0.1:${port}.\n`,
+    )
+  }
+})
+
 test('a socket that the front server may not write to, and the command that mends it', async () => {
   await startApp('--mode', '600')
   const isRoot = process.getuid?.() === 0

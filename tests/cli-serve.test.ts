@@ -22,7 +22,7 @@ const FETCH_APP = `
 export default {
   fetch(request, { mount }) {
     const { pathname, search } = new URL(request.url)
-    return Response.json({ at: pathname + search, mount, mode: process.env.NODE_ENV, pid: process.pid })
+    return Response.json({ at: pathname + search, mount, mode: process.env.NODE_ENV, pid: process.pid, cwd: process.cwd() })
   },
 }`
 
@@ -31,7 +31,7 @@ const express = require(${JSON.stringify(EXPRESS)})
 const app = express()
 app.get('/fail', () => { throw new Error('the app failed') })
 app.use((req, res) => res.json({
-  at: req.originalUrl, url: req.url, mount: req.baseUrl, mode: process.env.NODE_ENV, pid: process.pid,
+  at: req.originalUrl, url: req.url, mount: req.baseUrl, mode: process.env.NODE_ENV, pid: process.pid, cwd: process.cwd(),
 }))
 module.exports = app`
 
@@ -126,6 +126,68 @@ describe('started by a user', () => {
   })
 })
 
+describe('an app that listens itself', () => {
+  const LISTENS = `
+    import { createServer } from 'node:http'
+    const server = createServer((req, res) => res.end('over HTTP')).listen(0, '127.0.0.1')`
+
+  test('and exports nothing: the error is told once, with a status', async () => {
+    site.write('app.mjs', LISTENS)
+    const program = run('serve', 'app.mjs', '--port', '0')
+    expect(await program.exited).toEqual({ code: 3, signal: null })
+    expect(program.output.match(/^fcgi-bridge: /gm)).toHaveLength(1)
+    expect(program.output).toMatch(/app\.mjs exports nothing[\s\S]*It calls listen\(\) itself/)
+  })
+
+  test('and exports its app, too: the port of its own is told', async () => {
+    site.write('app.mjs', `${LISTENS}\nexport default (req, res) => res.end('over FastCGI')`)
+    const program = run('serve', 'app.mjs', '--port', '0', '--no-log')
+    const [, own] = await program.printed(
+      /^app\.mjs also listens on 127\.0\.0\.1:(\d+) itself\..*leave listen\(\) out/m,
+    )
+    const [, port] = await program.printed(/Serving app\.mjs.* 127\.0\.0\.1:(\d+)$/m)
+    expect((await send({ host: '127.0.0.1', port: Number(own) }, '/')).text).toBe('over HTTP')
+    const { body } = await request('http://test/', { dispatcher: dispatcherTo(`127.0.0.1:${port}`) })
+    expect(await body.text()).toBe('over FastCGI')
+  })
+
+  test('and throws later: the error is told, with a status', async () => {
+    site.write('app.mjs', `${LISTENS}\nthrow new Error('no database')`)
+    const program = run('serve', 'app.mjs', '--port', '0', '--json')
+    expect(await program.exited).toEqual({ code: 3, signal: null })
+    const [line] = await program.printed(/^\{"error".*$/m)
+    expect(JSON.parse(line).error.message).toContain('no database')
+  })
+
+  test('and its address for FastCGI is in use: a status', async () => {
+    const other = run('serve', 'fetch.mjs', '--port', '0')
+    const [, port] = await other.printed(/127\.0\.0\.1:(\d+)/)
+    site.write('app.mjs', `${LISTENS}\nexport default (req, res) => res.end('over FastCGI')`)
+    const program = run('serve', 'app.mjs', '--port', port!)
+    expect(await program.exited).toEqual({ code: 4, signal: null })
+    expect(program.output).toContain('EADDRINUSE')
+  })
+})
+
+describe('--check loads the app, and ends', () => {
+  test('an app', async () => {
+    site.write('app.mjs', `${FETCH_APP}\nsetInterval(() => {}, 1000)`)
+    const program = run('serve', 'app.mjs', '--check')
+    expect(await program.exited).toEqual({ code: 0, signal: null })
+    expect(program.output).toBe('app.mjs exports an app with a fetch method.\n')
+    const json = run('serve', 'express.cjs', '--check', '--json')
+    expect(await json.exited).toEqual({ code: 0, signal: null })
+    expect(JSON.parse(json.output)).toEqual({ app: { kind: 'listener', what: 'an Express app' } })
+  })
+
+  test('no app', async () => {
+    site.write('app.mjs', 'export default function createApp() {}\nsetInterval(() => {}, 1000)')
+    const program = run('serve', 'app.mjs', '--check')
+    expect(await program.exited).toEqual({ code: 3, signal: null })
+    expect(program.output).toContain('Export the app itself: export default await createApp()')
+  })
+})
+
 describe("mod_fcgid's FcgidWrapper", () => {
   test.each(['express.cjs', 'fetch.mjs'])('%s, a mount and all below it', async (app) => {
     const origin = await startWrapped(`/usr/bin/env fcgi-bridge serve ${site.path(app)} --mount script-name`)
@@ -133,6 +195,7 @@ describe("mod_fcgid's FcgidWrapper", () => {
       at: '/page.web/cart?x=1',
       mount: '/page.web',
       mode: 'production',
+      cwd: site.folder,
     })
     // One process answers them all.
     const [a, b] = [await askFront(origin, '/page.web/a'), await askFront(origin, '/page.web/b')]
@@ -211,6 +274,7 @@ describe("lighttpd's bin-path", () => {
     expect(await askFront({ host: '127.0.0.1', port: port! }, '/cart?x=1')).toMatchObject({
       at: '/cart?x=1',
       mount: '',
+      cwd: site.folder,
     })
   })
 })
@@ -233,11 +297,15 @@ test('plain CGI: one request, and nothing but the answer on standard output', as
 
 test('spawn-fcgi', async () => {
   const [port] = await freePorts(1)
+  site.write('package.json', '{}')
+  site.makeFolder('src')
+  site.write('src/fetch.mjs', FETCH_APP)
   const args = ['-n', '-a', '127.0.0.1', '-p', String(port), '--']
-  const command = [`${bin}/fcgi-bridge`, 'serve', site.path('fetch.mjs'), '--log']
+  const command = [`${bin}/fcgi-bridge`, 'serve', site.path('src/fetch.mjs'), '--log']
   const program = site.start(required('spawn-fcgi'), [...args, ...command], environment())
   expect(await accepting({ port: port!, host: '127.0.0.1' }, () => !program.running)).toBe(true)
-  expect(await ask(`127.0.0.1:${port}`, '/a')).toMatchObject({ at: '/a' })
+  // The folder of the project, not of the module.
+  expect(await ask(`127.0.0.1:${port}`, '/a')).toMatchObject({ at: '/a', cwd: site.folder })
   await program.printed(/^GET \/a 200/m)
 })
 
@@ -259,6 +327,7 @@ interface Answer {
   mount: string
   mode: string
   pid: number
+  cwd: string
 }
 
 function dispatcherTo(address: string): FastCgiDispatcher {

@@ -2,7 +2,7 @@
 export default {
   /**
    * @param {Request} _request
-   * @param {{ params: Readonly<Record<string, string>> }} context
+   * @param {{ params: Readonly<Record<string, string | undefined>> }} context
    */
   fetch(_request, { params }) {
     const lines = Object.entries(params).map(([name, value]) => `${printable(name)}=${printable(value)}\n`)

@@ -11,7 +11,7 @@ export interface AppRequest {
   readonly method: string
   /** Path and query. */
   readonly url: string
-  readonly params: Readonly<Record<string, string>>
+  readonly params: Readonly<Record<string, string | undefined>>
   header(name: string): string | null | undefined
   /** The whole body, latin1. Rejects where it can not be had. */
   body(): Promise<string>

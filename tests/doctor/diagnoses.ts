@@ -36,11 +36,16 @@ export interface Patient {
   start(site: Site, config: Config): Promise<{ origin: string; args: readonly string[] }>
 }
 
+interface Step {
+  where: string
+  lines: string[]
+}
+
 interface Report {
   of: string
   healthy: boolean
   hint?: string
-  findings: { code: string; level: string; mend: { where: string; lines: string[] } }[]
+  findings: { code: string; level: string; mend: Step & { otherwise?: Step } }[]
 }
 
 /** Several servers and command lines run at once, on machines that do other things besides. */

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Exchange } from '@fcgi-bridge/core'
+import hapi from '@hapi/hapi'
 import connectApp from 'connect'
 import express from 'express'
 import fastify from 'fastify'
@@ -10,6 +11,7 @@ import Koa from 'koa'
 import supertest from 'supertest'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { gatewayFor } from './gateway-for.ts'
+import { makeNestApp } from './testing/nest-app.ts'
 
 const respond = (exchange: Exchange): void => {
   exchange.writeHead(200, ['content-type', 'text/plain'])
@@ -25,12 +27,16 @@ describe('what it takes', () => {
   const connected = connectApp().use((request, response) => response.end(text(request.url)))
   const fastened = fastify()
   fastened.get('/a', (request) => text(request.url))
+  const hapiServer = hapi.server()
+  hapiServer.route({ method: 'GET', path: '/a', handler: (request) => text(request.url.pathname) })
 
   test.each<[string, object]>([
     ['an Express app', express().get('/a', (request, response) => void response.send(text(request.url)))],
     ['a connect app', connected],
     ['a Koa app', koa],
     ['a Fastify app', fastened],
+    ['a hapi server', hapiServer],
+    ['a Nest app', makeNestApp()],
     ['an http.Server', createServer((request, response) => response.end(text(request.url)))],
     [
       'a listener',
@@ -49,6 +55,9 @@ describe('what it takes', () => {
 
   test('what is no app is refused at once', () => {
     expect(() => gatewayFor({})).toThrow(/^gatewayFor\(\) takes an app: an Express/)
+    expect(() => gatewayFor(function createApp() {})).toThrow(
+      /this function seems to make one: gatewayFor\(createApp\(\)\)/,
+    )
     expect(() => gatewayFor((..._: unknown[]) => {})).toThrow(/Say gatewayFor\(app, \{ as: 'listener' \}\)/)
   })
 

@@ -10,7 +10,7 @@ import {
 } from '@fcgi-bridge/core'
 import { findApp } from './app/find-app.ts'
 import { handlersOf } from './app/handlers.ts'
-import { type AppKind, hasMethod, recognize } from './app/recognize.ts'
+import { type AppKind, hasMethod, looksLikeFactory, recognize } from './app/recognize.ts'
 
 /** Options of {@link gatewayFor}: those of the gateway, and these. */
 export interface GatewayForOptions extends Omit<GatewayOptions, 'scriptName'> {
@@ -26,7 +26,7 @@ export interface GatewayForOptions extends Omit<GatewayOptions, 'scriptName'> {
  * An HTTP server whose requests reach an app through FastCGI, for tests: `await supertest(gatewayFor(app)).get('/')`. While it
  * listens a FastCGI server runs behind it, on a port of 127.0.0.1, and both end with its `close()`. It may listen again.
  *
- * `app` is an Express, Koa, Fastify or connect app, a listener `(req, res)`, `{ fetch }`, a function of a Request, handlers of
+ * `app` is an Express, Koa, Fastify, connect or Nest app, a hapi server, a listener `(req, res)`, `{ fetch }`, a function of a Request, handlers of
  * `@fcgi-bridge/core` as `{ responder }`; or a promise of one of them, or of a module with one: `gatewayFor(import('./app.js'))`.
  *
  * Throws TypeError for what is no app; behind a promise that is the answer to every request, a 500.
@@ -103,6 +103,12 @@ function find(value: unknown, { as }: GatewayForOptions): Found {
     )
   }
   if (app === 'unclear') {
+    if (looksLikeFactory(value)) {
+      throw new TypeError(
+        'gatewayFor() takes an app, and this function seems to make one: gatewayFor(createApp()). ' +
+          "If it is a handler, say gatewayFor(app, { as: 'listener' }), or { as: 'fetch' }.",
+      )
+    }
     throw new TypeError(
       'Whether this function is called as (request, response), or as (request) and returns a Response, can not be seen. ' +
         "Say gatewayFor(app, { as: 'listener' }), or { as: 'fetch' }.",

@@ -1,8 +1,13 @@
-import type { ListenOptions, MountOption } from '@fcgi-bridge/core'
+import type { MountOption, ServeOptions } from '@fcgi-bridge/core'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 
 /** What the flags of {@link addListenFlags} say. */
-export interface ListenFlags extends ListenOptions {
+export interface ListenFlags {
+  port?: number
+  host?: string
+  path?: string
+  mode?: number
+  fd?: number
   mount?: MountOption
 }
 
@@ -37,20 +42,16 @@ export function addListenFlags(command: Command): Command {
     )
 }
 
-/** The listen options that were given; empty where the one who started the process is to say. */
-export function listenOptionsOf(command: Command, flags: ListenFlags): ListenOptions {
+/** The listen options that were given; without a place if the process's starter has to say it. */
+export function listenOptionsOf(command: Command, flags: ListenFlags): ServeOptions {
   const { port, host, path, mode, fd } = flags
   if (host !== undefined && port === undefined) command.error('error: --host goes with --port')
   if (mode !== undefined && (port !== undefined || fd !== undefined)) {
     command.error('error: --mode is for Unix sockets: say --path')
   }
-  return {
-    ...(port !== undefined && { port }),
-    ...(host !== undefined && { host }),
-    ...(path !== undefined && { path }),
-    ...(mode !== undefined && { mode }),
-    ...(fd !== undefined && { fd }),
-  }
+  if (port !== undefined) return host === undefined ? { port } : { port, host }
+  if (fd !== undefined) return { fd }
+  return { ...(path !== undefined && { path }), ...(mode !== undefined && { mode }) }
 }
 
 /** A TCP port of the command line. */

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { endProgram } from './end-program.ts'
+import { EXIT } from './exit-codes.ts'
 import { run } from './run.ts'
 
 // `fcgi-bridge config nginx | head -1` is no error.
@@ -7,5 +9,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
-// Not process.exit(): a command that serves goes on, and output to a pipe takes its time.
-process.exitCode = await run(process.argv.slice(2))
+const status = await run(process.argv.slice(2))
+// A command that serves goes on, with the status of a later end already set.
+process.exitCode = status
+if (status !== EXIT.ok) await endProgram(status)

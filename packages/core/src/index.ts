@@ -5,7 +5,12 @@ export { createBody } from './exchange/body.ts'
 export { ExchangeError, type ExchangeErrorCode } from './exchange/error.ts'
 export type { Exchange, Handler, Role, WriteCallback } from './exchange/exchange.ts'
 export type { Input } from './exchange/input.ts'
-export type { ListenOptions } from './listen/listen.ts'
+export type {
+  FdListenOptions,
+  ListenOptions,
+  TcpListenOptions,
+  UnixListenOptions,
+} from './listen/listen-options.ts'
 export * from './protocol/constants.ts'
 export { RecordDecoder, type RecordSink } from './protocol/decoder.ts'
 export {
@@ -21,5 +26,5 @@ export {
 export { ProtocolError, type ProtocolErrorCode } from './protocol/error.ts'
 export { decodeNameValues, encodeNameValues } from './protocol/name-values.ts'
 export type { ServerOptions } from './server/options.ts'
-export { type ServeOptions, serve } from './server/serve.ts'
+export { isServeOption, type ServeOptions, serve } from './server/serve.ts'
 export { createServer, FastCgiServer, type Handlers, type ServerEvents } from './server/server.ts'

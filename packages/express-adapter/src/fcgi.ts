@@ -9,8 +9,8 @@ export class FcgiInfo {
     this.#exchange = exchange
   }
 
-  /** The params (CGI meta-variables, RFC 3875 section 4.1) by name, one character a byte (latin1). */
-  get params(): Readonly<Record<string, string>> {
+  /** The params (CGI meta-variables, RFC 3875 section 4.1) by name, one character a byte (latin1). One that the front server did not send is undefined. */
+  get params(): Readonly<Record<string, string | undefined>> {
     return this.#exchange.params
   }
 

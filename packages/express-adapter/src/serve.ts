@@ -1,4 +1,5 @@
 import { type FastCgiServer, type ServeOptions, serve as serveHandler } from '@fcgi-bridge/core'
+import { updateExpressEnv } from './express-env.ts'
 import { type RequestListener, toHandler } from './handler.ts'
 
 /**
@@ -11,9 +12,15 @@ import { type RequestListener, toHandler } from './handler.ts'
  * const server = await serve(app, { path: '/run/app.sock', mode: 0o660 })
  * ```
  *
+ * Where a front server started the program (fd 0, CGI) and NODE_ENV is not set, it is set to `production`, also for an Express
+ * app that was made before.
+ *
  * Settles with the server when it listens; where nobody awaits that, a failure ends the program with a message. Throws a
  * TypeError if `app` is no request listener.
  */
 export function serve(app: RequestListener, options?: ServeOptions): Promise<FastCgiServer> {
-  return serveHandler(toHandler(app), options)
+  const before = process.env.NODE_ENV
+  const serving = serveHandler(toHandler(app), options)
+  if (process.env.NODE_ENV !== before) updateExpressEnv(app)
+  return serving
 }

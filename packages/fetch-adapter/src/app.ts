@@ -1,4 +1,4 @@
-import type { ServeOptions } from '@fcgi-bridge/core'
+import { isServeOption, type ServeOptions } from '@fcgi-bridge/core'
 import type { AuthorizeHandler } from './authorize.ts'
 import type { FetchHandler, FetchHandlerOptions } from './handler.ts'
 
@@ -19,15 +19,14 @@ export interface AuthorizerApp {
 export type FetchModule = { default: FetchApp | FetchHandler; authorize?: AuthorizeHandler } | FetchApp
 
 /** Options of `serve`: those of core's and of `toHandler`, and a handler for FCGI_AUTHORIZER for apps that have no place for one. */
-export interface FetchServeOptions extends ServeOptions, FetchHandlerOptions {
-  authorize?: AuthorizeHandler
-}
+export type FetchServeOptions = ServeOptions & FetchHandlerOptions & { authorize?: AuthorizeHandler }
 
 /** The handlers that were found, and where they are to listen. */
 export interface ResolvedApp {
   fetch: FetchHandler | undefined
   authorize: AuthorizeHandler | undefined
-  options: ServeOptions & FetchHandlerOptions
+  handlerOptions: FetchHandlerOptions
+  options: ServeOptions
 }
 
 /**
@@ -36,13 +35,27 @@ export interface ResolvedApp {
  * use the same names for its own (`app.mount`). Throws a TypeError where there is no handler.
  */
 export function resolveApp(app: unknown, options: FetchServeOptions = {}): ResolvedApp {
-  const { authorize, ...serveOptions } = options
+  // Core's serve refuses what is no object, and says what to write.
+  const given = typeof options === 'object' && options !== null ? options : undefined
   const found = findHandlers(app)
-  const handlers = { fetch: found.fetch, authorize: authorize ?? found.authorize }
-  if (handlers.fetch === undefined && handlers.authorize === undefined) throw new TypeError(noHandler(app))
-  if (!isOptionsObject(app)) return { ...handlers, options: serveOptions }
-  const { fetch: _, authorize: __, ...own } = app
-  return { ...handlers, options: { ...own, ...serveOptions } }
+  const fetch = found.fetch
+  const authorize = given?.authorize ?? found.authorize
+  if (fetch === undefined && authorize === undefined) throw new TypeError(noHandler(app))
+  if (given === undefined) return { fetch, authorize, handlerOptions: {}, options }
+  const all: FetchServeOptions = { ...optionsOf(app), ...given }
+  const { authorize: _, overrideGlobalObjects, ...serveOptions } = all
+  const handlerOptions = overrideGlobalObjects === undefined ? {} : { overrideGlobalObjects }
+  return { fetch, authorize, handlerOptions, options: serveOptions }
+}
+
+// An unknown name is refused as a misspelt option, unless it has a function or an object: an app may have more members
+// than `fetch` (`scheduled` of a Worker, the `hooks` of Nitro).
+function optionsOf(app: unknown): object {
+  if (!isOptionsObject(app)) return {}
+  const { fetch: _, ...members } = app
+  const isOption = ([name, value]: [string, unknown]): boolean =>
+    isServeOption(name) || (typeof value !== 'function' && (typeof value !== 'object' || value === null))
+  return Object.fromEntries(Object.entries(members).filter(isOption))
 }
 
 interface Handlers {

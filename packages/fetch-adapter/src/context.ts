@@ -8,7 +8,7 @@ import { createBody, type Exchange, type Role } from '@fcgi-bridge/core'
  */
 export interface FetchContext {
   /** The CGI params, on an object without prototype: `REMOTE_USER`, `SSL_CLIENT_S_DN`, whatever the front server sends. */
-  readonly params: Readonly<Record<string, string>>
+  readonly params: Readonly<Record<string, string | undefined>>
   /** `'responder'`; in an {@link AuthorizeHandler} `'authorizer'`; `'filter'` where the front server uses that role. */
   readonly role: Role
   /** The request's id on its FastCGI connection (section 3.3). */
@@ -55,7 +55,7 @@ export class ExchangeContext implements FetchContext {
     this.#exchange = exchange
   }
 
-  get params(): Readonly<Record<string, string>> {
+  get params(): Readonly<Record<string, string | undefined>> {
     return this.#exchange.params
   }
 

@@ -53,6 +53,24 @@ test('rejects where there is nothing to serve', async () => {
   await expect(serve({} as never, LOOPBACK)).rejects.toThrow('serve() found no fetch handler')
 })
 
+test.each([
+  ['in the options', () => serve(() => new Response(), { prot: 0, ...LOOPBACK } as never)],
+  ['in the one object', () => serve({ fetch: () => new Response(), prot: 0, ...LOOPBACK } as never)],
+])('an unknown name %s is refused', async (_, start) => {
+  await expect(start()).rejects.toThrow("There is no option 'prot'. Did you mean 'port'?")
+})
+
+test('what is no options object is refused', async () => {
+  await expect(serve(() => new Response(), 9000 as never)).rejects.toThrow('Write { port: 9000 }')
+  await expect(serve(() => new Response(), null as never)).rejects.toThrow('The options are null')
+})
+
+test("an app's other members are not options", async () => {
+  const app = { fetch: () => new Response('worker'), scheduled() {}, hooks: {}, ...LOOPBACK }
+  const server = await closing(serve(app))
+  expect((await ask(server)).text).toBe('worker')
+})
+
 test('close waits for waitUntil, and onError hears of it when it fails', async () => {
   const work = deferred()
   const errors: unknown[] = []

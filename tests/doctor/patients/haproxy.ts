@@ -14,10 +14,17 @@ export const mountedHaproxy: Patient = {
 }
 
 function healthy(prefix: string): Config {
-  return { app: ['pass-header Authorization', `path-info ^(${prefix})(/.*)?$`], front: [] }
+  return {
+    global: ['tune.bufsize 65536'],
+    app: ['pass-header Authorization', `path-info ^(${prefix})(/.*)?$`],
+    front: [],
+  }
 }
 
-async function start(site: Site, { app, front }: Config): Promise<{ origin: string; args: string[] }> {
+async function start(
+  site: Site,
+  { global, app, front }: Config,
+): Promise<{ origin: string; args: string[] }> {
   const socket = site.path('app.sock')
   const { ports } = await site.startServer(1, ([port]) => {
     const config = site.write(
@@ -27,6 +34,7 @@ global
   nbthread 1
   maxconn 1000
   log stderr format raw daemon
+${global!.map((line) => `  ${line}`).join('\n')}
 
 defaults
   mode http

@@ -1,14 +1,25 @@
 import { createServer } from 'node:http'
+import hapi from '@hapi/hapi'
 import connect from 'connect'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
 import Koa from 'koa'
 import { describe, expect, test } from 'vitest'
+import { makeNestApp } from '../testing/nest-app.ts'
 import { findApp } from './find-app.ts'
 
 const FILE = './app.js'
 const answer = () => new Response('hello')
+
+const LISTENER = ['listener', 'a request listener'] as const
+
+function middleware(a: unknown, b: unknown, c: unknown) {
+  return [a, b, c]
+}
+
+// The formatter puts parentheses around the parameter.
+const WITHOUT_PARENTHESES: unknown = new Function("return request => new Response('x', request, res)")()
 
 describe('what is recognized', () => {
   test.each<[string, unknown, string, string]>([
@@ -16,6 +27,8 @@ describe('what is recognized', () => {
     ['a connect app', connect(), 'listener', 'a connect app'],
     ['a Koa app', new Koa(), 'listener', 'a Koa app'],
     ['a Fastify app', fastify(), 'listener', 'a Fastify app'],
+    ['a Nest app', makeNestApp(), 'listener', 'a Nest app'],
+    ['a hapi server', hapi.server(), 'listener', 'a hapi server'],
     ['an http.Server', createServer(), 'listener', 'an http.Server'],
     ['a Hono app', new Hono(), 'fetch', 'an app with a fetch method'],
     ['{ fetch }', { fetch: answer }, 'fetch', 'an app with a fetch method'],
@@ -35,6 +48,19 @@ describe('what is recognized', () => {
       'listener',
       'a request listener',
     ],
+    ['(incoming, outgoing)', (incoming: unknown, outgoing: unknown) => [incoming, outgoing], ...LISTENER],
+    ['(nodeReq, nodeRes)', (nodeReq: unknown, nodeRes: unknown) => [nodeReq, nodeRes], ...LISTENER],
+    ['(req, httpResponse)', (req: unknown, httpResponse: unknown) => [req, httpResponse], ...LISTENER],
+    ['(nodeReq, r)', (nodeReq: unknown, r: unknown) => [nodeReq, r], ...LISTENER],
+    ['function middleware (a, b, c)', middleware, ...LISTENER],
+    ['a bound middleware', middleware.bind(undefined), ...LISTENER],
+    [
+      '({ method, url })',
+      ({ method, url }: Request) => new Response(method + url),
+      'fetch',
+      'a fetch handler',
+    ],
+    ['(request) without parentheses', WITHOUT_PARENTHESES, 'fetch', 'a fetch handler'],
     ['(request)', (request: Request) => new Response(request.url), 'fetch', 'a fetch handler'],
     [
       '(request, context)',
@@ -66,6 +92,10 @@ describe('what is recognized', () => {
     expect(await findApp({ handler: (req: unknown, res: unknown) => [req, res] }, FILE)).toMatchObject({
       kind: 'listener',
     })
+  })
+
+  test.each(['listener', 'middleware', 'server'])('a named export %s', async (name) => {
+    expect(await findApp({ [name]: middleware }, FILE)).toMatchObject({ kind: 'listener' })
   })
 
   test('an authorizer beside the app', async () => {
@@ -117,8 +147,39 @@ describe('what is said where there is none', () => {
   })
 
   test('a function that does not say how it is called', async () => {
-    expect(await message({ default: (a: unknown, b: unknown) => [a, b] })).toContain('Say --as listener')
+    expect(await message({ default: (a: unknown, b: unknown) => [a, b] })).toContain('say --as listener')
     expect(await message({ default: () => {} })).toContain('--as fetch')
+  })
+
+  test.each<[string, unknown, string]>([
+    ['createApp()', () => function createApp() {}, 'export default await createApp()'],
+    [
+      'makeServer(config)',
+      () => async function makeServer(_config: unknown) {},
+      'export default await makeServer()',
+    ],
+    ['(options) => …', () => (options: unknown) => options, 'export default await createApp()'],
+    [
+      'a Fastify plugin',
+      () => async (fastify: unknown, opts: unknown) => [fastify, opts],
+      'await createApp()',
+    ],
+    [
+      'a class',
+      () => class Shop {},
+      'exports a class, not an app. Export the app itself: export default new Shop()',
+    ],
+  ])('a factory: %s', async (_, make, advice) => {
+    expect(await message({ default: (make as () => unknown)() })).toContain(advice)
+    expect(await message({ app: (make as () => unknown)() })).toContain(
+      advice.replace('export default', 'export const app ='),
+    )
+  })
+
+  test('a module that has called listen()', async () => {
+    const text = await message({}, { listens: () => true })
+    expect(text).toMatch(/exports nothing[\s\S]*It calls listen\(\) itself[\s\S]*`export default app`/)
+    expect(text).not.toContain('started with node')
   })
 
   test('an export that is not there', async () => {

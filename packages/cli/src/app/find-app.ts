@@ -1,19 +1,22 @@
 import type { AuthorizeHandler } from '@fcgi-bridge/fetch-adapter'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
-import { type App, type AppKind, hasMethod, isKoa, recognize } from './recognize.ts'
+import { type App, type AppKind, hasMethod, looksLikeFactory, recognize } from './recognize.ts'
 
 /** Which export of a module is the app, and what it is. */
 export interface FindOptions {
   /** Takes a bare function for that, without looking at it. */
   as?: AppKind | undefined
-  /** The export to take; default: the default export, `module.exports`, else an export named `fetch`, `app` or `handler`. */
+  /** The export to take; default: the default export, `module.exports`, else an export named `fetch`, `app`, `handler`, `listener`, `middleware` or `server`. */
   export?: string | undefined
+  /** Whether the module has called `listen()` of an HTTP server: a better message then says so where there is no app. */
+  listens?: (() => boolean) | undefined
 }
 
 /**
- * Finds the app in a module's namespace: an Express or Koa or Fastify app, a listener, an `http.Server` that does not listen, an
- * object with `fetch`, a function of a Request, an authorizer, or a promise of one of them. `file` is for messages.
+ * Finds the app in a module's namespace: an Express, Koa, Fastify or Nest app, a hapi server, a listener, an `http.Server` that
+ * does not listen, an object with `fetch`, a function of a Request, an authorizer, or a promise of one of them. `file` is for
+ * messages.
  *
  * Throws a Failure that says what was found instead, and what to write.
  */
@@ -24,16 +27,27 @@ export async function findApp(
 ): Promise<App> {
   const exported = await pick(namespace, file, options.export)
   const app = recognize(exported.value, options.as)
-  if (app === undefined) throw notAnApp(namespace, file, exported.name)
-  if (app === 'unclear') {
-    throw new Failure(
-      EXIT.app,
-      `${file} exports a function, and whether it is called as (request, response), or as (request) and returns a Response, ` +
-        'can not be seen.\nSay --as listener, or --as fetch.',
-    )
-  }
+  if (app === undefined) throw notAnApp(namespace, file, exported.name, options.listens?.() === true)
+  if (app === 'unclear') throw new Failure(EXIT.app, unclear(exported, file))
   await app.ready?.()
   return withAuthorizer(app, namespace)
+}
+
+function unclear({ name, value }: Exported, file: string): string {
+  const as = 'say --as listener for (request, response), or --as fetch for (request) and a Response.'
+  if (!looksLikeFactory(value)) {
+    return `${file} exports a function, and its parameters do not tell how to call it: ${as}`
+  }
+  const { name: own } = value as { name: string }
+  // An anonymous default export is called `default`.
+  const factory = /^[\w$]+$/.test(own) && own !== 'default' ? own : 'createApp'
+  const isClass = /^class\b/.test(String(value))
+  const call = isClass ? `new ${factory}()` : `await ${factory}()`
+  const write = name === 'default' ? `export default ${call}` : `export const ${name} = ${call}`
+  return [
+    `${file} exports a ${isClass ? 'class' : 'function that seems to make an app'}, not an app. Export the app itself: ${write}`,
+    ...(isClass ? [] : [`If the function is a handler, ${as}`]),
+  ].join('\n')
 }
 
 interface Exported {
@@ -41,7 +55,7 @@ interface Exported {
   value: unknown
 }
 
-const USUAL_NAMES = ['fetch', 'app', 'handler', 'authorize'] as const
+const USUAL_NAMES = ['fetch', 'app', 'handler', 'listener', 'middleware', 'server', 'authorize'] as const
 
 async function pick(
   namespace: Record<string, unknown>,
@@ -77,11 +91,11 @@ async function unwrapped(exported: unknown): Promise<unknown> {
   return inner?.__esModule === true && inner.default !== undefined ? await inner.default : value
 }
 
-// Nothing is what a CommonJS module exports that assigns nothing, or only properties.
+// A CommonJS module that assigns only properties exports a plain object of them; Fastify's app is a plain object, too.
 function isSomething(value: unknown): boolean {
   if (value === undefined || value === null) return false
   if (typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return true
-  return hasMethod(value, 'fetch') || hasMethod(value, 'authorize') || isKoa(value)
+  return recognize(value, undefined) !== undefined
 }
 
 // A module may say its authorizer beside its app.
@@ -92,23 +106,30 @@ function withAuthorizer(app: App, namespace: Record<string, unknown>): App {
   return { ...app, authorize: (owner.authorize as AuthorizeHandler).bind(owner) }
 }
 
-function notAnApp(namespace: Record<string, unknown>, file: string, name: string): Failure {
+function notAnApp(namespace: Record<string, unknown>, file: string, name: string, listens: boolean): Failure {
+  const lines = [whatIsThere(namespace, file, name)]
+  if (listens) {
+    lines.push(
+      'It calls listen() itself, which opens a port of its own. Leave listen() out, or keep it in another file that imports the app, and',
+    )
+  }
+  lines.push(
+    `${listens ? 'write' : 'Write'} \`export default app\` (or \`module.exports = app\`) with an Express app, a listener (req, res) => …, { fetch }, or a`,
+    'function of a Request; or name another export with --export NAME.',
+  )
+  if (!listens)
+    lines.push('A program that calls serve() of an adapter itself is started with node, without fcgi-bridge.')
+  return new Failure(EXIT.app, lines.join('\n'))
+}
+
+function whatIsThere(namespace: Record<string, unknown>, file: string, name: string): string {
   const main = namespace.default
   const names = exportNames(namespace, main)
-  const lines =
-    names.length === 0
-      ? [`${file} exports nothing, so there is no app to serve.`]
-      : [
-          name === 'default' && namespace.default === undefined
-            ? `${file} exports ${listOf(names)}, and none of them is known for an app.`
-            : `The export '${name}' of ${file} is no app: ${describe(name === 'default' ? main : namespace[name])}.`,
-        ]
-  lines.push(
-    'Write `export default app` (or `module.exports = app`) with an Express app, a listener (req, res) => …, { fetch }, or a',
-    'function of a Request; or name another export with --export NAME.',
-    'An app that calls listen() or serve() itself needs neither here.',
-  )
-  return new Failure(EXIT.app, lines.join('\n'))
+  if (names.length === 0) return `${file} exports nothing, so there is no app to serve.`
+  if (name === 'default' && main === undefined) {
+    return `${file} exports ${listOf(names)}, and none of them is known for an app.`
+  }
+  return `The export '${name}' of ${file} is no app: ${describe(name === 'default' ? main : namespace[name])}.`
 }
 
 function exportNames(namespace: Record<string, unknown>, main: unknown): string[] {

@@ -17,10 +17,10 @@ export type App = (
 export type AppKind = App['kind']
 
 /**
- * Sees what kind of app a value is: an Express or Koa or Fastify app, a listener, an `http.Server` that does not listen, an object with
- * `fetch`, a function of a Request, an authorizer. `as` settles it for a bare function.
+ * Sees what kind of app a value is: an Express, Koa, Fastify or Nest app, a hapi server, a listener, an `http.Server` that does
+ * not listen, an object with `fetch`, a function of a Request, an authorizer. `as` settles it for a bare function.
  *
- * Returns undefined where it is no app, and `'unclear'` for a function that may be a listener or a fetch handler.
+ * Returns undefined for what is no app, and `'unclear'` for a function that may be a listener, a fetch handler or neither.
  */
 export function recognize(value: unknown, as: AppKind | undefined): App | 'unclear' | undefined {
   if (typeof value === 'function' && as !== undefined) return asKind(value, as)
@@ -35,6 +35,16 @@ export function recognize(value: unknown, as: AppKind | undefined): App | 'uncle
     }
   }
   if (value instanceof Server) return ofServer(value)
+  if (isNest(value)) return ofNest(value)
+  if (isHapi(value)) {
+    const { listener } = value
+    return {
+      kind: 'listener',
+      what: 'a hapi server',
+      listener: (request, response) => listener.emit('request', request, response),
+      ready: async () => value.initialize(),
+    }
+  }
   if (hasMethod(value, 'fetch')) {
     return {
       kind: 'fetch',
@@ -62,17 +72,55 @@ function asKind(value: unknown, kind: AppKind): App {
     : { kind, what: 'a fetch handler', fetch: value as FetchHandler }
 }
 
+// A name of Node's response, as in `(incoming, outgoing)` and `(nodeReq, nodeRes)`.
+const RESPONSE = /^_*(?:node|server|http|raw)?(?:res|resp|response|reply|outgoing|outgoingmessage)$/i
+// A name of Node's request that a fetch handler does not have.
+const NODE_REQUEST = /^_*(?:(?:node|raw|server)req(?:uest)?|incoming(?:message|request)?)$/i
+const CONTEXT = /^(?:\{.*|_*(?:ctx|context|env|info|server|event))$/i
+const LISTENER_NAME = /(?:^|\s)(?:middleware|(?:node|request)?listener|nodehandler)$/i
+
 /**
- * A function's parameters tell what it is: a listener needs its second, `res`, to answer; a fetch handler has one, or names the
- * second otherwise (`context`, `env`, `{ remoteAddress }`). Undefined where neither can be said.
+ * A function's parameters tell what it is: a listener needs its second, `res`, to respond; a fetch handler has one, or names the
+ * second otherwise (`context`, `env`, `{ remoteAddress }`). Where they tell nothing, as in a bound function, its name may.
+ * Undefined where neither does.
  */
 function kindOfFunction(value: (...args: unknown[]) => unknown): AppKind | undefined {
-  const parameters = /^[^(]*?\(([^)]*)\)/.exec(Function.prototype.toString.call(value))?.[1]
-  const second = parameters?.split(',')[1]?.trim() ?? ''
-  if (/^_?(res|resp|response|reply)\b/i.test(second)) return 'listener'
+  if (looksLikeFactory(value)) return undefined
+  const [first = '', second = ''] = parametersOf(value)
+  if (RESPONSE.test(second) || (second !== '' && NODE_REQUEST.test(first))) return 'listener'
   if (value.length === 1 && second === '') return 'fetch'
-  if (second.startsWith('{') || /^_?(ctx|context|env|info|server|event)\b/i.test(second)) return 'fetch'
-  return undefined
+  if (CONTEXT.test(second)) return 'fetch'
+  return value.length >= 2 && LISTENER_NAME.test(value.name) ? 'listener' : undefined
+}
+
+// What a factory's first parameter is called, or that of a Fastify plugin.
+const FACTORY_PARAMETER =
+  /^_*(?:opts|options|config|configuration|settings|deps|dependencies|fastify|instance)$/i
+
+/** Whether a function seems to make an app, and not to be one: `createApp()`, `(options) => …`, a class. */
+export function looksLikeFactory(value: unknown): boolean {
+  if (typeof value !== 'function') return false
+  if (/^class\b/.test(sourceOf(value))) return true
+  const [first] = parametersOf(value)
+  if (first === undefined || FACTORY_PARAMETER.test(first)) return true
+  return /^(?:create|make|build|setup|bootstrap)(?:[A-Z_]|$)/.test(value.name) && !/req/i.test(first)
+}
+
+// The names of the parameters, without their defaults. A bound or built-in function has as many without a name as it takes.
+function parametersOf(value: { length: number }): string[] {
+  const source = sourceOf(value)
+  const [, only] = /^(?:async\s+)?([\w$]+)\s*=>/.exec(source) ?? []
+  if (only !== undefined) return [only]
+  if (source.endsWith('{ [native code] }')) return Array.from({ length: value.length }, () => '?')
+  const list = /^[^(]*?\(([^)]*)\)/.exec(source)?.[1]?.trim() ?? ''
+  if (list === '') return []
+  // A pattern is one parameter, whatever is in it.
+  const plain = list.replace(/\{[^{}]*\}|\[[^[\]]*\]/g, '{}')
+  return plain.split(',').map((parameter) => parameter.replace(/=.*$/s, '').trim())
+}
+
+function sourceOf(value: object): string {
+  return Function.prototype.toString.call(value)
 }
 
 function ofServer(server: Server): App {
@@ -90,14 +138,43 @@ function ofServer(server: Server): App {
   return { kind: 'listener', what: 'an http.Server', listener, ready }
 }
 
+interface Nest {
+  init(): Promise<unknown>
+  getHttpAdapter(): { getInstance(): unknown }
+}
+
+function isNest(value: unknown): value is Nest {
+  return hasMethod(value, 'getHttpAdapter') && hasMethod(value, 'init')
+}
+
+// Nest runs on Express, or on Fastify with its own adapter.
+function ofNest(nest: Nest): App {
+  const instance = nest.getHttpAdapter().getInstance()
+  const fastify = isFastify(instance) ? instance : undefined
+  const ready = async (): Promise<void> => {
+    await nest.init()
+    await fastify?.ready()
+  }
+  const listener = fastify?.routing ?? (instance as RequestListener)
+  return { kind: 'listener', what: 'a Nest app', listener, ready }
+}
+
+interface Hapi {
+  listener: Server
+  initialize(): Promise<unknown>
+}
+
+function isHapi(value: unknown): value is Hapi {
+  return hasMethod(value, 'initialize') && hasMethod((value as Partial<Hapi>).listener, 'emit')
+}
+
 /** Whether an object or a function has a method of this name. */
 export function hasMethod<Name extends string>(value: unknown, name: Name): value is Record<Name, unknown> {
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
   return isObject && typeof (value as Record<Name, unknown>)[name] === 'function'
 }
 
-/** Whether it is a Koa app. */
-export function isKoa(value: unknown): value is { callback(): unknown } {
+function isKoa(value: unknown): value is { callback(): unknown } {
   return hasMethod(value, 'callback') && Array.isArray((value as { middleware?: unknown }).middleware)
 }
 

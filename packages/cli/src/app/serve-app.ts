@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
-import { type Handler, type ListenOptions, type ServeOptions, serve } from '@fcgi-bridge/core'
+import { type Handler, type ServeOptions, serve } from '@fcgi-bridge/core'
+import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import type { ListenFlags } from '../listen-flags.ts'
@@ -8,6 +9,8 @@ import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } f
 import { findApp } from './find-app.ts'
 import { handlersOf } from './handlers.ts'
 import { findModule, loadModule } from './load-module.ts'
+import { watchOwnServers } from './own-servers.ts'
+import { projectFolder } from './project-folder.ts'
 import type { App, AppKind } from './recognize.ts'
 
 /** What `fcgi-bridge serve` is told. */
@@ -19,20 +22,34 @@ export interface ServeFlags extends ListenFlags {
   log?: boolean
   logFormat: LogFormat
   json?: boolean
+  check?: boolean
+}
+
+/**
+ * Loads the app that a module exports as {@link serveApp} does, says what it is, and ends the program without serving it.
+ * Throws a Failure where there is no app.
+ */
+export async function checkApp(file: string, flags: ServeFlags): Promise<never> {
+  const { app } = await loadApp(file, flags, false, () => {})
+  if (flags.json) printJson({ app: { kind: app.kind, what: app.what } })
+  else process.stdout.write(`${file} exports ${app.what}.\n`)
+  return endProgram(EXIT.ok)
 }
 
 /**
  * Serves the app that a module exports, as this program's FastCGI server: where `listen` says, else where the one who
  * started it does. Throws a Failure where there is no app, or where it can not listen.
  */
-export async function serveApp(file: string, flags: ServeFlags, listen: ListenOptions): Promise<void> {
-  process.env.NODE_ENV ??= 'production'
-  const path = findModule(file)
-  const app = await findApp(await loadModule(path), file, flags)
+export async function serveApp(file: string, flags: ServeFlags, listen: ServeOptions): Promise<void> {
+  const isChild = isStartedByFrontServer(listen)
+  const { app, path } = await loadApp(file, flags, isChild, (address) => {
+    process.stderr.write(
+      `${file} also listens on ${address} itself. Requests there reach the app without the front server: leave listen() out, or keep it in another file that imports the app.\n`,
+    )
+  })
   // The program is the app, as if it had been started itself: where a front server names it in SCRIPT_FILENAME, its
   // mount is certain.
   process.argv[1] = path
-  const isChild = isStartedByFrontServer(listen)
   const isLogged = flags.log ?? !isChild
   await listenFor(app, {
     ...listen,
@@ -43,6 +60,20 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ListenOp
     ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
     ...(!isChild && { onListen: (address: AddressInfo | string) => announce(file, app, address, flags) }),
   })
+}
+
+async function loadApp(
+  file: string,
+  flags: ServeFlags,
+  isChild: boolean,
+  onOwnListen: (address: string) => void,
+): Promise<{ app: App; path: string }> {
+  process.env.NODE_ENV ||= 'production'
+  const path = findModule(file)
+  // mod_fcgid leaves the folder of FcgidWrapper's program, lighttpd and systemd the root or their own.
+  if (isChild) process.chdir(projectFolder(path))
+  const { listens } = watchOwnServers(onOwnListen)
+  return { app: await findApp(await loadModule(path), file, { ...flags, listens }), path }
 }
 
 async function listenFor(

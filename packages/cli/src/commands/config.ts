@@ -71,13 +71,17 @@ export function addConfig(program: Command, stdout: Output): void {
     .option('--spawn', 'lighttpd starts the app, on a socket of its own or on --socket', false)
     .option('--user <name>', 'systemd: who runs the app (default: a user made for it)', parseUser)
     .option('--server-user <name>', 'systemd: who may connect to the socket', parseUser, 'www-data')
-    .option('--output <file>', 'write to a file that is not there yet')
+    .option(
+      '--output <file>',
+      'write to a new file, or into a folder; both units of systemd go to FILE.socket and FILE.service',
+    )
+    .option('--no-check', 'do not load the app first, to see whether fcgi-bridge serve can serve it')
     .option('--json', 'print JSON: files with their paths, the commands that check and reload')
     .addHelpText('after', HELP)
     .action(async (server: ServerName, app: string | undefined, flags: ConfigFlags) => {
       // Not before it is wanted: other commands start faster without it.
       const { printConfig } = await import('../config/print-config.ts')
       checkFit(server, (flag) => command.getOptionValueSource(flag) === 'cli')
-      printConfig(server, app, flags, stdout)
+      await printConfig(server, app, flags, stdout, process.stderr)
     })
 }

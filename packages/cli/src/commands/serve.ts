@@ -9,7 +9,8 @@ Without --port, --path or --fd it listens where the one who started it says, the
 a socket of systemd's, a listening socket as standard input (mod_fcgid, lighttpd's bin-path, spawn-fcgi, H2O), a
 CGI environment (it answers that one request), the variable FCGI_BRIDGE_LISTEN.
 
-NODE_ENV is production, unless it is set.
+NODE_ENV is production, unless it is set. When a front server or systemd starts it, the working directory is the folder of
+the app's package.json, or else the folder of the module.
 
 Examples:
   fcgi-bridge serve ./app.js --port 9000
@@ -35,11 +36,13 @@ export function addServe(program: Command): void {
         .default('short'),
     )
     .option('--json', 'print the address and the lines as JSON')
+    .option('--check', 'load the module, say what the app is, and end')
     .addHelpText('after', HELP)
     .action(async (file: string, flags: ServeFlags) => {
       const listen = listenOptionsOf(command, flags)
       // Not before it is wanted: other commands start faster without it.
-      const { serveApp } = await import('../app/serve-app.ts')
-      await serveApp(file, flags, listen)
+      const { checkApp, serveApp } = await import('../app/serve-app.ts')
+      if (flags.check) await checkApp(file, flags)
+      else await serveApp(file, flags, listen)
     })
 }

@@ -25,7 +25,7 @@ export function virtualHosts(site: Site, module: ApacheModule): Config {
   const path = `/etc/apache2/sites-available/${site.name}.conf`
   const check = 'apachectl configtest'
   const reload = 'systemctl reload apache2'
-  const modules = [...module.modules, ...(site.tls ? ['ssl'] : [])].join(' ')
+  const modules = [...module.modules, ...(site.tls ? ['ssl', 'rewrite'] : [])].join(' ')
   const install = lines(
     `Save this as ${path}. Then:`,
     `  a2enmod ${modules} && a2ensite ${site.name} && ${check} && ${reload}`,
@@ -111,14 +111,18 @@ function hidden({ url }: Statics): string {
   )
 }
 
+// Redirect (mod_alias) would encode the %2F of a path once more, since NoDecode leaves it in the path.
 function redirect(site: Site, { redirectFrom }: Tls): string {
   return section(
     `VirtualHost ${address(redirectFrom)}`,
     lines(
       `ServerName ${site.serverName}`,
       'AllowEncodedSlashes NoDecode',
-      '# 308 keeps the method; 301 makes a GET of a POST.',
-      `Redirect 308 "/" "${httpsOrigin(site)}/"`,
+      '# The target as the client sent it. 308 keeps the method; 301 makes a GET of a POST.',
+      'RewriteEngine On',
+      'RewriteCond %{THE_REQUEST} "^\\S+ (?:https?://[^/?\\s]*)?(/[^?\\s]*)(?:\\?(\\S*))?"',
+      // Without a literal `?` Apache 2.4.60 and later refuse a target with a query.
+      `RewriteRule ^ "${httpsOrigin(site)}%1?%2" [R=308,NE,L]`,
     ),
   )
 }

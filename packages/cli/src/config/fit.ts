@@ -26,7 +26,7 @@ const REFUSALS: Readonly<Record<ServerName, readonly Refusal[]>> = {
     SPAWN,
     [['static', 'staticUrl'], 'is for servers that serve files, and HAProxy serves none. Let the app do it'],
   ],
-  systemd: [FRONT, SPAWN, [['output'], 'is for one file, and these are two: take them from --json']],
+  systemd: [FRONT, SPAWN],
 }
 
 /** Throws a Failure for a flag that a server can not honour. `given` says whether one, by its property name, was given. */

@@ -1,6 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { extname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from '../exit-codes.ts'
 import { run } from '../run.ts'
 import { programWords } from './site.ts'
@@ -15,8 +24,12 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** Runs `fcgi-bridge config`; `~` stands for the folder. */
+/** Runs `fcgi-bridge config`, without loading the app; `~` stands for the folder. */
 async function config(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  return checked(...args, '--no-check')
+}
+
+async function checked(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   let [out, err] = ['', '']
   const words = args.map((word) => word.replace(/^~/, folder))
   const code = await run(
@@ -69,6 +82,78 @@ test('a file is written once', async () => {
     err: expect.stringContaining(`${file} is there already`),
   })
   expect(readFileSync(file, 'utf8')).toBe(text)
+})
+
+describe('an app that serve refuses is refused, with the same words', () => {
+  test.each<[string, string, RegExp]>([
+    ['no export', '', /app\.mjs exports nothing, so there is no app to serve/],
+    [
+      'only listen()',
+      "import { createServer } from 'node:http'\ncreateServer().listen(0, '127.0.0.1')",
+      /It calls listen\(\) itself/,
+    ],
+    ['a factory', 'export default function createApp() {}', /export default await createApp\(\)/],
+    ['an unclear function', 'export default (a, b) => [a, b]', /say --as listener/],
+    ['a syntax error', 'const b = = 2', /app\.mjs:1\n+const b = = 2/],
+    ['an error', "throw new Error('no database')", /no database/],
+    ['an end of the program', 'process.exit(9)', /app\.mjs ended the program \(9\)/],
+  ])('%s', async (_, module, message) => {
+    writeFileSync(join(folder, 'shop/app.mjs'), module)
+    const { code, out, err } = await checked('nginx', '~/shop/app.mjs')
+    expect({ code, out }).toEqual({ code: EXIT.app, out: '' })
+    expect(err).toMatch(message)
+    expect(err).toContain('say --no-check to have the config all the same')
+    expect(err.match(/fcgi-bridge: /g)).toHaveLength(1)
+    expect((await config('nginx', '~/shop/app.mjs')).code).toBe(EXIT.ok)
+  })
+
+  test('--as and --export are heeded, and what the app prints or leaves open does not matter', async () => {
+    const module = "console.log('hello')\nsetInterval(() => {}, 1000)\nexport const shop = (a, b) => [a, b]"
+    writeFileSync(join(folder, 'shop/app.mjs'), module)
+    const { code, out } = await checked('nginx', '~/shop/app.mjs', '--as', 'listener', '--export', 'shop')
+    expect(code).toBe(EXIT.ok)
+    expect(out).toMatch(/^# nginx for localhost/)
+  })
+})
+
+describe('--output', () => {
+  const units = async (...args: string[]) => config('systemd', '~/shop/app.mjs', ...args)
+
+  test.each([
+    ['a folder', '~/units/', 'units/shop'],
+    ['a folder without its slash', '~/units', 'units/shop'],
+    ['a name', '~/units/web', 'units/web'],
+    ['the name of one unit', '~/units/web.service', 'units/web'],
+  ])('both units of systemd: %s', async (_, output, stem) => {
+    mkdirSync(join(folder, 'units'))
+    expect(await units('--output', output)).toEqual({ code: 0, out: '', err: '' })
+    const { files } = JSON.parse((await units('--json')).out)
+    expect(files).toHaveLength(2)
+    for (const { path, text } of files) {
+      expect(readFileSync(join(folder, stem + extname(path)), 'utf8')).toBe(text)
+    }
+    expect(readdirSync(join(folder, 'units'))).toHaveLength(2)
+  })
+
+  test('nothing is written where one of the files is there', async () => {
+    writeFileSync(join(folder, 'web.service'), 'mine')
+    expect(await units('--output', '~/web')).toMatchObject({
+      code: EXIT.failed,
+      err: expect.stringContaining('web.service is there already'),
+    })
+    expect(readFileSync(join(folder, 'web.service'), 'utf8')).toBe('mine')
+    expect(existsSync(join(folder, 'web.socket'))).toBe(false)
+  })
+
+  test('a config of one file, into a folder', async () => {
+    mkdirSync(join(folder, 'sites'))
+    expect(await config('nginx', '~/shop/app.mjs', '--output', '~/sites')).toEqual({
+      code: 0,
+      out: '',
+      err: '',
+    })
+    expect(readFileSync(join(folder, 'sites/shop.conf'), 'utf8')).toMatch(/^# nginx for localhost/)
+  })
 })
 
 test('--json has the commands beside the config', async () => {
@@ -132,7 +217,6 @@ test.each([
   ['apache-fcgid', '--socket', '/run/app.sock', '--socket is not for mod_fcgid'],
   ['haproxy', '--static', '~/shop/public', '--static is for servers that serve files'],
   ['systemd', '--tls-cert', 'cert.pem', '--tls-cert is for the front server'],
-  ['systemd', '--output', '~/units', '--output is for one file, and these are two'],
   ['systemd', '--address', 'localhost:9000', 'systemd looks up no names. Say 127.0.0.1:9000'],
 ])('%s can not honour %s', async (server, flag, value, message) => {
   const { code, err } = await config(server, '~/shop/app.mjs', flag, ...(value === '' ? [] : [value]))

@@ -1,12 +1,11 @@
-import { once } from 'node:events'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { findModule } from '../app/load-module.ts'
+import { projectFolder } from '../app/project-folder.ts'
 import type { AppKind } from '../app/recognize.ts'
-import { EXIT } from '../exit-codes.ts'
-import { Failure } from '../failure.ts'
 import { type Paint, painter, printable, printJson } from '../terminal.ts'
 import { AppProcess, type AppState } from './app-process.ts'
-import { projectFolder, type Watching, watchApp } from './watch.ts'
+import { listenForHttp } from './listen.ts'
+import { type Watching, watchApp } from './watch.ts'
 
 /** What `fcgi-bridge dev` is told. */
 export interface DevFlags {
@@ -22,8 +21,6 @@ export interface DevFlags {
   log: boolean
   json?: boolean
 }
-
-const DEFAULT_PORT = 8080
 
 /**
  * Runs an app behind an HTTP server, and starts it again at each change, until a signal ends it. Settles when it listens. Throws a
@@ -77,7 +74,7 @@ export async function develop(name: string, flags: DevFlags): Promise<void> {
       if (flags.log && !flags.json) logAnswer(request, response, milliseconds)
     },
   })
-  const url = await listen(server, flags).catch(async (error: unknown) => {
+  const { url, notice } = await listenForHttp(server, flags).catch(async (error: unknown) => {
     await Promise.all(closing.map((close) => close()))
     throw error
   })
@@ -88,6 +85,7 @@ export async function develop(name: string, flags: DevFlags): Promise<void> {
   })
   // From here on no change is missed.
   await watching
+  if (notice !== undefined) process.stderr.write(`${paint('yellow', notice)}\n`)
   if (flags.json) {
     printJson({ listening: { url, inspector: `${url}__fcgi` } })
   } else {
@@ -113,27 +111,6 @@ function report(app: AppProcess, name: string, paint: Paint): void {
       )
     }
   })
-}
-
-async function listen(server: Server, { port, host }: DevFlags): Promise<string> {
-  try {
-    await listenOn(server, port ?? DEFAULT_PORT, host)
-  } catch (error) {
-    if (port !== undefined || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') {
-      throw new Failure(EXIT.listen, `Can not listen on ${host}: ${(error as Error).message}.`, {
-        cause: error,
-      })
-    }
-    await listenOn(server, 0, host)
-  }
-  const address = server.address() as { port: number }
-  const shown = host === '127.0.0.1' ? 'localhost' : host.includes(':') ? `[${host}]` : host
-  return `http://${shown}:${address.port}/`
-}
-
-async function listenOn(server: Server, port: number, host: string): Promise<void> {
-  server.listen(port, host)
-  await once(server, 'listening')
 }
 
 function logAnswer(request: IncomingMessage, response: ServerResponse, milliseconds: number): void {

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { basename, dirname, extname, join, relative, resolve } from 'node:path'
+import { basename, extname, relative, resolve } from 'node:path'
 import { watch } from 'chokidar'
 
 /** Something that can be stopped. */
@@ -12,14 +11,6 @@ const EXTENSIONS = new Set(['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.jsx'
 const IGNORED = /(^|\/)(node_modules|\.git|\.hg|\.svn|coverage)(\/|$)/
 // Editors write a file in several steps, and save several files at once.
 const PAUSE = 60
-
-/** The folder that an app is developed in: the next one above its module with a package.json, else the module's own. */
-export function projectFolder(file: string): string {
-  for (let folder = dirname(file); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'package.json'))) return folder
-    if (folder === dirname(folder)) return dirname(file)
-  }
-}
 
 /**
  * Calls `onChange` when code below `folder` changes, or anything below `more`; `changed` is one file of those, relative to

@@ -13,12 +13,18 @@ export interface Finding {
   mend: Mend
 }
 
-/** What mends it. */
-export interface Mend {
-  /** Where it goes, or what to do where no line would do: `in the location of the app`. */
+/** One thing to do. */
+export interface Step {
+  /** Where the lines go, or what to do if no line does it: `in the location of the app`. */
   where: string
-  /** The lines of the front server's config, or a shell command; empty where there is none. */
+  /** The lines of the front server's config, a shell command, or code of the app; empty if there is none. */
   lines: readonly string[]
+}
+
+/** What mends it. */
+export interface Mend extends Step {
+  /** What to do instead, for those who cannot change that place: on shared hosting there is only an .htaccess. */
+  otherwise?: Step
 }
 
 /** The front servers that are known, Apache by the module that speaks to the app. */
@@ -43,4 +49,14 @@ export function mendFor(server: ServerKind, mends: Mends): Mend {
 /** Makes a {@link Mend}. */
 export function mend(where: string, ...lines: string[]): Mend {
   return { where, lines }
+}
+
+/** A mend, and what to do instead where it cannot be made. */
+export function withAlternative(mend: Mend, where: string, ...lines: string[]): Mend {
+  return { ...mend, otherwise: { where, lines } }
+}
+
+/** A mend of Apache's that an .htaccess cannot make; `instead` says what its user can do. */
+export function notInHtaccess(mend: Mend, instead: string, ...lines: string[]): Mend {
+  return withAlternative(mend, `if you have only an .htaccess, which may not say this: ${instead}`, ...lines)
 }

@@ -4,6 +4,7 @@ import { request as requestHttps } from 'node:https'
 import { isIP } from 'node:net'
 import { finished } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { formatAddress, getValues, type SocketAddress } from '@fcgi-bridge/client'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 
@@ -70,6 +71,17 @@ export class FrontClient {
     this.#options = options
   }
 
+  get url(): URL {
+    return this.#options.url
+  }
+
+  /** The TCP address that requests go to. */
+  get address(): { host: string; port: number } {
+    const { url, connect } = this.#options
+    const host = url.hostname.replace(/^\[|\]$/g, '')
+    return connect ?? { host, port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)) }
+  }
+
   /** Rejects where no answer comes. `enough` ends the request early: it is asked with every piece. */
   async send(ask: Ask, enough?: (text: string) => boolean): Promise<Answer> {
     const outgoing = this.#open(ask)
@@ -87,7 +99,7 @@ export class FrontClient {
   }
 
   #open({ method = 'GET', path, headers = [], body, expectContinue, from }: Ask): ClientRequest {
-    const { url, connect, insecure, timeout } = this.#options
+    const { url, insecure, timeout } = this.#options
     const isHttps = url.protocol === 'https:'
     const host = url.hostname.replace(/^\[|\]$/g, '')
     const fields = ['Host', url.host, 'Connection', 'close', ...this.#options.headers, ...headers]
@@ -95,8 +107,7 @@ export class FrontClient {
     else if (body !== undefined) fields.push('Transfer-Encoding', 'chunked')
     if (expectContinue) fields.push('Expect', '100-continue')
     return (isHttps ? requestHttps : request)({
-      host: connect?.host ?? host,
-      port: connect?.port ?? (url.port || (isHttps ? 443 : 80)),
+      ...this.address,
       method,
       path,
       headers: fields,
@@ -144,15 +155,35 @@ async function readAnswer(incoming: IncomingMessage, enough?: (text: string) => 
   }
 }
 
-/** Has the front server asked. Throws a Failure where that can not be. */
-export async function reach<T>(url: URL, ask: () => Promise<T>): Promise<T> {
+// How long an app may take to answer FCGI_GET_VALUES, in milliseconds.
+const VALUES_MAX = 1000
+
+/** Has the front server asked. Throws a Failure where that cannot be, also where an app listens there instead. */
+export async function reach<T>(front: FrontClient, ask: () => Promise<T>): Promise<T> {
+  const { url, address } = front
   try {
     return await ask()
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException
-    const isCertificate = /CERT|SIGNED|ERR_TLS|UNABLE_TO/.test(code ?? '')
+    const { code = '', message } = cause as NodeJS.ErrnoException
+    // A FastCGI server closes the connection when it gets HTTP or TLS, or sends records that no HTTP parser takes.
+    if (/^(ECONNRESET|EPIPE|EPROTO|HPE_|ERR_SSL_)/.test(code) && (await speaksFastCgi(address))) {
+      const where = formatAddress(address)
+      const what = `${where} speaks FastCGI, not HTTP: an app listens there, and no front server.`
+      const advice = `Examine the app with fcgi-bridge doctor ${where}, or give the URL of the front server and --app ${where}.`
+      throw new Failure(EXIT.unreachable, `${what}\n${advice}`, { cause })
+    }
+    const isCertificate = /CERT|SIGNED|ERR_TLS|UNABLE_TO/.test(code)
     const more = isCertificate ? ' Say --insecure to take any certificate.' : ''
     const what = `The front server at ${url.origin} can not be asked: ${message}.${more}`
     throw new Failure(EXIT.unreachable, what, { cause })
+  }
+}
+
+async function speaksFastCgi(address: SocketAddress): Promise<boolean> {
+  try {
+    await getValues(address, { timeout: VALUES_MAX })
+    return true
+  } catch {
+    return false
   }
 }

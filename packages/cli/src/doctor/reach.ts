@@ -1,7 +1,7 @@
 import { formatAddress, type SocketAddress } from '@fcgi-bridge/client'
 import { type Denial, denialOf } from '../examine/socket-access.ts'
 import { shellWord } from '../shell-word.ts'
-import { type Finding, mend, mendFor, type ServerKind } from './finding.ts'
+import { type Finding, mend, mendFor, type ServerKind, withAlternative } from './finding.ts'
 import type { Answer } from './front-client.ts'
 import { findFront } from './front-process.ts'
 import { kindOf } from './server-kind.ts'
@@ -37,11 +37,11 @@ function permission({ status }: Answer, denial: Denial): Finding {
 function elsewhere({ status }: Answer, server: ServerKind, address: SocketAddress): Finding {
   const name = formatAddress(address)
   const isUnix = 'path' in address
-  const apache = mend(
-    'in the virtual host',
-    isUnix
-      ? `ProxyPass "/" "unix:${name}|fcgi://app/" flushpackets=on`
-      : `ProxyPass "/" "fcgi://${name}/" flushpackets=on`,
+  const backend = isUnix ? `unix:${name}|fcgi://app/` : `fcgi://${name}/`
+  const apache = withAlternative(
+    mend('in the virtual host', `ProxyPass "/" "${backend}" flushpackets=on`),
+    'with an .htaccess alone, in it',
+    `SetHandler "proxy:${backend}"`,
   )
   return {
     code: 'unreached',

@@ -1,5 +1,5 @@
 import { type Paint, painter, printable } from '../terminal.ts'
-import type { Finding, Level } from './finding.ts'
+import type { Finding, Level, Step } from './finding.ts'
 
 /** What came of an examination. */
 export interface Report {
@@ -45,11 +45,17 @@ export function formatReport(report: Report, paint: Paint = painter(process.stdo
 
 function formatFinding({ code, level, seen, why, mend }: Finding, paint: Paint): string {
   const { sign, style } = LOOKS[level]
-  const lines = [`${paint(style, `${sign} ${printable(seen)}`)} ${paint('dim', `[${code}]`)}`, `  ${why}`]
-  if (mend.lines.length === 0) lines.push(`  → ${printable(mend.where)}`)
-  else
-    lines.push(`  → ${mend.where}:`, ...mend.lines.map((line) => `      ${paint('bold', printable(line))}`))
-  return lines.join('\n')
+  const steps = mend.otherwise === undefined ? [mend] : [mend, mend.otherwise]
+  return [
+    `${paint(style, `${sign} ${printable(seen)}`)} ${paint('dim', `[${code}]`)}`,
+    `  ${why}`,
+    ...steps.flatMap((step) => formatStep(step, paint)),
+  ].join('\n')
+}
+
+function formatStep({ where, lines }: Step, paint: Paint): string[] {
+  if (lines.length === 0) return [`  → ${printable(where)}`]
+  return [`  → ${printable(where)}:`, ...lines.map((line) => `      ${paint('bold', printable(line))}`)]
 }
 
 function summaryOf(findings: readonly Finding[], isExamined: boolean): string {

@@ -30,7 +30,7 @@ export async function examineWithProbe(
 ): Promise<Report> {
   const prefix = url.pathname.replace(/\/+$/, '')
   const asker = new Asker(front, prefix, token)
-  const ask: Examination['ask'] = (one) => reach(url, () => asker.ask(one))
+  const ask: Examination['ask'] = (one) => reach(front, () => asker.ask(one))
   // A site may ask for a login.
   const own = header.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'authorization')
   const authorization = own < 0 ? AUTHORIZATION : header[own + 1]!

@@ -21,7 +21,7 @@ export async function compareWithApp(
     firstAt ??= performance.now() - begin
     return direct.streams
   }
-  const answer = await reach(url, async () => {
+  const answer = await reach(front, async () => {
     try {
       return await front.send({ path: url.pathname + url.search }, onPiece)
     } catch (error) {
@@ -49,7 +49,7 @@ export async function compareWithApp(
 /** Finds out whether a front server gets to its app, whatever that is. */
 export async function askAlone(url: URL, front: FrontClient): Promise<Report> {
   // Its status is enough: it may be an answer that streams for ever.
-  const answer = await reach(url, () => front.send({ path: url.pathname + url.search }, () => true))
+  const answer = await reach(front, () => front.send({ path: url.pathname + url.search }, () => true))
   const findings: Finding[] = []
   if (isGatewayError(answer.status)) {
     findings.push({

@@ -24,8 +24,8 @@ export interface Exchange {
    * of HTTP_HOST, the last value stays; other repeated `HTTP_*` are joined as Node joins repeated headers. Empty params that say who the client is
    * are left out: REMOTE_USER, REMOTE_ADDR, REMOTE_PORT, REMOTE_HOST, REMOTE_IDENT, AUTH_TYPE and SSL_*.
    */
-  readonly params: Readonly<Record<string, string>>
-  /** All params as they came: name, value, name, value … */
+  readonly params: Readonly<Record<string, string | undefined>>
+  /** All params in the order received: name, value, name, value … */
   readonly rawParams: readonly string[]
   /** One param as in `params`, without making an object of all of them; of a repeated `HTTP_*` the last value alone. */
   param(name: string): string | undefined

@@ -78,7 +78,7 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
 
   // ---- what apps ask ----
 
-  get params(): Readonly<Record<string, string>> {
+  get params(): Readonly<Record<string, string | undefined>> {
     return this.#cgi.toRecord()
   }
 

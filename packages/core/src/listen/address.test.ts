@@ -13,7 +13,7 @@ test.each([
   ['[::ffff:127.0.0.1]:9000', { port: 9000, host: '::ffff:127.0.0.1' }],
   ['*:9000', { port: 9000, host: '::' }],
   ['/run/app.sock', { path: '/run/app.sock' }],
-  ['../server/app.sock', { path: '../server/app.sock' }],
+  ['./app.sock', { path: './app.sock' }],
   ['unix:/run/app.sock', { path: '/run/app.sock' }],
 ])('%j', (text, expected) => {
   expect(parseAddress(text)).toEqual(expected)

@@ -1,4 +1,4 @@
-import type { ListenOptions } from './listen.ts'
+import type { ListenOptions } from './listen-options.ts'
 
 /**
  * Reads an address as people write it: `9000`, `127.0.0.1:9000`, `[::1]:9000`, `/run/app.sock`, `unix:/run/app.sock`.
@@ -7,7 +7,7 @@ import type { ListenOptions } from './listen.ts'
 export function parseAddress(text: string): ListenOptions {
   const address = text.trim()
   const path = address.startsWith('unix:') ? address.slice('unix:'.length) : address
-  if (path.startsWith('/') || path.startsWith('../server/')) return { path }
+  if (path.startsWith('/') || path.startsWith('./')) return { path }
   const match = /^(?:(?:\[([0-9a-f:.]+)\]|([^\s:[\]*]+)|\*)?:)?(\d{1,5})$/i.exec(address)
   const port = Number(match?.[3])
   if (match === null || port > 65535) {

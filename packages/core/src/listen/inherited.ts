@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { parseAddress } from './address.ts'
-import type { ListenOptions } from './listen.ts'
+import type { ListenOptions } from './listen-options.ts'
 import { fstatSocket } from './stat.ts'
 
 /** Where a program was told to serve by whoever started it. */

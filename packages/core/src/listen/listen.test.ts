@@ -6,6 +6,7 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -18,7 +19,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createServer, type FastCgiServer } from '../server/server.ts'
 import { Peer } from '../testing/peer.ts'
 import { echo, makeFolder } from '../testing/serving.ts'
-import type { ListenOptions } from './listen.ts'
+import { listenOn } from './listen.ts'
+import type { ListenOptions } from './listen-options.ts'
 
 async function listen(options: ListenOptions): Promise<FastCgiServer> {
   const server = createServer(echo)
@@ -299,6 +301,68 @@ describe('a Unix socket', () => {
     expect(await answers({ path })).toBe(true)
   })
 
+  test.each<[unknown, string]>([
+    [660, ' Write 0o660.'],
+    [600, ' Write 0o600.'],
+    [0o1777, ''],
+    [1000, ''],
+    [-1, ''],
+    [1.5, ''],
+    [Number.NaN, ''],
+    ['660', ' Write 0o660.'],
+    ['0660', ' Write 0o660.'],
+    ['0o640', ' Write 0o640.'],
+    [null, ''],
+  ])('mode: %j is an error, and nothing listens', async (mode, hint) => {
+    const path = join(makeFolder(), 'app.sock')
+    const failure = await listen({ path, mode: mode as number }).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(RangeError)
+    expect((failure as Error).message).toBe(
+      `The option mode is ${JSON.stringify(mode)}; it takes an integer from 0 to 0o777.${hint}`,
+    )
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test('a path as long as a socket may have, and one byte more', async () => {
+    const folder = makeFolder()
+    const max = process.platform === 'linux' ? 107 : 103
+    const longest = join(folder, 'ü'.padEnd(max - folder.length - 2, 'x'))
+    expect(Buffer.byteLength(longest)).toBe(max)
+    await listen({ path: longest })
+    expect(await answers({ path: longest })).toBe(true)
+    await expect(listen({ path: `${longest}x` })).rejects.toMatchObject({
+      code: 'ENAMETOOLONG',
+      message: `ENAMETOOLONG: cannot listen on ${longest}x: the path has ${max + 1} bytes, and that of a Unix socket has at most ${max}. Choose a shorter path.`,
+    })
+    expect(readdirSync(folder)).toHaveLength(1)
+  })
+
+  test.each(['\0abstract', '/tmp/a\0b'])(
+    '%j: a path with NUL is refused, and nothing listens',
+    async (path) => {
+      const before = new Set(listenedSockets())
+      await expect(listen({ path })).rejects.toThrow(
+        /^The option path is ".*\\u0000.*it takes a path without NUL/,
+      )
+      expect(listenedSockets().filter((row) => !before.has(row) && row.includes('abstract'))).toEqual([])
+    },
+  )
+
+  test.each(['', 7, null])('path: %j is an error', async (path) => {
+    await expect(listen({ path: path as string })).rejects.toThrow(
+      /^The option path is .*it takes the path of a Unix socket\.$/,
+    )
+  })
+
+  test('whose file is gone before its mode is set: rejects, and nothing listens', async () => {
+    const path = join(makeFolder(), 'app.sock')
+    const listener = createNetServer()
+    onTestFinished(() => void listener.close())
+    listener.once('listening', () => rmSync(path))
+    await expect(listenOn(listener, { path })).rejects.toMatchObject({ code: 'ENOENT' })
+    expect(listener.listening).toBe(false)
+  })
+
   test('in a folder that is not there', async () => {
     const path = join(makeFolder(), 'missing', 'app.sock')
     await expect(listen({ path })).rejects.toMatchObject({
@@ -306,6 +370,10 @@ describe('a Unix socket', () => {
       message: expect.stringContaining(`can not listen on ${path}: its folder does not exist`),
     })
   })
+
+  function listenedSockets(): string[] {
+    return existsSync('/proc/net/unix') ? readFileSync('/proc/net/unix', 'utf8').split('\n') : []
+  }
 
   async function makeStale(path: string): Promise<void> {
     const before = createNetServer().listen(`${path}.before`)
@@ -333,6 +401,13 @@ test('a file descriptor that is not open, or is no socket', async () => {
 const LISTEN_ON_FD_0 = `import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}).then(({ createServer }) =>
   createServer(() => {}).listen({ fd: 0 }).catch(({ message }) => console.log(message)))`
 
+test.each<[unknown, RegExp]>([
+  [9000, /^The options are 9000; .* Write \{ port: 9000 \}\.$/],
+  [{ prot: 9000 }, /^There is no option 'prot'\. Did you mean 'port'\?$/],
+])('listen(%j) is an error', async (options, message) => {
+  await expect(listen(options as ListenOptions)).rejects.toThrow(message)
+})
+
 test('several addresses', async () => {
   const path = join(makeFolder(), 'app.sock')
   const server = await listen({ port: 0 })
@@ -347,10 +422,12 @@ test('several addresses', async () => {
   expect(existsSync(path)).toBe(false)
 })
 
-test.each<[string, ListenOptions]>([
+test.each<[string, object]>([
   ['nothing', {}],
   ['two', { port: 0, path: '/tmp/x.sock' }],
   ['a host alone', { host: '127.0.0.1' }],
 ])('%s is no place to listen', async (_, options) => {
-  await expect(listen(options)).rejects.toThrow('Say one place to listen: { path }, { port } or { fd }.')
+  await expect(listen(options as ListenOptions)).rejects.toThrow(
+    'Say one place to listen: { path }, { port } or { fd }.',
+  )
 })

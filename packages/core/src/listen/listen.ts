@@ -4,52 +4,87 @@ import { chmodSync, existsSync, renameSync, type Stats, unlinkSync } from 'node:
 import { connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
+import { checkOptions, LISTEN_OPTION_NAMES } from './check-options.ts'
+import type { ListenOptions } from './listen-options.ts'
 import { lstatSocket } from './stat.ts'
-
-/** One address to listen on: a TCP port, a Unix socket, or an open file descriptor. */
-export interface ListenOptions {
-  /** TCP port; 0 picks a free one. */
-  port?: number
-  /** TCP address; default 127.0.0.1, for whoever can connect can claim to be anybody. */
-  host?: string
-  /** Path of a Unix socket. A stale one is replaced, a live one never. */
-  path?: string
-  /** Mode of the Unix socket from its first instant; default 0o660. */
-  mode?: number
-  /** A descriptor that listens already. */
-  fd?: number
-}
 
 /** Closes a listener; settles when it and its connections are closed. */
 export type CloseListener = () => Promise<void>
+
+// sizeof(sockaddr_un.sun_path) without the NUL that ends it: unix(7); 104 bytes on macOS and the BSDs.
+const PATH_BYTES_MAX = process.platform === 'linux' ? 107 : 103
 
 /** Milliseconds between two looks at whether the file of a Unix socket is still there. */
 const LOOK_EVERY = 5000
 
 /**
- * Makes `server` listen, and gives what closes it. Rejects with an Error whose message says what is in the way and what to
- * do; its `code` is the system's.
+ * Makes `server` listen, and returns what closes it. Rejects with a TypeError or a RangeError for options that contradict
+ * each other or are out of range; else with an Error that has the system's `code`. Its message says what to do. Nothing
+ * is left listening after a rejection.
  */
 export async function listenOn(server: Server, options: ListenOptions): Promise<CloseListener> {
-  const { path, port, fd } = options
-  if ([path, port, fd].filter((given) => given !== undefined).length !== 1) {
-    throw new TypeError('Say one place to listen: { path }, { port } or { fd }.')
-  }
+  checkOptions(options, LISTEN_OPTION_NAMES)
+  const { path, port, host, mode, fd } = options
+  checkPlace(options)
+  if (path !== undefined) return listenOnPath(server, path, mode ?? 0o660)
   if (fd !== undefined) {
     await explain(
       listening(server, () => server.listen({ fd })),
       `file descriptor ${fd}`,
     )
-  } else if (path !== undefined) {
-    return listenOnPath(server, path, options.mode ?? 0o660)
   } else {
-    const host = options.host ?? '127.0.0.1'
+    const address = host ?? '127.0.0.1'
     await explain(
-      listening(server, () => server.listen({ port: port!, host })),
-      `${host}:${port}`,
+      listening(server, () => server.listen({ port, host: address })),
+      `${address}:${port}`,
     )
   }
   return () => close(server)
+}
+
+// The types refuse most of this; a JavaScript program, or an option of type any, gets here.
+function checkPlace({ path, port, host, mode, fd }: ListenOptions): void {
+  if ([path, port, fd].filter((given) => given !== undefined).length !== 1) {
+    throw new TypeError('Say one place to listen: { path }, { port } or { fd }.')
+  }
+  if (host !== undefined && port === undefined) throw new TypeError('The option host needs the option port.')
+  if (mode !== undefined && path === undefined) {
+    throw new TypeError('The option mode is the mode of a Unix socket; it needs the option path.')
+  }
+  if (mode !== undefined) checkMode(mode)
+  if (path !== undefined) checkPath(path)
+  // Node takes null for a free port.
+  if (port === null) throw new TypeError('The option port is null; it takes a number from 0 to 65535.')
+}
+
+/** Throws a RangeError for a mode that no socket's file can have, such as 660 in place of 0o660. */
+export function checkMode(mode: unknown): void {
+  if (typeof mode === 'number' && Number.isInteger(mode) && mode >= 0 && mode <= 0o777) return
+  const octal = /^(?:0o?)?([0-7]{1,3})$/.exec(String(mode))?.[1]
+  const hint = octal === undefined ? '' : ` Write 0o${octal}.`
+  throw new RangeError(
+    `The option mode is ${JSON.stringify(mode)}; it takes an integer from 0 to 0o777.${hint}`,
+  )
+}
+
+function checkPath(path: string): void {
+  if (typeof path !== 'string' || path === '') {
+    throw new TypeError(`The option path is ${JSON.stringify(path)}; it takes the path of a Unix socket.`)
+  }
+  // An abstract socket (unix(7)) has no file, so no mode could keep other users of the machine out.
+  if (path.includes('\0')) {
+    throw new TypeError(
+      `The option path is ${JSON.stringify(path)}; it takes a path without NUL. Abstract sockets are not supported: every user of the machine could connect.`,
+    )
+  }
+  const bytes = Buffer.byteLength(path)
+  // Node 20 cuts a longer path, and listens at what is left of it.
+  if (bytes > PATH_BYTES_MAX) {
+    throw withCode(
+      'ENAMETOOLONG',
+      `ENAMETOOLONG: cannot listen on ${path}: the path has ${bytes} bytes, and that of a Unix socket has at most ${PATH_BYTES_MAX}. Choose a shorter path.`,
+    )
+  }
 }
 
 function close(server: Server): Promise<void> {
@@ -69,8 +104,14 @@ async function listenOnPath(server: Server, path: string, mode: number): Promise
     await removeStale(path)
     await explain(bind(), path)
   }
-  if ((lstatSocket(path).mode & 0o777) !== mode) chmodSync(path, mode)
-  return keepFile(server, path)
+  try {
+    if ((lstatSocket(path).mode & 0o777) !== mode) chmodSync(path, mode)
+    return keepFile(server, path)
+  } catch (error) {
+    // The file may be gone, or another's, since bind(). The caller got no server to close, so close it here.
+    await close(server)
+    throw error
+  }
 }
 
 // bind() creates the socket's file with the umask in force: set for that call alone, there is no moment in which it is

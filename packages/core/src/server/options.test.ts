@@ -24,8 +24,16 @@ describe('a limit that is none is an error at the start', () => {
   })
 })
 
-test.each(['shop', '', 'script_name'])('mount: %j is an error at the start', (mount) => {
+test.each(['shop', '', 'script_name', 7])('mount: %j is an error at the start', (mount) => {
   expect(() => createServer(echo, { mount: mount as 'auto' })).toThrow(/The option mount is/)
+})
+
+test.each<[object, string]>([
+  [{ maxRequest: 5 }, "There is no option 'maxRequest'. Did you mean 'maxRequests'?"],
+  [{ port: 9000 }, "There is no option 'port'. Pass it to listen()."],
+  [{ onListen() {} }, "There is no option 'onListen'."],
+])('createServer(echo, %j) is an error at the start', (options, message) => {
+  expect(() => createServer(echo, options)).toThrow(message)
 })
 
 test('no limit can be said with Infinity; GET_VALUES tells the largest number that front servers read', async () => {

@@ -99,9 +99,12 @@ export const LIMITS = [
   'drainTimeout',
 ] as const
 
-/** Fills in the defaults. Throws a RangeError for a limit that is no number above zero, or an address that is none. */
+/** Fills in the defaults. Throws a RangeError for a limit that is out of range or no number, a mount or an address that is none. */
 export function resolveOptions(options: ServerOptions): Settings {
   const allowed = options.allowedServers ?? process.env.FCGI_WEB_SERVER_ADDRS?.split(',')
+  if (allowed !== undefined && !Array.isArray(allowed)) {
+    throw new TypeError(`The option allowedServers is ${allowed}; it takes an array of addresses.`)
+  }
   const settings: Settings = {
     mount: options.mount ?? 'auto',
     multiplex: options.multiplex ?? true,
@@ -131,15 +134,17 @@ export function resolveOptions(options: ServerOptions): Settings {
     const value: unknown = settings[name]
     if (typeof value !== 'number' || !(value >= least))
       throw new RangeError(`The option ${name} is ${value}; it takes a number from ${least} up.`)
-    // What a timer can not wait for, it does not wait for at all.
+    // setTimeout() takes a longer delay for 1 ms.
     if (name.endsWith('Timeout')) settings[name] = Math.min(value, TIMER_MAX)
   }
-  const { mount } = settings
-  if (mount !== 'auto' && mount !== 'script-name' && mount !== 'none' && !mount.startsWith('/')) {
+  const { mount, onError } = settings
+  if (!/^(?:auto|script-name|none|\/.*)$/s.test(mount)) {
     throw new RangeError(
       `The option mount is '${mount}'; it takes 'auto', 'script-name', 'none', or a path as '/shop'.`,
     )
   }
+  if (typeof onError !== 'function')
+    throw new TypeError(`The option onError is ${onError}; it takes a function.`)
   return settings
 }
 

@@ -5,12 +5,15 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Handler } from '../exchange/exchange.ts'
+import type { ListenOptions } from '../listen/listen-options.ts'
 import { Peer } from '../testing/peer.ts'
 import { App, echo, makeFolder } from '../testing/serving.ts'
 import { type ServeOptions, serve } from './serve.ts'
 import type { FastCgiServer } from './server.ts'
 
-async function start(handler: Handler, options: ServeOptions = {}): Promise<FastCgiServer> {
+type NotAPlace = Omit<ServeOptions, 'port' | 'host' | 'path' | 'mode' | 'fd'>
+
+async function start(handler: Handler, options: NotAPlace = {}): Promise<FastCgiServer> {
   const server = await serve(handler, { port: 0, handleSignals: false, ...options })
   onTestFinished(() => server.close())
   return server
@@ -39,6 +42,94 @@ test('rejects where it can not listen, and leaves nothing behind', async () => {
   await expect(serve(echo, { port, handleSignals: false })).rejects.toMatchObject({ code: 'EADDRINUSE' })
   await expect(serve(echo, { port, maxRequests: 0 })).rejects.toThrow('The option maxRequests is 0')
   expect(process.listenerCount('SIGTERM')).toBe(0)
+})
+
+describe('options that say nothing to serve() are refused', () => {
+  const message = (options: unknown): Promise<string> =>
+    serve(echo, options as ServeOptions).then(
+      async (server) => {
+        await server.close()
+        return 'it listens'
+      },
+      (error: Error) => `${error.name}: ${error.message}`,
+    )
+
+  test.each([
+    [9000, 'TypeError: The options are 9000; they must be an object. Write { port: 9000 }.'],
+    ['9000', "TypeError: The options are '9000'; they must be an object. Write { port: 9000 }."],
+    ['0.0.0.0:9000', /Write \{ port: 9000, host: '0\.0\.0\.0' \}\.$/],
+    ['/run/app.sock', /Write \{ path: '\/run\/app\.sock' \}\.$/],
+    ['somewhere', /Write \{ port: 9000 \} or \{ path: '\/run\/app\.sock' \}\.$/],
+    [() => {}, /^TypeError: The options are a function.*onListen/],
+    [null, /^TypeError: The options are null/],
+    [true, /^TypeError: The options are true/],
+    [[9000], /^TypeError: The options are an array/],
+  ])('%j in place of options', async (options, expected) => {
+    expect(await message(options)).toMatch(expected)
+  })
+
+  test.each([
+    ['prot', 'port'],
+    ['Port', 'port'],
+    ['hostname', 'host'],
+    ['socket', 'path'],
+    ['maxBodySize', 'maxBodyBytes'],
+    ['maxbodybytes', 'maxBodyBytes'],
+    ['onlisten', 'onListen'],
+    ['handleSignal', 'handleSignals'],
+    ['idleTimeOut', 'idleTimeout'],
+  ])('the unknown name %s: the nearest is named', async (name, near) => {
+    expect(await message({ port: 0, [name]: 1 })).toBe(
+      `TypeError: There is no option '${name}'. Did you mean '${near}'?`,
+    )
+  })
+
+  test('an unknown name that is like none: all are named', async () => {
+    expect(await message({ port: 0, zzzzzzzzzz: 1 })).toMatch(
+      /'zzzzzzzzzz'\. The options are port, host, .*onError\.$/,
+    )
+  })
+
+  test('a name without a value, and a class instance with options, are fine', async () => {
+    expect(await message({ port: 0, whatever: undefined, handleSignals: false })).toBe('it listens')
+    class Config {
+      port = 0
+      handleSignals = false
+    }
+    expect(await message(new Config())).toBe('it listens')
+  })
+
+  test.each<[unknown, RegExp]>([
+    [{ port: 0, path: '/tmp/x.sock' }, /^TypeError: Say one place to listen/],
+    [{ host: '127.0.0.1' }, /^TypeError: Say one place to listen/],
+    [{ port: 0, mode: 0o660 }, /^TypeError: The option mode .* needs the option path\.$/],
+    [{ path: '/tmp/x.sock', host: '::1' }, /^TypeError: The option host needs the option port\.$/],
+    [{ port: null }, /^TypeError: The option port is null/],
+    [{ mode: 660 }, /^RangeError: The option mode is 660; .* Write 0o660\.$/],
+    [{ port: 0, onError: 'log' }, /^TypeError: The option onError is log; it takes a function\.$/],
+    [{ port: 0, allowedServers: '::1' }, /^TypeError: The option allowedServers is ::1; it takes an array/],
+  ])('%j', async (options, expected) => {
+    expect(await message(options)).toMatch(expected)
+  })
+
+  test('two places do not compile', () => {
+    // @ts-expect-error: a port and a path
+    const two: ServeOptions = { port: 9000, path: '/run/app.sock' }
+    // @ts-expect-error: the mode of a port
+    const mode: ServeOptions = { port: 9000, mode: 0o660 }
+    // @ts-expect-error: the same of listen()
+    const listen: ListenOptions = { fd: 3, path: '/run/app.sock' }
+    const computed: ServeOptions = { port: undefined as number | undefined, maxRequests: 5 }
+    expect([two, mode, listen, computed]).toHaveLength(4)
+  })
+})
+
+describe('a handler that is none is refused', () => {
+  test.each([undefined, null, {}, { fetch() {} }, { responder: 'echo' }, 'app'])('%j', async (handler) => {
+    await expect(serve(handler as never, { port: 0 })).rejects.toThrow(
+      'The handler must be a function (exchange) => …, or { responder, authorizer, filter } with functions.',
+    )
+  })
 })
 
 describe('the option signal', () => {

@@ -1,14 +1,30 @@
 import type { AddressInfo } from 'node:net'
 import type { Handler } from '../exchange/exchange.ts'
 import { answerCgi } from '../listen/cgi-process.ts'
-import { findInherited } from '../listen/inherited.ts'
-import type { ListenOptions } from '../listen/listen.ts'
+import { checkOptions } from '../listen/check-options.ts'
+import { findInherited, type Inherited } from '../listen/inherited.ts'
+import { checkMode } from '../listen/listen.ts'
+import type {
+  FdListenOptions,
+  ListenOptions,
+  TcpListenOptions,
+  UnixListenOptions,
+} from '../listen/listen-options.ts'
+import { SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
 import { endAtExceptions, endAtSignals } from './program-end.ts'
-import { createServer, type FastCgiServer, type Handlers } from './server.ts'
+import { FastCgiServer, type Handlers, toHandlers } from './server.ts'
 
-/** Options of {@link serve}: where to listen, and all of the server's. */
-export interface ServeOptions extends ServerOptions, ListenOptions {
+/** Where {@link serve} listens: at most one place. Without `port`, `path` and `fd` the process that started this one says where. */
+type Place =
+  | Optional<TcpListenOptions>
+  | Optional<FdListenOptions>
+  /** `mode` alone is for the path in FCGI_BRIDGE_LISTEN. */
+  | Optional<UnixListenOptions>
+
+type Optional<Options> = { [Name in keyof Options]?: Options[Name] | undefined }
+
+interface ProgramOptions {
   /** Closes the server when it aborts. */
   signal?: AbortSignal
   /** Called for each address it listens on. */
@@ -25,10 +41,31 @@ export interface ServeOptions extends ServerOptions, ListenOptions {
   handleExceptions?: boolean
 }
 
+/** Options of {@link serve}: where to listen, and all of the server's. Two places (`{ port, path }`) do not compile. */
+export type ServeOptions = ServerOptions & ProgramOptions & Place
+
+const NAMES = Object.keys({
+  port: true,
+  host: true,
+  path: true,
+  mode: true,
+  fd: true,
+  signal: true,
+  onListen: true,
+  handleSignals: true,
+  handleExceptions: true,
+} satisfies Record<Exclude<keyof ServeOptions, keyof ServerOptions>, true>).concat(SERVER_OPTION_NAMES)
+
+/** Whether {@link serve} has an option of this name. */
+export function isServeOption(name: string): boolean {
+  return NAMES.includes(name)
+}
+
 /**
  * Runs a handler as this program's server. Without `path`, `port` or `fd` it listens where the one who started the process
  * says: a socket of systemd's, a listening fd 0, a CGI environment (then it answers that one request and exits), the variable
- * FCGI_BRIDGE_LISTEN; in this order.
+ * FCGI_BRIDGE_LISTEN; in this order. For fd 0 and CGI it sets `process.env.NODE_ENV` to `production` unless it is set, before it
+ * returns: a front server started the program then, and mod_fcgid passes on no environment but PATH.
  *
  * Settles with the server when it listens. Where nobody waits for that, a failure ends the program with status 1
  * and a message that says what to do.
@@ -41,8 +78,9 @@ export function serve(handler: Handler | Handlers, options: ServeOptions = {}): 
 }
 
 async function start(handler: Handler | Handlers, options: ServeOptions): Promise<FastCgiServer> {
+  checkOptions(options, NAMES)
   const { signal, onListen } = options
-  const server = createServer(handler, options)
+  const server = new FastCgiServer(toHandlers(handler), options)
   signal?.throwIfAborted()
   keepWithoutOutputs()
   if (onListen !== undefined) server.on('listening', onListen)
@@ -65,11 +103,14 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
 
 async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cgi' | 'listening'> {
   const { path, mode, port, host, fd } = options
-  if (path !== undefined || port !== undefined || fd !== undefined) {
-    await server.listen(defined({ path, mode, port, host, fd }))
+  // A host alone is refused by listen(): it says where to listen, and only half of it.
+  if (path !== undefined || port !== undefined || fd !== undefined || host !== undefined) {
+    await server.listen({ path, mode, port, host, fd } as ListenOptions)
     return 'listening'
   }
+  if (mode !== undefined) checkMode(mode)
   const inherited = findInherited()
+  if (isFrontServers(inherited)) process.env.NODE_ENV ||= 'production'
   if ('cgi' in inherited) {
     answerCgi((stream) => server.acceptStream(stream)).then(async (status) => {
       await server.close()
@@ -77,8 +118,15 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cg
     })
     return 'cgi'
   }
-  for (const address of inherited.listen) await server.listen(defined({ ...address, mode }))
+  for (const address of inherited.listen) {
+    await server.listen(address.path === undefined ? address : { ...address, mode })
+  }
   return 'listening'
+}
+
+// mod_fcgid and CGI servers pass on no NODE_ENV, and frameworks show errors with their stacks to clients without it.
+function isFrontServers(inherited: Inherited): boolean {
+  return 'cgi' in inherited || inherited.listen.some(({ fd }) => fd === 0)
 }
 
 // Whoever started this process may have closed its outputs, or close them while it runs; and a log's disk may be full.
@@ -99,8 +147,4 @@ function endProgramIfUnhandled(error: unknown): void {
   }
   process.on('unhandledRejection', end)
   setImmediate(() => process.removeListener('unhandledRejection', end))
-}
-
-function defined(options: { [Name in keyof ListenOptions]: ListenOptions[Name] | undefined }): ListenOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

@@ -12,8 +12,11 @@ import { Connection, type ConnectionHost } from '../connection/connection.ts'
 import { describeError } from '../exchange/error.ts'
 import type { Exchange, Handler, Role } from '../exchange/exchange.ts'
 import type { ExchangeSettings } from '../exchange/server-exchange.ts'
-import { type CloseListener, type ListenOptions, listenOn } from '../listen/listen.ts'
+import { checkOptions } from '../listen/check-options.ts'
+import { type CloseListener, listenOn } from '../listen/listen.ts'
+import type { ListenOptions } from '../listen/listen-options.ts'
 import type { ProtocolError } from '../protocol/error.ts'
+import { SERVER_OPTION_NAMES } from './option-names.ts'
 import { resolveOptions, type ServerOptions, type Settings } from './options.ts'
 import { sweep } from './timeouts.ts'
 
@@ -40,11 +43,26 @@ export interface ServerEvents {
 const TICK = 1000
 
 /**
- * Makes a FastCGI server: `handler` answers responder requests, or each role has its own. Call `listen`
- * next. Throws a RangeError for options that make no sense.
+ * Makes a FastCGI server: `handler` serves responder requests, or each role has its own handler. Call `listen`
+ * next. Throws a TypeError for an unknown option or a handler that is no function, and a RangeError for a value out of
+ * range.
  */
 export function createServer(handler: Handler | Handlers, options: ServerOptions = {}): FastCgiServer {
-  return new FastCgiServer(typeof handler === 'function' ? { responder: handler } : handler, options)
+  checkOptions(options, SERVER_OPTION_NAMES)
+  return new FastCgiServer(toHandlers(handler), options)
+}
+
+/** The handlers of a server: a function is the responder. Throws a TypeError unless there is a function in it. */
+export function toHandlers(handler: Handler | Handlers): Handlers {
+  if (typeof handler === 'function') return { responder: handler }
+  const { responder, authorizer, filter } = handler ?? {}
+  const given = [responder, authorizer, filter].filter((one) => one !== undefined)
+  if (given.length === 0 || given.some((one) => typeof one !== 'function')) {
+    throw new TypeError(
+      'The handler must be a function (exchange) => …, or { responder, authorizer, filter } with functions.',
+    )
+  }
+  return handler
 }
 
 /** A FastCGI server, with the habits of net.Server; made by {@link createServer}. */

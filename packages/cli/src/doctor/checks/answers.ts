@@ -1,5 +1,5 @@
 import type { Examination } from '../examination.ts'
-import { type Finding, mend, mendFor } from '../finding.ts'
+import { type Finding, mend, mendFor, notInHtaccess } from '../finding.ts'
 import { PROBED_HEADER } from '../probe.ts'
 
 // A session in a cookie, and a policy or two.
@@ -26,7 +26,7 @@ async function checkErrors({ ask, server }: Examination): Promise<Finding | unde
     why: 'What an app says of an error, as an API does in JSON, does not reach the client.',
     mend: mendFor(server, {
       nginx: mend('in the location of the app', 'fastcgi_intercept_errors off;'),
-      'apache-proxy': mend('in the virtual host', 'ProxyErrorOverride Off'),
+      'apache-proxy': notInHtaccess(mend('in the virtual host', 'ProxyErrorOverride Off'), 'ask the host.'),
       lighttpd: mend('where the app is', 'server.error-intercept = "disable"'),
       other: mend('Let the front server hand on the answers of the app whatever their status is.'),
     }),

@@ -1,5 +1,5 @@
 import type { Examination } from '../examination.ts'
-import { type Finding, mend, mendFor } from '../finding.ts'
+import { type Finding, mend, mendFor, notInHtaccess } from '../finding.ts'
 
 // Another address of this machine than a proxy on it uses.
 const OTHER_LOOPBACK = '127.0.0.2'
@@ -25,7 +25,10 @@ function https({ url, server }: Examination, params: Params): Finding | undefine
     return undefined
   const proxied = params.get('REQUEST_SCHEME') === 'http' || params.has('HTTP_X_FORWARDED_PROTO')
   const sends = 'the proxy before it has to send X-Forwarded-Proto, and has to be the only way to it'
-  const apache = mend(`in the virtual host; ${sends}`, 'SetEnvIf X-Forwarded-Proto "^https$" HTTPS=on')
+  const apache = mend(
+    `in the virtual host, or an .htaccess; ${sends}`,
+    'SetEnvIf X-Forwarded-Proto "^https$" HTTPS=on',
+  )
   return {
     code: 'https',
     level: 'error',
@@ -68,10 +71,15 @@ function address({ server }: Examination, params: Params, from: string | undefin
 
 function proxyAddress(told: string, truth: string, server: Examination['server']): Finding {
   const sends = 'the proxy before it has to send X-Forwarded-For'
-  const apache = mend(
-    `in the virtual host, with mod_remoteip; ${sends}`,
-    'RemoteIPHeader X-Forwarded-For',
-    `RemoteIPInternalProxy ${told}`,
+  const trustProxy = `app.set('trust proxy', '${told}')`
+  const apache = notInHtaccess(
+    mend(
+      `in the virtual host, with mod_remoteip; ${sends}`,
+      'RemoteIPHeader X-Forwarded-For',
+      `RemoteIPInternalProxy ${told}`,
+    ),
+    'in an Express app',
+    trustProxy,
   )
   return {
     code: 'remote-addr',
@@ -93,7 +101,7 @@ function proxyAddress(told: string, truth: string, server: Examination['server']
       ),
       other: mend(
         `where the server has a setting for it, of ${told} alone; else in an Express app`,
-        `app.set('trust proxy', '${told}')`,
+        trustProxy,
       ),
     }),
   }

@@ -1,5 +1,5 @@
 import type { Examination } from '../examination.ts'
-import { type Finding, mend, mendFor, type ServerKind } from '../finding.ts'
+import { type Finding, mend, mendFor, notInHtaccess, type ServerKind } from '../finding.ts'
 import { STREAM_PAUSE } from '../probe.ts'
 
 /** Whether an answer that is written piece by piece reaches the client so. */
@@ -23,7 +23,10 @@ export function buffering(server: ServerKind): Finding {
         'at the end of the ProxyPass line of the app, or of ProxySet in its <Proxy>',
         'flushpackets=on',
       ),
-      'apache-fcgid': mend('in the virtual host', 'FcgidOutputBufferSize 0'),
+      'apache-fcgid': notInHtaccess(
+        mend('in the virtual host', 'FcgidOutputBufferSize 0'),
+        'ask the host, or let the client poll.',
+      ),
       lighttpd: mend('where the app is', 'server.stream-response-body = 1'),
       caddy: mend('in the reverse_proxy of the app', 'flush_interval -1'),
       other: mend('Let the front server, and every proxy before it, hand on what comes at once.'),

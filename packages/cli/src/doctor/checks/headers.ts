@@ -14,7 +14,7 @@ function authorization({ plain, authorization, server }: Examination): Finding |
     seen: 'The app is not told the Authorization header.',
     why: 'Nobody can log in with Basic or Bearer: the app sees every request without it.',
     mend: mendFor(server, {
-      'apache-proxy': mend('in the <Location> or <Directory> of the app', 'CGIPassAuth On'),
+      'apache-proxy': mend('in the <Location> or <Directory> of the app, or its .htaccess', 'CGIPassAuth On'),
       'apache-fcgid': mend('in the <Directory> or <Location> of the app, or its .htaccess', 'CGIPassAuth On'),
       haproxy: mend('in the fcgi-app', 'pass-header Authorization'),
       nginx: mend(

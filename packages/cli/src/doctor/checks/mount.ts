@@ -1,3 +1,4 @@
+import { shellWord } from '../../shell-word.ts'
 import { type Examination, PLAIN_PATH } from '../examination.ts'
 import {
   type Finding,
@@ -7,6 +8,7 @@ import {
   mend,
   mendFor,
   type ServerKind,
+  withAlternative,
 } from '../finding.ts'
 
 /** Whether SCRIPT_NAME and PATH_INFO say where the app is mounted, and what is below (RFC 3875 section 4.1). */
@@ -24,7 +26,7 @@ export async function checkMount({ plain, prefix, server }: Examination): Promis
       level,
       seen: `SCRIPT_NAME is '${scriptName}' and PATH_INFO is '${pathInfo}', where they should be '${mount}' and '${rest}'.`,
       why: whyFor(level, prefix),
-      mend: mendFor(server, mendsFor(mount)),
+      mend: withMount(mendFor(server, mendsFor(mount)), mount, level),
     },
   ]
 }
@@ -54,6 +56,19 @@ function whyFor(level: Level, prefix: string): string {
     : `An app that is not to see ${prefix} in its URLs has to be told its mount: fcgi-bridge serve --mount ${prefix}.`
 }
 
+// An app of this project can be told what the front server does not say. A note needs nothing.
+function withMount(mend: Mend, mount: string, level: Level): Mend {
+  if (level === 'note') return mend
+  // Configs and code are written in UTF-8.
+  const said = mount === '' ? 'none' : Buffer.from(mount, 'latin1').toString('utf8')
+  return withAlternative(
+    mend,
+    'or tell the app, in the program that serves it; with an .htaccess alone this is the only way',
+    `serve(app, { mount: '${said}' })`,
+    `fcgi-bridge serve --mount ${shellWord(said)}`,
+  )
+}
+
 function notDecoded(pathInfo: string, prefix: string, server: ServerKind): Finding {
   return {
     code: 'path-info-encoded',
@@ -79,7 +94,7 @@ function mendsFor(mount: string): Mends & { nginx: Mend } {
       'fastcgi_param PATH_INFO $fastcgi_path_info;',
     ),
     'apache-proxy': mend(
-      'in the virtual host, or the <Location> of the app',
+      'in the virtual host, the <Location> of the app, or an .htaccess',
       `ProxyFCGISetEnvIf "%{REQUEST_URI} =~ m#^${escaped}(/.*)?$#" PATH_INFO "$1"`,
       `ProxyFCGISetEnvIf "true" SCRIPT_NAME "${prefix}"`,
     ),

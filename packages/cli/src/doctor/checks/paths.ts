@@ -1,19 +1,23 @@
 import type { Examination } from '../examination.ts'
-import { type Finding, mend, mendFor } from '../finding.ts'
+import { type Finding, mend, mendFor, notInHtaccess } from '../finding.ts'
 
 /** Whether every path reaches the app: those with an encoded slash, and those with encoded signs of URLs. */
 export async function checkPaths({ ask, server, prefix }: Examination): Promise<Finding[]> {
   const findings: Finding[] = []
   const slash = await ask({ path: '/doctor/a%2Fb' })
   if (slash.echo === undefined) {
+    const slashes = notInHtaccess(
+      mend('in the virtual host', 'AllowEncodedSlashes NoDecode'),
+      'ask the host, or put names with a slash into the query.',
+    )
     findings.push({
       code: 'encoded-slash',
       level: 'warning',
       seen: `The front server answers a path with %2F itself, with ${slash.answer.status}.`,
       why: 'Names with a slash in them, encoded as they should be, never reach the app.',
       mend: mendFor(server, {
-        'apache-proxy': mend('in the virtual host', 'AllowEncodedSlashes NoDecode'),
-        'apache-fcgid': mend('in the virtual host', 'AllowEncodedSlashes NoDecode'),
+        'apache-proxy': slashes,
+        'apache-fcgid': slashes,
         other: mend('Let the front server hand on paths with %2F.'),
       }),
     })

@@ -1,0 +1,89 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import { EXIT } from '../exit-codes.ts'
+import { Failure } from '../failure.ts'
+
+const DEFAULT_PORT = 8080
+
+const LOOPBACK = '127.0.0.1'
+
+// How long this machine may take to accept or refuse a connection to itself, in milliseconds.
+const LOOPBACK_MAX = 500
+
+/** Where an HTTP server listens now. */
+export interface ListeningAt {
+  /** Its URL, which ends with a slash. */
+  url: string
+  /** What the user did not ask for: another port than the default one. */
+  notice: string | undefined
+}
+
+/**
+ * Makes an HTTP server listen on a port; without one on `usual`, or, if that is in use, on a free one. Throws a Failure that says
+ * what to do where it cannot.
+ */
+export async function listenForHttp(
+  server: Server,
+  { port, host }: { port?: number; host: string },
+  usual: number = DEFAULT_PORT,
+): Promise<ListeningAt> {
+  let notice: string | undefined
+  try {
+    await listenOn(server, port ?? usual, host)
+  } catch (error) {
+    if (port !== undefined || codeOf(error) !== 'EADDRINUSE') throw failure(error, port ?? usual, host)
+    await listenOn(server, 0, host)
+    notice = `Port ${usual} is in use, so this is a free one. --port chooses another.`
+  }
+  const address = server.address() as { port: number }
+  return { url: `http://${await shownHost(host, address.port)}:${address.port}/`, notice }
+}
+
+// Browsers try ::1 first for `localhost`, where another program may have the port.
+async function shownHost(host: string, port: number): Promise<string> {
+  if (host !== LOOPBACK) return host.includes(':') ? `[${host}]` : host
+  return (await accepts('::1', port)) ? LOOPBACK : 'localhost'
+}
+
+async function accepts(host: string, port: number): Promise<boolean> {
+  const socket = connect({ host, port })
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(LOOPBACK_MAX) })
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function listenOn(server: Server, port: number, host: string): Promise<void> {
+  const listening = once(server, 'listening')
+  server.listen(port, host)
+  await listening
+}
+
+function failure(error: unknown, port: number, host: string): Failure {
+  return new Failure(EXIT.listen, `Can not listen on ${host}: ${why(error, port)}`, { cause: error })
+}
+
+function why(error: unknown, port: number): string {
+  const code = codeOf(error)
+  switch (code) {
+    case 'EADDRINUSE':
+      return `another program has port ${port} (${code}). Stop it, or choose another port; --port 0 picks a free one.`
+    case 'EACCES':
+      return `this user may not use port ${port} (${code}). Choose one above 1023.`
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `this machine has no such address (${code}). Choose another --host.`
+    default:
+      return `${(error as Error).message}.`
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code
+}

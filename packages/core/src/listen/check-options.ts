@@ -1,0 +1,90 @@
+import { parseAddress } from './address.ts'
+
+/** The names of the options that say where to listen. */
+export const LISTEN_OPTION_NAMES = ['port', 'host', 'path', 'mode', 'fd'] as const
+
+// Names that other servers use for the same thing, and that edit distance does not lead to.
+const SYNONYMS: Readonly<Record<string, string>> = {
+  hostname: 'host',
+  socket: 'path',
+  socketPath: 'path',
+  unix: 'path',
+  maxBodySize: 'maxBodyBytes',
+  bodyLimit: 'maxBodyBytes',
+  timeout: 'requestTimeout',
+}
+
+/**
+ * Throws a TypeError unless `options` is an object whose names are all in `names`. The message names the nearest known
+ * option, or, for a port or a path given instead of an object, what to write. An unknown name with the value undefined is ignored.
+ */
+export function checkOptions(options: unknown, names: readonly string[]): asserts options is object {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError(`The options are ${shown(options)}; they must be an object. ${whatToWrite(options)}`)
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined && !names.includes(name)) throw new TypeError(unknownOption(name, names))
+  }
+}
+
+function unknownOption(name: string, names: readonly string[]): string {
+  const message = `There is no option '${name}'.`
+  if ((LISTEN_OPTION_NAMES as readonly string[]).includes(name)) {
+    return `${message} Pass it to listen().`
+  }
+  const near = nearest(name, names)
+  return near === undefined
+    ? `${message} The options are ${names.join(', ')}.`
+    : `${message} Did you mean '${near}'?`
+}
+
+function nearest(name: string, names: readonly string[]): string | undefined {
+  const synonym = SYNONYMS[name]
+  if (synonym !== undefined && names.includes(synonym)) return synonym
+  let best: string | undefined
+  let least = Math.max(2, name.length / 2) + 1
+  for (const known of names) {
+    const distance = editDistance(name.toLowerCase(), known.toLowerCase())
+    if (distance < least) {
+      least = distance
+      best = known
+    }
+  }
+  return best
+}
+
+// Levenshtein's distance, one row at a time.
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
+
+function whatToWrite(options: unknown): string {
+  if (typeof options === 'function') {
+    return 'Write { onListen: callback }, or await the promise that is returned.'
+  }
+  if (typeof options === 'number' || typeof options === 'string') {
+    try {
+      const { path, port, host } = parseAddress(String(options))
+      if (path !== undefined) return `Write { path: '${path}' }.`
+      return host === undefined ? `Write { port: ${port} }.` : `Write { port: ${port}, host: '${host}' }.`
+    } catch {
+      // It is no address either.
+    }
+  }
+  return "Write { port: 9000 } or { path: '/run/app.sock' }."
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  if (typeof value === 'function') return 'a function'
+  return Array.isArray(value) ? 'an array' : String(value)
+}

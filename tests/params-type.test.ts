@@ -1,0 +1,15 @@
+// A param that a front server does not send is undefined, and the types of every package say so.
+import type { Exchange } from '@fcgi-bridge/core'
+import type { FcgiInfo } from '@fcgi-bridge/express-adapter'
+import type { FetchContext } from '@fcgi-bridge/fetch-adapter'
+import { expect, test } from 'vitest'
+
+// Not `params.NAME`: with noUncheckedIndexedAccess, which this project has on, that is undefined for any Record.
+type Value<Params> = Params extends Readonly<Record<string, infer Type>> ? Type : never
+
+test('the type of a param includes undefined', () => {
+  const core: Value<Exchange['params']> = undefined
+  const express: Value<FcgiInfo['params']> = undefined
+  const fetch: Value<FetchContext['params']> = undefined
+  expect([core, express, fetch]).toEqual([undefined, undefined, undefined])
+})

@@ -1,0 +1,25 @@
+// serve() of every package refuses options that it would not follow.
+import { type ServeOptions, serve } from '@fcgi-bridge/core'
+import { serve as serveListener } from '@fcgi-bridge/express-adapter'
+import { serve as serveFetch } from '@fcgi-bridge/fetch-adapter'
+import { describe, expect, test } from 'vitest'
+
+const fetch = () => new Response()
+
+describe.each<[string, (options: ServeOptions) => Promise<unknown>]>([
+  ['core', (options) => serve(() => {}, options)],
+  ['Express', (options) => serveListener(() => {}, options)],
+  ['fetch', (options) => serveFetch(fetch, options)],
+  ['fetch, of an object', (options) => serveFetch({ fetch }, options)],
+])('%s', (_, start) => {
+  test.each<[unknown, string]>([
+    [9000, 'Write { port: 9000 }.'],
+    ['/run/app.sock', "Write { path: '/run/app.sock' }."],
+    [{ port: 0, hostname: '::1' }, "There is no option 'hostname'. Did you mean 'host'?"],
+    [{ port: 0, maxBodySize: 5 }, "There is no option 'maxBodySize'. Did you mean 'maxBodyBytes'?"],
+    [{ port: 0, path: '/run/app.sock' }, 'Say one place to listen'],
+    [{ path: '/run/app.sock', mode: 660 }, 'Write 0o660.'],
+  ])('%j', async (options, message) => {
+    await expect(start(options as ServeOptions)).rejects.toThrow(message)
+  })
+})
