@@ -1,6 +1,8 @@
+import { copyBytes } from './piece-memory.ts'
+
 const EMPTY = Buffer.alloc(0)
 
-/** The PARAMS of one request while they come in: one view as long as they are one piece, which is nearly always; then a buffer that grows. */
+/** The PARAMS of one request while they arrive: a view while they are one piece, which they nearly always are; then a buffer that grows. */
 export class GatheredParams {
   #chunk: Buffer = EMPTY
   #start = 0
@@ -23,7 +25,7 @@ export class GatheredParams {
     }
     const more = end - start
     if (!this.#owned || this.#end + more > this.#chunk.length) this.#move(2 * (length + more))
-    this.#end += chunk.copy(this.#chunk, this.#end, start, end)
+    this.#end = copyBytes(chunk, start, end, this.#chunk, this.#end)
   }
 
   /** What they were views of is about to be used again. */
