@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import type { Traits } from '../fronts/front.ts'
 import type { Case, Target } from './case.ts'
 import { type Answer, type Ask, send } from './http.ts'
+import { sendRaw } from './raw-http.ts'
 
 /** What the app's /echo says of a request. */
 interface Echo {
@@ -73,6 +75,47 @@ export const requests: readonly Case[] = [
         const seen = await echo(target, '/echo', { headers: ['Authorization', authorization] })
         expect(seen.headers.authorization).toBe(authorization)
       }
+    },
+  },
+  {
+    name: 'credentials cannot be forged as the variables of an internal redirect',
+    async run(target) {
+      const forged = ['Redirect-Http-Authorization', 'REDIRECT_HTTP_AUTHORIZATION', 'Redirect-Remote-User']
+      const headers = forged.flatMap((name) => [name, 'Basic Zm9yZ2Vk'])
+      expect((await echo(target, '/echo', { headers })).headers).not.toHaveProperty('authorization')
+    },
+  },
+  {
+    name: 'the reason of a refused request is in the error log',
+    async run(target) {
+      // Longer than a host name can be, which no front server checks.
+      const host = `${randomUUID()}${'.long'.repeat(50)}.test`
+      const answer = await send(target.origin, target.path('/echo'), { headers: ['Host', host] })
+      expect(answer).toMatchObject({ status: 400, text: '400 Bad Request\n' })
+      if (target.mode.traits.logsErrors) {
+        await target.site.logged('Request refused with status 400 (FCGI_ERR_AUTHORITY): ')
+        await target.site.logged(host.slice(0, 36))
+      }
+    },
+  },
+  {
+    name: 'two Host fields, or two lengths, are refused, or the app sees what the front server goes by',
+    async run(target) {
+      const { origin } = target
+      const first = `POST ${target.path('/echo')} HTTP/1.1\r\nConnection: close\r\n`
+      const hosts = await sendRaw(
+        origin,
+        `${first}Host: one.test\r\nHost: two.test\r\nContent-Length: 0\r\n\r\n`,
+      )
+      if (hosts.status === 200) expect(JSON.parse(hosts.text).headers.host).toBe('two.test')
+      else expect(hosts.status).toBe(400)
+
+      const lengths = 'Content-Length: 5\r\nContent-Length: 6\r\n'
+      const { status, text } = await sendRaw(origin, `${first}Host: one.test\r\n${lengths}\r\nhello!`)
+      if (status === 200) {
+        const { length, headers } = JSON.parse(text)
+        expect(headers['content-length']).toBe(String(length))
+      } else expect(status).toBe(400)
     },
   },
   {

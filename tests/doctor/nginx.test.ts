@@ -46,10 +46,6 @@ describeDiagnoses(nginx, [
   },
   line('authorization', 'Authorization stripped', undefined, ['fastcgi_param HTTP_AUTHORIZATION "";']),
   line('host-port', "Debian's HTTP_HOST, without the port", /HTTP_HOST/, ['fastcgi_param HTTP_HOST $host;']),
-  line('host-twice', 'HTTP_HOST twice', /HTTP_HOST/, [
-    'fastcgi_param HTTP_HOST $host;',
-    'fastcgi_param HTTP_HOST $http_host;',
-  ]),
   line('underscores', 'headers with underscores', undefined, ['underscores_in_headers on;'], 'server'),
   line('httpoxy', 'the Proxy header', /HTTP_PROXY/, []),
   line('body-limit', 'the stock limit of bodies', /client_max_body_size/, [], 'server'),

@@ -126,23 +126,6 @@ export function wrongToken(): Finding {
   }
 }
 
-/** The Host of a request comes as two params. */
-export function hostTwice(server: ServerKind): Finding {
-  return {
-    code: 'host-twice',
-    level: 'error',
-    seen: 'HTTP_HOST is sent twice, and so every request is refused.',
-    why: 'Both together are no host.',
-    mend: mendFor(server, {
-      nginx: mend(
-        'one line of HTTP_HOST alone: the fastcgi_params of Debian has one, put the others of its lines here instead of including it',
-        'fastcgi_param HTTP_HOST $host:$server_port;',
-      ),
-      other: mend('Let the front server send HTTP_HOST once.'),
-    }),
-  }
-}
-
 /** What comes is no request. */
 export function refused(why: string): Finding {
   return {

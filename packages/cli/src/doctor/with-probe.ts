@@ -6,15 +6,7 @@ import type { Finding, ServerKind } from './finding.ts'
 import { type FrontClient, reach } from './front-client.ts'
 import type { ListeningProbe, RefusedRequest } from './listening-probe.ts'
 import { REFUSAL } from './probe.ts'
-import {
-  headersLost,
-  hostTwice,
-  isGatewayError,
-  notPassedOn,
-  refused,
-  unreached,
-  wrongToken,
-} from './reach.ts'
+import { headersLost, isGatewayError, notPassedOn, refused, unreached, wrongToken } from './reach.ts'
 import { type Report, reportOf } from './report.ts'
 import { kindOf } from './server-kind.ts'
 
@@ -66,6 +58,5 @@ function whyNotProbed(
 function whyRefused({ params, why }: RefusedRequest, server: ServerKind): Finding[] {
   const missing = missingVariables(new Map(params), server)
   if (missing.length > 0) return missing
-  const hosts = params.filter(([name]) => name === 'HTTP_HOST').length
-  return [hosts > 1 ? hostTwice(server) : refused(why)]
+  return [refused(why)]
 }

@@ -2,7 +2,10 @@
 
 import { isIP } from 'node:net'
 
-/** The IP address that REMOTE_ADDR or SERVER_ADDR holds. Undefined for anything else: on a Unix socket nginx sends `unix:`, Caddy `@`. */
+/**
+ * The IP address that REMOTE_ADDR or SERVER_ADDR holds. Undefined for anything else: on a Unix socket nginx sends `unix:`, HAProxy
+ * `unix`, Caddy `@`, and lighttpd the path of the socket.
+ */
 export function ipAddress(param: string | undefined): string | undefined {
   return param !== undefined && isIP(param) !== 0 ? param : undefined
 }

@@ -16,6 +16,7 @@ const SERVERS = {
     SCRIPT_FILENAME: 'proxy:fcgi://127.0.0.1:9000/x',
   },
   mod_fcgid: { SERVER_SOFTWARE: 'Apache/2.4.71 (Debian)', SCRIPT_FILENAME: '/srv/app.fcgi' },
+  gateway: { SERVER_SOFTWARE: 'fcgi-bridge' },
   unknown: {},
 } satisfies Record<string, Given>
 
@@ -46,6 +47,7 @@ describe('a CONTENT_LENGTH of 0', () => {
     ['nginx', withBody],
     // They send it only if the client did.
     ['H2O', methods],
+    ['gateway', methods],
     ['mod_proxy_fcgi', methods],
   ])('from %s is a header for the methods %j', (server, kept) => {
     const given = (REQUEST_METHOD: string): Given => ({ REQUEST_METHOD, CONTENT_LENGTH: '0' })

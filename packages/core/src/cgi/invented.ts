@@ -16,7 +16,8 @@ export function inventsZeroLength(params: Params): boolean {
   if (params.get('HTTP_TRANSFER_ENCODING') !== undefined) return false
   const software = params.get('SERVER_SOFTWARE') ?? ''
   if (/^(?:lighttpd|Caddy)\//.test(software)) return true
-  if (software.startsWith('h2o/')) return false
+  // H2O, and the gateway of @fcgi-bridge/client.
+  if (/^(?:h2o\/|fcgi-bridge)/.test(software)) return false
   // mod_proxy_fcgi marks itself so, except with `ProxyFCGIBackendType GENERIC`.
   if (params.get('SCRIPT_FILENAME')?.startsWith('proxy:')) return false
   return !/^(?:POST|PUT|PATCH)$/.test(params.method)

@@ -71,7 +71,7 @@ export function isHeaderParam(block: Uint8Array, at: number, end: number): boole
 }
 
 /** What is known of the name `block[at, end)`, which begins with `HTTP_`. */
-export function headerParamName(block: Uint8Array, at: number, end: number): HeaderParamName {
+export function headerParamName(block: Buffer, at: number, end: number): HeaderParamName {
   const length = end - at
   // Names differ at their ends, in length, and in the middle.
   const hash =
@@ -97,10 +97,10 @@ function isSame(bytes: Uint8Array, block: Uint8Array, at: number, length: number
   return true
 }
 
-function describeName(block: Uint8Array, at: number, end: number): SeenName {
+function describeName(block: Buffer, at: number, end: number): SeenName {
   const bytes = Uint8Array.prototype.slice.call(block, at, end)
-  // A string of its own: a slice would keep all the params in memory.
-  const text = Buffer.from(bytes).toString('latin1')
+  // A string of its own: a slice of the params' text would keep all of it in memory.
+  const text = block.toString('latin1', at, end)
   const header = text.slice(5).toLowerCase().replaceAll('_', '-')
   return {
     bytes,

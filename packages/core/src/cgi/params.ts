@@ -153,7 +153,7 @@ export class Params {
       at = valueEnd
     }
     if (method !== 'GET' && (method === undefined || !isToken(method))) faults |= FAULT_METHOD
-    if (contentLength !== undefined && !PLAIN_LENGTH.test(contentLength)) faults |= FAULT_CONTENT_LENGTH
+    if (contentLength && !PLAIN_LENGTH.test(contentLength)) faults |= FAULT_CONTENT_LENGTH
     this.#index = indexFound.slice(0, count * 3)
     this.#headers = headersFound.slice(0, count)
     this.faults = faults

@@ -1,3 +1,5 @@
+import { copyBytes } from './piece-memory.ts'
+
 const EMPTY = Buffer.alloc(0)
 
 /** The PARAMS of a request while they arrive. One piece, the usual case, stays a view of the chunk; more are copied into a buffer that grows. */
@@ -23,7 +25,7 @@ export class GatheredParams {
     }
     const more = end - start
     if (!this.#owned || this.#end + more > this.#chunk.length) this.#move(2 * (length + more))
-    this.#end += chunk.copy(this.#chunk, this.#end, start, end)
+    this.#end = copyBytes(chunk, start, end, this.#chunk, this.#end)
   }
 
   /** The chunk is about to be reused: copies what is still a view of it. */

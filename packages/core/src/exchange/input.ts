@@ -1,5 +1,5 @@
 import { ExchangeError } from './error.ts'
-import { allocatePiece } from './piece-memory.ts'
+import { allocatePiece, copyBytes } from './piece-memory.ts'
 
 /**
  * The body of a request (FCGI_STDIN), or the file of a filter (FCGI_DATA), to be pulled: bytes wait in a
@@ -231,7 +231,7 @@ export class InputQueue implements Input {
     if (pieces === undefined) return
     const buffer = allocatePiece(this.#borrowedBytes)
     let at = 0
-    for (const { chunk, start, end } of pieces) at += chunk.copy(buffer, at, start, end)
+    for (const { chunk, start, end } of pieces) at = copyBytes(chunk, start, end, buffer, at)
     this.#chunks.push(buffer)
     this.#borrowed = undefined
     this.#borrowedBytes = 0

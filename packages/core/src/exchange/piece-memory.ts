@@ -16,6 +16,16 @@ export function allocatePiece(length: number): Buffer {
   return Buffer.allocUnsafe(length)
 }
 
+// A call of native code costs as much as copying this many bytes one by one.
+const TINY = 16
+
+/** Copies `from[start, end)` to `to` at `at`. Returns the offset after the copy. A peer may send a record for each byte. */
+export function copyBytes(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
+  if (end - start > TINY) return at + from.copy(to, at, start, end)
+  for (let i = start; i < end; i++) to[at++] = from[i]!
+  return at
+}
+
 // Assigning to it keeps the compiler from removing the allocation as unused.
 const sink: unknown[] = [undefined]
 

@@ -131,6 +131,8 @@ function paramsOf(request: ClientRequest): Record<string, string> {
     else if (params[`HTTP_${name}`] === undefined || name === 'HOST') params[`HTTP_${name}`] = value
     else params[`HTTP_${name}`] += `${name === 'COOKIE' ? '; ' : ', '}${value}`
   }
+  // As nginx does: it shows that the client sent the length.
+  if (params.CONTENT_LENGTH !== '') params.HTTP_CONTENT_LENGTH = params.CONTENT_LENGTH!
   if (streamed && params.CONTENT_LENGTH === '') params.HTTP_TRANSFER_ENCODING = 'chunked'
   return params
 }
