@@ -1,4 +1,5 @@
-import type { Socket } from 'node:net'
+import { AsyncResource } from 'node:async_hooks'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import {
   FCGI_ABORT_REQUEST,
@@ -86,6 +87,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
   #heldEnds: HeldEnds | undefined
   readonly #linger: Linger
   readonly #progress: WriteProgress
+  readonly #isSocket: boolean
   #readEnded = false
   // Those of the requests that have not ended.
   #paramsBytes = 0
@@ -94,6 +96,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   constructor(socket: Duplex, host: ConnectionHost) {
     this.socket = socket
+    this.#isSocket = socket instanceof Socket
     this.#host = host
     this.#decoder = new RecordDecoder(this)
     this.#probe = new PeerProbe(socket, () => this.#exchanges.first?.requestId)
@@ -101,7 +104,12 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#linger = new Linger(socket, host)
     this.#progress = new WriteProgress(socket, host.tick)
     this.idleTick = host.tick
-    this.#reader = new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
+    // Requests begin in the context in which the connection was accepted. A request that resumes the socket, or the operating
+    // system's callback, may have another.
+    const context = new AsyncResource('FCGI_CONNECTION')
+    this.#reader = new SocketReader(socket, (chunk, length) =>
+      context.runInAsyncScope(this.#onData, this, chunk, length),
+    )
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
     // 'close' follows, and says it all.
@@ -115,6 +123,11 @@ export class Connection implements RecordSink, ExchangeCarrier {
 
   get tick(): number {
     return this.#host.tick
+  }
+
+  get keepsContext(): boolean {
+    const { socket } = this
+    return this.#isSocket && socket.writableLength === 0 && socket.writableCorked === 0
   }
 
   get lost(): boolean {
@@ -270,17 +283,20 @@ export class Connection implements RecordSink, ExchangeCarrier {
   #callHandlers(): void {
     const ready = this.#ready
     if (ready.length < 2) {
-      if (ready.length === 1) this.#callHandler(ready.pop()!)
+      if (ready.length === 1) this.#enterHandler(ready.pop()!)
       return
     }
     this.#ready = []
     this.socket.cork()
-    for (const exchange of ready) this.#callHandler(exchange)
+    for (const exchange of ready) this.#enterHandler(exchange)
     this.socket.uncork()
   }
 
+  #enterHandler(exchange: ServerExchange): void {
+    if (!exchange.ended) exchange.runInAsyncScope(this.#callHandler, this, exchange)
+  }
+
   #callHandler(exchange: ServerExchange): void {
-    if (exchange.ended) return
     try {
       const result: unknown = this.#host.handlerFor(exchange.role)!(exchange)
       if (isThenable(result)) result.then(undefined, (error: unknown) => exchange.fail(error))

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Writable } from 'node:stream'
 import { isUint8Array } from 'node:util/types'
 import { RequestError } from '../cgi/error.ts'
@@ -14,6 +15,8 @@ export interface ExchangeCarrier extends RequestCarrier {
   readonly settings: ExchangeSettings
   /** The socket is gone, or about to be: what it still held was lost. */
   readonly lost: boolean
+  /** The callback of what is written now will run in the async context of the write, because nothing else waits in the socket. */
+  readonly keepsContext: boolean
   sendStdout(
     exchange: ServerExchange,
     head: string,
@@ -65,7 +68,8 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   #gathering = false
   #flushed = false
   #bodyless = false
-  #needDrain = false
+  // The async context of the write that returned false: `onDrain` runs in it, as 'drain' does with Node's HTTP server.
+  #waitingWriter: AsyncResource | undefined
   #ended = false
   // An authorizer's output waits for its end, so that a failure on the way can still deny.
   #heldBody: Uint8Array[] | undefined
@@ -75,7 +79,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   }
 
   get writableNeedDrain(): boolean {
-    return this.#needDrain
+    return this.#waitingWriter !== undefined
   }
 
   get ended(): boolean {
@@ -171,7 +175,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
 
   protected refuse(error: unknown): void {
     this.respond(error instanceof RequestError ? error.status : 400)
-    this.carrier.settings.onError(error, this)
+    this.runInAsyncScope(this.carrier.settings.onError, undefined, error, this)
   }
 
   /**
@@ -179,6 +183,10 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
    * waits: it is answered with that, or, where the answer has begun, shown that it failed.
    */
   abort(reason: ExchangeError, status?: number): void {
+    this.runInAsyncScope(this.#abort, this, reason, status)
+  }
+
+  #abort(reason: ExchangeError, status?: number): void {
     if (status !== undefined) this.#flushStderr()
     if (this.#ended) return
     this.#ended = true
@@ -206,13 +214,18 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   /** The socket takes bytes again. */
   drained(): void {
     const stderr = this.#stderr
-    if (stderr !== undefined) this.#guard(() => stderr.drained())
-    if (!this.#needDrain) return
-    this.#needDrain = false
-    this.#guard(() => this.onDrain?.())
+    if (stderr !== undefined) this.enter(() => stderr.drained())
+    const writer = this.#waitingWriter
+    if (writer === undefined) return
+    this.#waitingWriter = undefined
+    writer.runInAsyncScope(this.#guard, this, () => this.onDrain?.())
   }
 
-  // What the app throws here must not take the connection's other requests with it.
+  protected enter(hook: () => void): void {
+    this.runInAsyncScope(this.#guard, this, hook)
+  }
+
+  // An error that the app throws here must not end the connection's other requests.
   #guard(hook: () => void): void {
     try {
       hook()
@@ -228,16 +241,16 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   }
 
   #send(chunk: Uint8Array | string, callback: WriteCallback | undefined): boolean {
-    if (callback === undefined && chunk.length > 0 && this.#gather(chunk)) return !this.#needDrain
+    if (callback === undefined && chunk.length > 0 && this.#gather(chunk)) return !this.writableNeedDrain
     const head = this.#held
     this.#held = ''
     this.#flushed = true
     if (head === '' && chunk.length === 0) {
       if (callback !== undefined) this.#callLater(callback)
-      return !this.#needDrain
+      return !this.writableNeedDrain
     }
     const more = this.carrier.sendStdout(this, head, chunk, callback && this.#toSent(callback))
-    if (!more) this.#needDrain = true
+    if (!more) this.#waitingWriter ??= new AsyncResource('FCGI_DRAIN')
     return more
   }
 
@@ -275,15 +288,19 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     this.abandonInputs()
   }
 
-  // Of what a socket held when it was destroyed Node says that it was written.
+  // Node reports no error for data that a socket still held when it was destroyed.
   #toSent(callback: WriteCallback): WriteCallback {
+    // Writes that wait in the socket go out together, and their callbacks run in the context of the last request that wrote.
+    const context = this.carrier.keepsContext ? undefined : new AsyncResource('FCGI_WRITE')
     return (error) => {
       const reason =
         error ??
         (this.carrier.lost
           ? new ExchangeError('FCGI_ERR_CONNECTION_CLOSED', 'The connection broke while this was being sent.')
           : undefined)
-      this.#guard(() => callback(reason))
+      const hook = (): void => callback(reason)
+      if (context === undefined) this.#guard(hook)
+      else context.runInAsyncScope(this.#guard, this, hook)
     }
   }
 
