@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import {
@@ -19,6 +18,7 @@ import { RecordDecoder, type RecordSink } from '../protocol/decoder.ts'
 import { encodeEndRequest, encodeUnknownType } from '../protocol/encoder.ts'
 import { ProtocolError } from '../protocol/error.ts'
 import { ActiveRequests } from './active-requests.ts'
+import { ENTERED_CONTEXT_STAYS } from './async-context.ts'
 import { readBeginRequest } from './begin-request.ts'
 import { ExchangeError, type ExchangeErrorCode } from './error.ts'
 import type { Handler, Role } from './exchange.ts'
@@ -104,12 +104,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#linger = new Linger(socket, host)
     this.#progress = new WriteProgress(socket, host.tick)
     this.idleTick = host.tick
-    // Requests begin in the context in which the connection was accepted. A request that resumes the socket, or the operating
-    // system's callback, may have another.
-    const context = new AsyncResource('FCGI_CONNECTION')
-    this.#reader = new SocketReader(socket, (chunk, length) =>
-      context.runInAsyncScope(this.#onData, this, chunk, length),
-    )
+    this.#reader = new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
     // 'close' follows, and says it all.
@@ -283,13 +278,19 @@ export class Connection implements RecordSink, ExchangeCarrier {
   #callHandlers(): void {
     const ready = this.#ready
     if (ready.length < 2) {
-      if (ready.length === 1) this.#enterHandler(ready.pop()!)
+      if (ready.length === 1) this.#enterOnlyHandler(ready.pop()!)
       return
     }
     this.#ready = []
     this.socket.cork()
     for (const exchange of ready) this.#enterHandler(exchange)
     this.socket.uncork()
+  }
+
+  // Nothing of another request runs before this callback of the socket returns.
+  #enterOnlyHandler(exchange: ServerExchange): void {
+    if (ENTERED_CONTEXT_STAYS) this.#enterHandler(exchange)
+    else if (!exchange.ended) this.#callHandler(exchange)
   }
 
   #enterHandler(exchange: ServerExchange): void {

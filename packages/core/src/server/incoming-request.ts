@@ -35,7 +35,7 @@ const EMPTY = Buffer.alloc(0)
  *
  * It is an async resource, and the connection calls the app only within its scope. Otherwise `AsyncLocalStorage.enterWith()`
  * in one request would reach the next one: until the socket's callback returns on Node 24 and 26, for as long as the socket
- * lives on Node 20 and 22. Being the resource, rather than having one, it costs 30 ns a request, with the call.
+ * lives on Node 20 and 22. To extend AsyncResource costs less than to hold one: 0.3 % of a small request.
  */
 export abstract class IncomingRequest<C extends RequestCarrier> extends AsyncResource implements InputOwner {
   readonly requestId: number

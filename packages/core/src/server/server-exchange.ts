@@ -288,20 +288,21 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     this.abandonInputs()
   }
 
-  // Node reports no error for data that a socket still held when it was destroyed.
   #toSent(callback: WriteCallback): WriteCallback {
+    if (this.carrier.keepsContext) return (error) => this.#sent(callback, error)
     // Writes that wait in the socket go out together, and their callbacks run in the context of the last request that wrote.
-    const context = this.carrier.keepsContext ? undefined : new AsyncResource('FCGI_WRITE')
-    return (error) => {
-      const reason =
-        error ??
-        (this.carrier.lost
-          ? new ExchangeError('FCGI_ERR_CONNECTION_CLOSED', 'The connection broke while this was being sent.')
-          : undefined)
-      const hook = (): void => callback(reason)
-      if (context === undefined) this.#guard(hook)
-      else context.runInAsyncScope(this.#guard, this, hook)
-    }
+    const context = new AsyncResource('FCGI_WRITE')
+    return (error) => context.runInAsyncScope(this.#sent, this, callback, error)
+  }
+
+  // Node reports no error for data that a socket still held when it was destroyed.
+  #sent(callback: WriteCallback, error: Error | null | undefined): void {
+    const reason =
+      error ??
+      (this.carrier.lost
+        ? new ExchangeError('FCGI_ERR_CONNECTION_CLOSED', 'The connection broke while this was being sent.')
+        : undefined)
+    this.#guard(() => callback(reason))
   }
 
   #refuseWrite(callback: WriteCallback | undefined): boolean {

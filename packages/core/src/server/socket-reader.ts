@@ -1,5 +1,7 @@
+import { AsyncResource } from 'node:async_hooks'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { hasStores } from './async-context.ts'
 
 /** Bytes that one read takes at most. */
 export const READ_SIZE: number = 64 * 1024
@@ -18,6 +20,10 @@ export class SocketReader {
   readonly #socket: Duplex
   readonly #onChunk: (chunk: Buffer, length: number) => void
   readonly #isShared: boolean
+  // The context in which the connection was accepted: chunks are handed over in it, as Node's HTTP parser does.
+  readonly #context = new AsyncResource('FCGI_CONNECTION')
+  // Callbacks of the operating system have no context, stream events that of the request which resumed the stream.
+  readonly #entersContext: boolean
   // What the next read is put into.
   #buffer: Buffer = SHARED
   // The buffer has been given away, or what came was worth one of its own.
@@ -36,6 +42,7 @@ export class SocketReader {
       (length) => this.#onRead(length),
       () => this.#nextBuffer(),
     )
+    this.#entersContext = !this.#isShared || hasStores(this.#context)
     if (!this.#isShared) socket.on('data', (chunk: Buffer) => this.#deliver(chunk, chunk.length))
   }
 
@@ -65,8 +72,10 @@ export class SocketReader {
 
   // A socket that has been paused may read once more all the same.
   #deliver(chunk: Buffer, length: number): void {
-    if (this.#unread === undefined) this.#onChunk(chunk, length)
-    else this.#onUnread(chunk.subarray(0, length))
+    if (this.#unread === undefined) {
+      if (this.#entersContext) this.#context.runInAsyncScope(this.#onChunk, undefined, chunk, length)
+      else this.#onChunk(chunk, length)
+    } else this.#onUnread(chunk.subarray(0, length))
   }
 
   #readAgain(): void {
@@ -76,7 +85,7 @@ export class SocketReader {
   #onUnread(more: Buffer): void {
     const all = Buffer.concat([this.#unread!, more])
     this.#unread = undefined
-    this.#onChunk(all, all.length)
+    this.#context.runInAsyncScope(this.#onChunk, undefined, all, all.length)
   }
 
   #onRead(length: number): void {
