@@ -22,6 +22,7 @@ import { ENTERED_CONTEXT_STAYS } from './async-context.ts'
 import { readBeginRequest } from './begin-request.ts'
 import { ExchangeError, type ExchangeErrorCode } from './error.ts'
 import type { Handler, Role } from './exchange.ts'
+import { traceExchange } from './exchange-channel.ts'
 import { HeldEnds } from './held-ends.ts'
 import type { InputQueue } from './input.ts'
 import { LAST_WORDS, Linger, type LingerHost } from './linger.ts'
@@ -246,6 +247,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     const exchange = new ServerExchange(this, requestId, role ?? 'responder', keepConn)
     exchange.beganTick = this.#host.tick
     exchange.inputTick = this.#host.tick
+    exchange.trace = traceExchange(exchange)
     const shared = this.#exchanges.size > 0
     this.#exchanges.add(exchange)
     if (this.#exchanges.size > this.#host.options.maxRequestsPerConnection) {
@@ -298,6 +300,12 @@ export class Connection implements RecordSink, ExchangeCarrier {
   }
 
   #callHandler(exchange: ServerExchange): void {
+    const { trace } = exchange
+    if (trace === undefined) this.#callHost(exchange)
+    else trace.start(() => this.#callHost(exchange))
+  }
+
+  #callHost(exchange: ServerExchange): void {
     try {
       const result: unknown = this.#host.handlerFor(exchange.role)!(exchange)
       if (isThenable(result)) result.then(undefined, (error: unknown) => exchange.fail(error))

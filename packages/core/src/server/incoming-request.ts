@@ -180,6 +180,16 @@ export abstract class IncomingRequest<C extends RequestCarrier> extends AsyncRes
     return this.#stdin.queuedBytes + (this.#data?.queuedBytes ?? 0)
   }
 
+  /** Bytes of its inputs that have come in. */
+  get bytesIn(): number {
+    return this.#stdin.received + (this.#data?.received ?? 0)
+  }
+
+  /** Params that have not come whole are none from now on. */
+  settleParams(): void {
+    this.#params ??= new Params(EMPTY)
+  }
+
   /** All that belongs to the request has come in. */
   get inputComplete(): boolean {
     return this.begun && (this.stdinEnded || this.#stdin.complete) && (this.#data?.complete ?? true)
@@ -220,7 +230,7 @@ export abstract class IncomingRequest<C extends RequestCarrier> extends AsyncRes
       return true
     } catch (error) {
       // Params that can not be read are none, for whoever is told of the error.
-      this.#params ??= new Params(EMPTY)
+      this.settleParams()
       this.refuse(error)
       return false
     }

@@ -125,6 +125,11 @@ export class InputQueue implements Input {
     return this.#queued + (this.#chunks.length - this.#next) * PIECE_COST
   }
 
+  /** Bytes that have come in so far. */
+  get received(): number {
+    return this.#received
+  }
+
   /** Somebody has read, or waits to. */
   get wanted(): boolean {
     return this.#wanted && this.#state !== DISCARDED

@@ -6,6 +6,7 @@ import { bodyAllowed, encodeResponseHead } from '../cgi/response-head.ts'
 import { FCGI_OVERLOADED, FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts'
 import { describeError, ExchangeError } from './error.ts'
 import type { Exchange } from './exchange.ts'
+import type { ExchangeTrace } from './exchange-channel.ts'
 import { IncomingRequest, type RequestCarrier, type RequestSettings } from './incoming-request.ts'
 import { toLatin1, type WriteCallback } from './output.ts'
 import { StderrStream } from './stderr.ts'
@@ -60,6 +61,9 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   /** It counts as one of the server's running requests. */
   admitted = false
 
+  /** Where somebody observes this exchange. */
+  trace: ExchangeTrace | undefined = undefined
+
   #stderr: StderrStream | undefined
 
   #headSent = false
@@ -101,6 +105,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     if (this.#headSent) throw new Error('The response head was set already: writeHead is called once.')
     this.#held = encodeResponseHead(status, headers, reason)
     this.#headSent = true
+    if (this.trace !== undefined) this.trace.status = status
     this.#bodyless = !bodyAllowed(this.role === 'authorizer' ? 'GET' : this.method, status)
   }
 
@@ -109,6 +114,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     if (this.#ended) return this.#refuseWrite(callback)
     if (!this.#headSent) this.writeHead(200)
     const body = this.#bodyless ? EMPTY : chunk
+    this.trace?.onBody(body)
     if (this.role === 'authorizer') {
       this.#heldBody ??= []
       this.#heldBody.push(Buffer.from(body as string))
@@ -133,6 +139,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     }
     if (!this.#headSent) this.writeHead(200)
     let body = this.#bodyless ? EMPTY : chunk
+    this.trace?.onBody(body)
     if (this.#heldBody !== undefined) body = Buffer.concat([...this.#heldBody, Buffer.from(body as string)])
     this.#finish(body, FCGI_REQUEST_COMPLETE, callback)
   }
@@ -142,6 +149,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     if (this.abortReason !== undefined) return
     this.#flushStderr()
     if (!this.#ended) this.#sendStderr(Buffer.from(`${describeError(error)}\n`))
+    this.trace?.onError(error)
     this.carrier.settings.onError(error, this)
     if (this.#ended) return
     if (this.#flushed) {
@@ -149,6 +157,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
       this.#ended = true
       this.carrier.cut(this)
       this.abandonInputs()
+      this.trace?.onEnd()
     } else {
       this.respond(statusOf(error))
     }
@@ -163,6 +172,12 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
 
   /** Refuses with a whole response: real servers take no notice of a protocolStatus without one. */
   respond(status: number, protocolStatus: number = FCGI_REQUEST_COMPLETE): void {
+    // Subscribers of the trace are called in the context of the request, too.
+    if (this.trace === undefined) this.#respond(status, protocolStatus)
+    else this.runInAsyncScope(this.#respond, this, status, protocolStatus)
+  }
+
+  #respond(status: number, protocolStatus: number): void {
     this.begun = true
     const headers = protocolStatus === FCGI_OVERLOADED ? [...TEXT_PLAIN, 'Retry-After', '1'] : TEXT_PLAIN
     this.#held = encodeResponseHead(status, headers)
@@ -170,10 +185,13 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     const text = `${this.#held.slice('Status: '.length, this.#held.indexOf('\r'))}\n`
     // Before the params are there it may be a HEAD request: H2O sends the client a body, HAProxy a 502.
     const method = this.knownMethod ?? 'HEAD'
-    this.#finish(method === 'HEAD' ? EMPTY : text, protocolStatus)
+    const body = method === 'HEAD' ? EMPTY : text
+    this.trace?.onReplaced(status, body)
+    this.#finish(body, protocolStatus)
   }
 
   protected refuse(error: unknown): void {
+    if (this.trace !== undefined) this.runInAsyncScope(this.trace.onError, this.trace, error)
     this.respond(error instanceof RequestError ? error.status : 400)
     this.runInAsyncScope(this.carrier.settings.onError, undefined, error, this)
   }
@@ -191,6 +209,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     if (this.#ended) return
     this.#ended = true
     this.abortReason = reason
+    this.trace?.onError(reason)
     this.failInputs(reason)
     if (status !== undefined) {
       if (!this.#flushed) this.respond(status)
@@ -203,6 +222,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     this.#guard(() => this.onAbort?.(reason))
     this.#guard(() => this.abortSignal())
     this.drained()
+    this.trace?.onEnd()
   }
 
   /** The turn of the event loop that a small write went out in is over. */
@@ -244,6 +264,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     if (callback === undefined && chunk.length > 0 && this.#gather(chunk)) return !this.writableNeedDrain
     const head = this.#held
     this.#held = ''
+    if (!this.#flushed) this.trace?.onHead()
     this.#flushed = true
     if (head === '' && chunk.length === 0) {
       if (callback !== undefined) this.#callLater(callback)
@@ -282,10 +303,12 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   #finish(body: Uint8Array | string, protocolStatus: number, callback?: WriteCallback): void {
     const head = this.#held
     this.#held = ''
+    if (!this.#flushed) this.trace?.onHead()
     this.#flushed = true
     this.#ended = true
     this.carrier.sendEnd(this, head, body, protocolStatus, callback && this.#toSent(callback))
     this.abandonInputs()
+    this.trace?.onEnd()
   }
 
   #toSent(callback: WriteCallback): WriteCallback {
