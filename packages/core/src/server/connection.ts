@@ -108,7 +108,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     this.#reader = new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
-    // 'close' follows, and says it all.
+    // 'close' follows an error, and #onClose handles both.
     socket.on('error', () => {})
     socket.on('close', () => this.#onClose())
   }
@@ -242,7 +242,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
         `A request began with the id ${requestId} of one that has not ended.`,
       )
     }
-    // A connection that is about to close takes no new request: the peer that asked for the close sends none.
+    // A connection that is about to close takes no new request. A peer that asked for the close sends none.
     if (this.#state !== OPEN && !this.#host.closing) return
     const exchange = new ServerExchange(this, requestId, role ?? 'responder', keepConn)
     exchange.beganTick = this.#host.tick
@@ -251,7 +251,7 @@ export class Connection implements RecordSink, ExchangeCarrier {
     const shared = this.#exchanges.size > 0
     this.#exchanges.add(exchange)
     if (this.#exchanges.size > this.#host.options.maxRequestsPerConnection) {
-      // Nothing of it is kept: whatever more of it comes is of an id that is not active.
+      // The id is not active any more: later records of this request are ignored.
       exchange.stdinEnded = true
       exchange.respond(503, FCGI_OVERLOADED)
       this.#onReplied(0)
@@ -275,8 +275,8 @@ export class Connection implements RecordSink, ExchangeCarrier {
     }
   }
 
-  // Handlers run when the chunk has been read whole: what came with PARAMS, nearly always the end of STDIN and often
-  // a small body, is then there, and an answer given at once can end the request in the same write.
+  // Handlers run after the whole chunk has been decoded. The end of STDIN, and often a small body, arrives in one chunk with
+  // PARAMS: a handler that responds at once can then end the request in the same write.
   #callHandlers(): void {
     const ready = this.#ready
     if (ready.length < 2) {

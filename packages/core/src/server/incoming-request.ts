@@ -229,7 +229,7 @@ export abstract class IncomingRequest<C extends RequestCarrier> extends AsyncRes
       this.#data?.expect(this.#dataLength(), Number.POSITIVE_INFINITY)
       return true
     } catch (error) {
-      // Params that can not be read are none, for whoever is told of the error.
+      // `onError` gets this exchange, and may read its params.
       this.settleParams()
       this.refuse(error)
       return false

@@ -100,7 +100,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   }
 
   writeHead(status: number, headers: readonly string[] = [], reason?: string): void {
-    // A time-out may have answered in the app's place: it need not know.
+    // The server may have responded already, after a time-out: the app need not know.
     if (this.#ended) return
     if (this.#headSent) throw new Error('The response head was set already: writeHead is called once.')
     this.#held = encodeResponseHead(status, headers, reason)
@@ -145,7 +145,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   }
 
   fail(error: unknown): void {
-    // What fails behind an abort is its consequence, and nobody's news.
+    // A failure after an abort is a consequence of the abort, and is not reported.
     if (this.abortReason !== undefined) return
     this.#flushStderr()
     if (!this.#ended) this.#sendStderr(Buffer.from(`${describeError(error)}\n`))
@@ -170,7 +170,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
 
   // ---- the connection's side ----
 
-  /** Refuses with a whole response: real servers take no notice of a protocolStatus without one. */
+  /** Refuses the request with a whole response, because real front servers ignore the protocolStatus. */
   respond(status: number, protocolStatus: number = FCGI_REQUEST_COMPLETE): void {
     // Subscribers of the trace are called in the context of the request, too.
     if (this.trace === undefined) this.#respond(status, protocolStatus)
@@ -183,7 +183,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     this.#held = encodeResponseHead(status, headers)
     this.#headSent = true
     const text = `${this.#held.slice('Status: '.length, this.#held.indexOf('\r'))}\n`
-    // Before the params are there it may be a HEAD request: H2O sends the client a body, HAProxy a 502.
+    // Before the params have come, the request may be a HEAD: H2O would pass the body on, HAProxy would send a 502.
     const method = this.knownMethod ?? 'HEAD'
     const body = method === 'HEAD' ? EMPTY : text
     this.trace?.onReplaced(status, body)
@@ -197,8 +197,8 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   }
 
   /**
-   * The front server gave up, or the server does: one event everywhere. With `status` the front server still
-   * waits: it is answered with that, or, where the answer has begun, shown that it failed.
+   * Aborts the exchange, because the front server gave up or the server does. With `status`, the front server still waits for
+   * a response: it gets that status, or, if the response has begun, sees that the response failed.
    */
   abort(reason: ExchangeError, status?: number): void {
     this.runInAsyncScope(this.#abort, this, reason, status)
@@ -231,7 +231,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     if (!this.#ended) this.#sendGathered()
   }
 
-  /** The socket takes bytes again. */
+  /** The socket can take more bytes. */
   drained(): void {
     const stderr = this.#stderr
     if (stderr !== undefined) this.enter(() => stderr.drained())

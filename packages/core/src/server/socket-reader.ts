@@ -70,7 +70,7 @@ export class SocketReader {
     process.nextTick(() => this.#readAgain())
   }
 
-  // A socket that has been paused may read once more all the same.
+  // A paused socket may deliver one more read.
   #deliver(chunk: Buffer, length: number): void {
     if (this.#unread === undefined) {
       if (this.#entersContext) this.#context.runInAsyncScope(this.#onChunk, undefined, chunk, length)
