@@ -62,9 +62,27 @@ describe('started by a user', () => {
     const program = run('serve', './fetch.mjs', '--path', path, '--mode', '600', '--json')
     const [line] = await program.printed(/^\{"listening".*$/m)
     expect(JSON.parse(line)).toEqual({ listening: { path } })
-    expect(await ask(path, '/')).toMatchObject({ at: '/' })
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+    const { body } = await request('http://test/', {
+      dispatcher: dispatcherTo(path),
+      headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+    })
+    const length = (await body.text()).length
     const [entry] = await program.printed(/^\{"request".*$/m)
-    expect(JSON.parse(entry)).toMatchObject({ request: { method: 'GET', target: '/', status: 200 } })
+    expect(JSON.parse(entry)).toMatchObject({
+      request: {
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+        method: 'GET',
+        target: '/',
+        status: 200,
+        bytes: length,
+        bytesIn: 0,
+        duration: expect.any(Number),
+        role: 'responder',
+        outcome: 'ended',
+        traceId,
+      },
+    })
     await program.stop('SIGINT')
     expect(existsSync(path)).toBe(false)
   })

@@ -4,6 +4,7 @@ export { SocketReader } from './connection/socket-reader.ts'
 export { createBody } from './exchange/body.ts'
 export { ExchangeError, type ExchangeErrorCode } from './exchange/error.ts'
 export type { Exchange, Handler, Role, WriteCallback } from './exchange/exchange.ts'
+export { EXCHANGE_CHANNEL, type ExchangeMessage } from './exchange/exchange-channel.ts'
 export type { Input } from './exchange/input.ts'
 export type {
   FdListenOptions,

@@ -25,18 +25,8 @@ interface ReadResult {
 
 const RESOLVED = Promise.resolve()
 
-// Those that gather since the last tick was asked for.
-let gathering: StreamSender[] = []
-
-// A tick asked for within a microtask comes when no microtask is left: when each stream has given all that it can give
-// without waiting.
-function askForTick(): void {
-  process.nextTick(stopGathering, gathering)
-  gathering = []
-}
-
-function stopGathering(senders: readonly StreamSender[]): void {
-  for (const sender of senders) sender.stopGathering()
+function stopGathering(sender: StreamSender): void {
+  sender.stopGathering()
 }
 
 class StreamSender {
@@ -56,7 +46,9 @@ class StreamSender {
   }
 
   start(): void {
-    if (gathering.push(this) === 1) RESOLVED.then(askForTick)
+    // A tick asked for within a microtask comes when no microtask is left: when the stream has given all that it can give
+    // without waiting. Each response asks for its own, because a tick runs in the async context of the request that asked.
+    RESOLVED.then(() => process.nextTick(stopGathering, this))
     this.#pull()
   }
 

@@ -6,6 +6,7 @@ import { Failure } from '../failure.ts'
 import type { ListenFlags } from '../listen-flags.ts'
 import { painter, printJson } from '../terminal.ts'
 import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
+import { logExchanges } from './exchange-log.ts'
 import { findApp } from './find-app.ts'
 import { handlersOf } from './handlers.ts'
 import { findModule, loadModule } from './load-module.ts'
@@ -51,11 +52,15 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ServeOpt
   // mount is certain.
   process.argv[1] = path
   const isLogged = flags.log ?? !isChild
+  // Standard output belongs to nobody when a front server started this program, and to the response under CGI.
+  const output = isChild ? process.stderr : process.stdout
+  if (isLogged && flags.json) logExchanges((entry) => printJson({ request: entry }, output))
   await listenFor(app, {
     ...listen,
     ...(flags.mount !== undefined && { mount: flags.mount }),
     ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
-    wrap: isLogged ? (handler) => withLog(handler, logger(flags, isChild)) : (handler) => handler,
+    wrap:
+      isLogged && !flags.json ? (handler) => withLog(handler, logger(flags, output)) : (handler) => handler,
     // Else errors are in the front server's log alone.
     ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
     ...(!isChild && { onListen: (address: AddressInfo | string) => announce(file, app, address, flags) }),
@@ -95,17 +100,14 @@ async function listenFor(
   }
 }
 
-// Standard output is then nobody's, or under CGI the answer's.
 function isStartedByFrontServer(listen: object): boolean {
   const { GATEWAY_INTERFACE, LISTEN_FDS, FCGI_BRIDGE_LISTEN } = process.env
   if (Object.keys(listen).some((name) => name !== 'mode')) return false
   return GATEWAY_INTERFACE !== undefined || LISTEN_FDS !== undefined || !FCGI_BRIDGE_LISTEN
 }
 
-function logger({ json, logFormat }: ServeFlags, isChild: boolean): (entry: LogEntry) => void {
-  const output = isChild ? process.stderr : process.stdout
+function logger({ logFormat }: ServeFlags, output: NodeJS.WriteStream): (entry: LogEntry) => void {
   const paint = painter(output)
-  if (json) return (entry) => printJson({ request: entry }, output)
   const format = logFormat === 'combined' ? formatCombined : (entry: LogEntry) => formatShort(entry, paint)
   return (entry) => output.write(`${format(entry)}\n`)
 }

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { ExchangeError, type ExchangeErrorCode } from '../exchange/error.ts'
+import type { ExchangeErrorCode } from '../exchange/error.ts'
 import type { ServerExchange } from '../exchange/server-exchange.ts'
 import { RecordDecoder } from '../protocol/decoder.ts'
 import { ProtocolError } from '../protocol/error.ts'
+import { type AbortConnection, Aborts } from './aborts.ts'
 import { ActiveRequests } from './active-requests.ts'
 import { type ConnectionEvent, type ConnectionState, nextState } from './connection-state.ts'
 import { Linger, type LingerHost, SILENT_PEER_TIMEOUT } from './linger.ts'
@@ -36,7 +37,7 @@ const INVALID_RECORD = Buffer.alloc(8)
  * The life of a front server's connection, as the table in connection-state.ts describes it. A {@link RecordDispatcher} reads
  * its requests, a {@link ResponseWriter} writes its responses.
  */
-export class Connection implements DispatchConnection, ResponseConnection {
+export class Connection implements AbortConnection, DispatchConnection, ResponseConnection {
   readonly socket: Duplex
   readonly #host: ConnectionHost
   readonly #reader: SocketReader
@@ -44,6 +45,7 @@ export class Connection implements DispatchConnection, ResponseConnection {
   readonly #dispatcher: RecordDispatcher
   readonly #responses: ResponseWriter
   readonly #exchanges = new ActiveRequests()
+  readonly #aborts: Aborts
   readonly #readControl: ReadControl
   readonly #probe: PeerProbe
   readonly #linger: Linger
@@ -67,6 +69,7 @@ export class Connection implements DispatchConnection, ResponseConnection {
       host,
     )
     this.#decoder = new RecordDecoder(this.#dispatcher)
+    this.#aborts = new Aborts(this.#exchanges, this.#dispatcher, this.#responses, this)
     this.#linger = new Linger(socket, host)
     this.#progress = new WriteProgress(socket, host.tick)
     this.idleTick = host.tick
@@ -109,13 +112,8 @@ export class Connection implements DispatchConnection, ResponseConnection {
 
   /** Aborts the requests that run, with `status` where no response has begun, and closes the connection. */
   destroy(code: ExchangeErrorCode, message: string, status?: number): void {
-    for (const exchange of this.#exchanges) {
-      // The rest of STDIN is not waited for.
-      exchange.stdinEnded = true
-      if (exchange.ended) this.#responses.endHeld(exchange)
-      else exchange.abort(new ExchangeError(code, message), status)
-    }
-    this.#abortAll(code, message)
+    this.#aborts.respond(code, message, status)
+    this.#aborts.all(code, message)
     this.#shut()
     // Whether or not the peer reads what was written.
     setTimeout(() => this.socket.destroy(), SILENT_PEER_TIMEOUT)
@@ -144,7 +142,7 @@ export class Connection implements DispatchConnection, ResponseConnection {
   }
 
   onRequestEnded(exchange: ServerExchange): void {
-    this.#remove(exchange)
+    this.remove(exchange)
     this.idleTick = this.#host.tick
     if (!exchange.keepConn) this.#on('finish')
     this.#readControl.onAnswered()
@@ -152,7 +150,7 @@ export class Connection implements DispatchConnection, ResponseConnection {
   }
 
   reset(exchange: ServerExchange): void {
-    this.#remove(exchange)
+    this.remove(exchange)
     // nginx and lighttpd take a response as complete when the connection ends cleanly, and as failed when it is reset. (H2O 2.2
     // accepts both, and Caddy 2.6 only logs a reset.)
     const { socket } = this
@@ -167,32 +165,8 @@ export class Connection implements DispatchConnection, ResponseConnection {
     }
   }
 
-  // ---- requests that end with the connection ----
-
-  #remove(exchange: ServerExchange): void {
+  remove(exchange: ServerExchange): void {
     if (this.#exchanges.delete(exchange) && exchange.admitted) this.#host.release()
-  }
-
-  #abortAll(code: ExchangeErrorCode, message: string): void {
-    for (const exchange of this.#exchanges) {
-      this.#responses.dropHeld(exchange)
-      this.#remove(exchange)
-      exchange.abort(new ExchangeError(code, message))
-    }
-  }
-
-  // No more input comes: requests that have not come in whole are aborted, and those that only waited for it are ended.
-  #abortIncomplete(code: ExchangeErrorCode, message: string): void {
-    for (const exchange of this.#exchanges) {
-      if (exchange.ended) {
-        this.#responses.endHeld(exchange)
-        continue
-      }
-      this.#dispatcher.endMissingStdin(exchange)
-      if (exchange.inputComplete) continue
-      this.#remove(exchange)
-      exchange.abort(new ExchangeError(code, message))
-    }
   }
 
   // ---- events and states ----
@@ -244,7 +218,7 @@ export class Connection implements DispatchConnection, ResponseConnection {
         this.destroy('FCGI_ERR_PROTOCOL', error.message)
       } else {
         this.#on('finish')
-        this.#abortIncomplete('FCGI_ERR_PROTOCOL', error.message)
+        this.#aborts.incomplete('FCGI_ERR_PROTOCOL', error.message)
         this.#shutIfDone()
       }
     }
@@ -262,9 +236,9 @@ export class Connection implements DispatchConnection, ResponseConnection {
     this.#readControl.release()
     if (isShut) return
     const message = 'The front server closed the connection before it had sent the whole request.'
-    this.#abortIncomplete('FCGI_ERR_CONNECTION_CLOSED', message)
+    this.#aborts.incomplete('FCGI_ERR_CONNECTION_CLOSED', message)
     // The peer closed in the middle of a record, so no pending request is complete.
-    if (!this.#decoder.atBoundary) this.#abortAll('FCGI_ERR_CONNECTION_CLOSED', message)
+    if (!this.#decoder.atBoundary) this.#aborts.all('FCGI_ERR_CONNECTION_CLOSED', message)
     this.#shutIfDone()
     if (this.#exchanges.size > 0) this.#probe.start()
   }
@@ -275,7 +249,7 @@ export class Connection implements DispatchConnection, ResponseConnection {
     this.#readControl.release()
     this.#probe.stop()
     this.#decoder.stop()
-    this.#abortAll('FCGI_ERR_CONNECTION_CLOSED', 'The front server closed the connection.')
+    this.#aborts.all('FCGI_ERR_CONNECTION_CLOSED', 'The front server closed the connection.')
     this.#host.onClose(this)
   }
 }

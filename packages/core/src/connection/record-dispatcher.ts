@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { ExchangeError } from '../exchange/error.ts'
-import type { Handler, Role } from '../exchange/exchange.ts'
+import { traceExchange } from '../exchange/exchange-channel.ts'
 import type { InputQueue } from '../exchange/input.ts'
 import { ServerExchange } from '../exchange/server-exchange.ts'
 import {
@@ -22,6 +22,7 @@ import { encodeUnknownType } from '../protocol/encoder.ts'
 import { ProtocolError } from '../protocol/error.ts'
 import type { ActiveRequests } from './active-requests.ts'
 import { readBeginRequest } from './begin-request.ts'
+import { HandlerCalls, type HandlerSource } from './handler-calls.ts'
 import { encodeValues } from './management.ts'
 import type { ReadControl } from './read-control.ts'
 import type { ResponseWriter } from './response-writer.ts'
@@ -36,12 +37,10 @@ export interface RequestLimits {
 }
 
 /** What a {@link RecordDispatcher} needs of the server. */
-export interface DispatchServer {
+export interface DispatchServer extends HandlerSource {
   readonly options: RequestLimits
   /** Seconds, as the server counts them: ages are differences of it, so that the request path reads no clock. */
   readonly tick: number
-  /** Undefined if the server has none for `role`. */
-  handlerFor(role: Role): Handler | undefined
   /** Counts one more running request; false, and not counted, if it is one too many for the server. */
   admit(): boolean
 }
@@ -65,14 +64,13 @@ const MISSING_BODY_GRACE = 1000
  * and 5). `onStream` and `onDiscrete` are called for every record of a chunk, and `finishChunk` after the last of them.
  */
 export class RecordDispatcher implements RecordSink {
-  readonly #socket: Duplex
   readonly #exchanges: ActiveRequests
   readonly #readControl: ReadControl
   readonly #responses: ResponseWriter
   readonly #connection: DispatchConnection
   readonly #server: DispatchServer
-  // What the chunk that is being read brought: requests whose PARAMS ended, requests with more PARAMS, inputs with more bytes.
-  #ready: ServerExchange[] = []
+  readonly #handlerCalls: HandlerCalls
+  // What the current chunk brought: requests with more PARAMS, and inputs with more bytes.
   readonly #gathering: ServerExchange[] = []
   #filled: InputQueue[] = []
 
@@ -84,7 +82,7 @@ export class RecordDispatcher implements RecordSink {
     connection: DispatchConnection,
     server: DispatchServer,
   ) {
-    this.#socket = socket
+    this.#handlerCalls = new HandlerCalls(socket, server)
     this.#exchanges = exchanges
     this.#readControl = readControl
     this.#responses = responses
@@ -101,7 +99,7 @@ export class RecordDispatcher implements RecordSink {
     if (type === FCGI_PARAMS) {
       if (exchange.begun) return
       if (start < end) this.#pushParams(exchange, chunk, start, end)
-      else if (exchange.begin()) this.#ready.push(exchange)
+      else if (exchange.begin()) this.#handlerCalls.add(exchange)
     } else if (type === FCGI_STDIN) {
       if (start === end) this.#endStdin(exchange)
       else if (!exchange.stdinEnded) {
@@ -133,7 +131,7 @@ export class RecordDispatcher implements RecordSink {
   finishChunk(): void {
     while (this.#gathering.length > 0) this.#gathering.pop()!.keepParams()
     if (this.#filled.length > 0) this.#keepFilled()
-    this.#callHandlers()
+    this.#handlerCalls.run()
   }
 
   /** The peer will send no more: a request whose body is still missing has none. */
@@ -155,6 +153,7 @@ export class RecordDispatcher implements RecordSink {
     const exchange = new ServerExchange(this.#responses, requestId, role ?? 'responder', keepConn)
     exchange.beganTick = this.#server.tick
     exchange.inputTick = this.#server.tick
+    exchange.trace = traceExchange(exchange)
     const isShared = this.#exchanges.size > 0
     this.#exchanges.add(exchange)
     if (this.#exchanges.size > this.#server.options.maxRequestsPerConnection) {
@@ -234,34 +233,4 @@ export class RecordDispatcher implements RecordSink {
     if (this.#exchanges.size === 1) this.#connection.finish()
     this.#responses.endHeld(exchange)
   }
-
-  // ---- handlers ----
-
-  // They run after the whole chunk was read. The end of STDIN and a small body are then usually there, and a handler that
-  // responds at once ends the request with one write.
-  #callHandlers(): void {
-    const ready = this.#ready
-    if (ready.length < 2) {
-      if (ready.length === 1) this.#callHandler(ready.pop()!)
-      return
-    }
-    this.#ready = []
-    this.#socket.cork()
-    for (const exchange of ready) this.#callHandler(exchange)
-    this.#socket.uncork()
-  }
-
-  #callHandler(exchange: ServerExchange): void {
-    if (exchange.ended) return
-    try {
-      const result: unknown = this.#server.handlerFor(exchange.role)!(exchange)
-      if (isThenable(result)) result.then(undefined, (error: unknown) => exchange.fail(error))
-    } catch (error) {
-      exchange.fail(error)
-    }
-  }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WriteCallback } from '../exchange/exchange.ts'
 import type { ExchangeCarrier, ExchangeSettings, ServerExchange } from '../exchange/server-exchange.ts'
@@ -41,6 +42,7 @@ export class ResponseWriter implements ExchangeCarrier {
   readonly #probe: PeerProbe
   readonly #connection: ResponseConnection
   readonly #server: ResponseServer
+  readonly #isNetSocket: boolean
   // Made for the first one: most connections never hold an END_REQUEST.
   #pending: PendingEndRequests | undefined
 
@@ -52,6 +54,7 @@ export class ResponseWriter implements ExchangeCarrier {
     server: ResponseServer,
   ) {
     this.#socket = socket
+    this.#isNetSocket = socket instanceof Socket
     this.#exchanges = exchanges
     this.#probe = probe
     this.#connection = connection
@@ -66,6 +69,11 @@ export class ResponseWriter implements ExchangeCarrier {
 
   get tick(): number {
     return this.#server.tick
+  }
+
+  get keepsContext(): boolean {
+    const { writableLength, writableCorked } = this.#socket
+    return this.#isNetSocket && writableLength === 0 && writableCorked === 0
   }
 
   get lost(): boolean {

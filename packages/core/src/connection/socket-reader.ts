@@ -1,5 +1,7 @@
+import { AsyncResource } from 'node:async_hooks'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { hasStores } from './async-context.ts'
 
 /** The largest read, in bytes. */
 export const READ_SIZE: number = 64 * 1024
@@ -18,6 +20,10 @@ export class SocketReader {
   readonly #socket: Duplex
   readonly #onChunk: (chunk: Buffer, length: number) => void
   readonly #isShared: boolean
+  // The context in which the connection was accepted. Chunks are delivered in it, as Node's HTTP parser does.
+  readonly #context = new AsyncResource('FCGI_CONNECTION')
+  // Callbacks of the operating system have no context. A stream event has that of the request that resumed the stream.
+  readonly #entersContext: boolean
   // The buffer of the next read.
   #buffer: Buffer = SHARED
   // The buffer is in use by a slice, or the pieces are large enough for a buffer of their own.
@@ -35,6 +41,7 @@ export class SocketReader {
       (length) => this.#onRead(length),
       () => this.#nextBuffer(),
     )
+    this.#entersContext = !this.#isShared || hasStores(this.#context)
     if (!this.#isShared) socket.on('data', (chunk: Buffer) => this.#deliver(chunk, chunk.length))
   }
 
@@ -64,8 +71,10 @@ export class SocketReader {
 
   // A socket may still deliver one read after it was paused.
   #deliver(chunk: Buffer, length: number): void {
-    if (this.#unread === undefined) this.#onChunk(chunk, length)
-    else this.#onUnread(chunk.subarray(0, length))
+    if (this.#unread === undefined) {
+      if (this.#entersContext) this.#context.runInAsyncScope(this.#onChunk, undefined, chunk, length)
+      else this.#onChunk(chunk, length)
+    } else this.#onUnread(chunk.subarray(0, length))
   }
 
   #readAgain(): void {
@@ -75,7 +84,7 @@ export class SocketReader {
   #onUnread(more: Buffer): void {
     const all = Buffer.concat([this.#unread!, more])
     this.#unread = undefined
-    this.#onChunk(all, all.length)
+    this.#context.runInAsyncScope(this.#onChunk, undefined, all, all.length)
   }
 
   #onRead(length: number): void {

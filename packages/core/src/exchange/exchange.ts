@@ -92,7 +92,7 @@ export interface Exchange {
   /** Work that goes on behind the answer: the server's `close` waits for it, within its deadline. A rejection goes to `onError`. */
   waitUntil(promise: PromiseLike<unknown>): void
 
-  /** Called when writing may go on. */
+  /** Called when writing may go on, in the async context of the write that returned false. */
   onDrain: (() => void) | undefined
   /** Called once when the exchange is aborted; not if that was before it was set: see `aborted`. */
   onAbort: ((reason: ExchangeError) => void) | undefined
@@ -101,5 +101,8 @@ export interface Exchange {
   readonly ended: boolean
 }
 
-/** Answers one request. It may return before the answer is ended; what it throws, or rejects with, is `exchange.fail(error)`. */
+/**
+ * Answers one request. It may return before the response has ended. What it throws, or rejects with, is `exchange.fail(error)`.
+ * The handler, and the exchange's hooks, run in an async context of this exchange: no other request sees its stores.
+ */
 export type Handler = (exchange: Exchange) => void | Promise<void>

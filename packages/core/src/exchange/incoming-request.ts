@@ -1,66 +1,38 @@
-import { ipAddress, portNumber } from '../cgi/endpoint.ts'
 import { quote, RequestError } from '../cgi/error.ts'
-import { Params } from '../cgi/params.ts'
 import { createRequest } from '../cgi/request.ts'
-import { checkRequest, RequestHead } from '../cgi/request-head.ts'
+import { checkRequest } from '../cgi/request-head.ts'
 import { createBody } from './body.ts'
+import { CgiRequest, type RequestCarrier } from './cgi-request.ts'
 import type { ExchangeError } from './error.ts'
 import type { Role } from './exchange.ts'
-import { GatheredParams } from './gathered-params.ts'
 import { type InputOwner, InputQueue } from './input.ts'
 
-/** What a request asks of the connection that it comes in on. */
-export interface RequestCarrier {
-  readonly settings: RequestSettings
-  /** The server's count of seconds. */
-  readonly tick: number
-  /** A reader took bytes, or the rest is not wanted: reading may go on. */
-  onInputConsumed(): void
-}
-
-/** What the server's options say about what comes in. */
-export interface RequestSettings {
-  readonly maxParamsBytes: number
-  readonly maxParamsCount: number
-  readonly maxHeaderBytes: number
-  readonly maxBodyBytes: number
-  /** Finds the mount: cgi/mount.ts with the server's option. */
-  findMount(params: Params, target: string): string
-}
-
-const EMPTY = Buffer.alloc(0)
-
-/** The half of an exchange that comes in: its params and its inputs, and what apps ask about them, made when they ask. */
-export abstract class IncomingRequest<C extends RequestCarrier> implements InputOwner {
+/** The request half of an exchange: its params and its inputs, and when they are complete. */
+export abstract class IncomingRequest<C extends RequestCarrier> extends CgiRequest<C> implements InputOwner {
   readonly requestId: number
   readonly role: Role
   readonly keepConn: boolean
 
-  /** All of STDIN has come in, or none will. Section 6.3: an authorizer has none; and some servers never end it. */
+  /** STDIN has ended, or none will come: an authorizer has none (section 6.3), and some front servers never end its stream. */
   stdinEnded: boolean
-  /** PARAMS are over, or no more of them are wanted: the handler is called, or the request was refused. */
+  /** PARAMS have ended, or no more of them are wanted: the handler is called, or the request was refused. */
   begun = false
-  /** Runs while a body is waited for behind the end of its stream. */
+  /** Runs while a request body is expected after the end of its stream. */
   missingBodyTimer: NodeJS.Timeout | undefined
-  /** When the exchange began, and when input last came in, in ticks of the server's sweep. */
+  /** When the exchange began, and when input last arrived, in ticks of the server. */
   beganTick = 0
   inputTick = 0
 
   /** Why it was aborted; undefined if it was not. */
   abortReason: ExchangeError | undefined
 
-  readonly #carrier: C
   readonly #stdin: InputQueue
   #data: InputQueue | undefined
-  readonly #gathered = new GatheredParams()
-  #params: Params | undefined
-  #head: RequestHead | undefined
-  #mount: string | undefined
   #request: Request | undefined
   #controller: AbortController | undefined
 
   constructor(carrier: C, requestId: number, role: Role, keepConn: boolean) {
-    this.#carrier = carrier
+    super(carrier)
     this.requestId = requestId
     this.role = role
     this.keepConn = keepConn
@@ -69,70 +41,19 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
     if (role === 'filter') this.#data = new InputQueue(this, true)
   }
 
-  /** Answers with no more than a status. */
+  /** Responds in place of the app, with nothing but a status. */
   abstract respond(status: number): void
   /** Responds to a request that no app should see, and reports `error`. */
   protected abstract refuse(error: unknown): void
-  /** What the app did has failed. */
+  /** Reports an error of the app, which is this request's failure. */
   abstract fail(error: unknown): void
+  /** Calls a hook of the app in this request's async context. What it throws is this request's failure. */
+  protected abstract enter(hook: () => void): void
 
-  // ---- what apps ask ----
-
-  get params(): Readonly<Record<string, string | undefined>> {
-    return this.#cgi.toRecord()
-  }
-
-  get rawParams(): readonly string[] {
-    return this.#cgi.toList()
-  }
-
-  param(name: string): string | undefined {
-    return this.#cgi.get(name)
-  }
-
-  get method(): string {
-    return this.#http.method
-  }
-
-  get target(): string {
-    return this.#http.target
-  }
-
-  get url(): string {
-    return this.#http.url
-  }
-
-  get scheme(): 'http' | 'https' {
-    return this.#http.scheme
-  }
-
-  get authority(): string {
-    return this.#http.authority
-  }
-
-  get headers(): readonly string[] {
-    return this.#http.headers
-  }
-
-  get mount(): string {
-    this.#mount ??= this.#carrier.settings.findMount(this.#cgi, this.target)
-    return this.#mount
-  }
-
-  get contentLength(): number | undefined {
-    return this.#http.contentLength
-  }
-
-  get remoteAddress(): string | undefined {
-    return ipAddress(this.param('REMOTE_ADDR'))
-  }
-
-  get remotePort(): number | undefined {
-    return portNumber(this.param('REMOTE_PORT'))
-  }
+  // ---- for apps ----
 
   get request(): Request {
-    this.#request ??= createRequest(this.#http, () => createBody(this.#stdin), this.signal)
+    this.#request ??= createRequest(this.http, () => createBody(this.#stdin), this.signal)
     return this.#request as Request
   }
 
@@ -160,26 +81,26 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
     return this.abortReason !== undefined
   }
 
-  // ---- the connection's side ----
+  // ---- for the connection ----
 
-  /** The length of its PARAMS so far, in bytes. */
-  get paramsBytes(): number {
-    return this.#gathered.length
-  }
-
-  /** What waits in its inputs, in bytes. */
+  /** Bytes that wait in its inputs. */
   get queuedBytes(): number {
     return this.#stdin.queuedBytes + (this.#data?.queuedBytes ?? 0)
   }
 
-  /** All that belongs to the request has come in. */
+  /** Bytes of its inputs that have arrived. */
+  get bytesIn(): number {
+    return this.#stdin.received + (this.#data?.received ?? 0)
+  }
+
+  /** The whole request has arrived. */
   get inputComplete(): boolean {
     return this.begun && (this.stdinEnded || this.#stdin.complete) && (this.#data?.complete ?? true)
   }
 
   /** Takes a piece of PARAMS. False if they grow beyond the limit: the request is then refused with 431. */
   pushParams(chunk: Buffer, start: number, end: number): boolean {
-    const { maxParamsBytes } = this.#carrier.settings
+    const { maxParamsBytes } = this.carrier.settings
     if (this.paramsBytes + end - start > maxParamsBytes) {
       this.#refuse(
         new RequestError(
@@ -190,25 +111,25 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
       )
       return false
     }
-    this.#gathered.push(chunk, start, end)
+    this.gather(chunk, start, end)
     return true
   }
 
   /** The chunk that its PARAMS came in is about to be used again. */
   keepParams(): void {
-    if (!this.begun) this.#gathered.keep()
+    if (!this.begun) this.keepGathered()
   }
 
   /** PARAMS have ended: reads and checks them. False if the request was refused; the response has then been sent. */
   begin(): boolean {
     this.begun = true
     try {
-      checkRequest(this.#http)
-      const { maxBodyBytes } = this.#carrier.settings
+      checkRequest(this.http)
+      const { maxBodyBytes } = this.carrier.settings
       if (this.role === 'authorizer') {
         this.#stdin.expect(0, 0)
       } else {
-        const { contentLength } = this.#http
+        const { contentLength } = this.http
         if (contentLength !== undefined && contentLength > maxBodyBytes) {
           throw new RequestError(
             413,
@@ -228,32 +149,23 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
 
   onInputConsumed(): void {
     // A reader that was slow is no sender that was.
-    this.inputTick = this.#carrier.tick
-    this.#carrier.onInputConsumed()
+    this.inputTick = this.carrier.tick
+    this.carrier.onInputConsumed()
   }
 
-  onListenerError(error: unknown): void {
-    this.fail(error)
+  callListener(listener: () => void): void {
+    this.enter(listener)
   }
 
-  // ---- the answer's side ----
+  // ---- for the response ----
 
-  protected get carrier(): C {
-    return this.#carrier
-  }
-
-  /** REQUEST_METHOD, if PARAMS have been read. */
-  get knownMethod(): string | undefined {
-    return this.#params?.get('REQUEST_METHOD')
-  }
-
-  /** Readers learn that the rest can not be had. */
+  /** Fails what readers still wait for. */
   protected failInputs(reason: ExchangeError): void {
     this.#stdin.fail(reason)
     this.#data?.fail(reason)
   }
 
-  /** The answer is over: what nobody has asked for by now is dropped. */
+  /** The response has ended: input that nobody has asked for is dropped. */
   protected abandonInputs(): void {
     this.#stdin.abandon()
     this.#data?.abandon()
@@ -264,13 +176,13 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
   }
 
   #refuse(error: unknown): void {
-    // For `onError`, params that cannot be read are empty.
-    this.#params ??= new Params(EMPTY)
+    // `onError` gets this exchange, and may read its params.
+    this.settleParams()
     this.refuse(error)
   }
 
   #dataLength(): number | undefined {
-    const text = this.#cgi.get('FCGI_DATA_LENGTH')
+    const text = this.cgi.get('FCGI_DATA_LENGTH')
     if (!text) return undefined
     const length = Number(text)
     if (/^\d+$/.test(text) && Number.isSafeInteger(length)) return length
@@ -279,19 +191,5 @@ export abstract class IncomingRequest<C extends RequestCarrier> implements Input
       'FCGI_ERR_BODY_LENGTH',
       `FCGI_DATA_LENGTH is not a decimal number: ${quote(text)}.`,
     )
-  }
-
-  get #cgi(): Params {
-    if (this.#params === undefined) {
-      const { maxParamsCount: maxCount, maxHeaderBytes } = this.#carrier.settings
-      const limits = { maxCount, maxHeaderBytes }
-      this.#params = this.#gathered.take((block, start, end) => new Params(block, start, end, limits))
-    }
-    return this.#params
-  }
-
-  get #http(): RequestHead {
-    this.#head ??= new RequestHead(this.#cgi)
-    return this.#head
   }
 }

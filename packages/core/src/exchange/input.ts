@@ -32,8 +32,8 @@ interface Piece {
 export interface InputOwner {
   /** A reader took bytes, or the rest is not wanted: reading from the socket may go on. */
   onInputConsumed(): void
-  /** The reader's `onReadable` threw. */
-  onListenerError(error: unknown): void
+  /** Calls the reader's `onReadable` in the async context of its request. Does not throw what it throws. */
+  callListener(listener: () => void): void
 }
 
 // Pieces that have been read are let go this many at a time.
@@ -123,6 +123,11 @@ export class InputQueue implements Input {
   /** What waits to be read, as the bytes of memory that it takes. */
   get queuedBytes(): number {
     return this.#queued + (this.#chunks.length - this.#next) * PIECE_COST
+  }
+
+  /** Bytes that have come in so far. */
+  get received(): number {
+    return this.#received
   }
 
   /** Somebody has read, or waits to. */
@@ -244,13 +249,8 @@ export class InputQueue implements Input {
     this.#notify()
   }
 
-  // What the app throws must not reach the decoder, and with it the connection's other requests.
   #notify(): void {
-    try {
-      this.#onReadable?.()
-    } catch (error) {
-      this.#owner.onListenerError(error)
-    }
+    if (this.#onReadable !== undefined) this.#owner.callListener(this.#onReadable)
   }
 
   #clear(): void {

@@ -1,9 +1,11 @@
+import { AsyncResource } from 'node:async_hooks'
 import { isUint8Array } from 'node:util/types'
 import { bodyAllowed, encodeResponseHead } from '../cgi/response-head.ts'
 import { FCGI_OVERLOADED, FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts'
 import { toLatin1 } from '../protocol/latin1.ts'
 import { describeError, ExchangeError } from './error.ts'
 import type { Role, WriteCallback } from './exchange.ts'
+import type { ExchangeTrace } from './exchange-channel.ts'
 
 /**
  * How far a response is:
@@ -25,6 +27,10 @@ export interface ResponseOwner {
   readonly abortReason: ExchangeError | undefined
   /** The connection is gone: what the socket still held was not sent. */
   readonly lost: boolean
+  /** The callback of the next write runs in the write's own async context. */
+  readonly keepsContext: boolean
+  /** Undefined if nobody observes the exchange. */
+  readonly trace: ExchangeTrace | undefined
   /** Sends the head before there is any body. False asks to wait for {@link ExchangeResponse.drained}. */
   sendHead(head: string, callback: WriteCallback | undefined): boolean
   /** Sends STDOUT. False asks to wait for {@link ExchangeResponse.drained}. */
@@ -60,7 +66,8 @@ export class ExchangeResponse {
   #hasBody = true
   // An authorizer's whole body waits for the end, so that a later failure can still deny.
   #authorizerBody: Uint8Array[] | undefined
-  #needDrain = false
+  // The async context of the write that returned false. `onDrain` runs in it, as 'drain' does with Node's HTTP server.
+  #waitingWriter: AsyncResource | undefined
 
   constructor(owner: ResponseOwner) {
     this.#owner = owner
@@ -72,7 +79,7 @@ export class ExchangeResponse {
   }
 
   get needDrain(): boolean {
-    return this.#needDrain
+    return this.#waitingWriter !== undefined
   }
 
   /** Nothing more is sent. */
@@ -88,6 +95,8 @@ export class ExchangeResponse {
     this.#unsent = encodeResponseHead(status, headers, reason)
     this.#hasBody = bodyAllowed(this.#owner.role === 'authorizer' ? 'GET' : this.#owner.method, status)
     this.#state = 'head-set'
+    const { trace } = this.#owner
+    if (trace !== undefined) trace.status = status
   }
 
   write(chunk: Uint8Array | string, callback: WriteCallback | undefined): boolean {
@@ -95,6 +104,7 @@ export class ExchangeResponse {
     if (this.ended) return this.#refuseWrite(callback)
     if (this.#state === 'no-head') this.writeHead(200, [], undefined)
     const body = this.#hasBody ? chunk : EMPTY
+    this.#owner.trace?.onBody(body)
     if (this.#owner.role !== 'authorizer') return this.#send(body, callback)
     this.#authorizerBody ??= []
     this.#authorizerBody.push(Buffer.from(body as string))
@@ -115,6 +125,7 @@ export class ExchangeResponse {
     }
     if (this.#state === 'no-head') this.writeHead(200, [], undefined)
     let body = this.#hasBody ? chunk : EMPTY
+    this.#owner.trace?.onBody(body)
     if (this.#authorizerBody !== undefined) {
       body = Buffer.concat([...this.#authorizerBody, Buffer.from(body as string)])
     }
@@ -131,6 +142,7 @@ export class ExchangeResponse {
       if (this.#unsent !== '') this.#send(EMPTY, undefined)
       this.#state = 'ended'
       this.#owner.cut()
+      this.#owner.trace?.onEnd()
       return
     }
     const headers = protocolStatus === FCGI_OVERLOADED ? [...TEXT_PLAIN, 'Retry-After', '1'] : TEXT_PLAIN
@@ -139,7 +151,9 @@ export class ExchangeResponse {
     const text = `${head.slice('Status: '.length, head.indexOf('\r'))}\n`
     // An unread request may be a HEAD: H2O would send its client a body, and HAProxy a 502.
     const method = this.#owner.knownMethod ?? 'HEAD'
-    this.#finish(method === 'HEAD' ? EMPTY : text, protocolStatus, undefined)
+    const body = method === 'HEAD' ? EMPTY : text
+    this.#owner.trace?.onReplaced(status, body)
+    this.#finish(body, protocolStatus, undefined)
   }
 
   /** From now on nothing of the app is sent. Returns the state until now. */
@@ -160,28 +174,29 @@ export class ExchangeResponse {
     this.sendBatch()
   }
 
-  /** The socket takes bytes again. True if a writer waits for that. */
-  drained(): boolean {
-    const waits = this.#needDrain
-    this.#needDrain = false
-    return waits
+  /** The socket takes bytes again. Returns the async context of the writer that waits for that, if there is one. */
+  drained(): AsyncResource | undefined {
+    const writer = this.#waitingWriter
+    this.#waitingWriter = undefined
+    return writer
   }
 
   #send(chunk: Uint8Array | string, callback: WriteCallback | undefined): boolean {
-    if (callback === undefined && chunk.length > 0 && this.#batch(chunk)) return !this.#needDrain
+    if (callback === undefined && chunk.length > 0 && this.#batch(chunk)) return !this.needDrain
     const head = this.#unsent
     const isHeadAlone = this.#state === 'head-set' && chunk.length === 0
+    if (this.#state === 'head-set') this.#owner.trace?.onHead()
     this.#unsent = ''
     this.#state = 'streaming'
     if (head === '' && chunk.length === 0) {
       if (callback !== undefined) this.#callLater(callback)
-      return !this.#needDrain
+      return !this.needDrain
     }
     const onSent = callback && this.#toSent(callback)
     const more = isHeadAlone
       ? this.#owner.sendHead(head, onSent)
       : this.#owner.sendStdout(head, chunk, onSent)
-    if (!more) this.#needDrain = true
+    if (!more) this.#waitingWriter ??= new AsyncResource('FCGI_DRAIN')
     return more
   }
 
@@ -203,20 +218,27 @@ export class ExchangeResponse {
   #finish(body: Uint8Array | string, protocolStatus: number, callback: WriteCallback | undefined): void {
     const head = this.#unsent
     this.#unsent = ''
+    if (this.#state !== 'streaming') this.#owner.trace?.onHead()
     this.#state = 'ended'
     this.#owner.sendEnd(head, body, protocolStatus, callback && this.#toSent(callback))
+    this.#owner.trace?.onEnd()
   }
 
-  // Node calls back without an error for what a socket held when it was destroyed.
   #toSent(callback: WriteCallback): WriteCallback {
-    return (error) => {
-      const reason =
-        error ??
-        (this.#owner.lost
-          ? new ExchangeError('FCGI_ERR_CONNECTION_CLOSED', 'The connection broke while this was being sent.')
-          : undefined)
-      this.#owner.guard(() => callback(reason))
-    }
+    if (this.#owner.keepsContext) return (error) => this.#sent(callback, error)
+    // Writes that wait in the socket are sent together. Their callbacks run in the context of the request that wrote last.
+    const context = new AsyncResource('FCGI_WRITE')
+    return (error) => context.runInAsyncScope(this.#sent, this, callback, error)
+  }
+
+  // Node reports no error for data that a socket still held when it was destroyed.
+  #sent(callback: WriteCallback, error: Error | null | undefined): void {
+    const reason =
+      error ??
+      (this.#owner.lost
+        ? new ExchangeError('FCGI_ERR_CONNECTION_CLOSED', 'The connection broke while this was being sent.')
+        : undefined)
+    this.#owner.guard(() => callback(reason))
   }
 
   #refuseWrite(callback: WriteCallback | undefined): boolean {

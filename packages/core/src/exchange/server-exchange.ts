@@ -1,9 +1,11 @@
 import type { Writable } from 'node:stream'
 import { RequestError } from '../cgi/error.ts'
 import { FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts'
+import type { RequestCarrier, RequestSettings } from './cgi-request.ts'
 import { describeError, ExchangeError } from './error.ts'
 import type { Exchange, WriteCallback } from './exchange.ts'
-import { IncomingRequest, type RequestCarrier, type RequestSettings } from './incoming-request.ts'
+import type { ExchangeTrace } from './exchange-channel.ts'
+import { IncomingRequest } from './incoming-request.ts'
 import { checkChunk, ExchangeResponse, type ResponseOwner } from './response.ts'
 import { StderrStream } from './stderr.ts'
 
@@ -12,6 +14,8 @@ export interface ExchangeCarrier extends RequestCarrier {
   readonly settings: ExchangeSettings
   /** The socket is gone, or about to be: what it still held was lost. */
   readonly lost: boolean
+  /** The callback of the next write runs in the write's own async context, because nothing else waits in the socket. */
+  readonly keepsContext: boolean
   /** Sends a response head before there is any body. */
   sendHead(exchange: ServerExchange, head: string, callback?: WriteCallback): boolean
   sendStdout(
@@ -51,6 +55,9 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
 
   /** It counts as one of the server's running requests. */
   admitted = false
+
+  /** Publishes what happens to the exchange; undefined if nobody observes it. */
+  trace: ExchangeTrace | undefined = undefined
 
   readonly #response = new ExchangeResponse(this)
   #stderr: StderrStream | undefined
@@ -101,6 +108,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     if (this.aborted) return
     this.#flushStderr()
     if (!this.ended) this.#sendStderr(Buffer.from(`${describeError(error)}\n`))
+    this.trace?.onError(error)
     this.carrier.settings.onError(error, this)
     if (!this.ended) this.#response.fail(statusOf(error), FCGI_REQUEST_COMPLETE)
   }
@@ -114,14 +122,17 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
 
   respond(status: number, protocolStatus: number = FCGI_REQUEST_COMPLETE): void {
     this.begun = true
-    this.#response.fail(status, protocolStatus)
+    // Subscribers of the trace are called in the context of the request.
+    if (this.trace === undefined) this.#response.fail(status, protocolStatus)
+    else this.runInAsyncScope(this.#response.fail, this.#response, status, protocolStatus)
   }
 
   protected refuse(error: unknown): void {
+    if (this.trace !== undefined) this.runInAsyncScope(this.trace.onError, this.trace, error)
     // Before the response, because the front server may close the connection after it.
     this.#sendStderr(Buffer.from(`${reasonOf(error)}\n`))
     this.respond(error instanceof RequestError ? error.status : 400)
-    this.carrier.settings.onError(error, this)
+    this.runInAsyncScope(this.carrier.settings.onError, undefined, error, this)
   }
 
   /**
@@ -129,10 +140,15 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
    * gets that status, or, if the head was sent, a cut response.
    */
   abort(reason: ExchangeError, status?: number): void {
+    this.runInAsyncScope(this.#abort, this, reason, status)
+  }
+
+  #abort(reason: ExchangeError, status: number | undefined): void {
     if (status !== undefined) this.#flushStderr()
     if (this.ended) return
     const state = this.#response.abort()
     this.abortReason = reason
+    this.trace?.onError(reason)
     this.failInputs(reason)
     if (status !== undefined) {
       this.begun = true
@@ -142,19 +158,28 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     this.guard(() => this.onAbort?.(reason))
     this.guard(() => this.abortSignal())
     this.drained()
+    this.trace?.onEnd()
   }
 
   /** The socket takes bytes again. */
   drained(): void {
     const stderr = this.#stderr
-    if (stderr !== undefined) this.guard(() => stderr.drained())
-    if (this.#response.drained()) this.guard(() => this.onDrain?.())
+    if (stderr !== undefined) this.enter(() => stderr.drained())
+    this.#response.drained()?.runInAsyncScope(this.guard, this, () => this.onDrain?.())
+  }
+
+  protected enter(hook: () => void): void {
+    this.runInAsyncScope(this.guard, this, hook)
   }
 
   // ---- for the response ----
 
   get lost(): boolean {
     return this.carrier.lost
+  }
+
+  get keepsContext(): boolean {
+    return this.carrier.keepsContext
   }
 
   sendHead(head: string, callback: WriteCallback | undefined): boolean {

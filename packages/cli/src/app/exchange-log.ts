@@ -1,0 +1,59 @@
+import { subscribe } from 'node:diagnostics_channel'
+import { EXCHANGE_CHANNEL, type Exchange, type ExchangeMessage, type Role } from '@fcgi-bridge/core'
+import type { LogEntry } from './access-log.ts'
+
+/** One request as `serve --json` prints it: what is undefined is left out. */
+export interface JsonLogEntry extends Omit<LogEntry, 'method' | 'target' | 'status'> {
+  /** Undefined, as `target`, where the params could not be read. */
+  method: string | undefined
+  target: string | undefined
+  /** Undefined where no response head went out. */
+  status: number | undefined
+  role: Role
+  /** The request's id on its FastCGI connection. */
+  requestId: number
+  /** Of the request body. */
+  bytesIn: number
+  /** The trace id in the header `traceparent` (W3C Trace Context): 32 hexadecimal digits. */
+  traceId: string | undefined
+}
+
+/** Calls `log` at the end of each exchange of this process, also of those that are refused before the app sees them. */
+export function logExchanges(log: (entry: JsonLogEntry) => void): void {
+  subscribe(`tracing:${EXCHANGE_CHANNEL}:end`, (message) => log(entryOf(message as ExchangeMessage)))
+}
+
+/** What is logged of an exchange that has ended. `duration` is counted from FCGI_BEGIN_REQUEST. */
+export function entryOf(message: ExchangeMessage): JsonLogEntry {
+  const { exchange, startTime, endTime = startTime } = message
+  return {
+    time: new Date(performance.timeOrigin + startTime),
+    remoteAddress: exchange.remoteAddress,
+    remoteUser: exchange.param('REMOTE_USER') || undefined,
+    method: message.method,
+    target: message.target,
+    protocol: exchange.param('SERVER_PROTOCOL') ?? 'HTTP/1.1',
+    status: message.status,
+    bytes: message.bytesOut,
+    duration: endTime - startTime,
+    referrer: exchange.param('HTTP_REFERER'),
+    userAgent: exchange.param('HTTP_USER_AGENT'),
+    outcome: outcomeOf(message),
+    role: message.role,
+    requestId: message.requestId,
+    bytesIn: message.bytesIn,
+    traceId: traceIdOf(exchange),
+  }
+}
+
+function outcomeOf({ exchange, ...message }: ExchangeMessage): LogEntry['outcome'] {
+  if (exchange.aborted) return 'aborted'
+  return 'error' in message ? 'failed' : 'ended'
+}
+
+// Version, trace id, parent id, flags; later versions may append fields. Version ff and an id of zeros are invalid (section 3.2.2).
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-|$)/
+
+function traceIdOf(exchange: Exchange): string | undefined {
+  return TRACEPARENT.exec(exchange.param('HTTP_TRACEPARENT')?.trim() ?? '')?.[1]
+}
