@@ -22,8 +22,9 @@ interface HaproxyMode extends Mode {
   settings: string
 }
 
-// A few requests a connection: HAProxy 2.6 answers 500 itself when the params of a new one do not fit into what is left of
-// a buffer of 16 KiB, where those of the others, or their bodies, wait to be sent.
+// Few requests share a connection: HAProxy 2.6 and 3.0 answer 500 themselves when the params of a new request do not fit into the
+// rest of a buffer of 16 KiB, in which the params and bodies of the others wait to be sent. With eight clients at once, whose
+// uploads the app refuses, that is one request in eight.
 const modes: readonly HaproxyMode[] = [
   { name: 'one request at a time, over TCP', prefix: '', traits, socket: 'tcp', options: '', settings: '' },
   {
