@@ -35,5 +35,6 @@ await main(() => {
           start,
           EXCLUDED.map((path) => `--exclude=${path}`),
         )
+  for (const one of [...counts.failures, ...counts.unstable]) one.test = `on Debian 13: ${one.test}`
   conclude(counts)
 })

@@ -35,7 +35,7 @@ const PACKAGES = [
 ]
 
 /**
- * Makes the folder if there is none for these packages: it takes half a minute, and 400 MB of the user's cache folder. Returns
+ * Makes the folder if there is none for these packages: it takes half a minute, and 340 MB of the user's cache folder. Returns
  * its path. Throws a `UserError` where the machine cannot make it.
  */
 export function makeTrixie() {
