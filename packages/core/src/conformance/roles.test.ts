@@ -151,7 +151,7 @@ describe('43: authorizer', () => {
     [204, 'Status: 204 No Content\r\n\r\n'],
     [205, 'Status: 205 Reset Content\r\nContent-Length: 0\r\n\r\n'],
     [304, 'Status: 304 Not Modified\r\nContent-Length: 5\r\n\r\n'],
-  ])('43: a reply of status %i has no body, and promises none', async (status, stdout) => {
+  ])('43: a reply of status %i has no body', async (status, stdout) => {
     const { peer } = await connected({
       authorizer(exchange) {
         exchange.writeHead(status, ['Content-Length', '5'])
