@@ -6,6 +6,13 @@ set -eu
 debian=$1 new=$2 repository=$3 node=$4
 shift 4
 
+# Mount points within folders that will be read-only.
+for path in "$repository" "$HOME"; do
+  case $path in
+    /boot/* | /etc/* | /lib* | /usr/* | /var/*) mkdir -p "$debian$path" ;;
+  esac
+done
+
 mount -t tmpfs -o mode=755 tmpfs "$new"
 for path in "$debian"/*; do
   name=${path##*/}
@@ -24,7 +31,12 @@ for path in "$debian"/*; do
       ;;
   esac
 done
-mkdir -p "$new$repository" "$new$HOME" "$new/opt/node/bin" "$new/old"
+mkdir -p "$new$HOME" "$new/opt/node/bin" "$new/old"
+case $HOME in
+  / | /tmp | /tmp/*) ;;
+  *) mount -t tmpfs -o mode=755 tmpfs "$new$HOME" ;;
+esac
+mkdir -p "$new$repository"
 mount --rbind "$repository" "$new$repository"
 touch "$new/opt/node/bin/node"
 mount --bind "$node" "$new/opt/node/bin/node"
