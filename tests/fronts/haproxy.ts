@@ -1,6 +1,7 @@
 import type { Front, Mode, Traits } from './front.ts'
 import { required } from './programs.ts'
 import { runningOn, served, startApps } from './served.ts'
+import { isAtLeast } from './versions.ts'
 
 const traits: Traits = {
   streamsAnswers: true,
@@ -12,6 +13,8 @@ const traits: Traits = {
   host: 'as sent',
   brokenAnswer: 'cut',
   logsErrors: true,
+  // Since 3.0 it may also close the client's connection without a response.
+  refusals: isAtLeast('haproxy', '3.0') ? [500, 'Error: socket hang up'] : [],
 }
 
 interface HaproxyMode extends Mode {
