@@ -61,12 +61,18 @@ export function installPackages(packages, need, npmCommand) {
   if (missing.length === 0) return
   const advice = `As root, run:\n\n  apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}\n\nand then ${npmCommand} again.`
   const shell = ['sh', '-c', INSTALL, 'install', ...missing]
-  const command = isRoot() ? shell : hasPasswordlessSudo() ? ['sudo', '-n', ...shell] : undefined
+  const command = asRoot(shell)
   if (!command || !hasDpkg()) throw new UserError(`${need} that are not installed. ${advice}`)
   console.log(`Installing ${missing.join(' ')}…`)
   if (!run(command[0], command.slice(1)) || missingPackages(packages).length > 0) {
     throw new UserError(`Installing ${missing.join(' ')} failed: see above. ${advice}`)
   }
+}
+
+/** The command that runs `command` as root with the same environment; undefined where that is not allowed. */
+export function asRoot(command) {
+  if (process.getuid?.() === 0) return command
+  return hasPasswordlessSudo() ? ['sudo', '--non-interactive', '--preserve-env', ...command] : undefined
 }
 
 function missingPackages(packages) {
@@ -79,10 +85,6 @@ function missingPackages(packages) {
 
 function hasDpkg() {
   return spawnSync('dpkg-query', ['--version'], { stdio: 'ignore' }).status === 0
-}
-
-function isRoot() {
-  return process.getuid?.() === 0
 }
 
 function hasPasswordlessSudo() {

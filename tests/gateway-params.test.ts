@@ -8,6 +8,7 @@ import { startApache } from './fronts/apache.ts'
 import { fcgidDirectives } from './fronts/apache-fcgid.ts'
 import { startNginx } from './fronts/nginx.ts'
 import { Site } from './fronts/site.ts'
+import { isAtLeast } from './fronts/versions.ts'
 
 type Params = Record<string, string>
 type FrontName = 'nginx' | 'mod_proxy_fcgi' | 'mod_fcgid'
@@ -39,6 +40,10 @@ const STREAMED: Difference[] = [
   ['nginx', 'CONTENT_LENGTH', 'it has read the whole body; the gateway hands it on as it comes'],
   ['Apache', 'CONTENT_LENGTH HTTP_TRANSFER_ENCODING', 'it has read the whole body (of small ones)'],
 ]
+
+const LATER_NGINX: Difference[] = isAtLeast('nginx', '1.23')
+  ? [['nginx', 'CONTENT_TYPE', 'joins them since 1.23']]
+  : []
 
 interface Case {
   name: string
@@ -211,6 +216,7 @@ const bodies: readonly Case[] = [
   { name: 'of a GET', http: `GET /a HTTP/1.1${HOST}\r\nContent-Length: 5\r\n\r\nhello` },
   post('two types', 'Content-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 1', 'x', [
     ['Apache', 'CONTENT_TYPE', 'joins them'],
+    ...LATER_NGINX,
   ]),
   post('a length with zeros', 'Content-Length: 005', 'hello', [
     ['nginx', 'CONTENT_LENGTH', 'as it was written'],

@@ -13,9 +13,9 @@ const LINE = 600
 const AGAIN_MAX = 3
 
 /**
- * Runs vitest under the Node at `node` with its own command-line arguments, and returns how many tests passed, failed
- * and were skipped, and the `failures`: a `test` and its `message`. A file that cannot even be loaded, or an error outside of any
- * test, counts as one failure.
+ * Runs vitest with its own command-line arguments, and returns how many tests passed, failed and were skipped, and the
+ * `failures`: a `test` and its `message`. A file that cannot be loaded, or an error outside of any test, counts as one failure.
+ * `node` is the path of a Node, or a function from a script with its arguments to the command that runs it.
  */
 export function runVitest(node, args) {
   const { ok, files } = vitest(node, args)
@@ -59,7 +59,9 @@ function vitest(node, args) {
   const report = join(folder, 'report.json')
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-    const ok = run(node, [bin('vitest', 'vitest.mjs'), 'run', ...reporters, ...args], { timeout: TIMEOUT })
+    const script = [bin('vitest', 'vitest.mjs'), 'run', ...reporters, ...args]
+    const [command, ...rest] = typeof node === 'function' ? node(script) : [node, ...script]
+    const ok = run(command, rest, { timeout: TIMEOUT })
     return { ok, files: readReport(report) }
   } finally {
     rmSync(folder, { recursive: true })

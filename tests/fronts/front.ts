@@ -34,6 +34,8 @@ export interface Traits {
   brokenAnswer: 'cut' | 'error page' | 'nothing'
   /** What an app writes to FCGI_STDERR is in the front server's log; else it is dropped. */
   logsErrors: boolean
+  /** What a client may see, besides 502 and 503, when an app stops before the front server has handed it the request. */
+  refusals?: readonly (number | string)[]
   /** Each request is a start of the app: a second of a processor, and a hundred megabytes. */
   startsPerRequest?: boolean
 }

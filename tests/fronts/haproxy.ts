@@ -1,6 +1,7 @@
 import type { Front, Mode, Traits } from './front.ts'
 import { required } from './programs.ts'
 import { runningOn, served, startApps } from './served.ts'
+import { isAtLeast } from './versions.ts'
 
 const traits: Traits = {
   streamsAnswers: true,
@@ -13,6 +14,8 @@ const traits: Traits = {
   emptyLength: 'by method',
   brokenAnswer: 'cut',
   logsErrors: true,
+  // Since 3.0 it may also close the client's connection without a response.
+  refusals: isAtLeast('haproxy', '3.0') ? [500, 'Error: socket hang up'] : [],
 }
 
 interface HaproxyMode extends Mode {
@@ -23,8 +26,9 @@ interface HaproxyMode extends Mode {
   settings: string
 }
 
-// A few requests a connection: HAProxy 2.6 answers 500 itself when the params of a new one do not fit into what is left of
-// a buffer of 16 KiB, where those of the others, or their bodies, wait to be sent.
+// Few requests share a connection: HAProxy 2.6 and 3.0 answer 500 themselves when the params of a new request do not fit into the
+// rest of a buffer of 16 KiB, in which the params and bodies of the others wait to be sent. With eight clients at once, whose
+// uploads the app refuses, that is one request in eight.
 const modes: readonly HaproxyMode[] = [
   { name: 'one request at a time, over TCP', prefix: '', traits, socket: 'tcp', options: '', settings: '' },
   {

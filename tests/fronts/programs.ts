@@ -6,12 +6,14 @@ import packages from './debian-packages.json' with { type: 'json' }
 export type Requirement = keyof typeof packages
 
 /**
- * Where a required program or file is. Throws when it is not installed, with the command that installs
- * everything: a front server that is missing must never pass for one that was tested.
+ * The path of a required program or file, or else that of one of the `alternatives`: its name in Debian 13. Throws when none is
+ * installed, with the command that installs everything: a missing front server must never pass for one that was tested.
  */
-export function required(name: Requirement): string {
-  const found = find(name)
-  if (found !== undefined) return found
+export function required(name: Requirement, ...alternatives: string[]): string {
+  for (const each of [name, ...alternatives]) {
+    const found = find(each)
+    if (found !== undefined) return found
+  }
   const all = [...new Set(Object.values(packages))].join(' ')
   throw new Error(`${name} is not installed. Run: apt-get install --no-install-recommends ${all}`)
 }

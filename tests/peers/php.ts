@@ -39,7 +39,10 @@ export function startPhpFpm(options: PhpFpmOptions = {}): Promise<Peer> {
     ]
     const config = site.write('php-fpm.conf', `${lines.join('\n')}\n`)
     const args = ['--nodaemonize', '--no-php-ini', '--fpm-config', config]
-    return { file: required('php-fpm8.2'), args: root ? [...args, '--allow-to-run-as-root'] : args }
+    return {
+      file: required('php-fpm8.2', 'php-fpm8.4'),
+      args: root ? [...args, '--allow-to-run-as-root'] : args,
+    }
   })
 }
 
@@ -47,7 +50,7 @@ export function startPhpFpm(options: PhpFpmOptions = {}): Promise<Peer> {
 export function startPhpCgi(options: PhpCgiOptions = {}): Promise<Peer> {
   const { children = 0, maxRequests = 500 } = options
   return startPeer(options, (_, listen) => ({
-    file: required('php-cgi8.2'),
+    file: required('php-cgi8.2', 'php-cgi8.4'),
     args: [
       '-n',
       '-b',

@@ -147,6 +147,20 @@ describe('43: authorizer', () => {
     )
   })
 
+  test.each([
+    [204, 'Status: 204 No Content\r\n\r\n'],
+    [205, 'Status: 205 Reset Content\r\nContent-Length: 0\r\n\r\n'],
+    [304, 'Status: 304 Not Modified\r\nContent-Length: 5\r\n\r\n'],
+  ])('43: a reply of status %i has no body', async (status, stdout) => {
+    const { peer } = await connected({
+      authorizer(exchange) {
+        exchange.writeHead(status, ['Content-Length', '5'])
+        exchange.end('hello')
+      },
+    })
+    expect((await ask(peer).answer(1)).stdout).toBe(stdout)
+  })
+
   test('43: STDIN that comes nevertheless is ignored', async () => {
     const { peer } = await connected({ authorizer: echo })
     ask(peer, true).stdin(1, 'ignored').endStdin(1)

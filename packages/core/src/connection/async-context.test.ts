@@ -6,11 +6,11 @@ import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { duplexPair } from 'node:stream'
 import { describe, expect, test } from 'vitest'
+import type { Exchange } from '../exchange/exchange.ts'
+import { createServer } from '../server/server.ts'
 import { bytes, record, TYPES } from '../testing/bytes.ts'
 import { begin, get, Peer, POST, params, stream } from '../testing/peer.ts'
 import { connected, deferred, joined, readAll, stopClock, TRANSPORTS } from '../testing/serving.ts'
-import type { Exchange } from './exchange.ts'
-import { createServer } from './server.ts'
 
 const KEEP = { keepConn: true }
 const MEGABYTE = 1024 * 1024

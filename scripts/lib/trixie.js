@@ -1,0 +1,91 @@
+// Debian 13 (trixie) in a folder, so that the tests run with its front servers on a machine that runs Debian 12.
+
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { asRoot, installPackages } from '../debian.js'
+import { root, run, UserError } from './run.js'
+
+// Outside of the repository, so that all checkouts share it.
+const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fcgi-bridge')
+
+const BUILD = `${root}scripts/trixie/build.sh`
+const ENTER = `${root}scripts/trixie/enter.sh`
+
+// Those of tests/fronts/debian-packages.json that tests with front servers start, and what H2O and Node 26 depend on.
+const PACKAGES = [
+  'adduser',
+  'apache2',
+  'caddy',
+  'faketime',
+  'haproxy',
+  'libapache2-mod-fcgid',
+  'libatomic1',
+  'libstdc++6',
+  'libyaml-0-2',
+  'lighttpd',
+  'lighttpd-mod-openssl',
+  'nginx',
+  'openssl',
+  'php8.4-cgi',
+  'php8.4-fpm',
+  'spawn-fcgi',
+  'systemd',
+]
+
+/**
+ * Makes the folder if there is none for these packages: it takes half a minute, and 340 MB of the user's cache folder. Returns
+ * its path. Throws a `UserError` where the machine cannot make it.
+ */
+export function makeTrixie() {
+  const key = createHash('sha256').update(PACKAGES.join()).update(readFileSync(BUILD))
+  const folder = join(CACHE, `trixie-${key.digest('hex').slice(0, 16)}`)
+  if (existsSync(folder)) return folder
+  installPackages(
+    ['mmdebstrap', 'debian-archive-keyring'],
+    'Tests on Debian 13 need packages',
+    'npm run test:trixie',
+  )
+  mkdirSync(CACHE, { recursive: true })
+  console.log('Making a folder with Debian 13 and its front servers…')
+  const [command, ...args] = rootCommand([BUILD, folder, PACKAGES.join()])
+  if (!run(command, args)) throw new UserError(`Making ${folder} failed: see above.`)
+  return folder
+}
+
+/** The command that runs a Node script in the folder, with the Node at `node`. Its `PATH` begins with that Node. */
+export function inTrixie(folder, node, args) {
+  const empty = join(CACHE, 'mount-point')
+  mkdirSync(empty, { recursive: true })
+  const path = '/opt/node/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+  // NODE_EXTRA_CA_CERTS names a file of this machine, and Node warns where it is missing.
+  const inside = [
+    '/usr/bin/env',
+    '--unset=NODE_EXTRA_CA_CERTS',
+    `PATH=${path}`,
+    '/opt/node/bin/node',
+    ...args,
+  ]
+  return rootCommand([
+    'unshare',
+    '--mount',
+    '--',
+    ENTER,
+    folder,
+    empty,
+    root.replace(/\/$/, ''),
+    node,
+    ...inside,
+  ])
+}
+
+function rootCommand(command) {
+  const allowed = asRoot(command)
+  if (allowed === undefined) {
+    throw new UserError(
+      'The tests on Debian 13 make a folder with it, and mount it: run them as root, or with password-less sudo.',
+    )
+  }
+  return allowed
+}

@@ -1,0 +1,24 @@
+#!/bin/sh
+# build.sh FOLDER PACKAGES: makes FOLDER, a Debian 13 (trixie) with PACKAGES, separated by commas. It is built beside FOLDER and
+# renamed when it is complete, so that an interrupted build leaves nothing that looks complete.
+set -eu
+folder=$1 packages=$2
+
+building=$(mktemp -d "$folder.XXXXXX")
+downloads=$(mktemp -d)
+trap 'rm -rf "$building" "$downloads"' EXIT
+trap 'exit 1' HUP INT TERM
+# apt downloads as another user.
+chmod 777 "$downloads"
+
+# H2O is in Debian 12, which this runs on, and not in trixie. Its package works there.
+apt-get --quiet=2 update
+(cd "$downloads" && apt-get --quiet=2 download h2o)
+mmdebstrap --quiet --variant=minbase --include="$packages" trixie "$building"
+dpkg --root="$building" --install "$downloads"/h2o_*.deb
+# A minimal Debian has no /etc/hosts.
+printf '127.0.0.1 localhost\n::1 localhost ip6-localhost\n' > "$building/etc/hosts"
+chmod 755 "$building"
+
+# Another process may have been faster.
+mv --no-target-directory "$building" "$folder" || [ -d "$folder" ]
