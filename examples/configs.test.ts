@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Site } from '../tests/fronts/site.ts'
+import { Site } from '../tests/support/fronts/site.ts'
 import {
   type Places,
   replacePlaces,

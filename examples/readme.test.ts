@@ -1,7 +1,7 @@
 import { chmodSync, readFileSync, symlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Site } from '../tests/fronts/site.ts'
+import { Site } from '../tests/support/fronts/site.ts'
 import {
   replacePlaces,
   send,

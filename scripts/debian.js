@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { main, root, run, UserError } from './lib/run.js'
 
 // Which program or file comes with which package: the tests look there too.
-const PACKAGES_FILE = `${root}tests/fronts/debian-packages.json`
+const PACKAGES_FILE = `${root}tests/support/fronts/debian-packages.json`
 
 // The tests start servers of their own, so the machine's must stay as they are. policy-rc.d is Debian's word for
 // "start nothing now", and a service that came with the installation is not to come up at the next boot either.

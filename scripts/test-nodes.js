@@ -12,10 +12,10 @@ import { setup } from './setup.js'
 // in tests/, these depend on Node's sockets, streams and memory.
 const TESTS = [
   'packages/',
-  'tests/client-peers.test.ts',
-  'tests/conformance-adapters.test.ts',
-  'tests/listen.test.ts',
-  'tests/memory.test.ts',
+  'tests/client/peers.test.ts',
+  'tests/conformance/adapters.test.ts',
+  'tests/programs/listen.test.ts',
+  'tests/limits/memory.test.ts',
 ]
 
 await main(() => {

@@ -12,14 +12,14 @@ import { setup } from './setup.js'
 // browser, git), or take minutes and depend neither on the front servers nor on the Node.
 const EXCLUDED = [
   'packages/**',
-  'tests/bench.test.ts',
-  'tests/client-peers.test.ts',
-  'tests/conformance.test.ts',
-  'tests/fuzz.test.ts',
-  'tests/inspector.test.ts',
-  'tests/memory-hostile.test.ts',
+  'tests/programs/bench.test.ts',
+  'tests/client/peers.test.ts',
+  'tests/conformance/conformance.test.ts',
+  'tests/fuzz/fuzz.test.ts',
+  'tests/cli/inspector.test.ts',
+  'tests/limits/hostile-memory.test.ts',
   'tests/soak/**',
-  'tests/testing-helper.test.ts',
+  'tests/client/testing-helper.test.ts',
 ]
 
 await main(() => {

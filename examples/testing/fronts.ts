@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { freePorts } from '../../scripts/lib/free-ports.js'
-import { startApache } from '../../tests/fronts/apache.ts'
-import { startLighttpd } from '../../tests/fronts/lighttpd.ts'
-import { startNginx } from '../../tests/fronts/nginx.ts'
-import { accepting } from '../../tests/fronts/ports.ts'
-import type { Site } from '../../tests/fronts/site.ts'
+import { startApache } from '../../tests/support/fronts/apache.ts'
+import { startLighttpd } from '../../tests/support/fronts/lighttpd.ts'
+import { startNginx } from '../../tests/support/fronts/nginx.ts'
+import { accepting } from '../../tests/support/fronts/ports.ts'
+import type { Site } from '../../tests/support/fronts/site.ts'
 
 /** What stands in a config, and what takes its place in a test. */
 export type Places = readonly (readonly [from: string, to: string])[]

@@ -13,7 +13,7 @@ const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fcg
 const BUILD = `${root}scripts/trixie/build.sh`
 const ENTER = `${root}scripts/trixie/enter.sh`
 
-// Those of tests/fronts/debian-packages.json that tests with front servers start, and what H2O and Node 26 depend on.
+// Those of tests/support/fronts/debian-packages.json that tests with front servers start, and what H2O and Node 26 depend on.
 const PACKAGES = [
   'adduser',
   'apache2',

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { compile } from '../../scripts/lib/compile.js'
-import { type Peer, startPeer } from '../peers/peer.ts'
-import { startPhpFpm } from '../peers/php.ts'
+import { type Peer, startPeer } from '../support/peers/peer.ts'
+import { startPhpFpm } from '../support/peers/php.ts'
 
 /** A server whose conformance is looked at. */
 export interface Candidate {

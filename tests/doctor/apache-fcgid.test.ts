@@ -1,8 +1,8 @@
 import { chmodSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { startApache } from '../fronts/apache.ts'
-import { installCommandLine } from '../fronts/command-line.ts'
-import type { Site } from '../fronts/site.ts'
+import { startApache } from '../support/fronts/apache.ts'
+import { installCommandLine } from '../support/fronts/command-line.ts'
+import type { Site } from '../support/fronts/site.ts'
 import { askDoctor, type Config, describeDiagnoses, type Patient, TIMEOUT, withSite } from './diagnoses.ts'
 
 // mod_fcgid starts the app itself: here it starts the probe in its place, as the README says.

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { COMMAND_LINE } from '../fronts/command-line.ts'
-import { Site } from '../fronts/site.ts'
+import { COMMAND_LINE } from '../support/fronts/command-line.ts'
+import { Site } from '../support/fronts/site.ts'
 
 /** Lines of a server's config, by the place that they are in. */
 export type Config = Readonly<Record<string, readonly string[]>>

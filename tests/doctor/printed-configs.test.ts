@@ -1,9 +1,9 @@
 // What `fcgi-bridge config` prints is what `fcgi-bridge doctor` calls well.
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { COMMAND_LINE } from '../fronts/command-line.ts'
-import { CONFIGURED, type PrintedConfig } from '../fronts/configured.ts'
-import type { Site } from '../fronts/site.ts'
+import { COMMAND_LINE } from '../support/fronts/command-line.ts'
+import { CONFIGURED, type PrintedConfig } from '../support/fronts/configured.ts'
+import type { Site } from '../support/fronts/site.ts'
 import { askDoctor, withSite } from './diagnoses.ts'
 
 const APP = fileURLToPath(new URL('../../examples/fetch/app.mjs', import.meta.url))

@@ -1,8 +1,8 @@
 // What an app can do to its own process: what is lost with it, and what is not.
 import { randomUUID } from 'node:crypto'
 import { type ExpectStatic, test } from 'vitest'
-import { type Answer, send } from '../cases/http.ts'
-import type { Origin } from '../fronts/front.ts'
+import { type Answer, send } from '../support/cases/http.ts'
+import type { Origin } from '../support/fronts/front.ts'
 import { FAULTY_APPS, FaultSite, type RunningApp } from './fault-site.ts'
 
 const ERRORS = [

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { test } from 'vitest'
 import { Peer } from '../../packages/core/src/testing/peer.ts'
-import { send } from '../cases/http.ts'
-import { required } from '../fronts/programs.ts'
+import { send } from '../support/cases/http.ts'
+import { required } from '../support/fronts/programs.ts'
 import { FAULTY_APPS, FaultSite } from './fault-site.ts'
 
 const DAY = 24 * 60 * 60 * 1000

@@ -1,8 +1,8 @@
 // No file descriptor, no room on a disk: what does not fit is refused, and all else goes on.
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
-import { send } from '../cases/http.ts'
-import { required } from '../fronts/programs.ts'
+import { send } from '../support/cases/http.ts'
+import { required } from '../support/fronts/programs.ts'
 import { appFile, FAULTY_APPS, FaultSite } from './fault-site.ts'
 
 let site: FaultSite

@@ -2,19 +2,19 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Peer } from '../../packages/core/src/testing/peer.ts'
 import { freePorts } from '../../scripts/lib/free-ports.js'
-import type { Origin } from '../fronts/front.ts'
-import { startNginx } from '../fronts/nginx.ts'
-import { accepting, type Listening } from '../fronts/ports.ts'
-import { kill, type Process } from '../fronts/processes.ts'
-import type { Program } from '../fronts/program.ts'
-import { Site } from '../fronts/site.ts'
+import type { Origin } from '../support/fronts/front.ts'
+import { startNginx } from '../support/fronts/nginx.ts'
+import { accepting, type Listening } from '../support/fronts/ports.ts'
+import { kill, type Process } from '../support/fronts/processes.ts'
+import type { Program } from '../support/fronts/program.ts'
+import { Site } from '../support/fronts/site.ts'
 
-/** The apps in which things go wrong: tests/apps/NAME.js. */
+/** The apps in which things go wrong: tests/support/apps/NAME.js. */
 export const FAULTY_APPS = ['faulty-express', 'faulty-fetch'] as const
 
 /** The file of an app. */
 export function appFile(name: string): string {
-  return fileURLToPath(new URL(`../apps/${name}.js`, import.meta.url))
+  return fileURLToPath(new URL(`../support/apps/${name}.js`, import.meta.url))
 }
 
 /** An app that runs, and where. */

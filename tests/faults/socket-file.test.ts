@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { Peer } from '../../packages/core/src/testing/peer.ts'
-import { send } from '../cases/http.ts'
+import { send } from '../support/cases/http.ts'
 import { FaultSite } from './fault-site.ts'
 
 test('what is connected goes on, a warning says what is wrong, and the next server keeps its own file', async () => {

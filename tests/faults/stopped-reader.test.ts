@@ -1,10 +1,10 @@
 // The reader of an answer stands still, as one whose disk does: it costs the app nothing, and the answer is whole in the end.
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { content, digest } from '../apps/content.js'
-import { open, readAll } from '../cases/http.ts'
-import { APPS } from '../fronts/front.ts'
-import { residentMemory } from '../fronts/processes.ts'
+import { content, digest } from '../support/apps/content.js'
+import { open, readAll } from '../support/cases/http.ts'
+import { APPS } from '../support/fronts/front.ts'
+import { residentMemory } from '../support/fronts/processes.ts'
 import { askDirectly, FaultSite } from './fault-site.ts'
 
 const MIB = 1024 * 1024

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { required } from '../fronts/programs.ts'
+import { required } from '../support/fronts/programs.ts'
 import type { Sampled } from './soak-site.ts'
 import type { Traffic } from './traffic.ts'
 import type { Finding } from './verdict.ts'

@@ -1,6 +1,6 @@
 import { appendFileSync, readdirSync, readFileSync, watch } from 'node:fs'
 import { basename, join } from 'node:path'
-import { Site } from '../fronts/site.ts'
+import { Site } from '../support/fronts/site.ts'
 import { INTERVAL_VARIABLE, SAMPLES_VARIABLE } from './variables.js'
 
 const SAMPLER = new URL('sampler.js', import.meta.url)

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { Agent } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { content, digest } from '../apps/content.js'
-import { type Ask, open, readAll, readUntil, send } from '../cases/http.ts'
-import type { Mode, Origin } from '../fronts/front.ts'
+import { content, digest } from '../support/apps/content.js'
+import { type Ask, open, readAll, readUntil, send } from '../support/cases/http.ts'
+import type { Mode, Origin } from '../support/fronts/front.ts'
 
 /** Where requests go: an app behind a front server in one of its modes. */
 export interface Target {

@@ -1,5 +1,5 @@
-import { startApache } from '../../fronts/apache.ts'
-import type { Site } from '../../fronts/site.ts'
+import { startApache } from '../../support/fronts/apache.ts'
+import type { Site } from '../../support/fronts/site.ts'
 import type { Config, Patient } from '../diagnoses.ts'
 
 /** The app has the whole site. */

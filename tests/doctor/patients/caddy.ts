@@ -1,5 +1,5 @@
-import { required } from '../../fronts/programs.ts'
-import type { Site } from '../../fronts/site.ts'
+import { required } from '../../support/fronts/programs.ts'
+import type { Site } from '../../support/fronts/site.ts'
 import type { Config, Patient } from '../diagnoses.ts'
 
 /** The app has the whole site. */

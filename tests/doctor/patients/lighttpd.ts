@@ -1,5 +1,5 @@
-import { startLighttpd } from '../../fronts/lighttpd.ts'
-import type { Site } from '../../fronts/site.ts'
+import { startLighttpd } from '../../support/fronts/lighttpd.ts'
+import type { Site } from '../../support/fronts/site.ts'
 import type { Config, Patient } from '../diagnoses.ts'
 
 /** The app has the whole site. */

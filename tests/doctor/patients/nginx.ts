@@ -1,6 +1,6 @@
-import { makeCertificate } from '../../fronts/certificate.ts'
-import { startNginx } from '../../fronts/nginx.ts'
-import type { Site } from '../../fronts/site.ts'
+import { makeCertificate } from '../../support/fronts/certificate.ts'
+import { startNginx } from '../../support/fronts/nginx.ts'
+import type { Site } from '../../support/fronts/site.ts'
 import type { Config, Patient } from '../diagnoses.ts'
 
 /** The app has the whole site. */

@@ -13,7 +13,7 @@ import {
   yamlWord,
 } from './quote.ts'
 
-// That the servers read them so is proved in tests/cli-config.test.ts.
+// That the servers read them so is proved in tests/cli/config.test.ts.
 test.each([
   ['nginx', nginxWord, '/a "b"\\c\\', '"/a \\"b\\"\\\\c\\\\"'],
   ['Apache', apacheWord, '/a "b"\\$c\\', '"/a \\"b\\"\\\\$c\\\\"'],

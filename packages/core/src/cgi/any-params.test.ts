@@ -1,4 +1,4 @@
-// Whatever the params say: a request whose URL is one, or a refusal. tests/any-params.test.ts has the same through the adapters.
+// Whatever the params say: a request whose URL is one, or a refusal. tests/conformance/any-params.test.ts has the same through the adapters.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-// Hostile input in small; the whole of it, on recorded sessions, is tests/fuzz.test.ts and `npm run fuzz`.
+// Hostile input in small; the whole of it, on recorded sessions, is tests/fuzz/fuzz.test.ts and `npm run fuzz`.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'

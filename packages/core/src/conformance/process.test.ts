@@ -1,4 +1,4 @@
-// FastCGI 1.0, sections 2.2, 3.2 and 7: the process. What starts one in other ways is in tests/listen.test.ts.
+// FastCGI 1.0, sections 2.2, 3.2 and 7: the process. What starts one in other ways is in tests/programs/listen.test.ts.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-// serve() in this process; what it does as a program is in tests/listen.test.ts, and in conformance/process.test.ts.
+// serve() in this process; what it does as a program is in tests/programs/listen.test.ts, and in conformance/process.test.ts.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

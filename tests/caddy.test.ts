@@ -1,4 +1,0 @@
-import { describeFront } from './cases/describe-front.ts'
-import { caddy } from './fronts/caddy.ts'
-
-describeFront(caddy)

@@ -1,0 +1,442 @@
+// `fcgi-bridge config`: what it prints is given to the real server as it is, and serves the examples.
+import { spawnSync } from 'node:child_process'
+import { readFileSync, renameSync } from 'node:fs'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { FastCgiDispatcher } from '@fcgi-bridge/client'
+import { request } from 'undici'
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
+import { run } from '../../packages/cli/src/run.ts'
+import { freePorts } from '../../scripts/lib/free-ports.js'
+import { type Answer, type Ask, open, readUntil, send } from '../support/cases/http.ts'
+import { makeCertificate } from '../support/fronts/certificate.ts'
+import { COMMAND_LINE, installCommandLine } from '../support/fronts/command-line.ts'
+import { CONFIGURED, type PrintedConfig } from '../support/fronts/configured.ts'
+import { required } from '../support/fronts/programs.ts'
+import { Site } from '../support/fronts/site.ts'
+import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
+
+// What a server is told to start, where it starts the app.
+process.argv[1] = COMMAND_LINE
+
+interface Setup {
+  name: string
+  example: 'express' | 'fetch'
+  socket: 'unix' | 'tcp'
+  mount: string
+  /** What the URLs of files begin with that the server serves; none where it serves none. */
+  files?: string
+  tls?: boolean
+}
+
+const SETUPS: readonly Setup[] = [
+  { name: 'a Unix socket', example: 'express', socket: 'unix', mount: '' },
+  { name: 'TCP, files, a mount', example: 'fetch', socket: 'tcp', mount: '/shop', files: '/shop' },
+  { name: 'a Unix socket, files, HTTPS', example: 'fetch', socket: 'unix', mount: '', files: '', tls: true },
+  { name: 'TCP, a mount, HTTPS', example: 'fetch', socket: 'tcp', mount: '/shop', tls: true },
+  {
+    name: 'TCP, files apart, a mount, HTTPS',
+    example: 'express',
+    socket: 'tcp',
+    mount: '/shop',
+    files: '/assets/v1.0',
+    tls: true,
+  },
+]
+
+const MEBI = 1024 * 1024
+
+describe.each(Object.keys(CONFIGURED))('%s', (server) => {
+  describe.each(SETUPS.filter(({ files }) => server !== 'haproxy' || files === undefined))(
+    '$name',
+    ({ example, socket, mount, files, tls }) => {
+      let site: Site
+      let front: Awaited<ReturnType<typeof start>>
+
+      beforeAll(async () => {
+        site = new Site()
+        const flags = ['--mount', mount || '/', '--max-body', '1m']
+        if (files !== undefined) flags.push('--static', makeFiles(site), '--static-url', files || '/')
+        front = await start(
+          site,
+          server,
+          exampleApp(example),
+          socket,
+          flags,
+          tls ? makeCertificate(site) : undefined,
+        )
+      })
+      afterAll(() => site.kill())
+
+      test('a URL is what the client asked for', async () => {
+        onTestFailed(() => console.error(site.report()))
+        const { text } = await ask(`${mount}/hello/J%C3%BCrgen%2FMaria`)
+        expect(text).toBe('Hello, Jürgen/Maria!\n')
+        const seen = JSON.parse((await ask(`${mount}/api/request?a=1&b=%20`)).text)
+        expect(seen).toMatchObject(
+          example === 'express'
+            ? { baseUrl: mount, url: '/api/request?a=1&b=%20', secure: tls === true, ip: '127.0.0.1' }
+            : { mount, url: `${front.url}${mount}/api/request?a=1&b=%20`, remoteAddress: '127.0.0.1' },
+        )
+      })
+
+      test('the mount itself, and what only begins like it', async () => {
+        expect((await ask(mount || '/')).text).toContain('over FastCGI')
+        expect((await ask(`${mount}/`)).text).toContain('over FastCGI')
+        if (mount === '') return
+        for (const path of [`${mount}ping`, '/']) {
+          expect((await ask(path)).status).toEqual(expect.toBeOneOf([403, 404]))
+        }
+      })
+
+      test('a body reaches the app, and one that is too large does not', async () => {
+        const json = ['Content-Type', 'application/json']
+        const echo = await ask(`${mount}/api/echo`, { method: 'POST', headers: json, body: '{"a":1}' })
+        expect(JSON.parse(echo.text)).toEqual({ youSent: { a: 1 } })
+        const large = Buffer.alloc(MEBI + 1)
+        const refused = await answerOf(() =>
+          ask(`${mount}/api/echo`, { method: 'POST', headers: json, body: large }),
+        )
+        expect(refused.status).toBe(413)
+        // What does not tell its length is refused by some with another status.
+        const chunked = { method: 'POST', headers: json, body: [large] }
+        const { status } = await answerOf(() => ask(`${mount}/api/echo`, chunked))
+        expect(status).toBeGreaterThanOrEqual(400)
+      })
+
+      test('events come as they happen', async () => {
+        const events = await open(front.origin, `${mount}/events`, { ...front.ask })
+        expect(await readUntil(events, 'data: 1\n\n')).toBe('data: 1\n\n')
+        events.destroy()
+      })
+
+      if (files !== undefined)
+        test('files are served, and what is hidden is not', async () => {
+          const css = await ask(`${files}/css/a%20style.css`)
+          expect(css).toMatchObject({
+            status: 200,
+            text: 'body {}',
+            headers: { 'content-type': expect.stringMatching(/^text\/css/) },
+          })
+          for (const hidden of [
+            '/.env',
+            '/css/.secret',
+            '/.git/config',
+            '/css/%2Esecret',
+            '/css//.secret',
+            '/css%2F.secret',
+          ]) {
+            const { status, text } = await ask(files + hidden)
+            expect.soft([hidden, status]).toEqual([hidden, expect.toBeOneOf([403, 404])])
+            expect.soft(text).not.toContain('secret!')
+          }
+          expect((await ask(`${files}/.well-known/security.txt`)).text).toBe('Contact: me')
+          for (const folder of ['/css/', '/css']) {
+            expect((await ask(files + folder)).text).not.toContain('style.css')
+          }
+          expect((await ask(`${files}/%2e%2e/outside.txt`)).text).not.toContain('secret!')
+        })
+
+      if (tls)
+        test('HTTP is redirected', async () => {
+          // Whatever is encoded stays as it is, except where the server itself decodes %2F before it looks at a URL.
+          const decodes = ['lighttpd', 'h2o'].includes(server)
+          for (const target of ['/hello/a%20b?c=d', '/a%2Fb%25c%3Fd?e=%2F%25&f', '/%C3%BC+/;x=1', '/a?b?c']) {
+            const { status, headers } = await send(front.plain!, mount + target, {
+              headers: ['Host', 'localhost'],
+            })
+            expect.soft(status).toBe(308)
+            const kept = decodes ? target.replace('a%2Fb', 'a/b') : target
+            expect.soft(headers.location).toBe(`${front.url}${mount}${kept}`)
+          }
+        })
+
+      function ask(path: string, more: Ask = {}): Promise<Answer> {
+        return send(front.origin, path, {
+          ...front.ask,
+          ...more,
+          headers: [...front.ask.headers, ...(more.headers ?? [])],
+        })
+      }
+    },
+  )
+})
+
+// What the examples do not show: an event stream that asks for nothing, and what the app is told of a request.
+const PROBE = `
+import { existsSync } from 'node:fs'
+
+const over = new URL('over', import.meta.url)
+
+export default {
+  fetch(request, { params }) {
+    if (!request.url.endsWith('/events')) return Response.json({ ...params, proxy: request.headers.get('proxy') })
+    let timer
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(Buffer.from('first'))
+        timer = setInterval(() => {
+          if (!existsSync(over)) return
+          clearInterval(timer)
+          controller.close()
+        }, 20)
+      },
+      cancel() {
+        clearInterval(timer)
+      },
+    })
+    return new Response(body, { headers: { 'Content-Type': 'text/plain' } })
+  },
+}`
+
+describe('what reaches the app, and the client', () => {
+  let site: Site
+  siteForEachTest(
+    (each) => {
+      site = each
+    },
+    (site) => site.kill(),
+  )
+
+  test.each(Object.keys(CONFIGURED))('%s', async (server) => {
+    const app = site.write('probe.mjs', PROBE)
+    const front = await start(site, server, app, 'unix', ['--mount', '/shop'], makeCertificate(site))
+    const headers = [...front.ask.headers, 'Authorization', 'Basic bWU6cHc=', 'Proxy', 'http://evil.test']
+    const params = JSON.parse((await send(front.origin, '/shop/a%2Fb?c=d', { ...front.ask, headers })).text)
+    expect(params).toMatchObject({
+      REQUEST_URI: '/shop/a%2Fb?c=d',
+      QUERY_STRING: 'c=d',
+      HTTPS: 'on',
+      HTTP_HOST: `localhost:${front.origin.port}`,
+      HTTP_AUTHORIZATION: 'Basic bWU6cHc=',
+      REMOTE_ADDR: '127.0.0.1',
+    })
+    // H2O has no way to drop it, so there the app's side does.
+    expect(params.proxy).toBe(null)
+    expect(params.HTTP_PROXY ?? '').toBe(server === 'h2o' ? 'http://evil.test' : '')
+    // Nobody has asked who the user is; HAProxy, whose config says so, takes the client's word.
+    expect(params.REMOTE_USER ?? '').toBe(server === 'haproxy' ? 'me' : '')
+
+    const events = await open(front.origin, '/shop/events', front.ask)
+    expect(await readUntil(events, 'first')).toBe('first')
+    events.destroy()
+    // Some servers stay until it ends.
+    site.write('over', '')
+  })
+})
+
+describe('lighttpd --spawn', () => {
+  let site: Site
+  siteForEachTest((each) => {
+    site = each
+  })
+
+  test('lighttpd starts the app', async () => {
+    const front = await start(site, 'lighttpd', exampleApp('express'), 'unix', [
+      '--spawn',
+      '--mount',
+      '/shop',
+    ])
+    const { text } = await send(front.origin, '/shop/api/request', front.ask)
+    expect(JSON.parse(text)).toMatchObject({ baseUrl: '/shop', url: '/api/request' })
+  })
+})
+
+// What names may hold, what a server's config has no way to write in a path, and what Node loads no module of.
+const HOME = '$' + '{HOME}'
+const ODD = [...' "\'\\$%#{};[]*?&<>~|,:!`()=@+^-ü', '%20', '$1', HOME, '\\n', '\\"', '"; #']
+const UNSAYABLE: Readonly<Record<string, readonly string[]>> = {
+  nginx: ['$', '$1', HOME],
+  'apache-fcgid': ['[', '*', '?', HOME],
+  'apache-proxy': ['[', '*', '?', HOME],
+  lighttpd: [],
+  caddy: ['\\', '{', '}', '[', '*', '?', '`', HOME, '\\n', '\\"'],
+  h2o: [],
+  haproxy: [],
+}
+const UNLOADABLE = ['\\', '\\n', '\\"']
+
+describe('odd characters in paths are served, or refused', () => {
+  let site: Site
+  siteForEachTest(
+    (each) => {
+      site = each
+    },
+    (site) => site.kill(),
+  )
+
+  test.each(Object.keys(CONFIGURED))('%s', async (server) => {
+    const servesFiles = server !== 'haproxy'
+    const apps = await longest('app', (folder) => {
+      site.write(`${folder}/app.mjs`, "export default (req, res) => res.end('the app')")
+      return print(server, site.path(folder, 'app.mjs'), '--no-check')
+    })
+    const mayNotLoad = server === 'apache-fcgid' ? [...UNLOADABLE, HOME] : UNLOADABLE
+    expect.soft(apps.refused.toSorted()).toEqual(mayNotLoad.toSorted())
+    const files = await longest('files', (folder) => {
+      const tls = certificateIn(folder)
+      const statics = servesFiles ? ['--static', site.path(folder)] : []
+      return print(
+        server,
+        exampleApp('fetch'),
+        '--no-check',
+        ...statics,
+        '--tls-cert',
+        tls.cert,
+        '--tls-key',
+        tls.key,
+      )
+    })
+    expect.soft(files.refused).toEqual(UNSAYABLE[server])
+
+    const [made, certificate] = [makeCertificate(site), certificateIn(files.folder)]
+    renameSync(made.cert, certificate.cert)
+    renameSync(made.key, certificate.key)
+    site.write(`${files.folder}/file.txt`, 'a file')
+    const statics = servesFiles ? ['--static', site.path(files.folder)] : []
+    const app = site.path(apps.folder, 'app.mjs')
+    const front = await start(site, server, app, 'tcp', statics, certificate)
+    expect(await send(front.origin, '/any', front.ask)).toMatchObject({ status: 200, text: 'the app' })
+    if (!servesFiles) return
+    expect(await send(front.origin, '/file.txt', front.ask)).toMatchObject({ status: 200, text: 'a file' })
+  })
+
+  /** A folder whose name has as many odd characters as `print` makes a config of, and those that it refuses. */
+  async function longest(
+    folder: string,
+    print: (folder: string) => Promise<PrintedConfig>,
+  ): Promise<{ folder: string; refused: string[] }> {
+    const refused: string[] = []
+    for (const odd of ODD) {
+      site.makeFolder(folder + odd)
+      try {
+        await print(folder + odd)
+        folder += odd
+      } catch (error) {
+        expect(String(error)).toMatch(/(has no way to write|Node loads no module) .* Rename it/)
+        refused.push(odd)
+      }
+    }
+    return { folder, refused }
+  }
+
+  function certificateIn(folder: string): { cert: string; key: string } {
+    return { cert: site.path(folder, 'cert.pem'), key: site.path(folder, 'cert.pem.key') }
+  }
+})
+
+describe('systemd', () => {
+  let site: Site
+  siteForEachTest((each) => {
+    site = each
+  })
+
+  test.each(['unix', 'tcp'] as const)(
+    'systemd finds nothing amiss, and passes the app its socket: %s',
+    async (kind) => {
+      const at = kind === 'unix' ? site.path('app.sock') : `127.0.0.1:${(await freePorts(1))[0]}`
+      const { files, app } = await print(
+        ...['systemd', exampleApp('express'), '--mount', '/shop', '--user', 'www-data'],
+        ...[kind === 'unix' ? '--socket' : '--address', at],
+      )
+      const units = files.map(({ path, text }) => site.write(basename(path), text))
+      const verified = spawnSync(required('systemd-analyze'), ['verify', '--man=no', ...units], {
+        encoding: 'utf8',
+      })
+      expect(verified).toMatchObject({ status: 0, stderr: '' })
+      expect(files[0]!.text).toContain(`ListenStream=${at}\n`)
+      expect(files[1]!.text).toContain(`ExecStart=${app!.join(' ')}\n`)
+
+      const activate = site.start(required('systemd-socket-activate'), ['--listen', at, ...app!])
+      await activate.printed(/Listening on/)
+      const dispatcher = new FastCgiDispatcher(at, { maxIdleConnections: 0, onStderr() {} })
+      const { body } = await request('http://localhost/shop/api/request', { dispatcher })
+      expect(await body.json()).toMatchObject({ baseUrl: '/shop', url: '/api/request' })
+    },
+  )
+
+  test('a user of its own, and what of home has to be seen', async () => {
+    const [, service] = (await print('systemd', exampleApp('express'))).files
+    expect(service!.text).toContain('\nDynamicUser=yes\n')
+    expect(service!.text).toMatch(/\nProtectHome=(yes|read-only)\n/)
+    const [, owned] = (await print('systemd', exampleApp('express'), '--user', 'shop')).files
+    expect(owned!.text).toContain('\nUser=shop\n')
+    expect(owned!.text).not.toContain('DynamicUser')
+  })
+})
+
+function exampleApp(name: string): string {
+  return fileURLToPath(new URL(`../../examples/${name}/app.mjs`, import.meta.url))
+}
+
+function makeFiles(site: Site): string {
+  const folder = site.makeFolder('public')
+  for (const name of ['css', '.git', '.well-known']) site.makeFolder('public', name)
+  site.write('public/css/a style.css', 'body {}')
+  site.write('public/.well-known/security.txt', 'Contact: me')
+  for (const name of ['public/.env', 'public/css/.secret', 'public/.git/config', 'outside.txt']) {
+    site.write(name, 'secret!')
+  }
+  return folder
+}
+
+/** Starts a server with its config for an app, and the app as that config says. */
+async function start(
+  site: Site,
+  server: string,
+  app: string,
+  socket: Setup['socket'],
+  flags: readonly string[],
+  certificate?: { cert: string; key: string },
+) {
+  const tcp = `127.0.0.1:${(await freePorts(1))[0]}`
+  const at = socket === 'unix' ? ['--socket', site.path('app.sock')] : ['--address', tcp]
+  // It opens the sockets itself.
+  const address = server === 'apache-fcgid' ? [] : at
+  const printFor = ([port, plainPort]: number[]) => {
+    const words = [server, app, ...address, ...flags, '--listen', `127.0.0.1:${port}`]
+    if (certificate) {
+      words.push('--tls-cert', certificate.cert, '--tls-key', certificate.key)
+      words.push('--redirect-from', `127.0.0.1:${plainPort}`)
+    }
+    return print(...words)
+  }
+  await startApp(site, (await printFor([80, 80])).app)
+  const [port, plainPort] = await CONFIGURED[server]!(site, certificate ? 2 : 1, printFor)
+  return {
+    origin: { host: '127.0.0.1', port: port! },
+    plain: certificate ? { host: '127.0.0.1', port: plainPort! } : undefined,
+    url: `${certificate ? 'https' : 'http'}://localhost:${port}`,
+    ask: {
+      headers: ['Host', `localhost:${port}`],
+      ...(certificate && { ca: readFileSync(certificate.cert, 'utf8') }),
+    },
+  }
+}
+
+async function startApp(site: Site, words: readonly string[] | undefined): Promise<void> {
+  if (words === undefined) return
+  const env = { PATH: `${installCommandLine(site)}:/usr/bin:/bin`, SESSION_SECRET: 'test' }
+  const program = site.start(`${site.path('bin')}/${words[0]}`, words.slice(1), { env })
+  await program.printed(/^Serving/m)
+}
+
+async function print(...words: readonly string[]): Promise<PrintedConfig> {
+  let text = ''
+  const output = { write: (piece: string) => (text += piece) }
+  const status = await run(['config', ...words, '--json'], output, output)
+  if (status !== 0) throw new Error(text)
+  return JSON.parse(text)
+}
+
+// Where a server answers and closes while the body is on its way, Node may fail to write before it has read the answer.
+async function answerOf(ask: () => Promise<Answer>): Promise<Answer> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await ask()
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (tries === 5 || (code !== 'EPIPE' && code !== 'ECONNRESET')) throw error
+    }
+  }
+}

@@ -1,0 +1,133 @@
+// `fcgi-bridge conformance`, as a user runs it.
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { encodeEndRequest, encodeRecord, FCGI_STDOUT } from '@fcgi-bridge/core'
+import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest'
+import { COMMAND_LINE } from '../support/fronts/command-line.ts'
+import { accepting } from '../support/fronts/ports.ts'
+import type { Program } from '../support/fronts/program.ts'
+import { Site } from '../support/fronts/site.ts'
+
+let site: Site
+let broken: Server | undefined
+
+beforeEach(() => {
+  site = new Site()
+  onTestFailed(() => console.error(site.report()))
+})
+
+afterEach(async () => {
+  broken?.close()
+  await site.stop()
+})
+
+test('a server that meets what is asked', async () => {
+  const program = conformance(await startApp('core'), '--only', 'records/longest', 'end')
+  expect(await program.exited).toMatchObject({ code: 0 })
+  expect(program.output).toBe(
+    'pass  records/longest\npass  end/one\npass  end/fields\npass  end/reserved\npass  end/app-status\n\n' +
+      '5 pass, 0 fail, 0 do not apply\n',
+  )
+})
+
+test('what an app has no means for does not apply', async () => {
+  const program = conformance(await startApp('express'), '--only', 'end/app-status', 'filter/unread')
+  expect(await program.exited).toMatchObject({ code: 0 })
+  expect(program.output).toMatch(/^n\/a {3}end\/app-status {2}the app answers 501/m)
+  expect(program.output).toMatch(/^n\/a {3}filter\/unread {2}it is no filter \(UNKNOWN_ROLE\)/m)
+})
+
+test('a server that does not: what was sent, expected and seen, and status 6', async () => {
+  const program = conformance(await startBroken(), '--only', 'end/fields')
+  expect(await program.exited).toMatchObject({ code: 6 })
+  expect(program.output).toBe(
+    [
+      'FAIL  end/fields',
+      '      must      END_REQUEST has 8 bytes. A request that went well has REQUEST_COMPLETE, and an appStatus of 0. (5.5)',
+      '      sent      BEGIN_REQUEST 1 (RESPONDER); PARAMS 1 (278); PARAMS 1 (0); STDIN 1 (0)',
+      '      expected  an appStatus of 0',
+      '      saw       0000000700000000',
+      '',
+      '0 pass, 1 fail (1 must, 0 should), 0 do not apply',
+      '',
+    ].join('\n'),
+  )
+})
+
+test('JSON for scripts', async () => {
+  const program = conformance(await startBroken(), '--only', 'end/fields', 'end/reserved', '--json')
+  expect(await program.exited).toMatchObject({ code: 6 })
+  expect(JSON.parse(program.output)).toMatchObject({
+    passed: 1,
+    failed: 1,
+    failedMust: 1,
+    notApplicable: 0,
+    results: [
+      { id: 'end/fields', level: 'must', section: '5.5', verdict: 'fail', saw: '0000000700000000' },
+      { id: 'end/reserved', level: 'should', verdict: 'pass' },
+    ],
+  })
+})
+
+test('routes below a path, and params that the server wants', async () => {
+  const at = await startApp('core')
+  const elsewhere = conformance(at, '--base', '/shop', '--only', 'end/one')
+  expect(await elsewhere.exited).toMatchObject({ code: 6 })
+  expect(elsewhere.output).toMatch(/does not serve \/shop\/bytes\/10[\s\S]*Status: 404/)
+  const params = ['REQUEST_URI=/bytes/10', 'SCRIPT_FILENAME=/srv/app']
+  const told = conformance(at, '--base', '/shop', '--only', 'end/fields', '--params', ...params)
+  expect(await told.exited).toMatchObject({ code: 0 })
+})
+
+test('the checks, without a server', async () => {
+  const all = run('conformance', '--list')
+  expect(await all.exited).toMatchObject({ code: 0 })
+  expect(all.output).toMatch(
+    /^closing\/keeps {2}must, 5\.1\n {2}With KEEP_CONN it leaves the connection open/m,
+  )
+  const some = run('conformance', '--list', '--only', 'abort/kept', '--json')
+  await some.exited
+  expect(JSON.parse(some.output)).toMatchObject({ checks: [{ id: 'abort/kept', level: 'must' }] })
+})
+
+test.each([
+  ['nobody there', ['/no/such/socket.sock'], 5, /Nobody answers at \/no\/such\/socket\.sock: ENOENT/],
+  ['no address', [], 2, /say the address of the app, or --list/],
+  ['an address that is none', ['somewhere'], 2, /It takes 127\.0\.0\.1:9000/],
+  ['a check that is none', ['9000', '--only', 'aborts'], 2, /no check aborts\. The areas are records, ids/],
+  ['a base that is none', ['9000', '--base', 'c.php'], 2, /It takes a path such as \/shop/],
+  ['a param that is none', ['9000', '--params', 'x'], 2, /NAME=VALUE/],
+])('%s', async (_, args, code, message) => {
+  const program = run('conformance', ...args)
+  await program.printed(message)
+  expect(await program.exited).toMatchObject({ code })
+})
+
+function conformance(path: string, ...args: string[]): Program {
+  return run('conformance', path, '--timeout', '15', ...args)
+}
+
+function run(...args: string[]): Program {
+  return site.start(process.execPath, [COMMAND_LINE, ...args])
+}
+
+/** Starts one of examples/conformance. */
+async function startApp(name: string): Promise<string> {
+  const path = site.path('app.sock')
+  const file = fileURLToPath(new URL(`../../examples/conformance/${name}.js`, import.meta.url))
+  const env = { ...process.env, FCGI_BRIDGE_LISTEN: path }
+  const program = site.start(process.execPath, [file], { env })
+  expect(await accepting({ path }, () => !program.running)).toBe(true)
+  return path
+}
+
+/** A server that says that each request went wrong, whatever is sent. */
+async function startBroken(): Promise<string> {
+  const path = site.path('broken.sock')
+  const page = Buffer.from('Content-Type: text/plain\r\n\r\n0123456789')
+  const answer = Buffer.concat([encodeRecord(FCGI_STDOUT, 1, page), encodeEndRequest(1, 7, 0)])
+  broken = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end(answer)))
+  await once(broken.listen(path), 'listening')
+  return path
+}

@@ -1,0 +1,364 @@
+// `fcgi-bridge serve` as a user starts it, and as mod_fcgid, lighttpd, spawn-fcgi and plain CGI do.
+import { chmodSync, existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { FastCgiDispatcher } from '@fcgi-bridge/client'
+import { request } from 'undici'
+import { describe, expect, test } from 'vitest'
+import { freePorts } from '../../scripts/lib/free-ports.js'
+import { send } from '../support/cases/http.ts'
+import { startApache } from '../support/fronts/apache.ts'
+import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
+import { installCommandLine } from '../support/fronts/command-line.ts'
+import { startLighttpd } from '../support/fronts/lighttpd.ts'
+import { accepting } from '../support/fronts/ports.ts'
+import type { Program } from '../support/fronts/program.ts'
+import { required } from '../support/fronts/programs.ts'
+import type { Site } from '../support/fronts/site.ts'
+import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
+
+const EXPRESS = createRequire(import.meta.url).resolve('express')
+
+const FETCH_APP = `
+export default {
+  fetch(request, { mount }) {
+    const { pathname, search } = new URL(request.url)
+    return Response.json({ at: pathname + search, mount, mode: process.env.NODE_ENV, pid: process.pid, cwd: process.cwd() })
+  },
+}`
+
+const EXPRESS_APP = `
+const express = require(${JSON.stringify(EXPRESS)})
+const app = express()
+app.get('/fail', () => { throw new Error('the app failed') })
+app.use((req, res) => res.json({
+  at: req.originalUrl, url: req.url, mount: req.baseUrl, mode: process.env.NODE_ENV, pid: process.pid, cwd: process.cwd(),
+}))
+module.exports = app`
+
+let site: Site
+let bin: string
+
+siteForEachTest((each) => {
+  site = each
+  bin = installCommandLine(site)
+  site.write('fetch.mjs', FETCH_APP)
+  site.write('express.cjs', EXPRESS_APP)
+})
+
+describe('started by a user', () => {
+  test('on a TCP port: says where, and logs each request', async () => {
+    const program = run('serve', 'express.cjs', '--port', '0')
+    const [, port] = await program.printed(/Serving express\.cjs, an Express app, .* 127\.0\.0\.1:(\d+)$/m)
+    expect(await ask(`127.0.0.1:${port}`, '/cart?x=1')).toMatchObject({ at: '/cart?x=1', mode: 'production' })
+    await program.printed(/^GET \/cart\?x=1 200 [\d.]+ ms - \d+$/m)
+    // The error is for whoever looks at the terminal.
+    await request('http://test/fail', { dispatcher: dispatcherTo(`127.0.0.1:${port}`) })
+    await program.printed(/^GET \/fail 500 /m)
+    expect(await program.stop()).toEqual({ code: 0, signal: null })
+  })
+
+  test('on a Unix socket, with JSON for scripts', async () => {
+    const path = site.path('app.sock')
+    const program = run('serve', './fetch.mjs', '--path', path, '--mode', '600', '--json')
+    const [line] = await program.printed(/^\{"listening".*$/m)
+    expect(JSON.parse(line)).toEqual({ listening: { path } })
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+    const { body } = await request('http://test/', {
+      dispatcher: dispatcherTo(path),
+      headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+    })
+    const length = (await body.text()).length
+    const [entry] = await program.printed(/^\{"request".*$/m)
+    expect(JSON.parse(entry)).toMatchObject({
+      request: {
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+        method: 'GET',
+        target: '/',
+        status: 200,
+        bytes: length,
+        bytesIn: 0,
+        duration: expect.any(Number),
+        role: 'responder',
+        outcome: 'ended',
+        traceId,
+      },
+    })
+    await program.stop('SIGINT')
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test('below a mount, without lines', async () => {
+    const program = run('serve', 'express.cjs', '--port', '0', '--mount', '/shop', '--no-log')
+    const [, port] = await program.printed(/127\.0\.0\.1:(\d+)/)
+    expect(await ask(`127.0.0.1:${port}`, '/shop/cart')).toMatchObject({ mount: '/shop', url: '/cart' })
+    expect(program.output).not.toContain('GET')
+  })
+
+  test('a body over --max-body is refused', async () => {
+    const program = run('serve', 'fetch.mjs', '--port', '0', '--max-body', '1k')
+    const [, port] = await program.printed(/127\.0\.0\.1:(\d+)/)
+    const dispatcher = dispatcherTo(`127.0.0.1:${port}`)
+    for (const [size, status] of [
+      [1024, 200],
+      [1025, 413],
+    ] as const) {
+      const answer = await request('http://test/', { dispatcher, method: 'POST', body: Buffer.alloc(size) })
+      expect(answer.statusCode).toBe(status)
+      await answer.body.dump()
+    }
+  })
+
+  test('where FCGI_BRIDGE_LISTEN says', async () => {
+    const path = site.path('app.sock')
+    const program = runIn({ FCGI_BRIDGE_LISTEN: path }, 'serve', 'fetch.mjs')
+    await program.printed(/app\.sock/)
+    expect(await ask(path, '/a')).toMatchObject({ at: '/a' })
+    await program.printed(/^GET \/a 200/m)
+  })
+
+  test.each([
+    ['nowhere to listen', ['fetch.mjs'], 4, /Say --port 9000, --path/],
+    [
+      'a socket that can not be',
+      ['fetch.mjs', '--path', '/no/such/folder/s'],
+      4,
+      /can not listen on \/no\/such\/folder\/s/,
+    ],
+    ['a module that is not there', ['app.js'], 3, /app\.js does not exist/],
+    ['a module without an app', ['nothing.mjs'], 3, /nothing\.mjs exports nothing[\s\S]*export default app/],
+    ['a syntax error in a module', ['broken.mjs'], 3, /broken\.mjs:2\s+const b = = 2/],
+    ['a syntax error in CommonJS', ['broken.cjs'], 3, /broken\.cjs:2\s+const b = = 2/],
+    ['a module that throws', ['throws.mjs'], 3, /Error: no database[\s\S]*throws\.mjs:1/],
+    ['a package that is missing', ['missing.mjs'], 3, /Cannot find package 'not-there'[\s\S]*npm install/],
+    ['two places to listen', ['fetch.mjs', '--port', '1', '--path', 'x'], 2, /cannot be used with/],
+    ['a port that is none', ['fetch.mjs', '--port', '70000'], 2, /up to 65535/],
+  ])('%s is told, with a status of its own', async (_, args, code, message) => {
+    site.write('nothing.mjs', '')
+    site.write('broken.mjs', 'const a = 1\nconst b = = 2\n')
+    site.write('broken.cjs', 'const a = 1\nconst b = = 2\n')
+    site.write('throws.mjs', "throw new Error('no database')\n")
+    site.write('missing.mjs', "import 'not-there'\n")
+    const program = run('serve', ...args)
+    await program.printed(message)
+    expect(await program.exited).toEqual({ code, signal: null })
+  })
+})
+
+describe('an app that listens itself', () => {
+  const LISTENS = `
+    import { createServer } from 'node:http'
+    const server = createServer((req, res) => res.end('over HTTP')).listen(0, '127.0.0.1')`
+
+  test('and exports nothing: the error is told once, with a status', async () => {
+    site.write('app.mjs', LISTENS)
+    const program = run('serve', 'app.mjs', '--port', '0')
+    expect(await program.exited).toEqual({ code: 3, signal: null })
+    expect(program.output.match(/^fcgi-bridge: /gm)).toHaveLength(1)
+    expect(program.output).toMatch(/app\.mjs exports nothing[\s\S]*It calls listen\(\) itself/)
+  })
+
+  test('and exports its app, too: the port of its own is told', async () => {
+    site.write('app.mjs', `${LISTENS}\nexport default (req, res) => res.end('over FastCGI')`)
+    const program = run('serve', 'app.mjs', '--port', '0', '--no-log')
+    const [, own] = await program.printed(
+      /^app\.mjs also listens on 127\.0\.0\.1:(\d+) itself\..*leave listen\(\) out/m,
+    )
+    const [, port] = await program.printed(/Serving app\.mjs.* 127\.0\.0\.1:(\d+)$/m)
+    expect((await send({ host: '127.0.0.1', port: Number(own) }, '/')).text).toBe('over HTTP')
+    const { body } = await request('http://test/', { dispatcher: dispatcherTo(`127.0.0.1:${port}`) })
+    expect(await body.text()).toBe('over FastCGI')
+  })
+
+  test('and throws later: the error is told, with a status', async () => {
+    site.write('app.mjs', `${LISTENS}\nthrow new Error('no database')`)
+    const program = run('serve', 'app.mjs', '--port', '0', '--json')
+    expect(await program.exited).toEqual({ code: 3, signal: null })
+    const [line] = await program.printed(/^\{"error".*$/m)
+    expect(JSON.parse(line).error.message).toContain('no database')
+  })
+
+  test('and its address for FastCGI is in use: a status', async () => {
+    const other = run('serve', 'fetch.mjs', '--port', '0')
+    const [, port] = await other.printed(/127\.0\.0\.1:(\d+)/)
+    site.write('app.mjs', `${LISTENS}\nexport default (req, res) => res.end('over FastCGI')`)
+    const program = run('serve', 'app.mjs', '--port', port!)
+    expect(await program.exited).toEqual({ code: 4, signal: null })
+    expect(program.output).toContain('EADDRINUSE')
+  })
+})
+
+describe('--check loads the app, and ends', () => {
+  test('an app', async () => {
+    site.write('app.mjs', `${FETCH_APP}\nsetInterval(() => {}, 1000)`)
+    const program = run('serve', 'app.mjs', '--check')
+    expect(await program.exited).toEqual({ code: 0, signal: null })
+    expect(program.output).toBe('app.mjs exports an app with a fetch method.\n')
+    const json = run('serve', 'express.cjs', '--check', '--json')
+    expect(await json.exited).toEqual({ code: 0, signal: null })
+    expect(JSON.parse(json.output)).toEqual({ app: { kind: 'listener', what: 'an Express app' } })
+  })
+
+  test('no app', async () => {
+    site.write('app.mjs', 'export default function createApp() {}\nsetInterval(() => {}, 1000)')
+    const program = run('serve', 'app.mjs', '--check')
+    expect(await program.exited).toEqual({ code: 3, signal: null })
+    expect(program.output).toContain('Export the app itself: export default await createApp()')
+  })
+})
+
+describe("mod_fcgid's FcgidWrapper", () => {
+  test.each(['express.cjs', 'fetch.mjs'])('%s, a mount and all below it', async (app) => {
+    const origin = await startWrapped(`/usr/bin/env fcgi-bridge serve ${site.path(app)} --mount script-name`)
+    expect(await askFront(origin, '/page.web/cart?x=1')).toMatchObject({
+      at: '/page.web/cart?x=1',
+      mount: '/page.web',
+      mode: 'production',
+      cwd: site.folder,
+    })
+    // One process answers them all.
+    const [a, b] = [await askFront(origin, '/page.web/a'), await askFront(origin, '/page.web/b')]
+    expect(a.pid).toBe(b.pid)
+    expect(site.errorLog()).not.toContain('GET /page.web')
+  })
+
+  test('lines in the error log, when asked for', async () => {
+    const origin = await startWrapped(`${bin}/fcgi-bridge serve ${site.path('fetch.mjs')} --log`)
+    await askFront(origin, '/page.web/cart')
+    await site.logged('GET /page.web/cart 200')
+  })
+
+  test('what is wrong with the app is in the error log', async () => {
+    site.write('empty.mjs', '')
+    const origin = await startWrapped(`${bin}/fcgi-bridge serve ${site.path('empty.mjs')}`)
+    const answer = send(origin, '/page.web')
+    await site.logged('exports nothing, so there is no app to serve')
+    expect((await answer).status).toBe(500)
+  })
+
+  test('a program of its own, by its first line, knows its mount', async () => {
+    const folder = site.makeFolder('documents')
+    const program = site.write('documents/shop.fcgi', `#!/usr/bin/env -S fcgi-bridge serve\n${EXPRESS_APP}`)
+    chmodSync(program, 0o755)
+    const origin = await startFcgid(`
+      ScriptAlias "/shop" "${program}"
+      <Directory "${folder}">
+        Require all granted
+        SetHandler fcgid-script
+      </Directory>`)
+    expect(await askFront(origin, '/shop/cart')).toMatchObject({ mount: '/shop', url: '/cart' })
+  })
+
+  async function startWrapped(wrapper: string): Promise<{ host: string; port: number }> {
+    const folder = site.makeFolder('documents')
+    site.write('documents/page.web', '')
+    return startFcgid(`
+      DocumentRoot "${folder}"
+      <Directory "${folder}">
+        Require all granted
+        Options +ExecCGI
+        AddHandler fcgid-script .web
+        FcgidWrapper "${wrapper}" .web
+      </Directory>`)
+  }
+
+  async function startFcgid(host: string): Promise<{ host: string; port: number }> {
+    const { ports } = await startApache(site, {
+      modules: ['fcgid'],
+      server: `
+        ${fcgidDirectives(site)}
+        FcgidInitialEnv PATH ${bin}:/usr/bin:/bin`,
+      hosts: [host],
+    })
+    return { host: '127.0.0.1', port: ports[0]! }
+  }
+})
+
+describe("lighttpd's bin-path", () => {
+  test.each(['express.cjs', 'fetch.mjs'])('%s at the root', async (app) => {
+    const [port] = await startLighttpd(
+      site,
+      1,
+      () => `
+      server.modules = ("mod_fastcgi")
+      fastcgi.server = ("/" => ((
+        "bin-path" => "${bin}/fcgi-bridge serve ${site.path(app)}",
+        "bin-environment" => ("PATH" => "${bin}:/usr/bin:/bin"),
+        "socket" => "${site.path('spawned.sock')}",
+        "max-procs" => 1,
+        "check-local" => "disable",
+        "fix-root-scriptname" => "enable"
+      )))`,
+    )
+    expect(await askFront({ host: '127.0.0.1', port: port! }, '/cart?x=1')).toMatchObject({
+      at: '/cart?x=1',
+      mount: '',
+      cwd: site.folder,
+    })
+  })
+})
+
+test('plain CGI: one request, and nothing but the answer on standard output', async () => {
+  const program = runIn(
+    {
+      GATEWAY_INTERFACE: 'CGI/1.1',
+      REQUEST_METHOD: 'GET',
+      REQUEST_URI: '/cart',
+      SERVER_NAME: 'front.test',
+      SERVER_PORT: '80',
+    },
+    'serve',
+    'fetch.mjs',
+  )
+  expect(await program.exited).toEqual({ code: 0, signal: null })
+  expect(program.output).toMatch(/^Status: 200[^\n]*\r\n[\s\S]*\{"at":"\/cart"[^\n]*\}$/)
+})
+
+test('spawn-fcgi', async () => {
+  const [port] = await freePorts(1)
+  site.write('package.json', '{}')
+  site.makeFolder('src')
+  site.write('src/fetch.mjs', FETCH_APP)
+  const args = ['-n', '-a', '127.0.0.1', '-p', String(port), '--']
+  const command = [`${bin}/fcgi-bridge`, 'serve', site.path('src/fetch.mjs'), '--log']
+  const program = site.start(required('spawn-fcgi'), [...args, ...command], environment())
+  expect(await accepting({ port: port!, host: '127.0.0.1' }, () => !program.running)).toBe(true)
+  // The folder of the project, not of the module.
+  expect(await ask(`127.0.0.1:${port}`, '/a')).toMatchObject({ at: '/a', cwd: site.folder })
+  await program.printed(/^GET \/a 200/m)
+})
+
+function run(...args: string[]): Program {
+  return runIn({}, ...args)
+}
+
+function runIn(env: Record<string, string>, ...args: string[]): Program {
+  return site.start(`${bin}/fcgi-bridge`, args, { cwd: site.folder, ...environment(env) })
+}
+
+function environment(env: Record<string, string> = {}): { env: Record<string, string> } {
+  return { env: { PATH: `${bin}:/usr/bin:/bin`, ...env } }
+}
+
+interface Answer {
+  at: string
+  url?: string
+  mount: string
+  mode: string
+  pid: number
+  cwd: string
+}
+
+function dispatcherTo(address: string): FastCgiDispatcher {
+  return new FastCgiDispatcher(address, { maxIdleConnections: 0, onStderr() {} })
+}
+
+async function ask(address: string, path: string): Promise<Answer> {
+  const { body } = await request(`http://test${path}`, { dispatcher: dispatcherTo(address) })
+  return (await body.json()) as Answer
+}
+
+async function askFront(origin: { host: string; port: number }, path: string): Promise<Answer> {
+  const answer = await send(origin, path)
+  expect(answer).toMatchObject({ status: 200 })
+  return JSON.parse(answer.text)
+}

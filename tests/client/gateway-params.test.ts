@@ -1,0 +1,356 @@
+// What an app is sent by the gateway, by nginx and by Apache for the same bytes of HTTP, field by field. Each difference is
+// listed with its reason: one that is not, and one that is listed and is none, fails.
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
+import { createGateway } from '@fcgi-bridge/client'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startApache } from '../support/fronts/apache.ts'
+import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
+import { startNginx } from '../support/fronts/nginx.ts'
+import { Site } from '../support/fronts/site.ts'
+import { isAtLeast } from '../support/fronts/versions.ts'
+
+type Params = Record<string, string>
+type FrontName = 'nginx' | 'mod_proxy_fcgi' | 'mod_fcgid'
+type Difference = [fronts: FrontName | 'Apache', names: string, why: string]
+
+// What is not compared at all.
+const LEFT_OUT: readonly [names: RegExp, why: string][] = [
+  [/^SERVER_(SOFTWARE|SIGNATURE|ADMIN)$/, 'each says its own'],
+  [/^(SERVER|REMOTE)_PORT$/, 'each has its own; they are tested beside the gateway'],
+  [
+    /^(DOCUMENT_ROOT|SCRIPT_FILENAME|PATH_TRANSLATED|CONTEXT_\w+)$/,
+    'the gateway has no files, unless documentRoot says so',
+  ],
+  [/^(PATH|ap_trust_cgilike_cl|proxy-nokeepalive)$/, "Apache's own environment"],
+  [/^Authorization$/, "FcgidPassHeader's own name for HTTP_AUTHORIZATION"],
+  [/^DOCUMENT_URI$/, "nginx's own; the gateway has it too"],
+  [/^REDIRECT_STATUS$/, "nginx's, for php-cgi; the gateway has it too"],
+  [/^REMOTE_USER$/, 'nginx says what the client claims, which nobody has checked'],
+  [/^HTTP_CONTENT_(TYPE|LENGTH)$/, 'nginx says them twice'],
+  [
+    /^HTTP_(CONNECTION|KEEP_ALIVE|TE|TRAILER|UPGRADE|PROXY_CONNECTION)$/,
+    'about one hop: the gateway drops them',
+  ],
+  [/^HTTP_EXPECT$/, 'the gateway answers it itself'],
+]
+
+const NAME_OF_NGINX: Difference = ['nginx', 'SERVER_NAME', 'its server_name, whatever the client asks for']
+const STREAMED: Difference[] = [
+  ['nginx', 'CONTENT_LENGTH', 'it has read the whole body; the gateway hands it on as it comes'],
+  ['Apache', 'CONTENT_LENGTH HTTP_TRANSFER_ENCODING', 'it has read the whole body (of small ones)'],
+]
+
+const LATER_NGINX: Difference[] = isAtLeast('nginx', '1.23')
+  ? [['nginx', 'CONTENT_TYPE', 'joins them since 1.23']]
+  : []
+
+interface Case {
+  name: string
+  /** The start line and the lines below it, without Connection; or with the blank line and a body. */
+  http: string
+  differences?: readonly Difference[]
+}
+
+const HOST = '\r\nHost: front.test'
+
+function get(target: string, differences: readonly Difference[] = []): Case {
+  return { name: target, http: `GET ${target} HTTP/1.1${HOST}`, differences }
+}
+
+function withHeaders(name: string, lines: string, differences: readonly Difference[] = []): Case {
+  return { name, http: `GET /a HTTP/1.1${HOST}\r\n${lines}`, differences }
+}
+
+function post(name: string, lines: string, body: string, differences: readonly Difference[] = []): Case {
+  return { name, http: `POST /a HTTP/1.1${HOST}\r\n${lines}\r\n\r\n${body}`, differences }
+}
+
+function withHost(host: string, differences: readonly Difference[] = []): Case {
+  return { name: host, http: `GET /a HTTP/1.1\r\nHost: ${host}`, differences }
+}
+
+const targets: readonly Case[] = [
+  get('/'),
+  get('/app/page?x=1'),
+  get('/a/b/'),
+  get('/a?'),
+  get('/a?x=?&y=%20%zz+/../&&=;"<>|'),
+  get('/a%20b/caf%C3%A9/%7euser/%41'),
+  get('/a%3Fb%23c%25d'),
+  get("/a;b=c/@:&=+$,!'()*"),
+  get('/a\\..\\b'),
+  get('/.a/..b/c..'),
+  get('/a//b///c'),
+  get('//a/b'),
+  get('/a/./b/../c'),
+  get('/a/b/..'),
+  get('/a/b/.'),
+  get('/a/%2e%2e/b'),
+  get('/a%2Fb%2fc', [
+    ['Apache', 'PATH_INFO', 'AllowEncodedSlashes NoDecode leaves %2F alone; Off makes it a 404'],
+  ]),
+  get('/a%0D%0Ab', [['nginx', 'SCRIPT_NAME PATH_INFO', 'a dot in fastcgi_split_path_info is no line feed']]),
+  // Refused by all.
+  get('/../../etc/passwd'),
+  get('/a/../../etc/passwd'),
+  get('/%2e%2e/etc/passwd'),
+  get('/a/..%2f..%2fb', [['Apache', 'refused', 'NoDecode: %2F is no slash there']]),
+  get('/a%00b'),
+  get('/a%zzb'),
+  get('/a%'),
+  get('a/b'),
+  get('*'),
+  get('/a#b?c', [['nginx', 'refused', 'cuts the fragment off']]),
+  get('/caf\xc3\xa9', [
+    ['nginx', 'refused', 'lets bytes through that no URL has; Node does not'],
+    ['Apache', 'refused', 'lets bytes through that no URL has; Node does not'],
+  ]),
+]
+
+const ABSOLUTE: Difference = ['Apache', 'REQUEST_URI', 'leaves scheme and host in it']
+const absolute: readonly Case[] = [
+  get('http://front.test/x?y=1', [ABSOLUTE]),
+  get('http://abs.test:81/x?y=1', [NAME_OF_NGINX, ABSOLUTE]),
+  get('HTTP://ABS.test/x', [NAME_OF_NGINX, ABSOLUTE]),
+  get('http://abs.test', [NAME_OF_NGINX, ABSOLUTE]),
+  get('http://abs.test?x=1', [
+    ['nginx', 'refused', 'its REQUEST_URI begins with no slash, and the app refuses that'],
+    ABSOLUTE,
+  ]),
+  get('http://u:p@abs.test/x'),
+  get('ftp://abs.test/x', [['nginx', 'refused', 'takes it for http']]),
+]
+
+const methods: readonly Case[] = [
+  ...['HEAD', 'DELETE', 'OPTIONS', 'PROPFIND', 'PURGE'].map((method) => ({
+    name: method,
+    http: `${method} /a HTTP/1.1${HOST}`,
+  })),
+  {
+    name: 'OPTIONS *',
+    http: `OPTIONS * HTTP/1.1${HOST}`,
+    differences: [
+      ['nginx', 'refused', 'has no answer to it'],
+      ['Apache', 'answered', 'answers it itself'],
+    ],
+  },
+  {
+    name: 'TRACE',
+    http: `TRACE /a HTTP/1.1${HOST}`,
+    differences: [
+      ['nginx', 'refused', 'never hands it on'],
+      ['Apache', 'answered', 'answers it itself'],
+    ],
+  },
+]
+
+const hosts: readonly Case[] = [
+  withHost('FRONT.Test:8080'),
+  withHost('[::1]:8080', [NAME_OF_NGINX]),
+  withHost('my_host.test', [NAME_OF_NGINX]),
+  withHost('front.test.', [['nginx', 'HTTP_HOST', 'without the dot']]),
+  withHost('front.test:', [['Apache', 'refused', 'wants a number behind the colon, RFC 3986 does not']]),
+  // Refused by all.
+  withHost(''),
+  withHost('a/b'),
+  withHost('a b'),
+  withHost('user@a'),
+  withHost('a.test\r\nHost: b.test'),
+  { name: 'none', http: 'GET /a HTTP/1.1' },
+  {
+    name: 'none in HTTP/1.0',
+    http: 'GET /a HTTP/1.0',
+    differences: [
+      ['nginx', 'HTTP_HOST SERVER_NAME', 'makes one up of its server_name'],
+      ['Apache', 'SERVER_NAME', 'its ServerName; the gateway has an address alone'],
+    ],
+  },
+  { name: 'one in HTTP/1.0', http: 'GET /a HTTP/1.0\r\nHost: Front.Test' },
+]
+
+const headers: readonly Case[] = [
+  withHeaders(
+    'a few',
+    'Accept: text/html\r\naccept-language: de\r\nReferer: http://x/\r\nUser-Agent: test\r\nRange: bytes=0-1\r\nIf-None-Match: "a"',
+  ),
+  withHeaders(
+    'bytes and blanks',
+    'X-Empty:\r\nX-Blanks:   a  b   \r\nX-Utf8: caf\xc3\xa9\r\nX-Latin1: caf\xe9',
+  ),
+  withHeaders('tabs', 'X-Tab:\ta\tb\t', [['nginx', 'HTTP_X_TAB', 'takes them for a part of the value']]),
+  withHeaders(
+    'odd names',
+    "X_Under: 1\r\nX.Dot: 2\r\nX'Q: 3\r\nX~T: 4\r\nX9: 5\r\n9X: 6\r\nX--Y: 7\r\n-Z: 8",
+  ),
+  withHeaders('Proxy', 'Proxy: http://evil', [['nginx', 'HTTP_PROXY', 'lets it through (httpoxy.org)']]),
+  withHeaders('Authorization', 'Authorization: Basic dXNlcjpwYXNz'),
+  withHeaders(
+    'X-Forwarded-For',
+    'X-Forwarded-For: 192.0.2.1\r\nForwarded: for=192.0.2.1\r\nX-Real-IP: 192.0.2.1',
+  ),
+  withHeaders('repeated', 'X-Same: one\r\nX-Other: o\r\nx-same: two\r\nCookie: a=1\r\nCookie: b=2', [
+    ['Apache', 'HTTP_COOKIE', 'joins by commas, which no cookie parser knows'],
+  ]),
+  withHeaders(
+    'about one hop',
+    'Keep-Alive: timeout=5\r\nTE: trailers\r\nProxy-Connection: x\r\nUpgrade: h2c',
+  ),
+  {
+    name: 'named by Connection',
+    http: `GET /a HTTP/1.1${HOST}\r\nConnection: close, X-Hop\r\nX-Hop: 1`,
+    differences: [
+      ['nginx', 'HTTP_X_HOP', 'hands it on, against RFC 9110 section 7.6.1'],
+      ['Apache', 'HTTP_X_HOP', 'hands it on, against RFC 9110 section 7.6.1'],
+    ],
+  },
+  withHeaders('folded', 'X-Fold: a\r\n  b', [
+    ['Apache', 'refused', 'unfolds it; RFC 9112 section 5.2 lets a server refuse'],
+  ]),
+]
+
+const bodies: readonly Case[] = [
+  post('a length', 'Content-Type: text/plain\r\nContent-Length: 5', 'hello'),
+  post('of nothing', 'Content-Length: 0', ''),
+  { name: 'none', http: `POST /a HTTP/1.1${HOST}` },
+  { name: 'of a GET', http: `GET /a HTTP/1.1${HOST}\r\nContent-Length: 5\r\n\r\nhello` },
+  post('two types', 'Content-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 1', 'x', [
+    ['Apache', 'CONTENT_TYPE', 'joins them'],
+    ...LATER_NGINX,
+  ]),
+  post('a length with zeros', 'Content-Length: 005', 'hello', [
+    ['nginx', 'CONTENT_LENGTH', 'as it was written'],
+  ]),
+  post('a length that is none', 'Content-Length: 5x', 'hello'),
+  post('two lengths', 'Content-Length: 5\r\nContent-Length: 5', 'hello'),
+  post('in chunks', 'Transfer-Encoding: chunked', '2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n', STREAMED),
+  post('in chunks, empty', 'Transfer-Encoding: chunked', '0\r\n\r\n', [
+    ['Apache', 'HTTP_TRANSFER_ENCODING', 'it has read the whole body'],
+  ]),
+  post(
+    'in chunks, with trailers',
+    'Trailer: X-Sum\r\nTransfer-Encoding: chunked',
+    '5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n',
+    STREAMED,
+  ),
+  post('a length and chunks', 'Content-Length: 5\r\nTransfer-Encoding: chunked', '5\r\nhello\r\n0\r\n\r\n', [
+    ['Apache', 'refused', 'believes the chunks; RFC 9112 section 6.1 lets a server refuse'],
+  ]),
+  post('another encoding', 'Transfer-Encoding: gzip, chunked', '5\r\nhello\r\n0\r\n\r\n', [
+    ['Apache', 'refused', 'hands on what is compressed, and does not say so'],
+  ]),
+  post('Expect', 'Expect: 100-continue\r\nContent-Length: 5', 'hello'),
+  post('another expectation', 'Expect: else\r\nContent-Length: 5', 'hello', [
+    ['nginx', 'refused', 'lets it through; RFC 9110 section 10.1.1 lets a server refuse'],
+  ]),
+]
+
+let site: Site
+const ports = {} as Record<FrontName | 'gateway', number>
+let gateway: ReturnType<typeof createGateway>
+
+beforeAll(async () => {
+  site = new Site()
+  const { at } = await site.startApp('params', '127.0.0.1:0')
+  if ('path' in at) throw new Error('The app listens on a port.')
+  const [nginx] = await startNginx(
+    site,
+    1,
+    ([port]) => `
+    server {
+      listen 127.0.0.1:${port};
+      server_name front.test;
+      location / {
+        include /etc/nginx/fastcgi_params;
+        fastcgi_split_path_info ^()(/.*)$;
+        fastcgi_param PATH_INFO $fastcgi_path_info;
+        fastcgi_pass ${at.host}:${at.port};
+      }
+    }`,
+  )
+  const program = site.writeProgram('app.fcgi', 'params')
+  const anchor = site.write('anchor', '')
+  const apache = await startApache(site, {
+    modules: ['proxy', 'proxy_fcgi', 'fcgid'],
+    server: fcgidDirectives(site),
+    hosts: [
+      `AliasMatch "^/(.*)$" "${anchor}/$1"
+      <Location "/">
+        SetHandler "proxy:fcgi://${at.host}:${at.port}/"
+        CGIPassAuth On
+        Require all granted
+      </Location>`,
+      `ScriptAlias "/" "${program}/"
+      <Location "/">
+        SetHandler fcgid-script
+        CGIPassAuth On
+        Require all granted
+      </Location>`,
+    ],
+  })
+  gateway = createGateway(at).listen(0, '127.0.0.1')
+  await once(gateway, 'listening')
+  ports.nginx = nginx!
+  ports.mod_proxy_fcgi = apache.ports[0]!
+  ports.mod_fcgid = apache.ports[1]!
+  ports.gateway = (gateway.address() as AddressInfo).port
+})
+
+afterAll(async () => {
+  gateway.close()
+  await site.stop()
+})
+
+describe.each(Object.entries({ targets, absolute, methods, hosts, headers, bodies }))('%s', (_, cases) => {
+  test.each(cases)('$name', async ({ http, differences = [] }) => {
+    const ours = await paramsFrom('gateway', http)
+    for (const front of ['nginx', 'mod_proxy_fcgi', 'mod_fcgid'] as const) {
+      const theirs = await paramsFrom(front, http)
+      const listed = differences.flatMap(([fronts, names]) =>
+        isAmong(front, fronts) ? names.split(' ') : [],
+      )
+      expect({ front, differ: differing(ours, theirs, front) }).toEqual({ front, differ: listed.sort() })
+    }
+  })
+})
+
+function isAmong(front: FrontName, fronts: FrontName | 'Apache'): boolean {
+  return front === fronts || (fronts === 'Apache' && front !== 'nginx')
+}
+
+/** What the app was sent; `refused`, or `answered`, where it was not asked. */
+async function paramsFrom(front: keyof typeof ports, http: string): Promise<Params> {
+  const [head, ...body] = http.split('\r\n\r\n')
+  const close = /^Connection:/m.test(http) ? '' : '\r\nConnection: close'
+  const answer = await raw(ports[front], `${head}${close}\r\n\r\n${body.join('\r\n\r\n')}`)
+  const [, status] = /^HTTP\/1\.1 (?!100)(\d{3})/m.exec(answer) ?? []
+  const [, seen] = /^x-seen: (.*)\r$/im.exec(answer) ?? []
+  if (seen !== undefined) return JSON.parse(Buffer.from(seen, 'base64').toString())
+  return Number(status) < 400 ? { answered: 'by the front server' } : { refused: 'by the front server' }
+}
+
+async function raw(port: number, request: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(request, 'latin1')
+  return Buffer.concat(await socket.toArray()).toString('latin1')
+}
+
+/** The names of what differs, in order. */
+function differing(ours: Params, theirs: Params, front: FrontName): string[] {
+  for (const whole of ['refused', 'answered']) {
+    if (whole in ours !== whole in theirs) return [whole]
+  }
+  const names = new Set([...Object.keys(ours), ...Object.keys(theirs)])
+  return [...names]
+    .filter((name) => !LEFT_OUT.some(([pattern]) => pattern.test(name)))
+    .filter((name) => comparable(ours, name, front) !== comparable(theirs, name, front))
+    .sort()
+}
+
+function comparable(params: Params, name: string, front: FrontName): string {
+  // nginx says an empty value, or Apache 0, where the gateway says nothing: RFC 3875 section 4.1.2 has both.
+  const value = params[name] ?? ''
+  if (name === 'CONTENT_LENGTH' && params['(body)'] === '') return ''
+  // Debian's fastcgi_params has $host.
+  return name === 'HTTP_HOST' && front === 'nginx' ? value.toLowerCase().replace(/:\d*$/, '') : value
+}

@@ -1,0 +1,357 @@
+// The lines of the checklist that an app can tell: what reaches it through either adapter, over raw bytes. The number of its line begins a
+// test's title, as in packages/core/src/conformance.
+import { once } from 'node:events'
+import { describe, expect, test } from 'vitest'
+import { bytes, pair, pairs, record, TYPES } from '../../packages/core/src/testing/bytes.ts'
+import { begin, GET, POST, params, stream } from '../../packages/core/src/testing/peer.ts'
+import { ABORTED, ADAPTERS, AdaptedApp } from './adapted-app.ts'
+
+const KEEP = { keepConn: true }
+const UNTOLD = expect.objectContaining({ aborted: 0 })
+
+describe.each(ADAPTERS)('%s', (name) => {
+  test('1: a request that comes one byte at a time', async () => {
+    const { app, peer } = await connected()
+    const all = bytes(begin(1), params(1, { ...POST, CONTENT_LENGTH: '4' }), record(TYPES.STDIN, 1, 'body'))
+    for (const byte of bytes(all, record(TYPES.STDIN, 1))) {
+      peer.write([byte])
+      await new Promise(setImmediate)
+    }
+    const request = await app.next()
+    expect(request).toMatchObject({ method: 'POST', url: '/' })
+    request.answer(await request.body())
+    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nbody$/)
+  })
+
+  test('6: the end of the connection inside of a record is told, and the body never ends', async () => {
+    const { app, peer } = await connected()
+    peer.post(1, { CONTENT_LENGTH: '100' }, KEEP).write(record(TYPES.STDIN, 1, 'cut short').subarray(0, 12))
+    const request = await app.next()
+    const body = expect(request.body()).rejects.toThrow()
+    peer.halfClose()
+    await Promise.all([body, request.aborted])
+    expect(request.told).toMatchObject({ aborted: 1 })
+  })
+
+  test.each(['end', 'abort'])('11: what it writes after %s is never on the reused id', async (how) => {
+    const { app, peer } = await connected()
+    peer.get(1, {}, KEEP)
+    const first = await app.next()
+    if (how === 'end') first.answer('first')
+    else peer.abort(1)
+    await peer.answer(1)
+    peer.forget().get(1, {}, KEEP)
+    const second = await app.next()
+    // The app does not know, or does not care.
+    try {
+      first.write('late')
+      first.end()
+    } catch (error) {
+      expect(error).toBeInstanceOf(TypeError)
+    }
+    second.answer('second')
+    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nsecond$/)
+    expect(peer.text(TYPES.STDOUT, 1)).not.toContain('late')
+  })
+
+  test('12, 13, 14: params of every form, cut anywhere', async () => {
+    const { app, peer } = await connected()
+    const long = 'v'.repeat(70_000)
+    const block = bytes(
+      pair('SHORT', 'form', 4, 4),
+      pair('EMPTY', ''),
+      pair('', 'no name'),
+      pair('LONG', long),
+    )
+    const all = bytes(pairs(Object.entries(GET)), block)
+    for (const at of [1, 40, all.length - 70_010, all.length - 70_003, all.length - 1]) {
+      peer.write(begin(1, KEEP), stream(TYPES.PARAMS, 1, all.subarray(0, at)))
+      peer.write(stream(TYPES.PARAMS, 1, all.subarray(at)), record(TYPES.PARAMS, 1), record(TYPES.STDIN, 1))
+      const request = await app.next()
+      expect(request.params).toMatchObject({ ...GET, SHORT: 'form', EMPTY: '', '': 'no name' })
+      expect(request.params.LONG === long).toBe(true)
+      request.answer('')
+      await peer.answer(1)
+      peer.forget()
+    }
+  })
+
+  test.each([
+    ['15: a length beyond the end', bytes([1], [0xff, 0xff, 0xff, 0xff], 'x')],
+    ['16: a pair that is cut short', bytes([4, 5], 'NAMEval')],
+    ['17: a NUL', pair('NAME', 'a\0b')],
+    ['17: a header with a line feed', pair('HTTP_X', 'a\nb: c')],
+  ])('%s in PARAMS: the app never sees the request', async (_, block) => {
+    const { app, peer } = await connected()
+    peer.write(begin(1), stream(TYPES.PARAMS, 1, bytes(pairs(Object.entries(GET)), block)))
+    peer.write(record(TYPES.PARAMS, 1), record(TYPES.STDIN, 1))
+    expect((await peer.answer(1)).stdout).toMatch(/^Status: 400 /)
+    expect(app.requests).toEqual([])
+  })
+
+  test('17: bytes 0x80 to 0xFF, one character each, in params and headers', async () => {
+    const { app, peer } = await connected()
+    const high = String.fromCharCode(...Array.from({ length: 128 }, (_, i) => i + 0x80))
+    peer.get(1, { HIGH: high, HTTP_X_HIGH: high })
+    const request = await app.next()
+    expect(request.params.HIGH).toBe(high)
+    expect(request.header('x-high')).toBe(high)
+    request.answer('')
+  })
+
+  test('18: repeated headers are joined as Node joins them, and names are plain data', async () => {
+    const { app, peer } = await connected()
+    const repeated = Object.entries({ HTTP_COOKIE: 'a=1', HTTP_X_LIST: '1', HTTP_USER_AGENT: 'first' })
+    const again = Object.entries({ HTTP_COOKIE: 'b=2', HTTP_X_LIST: '2', HTTP_USER_AGENT: 'second' })
+    const odd = bytes(pair('__proto__', 'p'), pair('constructor', 'c'), pair('toString', 't'))
+    peer.write(
+      begin(1),
+      stream(TYPES.PARAMS, 1, bytes(pairs([...Object.entries(GET), ...repeated, ...again]), odd)),
+    )
+    peer.write(record(TYPES.PARAMS, 1), record(TYPES.STDIN, 1))
+    const request = await app.next()
+    expect(request.header('cookie')).toBe('a=1; b=2')
+    expect(request.header('x-list')).toBe('1, 2')
+    // Headers has no single values.
+    expect(request.header('user-agent')).toBe(name === 'Express' ? 'first' : 'first, second')
+    expect(Object.entries(request.params).slice(-3)).toEqual([
+      ['__proto__', 'p'],
+      ['constructor', 'c'],
+      ['toString', 't'],
+    ])
+    request.answer('')
+  })
+
+  test('19, 22: a body that it does not read is passed over, and the next request is served', async () => {
+    const { app, peer } = await connected()
+    const size = 4 * 1024 * 1024
+    peer.post(1, { CONTENT_LENGTH: String(size) }, KEEP)
+    ;(await app.next()).answer('unread')
+    await peer.stdout(1, 'unread')
+    peer.stdin(1, Buffer.alloc(size)).endStdin(1)
+    await peer.answer(1)
+    peer.forget().post(1, { CONTENT_LENGTH: '4' }).stdin(1, 'next').endStdin(1)
+    const next = await app.next()
+    next.answer(await next.body())
+    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nnext$/)
+    await peer.end()
+  })
+
+  test('20, 51: requests that finish out of order, the first without KEEP_CONN', async () => {
+    const { app, peer } = await connected()
+    peer.get(1, {}, KEEP).get(2).get(3, {}, KEEP)
+    const [one, two, three] = [await app.next(), await app.next(), await app.next()]
+    one.write('one ')
+    await peer.stdout(1, 'one ')
+    two.answer('two')
+    expect((await peer.answer(2)).stdout).toMatch(/two$/)
+    expect([one.told, three.told]).toEqual([UNTOLD, UNTOLD])
+    three.answer('three')
+    expect((await peer.answer(3)).stdout).toMatch(/three$/)
+    one.write('whole')
+    one.end()
+    expect((await peer.answer(1)).stdout).toMatch(/one whole$/)
+    await peer.end()
+  })
+
+  test('21: a front server that half-closes behind its request is no abort', async () => {
+    const { app, peer } = await connected()
+    peer.post(1, { CONTENT_LENGTH: '4' }).stdin(1, 'body').endStdin(1).halfClose()
+    const request = await app.next()
+    const body = await request.body()
+    request.write('first ')
+    await peer.stdout(1, 'first ')
+    request.write(body)
+    request.end()
+    expect((await peer.answer(1)).stdout).toMatch(/first body$/)
+    expect(request.told).toEqual(UNTOLD)
+  })
+
+  test.each([
+    ['24: GET_VALUES', record(TYPES.GET_VALUES, 0, pair('FCGI_MAX_REQS', ''))],
+    ['25: an unknown type', record(99, 0, 'content')],
+    [
+      '26: types of an application, on its id',
+      bytes(record(TYPES.STDOUT, 1, 'x'), record(TYPES.END_REQUEST, 1, '12345678')),
+    ],
+    [
+      '35: PARAMS behind their end',
+      bytes(record(TYPES.PARAMS, 1, pair('REQUEST_METHOD', 'PUT')), record(TYPES.PARAMS, 1)),
+    ],
+  ])('%s inside of a request is nothing to the app', async (_, inside) => {
+    const { app, peer } = await connected()
+    peer.post(1, { CONTENT_LENGTH: '8' }).stdin(1, 'body').write(inside).stdin(1, 'more').endStdin(1)
+    const request = await app.next()
+    expect(await request.body()).toBe('bodymore')
+    expect(request.method).toBe('POST')
+    request.answer('answer')
+    expect((await peer.answer(1)).stdout).toMatch(/answer$/)
+    expect(app.requests).toHaveLength(1)
+  })
+
+  test.each([
+    ['27: a role that is none', { role: 4 }, {}, 3],
+    ['30: beyond the maximum of requests', {}, { maxRequests: 1 }, 2],
+    ['29: a second request where multiplexing is off', {}, { multiplex: false }, 1],
+  ])('%s: the app is not called', async (title, begun, options, protocolStatus) => {
+    const { app, peer } = await connected(options)
+    if (!title.startsWith('27')) {
+      peer.get(7, {}, KEEP)
+      await app.next()
+    }
+    const before = app.requests.length
+    peer.get(1, {}, { ...KEEP, ...begun })
+    expect(await peer.answer(1)).toMatchObject({
+      stdout: expect.stringMatching(/^Status: 50[03] /),
+      protocolStatus,
+    })
+    expect(app.requests).toHaveLength(before)
+    if (before > 0) expect(app.requests[0]!.told).toEqual(UNTOLD)
+  })
+
+  test('33, 34: STDERR that nobody reads says stop, and all of it comes in the end', async () => {
+    const { app, peer } = await connected({ maxStderrBytes: Number.POSITIVE_INFINITY })
+    peer.get(1)
+    const request = await app.next()
+    peer.socket.pause()
+    const line = 'e'.repeat(8192)
+    let lines = 1
+    while (request.stderr.write(line)) {
+      if (lines++ % 64 === 0) await new Promise(setImmediate)
+    }
+    const drained = once(request.stderr, 'drain')
+    peer.socket.resume()
+    await drained
+    request.answer('answer')
+    const { stdout, stderr } = await peer.answer(1)
+    expect(stderr).toHaveLength(lines * line.length)
+    expect(stdout).toMatch(/answer$/)
+  })
+
+  test('36: ABORT_REQUEST before the end of PARAMS: the app is never called', async () => {
+    const { app, peer } = await connected()
+    peer.write(begin(1, KEEP), params(1).subarray(0, -8)).abort(1)
+    await peer.answer(1)
+    peer.forget().params(1).endStdin(1).get(3)
+    ;(await app.next()).answer('')
+    await peer.answer(3)
+    expect(app.requests).toHaveLength(1)
+  })
+
+  describe('37: ABORT_REQUEST is told once, and answered with one END_REQUEST', () => {
+    test.each(['inside of STDIN', 'behind STDIN', 'after the head was sent'])('37: %s', async (when) => {
+      const { app, peer } = await connected()
+      peer.post(1, { CONTENT_LENGTH: '8' }, KEEP).stdin(1, when === 'inside of STDIN' ? 'half' : 'complete')
+      if (when !== 'inside of STDIN') peer.endStdin(1)
+      const request = await app.next()
+      const body = request.body()
+      if (when === 'inside of STDIN') body.catch(() => {})
+      else expect(await body).toBe('complete')
+      if (when === 'after the head was sent') {
+        request.write('begun')
+        await peer.stdout(1, 'begun')
+      }
+      // 38: twice, and with a content.
+      peer.abort(1).abort(1, 'again')
+      await Promise.all([request.aborted, peer.answer(1)])
+      if (when === 'inside of STDIN') await expect(body).rejects.toThrow()
+      peer.get(3, {}, KEEP)
+      ;(await app.next()).answer('next')
+      await peer.answer(3)
+      // As with node:http, a request that was read whole has no 'aborted': its response has a 'close'.
+      const isWhole = name === 'Express' && when !== 'inside of STDIN'
+      expect(request.told).toEqual({ ...ABORTED[name], ...(isWhole && { aborted: 0 }) })
+      expect(peer.records.filter(({ type }) => type === TYPES.END_REQUEST).map(({ id }) => id)).toEqual([
+        1, 3,
+      ])
+    })
+  })
+
+  test('38: ABORT_REQUEST of one of two leaves the other alone', async () => {
+    const { app, peer } = await connected()
+    peer.get(1, {}, KEEP).get(2, {}, KEEP)
+    const [one, two] = [await app.next(), await app.next()]
+    peer.abort(1)
+    await one.aborted
+    expect(two.told).toEqual(UNTOLD)
+    two.answer('two')
+    expect((await peer.answer(2)).stdout).toMatch(/two$/)
+  })
+
+  test('39: ABORT_REQUEST is noticed while the app does not read its body', async () => {
+    const { app, peer } = await connected()
+    peer.post(1, { CONTENT_LENGTH: '100000000' }, KEEP)
+    const request = await app.next()
+    peer.stdin(1, Buffer.alloc(256 * 1024)).abort(1)
+    await Promise.all([request.aborted, peer.answer(1)])
+    expect(request.told).toEqual(ABORTED[name])
+  })
+
+  test('39: so is the end of the connection, with more on the way than is taken', async () => {
+    const { app, peer } = await connected()
+    peer.post(1, { CONTENT_LENGTH: '100000000' }, KEEP)
+    const request = await app.next()
+    peer.stdin(1, Buffer.alloc(16 * 1024 * 1024))
+    await peer.paused()
+    peer.destroy()
+    await request.aborted
+    expect(request.told).toEqual(ABORTED[name])
+  })
+
+  test('40: the end of the connection aborts every request on it, once, and no other', async () => {
+    const { app, peer } = await connected()
+    const neighbour = await app.connect()
+    peer.get(1, {}, KEEP).get(2, {}, KEEP)
+    const ours = [await app.next(), await app.next()]
+    neighbour.get(1)
+    const other = await app.next()
+    peer.destroy()
+    await Promise.all(ours.map(({ aborted }) => aborted))
+    other.answer('other')
+    expect((await neighbour.answer(1)).stdout).toMatch(/other$/)
+    for (const { told } of ours) expect(told).toEqual(ABORTED[name])
+    expect(other.told).toEqual(UNTOLD)
+  })
+
+  test.each([
+    ['longer than CONTENT_LENGTH is cut', '4', 'body and more', 'body'],
+    ['without CONTENT_LENGTH is what STDIN carries', '', 'body and more', 'body and more'],
+  ])('41: a body %s', async (_, length, sent, seen) => {
+    const { app, peer } = await connected()
+    peer.post(1, { CONTENT_LENGTH: length }).stdin(1, sent).endStdin(1)
+    const request = await app.next()
+    expect(await request.body()).toBe(seen)
+    request.answer('')
+    await peer.answer(1)
+  })
+
+  test('41: a body that is shorter is an error, and the app can answer it', async () => {
+    const { app, peer } = await connected()
+    peer.post(1, { CONTENT_LENGTH: '100' }).stdin(1, 'short').endStdin(1)
+    const request = await app.next()
+    await expect(request.body()).rejects.toThrow()
+    request.answer('what was that?')
+    expect((await peer.answer(1)).stdout).toMatch(/what was that\?$/)
+  })
+
+  test('42, 45: a reply that begins before STDIN ends, without Transfer-Encoding or Connection', async () => {
+    const { app, peer } = await connected()
+    peer.post(1, { CONTENT_LENGTH: '4' }, KEEP)
+    const request = await app.next()
+    request.write('begun ')
+    await peer.stdout(1, 'begun ')
+    peer.stdin(1, 'body').endStdin(1)
+    request.write(await request.body())
+    request.end()
+    const { stdout } = await peer.answer(1)
+    expect(stdout).toMatch(/^Status: 200 OK\r\n[\s\S]*\r\nbegun body$/)
+    expect(stdout).not.toMatch(/HTTP\/1|transfer-encoding|connection/i)
+  })
+
+  async function connected(
+    options = {},
+  ): Promise<{ app: AdaptedApp; peer: Awaited<ReturnType<AdaptedApp['connect']>> }> {
+    const app = await AdaptedApp.listen(name, options)
+    return { app, peer: await app.connect() }
+  }
+})

@@ -1,0 +1,110 @@
+// Whatever params a front server sends: the core and both adapters make the same request of it, with a URL that parses, or
+// all refuse it with a 400.
+import { createServer, type FastCgiServer, type Handler } from '@fcgi-bridge/core'
+import { toHandler as listenerToHandler } from '@fcgi-bridge/express-adapter'
+import { toHandler as fetchToHandler } from '@fcgi-bridge/fetch-adapter'
+import express from 'express'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { anyParams } from '../../packages/core/src/testing/arbitraries.ts'
+import { Peer } from '../../packages/core/src/testing/peer.ts'
+import { Site } from '../support/fronts/site.ts'
+
+/** What an app saw. */
+interface Seen {
+  method: string
+  url: string
+  target?: string
+}
+
+// In a header, for an answer to HEAD has nothing else; without a character that a header may not hold.
+function answer(seen: Seen): [name: string, value: string] {
+  return ['x-seen', encodeURIComponent(JSON.stringify(seen))]
+}
+
+const bare: Handler = (exchange) => {
+  const { method, url, target } = exchange
+  exchange.writeHead(200, answer({ method, url, target }))
+  exchange.end()
+}
+
+function fetch({ method, url }: Request): Response {
+  return new Response('', { headers: [answer({ method, url })] })
+}
+
+const app = express().use((request, response) => {
+  const { method, originalUrl: target, protocol, headers } = request
+  const path = target === '*' ? '/' : target
+  // Bytes beyond ASCII are characters of their own to a URL parser, as on node:http: only where it points to is compared.
+  const url = new URL(`${protocol}://${headers.host ?? 'none.test'}${path}`).origin
+  response.header(...answer({ method, target, url })).end()
+})
+
+const handlers = {
+  core: bare,
+  'Request of the platform': fetchToHandler(fetch),
+  'light Request': fetchToHandler(fetch, { overrideGlobalObjects: true }),
+  Express: listenerToHandler(app),
+} satisfies Record<string, Handler>
+
+const servers: FastCgiServer[] = []
+const peers: Peer[] = []
+let site: Site
+
+beforeAll(async () => {
+  site = new Site()
+  for (const [name, handler] of Object.entries(handlers)) {
+    const server = createServer(handler)
+    servers.push(server)
+    const path = site.path(name)
+    await server.listen({ path })
+    peers.push(await Peer.connect({ path }))
+  }
+})
+
+afterAll(async () => {
+  for (const peer of peers) peer.destroy()
+  for (const server of servers) await server.close()
+  await site.stop()
+})
+
+/** The status of an answer, and what the app saw. */
+async function ask(
+  peer: Peer,
+  list: [name: string, value: string][],
+): Promise<{ status: number; seen?: Seen }> {
+  peer.begin(1, { keepConn: true }).params(1, list).stdin(1, 'a body').endStdin(1)
+  const { stdout } = await peer.answer(1)
+  peer.forget()
+  const status = Number(/^Status: (\d+)/.exec(stdout)![1])
+  const seen = /^x-seen: (\S+)/im.exec(stdout)
+  return seen === null ? { status } : { status, seen: JSON.parse(decodeURIComponent(seen[1]!)) }
+}
+
+test('any params are the same request in every app, or a 400 from each', async () => {
+  const statuses = new Set<number>()
+  await fc.assert(
+    fc.asyncProperty(anyParams, async (list) => {
+      const [core, request, light, req] = await Promise.all(peers.map((peer) => ask(peer, list)))
+      statuses.add(core!.status)
+      if (core!.seen === undefined) {
+        expect(core).toEqual({ status: 400 })
+        expect([request, light, req]).toEqual([core, core, core])
+        return
+      }
+      const { method, target, url } = core!.seen
+      const { href, origin } = new URL(url)
+      expect(req!.seen).toMatchObject({ method, target })
+      // Without a Host there is none for Express either.
+      expect([origin, `${new URL(url).protocol}//none.test`]).toContain(req!.seen!.url)
+      if (/^(?:connect|trace|track)$/i.test(method)) {
+        expect([request, light]).toEqual([{ status: 501 }, { status: 501 }])
+      } else {
+        expect(request!.seen!.url).toBe(href)
+        expect(light).toEqual(request)
+      }
+    }),
+    { numRuns: 500 },
+  )
+  expect([...statuses].sort()).toEqual([200, 400])
+})

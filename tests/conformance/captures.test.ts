@@ -1,0 +1,182 @@
+// Every recording of tests/captures/, sent to a server over a socket as the front server sent it: what the handler is given
+// must be what the recording's description says, and every request gets its answer.
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
+import {
+  createServer,
+  type Exchange,
+  type FastCgiServer,
+  FCGI_BEGIN_REQUEST,
+  FCGI_HEADER_LEN,
+  FCGI_STDIN,
+  type Input,
+} from '@fcgi-bridge/core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Peer } from '../../packages/core/src/testing/peer.ts'
+import { Site } from '../support/fronts/site.ts'
+
+const CAPTURES = new URL('../captures/', import.meta.url)
+
+/** A request in a folder's expected.json. */
+interface Described {
+  id: number
+  role: 'RESPONDER' | 'AUTHORIZER' | 'FILTER'
+  flags: number
+  paramsEnd?: false
+  paramsSha256: string
+  refused?: number
+  method: string
+  target: string
+  url: string
+  headers: [name: string, value: string][]
+  contentLength?: number
+  stdin: { ended: boolean; length: number; sha256?: string }
+}
+
+/** A request as the handler was given it. */
+interface Seen {
+  id: number
+  role: string
+  keepConn: boolean
+  paramsSha256: string
+  method: string
+  target: string
+  url: string
+  headers: readonly string[]
+  contentLength: number | undefined
+  length: number
+  sha256: string
+}
+
+const folders = readdirSync(CAPTURES, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+
+let site: Site
+let server: FastCgiServer
+let path: string
+let seen: Seen[] = []
+
+beforeAll(async () => {
+  site = new Site()
+  path = site.path('app.sock')
+  server = createServer({ responder: look, authorizer: look })
+  await server.listen({ path })
+})
+
+afterAll(async () => {
+  await server.close()
+  await site.stop()
+})
+
+describe.each(folders.map(({ name }) => name))('%s', (folder) => {
+  const described: Record<string, Described[]> = JSON.parse(
+    readFileSync(new URL(`${folder}/expected.json`, CAPTURES), 'utf8'),
+  )
+
+  test.each(Object.keys(described))('%s', async (file) => {
+    const stored = readFileSync(new URL(`${folder}/${file}`, CAPTURES))
+    const bytes = file.endsWith('.gz') ? gunzipSync(stored) : stored
+    const statuses = await replay(bytes)
+    const requests = described[file]!
+    const whole = requests.filter((request) => expectedStatus(request) === '200')
+    expect(seen.sort(byParams)).toEqual(whole.map((request) => expected(request, bytes)).sort(byParams))
+    expect(statuses.toSorted()).toEqual(requests.map(expectedStatus).toSorted())
+  })
+})
+
+async function look(exchange: Exchange): Promise<void> {
+  const { requestId: id, keepConn, method, target, url, headers, contentLength, rawParams } = exchange
+  const hash = createHash('sha256')
+  for (let at = 0; at < rawParams.length; at += 2)
+    hash.update(`${rawParams[at]}=${rawParams[at + 1]}\n`, 'latin1')
+  const role = exchange.role.toUpperCase()
+  const body = await readBody(exchange.stdin)
+  const sha256 = sha256Of(body)
+  const paramsSha256 = hash.digest('hex')
+  const length = body.length
+  seen.push({ id, role, keepConn, paramsSha256, method, target, url, headers, contentLength, length, sha256 })
+  exchange.writeHead(200, ['content-type', 'text/plain'])
+  exchange.end('seen\n')
+}
+
+async function readBody(stdin: Input): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for (;;) {
+    for (let chunk = stdin.read(); chunk !== null; chunk = stdin.read()) chunks.push(chunk)
+    if (stdin.error) throw stdin.error
+    if (stdin.ended) return Buffer.concat(chunks)
+    await new Promise<void>((resolve) => {
+      stdin.onReadable = resolve
+    })
+  }
+}
+
+/** Sends a recording; gives the status of each answer, in the order of their ends. */
+async function replay(bytes: Buffer): Promise<(string | undefined)[]> {
+  seen = []
+  const statuses: (string | undefined)[] = []
+  const peer = await Peer.connect({ path })
+  const running = new Set<number>()
+  const finish = async (id: number) => {
+    const { stdout } = await peer.answer(id)
+    statuses.push(/^Status: (\d+)/.exec(stdout)?.[1])
+    running.delete(id)
+    const others = peer.records.filter((record) => record.id !== id)
+    peer.records.splice(0, peer.records.length, ...others)
+  }
+  for (const record of recordsOf(bytes)) {
+    const id = record.readUInt16BE(2)
+    if (record[1] === FCGI_BEGIN_REQUEST) {
+      // A front server uses an id again when its request was answered.
+      if (running.has(id)) await finish(id)
+      running.add(id)
+    }
+    peer.write(record)
+  }
+  for (const id of [...running]) await finish(id)
+  peer.destroy()
+  return statuses
+}
+
+function* recordsOf(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + FCGI_HEADER_LEN + bytes.readUInt16BE(at + 4) + bytes[at + 6]!
+    yield bytes.subarray(at, end)
+    at = end
+  }
+}
+
+function expected(described: Described, bytes: Buffer): Seen {
+  const { id, role, flags, paramsSha256, method, target, url, headers, contentLength, stdin } = described
+  const length = Math.min(stdin.length, contentLength ?? Number.POSITIVE_INFINITY)
+  return {
+    ...{ id, role, paramsSha256, method, target, url, contentLength, length },
+    keepConn: flags === 1,
+    headers: headers.flat(),
+    // Of STDIN that goes on behind CONTENT_LENGTH the description has the hash of the whole.
+    sha256:
+      length < stdin.length ? sha256Of(stdinOf(bytes).subarray(0, length)) : (stdin.sha256 ?? sha256Of('')),
+  }
+}
+
+/** What is aborted before its params are over is ended without an answer; a body that stops short is the client's fault. */
+function expectedStatus({ refused, paramsEnd, contentLength, stdin }: Described): string | undefined {
+  if (paramsEnd === false) return undefined
+  if (refused !== undefined) return String(refused)
+  return stdin.length < (contentLength ?? 0) ? '400' : '200'
+}
+
+function stdinOf(bytes: Buffer): Buffer {
+  const records = [...recordsOf(bytes)].filter((record) => record[1] === FCGI_STDIN)
+  return Buffer.concat(
+    records.map((record) => record.subarray(FCGI_HEADER_LEN, FCGI_HEADER_LEN + record.readUInt16BE(4))),
+  )
+}
+
+function sha256Of(bytes: Buffer | string): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+function byParams(a: Seen, b: Seen): number {
+  return a.id - b.id || (a.paramsSha256 < b.paramsSha256 ? -1 : 1)
+}

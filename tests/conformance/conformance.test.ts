@@ -1,0 +1,66 @@
+// `fcgi-bridge conformance` with this project's servers and others, and the table in packages/conformance/RESULTS.md:
+// `npm run conformance` writes it.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+import { COMMAND_LINE } from '../support/fronts/command-line.ts'
+import { Site } from '../support/fronts/site.ts'
+import { CANDIDATES } from './servers.ts'
+import { type Row, resultsDocument, verdictsIn } from './table.ts'
+
+// Seconds. Ours never has to be waited for, and others mostly in vain; libfcgi takes two to close a connection.
+const PATIENCE = { own: 15, others: 4 }
+const LIMIT = 180_000
+
+const RESULTS = fileURLToPath(new URL('../../packages/conformance/RESULTS.md', import.meta.url))
+const written = readFileSync(RESULTS, 'utf8')
+const expected = verdictsIn(written)
+
+const site = new Site()
+const columns = new Map<string, readonly Row[]>()
+
+afterAll(() => site.stop())
+
+// Together: they mostly wait.
+test.concurrent.for(CANDIDATES)(
+  '$name is asked everything',
+  { timeout: LIMIT },
+  async ({ name, start, args = [], own }, { onTestFailed }) => {
+    const peer = await start()
+    try {
+      onTestFailed(() => console.error(peer.site.report().slice(-4000)))
+      const address = 'path' in peer.address ? peer.address.path : `${peer.address.host}:${peer.address.port}`
+      const ask = (patience: number, ...more: string[]) =>
+        conformance(address, '--timeout', String(patience), ...args, ...more)
+      const { code, results } = await ask(own ? PATIENCE.own : PATIENCE.others)
+      expect(code).toBe(own ? 0 : 6)
+      if (own) expect(results.filter(({ verdict }) => verdict === 'fail')).toEqual([])
+      // A verdict on another's server is not to come of a busy machine; and Go's, at an abort, sends now one END_REQUEST and now two.
+      const other = results
+        .filter(({ id, verdict }) => verdict !== expected.get(name)?.get(id))
+        .map(({ id }) => id)
+      const again = own || other.length === 0 ? [] : (await ask(PATIENCE.own, '--only', ...other)).results
+      columns.set(
+        name,
+        results.map((row) => again.find(({ id }) => id === row.id) ?? row),
+      )
+    } finally {
+      await peer.stop()
+    }
+  },
+)
+
+test('the table in the documents says what was seen', async () => {
+  const inOrder = new Map(CANDIDATES.map(({ name }) => [name, columns.get(name)!]))
+  expect([...inOrder.values()], 'what all of them came to').not.toContain(undefined)
+  const document = resultsDocument(inOrder)
+  const others = document.split('\n').filter((line) => !written.includes(line))
+  await expect(document, others.join('\n')).toMatchFileSnapshot(RESULTS)
+})
+
+async function conformance(...args: string[]): Promise<{ code: number | null; results: readonly Row[] }> {
+  const program = site.start(process.execPath, [COMMAND_LINE, 'conformance', '--json', ...args])
+  const [line] = await program.printed(/^\{.*\}$/m)
+  const { code } = await program.exited
+  return { code, ...JSON.parse(line) }
+}

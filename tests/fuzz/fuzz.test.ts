@@ -1,0 +1,50 @@
+// A part of `npm run fuzz` (tests/fuzz/README.md) that is the same each time, and proof that the fuzzer sees what it looks for.
+import { describe, expect, test } from 'vitest'
+import { checkAnswers } from './answers.js'
+import { fuzz } from './fuzz.js'
+import { BEGIN_REQUEST, END_REQUEST, GET_VALUES_RESULT, PARAMS, record, STDIN, STDOUT } from './wire.js'
+
+/** A minute of a core. */
+const SESSIONS = 120_000
+
+test(`${SESSIONS} mutated sessions do no harm`, { timeout: 20 * 60_000 }, async () => {
+  const { sessions, neighbours, after } = await fuzz({ seed: 52, count: SESSIONS })
+  expect(sessions).toBe(SESSIONS)
+  expect(neighbours).toBeGreaterThan(100)
+  // What is all refused, or all let through, says nothing.
+  expect(after.requests).toBeGreaterThan(SESSIONS / 4)
+  expect(after.protocolErrors).toBeGreaterThan(SESSIONS / 10)
+})
+
+describe('an answer that no server may give is seen', () => {
+  const begin = record(BEGIN_REQUEST, 1, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0]))
+  const asked = Buffer.concat([begin, record(PARAMS, 1), record(STDIN, 1)])
+  const head = record(STDOUT, 1, 'Status: 200 OK\r\n\r\n123456')
+  const eof = record(STDOUT, 1)
+  const end = record(END_REQUEST, 1, Buffer.alloc(8))
+  const zeros = Buffer.alloc(8)
+  const see = (sent: Buffer, ...received: Buffer[]) =>
+    expect(() => checkAnswers(sent, Buffer.concat(received), { whole: true, isTcp: false }))
+
+  test.each<[string, Buffer[]]>([
+    ['whole', [head, eof, end]],
+    ['cut, as a Unix socket tells it', [head, zeros]],
+  ])('but for one that is %s', (_, received) => {
+    see(asked, ...received).not.toThrow()
+  })
+
+  test.each<[string, Buffer[]]>([
+    ['for a request that has not begun', [record(STDOUT, 2, '12345678')]],
+    ['behind the end of its STDOUT', [head, eof, head]],
+    ['without the end of its STDOUT', [head, end]],
+    ['without a head', [record(STDOUT, 1, '12345678'), eof, end]],
+    ['twice', [head, eof, end, end]],
+    ['that is not aligned', [record(STDOUT, 1, 'Status: 200 OK\r\n\r\n'), eof, end]],
+    ['of half a record', [head, eof, end.subarray(0, 12)]],
+    ['to what nobody asked', [head, eof, end, record(GET_VALUES_RESULT, 0)]],
+    ['of a type that only front servers send', [record(BEGIN_REQUEST, 1, zeros)]],
+    ['that is none', []],
+  ])('%s', (_, received) => {
+    see(asked, ...received).toThrow(/^The server sent /)
+  })
+})

@@ -1,0 +1,294 @@
+// What a process holds while peers do what costs it memory. The bounds are those of packages/core/LIMITS.md.
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import type { ServeOptions } from '@fcgi-bridge/core'
+import { expect, onTestFinished, test } from 'vitest'
+import { bytes, record, TYPES } from '../../packages/core/src/testing/bytes.ts'
+import { begin, get, Peer, POST, params } from '../../packages/core/src/testing/peer.ts'
+import { residentMemory } from '../support/fronts/processes.ts'
+import { Site } from '../support/fronts/site.ts'
+
+const MIB = 1024 * 1024
+
+const bounds = new Map(
+  [
+    ...readFileSync(new URL('../../packages/core/LIMITS.md', import.meta.url), 'utf8').matchAll(
+      /^\| ([^|]+?) *\| (\d+) MiB/gm,
+    ),
+  ].map(([, situation, size]) => [situation!, Number(size)]),
+)
+
+/** A process that serves apps/hostile.js, and what it has grown by. */
+class Victim {
+  readonly at: { path: string }
+  readonly #pid: number
+  readonly #idle: number
+
+  private constructor(at: { path: string }, pid: number) {
+    this.at = at
+    this.#pid = pid
+    this.#idle = residentMemory(pid)
+    // Sets the high-water mark back to what is resident now: proc(5).
+    writeFileSync(`/proc/${pid}/clear_refs`, '5')
+  }
+
+  static async start(options: ServeOptions = {}): Promise<Victim> {
+    const site = new Site()
+    onTestFinished(() => site.stop())
+    const { program, at } = await site.startApp('hostile', site.path('app.sock'), {
+      FCGI_BRIDGE_TEST_OPTIONS: JSON.stringify(options),
+    })
+    const peer = await Peer.connect(at as { path: string })
+    peer.get(1)
+    await peer.answer(1)
+    peer.destroy()
+    return new Victim(at as { path: string }, program.pid)
+  }
+
+  async connect(): Promise<Peer> {
+    const peer = await connectWhenRoom(this.at)
+    onTestFinished(() => peer.destroy())
+    return peer
+  }
+
+  async connections(count: number): Promise<Peer[]> {
+    const peers: Peer[] = []
+    while (peers.length < count) {
+      const length = Math.min(100, count - peers.length)
+      peers.push(...(await Promise.all(Array.from({ length }, () => this.connect()))))
+    }
+    return peers
+  }
+
+  /** The memory that is held when all garbage has been collected, and what keeps the process busy. */
+  async heap(): Promise<{ heap: number; handles: number }> {
+    const peer = await connectWhenRoom(this.at)
+    peer.get(1, { REQUEST_URI: '/heap' })
+    const { stdout } = await peer.answer(1)
+    peer.destroy()
+    return JSON.parse(stdout.slice(stdout.indexOf('{')))
+  }
+
+  /** Fails unless the process has grown by less than is said of `situation`, at any time since its start. */
+  checkGrowth(situation: string): void {
+    const growth = (residentMemory(this.#pid, 'VmHWM') - this.#idle) / MIB
+    console.log(`${situation}: ${growth.toFixed(1)} MiB`)
+    expect(bounds.get(situation), `the bound of "${situation}"`).toBeDefined()
+    expect(growth).toBeLessThan(bounds.get(situation)!)
+  }
+
+  /** A good request is answered all the same. */
+  async checkService(): Promise<void> {
+    const peer = await this.connect()
+    peer.get(1)
+    expect((await peer.answer(1)).stdout).toMatch(/answer\n$/)
+  }
+}
+
+/** Connects as soon as the queue of connections that wait to be accepted has room: until then a Unix socket refuses it. */
+async function connectWhenRoom(at: { path: string }): Promise<Peer> {
+  for (;;) {
+    try {
+      return await Peer.connect(at)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      await setTimeout(1)
+    }
+  }
+}
+
+/** Waits until none of the peers has been able to send anything for a second. */
+async function stalled(peers: readonly Peer[]): Promise<void> {
+  const waiting = () => peers.reduce((sum, { socket }) => sum + socket.writableLength, 0)
+  for (let before = -1; before !== waiting(); await setTimeout(1000)) before = waiting()
+}
+
+// Most of each is waiting.
+const options = { timeout: 240_000 }
+
+test('1000 connections that send half a header and stop', options, async ({ task }) => {
+  const victim = await Victim.start({ idleTimeout: 3000 })
+  const peers = await victim.connections(1000)
+  for (const peer of peers) peer.write([1, 1, 0, 1])
+  await victim.checkService()
+  // It is no request: the connection is idle.
+  await Promise.all(peers.map((peer) => peer.end()))
+  victim.checkGrowth(task.name)
+})
+
+test('1000 requests whose params come a byte a second', options, async ({ task }) => {
+  const victim = await Victim.start({ paramsTimeout: 4000 })
+  const peers = await victim.connections(1000)
+  // The header of a record of 65535 bytes.
+  const header = record(TYPES.PARAMS, 1, Buffer.alloc(65535)).subarray(0, 8)
+  for (const peer of peers) peer.write(begin(1), header)
+  const answers = Promise.all(peers.map((peer) => peer.answer(1)))
+  let over = false
+  answers.finally(() => {
+    over = true
+  })
+  while (!over) {
+    for (const peer of peers) if (!peer.ended) peer.write('x')
+    await Promise.race([answers, setTimeout(1000)])
+  }
+  for (const { stdout } of await answers) expect(stdout).toMatch(/^Status: 408 /)
+  await victim.checkService()
+  victim.checkGrowth(task.name)
+})
+
+test('a peer that opens a million requests on one connection', options, async ({ task }) => {
+  const victim = await Victim.start()
+  const peer = await victim.connect()
+  const all = Buffer.concat(Array.from({ length: 65535 }, (_, i) => begin(i + 1, { keepConn: true })))
+  // Those that are let in stay open; the others may come again.
+  const others = all.subarray(256 * 16)
+  peer.socket.removeAllListeners('data')
+  let received = 0
+  peer.socket.on('data', (chunk: Buffer) => {
+    received += chunk.length
+  })
+  peer.socket.write(all)
+  for (let round = 1; round < 16; round++) if (!peer.socket.write(others)) await once(peer.socket, 'drain')
+  await victim.checkService()
+  expect(received).toBeGreaterThan(64 * 1_000_000)
+  victim.checkGrowth(task.name)
+})
+
+test('the same peer, which reads no refusal', options, async ({ task }) => {
+  const victim = await Victim.start()
+  const peer = await victim.connect()
+  peer.socket.pause()
+  const all = Buffer.concat(Array.from({ length: 65535 }, (_, i) => begin(i + 1, { keepConn: true })))
+  for (let round = 0; round < 16; round++) peer.socket.write(round === 0 ? all : all.subarray(256 * 16))
+  await stalled([peer])
+  await victim.checkService()
+  victim.checkGrowth(task.name)
+})
+
+test('100 connections that ask without end and read nothing', options, async ({ task }) => {
+  const victim = await Victim.start()
+  const peers = await victim.connections(100)
+  const questions = Buffer.concat(Array(50_000).fill(record(12, 0)))
+  const refusals = Buffer.concat(Array.from({ length: 50_000 }, (_, i) => begin(i + 1, { keepConn: true })))
+  for (const [i, peer] of peers.entries()) {
+    peer.socket.pause()
+    // Most requests of these are refused, and there is room for others'.
+    for (let round = 0; round < 3; round++) peer.write(i % 10 === 0 ? refusals : questions)
+  }
+  await stalled(peers)
+  await victim.checkService()
+  victim.checkGrowth(task.name)
+})
+
+test('4 connections with 256 requests of 300 KB of params each', options, async ({ task }) => {
+  const victim = await Victim.start()
+  const peers = await victim.connections(4)
+  const list = { ...POST, REQUEST_URI: '/unread', X: 'x'.repeat(300_000) }
+  for (let id = 1; id <= 256; id++) {
+    for (const peer of peers) {
+      // Every other's do not end.
+      const all = bytes(begin(id, { keepConn: true }), params(id, list))
+      if (!peer.socket.write(id % 2 === 0 ? all : all.subarray(0, -8))) await once(peer.socket, 'drain')
+    }
+  }
+  await victim.checkService()
+  victim.checkGrowth(task.name)
+})
+
+test('200 answers without an end that nobody reads', options, async ({ task }) => {
+  const victim = await Victim.start({ writeTimeout: 3000 })
+  const peers = await victim.connections(200)
+  for (const peer of peers) {
+    peer.socket.pause()
+    peer.get(1, { REQUEST_URI: '/endless' })
+  }
+  await victim.checkService()
+  // The server gives them up, which is seen where something is written to them.
+  await Promise.all(
+    peers.map(async (peer) => {
+      while (!peer.closed) {
+        peer.write(record(TYPES.GET_VALUES, 0))
+        await setTimeout(200)
+      }
+    }),
+  )
+  victim.checkGrowth(task.name)
+})
+
+test('20 requests that write 10 MiB each to an error log that nobody reads', options, async ({ task }) => {
+  const victim = await Victim.start()
+  for (const peer of await victim.connections(20)) {
+    peer.socket.pause()
+    peer.get(1, { REQUEST_URI: '/stderr' })
+  }
+  await victim.checkService()
+  victim.checkGrowth(task.name)
+})
+
+test('8 connections with 64 bodies each that nobody reads', options, async ({ task }) => {
+  const victim = await Victim.start()
+  const peers = await victim.connections(8)
+  const ids = Array.from({ length: 64 }, (_, i) => i + 1)
+  const list = { ...POST, REQUEST_URI: '/unread' }
+  for (const peer of peers) {
+    peer.write(...ids.map((id) => bytes(begin(id, { keepConn: true }), params(id, list))))
+    for (let i = 0; i < 16; i++) peer.write(...ids.map((id) => record(TYPES.STDIN, id, Buffer.alloc(65_000))))
+  }
+  await stalled(peers)
+  await victim.checkService()
+  victim.checkGrowth(task.name)
+})
+
+test('100 000 connects and disconnects', options, async ({ task }) => {
+  const victim = await Victim.start()
+  const connectAndLeave = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const peer = await connectWhenRoom(victim.at)
+      if (i % 4 === 0) peer.write(begin(1))
+      peer.destroy()
+    }
+  }
+  const connect = (count: number) =>
+    Promise.all(Array.from({ length: 20 }, () => connectAndLeave(count / 20)))
+  await connect(10_000)
+  const before = await victim.heap()
+  await connect(90_000)
+  // The last ones have gone before the server has seen it.
+  const left = async () => {
+    const after = await victim.heap()
+    return { handles: after.handles - before.handles, growth: (after.heap - before.heap) / MIB }
+  }
+  await expect.poll(left, { interval: 200 }).toSatisfy(({ handles, growth }) => handles <= 0 && growth < 1)
+  await victim.checkService()
+  victim.checkGrowth(task.name)
+})
+
+test('1 000 000 requests', options, async ({ task }) => {
+  const victim = await Victim.start()
+  const ids = Array.from({ length: 50 }, (_, i) => i + 1)
+  const batch = Buffer.concat(ids.map((id) => get(id, {}, { keepConn: true })))
+  const peers = await victim.connections(4)
+  for (const peer of peers) peer.socket.removeAllListeners('data')
+  const send = async (count: number) => {
+    await Promise.all(
+      peers.map(async ({ socket }) => {
+        for (let i = 0; i < count; i += ids.length * peers.length) {
+          socket.write(batch)
+          // Head and body, the end of STDOUT, END_REQUEST.
+          for (let left = ids.length * ANSWER; left > 0; ) left -= (await once(socket, 'data'))[0].length
+        }
+      }),
+    )
+  }
+  const heaps: number[] = []
+  for (let part = 0; part < 10; part++) {
+    await send(100_000)
+    heaps.push((await victim.heap()).heap)
+  }
+  expect((heaps.at(-1)! - heaps[0]!) / MIB).toBeLessThan(1)
+  victim.checkGrowth(task.name)
+})
+
+// The bytes of an answer of apps/hostile.js: a record with "Status: 200 OK", an empty line and "answer", padded, and the two ends.
+const ANSWER = 8 + 32 + 8 + 16

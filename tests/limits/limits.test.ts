@@ -1,0 +1,36 @@
+// What serve of every package is told of limits, its server keeps: packages/core/LIMITS.md.
+import type { AddressInfo } from 'node:net'
+import { type FastCgiServer, type ServeOptions, serve } from '@fcgi-bridge/core'
+import { serve as serveListener } from '@fcgi-bridge/express-adapter'
+import { serve as serveFetch } from '@fcgi-bridge/fetch-adapter'
+import { expect, onTestFinished, test } from 'vitest'
+import { Peer } from '../../packages/core/src/testing/peer.ts'
+
+const OPTIONS: ServeOptions = {
+  port: 0,
+  host: '127.0.0.1',
+  handleSignals: false,
+  maxHeaderBytes: 100,
+  maxRequestsPerConnection: 1,
+}
+
+const fetch = () => new Promise<Response>(() => {})
+
+test.each<[string, () => Promise<FastCgiServer>]>([
+  ['core', () => serve(() => {}, OPTIONS)],
+  ['Express', () => serveListener(() => {}, OPTIONS)],
+  ['fetch, of an object with the options', () => serveFetch({ fetch, ...OPTIONS })],
+  ['fetch, of a function', () => serveFetch(fetch, OPTIONS)],
+])('%s', async (_, start) => {
+  const server = await start()
+  onTestFinished(() => server.close())
+  const peer = await Peer.connect(server.address() as AddressInfo)
+  peer.get(1, { HTTP_COOKIE: 'x'.repeat(100) }, { keepConn: true })
+  expect((await peer.answer(1)).stdout).toMatch(/^Status: 431 /)
+  peer.get(2, {}, { keepConn: true }).get(3, {}, { keepConn: true })
+  expect(await peer.answer(3)).toMatchObject({
+    stdout: expect.stringMatching(/^Status: 503 /),
+    protocolStatus: 2,
+  })
+  peer.destroy()
+})

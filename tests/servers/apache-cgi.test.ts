@@ -1,0 +1,4 @@
+import { describeFront } from '../support/cases/describe-front.ts'
+import { apacheCgi } from '../support/fronts/apache-cgi.ts'
+
+describeFront(apacheCgi)

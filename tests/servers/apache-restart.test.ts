@@ -1,0 +1,95 @@
+// mod_fcgid's apps while Apache stops and restarts: what runs ends well, and no process is left.
+import { randomUUID } from 'node:crypto'
+import { describe, type TestContext, test } from 'vitest'
+import { type Answer, send } from '../support/cases/http.ts'
+import { type Apache, startApache } from '../support/fronts/apache.ts'
+import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
+import { APPS, type Origin } from '../support/fronts/front.ts'
+import { remaining } from '../support/fronts/processes.ts'
+import { Site } from '../support/fronts/site.ts'
+
+/** How long mod_fcgid may take to end a process, in milliseconds. */
+const ENDING = 30_000
+
+describe.concurrent.each(APPS)('%s', (app) => {
+  test('graceful restart: what runs is answered, what comes next meets new processes', async (context) => {
+    const { expect } = context
+    const { site, apache, origin } = await start(context)
+    const held = await Promise.all([hold(site, origin), hold(site, origin)])
+    process.kill(apache.pid, 'SIGUSR1')
+    // mod_fcgid tells its processes to end, busy or not.
+    await Promise.all(held.map(({ id }) => site.control.heard(id, 'SIGTERM')))
+    for (const { id } of held) site.control.say(id, 'go')
+    for (const { answer, pid } of held)
+      expect(await answer).toMatchObject({ status: 200, text: `held by ${pid}\n` })
+    expect(await remaining(() => processes(site, held), ENDING)).toEqual([])
+
+    const next = await hold(site, origin)
+    site.control.say(next.id, 'go')
+    expect(await next.answer).toMatchObject({ status: 200 })
+    expect(held.map(({ pid }) => pid)).not.toContain(next.pid)
+  })
+
+  test('graceful stop: what runs is answered, and all processes end', async (context) => {
+    const { expect } = context
+    const { site, apache, origin } = await start(context)
+    const held = await Promise.all([hold(site, origin), hold(site, origin)])
+    process.kill(apache.pid, 'SIGWINCH')
+    await site.logged('shutting down gracefully')
+    for (const { id } of held) site.control.say(id, 'go')
+    for (const { answer, pid } of held)
+      expect(await answer).toMatchObject({ status: 200, text: `held by ${pid}\n` })
+    await apache.exited
+    expect(await remaining(() => site.processes(), ENDING)).toEqual([])
+  })
+
+  test('stop with idle processes: all processes end', async (context) => {
+    const { expect } = context
+    const { site, apache, origin } = await start(context)
+    const { id, answer, pid } = await hold(site, origin)
+    site.control.say(id, 'go')
+    expect(await answer).toMatchObject({ status: 200, text: `held by ${pid}\n` })
+    process.kill(apache.pid, 'SIGTERM')
+    await apache.exited
+    expect(await remaining(() => site.processes(), ENDING)).toEqual([])
+  })
+
+  async function start({
+    onTestFailed,
+    onTestFinished,
+  }: TestContext): Promise<{ site: Site; apache: Apache; origin: Origin }> {
+    const site = new Site()
+    onTestFailed(() => console.error(site.report()))
+    onTestFinished(() => site.stop())
+    const program = site.writeProgram('app.fcgi', app)
+    const host = `
+      ScriptAlias "/" "${program}/"
+      <Location "/">
+        SetHandler fcgid-script
+      </Location>`
+    const apache = await startApache(site, {
+      modules: ['fcgid'],
+      server: fcgidDirectives(site),
+      hosts: [host],
+    })
+    return { site, apache, origin: { host: '127.0.0.1', port: apache.ports[0]! } }
+  }
+})
+
+interface Held {
+  id: string
+  /** The app's process that has the request. */
+  pid: number
+  answer: Promise<Answer>
+}
+
+/** Sends a request that an app keeps until 'go' is said. */
+async function hold(site: Site, origin: Origin): Promise<Held> {
+  const id = randomUUID()
+  const answer = send(origin, `/hold?id=${id}`)
+  return { id, pid: Number(await site.control.heard(id, 'held')), answer }
+}
+
+function processes(site: Site, held: readonly Held[]): ReturnType<Site['processes']> {
+  return site.processes().filter((process) => held.some(({ pid }) => pid === process.pid))
+}

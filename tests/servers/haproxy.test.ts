@@ -1,0 +1,4 @@
+import { describeFront } from '../support/cases/describe-front.ts'
+import { haproxy } from '../support/fronts/haproxy.ts'
+
+describeFront(haproxy)

@@ -1,0 +1,4 @@
+import { describeFront } from '../support/cases/describe-front.ts'
+import { lighttpd } from '../support/fronts/lighttpd.ts'
+
+describeFront(lighttpd)

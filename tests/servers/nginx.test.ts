@@ -1,0 +1,4 @@
+import { describeFront } from '../support/cases/describe-front.ts'
+import { nginx } from '../support/fronts/nginx.ts'
+
+describeFront(nginx)

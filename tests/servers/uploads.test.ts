@@ -1,0 +1,81 @@
+// Uploads that an app reads late, while something else runs beside them. To learn whether the front server is still
+// there, the server writes an empty STDERR record meanwhile, a byte at a time. To real front servers that has to be nothing.
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { content, digest } from '../support/apps/content.js'
+import { open, readAll, send } from '../support/cases/http.ts'
+import { apacheProxy } from '../support/fronts/apache-proxy.ts'
+import { caddy } from '../support/fronts/caddy.ts'
+import { APPS, type AppName, type Front, type Mode, type RunningFront } from '../support/fronts/front.ts'
+import { h2o } from '../support/fronts/h2o.ts'
+import { haproxy } from '../support/fronts/haproxy.ts'
+import { lighttpd } from '../support/fronts/lighttpd.ts'
+import { nginx } from '../support/fronts/nginx.ts'
+import { WatchedSite } from '../support/fronts/watched-site.ts'
+
+/** More than the server, a relay and the sockets between them hold. */
+const LENGTH = 12 * 1024 * 1024
+
+/** A header, and four bytes of padding: the last comes three seconds after the first. */
+const WRITES = 5
+
+const TIMEOUT = 120_000
+
+/** The modes in which the front server connects to an app that listens: the relay is between them. */
+const FRONTS: [Front, readonly Mode[]][] = [
+  [nginx, nginx.modes],
+  [lighttpd, lighttpd.modes.filter(({ name }) => name !== 'bin-path')],
+  [apacheProxy, apacheProxy.modes],
+  [caddy, caddy.modes],
+  [h2o, h2o.modes],
+  [haproxy, haproxy.modes],
+]
+
+test.concurrent.for(FRONTS.map(([front, modes]) => ({ name: front.name, front, modes })))(
+  '$name',
+  { timeout: TIMEOUT },
+  async ({ front, modes }, { onTestFailed }) => {
+    const site = new WatchedSite()
+    let report = ''
+    onTestFailed(() => console.error(report))
+    try {
+      const running = await front.start(site)
+      const before = pids(site)
+      const logged = site.report().split('\n')
+      const all = modes.flatMap((mode) => APPS.map((app) => ({ mode, app })))
+      await Promise.all(all.map(({ mode, app }) => upload(site, running, mode, app)))
+      // No front server has died, nor one of its workers (more may have come up); nor has one complained.
+      expect(pids(site)).toEqual(expect.arrayContaining(before))
+      const news = site
+        .report()
+        .split('\n')
+        .filter((line) => !logged.includes(line))
+      expect(news.filter((line) => /error|crit|alert|emerg|fatal|stderr/i.test(line))).toEqual([])
+    } finally {
+      report = site.report()
+      await site.stop()
+    }
+  },
+)
+
+async function upload(site: WatchedSite, running: RunningFront, mode: Mode, app: AppName): Promise<void> {
+  const origin = running.origin(mode.name, app)
+  const [late, beside] = [randomUUID(), randomUUID()]
+  if (!mode.traits.streamsAnswers) site.control.say(beside, 'go')
+  const sibling = await open(origin, `${mode.prefix}/stream?id=${beside}`)
+  const path = `${mode.prefix}/late?id=${late}`
+  const headers = ['Content-Length', String(LENGTH)]
+  const answer = send(origin, path, { method: 'POST', headers, body: content(LENGTH) })
+  await site.sent(path, WRITES)
+
+  site.control.say(beside, 'go')
+  expect((await readAll(sibling)).toString()).toBe('first\nsecond\n')
+  site.control.say(late, 'go')
+  const { status, text } = await answer
+  expect(status, `${mode.name}: ${app}: ${text}`).toBe(200)
+  expect(JSON.parse(text)).toEqual(await digest(content(LENGTH)))
+}
+
+function pids(site: WatchedSite): number[] {
+  return site.processes().map(({ pid }) => pid)
+}

@@ -1,0 +1,193 @@
+import type { SpawnOptions } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePorts } from '../../../scripts/lib/free-ports.js'
+import { Control } from '../apps/control.js'
+import { appEnvironment } from '../apps/options.js'
+import { accepting, type Listening } from './ports.ts'
+import { kill, processesOf, remaining } from './processes.ts'
+import { Program } from './program.ts'
+
+/** How long what a test started may take to end, in milliseconds: mod_fcgid kills an app 8.4 s after it asked. */
+const ENDING = 30_000
+
+export interface ServerCommand {
+  file: string
+  args: string[]
+  /** Variables beside those of the test's process. */
+  env?: Record<string, string>
+  /** What it logs when it has started, where accepting connections does not say that. */
+  started?: string
+}
+
+/** A folder of its own, and the servers and apps that run in it. */
+export class Site {
+  readonly folder: string = mkdtempSync('/tmp/fcgi-bridge-')
+  readonly control: Control
+  readonly #controlFolder: string
+  readonly #started: Program[] = []
+  readonly #servers: Program[] = []
+
+  constructor() {
+    // A front server that is started as root works as another user.
+    chmodSync(this.folder, 0o755)
+    this.#controlFolder = this.makeFolder('control')
+    this.control = new Control(this.#controlFolder)
+  }
+
+  /** A path in the folder. */
+  path(...names: string[]): string {
+    return join(this.folder, ...names)
+  }
+
+  /** Makes a folder in the folder, which anybody may write to. */
+  makeFolder(...names: string[]): string {
+    const path = this.path(...names)
+    mkdirSync(path, { recursive: true })
+    chmodSync(path, 0o777)
+    return path
+  }
+
+  write(name: string, text: string): string {
+    writeFileSync(this.path(name), text)
+    return this.path(name)
+  }
+
+  /** The environment of the apps under test. */
+  appEnvironment(mount?: string): Record<string, string> {
+    return appEnvironment(this.#controlFolder, mount)
+  }
+
+  /** Starts tests/apps/NAME.js listening as FCGI_BRIDGE_LISTEN says: a path, or HOST:PORT. */
+  async startApp(
+    name: string,
+    listen: string,
+    variables: Record<string, string> = {},
+  ): Promise<{ program: Program; at: Listening }> {
+    const env = { ...process.env, ...this.appEnvironment(), FCGI_BRIDGE_LISTEN: listen, ...variables }
+    const program = this.start(process.execPath, [appFile(name)], { env })
+    return { program, at: await listeningOf(program) }
+  }
+
+  /**
+   * Writes an executable file that runs tests/apps/NAME.js: what a user's app.fcgi is. It carries its
+   * environment itself, because mod_fcgid hands on nothing but PATH.
+   */
+  writeProgram(at: string, name: string, mount?: string): string {
+    const path = this.path(at)
+    const app = JSON.stringify(new URL(`../apps/${name}.js`, import.meta.url))
+    const env = JSON.stringify(this.appEnvironment(mount))
+    writeFileSync(path, `#!${process.execPath}\nObject.assign(process.env, ${env})\nimport(${app})\n`)
+    chmodSync(path, 0o755)
+    return path
+  }
+
+  /** Starts a program that {@link stop} ends. */
+  start(file: string, args: string[], options: SpawnOptions = {}): Program {
+    const program = new Program(file, args, options)
+    this.#started.push(program)
+    return program
+  }
+
+  /**
+   * Starts a server on `count` free ports and waits until it accepts on each. `configure` writes its
+   * configuration for these ports and gives its command.
+   */
+  async startServer(
+    count: number,
+    configure: (ports: number[]) => ServerCommand | Promise<ServerCommand>,
+  ): Promise<{ program: Program; ports: number[] }> {
+    for (let attempt = 1; ; attempt++) {
+      const ports = await freePorts(count)
+      const { file, args, env, started = '' } = await configure(ports)
+      const program = this.start(file, args, { env: { ...process.env, ...env } })
+      this.#servers.push(program)
+      const accepted = await Promise.all(
+        ports.map((port) => accepting({ port, host: '127.0.0.1' }, () => !program.running)),
+      )
+      await Promise.race([this.logged(started), program.exited])
+      if (program.running && !accepted.includes(false)) return { program, ports }
+      const log = `${program.output}\n${this.errorLog()}`
+      if (attempt === 3 || !/address already in use/i.test(log)) {
+        throw new Error(`${file} did not start:\n${log}`)
+      }
+    }
+  }
+
+  /** What the server wrote to error.log in the folder. */
+  errorLog(): string {
+    try {
+      return readFileSync(this.path('error.log'), 'utf8')
+    } catch {
+      return ''
+    }
+  }
+
+  /** Everything that was logged and printed, for the reader of a failure. */
+  report(): string {
+    const printed = this.#started.map((program) => program.output)
+    return [this.errorLog(), ...printed].filter((text) => text !== '').join('\n')
+  }
+
+  /** Waits until `text` was logged or printed. */
+  logged(text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const streams = this.#started.flatMap(({ child }) => [child.stdout!, child.stderr!])
+      const look = () => {
+        if (!this.report().includes(text)) return
+        watcher.close()
+        for (const stream of streams) stream.off('data', look)
+        resolve()
+      }
+      const watcher = watch(this.folder, look).on('error', reject)
+      for (const stream of streams) stream.on('data', look)
+      look()
+    })
+  }
+
+  /** What was started and has ended, by its command: nothing, until {@link stop}. */
+  ended(): string[] {
+    return this.#started.filter(({ running }) => !running).map(({ child }) => child.spawnargs.join(' '))
+  }
+
+  /** The processes of this site that run now. */
+  processes(): ReturnType<typeof processesOf> {
+    const sessions = this.#started.map((program) => program.pid)
+    return processesOf(sessions, this.folder)
+  }
+
+  /**
+   * Kills what {@link startServer} started, and ends the rest as {@link stop} does: for tests that say nothing of how a server
+   * ends. Caddy and H2O wait for answers that nobody reads any more, and Apache looks for the end of its children after 1.4 s.
+   */
+  async kill(): Promise<void> {
+    for (const server of this.#servers) await server.kill()
+    await this.stop()
+  }
+
+  /** Ends what was started, last started first. Throws when a process is left over; that one is killed. */
+  async stop(): Promise<void> {
+    for (const program of this.#started.toReversed()) await program.stop()
+    const left = await remaining(() => this.processes(), ENDING)
+    for (const { pid } of left) kill(pid)
+    const report = this.report()
+    rmSync(this.folder, { recursive: true, force: true })
+    if (left.length > 0) {
+      throw new Error(
+        `Left running: ${left.map(({ pid, command }) => `${pid} ${command}`).join(', ')}\n${report}`,
+      )
+    }
+  }
+}
+
+/** Where a test app listens: it prints its address. */
+export async function listeningOf(program: Program): Promise<Listening> {
+  const [, address] = await program.printed(/^listening on (.*)$/m)
+  const at: string | { address: string; port: number } = JSON.parse(address!)
+  return typeof at === 'string' ? { path: at } : { host: at.address, port: at.port }
+}
+
+function appFile(name: string): string {
+  return fileURLToPath(new URL(`../apps/${name}.js`, import.meta.url))
+}
