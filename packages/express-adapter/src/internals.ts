@@ -59,7 +59,7 @@ export interface RequestInternals {
   readonly _consuming: boolean
   /** Nobody will read: what comes is dropped. */
   readonly _dumped: boolean
-  readonly _readableState: { readonly resumeScheduled: boolean }
+  readonly _readableState: { readonly resumeScheduled: boolean; errored: Error | null }
   upgrade: boolean | null
   /** Puts one raw header into `headers`, when those are made. */
   _addHeaderLine(field: string, value: string, headers: Record<string, unknown>): void

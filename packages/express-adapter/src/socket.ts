@@ -1,5 +1,5 @@
 import type { Exchange } from '@fcgi-bridge/core'
-import { BodyPump, dropBody } from './body.ts'
+import { type BodyOwner, BodyPump, dumpBody } from './body.ts'
 import { ClientSocket } from './client-socket.ts'
 import {
   abortedError,
@@ -19,7 +19,7 @@ import { Output, type OutputOwner } from './output.ts'
  * What `req.socket` and `res.socket` are: for one request, the client's connection as an HTTP server would see it. Its
  * life is the request's; reading it gives nothing, and what is written to it goes nowhere.
  */
-export class ExchangeSocket extends ClientSocket implements SocketInternals, OutputOwner {
+export class ExchangeSocket extends ClientSocket implements SocketInternals, OutputOwner, BodyOwner {
   readonly #output: Output
   #request: InternalRequest | undefined
   #response: InternalResponse | undefined
@@ -27,6 +27,8 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   #flushing = false
   #held = false
   #bytesWritten = 0
+  #headers: readonly string[] = NO_HEADERS
+  #length: number | undefined
 
   _httpMessage: InternalResponse | null = null
   _hadError = false
@@ -86,8 +88,13 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
 
   // ---- the response's way out ----
 
-  /** Sets the head: name, value, name, value … Throws as Node's `writeHead` does. */
-  writeHead(status: number, headers: readonly string[], reason: string): void {
+  /**
+   * Sets the head. `headers` is name, value, name, value …; `length` is the Content-Length among them. Throws as Node's
+   * `writeHead` does.
+   */
+  writeHead(status: number, headers: readonly string[], reason: string, length: number | undefined): void {
+    this.#headers = headers
+    this.#length = length
     if (!this.exchange.ended) this.exchange.writeHead(status, headers, reason)
   }
 
@@ -99,11 +106,18 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     byteLength: number | undefined,
   ): boolean {
     if (this.destroyed) return false
-    const chunk =
+    let chunk =
       typeof data === 'string' && data !== '' && encoding && encoding !== 'utf8' && encoding !== 'utf-8'
         ? Buffer.from(data, encoding)
         : data
-    const length = typeof chunk === 'string' ? (byteLength ?? Buffer.byteLength(chunk)) : chunk.byteLength
+    let length = typeof chunk === 'string' ? (byteLength ?? Buffer.byteLength(chunk)) : chunk.byteLength
+    const limit = this.#length
+    if (limit !== undefined && this.#bytesWritten + length > limit) {
+      // An HTTP client reads Content-Length bytes and takes the next one for the next response, and some front servers (Apache)
+      // would send it to the client.
+      length = limit - this.#bytesWritten
+      chunk = Buffer.from(chunk as string).subarray(0, length)
+    }
     this.#bytesWritten += length
     this.#output.push(chunk, length, callback)
     this.#scheduleFlush()
@@ -113,23 +127,37 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   /** All of the response has been sent. */
   sendEnd(): void {
     if (this.destroyed) return
-    const { _contentLength: length, _hasBody: hasBody } = this.#response!
-    // Without any body it may be one that the front server puts there (X-Sendfile, X-Accel-Redirect).
-    if (hasBody && length !== null && this.#bytesWritten > 0 && this.#bytesWritten < length) {
+    const length = this.#length
+    if (
+      length !== undefined &&
+      this.#response!._hasBody &&
+      this.#bytesWritten < length &&
+      !this.#isReplaced()
+    ) {
       this.fail(
-        new Error(`The response has ${this.#bytesWritten} bytes, and its Content-Length says ${length}.`),
+        new Error(
+          `The response has ${this.#bytesWritten} bytes, but its Content-Length is ${length}. Send the whole body, or no Content-Length.`,
+        ),
       )
       return
     }
-    const request = this.#request!
-    if (isRead(request) && !this.#body?.over) {
-      // What came with the request's head is being read only now, and nothing comes behind the end of the exchange.
+    const body = this.#body
+    if (body === undefined || body.over || !isRead(this.#request!) || body.hold()) {
+      this.#output.end()
+    } else {
+      // The end of the exchange ends its input. What the front server sent together with the params may still be unread in
+      // the operating system's buffer.
+      this.#held = true
       setImmediate(() => {
+        body.hold()
         if (!this.destroyed) this.#output.end()
       })
-    } else {
-      this.#output.end()
     }
+  }
+
+  // The front server sends a file in place of the (empty) body.
+  #isReplaced(): boolean {
+    return this.#bytesWritten === 0 && namesFile(this.#headers)
   }
 
   override uncork(): void {
@@ -137,13 +165,15 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     if (this.#output.waiting) this.#scheduleFlush()
   }
 
-  /** The response is about to be ended: nothing is to be flushed in front of its end. */
+  /** The response is about to end: nothing is flushed before its end. */
   holdBack(): void {
     this.#held = true
   }
 
-  /** It was ended, or not: what still waits is flushed. */
+  /** Flushes what waits, unless the response has ended. */
   letGo(): void {
+    // Its end has been put off: see sendEnd.
+    if (this.#response!.finished) return
     this.#held = false
     if (this.#output.waiting) this.#scheduleFlush()
   }
@@ -192,9 +222,10 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     detachSignal(request)
     this._httpMessage = null
     response.socket = null
-    if (isRead(request)) this.#body?.run()
-    else dropBody(this.exchange, request)
+    const read = isRead(request)
+    if (!read && !dumpBody(this.exchange, request)) this.#pump.drop()
     process.nextTick(emitClose, response)
+    if (read) this.#body?.release()
     if (this.listenerCount('close') > 0) {
       // Whoever waits for the connection's end: it is when neither side has anything more to say.
       if (request.closed) process.nextTick(() => this.destroy())
@@ -219,13 +250,20 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   }
 
   get #pump(): BodyPump {
-    this.#body ??= new BodyPump(
-      this.exchange,
-      this.#request!,
-      () => this.onTraffic(),
-      (error) => this.fail(error),
-    )
+    this.#body ??= new BodyPump(this.exchange, this.#request!, this)
     return this.#body
+  }
+
+  onBodyProgress(): void {
+    this.onTraffic()
+  }
+
+  onBodyError(error: unknown): void {
+    this.fail(error)
+  }
+
+  onBodyBroken(): void {
+    this.readable = false
   }
 
   // ---- the end ----
@@ -261,6 +299,29 @@ Object.defineProperty(ExchangeSocket.prototype, 'writableLength', {
     return this.pendingLength
   },
 })
+
+const NO_HEADERS: readonly string[] = []
+
+/**
+ * The headers by which an app leaves the body to the front server: nginx (and Caddy, by its configuration) X-Accel-Redirect;
+ * lighttpd and Apache's mod_xsendfile the X-Sendfile and X-LIGHTTPD names; H2O X-Reproxy-URL.
+ */
+const FILE_HEADERS: ReadonlySet<string> = new Set([
+  'x-accel-redirect',
+  'x-lighttpd-send-file',
+  'x-lighttpd-send-tempfile',
+  'x-reproxy-url',
+  'x-sendfile',
+  'x-sendfile2',
+  'x-sendfile-temporary',
+])
+
+function namesFile(headers: readonly string[]): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (FILE_HEADERS.has(headers[i]!.toLowerCase())) return true
+  }
+  return false
+}
 
 const UNANSWERED = 'The app destroyed the request before it had answered.'
 
