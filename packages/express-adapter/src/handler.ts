@@ -7,7 +7,7 @@ import {
   type RequestConstructor,
   type ResponseConstructor,
 } from './prototypes.ts'
-import { ExchangeSocket } from './socket.ts'
+import { createSocket } from './tls-socket.ts'
 
 /**
  * What `http.createServer` takes: an Express app, `app.callback()` of Koa, `app.routing` of a Fastify app that is ready, a
@@ -34,7 +34,7 @@ export function toHandler(listener: RequestListener): Handler {
 }
 
 function handle(exchange: Exchange, listener: RequestListener, makers: Makers): void {
-  const socket = new ExchangeSocket(exchange)
+  const socket = createSocket(exchange)
   makers.refresh()
   const request = new makers.Request(socket, exchange)
   const response = new makers.Response(request)

@@ -1,6 +1,6 @@
 import type { Exchange } from '@fcgi-bridge/core'
 import { type BodyOwner, BodyPump, dumpBody } from './body.ts'
-import { ClientSocket } from './client-socket.ts'
+import { ClientSocket, likeNetSocket } from './client-socket.ts'
 import {
   abortedError,
   destroyedError,
@@ -292,13 +292,15 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   }
 }
 
-// The types of Node have it for a plain property, which a class may not override with a getter.
+// Node's types say that it is a plain property, and a class cannot override one with a getter.
 Object.defineProperty(ExchangeSocket.prototype, 'writableLength', {
   configurable: true,
   get(this: ExchangeSocket): number {
     return this.pendingLength
   },
 })
+
+likeNetSocket(ExchangeSocket.prototype)
 
 const NO_HEADERS: readonly string[] = []
 
