@@ -482,7 +482,8 @@ describe('failures of the app', () => {
   })
 
   test('what is no listener is refused at once', () => {
-    expect(() => toHandler({} as never)).toThrow(/app\.callback\(\)/)
+    expect(() => toHandler({} as never)).toThrow(/\(request, response\) => …/)
+    expect(() => toHandler({ fetch: () => new Response() } as never)).toThrow(/fetch-adapter/)
   })
 })
 

@@ -1,5 +1,4 @@
-import { Server } from 'node:http'
-import type { RequestListener } from '@fcgi-bridge/express-adapter'
+import { type Recognized, type RequestListener, recognizeFramework } from '@fcgi-bridge/express-adapter'
 import type { AuthorizeHandler, FetchHandler } from '@fcgi-bridge/fetch-adapter'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
@@ -17,24 +16,15 @@ export type App = (
 export type AppKind = App['kind']
 
 /**
- * Sees what kind of app a value is: an Express or Koa or Fastify app, a listener, an `http.Server` that does not listen, an object with
- * `fetch`, a function of a Request, an authorizer. `as` settles it for a bare function.
+ * Sees what kind of app a value is: an Express, Koa, Fastify, NestJS or hapi app, a listener, an `http.Server` that does not listen,
+ * an object with `fetch`, a function of a Request, an authorizer. `as` settles it for a bare function.
  *
  * Returns undefined where it is no app, and `'unclear'` for a function that may be a listener or a fetch handler.
  */
 export function recognize(value: unknown, as: AppKind | undefined): App | 'unclear' | undefined {
   if (typeof value === 'function' && as !== undefined) return asKind(value, as)
-  if (isKoa(value))
-    return { kind: 'listener', what: 'a Koa app', listener: value.callback() as RequestListener }
-  if (isFastify(value)) {
-    return {
-      kind: 'listener',
-      what: 'a Fastify app',
-      listener: value.routing,
-      ready: async () => value.ready(),
-    }
-  }
-  if (value instanceof Server) return ofServer(value)
+  const framework = recognizeFramework(value)
+  if (framework !== undefined) return ofFramework(framework)
   if (hasMethod(value, 'fetch')) {
     return {
       kind: 'fetch',
@@ -75,19 +65,17 @@ function kindOfFunction(value: (...args: unknown[]) => unknown): AppKind | undef
   return undefined
 }
 
-function ofServer(server: Server): App {
-  const listener: RequestListener = (request, response) => server.emit('request', request, response)
-  const ready = async (): Promise<void> => {
-    // listen() looks its address up first.
-    await new Promise((resolve) => setImmediate(resolve))
-    if (server.listening) {
-      throw new Failure(
-        EXIT.app,
-        'This HTTP server listens already. Leave listen() out: here, the front server speaks HTTP.',
-      )
+function ofFramework({ what, listener, ready }: Recognized): App {
+  if (ready === undefined) return { kind: 'listener', what, listener }
+  // The message of an http.Server that listens already needs no stack.
+  const start = async (): Promise<void> => {
+    try {
+      await ready()
+    } catch (error) {
+      throw what === 'an http.Server' ? new Failure(EXIT.app, (error as Error).message) : error
     }
   }
-  return { kind: 'listener', what: 'an http.Server', listener, ready }
+  return { kind: 'listener', what, listener, ready: start }
 }
 
 /** Whether an object or a function has a method of this name. */
@@ -99,8 +87,4 @@ export function hasMethod<Name extends string>(value: unknown, name: Name): valu
 /** Whether it is a Koa app. */
 export function isKoa(value: unknown): value is { callback(): unknown } {
   return hasMethod(value, 'callback') && Array.isArray((value as { middleware?: unknown }).middleware)
-}
-
-function isFastify(value: unknown): value is { ready(): Promise<unknown>; routing: RequestListener } {
-  return hasMethod(value, 'ready') && hasMethod(value, 'routing')
 }
