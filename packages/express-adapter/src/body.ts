@@ -24,7 +24,7 @@ export class BodyPump {
   #held = false
   #paused = false
   #running = false
-  // A piece was pushed in this run; the end waits for the event loop.
+  // A piece was pushed; the end waits for what that started.
   #pushed = false
   #ending = false
   #over = false
@@ -59,11 +59,16 @@ export class BodyPump {
     this.run()
   }
 
+  /** Gives the request stream nothing more until `release`. */
+  hold(): void {
+    this.#held = true
+  }
+
   /**
-   * The response is about to end, and the exchange with it. Saves what has arrived, and gives the request stream nothing more
-   * until `release`. Returns whether the whole body has arrived.
+   * The response is about to end, and the exchange with it. Holds, and saves what has arrived. Returns whether the whole body
+   * has.
    */
-  hold(): boolean {
+  save(): boolean {
     this.#held = true
     const { stdin } = this.#exchange
     for (let chunk = stdin.read(); chunk !== null; chunk = stdin.read()) {
@@ -73,7 +78,7 @@ export class BodyPump {
     return stdin.ended
   }
 
-  /** The response has finished: the app reads on. */
+  /** Goes on after `hold` or `save`. */
   release(): void {
     this.#held = false
     this.run()
@@ -95,7 +100,6 @@ export class BodyPump {
     // A 'data' listener may ask for the next piece.
     if (this.#running || this.#held) return
     this.#running = true
-    this.#pushed = false
     try {
       while (!this.#over && !this.#paused && this.#step());
     } finally {
@@ -128,7 +132,6 @@ export class BodyPump {
     return false
   }
 
-  // Node's parser lets all ticks and promises run after each piece, and thus before the end.
   #end(): void {
     if (this.#ending) return
     if (!this.#pushed) {
@@ -137,10 +140,13 @@ export class BodyPump {
       return
     }
     this.#ending = true
-    setImmediate(() => {
-      this.#ending = false
-      this.runAgain()
-    })
+    afterTicks(() => this.#runAtEnd())
+  }
+
+  #runAtEnd(): void {
+    this.#ending = false
+    this.#pushed = false
+    this.runAgain()
   }
 
   /** The same in an event of its own: what a listener throws is the exchange's failure. */
@@ -185,20 +191,26 @@ export class BodyPump {
 }
 
 /**
- * The response has finished and nobody has read the request body: what Node's `_dump` does. A listener that is added now can
- * still read it. Returns false if the body has not arrived whole.
+ * Moves a body that nobody has read into the request stream, where Node's parser puts it as it arrives, so that a listener
+ * that is added now can read it. Returns false if the body has not arrived whole.
  */
-export function dumpBody({ stdin }: Exchange, request: InternalRequest): boolean {
-  if (!request.destroyed) {
-    for (let chunk = stdin.read(); chunk !== null; chunk = stdin.read()) request.push(chunk)
-    if (!stdin.ended) return false
-    endBody(request)
-    request._dump()
-  }
+export function pushBody({ stdin }: Exchange, request: InternalRequest): boolean {
+  const first = stdin.read()
+  for (let chunk = first; chunk !== null; chunk = stdin.read()) request.push(chunk)
+  if (!stdin.ended) return false
+  if (first === null) endBody(request)
+  else afterTicks(() => endBody(request))
   return true
 }
 
-function endBody(request: InternalRequest): void {
+// Node's parser lets all ticks and promises run after each piece of a body, and thus before its end: a microtask runs once the
+// ticks are done, and a tick once the microtasks are.
+function afterTicks(end: () => void): void {
+  queueMicrotask(() => process.nextTick(() => queueMicrotask(end)))
+}
+
+/** Ends the request stream: the body has arrived whole. */
+export function endBody(request: InternalRequest): void {
   request.complete = true
   request.push(null)
 }

@@ -1,5 +1,5 @@
 import type { Exchange } from '@fcgi-bridge/core'
-import { type BodyOwner, BodyPump, dumpBody } from './body.ts'
+import { type BodyOwner, BodyPump, endBody, pushBody } from './body.ts'
 import { ClientSocket, likeNetSocket } from './client-socket.ts'
 import {
   abortedError,
@@ -26,6 +26,9 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   #body: BodyPump | undefined
   #flushing = false
   #held = false
+  #opened = false
+  // The request stream has the whole body, and its end or soon.
+  #bodyPushed = false
   #bytesWritten = 0
   #headers: readonly string[] = NO_HEADERS
   #length: number | undefined
@@ -54,10 +57,18 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     this.exchange.onAbort = onAbort
   }
 
-  /** The listener was called: from now on an empty body is a body that has come in. */
+  /** The listener has returned: as in Node, only now does the body reach the request. An empty body has arrived. */
   opened(): void {
+    this.#opened = true
     const request = this.#request!
-    if (this.exchange.stdin.ended) request.complete = true
+    if (this.exchange.stdin.ended && !request.complete) {
+      this.#bodyPushed = true
+      endBody(request)
+    }
+    if (this.destroyed) this.#dropBody()
+    else if (this.#body !== undefined || isRead(request) || request._readableState.readableListening) {
+      this.#pump.release()
+    }
   }
 
   /** The listener failed. */
@@ -142,14 +153,14 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
       return
     }
     const body = this.#body
-    if (body === undefined || body.over || !isRead(this.#request!) || body.hold()) {
+    if (body === undefined || body.over || !isRead(this.#request!) || body.save()) {
       this.#output.end()
     } else {
       // The end of the exchange ends its input. What the front server sent together with the params may still be unread in
       // the operating system's buffer.
       this.#held = true
       setImmediate(() => {
-        body.hold()
+        body.save()
         if (!this.destroyed) this.#output.end()
       })
     }
@@ -162,7 +173,8 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
 
   override uncork(): void {
     super.uncork()
-    if (this.#output.waiting) this.#scheduleFlush()
+    // At once, as a net.Socket: Node uncorks a response's socket on the tick after a write.
+    if (this.#output.waiting && !this.#held) this.flush()
   }
 
   /** The response is about to end: nothing is flushed before its end. */
@@ -223,7 +235,7 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     this._httpMessage = null
     response.socket = null
     const read = isRead(request)
-    if (!read && !dumpBody(this.exchange, request)) this.#pump.drop()
+    if (!read) this.#dumpBody(request)
     process.nextTick(emitClose, response)
     if (read) this.#body?.release()
     if (this.listenerCount('close') > 0) {
@@ -233,10 +245,21 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     }
   }
 
+  #dumpBody(request: InternalRequest): void {
+    if (request.destroyed) this.exchange.stdin.discard()
+    else if (request.complete || this.#pushBody(request)) request._dump()
+    else this.#pump.drop()
+  }
+
+  #pushBody(request: InternalRequest): boolean {
+    this.#bodyPushed = pushBody(this.exchange, request)
+    return this.#bodyPushed
+  }
+
   // ---- the request body's way in: Node's IncomingMessage asks its socket ----
 
   override resume(): this {
-    this.#pump.resume()
+    if (!this.#bodyPushed) this.#pump.resume()
     return this
   }
 
@@ -250,7 +273,10 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   }
 
   get #pump(): BodyPump {
-    this.#body ??= new BodyPump(this.exchange, this.#request!, this)
+    if (this.#body === undefined) {
+      this.#body = new BodyPump(this.exchange, this.#request!, this)
+      if (!this.#opened) this.#body.hold()
+    }
     return this.#body
   }
 
@@ -270,25 +296,36 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.stopTimeout()
-    this._hadError ||= error !== null
     const exchange = this.exchange
     if (!exchange.ended) exchange.fail(error ?? new Error(UNANSWERED))
-    exchange.stdin.discard()
+    this.#dropBody()
     this.#output.drop(error ?? destroyedError())
     // Node's HTTP server always listens for 'error'.
     callback(this.listenerCount('error') > 0 ? error : null)
-    setImmediate(() => this.#close())
+    setImmediate(() => this.#close(error !== null))
   }
 
-  // The request and the response learn of the end before all others, in Node's order.
-  #close(): void {
+  // Node's parser has read a body that has arrived, whether or not the app has.
+  #dropBody(): void {
+    if (!this.#opened) return
+    const { stdin } = this.exchange
+    const request = this.#request!
+    if (this._httpMessage !== null && !request.destroyed && !request.complete && !isRead(request))
+      pushBody(this.exchange, request)
+    while (stdin.read() !== null);
+    if (stdin.ended) request.complete = true
+    else stdin.discard()
+  }
+
+  // The request and the response are told before all others, in Node's order.
+  #close(hadError: boolean): void {
     const response = this._httpMessage
-    // Once the response has gone out, the request is on its own.
+    // Once the response has finished, the request does not depend on the socket.
     if (response !== null) {
       this.#request!.destroy(abortedError())
       emitClose(response)
     }
-    this.emit('close', this._hadError)
+    this.emit('close', hadError || this._hadError)
   }
 }
 
