@@ -61,12 +61,15 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   opened(): void {
     this.#opened = true
     const request = this.#request!
-    if (this.exchange.stdin.ended && !request.complete) {
+    // With a pump, that ends it: it may hold pieces.
+    if (this.#body === undefined && this.exchange.stdin.ended && !request.complete) {
       this.#bodyPushed = true
       endBody(request)
     }
-    if (this.destroyed) this.#dropBody()
-    else if (this.#body !== undefined || isRead(request) || request._readableState.readableListening) {
+    if (this.destroyed) {
+      if (!request.complete && !request.destroyed) this.#pushBody(request)
+      this.#dropBody()
+    } else if (this.#body !== undefined || isRead(request) || request._readableState.readableListening) {
       this.#pump.release()
     }
   }

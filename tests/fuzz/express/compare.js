@@ -74,7 +74,7 @@ const isRequest = (line) => /^req[ .]/.test(line)
 const responseOf = ({ lines }) => lines.filter(isResponse)
 const requestOf = ({ lines }) => lines.filter(isRequest)
 const restOf = ({ lines }) => lines.filter((line) => !isResponse(line) && !isRequest(line)).sort()
-const closesOf = ({ lines }) => lines.filter((line) => /^re[qs] close/.test(line))
+const closesOf = ({ lines }) => lines.filter((line) => /^re[qs] close/.test(line)).sort()
 
 /** @type {[name: string, applies: (script: Script, http: Outcome, fastcgi: Outcome) => boolean, compared: Function[]][]} */
 const EXPLAINED = [
@@ -107,11 +107,23 @@ const EXPLAINED = [
       (http.stuck && fastcgi.stuck) ||
       // Its client has all of the response with the head.
       (ask.method === 'HEAD' && !http.lines.includes('res finish')),
-    [answerOf],
+    [],
   ],
   [
-    'what is written to a response whose connection was destroyed',
+    'what is read and written on a connection that was destroyed',
     (_, http, fastcgi) => answerOf(http) === 'cut' && answerOf(fastcgi) === 'cut',
-    [requestOf, closesOf],
+    [closesOf],
+  ],
+  [
+    'how a large body is cut into pieces, if something else is written or read between them',
+    ({ ask, steps }) => ask.body > TOGETHER_MAX && steps.some(({ call }) => /pipe/.test(call)),
+    [({ answer: { status, complete } }) => [status, complete]],
+  ],
+  [
+    'a request that is piped into a response that has finished may not end',
+    (_, http) =>
+      http.lines.lastIndexOf('res pipe') > http.lines.indexOf('res finish') &&
+      http.lines.includes('res finish'),
+    [answerOf],
   ],
 ]

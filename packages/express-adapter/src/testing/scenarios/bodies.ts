@@ -509,6 +509,52 @@ export const bodyScenarios: readonly Scenario[] = [
     ]
   }),
   {
+    name: 'iterated from within the listener, while the response ends at once',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        void (async () => {
+          let length = 0
+          for await (const chunk of request) length += chunk.length
+          kit.note(`read ${length}`)
+        })()
+        response.end('early')
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) }),
+  },
+  {
+    name: 'read within the listener: nothing has reached the request',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        kit.note(String(request.read()))
+        request.on('end', () => response.end('read')).resume()
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) }),
+  },
+  {
+    name: 'without a body, and ended by read(0) though it is paused',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        request.pause().on('end', () => {
+          kit.note('ended')
+          response.end('x')
+        })
+        setImmediate(() => request.read(0))
+      }),
+  },
+  {
+    name: 'promises that a piece starts are done before the end',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        request.on('data', async () => {
+          for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => process.nextTick(resolve))
+          kit.note('after the piece')
+        })
+        setImmediate(() => kit.note('immediate'))
+        request.on('end', () => response.end('x'))
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) }),
+  },
+  {
     name: 'listeners after the end',
     app: (app, kit) =>
       app.use((request, response) => {
