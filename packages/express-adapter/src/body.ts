@@ -59,6 +59,11 @@ export class BodyPump {
     this.run()
   }
 
+  /** The request stream has the whole body, and gets its end soon. */
+  get ending(): boolean {
+    return this.#ending
+  }
+
   /** Gives the request stream nothing more until `release`. */
   hold(): void {
     this.#held = true

@@ -27,6 +27,7 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   #flushing = false
   #held = false
   #opened = false
+  #endsLater = false
   // The request stream has the whole body, and its end or soon.
   #bodyPushed = false
   #bytesWritten = 0
@@ -162,6 +163,7 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
       // The end of the exchange ends its input. What the front server sent together with the params may still be unread in
       // the operating system's buffer.
       this.#held = true
+      this.#endsLater = true
       setImmediate(() => {
         body.save()
         if (!this.destroyed) this.#output.end()
@@ -250,7 +252,7 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
 
   #dumpBody(request: InternalRequest): void {
     if (request.destroyed) this.exchange.stdin.discard()
-    else if (request.complete || this.#pushBody(request)) request._dump()
+    else if (request.complete || this.#body?.ending || this.#pushBody(request)) request._dump()
     else this.#pump.drop()
   }
 
@@ -300,6 +302,8 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.stopTimeout()
     const exchange = this.exchange
+    // The response has ended, and in Node would be on its way.
+    if (this.#endsLater && error === null && !exchange.ended) this.#output.end()
     if (!exchange.ended) exchange.fail(error ?? new Error(UNANSWERED))
     this.#dropBody()
     this.#output.drop(error ?? destroyedError())

@@ -115,6 +115,22 @@ const EXPLAINED = [
     [closesOf],
   ],
   [
+    "what is written while corked, which Node's breaks the connection with or forgets",
+    ({ steps }, http) => !http.answer.complete && steps.some(({ call }) => /cork/.test(call)),
+    [],
+  ],
+  [
+    'a request that is paused after its response has finished may end or not',
+    ({ steps }, http) => http.lines.includes('res finish') && steps.some(({ call }) => call === 'req.pause'),
+    [answerOf, responseOf],
+  ],
+  [
+    "a body that has arrived before its reader comes: what its last piece causes is done before its 'end'",
+    ({ ask, steps }) =>
+      ask.body > 0 && steps.some(({ when, call }) => call === 'req.pipeline' && when !== 'now'),
+    [answerOf],
+  ],
+  [
     'how a large body is cut into pieces, if something else is written or read between them',
     ({ ask, steps }) => ask.body > TOGETHER_MAX && steps.some(({ call }) => /pipe/.test(call)),
     [({ answer: { status, complete } }) => [status, complete]],

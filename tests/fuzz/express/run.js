@@ -98,7 +98,7 @@ export class Servers {
       await new Promise((resolve) => setTimeout(resolve, 6))
     await turns(6)
     asked.leave()
-    return { answer, lines: [...lines], stuck }
+    return { answer, lines: [...lines], stuck: stuck && !answer.complete }
   }
 }
 
