@@ -303,7 +303,7 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     this.stopTimeout()
     const exchange = this.exchange
     // The response has ended, and in Node would be on its way.
-    if (this.#endsLater && error === null && !exchange.ended) this.#output.end()
+    if (this.#endsLater && !exchange.ended) this.#output.end()
     if (!exchange.ended) exchange.fail(error ?? new Error(UNANSWERED))
     this.#dropBody()
     this.#output.drop(error ?? destroyedError())

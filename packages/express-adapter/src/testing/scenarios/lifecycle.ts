@@ -266,22 +266,24 @@ export const lifecycleScenarios: readonly Scenario[] = [
       }),
     drive: (client) => client.fetch({ method: 'POST', body: 'x' }),
   },
-  {
-    name: 'the socket is destroyed on the tick after the end, while a body comes',
-    app: (app) =>
-      app.use((request, response) => {
-        request.resume()
-        response.end('whole')
-        process.nextTick(() => process.nextTick(() => request.socket.destroy()))
-      }),
-    drive: async (client) => {
-      const exchange = client.send({ method: 'POST', streamed: true, headers: ['Content-Length', '1000'] })
-      exchange.write('x'.repeat(100))
-      return (await exchange.response).body.toString()
-    },
-    trace: 'none',
-    requestStaysOpen: true,
-  },
+  ...[undefined, new Error('given up')].map(
+    (error): Scenario => ({
+      name: `the socket is destroyed on the tick after the end, while a body comes: ${error?.message}`,
+      app: (app) =>
+        app.use((request, response) => {
+          request.on('error', () => {}).resume()
+          response.end('whole')
+          process.nextTick(() => process.nextTick(() => request.socket.destroy(error)))
+        }),
+      drive: async (client) => {
+        const exchange = client.send({ method: 'POST', streamed: true, headers: ['Content-Length', '1000'] })
+        exchange.write('x'.repeat(100))
+        return (await exchange.response).body.toString()
+      },
+      trace: 'none',
+      requestStaysOpen: true,
+    }),
+  ),
   {
     name: 'destroyed after the end',
     app: (app) =>
