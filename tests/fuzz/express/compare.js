@@ -52,7 +52,8 @@ function answerOf({ answer: { status, reason, headers, body, complete } }) {
     (status === 500 && (body === ANSWER_OF_A_FAILURE || (body === '' && same(headers, HEADERS_OF_A_FAILURE))))
   )
     return 'cut'
-  // An empty reason is sent as the usual one.
+  // A 204 has no Content-Length (RFC 9110 section 8.6). An empty reason is sent as the usual one.
+  if (status === 204) headers = headers.filter(([name]) => name !== 'content-length')
   return { status, reason: reason || STATUS_CODES[status] || 'unknown', headers, body }
 }
 
