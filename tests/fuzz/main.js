@@ -15,6 +15,14 @@ that to servers of the core and of both adapters. What must not happen is in tes
   --seed S         A whole number, from which all of them follow; default: one of now
   --time SECONDS   Stop after that long in any case
   --replay FILE    Send what an earlier run wrote to a file when it had found something
+
+npm run fuzz -- --express [OPTIONS]
+
+Runs random listeners on node:http and on the Express adapter, and compares what their clients and they see.
+
+  --scripts N      How many; default 10000
+  --seed S         As above
+  --from N         The number of the first; default 0
 `
 
 // Milliseconds that a finding may take to be made smaller.
@@ -24,7 +32,8 @@ await main(async () => {
   const options = readOptions()
   if (options.help) return console.log(HELP)
   setup()
-  if (options.replay) await replayFile(options.replay)
+  if (options.express) await runExpress(options)
+  else if (options.replay) await replayFile(options.replay)
   else await run(options)
 })
 
@@ -36,6 +45,9 @@ function readOptions() {
         seed: { type: 'string', default: String(Date.now() % 1_000_000) },
         time: { type: 'string', default: 'Infinity' },
         replay: { type: 'string' },
+        express: { type: 'boolean' },
+        scripts: { type: 'string', default: '10000' },
+        from: { type: 'string', default: '0' },
         help: { type: 'boolean', short: 'h' },
       },
     })
@@ -44,7 +56,14 @@ function readOptions() {
       if (value >= least && (Number.isSafeInteger(value) || name === 'time')) return value
       throw new UserError(`--${name} is ${values[name]}; it takes a number from ${least} up.\n\n${HELP}`)
     }
-    return { ...values, sessions: number('sessions', 1), seed: number('seed', 0), time: number('time', 1) }
+    return {
+      ...values,
+      sessions: number('sessions', 1),
+      seed: number('seed', 0),
+      time: number('time', 1),
+      scripts: number('scripts', 1),
+      from: number('from', 0),
+    }
   } catch (error) {
     if (error.code?.startsWith('ERR_PARSE_ARGS')) throw new UserError(`${error.message}\n\n${HELP}`)
     throw error
@@ -80,6 +99,29 @@ async function run({ sessions: count, seed, time }) {
     if (!(error instanceof Finding)) throw error
     await report(error, seed)
   }
+}
+
+async function runExpress({ seed, scripts: count, from }) {
+  // It needs what the setup builds.
+  const { fuzzExpress } = await import('./express/main.js')
+  console.log(`Seed ${seed}, Node ${process.version}`)
+  let shown = performance.now()
+  const { scripts, explained } = await fuzzExpress({
+    seed,
+    count,
+    from,
+    onProgress: (done) => {
+      if (performance.now() - shown < 10_000) return
+      shown = performance.now()
+      console.log(`${done} scripts`)
+    },
+  }).catch((error) => {
+    throw new UserError(error.message)
+  })
+  console.log(
+    `${scripts} scripts. No difference but these, which packages/express-adapter/README.md explains:`,
+  )
+  for (const [name, times] of Object.entries(explained)) console.log(`${String(times).padStart(6)}  ${name}`)
 }
 
 async function report(finding, seed) {

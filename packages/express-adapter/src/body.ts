@@ -1,34 +1,42 @@
 import type { Exchange } from '@fcgi-bridge/core'
 import type { InternalRequest } from './internals.ts'
 
+/** What a {@link BodyPump} reports to. */
+export interface BodyOwner {
+  /** A piece of the request body arrived. */
+  onBodyProgress(): void
+  /** A listener of the request threw `error`. */
+  onBodyError(error: unknown): void
+  /** No more of the body can be read: `req.socket.readable` becomes false. */
+  onBodyBroken(): void
+}
+
 /**
- * Carries a request's body from the exchange into the stream that the app reads, no faster than it reads: what Node's
- * parser and the socket below it do together.
+ * Moves a request body from the exchange into the stream that the app reads, no faster than the app reads it: the work of
+ * Node's HTTP parser and its socket.
  */
 export class BodyPump {
   readonly #exchange: Exchange
   readonly #request: InternalRequest
-  readonly #onProgress: () => void
-  readonly #onError: (error: unknown) => void
+  readonly #owner: BodyOwner
+  // Pieces taken from the exchange before it ended, and not read by the app yet.
+  #taken: Buffer[] | undefined
+  #held = false
   #paused = false
   #running = false
+  // A piece was pushed; the end waits for what that started.
+  #pushed = false
+  #ending = false
   #over = false
   #bytesRead = 0
 
-  /** `onProgress` is told of pieces that came in, `onError` what listeners of the request throw meanwhile. */
-  constructor(
-    exchange: Exchange,
-    request: InternalRequest,
-    onProgress: () => void,
-    onError: (error: unknown) => void,
-  ) {
+  constructor(exchange: Exchange, request: InternalRequest, owner: BodyOwner) {
     this.#exchange = exchange
     this.#request = request
-    this.#onProgress = onProgress
-    this.#onError = onError
+    this.#owner = owner
   }
 
-  /** Bytes of the body handed on so far. */
+  /** Bytes of the body that the request stream has received. */
   get bytesRead(): number {
     return this.#bytesRead
   }
@@ -37,7 +45,7 @@ export class BodyPump {
     return this.#paused
   }
 
-  /** The body has been handed on whole, or is broken. */
+  /** The request stream has the whole body, or the body is broken. */
   get over(): boolean {
     return this.#over
   }
@@ -51,10 +59,51 @@ export class BodyPump {
     this.run()
   }
 
-  /** Hands on what is there; then, if the exchange has ended, no more will come. */
+  /** The request stream has the whole body, and gets its end soon. */
+  get ending(): boolean {
+    return this.#ending
+  }
+
+  /** Gives the request stream nothing more until `release`. */
+  hold(): void {
+    this.#held = true
+  }
+
+  /**
+   * The response is about to end, and the exchange with it. Holds, and saves what has arrived. Returns whether the whole body
+   * has.
+   */
+  save(): boolean {
+    this.#held = true
+    const { stdin } = this.#exchange
+    for (let chunk = stdin.read(); chunk !== null; chunk = stdin.read()) {
+      this.#taken ??= []
+      this.#taken.push(chunk)
+    }
+    return stdin.ended
+  }
+
+  /** Goes on after `hold` or `save`. */
+  release(): void {
+    this.#held = false
+    this.run()
+  }
+
+  /**
+   * The response has finished and nobody has read this body, of which the rest will not come. A listener that is added until
+   * the next event gets an error; without one the request ends, as in Node once the rest has arrived.
+   */
+  drop(): void {
+    this.#over = true
+    this.#exchange.stdin.discard()
+    this.#request._dump()
+    setImmediate(() => this.#endDropped())
+  }
+
+  /** Pushes the pieces that are there. Once the exchange has ended, no more can come. */
   run(): void {
-    // A listener that is handed a piece may well ask for the next one.
-    if (this.#running) return
+    // A 'data' listener may ask for the next piece.
+    if (this.#running || this.#held) return
     this.#running = true
     try {
       while (!this.#over && !this.#paused && this.#step());
@@ -63,90 +112,142 @@ export class BodyPump {
     }
   }
 
-  // False where there is nothing more for now.
+  // False if there is nothing to push now.
   #step(): boolean {
     const request = this.#request
     const { stdin } = this.#exchange
+    if (request.destroyed) {
+      stdin.discard()
+      this.#over = true
+      return false
+    }
     if (request._dumped) stdin.discard()
     else {
-      const chunk = stdin.read()
+      const chunk = this.#taken?.shift() ?? stdin.read()
       if (chunk !== null) {
+        this.#pushed = true
         this.#bytesRead += chunk.length
-        this.#onProgress()
+        this.#owner.onBodyProgress()
         if (!request.push(chunk)) this.#paused = true
         return true
       }
       if (!stdin.ended) return this.#wait()
     }
-    this.#over = true
-    endBody(request)
+    this.#end()
     return false
+  }
+
+  #end(): void {
+    if (this.#ending) return
+    if (!this.#pushed) {
+      this.#over = true
+      endBody(this.#request)
+      return
+    }
+    this.#ending = true
+    afterTicks(() => this.#runAtEnd())
+  }
+
+  #runAtEnd(): void {
+    this.#ending = false
+    this.#pushed = false
+    this.runAgain()
+  }
+
+  /** The same in an event of its own: what a listener throws is the exchange's failure. */
+  runAgain(): void {
+    try {
+      this.run()
+    } catch (error) {
+      this.#owner.onBodyError(error)
+    }
+  }
+
+  #endDropped(): void {
+    const exchange = this.#exchange
+    const request = this.#request
+    if (request.destroyed) return
+    if (request.listenerCount('readable') > 0 || request.listenerCount('data') > 0) {
+      breakBody(exchange, request, this.#owner)
+      return
+    }
+    // To a reader that comes after the end this must not look like an empty body.
+    const error = bodyError(exchange)
+    request.once('close', () => {
+      request._readableState.errored ??= error
+    })
+    endBody(request)
   }
 
   #wait(): boolean {
     const exchange = this.#exchange
     const { stdin } = exchange
     if (stdin.error === undefined && !exchange.ended) {
-      // Apart from the assignment, as onAbort is: see socket.ts.
-      const onReadable = (): void => this.#onReadable()
+      // Create the closure separately, for the same reason as onAbort in socket.ts.
+      const onReadable = (): void => this.runAgain()
       stdin.onReadable ??= onReadable
     } else {
       this.#over = true
-      // An abort reaches the request by way of the socket, as it does in Node.
-      if (!exchange.aborted) breakBody(this.#request, stdin.error ?? new Error(ANSWERED))
+      // The socket reports an abort to the request, as in Node.
+      if (!exchange.aborted) breakBody(exchange, this.#request, this.#owner)
     }
     return false
   }
-
-  #onReadable(): void {
-    try {
-      this.run()
-    } catch (error) {
-      this.#onError(error)
-    }
-  }
 }
 
-/** Ends a body that nobody has read, and nobody will, whatever is still to come of it. */
-export function dropBody(exchange: Exchange, request: InternalRequest): void {
-  const { stdin } = exchange
-  if (stdin.ended) {
-    endBody(request)
-    request._dump()
-  } else {
-    stdin.discard()
-    // The other way round: only of a body that has come in does Node 26 take that there is nothing to drop.
-    request._dump()
-    endBody(request)
-  }
+/**
+ * Moves a body that nobody has read into the request stream, where Node's parser puts it as it arrives, so that a listener
+ * that is added now can read it. Returns false if the body has not arrived whole.
+ */
+export function pushBody({ stdin }: Exchange, request: InternalRequest): boolean {
+  const first = stdin.read()
+  for (let chunk = first; chunk !== null; chunk = stdin.read()) request.push(chunk)
+  if (!stdin.ended) return false
+  if (first === null) endBody(request)
+  else afterTicks(() => endBody(request))
+  return true
 }
 
-function endBody(request: InternalRequest): void {
+// Node's parser lets all ticks and promises run after each piece of a body, and thus before its end: a microtask runs once the
+// ticks are done, and a tick once the microtasks are. Those that start each other more often than this go on after the end.
+const ROUNDS = 4
+
+function afterTicks(end: () => void, rounds: number = ROUNDS): void {
+  queueMicrotask(rounds === 0 ? end : () => process.nextTick(afterTicks, end, rounds - 1))
+}
+
+/** Ends the request stream: the body has arrived whole. */
+export function endBody(request: InternalRequest): void {
   request.complete = true
   request.push(null)
 }
 
-const ANSWERED =
-  'The response was ended before the request body had come in, and what was missing of it never will.'
+function bodyError({ stdin }: Exchange): Error {
+  return (
+    stdin.error ??
+    new Error(
+      'The response ended before the whole request body had arrived. The rest of the body was dropped. Read it before the response ends.',
+    )
+  )
+}
 
 /**
- * Ends a body that can not be had whole. Its reader gets the error (with the `status` that fits), and the older sign of
- * it; but other than in Node the connection is well, and the app can still answer.
+ * Ends a body that cannot be had whole. Its reader gets the error (with the matching `status`) and 'aborted'. Unlike in Node,
+ * the connection still works, so the app can still respond.
  */
-function breakBody(request: InternalRequest, error: Error): void {
+function breakBody(exchange: Exchange, request: InternalRequest, owner: BodyOwner): void {
   request._destroy = (reason, callback) => {
     request.aborted = true
-    // As Node does: an error nobody listens for is not thrown.
+    // As in Node, an error without a listener is not thrown.
     callback(request.listenerCount('error') > 0 ? reason : null)
     process.nextTick(() => {
       request.emit('aborted')
-      // Whoever drops the rest before it answers, as Express's 404 does, waits by on-finished for 'end', which this is not,
-      // for the connection's end, which this is not either, or for 'finish', which nobody else expects of a request.
+      // Express's 404 handler drops the rest of the body and uses on-finished to wait for its end. Neither 'end' nor the
+      // connection's 'close' will come, and on-finished also takes 'finish', which nobody else expects of a request.
       request.emit('finish')
     })
   }
-  // Nothing more can be read of the connection: on-finished, and with it body-parser, goes by that.
-  const { socket } = request as { socket: { readable: boolean } }
-  socket.readable = false
-  request.destroy(error)
+  // on-finished, and with it body-parser, goes by the socket's `readable`.
+  owner.onBodyBroken()
+  request.destroy(bodyError(exchange))
 }

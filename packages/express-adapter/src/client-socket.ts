@@ -1,16 +1,21 @@
-import { type AddressInfo, isIP } from 'node:net'
+import { type AddressInfo, isIP, Socket } from 'node:net'
 import type { Exchange } from '@fcgi-bridge/core'
 import { onwriteOf, ShortLivedDuplex } from './short-lived-duplex.ts'
 
 /**
- * The face of a net.Socket, or tls.TLSSocket, for the connection that the client has with the front server: its addresses,
- * its time-out, and the settings that are the front server's to make.
+ * What a net.Socket says about a connection, said about the one between the client and the front server: its addresses, its
+ * time-out, and the settings, which are the front server's. It has the properties of a net.Socket, in the same kinds.
  */
 export abstract class ClientSocket extends ShortLivedDuplex {
   readonly exchange: Exchange
   #timer: NodeJS.Timeout | undefined
-  /** Milliseconds without traffic until 'timeout'; 0 is never. */
-  timeout = 0
+
+  // Own properties that code may read or assign, as on each socket of an http.Server.
+  connecting = false
+  server: unknown = null
+  parser: unknown = null
+  /** Milliseconds without traffic until 'timeout'; 0: never. Absent until `setTimeout` is called. */
+  declare timeout?: number
 
   constructor(exchange: Exchange) {
     super(NET_SOCKET)
@@ -46,17 +51,17 @@ export abstract class ClientSocket extends ShortLivedDuplex {
     return familyOf(this.localAddress)
   }
 
-  /** True where the client came over TLS (HTTPS), as on a tls.TLSSocket; undefined where not, as on a net.Socket. */
-  get encrypted(): true | undefined {
-    return this.exchange.scheme === 'https' ? true : undefined
-  }
-
-  get connecting(): boolean {
-    return false
-  }
-
   get pending(): boolean {
     return false
+  }
+
+  get bufferSize(): number {
+    return this.writableLength
+  }
+
+  /** There is no handle of the operating system. */
+  get _handle(): null {
+    return null
   }
 
   get readyState(): string {
@@ -68,13 +73,18 @@ export abstract class ClientSocket extends ShortLivedDuplex {
     return address === undefined || port === undefined ? {} : { address, port, family: family! }
   }
 
-  /** For the sake of code that sets up a net.Socket: these are the front server's to decide. */
+  /** For code that sets up a net.Socket. The front server decides these settings. */
   setNoDelay(): this {
     return this
   }
 
   setKeepAlive(): this {
     return this
+  }
+
+  /** Throws: this is the connection of a request. */
+  connect(): never {
+    throw new Error('req.socket is connected. Use a new net.Socket for another connection.')
   }
 
   ref(): this {
@@ -85,25 +95,30 @@ export abstract class ClientSocket extends ShortLivedDuplex {
     return this
   }
 
-  /** Emits 'timeout' after `msecs` milliseconds without traffic, and closes unless the request or the response handles it. 0 turns it off. */
+  /**
+   * Emits 'timeout' after `msecs` milliseconds without traffic, and closes unless the request or the response handles it. 0 turns
+   * it off. Throws what net.Socket throws.
+   */
   setTimeout(msecs: number, callback?: () => void): this {
-    if (typeof msecs !== 'number' || !(msecs >= 0 && msecs < Number.POSITIVE_INFINITY)) {
-      throw new RangeError(`The time-out is ${msecs}; it takes a number of milliseconds from 0 up.`)
-    }
     if (this.destroyed) return this
     this.timeout = msecs
+    const bad = !(msecs >= 0 && msecs <= TIMEOUT_MAX) || typeof msecs !== 'number'
+    if (bad || (callback !== undefined && typeof callback !== 'function')) {
+      // Node's own errors, and its warning for a time-out that is too long.
+      new Socket().setTimeout(msecs, callback).setTimeout(0).destroy()
+    }
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (msecs === 0) {
       if (callback !== undefined) this.removeListener('timeout', callback)
     } else {
-      this.#timer = setTimeout(() => this.onTimeout(), msecs).unref()
+      this.#timer = setTimeout(() => this.onTimeout(), Math.min(msecs, TIMEOUT_MAX)).unref()
       if (callback !== undefined) this.once('timeout', callback)
     }
     return this
   }
 
-  /** There was none for as long as `setTimeout` said. */
+  /** There was no traffic for `timeout` milliseconds. */
   protected abstract onTimeout(): void
 
   /** There was traffic. */
@@ -111,12 +126,12 @@ export abstract class ClientSocket extends ShortLivedDuplex {
     this.#timer?.refresh()
   }
 
-  /** There will be none any more. */
+  /** There will be no more traffic. */
   protected stopTimeout(): void {
     clearTimeout(this.#timer)
   }
 
-  // ---- the stream: nothing comes of it, and what is written to it goes nowhere ----
+  // ---- the stream: it has no data, and drops what is written to it ----
 
   override _read(): void {}
 
@@ -124,7 +139,7 @@ export abstract class ClientSocket extends ShortLivedDuplex {
     onwriteOf(this)()
   }
 
-  // `end`, where the response has not ended, says that there will be none.
+  // `end` before the response has ended gives the request up.
   override _final(callback: () => void): void {
     callback()
     this.destroy()
@@ -141,8 +156,44 @@ export abstract class ClientSocket extends ShortLivedDuplex {
   }
 }
 
-// As net.Socket: 'close' is its own to emit, in a later turn of the event loop.
+// As net.Socket, which emits 'close' itself, in a later event loop phase.
 const NET_SOCKET = { emitClose: false }
+
+// The longest delay of a timer in Node, in milliseconds.
+const TIMEOUT_MAX = 2 ** 31 - 1
+
+/**
+ * Gives the members of a class the attributes that net.Socket's have: methods are enumerable, and getters cannot be
+ * redefined.
+ */
+export function likeNetSocket(prototype: object): void {
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    const real = findDescriptor(Socket.prototype, name)
+    if (real === undefined || name === 'constructor') continue
+    const { enumerable, configurable } = real
+    Object.defineProperty(prototype, name, { enumerable: enumerable!, configurable: configurable! })
+  }
+}
+
+function findDescriptor(object: object | null, name: string): PropertyDescriptor | undefined {
+  if (object === null) return undefined
+  return Object.getOwnPropertyDescriptor(object, name) ?? findDescriptor(Object.getPrototypeOf(object), name)
+}
+
+likeNetSocket(ClientSocket.prototype)
+
+// Node 24.
+for (const [name, value] of Object.entries({ setTypeOfService: 'this', getTypeOfService: 0 })) {
+  if (!(name in Socket.prototype)) continue
+  Object.defineProperty(ClientSocket.prototype, name, {
+    configurable: true,
+    enumerable: true,
+    writable: true,
+    value(this: ClientSocket): unknown {
+      return value === 'this' ? this : value
+    },
+  })
+}
 
 function familyOf(address: string | undefined): string | undefined {
   if (address === undefined) return undefined

@@ -1,4 +1,4 @@
-import type { RequestListener } from './handler.ts'
+import type { RequestListener } from './listener.ts'
 
 interface ExpressApp {
   settings: Record<string, unknown>

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect as connectSocket } from 'node:net'
-import { Duplex, Readable } from 'node:stream'
+import { Duplex, PassThrough, Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import {
   createServer,
   encodeBeginRequest,
@@ -347,7 +348,116 @@ describe('failures of the app', () => {
       response.write('begun', () => response.end('.'))
     })
     expect(await client.send().response).toMatchObject({ status: 200, complete: false })
-    expect(errors).toMatchObject([{ message: 'The response has 6 bytes, and its Content-Length says 10.' }])
+    expect(errors).toMatchObject([
+      { message: expect.stringContaining('The response has 6 bytes, but its Content-Length is 10.') },
+    ])
+  })
+
+  test.each([
+    ['no end chunk', (response: ServerResponse) => response.end()],
+    ['an empty string', (response: ServerResponse) => response.end('')],
+    [
+      'an empty write',
+      (response: ServerResponse) => {
+        response.write('')
+        response.end()
+      },
+    ],
+    ['an empty Buffer', (response: ServerResponse) => response.end(EMPTY)],
+  ])('an empty body with a Content-Length is a failure: %s', async (_, end) => {
+    const { client, errors } = await serveForTest((_, response) => {
+      response.writeHead(200, { 'Content-Length': 10 })
+      end(response)
+    })
+    expect((await client.send().response).status).toBe(500)
+    expect(errors).toMatchObject([{ message: expect.stringContaining('The response has 0 bytes') }])
+  })
+
+  test('an empty body with a Content-Length after a flushed head is cut', async () => {
+    const { client, errors } = await serveForTest((_, response) => {
+      response.writeHead(200, { 'Content-Length': 10 })
+      response.flushHeaders()
+      setImmediate(() => response.end())
+    })
+    expect(await client.send().response).toMatchObject({ status: 200, complete: false })
+    expect(errors).toHaveLength(1)
+  })
+
+  test.each([
+    ['HEAD', 200],
+    ['GET', 304],
+    ['GET', 204],
+  ])('the response to %s with %i has a Content-Length and no body', async (method, status) => {
+    const { client, errors } = await serveForTest((_, response) => {
+      response.writeHead(status, { 'Content-Length': 10 }).end()
+    })
+    expect(await client.send({ method }).response).toMatchObject({ status, complete: true })
+    expect(errors).toEqual([])
+  })
+
+  test.each([
+    'X-Accel-Redirect',
+    'X-Sendfile',
+    'X-SENDFILE-TEMPORARY',
+    'X-Sendfile2',
+    'X-LIGHTTPD-send-file',
+    'X-LIGHTTPD-send-tempfile',
+    'X-Reproxy-URL',
+  ])('%s leaves the body of the Content-Length to the front server', async (name) => {
+    const { client, errors } = await serveForTest((request, response) => {
+      response.setHeader('Content-Length', 10)
+      if (request.url === '/set') response.setHeader(name, '/srv/file')
+      else response.writeHead(200, { [name]: '/srv/file' })
+      response.end(request.url === '/partial' ? 'x' : undefined)
+    })
+    expect(await client.send({ path: '/set' }).response).toMatchObject({ status: 200, complete: true })
+    expect(await client.send({ path: '/' }).response).toMatchObject({ status: 200, complete: true })
+    expect(errors).toEqual([])
+    // A body that has begun is the response's own.
+    expect((await client.send({ path: '/partial' }).response).status).toBe(500)
+  })
+
+  test.each([
+    ['X-Accel-Buffering', 'no'],
+    ['X-Accel-Expires', '10'],
+    ['X-Sent-File', '/srv/file'],
+  ])('%s does not', async (name, value) => {
+    const { client } = await serveForTest((_, response) => {
+      response.writeHead(200, { 'Content-Length': 10, [name]: value }).end()
+    })
+    expect((await client.send().response).status).toBe(500)
+  })
+
+  test.each<[string, string | readonly string[], string]>([
+    ['a word', 'many', '5'],
+    ['hexadecimal', '0x5', '5'],
+    ['a sign', '+5', '5'],
+    ['a fraction', '5.0', '5'],
+    ['an exponent', '5e0', '5'],
+    ['negative', '-5', '5'],
+    ['empty', '', '5'],
+    ['NaN', String(Number.NaN), '5'],
+    ['undefined', 'undefined', '5'],
+    ['too large', '9'.repeat(20), '5'],
+    ['two that differ', ['5', '6'], '5'],
+    ['three, of which two are the same', ['5', '6', '5'], '5'],
+    ['two that are the same', ['5', '5'], '5'],
+    ['blanks around it', ' 5 ', '5'],
+  ])('a Content-Length that is %s is not sent as it is', async (_, value, sent) => {
+    for (const set of [
+      (response: ServerResponse) => response.setHeader('Content-Length', value as string),
+      (response: ServerResponse) => void response.writeHead(200, { 'Content-Length': value as string }),
+    ]) {
+      const { client, errors } = await serveForTest((_, response) => {
+        set(response)
+        response.end('hello')
+      })
+      const { headers, body, complete } = await client.send().response
+      expect(body.toString()).toBe('hello')
+      expect(complete).toBe(true)
+      expect([[], [['content-length', sent]]]).toContainEqual(headers)
+      expect(errors).toEqual([])
+    }
   })
 
   test('a Content-Length without a body is let through: the front server may have the file', async () => {
@@ -372,7 +482,8 @@ describe('failures of the app', () => {
   })
 
   test('what is no listener is refused at once', () => {
-    expect(() => toHandler({} as never)).toThrow(/app\.callback\(\)/)
+    expect(() => toHandler({} as never)).toThrow(/\(request, response\) => …/)
+    expect(() => toHandler({ fetch: () => new Response() } as never)).toThrow(/fetch-adapter/)
   })
 })
 
@@ -466,6 +577,90 @@ describe('request bodies that do not come whole', () => {
     expect((await exchange.response).body.toString()).toBe('early')
     await closed.promise
     expect(seen).toEqual([10, 'FCGI_ERR_BODY_DISCARDED'])
+  })
+
+  test.each<[string, (incoming: IncomingMessage) => Promise<unknown>]>([
+    [
+      'readable',
+      (incoming) =>
+        new Promise((resolve, reject) => {
+          incoming.on('readable', () => incoming.read())
+          incoming.on('end', resolve).on('error', reject)
+        }),
+    ],
+    [
+      'data',
+      (incoming) =>
+        new Promise((resolve, reject) => {
+          incoming.on('data', () => {})
+          incoming.on('end', resolve).on('error', reject)
+        }),
+    ],
+    ['iterated', (incoming) => incoming.toArray()],
+    ['piped', (incoming) => pipeline(incoming, new PassThrough().resume())],
+  ])(
+    'a reader that comes after the end() of the response gets an error, not a short body: %s',
+    async (_, read) => {
+      const moments: Record<string, (response: ServerResponse, begin: () => void) => void> = {
+        'before end': (response, begin) => {
+          begin()
+          response.end('early')
+        },
+        'after end': (response, begin) => {
+          response.end('early')
+          begin()
+        },
+        'next tick': (response, begin) => {
+          response.end('early')
+          process.nextTick(begin)
+        },
+        'on finish': (response, begin) => {
+          response.end('early')
+          response.on('finish', begin)
+        },
+      }
+      for (const [moment, act] of Object.entries(moments)) {
+        let outcome = ''
+        const settled = withResolvers()
+        const { client } = await serveForTest((incoming, response) => {
+          act(response, () => {
+            read(incoming)
+              .then(
+                () => {
+                  outcome = 'a clean end'
+                },
+                (error: NodeJS.ErrnoException) => {
+                  outcome = error.code!
+                },
+              )
+              .finally(settled.resolve)
+          })
+        })
+        const exchange = client.send({ ...request, headers: ['Content-Length', '100'] })
+        exchange.write('x'.repeat(10))
+        expect((await exchange.response).body.toString()).toBe('early')
+        await settled.promise
+        expect([moment, outcome]).toEqual([moment, 'FCGI_ERR_BODY_DISCARDED'])
+      }
+    },
+  )
+
+  test('a reader that comes when all is over gets an error, and none is thrown where nobody reads', async () => {
+    const events: string[] = []
+    const outcome = withResolvers()
+    const { client } = await serveForTest((incoming, response) => {
+      for (const event of ['end', 'aborted', 'error', 'close']) incoming.on(event, () => events.push(event))
+      incoming.on('close', async () => {
+        await new Promise(setImmediate)
+        await expect(incoming.toArray()).rejects.toMatchObject({ code: 'FCGI_ERR_BODY_DISCARDED' })
+        outcome.resolve()
+      })
+      response.end('early')
+    })
+    const exchange = client.send({ ...request, headers: ['Content-Length', '100'] })
+    exchange.write('x'.repeat(10))
+    await outcome.promise
+    expect(events).toEqual(['end', 'close'])
   })
 
   test('a large one that nobody reads does not hold the answer back', async () => {

@@ -1,32 +1,49 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Exchange, Handler } from '@fcgi-bridge/core'
-import type { InternalRequest } from './internals.ts'
+import { type FrameworkApp, recognizeFramework } from './framework.ts'
+import type { InternalRequest, InternalResponse } from './internals.ts'
+import type { RequestListener } from './listener.ts'
 import {
   defineRequest,
   defineResponse,
   type RequestConstructor,
   type ResponseConstructor,
 } from './prototypes.ts'
-import { ExchangeSocket } from './socket.ts'
+import { fetchHandlerError } from './returned-response.ts'
+import type { ExchangeSocket } from './socket.ts'
+import { createSocket } from './tls-socket.ts'
 
 /**
- * What `http.createServer` takes: an Express app, `app.callback()` of Koa, `app.routing` of a Fastify app that is ready, a
- * connect app, or any function of a request and a response.
- */
-export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown
-
-/**
- * Makes a core handler of a listener, for `createServer` of `@fcgi-bridge/core`. What the listener throws, or rejects with, is the
- * exchange's failure: a 500 where no answer has begun, a cut one where it has.
+ * Makes a core handler of an app, for `createServer` of `@fcgi-bridge/core`. If the listener throws or rejects, the exchange
+ * fails: with a 500 before the response head was sent, and else by a cut response.
  *
- * Give it the Express app itself rather than a function around it: on Node 20 and 22 a request then costs a fraction.
- * Throws a TypeError for what is no function.
+ * `app` is a listener, an Express or connect app, an `http.Server` that does not listen, or a Koa, Fastify, NestJS or hapi app. The
+ * first requests wait for an app that has to start; if it fails to start, all of them fail.
+ *
+ * Pass the Express app itself rather than a function around it: on Node 20 and 22 a request then costs a fraction.
+ * Throws a TypeError if `app` is none of them.
  */
-export function toHandler(listener: RequestListener): Handler {
+export function toHandler(app: RequestListener | FrameworkApp): Handler {
+  const recognized = recognizeFramework(app)
+  if (recognized === undefined) return listenerToHandler(app as RequestListener)
+  const handler = listenerToHandler(recognized.listener)
+  let starting = recognized.ready?.().then(() => {
+    starting = undefined
+  })
+  // Each request reports it.
+  starting?.catch(() => {})
+  return (exchange) => (starting === undefined ? handler(exchange) : starting.then(() => handler(exchange)))
+}
+
+/** The same for what is a listener itself. Throws a TypeError that says what to pass. */
+export function listenerToHandler(listener: RequestListener): Handler {
   if (typeof listener !== 'function') {
+    const isFetch = typeof (listener as { fetch?: unknown } | null | undefined)?.fetch === 'function'
     throw new TypeError(
-      'The app is no request listener: (request, response) => …. Of a Koa app give app.callback(); of a Fastify app, ' +
-        'after app.ready(), app.routing.',
+      isFetch
+        ? 'The app has a fetch method. Serve it with @fcgi-bridge/fetch-adapter.'
+        : 'The app is not a request listener. Pass (request, response) => …, an Express or connect app, an http.Server, or a Koa ' +
+            '(or app.callback()), Fastify, NestJS or hapi app.',
     )
   }
   const makers = new Makers(listener)
@@ -34,7 +51,7 @@ export function toHandler(listener: RequestListener): Handler {
 }
 
 function handle(exchange: Exchange, listener: RequestListener, makers: Makers): void {
-  const socket = new ExchangeSocket(exchange)
+  const socket = createSocket(exchange)
   makers.refresh()
   const request = new makers.Request(socket, exchange)
   const response = new makers.Response(request)
@@ -42,11 +59,27 @@ function handle(exchange: Exchange, listener: RequestListener, makers: Makers): 
   socket.open(request, response)
   try {
     const result = listener(request, response as unknown as ServerResponse)
-    if (isThenable(result)) result.then(undefined, (error: unknown) => socket.fail(error))
+    if (isThenable(result)) {
+      result.then(
+        (value) => checkResult(value, listener, response, socket),
+        (error: unknown) => socket.fail(error),
+      )
+    } else if (result !== undefined) checkResult(result, listener, response, socket)
   } catch (error) {
     socket.fail(error)
   }
   socket.opened()
+}
+
+// A fetch handler never ends the response: the request would wait until the front server gives up.
+function checkResult(
+  value: unknown,
+  listener: RequestListener,
+  response: InternalResponse,
+  socket: ExchangeSocket,
+): void {
+  const error = fetchHandlerError(listener.length, value)
+  if (error !== undefined && !response._header && !response.finished) socket.fail(error)
 }
 
 /** The constructors of a listener's requests and responses: an Express app's have its own prototypes. */
@@ -61,7 +94,7 @@ class Makers {
     this.Response = defineResponse(this.#app?.response ?? ServerResponse.prototype)
   }
 
-  /** Follows an app that has been given other prototypes. */
+  /** Uses the prototypes that the app has now: it may have been given others. */
   refresh(): void {
     const app = this.#app
     if (app === undefined) return

@@ -59,7 +59,12 @@ export interface RequestInternals {
   readonly _consuming: boolean
   /** Nobody will read: what comes is dropped. */
   readonly _dumped: boolean
-  readonly _readableState: { readonly resumeScheduled: boolean }
+  readonly _readableState: {
+    readonly resumeScheduled: boolean
+    /** There is a 'readable' listener. */
+    readonly readableListening: boolean
+    errored: Error | null
+  }
   upgrade: boolean | null
   /** Puts one raw header into `headers`, when those are made. */
   _addHeaderLine(field: string, value: string, headers: Record<string, unknown>): void
@@ -179,7 +184,9 @@ export function missingInternals(
 
   const request = new Incoming(null as never) as InternalRequest
   requireMembers(request, ['_consuming', '_dumped', 'upgrade', 'complete', 'aborted'], missing)
-  if (typeof request._readableState?.resumeScheduled !== 'boolean') missing.push('resumeScheduled')
+  for (const name of ['resumeScheduled', 'readableListening', 'errored'] as const) {
+    if (request._readableState?.[name] === undefined) missing.push(name)
+  }
 
   if ('signal' in Incoming.prototype && kDetachAbortSignal === undefined) {
     missing.push('kDetachAbortSignal')

@@ -35,14 +35,16 @@ export function storeHeader(this: InternalResponse, firstLine: string, headers: 
     !this._removedContLen &&
     typeof this._contentLength === 'number'
   ) {
-    head.list.push('Content-Length', String(this._contentLength))
+    head.length = this._contentLength
+    head.list.push('Content-Length', String(head.length))
   }
   // No final answer has a 1xx, and the one that is given instead of it, below a throw, may well have a body.
   if (this.statusCode < 200) this._hasBody = this.req.method !== 'HEAD'
   // How the body ends is FastCGI's to say, whatever the app has set.
   this.chunkedEncoding = false
-  const reason = this.statusMessage === STATUS_CODES[this.statusCode] ? '' : this.statusMessage
-  ;(this.socket as ExchangeSocket | null)?.writeHead(this.statusCode, head.list, reason)
+  // Node has checked the app's statusMessage, of any type, and made text of it: `HTTP/1.1 200 OK\r\n`.
+  const reason = this.statusMessage === STATUS_CODES[this.statusCode] ? '' : firstLine.slice(13, -2)
+  ;(this.socket as ExchangeSocket | null)?.writeHead(this.statusCode, head.list, reason, head.length)
   // What it says is for those who look whether there is one.
   this._header = firstLine
   this._headerSent = false
@@ -145,6 +147,8 @@ class Head {
   length: number | undefined
   /** Transfer-Encoding or Trailer is among them: Node then adds no Content-Length. */
   framed = false
+  #badLength = false
+  #lengthAt = 0
 
   add(key: string, name: string, value: unknown): void {
     if (Array.isArray(value)) {
@@ -182,8 +186,33 @@ class Head {
   }
 
   #push(key: string, name: string, value: string): void {
+    if (key === 'content-length') {
+      this.#pushLength(name, value)
+      return
+    }
     this.list.push(name, value)
-    if (key === 'content-length') this.length = Number(value)
-    else if (key === 'transfer-encoding' || key === 'trailer') this.framed = true
+    if (key === 'transfer-encoding' || key === 'trailer') this.framed = true
   }
+
+  // A length that is no number, or two that differ, would break the client's connection (RFC 9110 section 8.6).
+  #pushLength(name: string, value: string): void {
+    if (this.#badLength) return
+    const length = readLength(value)
+    if (length === undefined || (this.length !== undefined && this.length !== length)) {
+      this.#badLength = true
+      if (this.length !== undefined) this.list.splice(this.#lengthAt, 2)
+      this.length = undefined
+    } else if (this.length === undefined) {
+      this.length = length
+      this.#lengthAt = this.list.length
+      this.list.push(name, String(length))
+    }
+  }
+}
+
+// The number in a Content-Length, or undefined.
+function readLength(value: string): number | undefined {
+  const digits = value.trim()
+  const length = Number(digits)
+  return /^\d+$/.test(digits) && Number.isSafeInteger(length) ? length : undefined
 }

@@ -82,9 +82,12 @@ export class Output {
   /** What is queued will never go out. */
   drop(error: Error): void {
     this.#chunks = []
-    this.#queuedBytes = 0
     const callbacks = this.#takeCallbacks()
-    if (callbacks.length > 0) process.nextTick(runAll, callbacks, error)
+    // As a stream does: until then `writableLength` counts it.
+    process.nextTick(() => {
+      this.#queuedBytes = 0
+      runAll(callbacks, error)
+    })
   }
 
   #takeCallbacks(): SendCallback[] {

@@ -32,8 +32,8 @@ interface Reserve {
  * is most of what a request costs.
  */
 export function defineRequest(prototype: object): RequestConstructor {
-  // A function, because a class has a prototype of its own that can not be replaced.
-  function Request(
+  // A function, because the prototype of a class cannot be replaced. The name is the one that stack traces show.
+  function IncomingMessage(
     this: InternalRequest & Mounted & Reserve,
     socket: ExchangeSocket,
     exchange: Exchange,
@@ -67,8 +67,8 @@ export function defineRequest(prototype: object): RequestConstructor {
     this._addHeaderLines(headers, headers.length)
     this.fcgi = new FcgiInfo(exchange)
   }
-  Request.prototype = prototype
-  return Request as unknown as RequestConstructor
+  IncomingMessage.prototype = prototype
+  return IncomingMessage as unknown as RequestConstructor
 }
 
 // Node's own finds out of each header whether its name is in lower case and may be repeated. Of these the first is the case, and the
@@ -85,7 +85,7 @@ function addHeaderLine(
 
 /** The same for responses; `app.response` is their prototype. */
 export function defineResponse(prototype: object): ResponseConstructor {
-  function Response(this: InternalResponse & Reserve, request: InternalRequest): void {
+  function ServerResponse(this: InternalResponse & Reserve, request: InternalRequest): void {
     if (request === undefined) {
       this.r00 = this.r01 = this.r02 = this.r03 = this.r04 = this.r05 = this.r06 = this.r07 = this.r08 = 0
       this.r09 = this.r10 = this.r11 = this.r12 = this.r13 = this.r14 = this.r15 = this.r16 = this.r17 = 0
@@ -100,6 +100,6 @@ export function defineResponse(prototype: object): ResponseConstructor {
     this._finish = finish
     this.end = end
   }
-  Response.prototype = prototype
-  return Response as unknown as ResponseConstructor
+  ServerResponse.prototype = prototype
+  return ServerResponse as unknown as ResponseConstructor
 }

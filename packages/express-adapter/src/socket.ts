@@ -1,6 +1,6 @@
 import type { Exchange } from '@fcgi-bridge/core'
-import { BodyPump, dropBody } from './body.ts'
-import { ClientSocket } from './client-socket.ts'
+import { type BodyOwner, BodyPump, endBody, pushBody } from './body.ts'
+import { ClientSocket, likeNetSocket } from './client-socket.ts'
 import {
   abortedError,
   destroyedError,
@@ -19,14 +19,20 @@ import { Output, type OutputOwner } from './output.ts'
  * What `req.socket` and `res.socket` are: for one request, the client's connection as an HTTP server would see it. Its
  * life is the request's; reading it gives nothing, and what is written to it goes nowhere.
  */
-export class ExchangeSocket extends ClientSocket implements SocketInternals, OutputOwner {
+export class ExchangeSocket extends ClientSocket implements SocketInternals, OutputOwner, BodyOwner {
   readonly #output: Output
   #request: InternalRequest | undefined
   #response: InternalResponse | undefined
   #body: BodyPump | undefined
   #flushing = false
   #held = false
+  #opened = false
+  #endsLater = false
+  // The request stream has the whole body, and its end or soon.
+  #bodyPushed = false
   #bytesWritten = 0
+  #headers: readonly string[] = NO_HEADERS
+  #length: number | undefined
 
   _httpMessage: InternalResponse | null = null
   _hadError = false
@@ -52,10 +58,21 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     this.exchange.onAbort = onAbort
   }
 
-  /** The listener was called: from now on an empty body is a body that has come in. */
+  /** The listener has returned: as in Node, only now does the body reach the request. An empty body has arrived. */
   opened(): void {
+    this.#opened = true
     const request = this.#request!
-    if (this.exchange.stdin.ended) request.complete = true
+    // With a pump, that ends it: it may hold pieces.
+    if (this.#body === undefined && this.exchange.stdin.ended && !request.complete) {
+      this.#bodyPushed = true
+      endBody(request)
+    }
+    if (this.destroyed) {
+      if (!request.complete && !request.destroyed) this.#pushBody(request)
+      this.#dropBody()
+    } else if (this.#body !== undefined || isRead(request) || request._readableState.readableListening) {
+      this.#pump.release()
+    }
   }
 
   /** The listener failed. */
@@ -86,8 +103,13 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
 
   // ---- the response's way out ----
 
-  /** Sets the head: name, value, name, value … Throws as Node's `writeHead` does. */
-  writeHead(status: number, headers: readonly string[], reason: string): void {
+  /**
+   * Sets the head. `headers` is name, value, name, value …; `length` is the Content-Length among them. Throws as Node's
+   * `writeHead` does.
+   */
+  writeHead(status: number, headers: readonly string[], reason: string, length: number | undefined): void {
+    this.#headers = headers
+    this.#length = length
     if (!this.exchange.ended) this.exchange.writeHead(status, headers, reason)
   }
 
@@ -99,11 +121,18 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     byteLength: number | undefined,
   ): boolean {
     if (this.destroyed) return false
-    const chunk =
+    let chunk =
       typeof data === 'string' && data !== '' && encoding && encoding !== 'utf8' && encoding !== 'utf-8'
         ? Buffer.from(data, encoding)
         : data
-    const length = typeof chunk === 'string' ? (byteLength ?? Buffer.byteLength(chunk)) : chunk.byteLength
+    let length = typeof chunk === 'string' ? (byteLength ?? Buffer.byteLength(chunk)) : chunk.byteLength
+    const limit = this.#length
+    if (limit !== undefined && this.#bytesWritten + length > limit) {
+      // An HTTP client reads Content-Length bytes and takes the next one for the next response, and some front servers (Apache)
+      // would send it to the client.
+      length = limit - this.#bytesWritten
+      chunk = Buffer.from(chunk as string).subarray(0, length)
+    }
     this.#bytesWritten += length
     this.#output.push(chunk, length, callback)
     this.#scheduleFlush()
@@ -113,37 +142,55 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   /** All of the response has been sent. */
   sendEnd(): void {
     if (this.destroyed) return
-    const { _contentLength: length, _hasBody: hasBody } = this.#response!
-    // Without any body it may be one that the front server puts there (X-Sendfile, X-Accel-Redirect).
-    if (hasBody && length !== null && this.#bytesWritten > 0 && this.#bytesWritten < length) {
+    const length = this.#length
+    if (
+      length !== undefined &&
+      this.#response!._hasBody &&
+      this.#bytesWritten < length &&
+      !this.#isReplaced()
+    ) {
       this.fail(
-        new Error(`The response has ${this.#bytesWritten} bytes, and its Content-Length says ${length}.`),
+        new Error(
+          `The response has ${this.#bytesWritten} bytes, but its Content-Length is ${length}. Send the whole body, or no Content-Length.`,
+        ),
       )
       return
     }
-    const request = this.#request!
-    if (isRead(request) && !this.#body?.over) {
-      // What came with the request's head is being read only now, and nothing comes behind the end of the exchange.
+    const body = this.#body
+    if (body === undefined || body.over || !isRead(this.#request!) || body.save()) {
+      this.#output.end()
+    } else {
+      // The end of the exchange ends its input. What the front server sent together with the params may still be unread in
+      // the operating system's buffer.
+      this.#held = true
+      this.#endsLater = true
       setImmediate(() => {
+        body.save()
         if (!this.destroyed) this.#output.end()
       })
-    } else {
-      this.#output.end()
     }
+  }
+
+  // The front server sends a file in place of the (empty) body.
+  #isReplaced(): boolean {
+    return this.#bytesWritten === 0 && namesFile(this.#headers)
   }
 
   override uncork(): void {
     super.uncork()
-    if (this.#output.waiting) this.#scheduleFlush()
+    // At once, as a net.Socket: Node uncorks a response's socket on the tick after a write.
+    if (this.#output.waiting && !this.#held) this.flush()
   }
 
-  /** The response is about to be ended: nothing is to be flushed in front of its end. */
+  /** The response is about to end: nothing is flushed before its end. */
   holdBack(): void {
     this.#held = true
   }
 
-  /** It was ended, or not: what still waits is flushed. */
+  /** Flushes what waits, unless the response has ended. */
   letGo(): void {
+    // Its end has been put off: see sendEnd.
+    if (this.#response!.finished) return
     this.#held = false
     if (this.#output.waiting) this.#scheduleFlush()
   }
@@ -192,9 +239,10 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     detachSignal(request)
     this._httpMessage = null
     response.socket = null
-    if (isRead(request)) this.#body?.run()
-    else dropBody(this.exchange, request)
+    const read = isRead(request)
+    if (!read) this.#dumpBody(request)
     process.nextTick(emitClose, response)
+    if (read) this.#body?.release()
     if (this.listenerCount('close') > 0) {
       // Whoever waits for the connection's end: it is when neither side has anything more to say.
       if (request.closed) process.nextTick(() => this.destroy())
@@ -202,10 +250,21 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     }
   }
 
+  #dumpBody(request: InternalRequest): void {
+    if (request.destroyed) this.exchange.stdin.discard()
+    else if (request.complete || this.#body?.ending || this.#pushBody(request)) request._dump()
+    else this.#pump.drop()
+  }
+
+  #pushBody(request: InternalRequest): boolean {
+    this.#bodyPushed = pushBody(this.exchange, request)
+    return this.#bodyPushed
+  }
+
   // ---- the request body's way in: Node's IncomingMessage asks its socket ----
 
   override resume(): this {
-    this.#pump.resume()
+    if (!this.#bodyPushed) this.#pump.resume()
     return this
   }
 
@@ -219,48 +278,96 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
   }
 
   get #pump(): BodyPump {
-    this.#body ??= new BodyPump(
-      this.exchange,
-      this.#request!,
-      () => this.onTraffic(),
-      (error) => this.fail(error),
-    )
+    if (this.#body === undefined) {
+      this.#body = new BodyPump(this.exchange, this.#request!, this)
+      if (!this.#opened) this.#body.hold()
+    }
     return this.#body
+  }
+
+  onBodyProgress(): void {
+    this.onTraffic()
+  }
+
+  onBodyError(error: unknown): void {
+    this.fail(error)
+  }
+
+  onBodyBroken(): void {
+    this.readable = false
   }
 
   // ---- the end ----
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.stopTimeout()
-    this._hadError ||= error !== null
     const exchange = this.exchange
+    // The response has ended, and in Node would be on its way.
+    if (this.#endsLater && !exchange.ended) this.#output.end()
     if (!exchange.ended) exchange.fail(error ?? new Error(UNANSWERED))
-    exchange.stdin.discard()
+    this.#dropBody()
     this.#output.drop(error ?? destroyedError())
     // Node's HTTP server always listens for 'error'.
     callback(this.listenerCount('error') > 0 ? error : null)
-    setImmediate(() => this.#close())
+    setImmediate(() => this.#close(error !== null))
   }
 
-  // The request and the response learn of the end before all others, in Node's order.
-  #close(): void {
+  // Node's parser has read a body that has arrived, whether or not the app has.
+  #dropBody(): void {
+    if (!this.#opened) return
+    const { stdin } = this.exchange
+    const request = this.#request!
+    if (this._httpMessage !== null && !request.destroyed && !request.complete && !isRead(request))
+      pushBody(this.exchange, request)
+    while (stdin.read() !== null);
+    if (stdin.ended) request.complete = true
+    else stdin.discard()
+  }
+
+  // The request and the response are told before all others, in Node's order.
+  #close(hadError: boolean): void {
     const response = this._httpMessage
-    // Once the response has gone out, the request is on its own.
+    // Once the response has finished, the request does not depend on the socket.
     if (response !== null) {
       this.#request!.destroy(abortedError())
       emitClose(response)
     }
-    this.emit('close', this._hadError)
+    this.emit('close', hadError || this._hadError)
   }
 }
 
-// The types of Node have it for a plain property, which a class may not override with a getter.
+// Node's types say that it is a plain property, and a class cannot override one with a getter.
 Object.defineProperty(ExchangeSocket.prototype, 'writableLength', {
   configurable: true,
   get(this: ExchangeSocket): number {
     return this.pendingLength
   },
 })
+
+likeNetSocket(ExchangeSocket.prototype)
+
+const NO_HEADERS: readonly string[] = []
+
+/**
+ * The headers by which an app leaves the body to the front server: nginx (and Caddy, by its configuration) X-Accel-Redirect;
+ * lighttpd and Apache's mod_xsendfile the X-Sendfile and X-LIGHTTPD names; H2O X-Reproxy-URL.
+ */
+const FILE_HEADERS: ReadonlySet<string> = new Set([
+  'x-accel-redirect',
+  'x-lighttpd-send-file',
+  'x-lighttpd-send-tempfile',
+  'x-reproxy-url',
+  'x-sendfile',
+  'x-sendfile2',
+  'x-sendfile-temporary',
+])
+
+function namesFile(headers: readonly string[]): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (FILE_HEADERS.has(headers[i]!.toLowerCase())) return true
+  }
+  return false
+}
 
 const UNANSWERED = 'The app destroyed the request before it had answered.'
 

@@ -75,5 +75,5 @@ test('an app that fails', async () => {
 test('a request that is refused before the app sees it', async () => {
   const { client, entry } = await serveLogged((exchange) => exchange.end(), { maxBodyBytes: 3 })
   await client.post('/').send('four').expect(413)
-  expect(await entry).toMatchObject({ method: 'POST', status: 413, outcome: 'ended' })
+  expect(await entry).toMatchObject({ method: 'POST', status: 413, outcome: 'refused' })
 })

@@ -1,9 +1,17 @@
 import { subscribe } from 'node:diagnostics_channel'
-import { EXCHANGE_CHANNEL, type Exchange, type ExchangeMessage, type Role } from '@fcgi-bridge/core'
+import {
+  EXCHANGE_CHANNEL,
+  type Exchange,
+  type ExchangeMessage,
+  RequestError,
+  type Role,
+} from '@fcgi-bridge/core'
 import type { LogEntry } from './access-log.ts'
 
 /** One request as `serve --json` prints it: what is undefined is left out. */
-export interface JsonLogEntry extends Omit<LogEntry, 'method' | 'target' | 'status'> {
+export interface JsonLogEntry extends Omit<LogEntry, 'method' | 'target' | 'status' | 'outcome'> {
+  /** `refused`: by the server, before the app saw it. */
+  outcome: LogEntry['outcome'] | 'refused'
   /** Undefined, as `target`, where the params could not be read. */
   method: string | undefined
   target: string | undefined
@@ -46,8 +54,9 @@ export function entryOf(message: ExchangeMessage): JsonLogEntry {
   }
 }
 
-function outcomeOf({ exchange, ...message }: ExchangeMessage): LogEntry['outcome'] {
+function outcomeOf({ exchange, ...message }: ExchangeMessage): JsonLogEntry['outcome'] {
   if (exchange.aborted) return 'aborted'
+  if (message.error instanceof RequestError) return 'refused'
   return 'error' in message ? 'failed' : 'ended'
 }
 

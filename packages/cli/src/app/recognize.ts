@@ -1,5 +1,4 @@
-import { Server } from 'node:http'
-import type { RequestListener } from '@fcgi-bridge/express-adapter'
+import { type Recognized, type RequestListener, recognizeFramework } from '@fcgi-bridge/express-adapter'
 import type { AuthorizeHandler, FetchHandler } from '@fcgi-bridge/fetch-adapter'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
@@ -17,34 +16,15 @@ export type App = (
 export type AppKind = App['kind']
 
 /**
- * Sees what kind of app a value is: an Express, Koa, Fastify or Nest app, a hapi server, a listener, an `http.Server` that does
- * not listen, an object with `fetch`, a function of a Request, an authorizer. `as` settles it for a bare function.
+ * Sees what kind of app a value is: an Express, Koa, Fastify or NestJS app, a hapi server, a listener, an `http.Server` that
+ * does not listen, an object with `fetch`, a function of a Request, an authorizer. `as` settles it for a bare function.
  *
  * Returns undefined for what is no app, and `'unclear'` for a function that may be a listener, a fetch handler or neither.
  */
 export function recognize(value: unknown, as: AppKind | undefined): App | 'unclear' | undefined {
   if (typeof value === 'function' && as !== undefined) return asKind(value, as)
-  if (isKoa(value))
-    return { kind: 'listener', what: 'a Koa app', listener: value.callback() as RequestListener }
-  if (isFastify(value)) {
-    return {
-      kind: 'listener',
-      what: 'a Fastify app',
-      listener: value.routing,
-      ready: async () => value.ready(),
-    }
-  }
-  if (value instanceof Server) return ofServer(value)
-  if (isNest(value)) return ofNest(value)
-  if (isHapi(value)) {
-    const { listener } = value
-    return {
-      kind: 'listener',
-      what: 'a hapi server',
-      listener: (request, response) => listener.emit('request', request, response),
-      ready: async () => value.initialize(),
-    }
-  }
+  const framework = recognizeFramework(value)
+  if (framework !== undefined) return ofFramework(framework)
   if (hasMethod(value, 'fetch')) {
     return {
       kind: 'fetch',
@@ -123,61 +103,21 @@ function sourceOf(value: object): string {
   return Function.prototype.toString.call(value)
 }
 
-function ofServer(server: Server): App {
-  const listener: RequestListener = (request, response) => server.emit('request', request, response)
-  const ready = async (): Promise<void> => {
-    // listen() looks its address up first.
-    await new Promise((resolve) => setImmediate(resolve))
-    if (server.listening) {
-      throw new Failure(
-        EXIT.app,
-        'This HTTP server listens already. Leave listen() out: here, the front server speaks HTTP.',
-      )
+function ofFramework({ what, listener, ready }: Recognized): App {
+  if (ready === undefined) return { kind: 'listener', what, listener }
+  // The message of an http.Server that listens already needs no stack.
+  const start = async (): Promise<void> => {
+    try {
+      await ready()
+    } catch (error) {
+      throw what === 'an http.Server' ? new Failure(EXIT.app, (error as Error).message) : error
     }
   }
-  return { kind: 'listener', what: 'an http.Server', listener, ready }
-}
-
-interface Nest {
-  init(): Promise<unknown>
-  getHttpAdapter(): { getInstance(): unknown }
-}
-
-function isNest(value: unknown): value is Nest {
-  return hasMethod(value, 'getHttpAdapter') && hasMethod(value, 'init')
-}
-
-// Nest runs on Express, or on Fastify with its own adapter.
-function ofNest(nest: Nest): App {
-  const instance = nest.getHttpAdapter().getInstance()
-  const fastify = isFastify(instance) ? instance : undefined
-  const ready = async (): Promise<void> => {
-    await nest.init()
-    await fastify?.ready()
-  }
-  const listener = fastify?.routing ?? (instance as RequestListener)
-  return { kind: 'listener', what: 'a Nest app', listener, ready }
-}
-
-interface Hapi {
-  listener: Server
-  initialize(): Promise<unknown>
-}
-
-function isHapi(value: unknown): value is Hapi {
-  return hasMethod(value, 'initialize') && hasMethod((value as Partial<Hapi>).listener, 'emit')
+  return { kind: 'listener', what, listener, ready: start }
 }
 
 /** Whether an object or a function has a method of this name. */
 export function hasMethod<Name extends string>(value: unknown, name: Name): value is Record<Name, unknown> {
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
   return isObject && typeof (value as Record<Name, unknown>)[name] === 'function'
-}
-
-function isKoa(value: unknown): value is { callback(): unknown } {
-  return hasMethod(value, 'callback') && Array.isArray((value as { middleware?: unknown }).middleware)
-}
-
-function isFastify(value: unknown): value is { ready(): Promise<unknown>; routing: RequestListener } {
-  return hasMethod(value, 'ready') && hasMethod(value, 'routing')
 }

@@ -22,6 +22,8 @@ export function bodyOf({ method = 'GET', body, streamed }: ClientRequest): strin
 /** What came back. `complete` is false where the answer was cut; `status` is 0 where there was none. */
 export interface ClientResponse {
   status: number
+  /** The reason phrase (statusMessage), `''` where there was no response. */
+  reason: string
   /** Lower-case name and value of each header, sorted by name, without those that belong to the connection. */
   headers: [name: string, value: string][]
   body: Buffer

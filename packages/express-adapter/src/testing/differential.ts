@@ -53,6 +53,7 @@ export interface TestClient extends Client {
 /** What is compared of an answer. */
 export interface ComparableResponse {
   status: number | 'no answer'
+  reason: string
   headers: [name: string, value: string][]
   body: string
   complete: boolean
@@ -222,7 +223,7 @@ export function comparable(response: ClientResponse): ComparableResponse {
   const body = response.body.toString('latin1')
   // Where an HTTP server closes the connection without an answer, FastCGI has one: 500, without a word of the app's.
   if (response.status === 0 || (response.status === 500 && body === '500 Internal Server Error\n')) {
-    return { status: 'no answer', headers: [], body: '', complete: false }
+    return { status: 'no answer', reason: '', headers: [], body: '', complete: false }
   }
   // Of a cut answer any part may have come through.
   return { ...response, body: response.complete ? body : '' }

@@ -146,6 +146,7 @@ class Answer {
   #resolveHead: (status: number) => void = () => {}
   #headBytes = EMPTY
   #status = 0
+  #reason = ''
   #headers: string[] = []
   #ended = false
 
@@ -182,6 +183,7 @@ class Answer {
     this.#resolveHead(this.#status)
     return {
       status: this.#status,
+      reason: this.#reason,
       headers: comparableHeaders(this.#headers),
       body: this.collector.bytes,
       complete: this.#ended,
@@ -197,6 +199,7 @@ class Answer {
     const status = this.#headers.indexOf('Status')
     if (status < 0) throw new Error('The head has no Status.')
     this.#status = Number.parseInt(this.#headers[status + 1]!, 10)
+    this.#reason = this.#headers[status + 1]!.slice(4)
     for (let i = 0; i < this.#headers.length; i += 2) {
       if (/^(?:connection|keep-alive|transfer-encoding|trailer|upgrade)$/i.test(this.#headers[i]!)) {
         throw new Error(`A header of the connection is in the CGI head: ${this.#headers[i]}.`)

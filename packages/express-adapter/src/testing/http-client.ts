@@ -36,7 +36,8 @@ function send(agent: Agent, port: number, options: ClientRequest): ClientExchang
   })
   const response = new Promise<ClientResponse>((resolve) => {
     request.on('error', () => {
-      if (incoming === undefined) resolve({ status: 0, headers: [], body: Buffer.alloc(0), complete: false })
+      if (incoming === undefined)
+        resolve({ status: 0, reason: '', headers: [], body: Buffer.alloc(0), complete: false })
     })
     request.on('response', (message) => {
       incoming = message
@@ -46,6 +47,7 @@ function send(agent: Agent, port: number, options: ClientRequest): ClientExchang
       message.on('close', () => {
         resolve({
           status: message.statusCode!,
+          reason: message.statusMessage!,
           headers: comparableHeaders(message.rawHeaders),
           body: collector.bytes,
           complete: message.complete,

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { createServer, type FastCgiServer, type ServerOptions } from '@fcgi-bridge/core'
 import { afterEach } from 'vitest'
-import { type RequestListener, toHandler } from '../index.ts'
+import { type FrameworkApp, type RequestListener, toHandler } from '../index.ts'
 import type { Client } from './client.ts'
 import { createFastCgiClient, type FrontOptions } from './fastcgi-client.ts'
 
@@ -22,15 +22,15 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0)) await cleanUp()
 })
 
-/** Serves `listener`, on a port of its own. */
+/** Serves `app` on a port of its own. */
 export async function serveForTest(
-  listener: RequestListener,
+  app: RequestListener | FrameworkApp,
   options: ServerOptions & { front?: FrontOptions } = {},
 ): Promise<Served> {
   const { front, ...serverOptions } = options
   const errors: unknown[] = []
   let stderr = ''
-  const server = createServer(toHandler(listener), {
+  const server = createServer(toHandler(app), {
     drainTimeout: 100,
     onError: (error) => errors.push(error),
     ...serverOptions,

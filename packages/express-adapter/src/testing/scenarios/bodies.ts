@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { PassThrough, pipeline } from 'node:stream'
+import { PassThrough, pipeline, Transform } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import type { NextFunction, Request, Response } from 'express'
 import multer from 'multer'
-import type { Scenario } from '../differential.ts'
+import type { Kit, Scenario } from '../differential.ts'
 
 const JSON_TYPE = ['Content-Type', 'application/json']
 const FORM_TYPE = ['Content-Type', 'application/x-www-form-urlencoded']
@@ -358,6 +358,201 @@ export const bodyScenarios: readonly Scenario[] = [
       }),
     drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) }),
     trace: 'each',
+  },
+  ...[10, 100_000].flatMap((length): Scenario[] => {
+    const drive: Scenario['drive'] = (client) => client.fetch({ method: 'POST', body: 'x'.repeat(length) })
+    const failing = (kit: Kit): Transform =>
+      new Transform({
+        transform(_chunk, _encoding, callback) {
+          kit.note('refused')
+          callback(new Error('too large'))
+        },
+      })
+    return [
+      {
+        name: `pipeline of ${length} bytes that fails, and a 413 of the app`,
+        app: (app, kit) =>
+          app.use((request, response) => {
+            pipeline(request, failing(kit), (error) => {
+              kit.note(
+                `${error?.message} ${request.destroyed} ${(request as { socket: unknown }).socket === null}`,
+              )
+              response.status(413).end('too large')
+            })
+          }),
+        drive,
+        trace: 'each',
+      },
+      {
+        name: `pipeline of ${length} bytes that fails, and a 413 later`,
+        app: (app, kit) =>
+          app.use((request, response) => {
+            request.on('error', (error) => kit.note(`error ${error.message}`))
+            pipeline(request, failing(kit), () => {
+              setImmediate(() => response.status(413).end('too large'))
+            })
+          }),
+        drive,
+        trace: 'each',
+      },
+      {
+        name: `pipeline of ${length} bytes that fails in express's error handler`,
+        app: (app, kit) => {
+          app.use((request, _, next) => {
+            pipeline(request, failing(kit), (error) =>
+              next(Object.assign(error!, { status: 413, expose: true })),
+            )
+          })
+        },
+        drive,
+        trace: 'none',
+      },
+      {
+        name: `pipeline of ${length} bytes that fails after the response`,
+        app: (app, kit) =>
+          app.use((request, response) => {
+            pipeline(request, failing(kit), (error) => kit.note(String(error?.message)))
+            response.end('early')
+          }),
+        drive,
+        trace: 'none',
+      },
+    ]
+  }),
+  ...(['readable', 'data', 'iterated', 'piped'] as const).flatMap((how): Scenario[] => {
+    const read = (request: Request, kit: Kit): void => {
+      let length = 0
+      if (how === 'readable') {
+        request.on('readable', () => {
+          for (let chunk = request.read(); chunk !== null; chunk = request.read()) length += chunk.length
+        })
+        request.on('end', () => kit.note(`read ${length}`))
+      } else if (how === 'data') {
+        request.on('data', (chunk: Buffer) => {
+          length += chunk.length
+        })
+        request.on('end', () => kit.note(`read ${length}`))
+      } else if (how === 'piped') {
+        pipeline(request, new PassThrough().resume(), (error) => kit.note(`piped ${error?.message}`))
+      } else {
+        void (async () => {
+          try {
+            for await (const chunk of request) length += chunk.length
+            kit.note(`read ${length}`)
+          } catch (error) {
+            kit.note(`failed ${(error as Error).message}`)
+          }
+        })()
+      }
+    }
+    const drive: Scenario['drive'] = (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) })
+    return [
+      {
+        name: `read only after the end(), ${how}`,
+        app: (app, kit) =>
+          app.use((request, response) => {
+            response.end('early')
+            read(request, kit)
+          }),
+        drive,
+        trace: 'each',
+      },
+      {
+        name: `read only on 'finish', ${how}`,
+        app: (app, kit) =>
+          app.use((request, response) => {
+            response.on('finish', () => read(request, kit))
+            response.end('early')
+          }),
+        drive,
+        trace: 'each',
+      },
+      {
+        name: `read only on a tick after the end(), ${how}`,
+        app: (app, kit) =>
+          app.use((request, response) => {
+            response.end('early')
+            process.nextTick(() => read(request, kit))
+          }),
+        drive,
+        trace: 'each',
+      },
+      {
+        name: `read only on 'close' of the response, ${how}`,
+        app: (app, kit) =>
+          app.use((request, response) => {
+            response.on('close', () => read(request, kit))
+            response.end('early')
+          }),
+        drive,
+        trace: 'each',
+      },
+      {
+        name: `read only once all is over, ${how}`,
+        app: (app, kit) =>
+          app.use((request, response) => {
+            request.on('close', () => {
+              setImmediate(() => {
+                read(request, kit)
+                setImmediate(() => setImmediate(() => kit.gate('over').open()))
+              })
+            })
+            response.end('early')
+          }),
+        drive: async (client, kit) => {
+          const response = await client.fetch({ method: 'POST', body: 'x'.repeat(1000) })
+          await kit.gate('over').opened
+          return response
+        },
+        trace: 'each',
+      },
+    ]
+  }),
+  {
+    name: 'iterated from within the listener, while the response ends at once',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        void (async () => {
+          let length = 0
+          for await (const chunk of request) length += chunk.length
+          kit.note(`read ${length}`)
+        })()
+        response.end('early')
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) }),
+  },
+  {
+    name: 'read within the listener: nothing has reached the request',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        kit.note(String(request.read()))
+        request.on('end', () => response.end('read')).resume()
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) }),
+  },
+  {
+    name: 'without a body, and ended by read(0) though it is paused',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        request.pause().on('end', () => {
+          kit.note('ended')
+          response.end('x')
+        })
+        setImmediate(() => request.read(0))
+      }),
+  },
+  {
+    name: 'promises that a piece starts are done before the end',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        request.on('data', async () => {
+          for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => process.nextTick(resolve))
+          kit.note('after the piece')
+        })
+        setImmediate(() => kit.note('immediate'))
+        request.on('end', () => response.end('x'))
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) }),
   },
   {
     name: 'listeners after the end',

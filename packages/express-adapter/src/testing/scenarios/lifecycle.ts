@@ -237,6 +237,53 @@ export const lifecycleScenarios: readonly Scenario[] = [
       },
     ]
   }),
+  ...['', '0123456789'].map(
+    (body): Scenario => ({
+      name: `a second end() on 'end' of a body of ${body.length} bytes, which is ignored`,
+      app: (app, kit) =>
+        app.use((request, response) => {
+          request.on('end', () => {
+            response.end('done', (error?: Error | null) =>
+              kit.note(String((error as NodeJS.ErrnoException)?.code)),
+            )
+          })
+          request.resume()
+          response.end('no')
+        }),
+      drive: (client) => client.fetch({ method: 'POST', body }),
+    }),
+  ),
+  {
+    name: 'a second end() with nothing in it, and a write after the end that has a callback',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        request.on('end', () => {
+          response.end(() => kit.note('second end'))
+          response.write('late', (error) => kit.note(String((error as NodeJS.ErrnoException)?.code)))
+        })
+        request.resume()
+        response.end('no', () => kit.note('first end'))
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x' }),
+  },
+  ...[undefined, new Error('given up')].map(
+    (error): Scenario => ({
+      name: `the socket is destroyed on the tick after the end, while a body comes: ${error?.message}`,
+      app: (app) =>
+        app.use((request, response) => {
+          request.on('error', () => {}).resume()
+          response.end('whole')
+          process.nextTick(() => process.nextTick(() => request.socket.destroy(error)))
+        }),
+      drive: async (client) => {
+        const exchange = client.send({ method: 'POST', streamed: true, headers: ['Content-Length', '1000'] })
+        exchange.write('x'.repeat(100))
+        return (await exchange.response).body.toString()
+      },
+      trace: 'none',
+      requestStaysOpen: true,
+    }),
+  ),
   {
     name: 'destroyed after the end',
     app: (app) =>

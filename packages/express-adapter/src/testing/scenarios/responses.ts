@@ -356,6 +356,107 @@ export const responseScenarios: readonly Scenario[] = [
     response.write('ab')
     response.end('cd')
   }),
+  ...(
+    [
+      ['a number', 42],
+      ['an empty string', ''],
+      ['an Error', new Error('broken')],
+      ['an object', { toString: () => 'Made Up' }],
+      ['an array', ['a', 'b']],
+      ['true', true],
+      ['null', null],
+      ['false', false],
+      ['0', 0],
+      ['a symbol', Symbol('s')],
+      ['text with a line break', 'a\r\nB: c'],
+      ['latin1', 'caf\xe9'],
+      ['text beyond latin1', '\u20ac'],
+      ['the usual one', 'OK'],
+    ] as const
+  ).flatMap(([what, message]) => [
+    answer(`statusMessage is ${what}`, (_, response, kit) => {
+      response.statusMessage = message as string
+      kit.note(codeOf(() => response.end(Buffer.from('x'))))
+      if (!response.headersSent) {
+        response.statusMessage = 'mended'
+        response.end(Buffer.from('y'))
+      }
+      kit.note(String(response.statusMessage))
+    }),
+    // Apart from `''`: see the README.
+    answer(`writeHead is given ${what} as the reason`, (_, response, kit) => {
+      kit.note(codeOf(() => response.writeHead(201, (message === '' ? undefined : message) as string)))
+      kit.note(String(response.statusMessage))
+      if (!response.headersSent) response.statusMessage = 'mended'
+      response.end(Buffer.from('x'))
+    }),
+  ]),
+  ...(
+    [
+      ['text', '201'],
+      ['text that is no number', 'abc'],
+      ['a fraction', 201.9],
+      ['beyond', 1000],
+      ['an object', { valueOf: () => 202 }],
+      ['null', null],
+      ['an Error', new Error('broken')],
+      ['true', true],
+      ['a BigInt', 200n],
+      ['a symbol', Symbol('s')],
+    ] as const
+  ).map(([what, status]) =>
+    answer(`statusCode is ${what}`, (_, response, kit) => {
+      response.statusCode = status as number
+      kit.note(codeOf(() => response.end('x')))
+      if (!response.headersSent) {
+        response.statusCode = 200
+        response.end('y')
+      }
+      kit.note(typeof response.statusCode)
+    }),
+  ),
+  ...(
+    [
+      ['an Error', new Error('broken')],
+      ['a Date', new Date(0)],
+      ['an object', { toString: () => 'made up' }],
+      ['a boolean', false],
+      ['null', null],
+      ['a symbol', Symbol('s')],
+      ['mixed', [1, 'two', true, null]],
+      ['nested', [[1, 2], ['three']]],
+      ['a Set', new Set(['a'])],
+      ['no items', []],
+    ] as const
+  ).flatMap(([what, value]) => [
+    answer(`setHeader is given ${what}`, (_, response, kit) => {
+      kit.note(codeOf(() => response.setHeader('X-A', value as unknown as string)))
+      kit.note(codeOf(() => response.end('x')))
+      if (!response.headersSent) {
+        response.removeHeader('X-A')
+        response.end('y')
+      }
+    }),
+    answer(`writeHead is given ${what} for a header`, (_, response, kit) => {
+      kit.note(
+        codeOf(() => response.writeHead(200, { 'X-A': value as unknown as string, 'Content-Length': 1 })),
+      )
+      if (!response.headersSent) kit.note('no head')
+      response.end('x')
+    }),
+  ]),
+  answer('more than the Content-Length', (_, response) => {
+    response.setHeader('Content-Length', 4)
+    response.write('ab')
+    response.write('cdef')
+    response.end('gh')
+  }),
+  answer('more than the Content-Length, at once', (_, response) => {
+    response.writeHead(200, { 'Content-Length': '4' }).end('abcdef')
+  }),
+  answer('more than a Content-Length of 0', (_, response) => {
+    response.writeHead(200, { 'Content-Length': 0 }).end('abcdef')
+  }),
   answer('no automatic Content-Length for what was written', (_, response) => {
     response.write('ab')
     response.end()

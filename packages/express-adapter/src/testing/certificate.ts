@@ -1,0 +1,23 @@
+// A self-signed certificate of localhost for a TLS server in the tests, until 2126.
+
+/** PEM. */
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgNQV2Z0C+l3XrZwCA
+PuL2YZ9Z5qhqVzNWhAPQwUQCSP6hRANCAAT/GWS2+dRupCp/iwVj5Jgq17PykIAn
+o+ZpwhXUFdRw4YsW4/vip7p1ULZltvWIG/4V1Td+2VlTIdYFexusc+pd
+-----END PRIVATE KEY-----
+`
+
+/** PEM. */
+export const cert = `-----BEGIN CERTIFICATE-----
+MIIBfjCCASWgAwIBAgIUaiBK+cLoRumUJn8pA56TgoVHHuUwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEzMDAzMzE1NloYDzIxMjYxMTA2
+MDMzMTU2WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAT/GWS2+dRupCp/iwVj5Jgq17PykIAno+ZpwhXUFdRw4YsW4/vip7p1
+ULZltvWIG/4V1Td+2VlTIdYFexusc+pdo1MwUTAdBgNVHQ4EFgQUkUx7ZwCBMVxo
+FdInyXOz3Wrvb1AwHwYDVR0jBBgwFoAUkUx7ZwCBMVxoFdInyXOz3Wrvb1AwDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiBdfrXNxjyMM2eSuFzcPRja
+uQSYY1hFcDrIiHGNxYD6EAIgE9NDv4Iawth9jhRipohlRHaTFuFcNmGqfnsEZnp/
+EpE=
+-----END CERTIFICATE-----
+`

@@ -1,0 +1,60 @@
+// A part of `npm run fuzz -- --express` (tests/fuzz/README.md) that is the same each time, and proof that it sees differences.
+// In a process of its own: its listeners throw what nobody catches, which vitest would report as failures.
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { difference } from './express/compare.js'
+import type { Outcome } from './express/run.js'
+import { makeScript, type Script } from './express/script.js'
+
+const SCRIPTS = 150
+
+test(`${SCRIPTS} random listeners do the same on node:http and on the Express adapter`, async () => {
+  const program = `
+    import { fuzzExpress } from './express/main.js'
+    const { scripts } = await fuzzExpress({ seed: 5, count: ${SCRIPTS} })
+    console.log(scripts)
+    process.exit()`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: import.meta.dirname,
+  })
+  expect(stdout.trim()).toBe(String(SCRIPTS))
+})
+
+test('a script follows from its seed and its number', () => {
+  expect(makeScript(1, 2)).toEqual(makeScript(1, 2))
+  expect(makeScript(1, 2)).not.toEqual(makeScript(1, 3))
+  expect(makeScript(1, 2)).not.toEqual(makeScript(2, 2))
+})
+
+describe('a difference is seen', () => {
+  const script: Script = {
+    ask: { method: 'POST', body: 10, chunked: false, pieces: [], leaves: false },
+    steps: [{ when: 'now', call: 'res.end', args: [null, false] }],
+  }
+  const outcome = (change: Partial<Outcome> = {}, answer: Partial<Outcome['answer']> = {}): Outcome => ({
+    answer: { status: 200, reason: 'OK', headers: [], body: 'x', complete: true, ...answer },
+    lines: ['res finish', 'req end'],
+    stuck: false,
+    ...change,
+  })
+
+  test('but not between outcomes that are the same', () => {
+    expect(difference(script, outcome(), outcome())).toBeUndefined()
+    // A closed connection over HTTP is a 500 over FastCGI.
+    const failure = { status: 500, body: '500 Internal Server Error\n' }
+    expect(difference(script, outcome({}, { complete: false }), outcome({}, failure))).toBeUndefined()
+  })
+
+  test.each<[string, Outcome]>([
+    ['in the status', outcome({}, { status: 201 })],
+    ['in the reason', outcome({}, { reason: 'Fine' })],
+    ['in the headers', outcome({}, { headers: [['x-a', 'b']] })],
+    ['in the body', outcome({}, { body: 'y' })],
+    ['in the events', outcome({ lines: ['res finish'] })],
+    ['in their order', outcome({ lines: ['req end', 'res finish'] })],
+    ['in who is stuck', outcome({ stuck: true })],
+  ])('%s', (_, other) => {
+    expect(difference(script, outcome(), other)).toBe('')
+  })
+})

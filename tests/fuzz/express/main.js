@@ -1,0 +1,51 @@
+// `npm run fuzz -- --express`: random listeners on node:http and on the Express adapter. See tests/fuzz/README.md.
+
+import { difference } from './compare.js'
+import { Servers } from './run.js'
+import { makeScript } from './script.js'
+
+// A difference is one that is there each time: what two sockets do at once has no order.
+const TRIES = 5
+
+/**
+ * Runs the scripts `from` to `from + count - 1` of a seed. Returns how often each explained difference was seen, and throws an Error
+ * that shows the first one that is not explained.
+ *
+ * @param {{ seed: number, count: number, from?: number, onProgress?: (done: number) => void }} options
+ * @returns {Promise<{ scripts: number, explained: Record<string, number> }>}
+ */
+export async function fuzzExpress({ seed, count, from = 0, onProgress = () => {} }) {
+  const servers = await Servers.start()
+  const explained = {}
+  try {
+    for (let number = from; number < from + count; number++) {
+      const script = makeScript(seed, number)
+      let name
+      let outcomes
+      for (let tries = 0; tries < TRIES; tries++) {
+        outcomes = await servers.runBoth(script)
+        name = difference(script, outcomes.http, outcomes.fastcgi)
+        if (name !== '') break
+      }
+      if (name === '') throw new Error(describe(seed, number, script, outcomes))
+      if (name !== undefined) explained[name] = (explained[name] ?? 0) + 1
+      onProgress(number - from + 1)
+    }
+  } finally {
+    await servers.close()
+  }
+  return { scripts: count, explained }
+}
+
+function describe(seed, number, { ask, steps }, { http, fastcgi }) {
+  const show = ({ answer, lines, stuck }) =>
+    `${JSON.stringify({ ...answer, body: `${answer.body.length} bytes`, stuck })}\n    ${lines.join('\n    ')}`
+  return [
+    `Script ${number} of seed ${seed} differs:`,
+    `  ${JSON.stringify(ask)}`,
+    ...steps.map(({ when, call, args = [] }) => `  ${when}: ${call} ${JSON.stringify(args)}`),
+    `  node:http ${show(http)}`,
+    `  adapter ${show(fastcgi)}`,
+    `Run it again with: npm run fuzz -- --express --seed ${seed} --from ${number} --scripts 1`,
+  ].join('\n')
+}

@@ -1,0 +1,107 @@
+import { createServer as createHttpServer } from 'node:http'
+import { createServer } from '@fcgi-bridge/core'
+import { toHandler } from '@fcgi-bridge/express-adapter'
+import { askFastCgi, askHttp } from './clients.js'
+import { codeOf, makeListener } from './listener.js'
+
+// Milliseconds that a script may take before its client leaves.
+const LIMIT = 200
+
+// Milliseconds that the rest of a request may take once the client has its response.
+const REST = 150
+
+/**
+ * What came of a script on one of the two.
+ *
+ * @typedef {object} Outcome
+ * @property {import('./clients.js').Answer} answer
+ * @property {string[]} lines
+ * @property {boolean} stuck The client had to leave.
+ */
+
+/** An HTTP and a FastCGI server that run scripts, in this process. */
+export class Servers {
+  #listener = () => {}
+  #lines = []
+  #http
+  #fastcgi
+
+  static async start() {
+    const servers = new Servers()
+    process.on('uncaughtException', servers.#onUncaught)
+    await Promise.all([
+      new Promise((resolve) => {
+        servers.#http.listen(0, '127.0.0.1', resolve)
+      }),
+      servers.#fastcgi.listen({ port: 0, host: '127.0.0.1' }),
+    ])
+    return servers
+  }
+
+  constructor() {
+    this.#http = createHttpServer((req, res) => this.#listener(req, res))
+    this.#fastcgi = createServer(
+      toHandler((req, res) => this.#listener(req, res)),
+      { onError: () => {}, drainTimeout: 100 },
+    )
+  }
+
+  /** @param {import('./script.js').Script} script @returns {Promise<{ http: Outcome, fastcgi: Outcome }>} */
+  async runBoth(script) {
+    return {
+      http: await this.#run(script, (first) => askHttp(this.#http.address().port, script.ask, first)),
+      fastcgi: await this.#run(script, (first) =>
+        askFastCgi(this.#fastcgi.address().port, script.ask, first),
+      ),
+    }
+  }
+
+  async close() {
+    process.off('uncaughtException', this.#onUncaught)
+    this.#http.closeAllConnections()
+    this.#http.close()
+    await this.#fastcgi.close()
+  }
+
+  #onUncaught = (error) => {
+    this.#lines.push(`uncaught ${codeOf(error)}`)
+  }
+
+  async #run(script, ask) {
+    const lines = []
+    const { listener, called, settled } = makeListener(script, lines)
+    this.#listener = listener
+    this.#lines = lines
+    const { pieces, leaves } = script.ask
+    const bytes = Buffer.alloc(script.ask.body, 'q')
+    const asked = ask(bytes.subarray(0, pieces[0]))
+    let stuck = false
+    const limit = setTimeout(() => {
+      stuck = true
+      asked.leave()
+    }, LIMIT)
+    await called
+    for (const [i, at] of pieces.entries()) {
+      await turns(4)
+      asked.write(bytes.subarray(at, pieces[i + 1]))
+    }
+    if (leaves) {
+      await turns(6)
+      asked.leave()
+    } else if (pieces.length > 0) asked.end()
+    const answer = await asked.answer
+    clearTimeout(limit)
+    // A request may never close: a body that is paused.
+    await Promise.race([settled, asked.closed, new Promise((resolve) => setTimeout(resolve, REST))])
+    // What the script does later belongs to it.
+    if (script.steps.some(({ when }) => when === 'timer'))
+      await new Promise((resolve) => setTimeout(resolve, 6))
+    await turns(6)
+    asked.leave()
+    return { answer, lines: [...lines], stuck: stuck && !answer.complete }
+  }
+}
+
+async function turns(count) {
+  for (let i = 0; i < count; i++) await new Promise(setImmediate)
+}
