@@ -116,7 +116,7 @@ function override(key: keyof Request, read: (state: RequestState) => unknown): v
 }
 
 function nativeRequestOf(self: unknown): Request | undefined {
-  return self === null || self === undefined ? undefined : LIGHT_REQUESTS.stateOf(self)?.native
+  return LIGHT_REQUESTS.stateOf(self)?.native
 }
 
 // The first argument of `fetch` and `new Request` may be a light Request, which the platform does not know.

@@ -85,7 +85,6 @@ const LIGHT_RESPONSES = new LightClass<ResponseState>(NativeResponse.prototype)
  * somebody has already asked for its stream.
  */
 export function takeResponse(response: unknown): ResponseParts | undefined {
-  if (response === null || response === undefined) return undefined
   const state = LIGHT_RESPONSES.stateOf(response)
   if (state === undefined || state.made !== undefined || state.used) return undefined
   const { status, statusText, body } = state
