@@ -2,6 +2,7 @@ import type { Exchange, Handler } from '@fcgi-bridge/core'
 import { createContext, type FetchContext } from './context.ts'
 import { overrideGlobalObjects } from './light/override.ts'
 import { createLightRequest } from './light/request.ts'
+import { isNodeApp, nodeAppKind } from './node-app.ts'
 import { sendResponse } from './send-response.ts'
 import { addServerMembers } from './served-request.ts'
 
@@ -27,9 +28,11 @@ export interface FetchHandlerOptions {
 
 /**
  * Makes a core handler of a fetch handler, for `createServer` of `@fcgi-bridge/core`: as responder, or as filter. What
- * `fetch` throws or rejects with is a 500 that says nothing of it, and goes to the error log and to `onError`.
+ * `fetch` throws or rejects with becomes a 500 that does not show it, and goes to the error log and to `onError`. Throws a
+ * TypeError for apps of node:http (Express, Koa, Fastify), and for an unknown option.
  */
 export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}): Handler {
+  checkArguments(fetch, options)
   if (options.overrideGlobalObjects) overrideGlobalObjects()
   const makeRequest = options.overrideGlobalObjects ? createLightRequest : standardRequest
   return (exchange) => {
@@ -44,6 +47,22 @@ export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}
       )
     } else {
       sendResponse(exchange, result)
+    }
+  }
+}
+
+function checkArguments(fetch: unknown, options: object): void {
+  const kind = nodeAppKind(fetch)
+  if (kind !== undefined) throw isNodeApp(kind)
+  if (typeof fetch !== 'function') {
+    throw new TypeError('toHandler() takes a function (request) => Response: give it app.fetch, not the app.')
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (name !== 'overrideGlobalObjects') {
+      throw new TypeError(`toHandler() has no option ${JSON.stringify(name)}, only overrideGlobalObjects.`)
+    }
+    if (value !== undefined && typeof value !== 'boolean') {
+      throw new TypeError(`The option overrideGlobalObjects is true or false, not ${String(value)}.`)
     }
   }
 }

@@ -19,9 +19,10 @@ import { type FetchHandler, toHandler } from './handler.ts'
  * serve(await import('./app.js'))
  * ```
  *
- * Where nothing says where to listen, whoever started the process does: systemd, a front server through fd 0, CGI, or
- * the variable FCGI_BRIDGE_LISTEN. Settles with the server when it listens; where nobody awaits that, a failure
- * ends the program with a message. Rejects with a TypeError if there is no handler in `app`.
+ * Without `path`, `port` or `fd` it listens where the program that started the process says: systemd, a front server through
+ * fd 0, CGI, or the variable FCGI_BRIDGE_LISTEN. Settles with the server when it listens. If nobody awaits that, a failure
+ * ends the program with a message. Rejects with a TypeError if there is no fetch handler in `app`: apps of node:http
+ * (Express, Koa, Fastify) are served by `@fcgi-bridge/express-adapter`.
  */
 export function serve(app: (FetchApp | AuthorizerApp) & FetchServeOptions): Promise<FastCgiServer>
 export function serve(
@@ -29,10 +30,15 @@ export function serve(
   options?: FetchServeOptions,
 ): Promise<FastCgiServer>
 export async function serve(app: unknown, options?: FetchServeOptions): Promise<FastCgiServer> {
-  const { fetch, authorize, options: serveOptions } = resolveApp(app, options)
+  const { fetch, authorize, options: allOptions } = resolveApp(app, options)
+  // The core refuses options that are not its own.
+  const { overrideGlobalObjects, ...serveOptions } = allOptions
   const handlers: Handlers = {}
   if (fetch !== undefined) {
-    handlers.responder = toHandler(fetch, serveOptions)
+    handlers.responder = toHandler(
+      fetch,
+      overrideGlobalObjects === undefined ? {} : { overrideGlobalObjects },
+    )
     handlers.filter = handlers.responder
   }
   if (authorize !== undefined) handlers.authorizer = toAuthorizer(authorize)
