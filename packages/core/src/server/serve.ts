@@ -6,6 +6,7 @@ import type { ListenOptions } from './listen.ts'
 import type { ServerOptions } from './options.ts'
 import { endAtExceptions, endAtSignals } from './program-end.ts'
 import { createServer, type FastCgiServer, type Handlers } from './server.ts'
+import { surviveAborts } from './unhandled-aborts.ts'
 
 /** Options of {@link serve}: where to listen, and all of the server's. */
 export interface ServeOptions extends ServerOptions, ListenOptions {
@@ -20,7 +21,8 @@ export interface ServeOptions extends ServerOptions, ListenOptions {
   handleSignals?: boolean
   /**
    * Default true: an exception that nobody catches, where the program has no `uncaughtException` listener either, ends the
-   * process with 1 once running requests have finished, so that it costs no request but its own.
+   * process with 1 once running requests have finished, so that it costs no request but its own. With either value an unhandled
+   * rejection whose reason is the abort of a request goes to `onError`, and does not end the process.
    */
   handleExceptions?: boolean
 }
@@ -59,6 +61,8 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   signal?.addEventListener('abort', close, { once: true })
   server.once('close', () => signal?.removeEventListener('abort', close))
   if (options.handleSignals ?? true) endAtSignals(server)
+  // In front of endAtExceptions: the first listener decides.
+  surviveAborts(server)
   if (options.handleExceptions ?? true) endAtExceptions(server)
   return server
 }

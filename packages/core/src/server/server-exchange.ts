@@ -8,6 +8,7 @@ import type { Exchange } from './exchange.ts'
 import { IncomingRequest, type RequestCarrier, type RequestSettings } from './incoming-request.ts'
 import { toLatin1, type WriteCallback } from './output.ts'
 import { StderrStream } from './stderr.ts'
+import { rememberAbort } from './unhandled-aborts.ts'
 
 /** What an exchange asks of the connection that carries it. */
 export interface ExchangeCarrier extends RequestCarrier {
@@ -183,6 +184,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     if (this.#ended) return
     this.#ended = true
     this.abortReason = reason
+    rememberAbort(reason, (error) => this.carrier.settings.onError(error, this))
     this.failInputs(reason)
     if (status !== undefined) {
       if (!this.#flushed) this.respond(status)

@@ -1,0 +1,44 @@
+// A client that leaves must not end the program. Code that waits for a stream of an aborted request (`writer.closed.then(callback)` in
+// h3 2.0.1-rc.2) leaves a promise that rejects with the reason of the abort, and nobody handles it.
+
+import type { FastCgiServer } from './server.ts'
+
+type Report = (error: unknown) => void
+
+// How each reason of an abort is reported: to `onError` of the exchange's server.
+const reports = new WeakMap<object, Report>()
+const servers = new Set<FastCgiServer>()
+
+/** Remembers the reason of an abort, and how to report it if a promise rejects with it and nobody handles that. */
+export function rememberAbort(reason: Error, report: Report): void {
+  reports.set(reason, report)
+}
+
+/** Reports `error` if it is the reason of an abort. False for any other value. */
+export function reportAbort(error: unknown): boolean {
+  const report = typeof error === 'object' && error !== null ? reports.get(error) : undefined
+  report?.(error)
+  return report !== undefined
+}
+
+/**
+ * Keeps, until `server` has closed, unhandled rejections whose reason is the abort of a request from ending the program.
+ *
+ * A listener for `unhandledRejection` would change what Node does for all others. So this waits for the moment before Node ends
+ * the program: it works in each mode of `--unhandled-rejections`, and listeners of the program go first.
+ */
+export function surviveAborts(server: FastCgiServer): void {
+  if (servers.size === 0) process.on('uncaughtExceptionMonitor', onUncaught)
+  servers.add(server)
+  server.once('close', () => {
+    servers.delete(server)
+    if (servers.size === 0) process.removeListener('uncaughtExceptionMonitor', onUncaught)
+  })
+}
+
+function onUncaught(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void {
+  if (origin !== 'unhandledRejection' || typeof error !== 'object' || error === null) return
+  const isHandled =
+    process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()
+  if (!isHandled && reports.has(error)) process.once('uncaughtException', reportAbort)
+}
