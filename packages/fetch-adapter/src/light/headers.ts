@@ -1,4 +1,5 @@
 import { hasHeader } from '../header-list.ts'
+import { markAsUncloneable } from './cloning.ts'
 import { forwardMembers, LightClass, NativeHeaders, overrideMethod } from './native.ts'
 
 /** Headers that are a list as long as nobody changes them, or asks for more than one by its name. */
@@ -17,7 +18,10 @@ export class HeadersState {
 
   /** What the app sees. */
   get object(): Headers {
-    this.#object ??= LIGHT_HEADERS.create(this) as Headers
+    if (this.#object === undefined) {
+      this.#object = LIGHT_HEADERS.create(this) as Headers
+      if (areUncloneable) markAsUncloneable(this.#object)
+    }
     return this.#object
   }
 
@@ -66,13 +70,36 @@ export function lowerName(name: unknown): string | undefined {
   return lower
 }
 
+// Whether the platform's Headers are; those of undici 6 are not.
+let areUncloneable = false
+
+function checkCloning(): void {
+  try {
+    structuredClone(new NativeHeaders())
+  } catch {
+    areUncloneable = true
+  }
+}
+
 /** Makes Headers work on light objects. */
 export function overrideHeaders(): void {
+  checkCloning()
   const { prototype } = NativeHeaders
-  const { get, has } = prototype
+  const { forEach, get, has } = prototype
   forwardMembers(prototype, nativeHeadersOf)
   answerByName('get', get, find)
   answerByName('has', has, hasHeader)
+  overrideMethod(prototype, 'forEach', (self, args) => {
+    const native = LIGHT_HEADERS.stateOf(self)?.native
+    if (native === undefined) return Reflect.apply(forEach, self, args)
+    const [callback] = args
+    if (typeof callback !== 'function') return Reflect.apply(forEach, native, args)
+    // The third argument is the object that the app has; `this` is what the platform makes of the second of forEach.
+    const call = function (this: unknown, value: string, name: string): void {
+      Reflect.apply(callback, this, [value, name, self])
+    }
+    return Reflect.apply(forEach, native, [call, ...args.slice(1)])
+  })
 }
 
 // `answer` reads the list; what it is not asked is left to the platform's own method.
