@@ -1,6 +1,11 @@
+import { createServer } from 'node:http'
+import connect from 'connect'
+import express from 'express'
+import fastify from 'fastify'
+import Koa from 'koa'
 import { describe, expect, test } from 'vitest'
 import { resolveApp } from './app.ts'
-import type { AuthorizeHandler, FetchContext, FetchHandler } from './index.ts'
+import { type AuthorizeHandler, type FetchContext, type FetchHandler, toHandler } from './index.ts'
 
 const NOTHING = {} as FetchContext
 
@@ -56,6 +61,37 @@ describe('the fetch handler', () => {
     expect(() => resolveApp(app)).toThrow(TypeError)
     expect(() => resolveApp(app)).toThrow(`serve() found no fetch handler in ${named}. Give it a function`)
   })
+})
+
+describe('an app of node:http is refused when it is given, and the error names its adapter', () => {
+  test.each<[what: string, app: unknown]>([
+    ['an Express app', express()],
+    ['an Express router', express.Router()],
+    ['a Connect app', connect()],
+    ['a Koa app', new Koa()],
+    ['a Fastify app', fastify()],
+    ['an http.Server', createServer()],
+  ])('%s', (what, app) => {
+    const message = `This is ${what}, which answers (req, res), not a fetch handler. Serve it with @fcgi-bridge/express-adapter`
+    for (const given of [app, { default: app }, { fetch: app }, { default: { fetch: app } }]) {
+      expect(() => resolveApp(given)).toThrow(message)
+      expect(() => resolveApp(given)).toThrow(TypeError)
+    }
+    expect(() => toHandler(app as FetchHandler)).toThrow(message)
+  })
+
+  test('but not one that has fetch', async () => {
+    const app = Object.assign(express(), { fetch: hello })
+    expect(await answerOf(app)).toBe('hello')
+  })
+})
+
+test('toHandler refuses what is no function, and options that it does not have', () => {
+  expect(() => toHandler({ fetch: hello } as never)).toThrow('give it app.fetch')
+  expect(() => toHandler(hello, { overrideGlobalObject: true } as never)).toThrow(
+    'toHandler() has no option "overrideGlobalObject"',
+  )
+  expect(() => toHandler(hello, { overrideGlobalObjects: 'yes' } as never)).toThrow(TypeError)
 })
 
 describe('the authorize handler', () => {

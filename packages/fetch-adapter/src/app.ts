@@ -1,6 +1,7 @@
 import { isServeOption, type ServeOptions } from '@fcgi-bridge/core'
 import type { AuthorizeHandler } from './authorize.ts'
 import type { FetchHandler, FetchHandlerOptions } from './handler.ts'
+import { isNodeApp, nodeAppKind } from './node-app.ts'
 
 /** An app as Hono, h3, Workers, Bun, Deno and srvx have it: an object with a `fetch` method. */
 export interface FetchApp {
@@ -30,9 +31,9 @@ export interface ResolvedApp {
 }
 
 /**
- * Finds the handlers in whatever was given to `serve`. Options are taken from `options`, and from the app only where
- * that is a plain object: a module says what the app is, not where this program listens, and an app of a class may
- * use the same names for its own (`app.mount`). Throws a TypeError where there is no handler.
+ * Finds the handlers in what was given to `serve`. Options are taken from `options`, and from the app only if it is a plain
+ * object: a module says what the app is, not where this program listens, and an app of a class may use the same names
+ * for its own (`app.mount`). Throws a TypeError if there is no handler, and for apps of node:http (Express, Koa, Fastify).
  */
 export function resolveApp(app: unknown, options: FetchServeOptions = {}): ResolvedApp {
   // Core's serve refuses what is no object, and says what to write.
@@ -64,8 +65,13 @@ interface Handlers {
 }
 
 function findHandlers(app: unknown): Handlers {
+  const kind = nodeAppKind(app)
+  if (kind !== undefined) throw isNodeApp(kind)
   const source = app as Partial<FetchApp & { default: unknown }> | null | undefined
   if (source === null || source === undefined) return {}
+  // `{ fetch: expressApp }`, too.
+  const inner = nodeAppKind(source.fetch)
+  if (inner !== undefined) throw isNodeApp(inner)
   const authorize = boundMethod(source, source.authorize)
   const exported = source.default === undefined || source.default === app ? {} : findHandlers(source.default)
   const fetch = exported.fetch ?? boundMethod(source, source.fetch)

@@ -1,6 +1,6 @@
 import type { Exchange, Handler } from '@fcgi-bridge/core'
 import { discardBody } from './body-source.ts'
-import { ExchangeContext, type FetchContext } from './context.ts'
+import { createContext, type FetchContext } from './context.ts'
 import { isPromiseLike, requestOf } from './handler.ts'
 import { isResponseLike, listHeaders, type ResponseLike } from './response-like.ts'
 import { sendResponse } from './send-response.ts'
@@ -25,9 +25,9 @@ export type AuthorizeHandler = (
 /** Makes a core handler of an authorize handler, for `createServer({ authorizer })` of `@fcgi-bridge/core`. */
 export function toAuthorizer(authorize: AuthorizeHandler): Handler {
   return (exchange) => {
-    const request = requestOf(exchange)
+    const context = createContext(exchange)
+    const request = requestOf(exchange, context)
     if (request === undefined) return
-    const context = new ExchangeContext(exchange)
     const result = authorize(request, context, context)
     if (isPromiseLike(result)) {
       result.then(

@@ -1,4 +1,5 @@
 import { setImmediate as nextLoop } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { type FetchContext, toHandler } from './index.ts'
 import { deferred } from './testing/deferred.ts'
@@ -179,4 +180,149 @@ describe('waitUntil', () => {
     work.resolve()
     await closing
   })
+})
+
+describe('the members are own, enumerable and writable', () => {
+  const NAMES = [
+    'data',
+    'incoming',
+    'mount',
+    'params',
+    'passThroughOnException',
+    'props',
+    'remoteAddress',
+    'requestId',
+    'role',
+    'stderr',
+    'waitUntil',
+  ]
+
+  async function withContext(use: (context: FetchContext) => unknown): Promise<unknown> {
+    let result: unknown
+    const errors: unknown[] = []
+    const server = await listen(
+      toHandler((_request, context) => {
+        result = use(context)
+        return new Response()
+      }),
+      { onError: (error) => errors.push(error) },
+    )
+    await ask(server, { params: { REMOTE_USER: 'ann' } })
+    expect(errors).toEqual([])
+    return result
+  }
+
+  test('a copy has them all', async () => {
+    for (const copy of [
+      (context: FetchContext) => ({ ...context }),
+      (context: FetchContext) => Object.assign({}, context),
+      (context: FetchContext) =>
+        Object.defineProperties({}, Object.getOwnPropertyDescriptors(context)) as FetchContext,
+      (context: FetchContext) => Object.fromEntries(Object.entries(context)) as unknown as FetchContext,
+    ]) {
+      await withContext((context) => {
+        const copied = copy(context)
+        expect(Object.keys(copied).sort()).toEqual(NAMES)
+        expect(copied.params.REMOTE_USER).toBe('ann')
+        expect(copied.remoteAddress).toBe('192.0.2.7')
+        expect(copied.incoming).toBe(context.incoming)
+        copied.waitUntil(Promise.resolve())
+      })
+    }
+  })
+
+  test.each(NAMES)('%s', async (name) => {
+    await withContext((context) => {
+      const members = context as unknown as Record<string, unknown>
+      expect([name in context, Object.hasOwn(context, name), Object.keys(context).includes(name)]).toEqual([
+        true,
+        true,
+        true,
+      ])
+      const { value } = Object.getOwnPropertyDescriptor(context, name)!
+      expect(members[name]).toBe(value)
+      expect(Object.getOwnPropertyDescriptor(context, name)).toEqual({
+        value,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      })
+      members[name] = 'assigned'
+      expect([members[name], { ...context }[name as keyof FetchContext]]).toEqual(['assigned', 'assigned'])
+      delete members[name]
+      expect([name in context, members[name], Object.keys(context).includes(name)]).toEqual([
+        false,
+        undefined,
+        false,
+      ])
+      expect(Object.keys(context)).toHaveLength(NAMES.length - 1)
+    })
+    await withContext((context) => {
+      const heir = Object.create(context) as Record<string, unknown>
+      heir[name] = 'own'
+      expect(heir[name]).toBe('own')
+      expect((context as unknown as Record<string, unknown>)[name]).not.toBe('own')
+      Object.defineProperty(context, name, { value: 'defined' })
+      expect(Object.getOwnPropertyDescriptor(context, name)).toMatchObject({
+        value: 'defined',
+        enumerable: true,
+      })
+    })
+  })
+
+  test('it takes others, can be frozen, and shows its members', async () => {
+    await withContext((context) => {
+      const members = context as unknown as Record<string, unknown>
+      members.user = 'ann'
+      expect({ ...context }).toMatchObject({ user: 'ann', role: 'responder' })
+      expect('toString' in context).toBe(true)
+      expect(inspect(context)).toMatch(/REMOTE_USER: 'ann'/)
+      expect(members.other).toBeUndefined()
+      Object.freeze(context)
+      expect(() => {
+        members.role = 'filter'
+      }).toThrow(TypeError)
+      expect([context.role, Object.isFrozen(context)]).toEqual(['responder', true])
+    })
+  })
+})
+
+test('incoming has the facts of the request under the names of node:http', async () => {
+  const server = await listen(
+    toHandler((_request, { incoming }) => {
+      const { method, url, httpVersion, headers, rawHeaders } = incoming
+      expect(incoming.headers).toBe(headers)
+      return Response.json([method, url, httpVersion, headers, rawHeaders, 'encrypted' in incoming.socket])
+    }),
+  )
+  const request = {
+    target: '/a?b=1',
+    headers: { cookie: 'a=1', 'x-a': '1' },
+    body: 'body',
+    params: { HTTPS: 'on', SERVER_PROTOCOL: 'HTTP/2.0' },
+  }
+  const [method, url, version, headers, raw, encrypted] = JSON.parse((await ask(server, request)).text)
+  expect([method, url, version, encrypted]).toEqual(['POST', '/a?b=1', '2.0', true])
+  expect(headers).toMatchObject({ cookie: 'a=1', 'x-a': '1', host: 'front.test', 'content-length': '4' })
+  expect(raw.slice(raw.indexOf('x-a'), raw.indexOf('x-a') + 2)).toEqual(['x-a', '1'])
+  expect(JSON.parse((await ask(server)).text)[5]).toBe(false)
+})
+
+test('the Request has ip, runtime and waitUntil, as one of srvx has', async () => {
+  const done: string[] = []
+  const server = await listen(
+    toHandler((request, context) => {
+      const { ip, runtime, waitUntil } = request as Request & {
+        ip: string
+        runtime: { name: string; fastcgi: FetchContext }
+        waitUntil: FetchContext['waitUntil']
+      }
+      waitUntil(nextLoop().then(() => done.push('counted')))
+      return Response.json([ip, runtime.name, runtime.fastcgi === context])
+    }),
+    { drainTimeout: 10_000 },
+  )
+  expect((await ask(server)).text).toBe('["192.0.2.7","fastcgi",true]')
+  await server.close()
+  expect(done).toEqual(['counted'])
 })

@@ -108,6 +108,20 @@ test('the context, where it is handed on', async () => {
   expect(done).toEqual(['counted'])
 })
 
+test('without that: the client, waitUntil, and the context by event.runtime', async () => {
+  const done: string[] = []
+  const app = new H3()
+  app.get('/', (event) => {
+    event.waitUntil(nextLoop().then(() => done.push('counted')))
+    const { fastcgi } = event.runtime as unknown as { fastcgi: FetchContext }
+    return [getRequestIP(event), fastcgi.params.REMOTE_USER]
+  })
+  const server = await listen(toHandler(app.fetch), { drainTimeout: 10_000 })
+  expect((await ask(server, { params: { REMOTE_USER: 'ann' } })).text).toBe('["192.0.2.7","ann"]')
+  await server.close()
+  expect(done).toEqual(['counted'])
+})
+
 test('errors are answers of the app', async () => {
   const app = new H3({ silent: true })
   app.get('/teapot', () => {

@@ -1,8 +1,10 @@
 import type { Exchange, Handler } from '@fcgi-bridge/core'
-import { ExchangeContext, type FetchContext } from './context.ts'
+import { createContext, type FetchContext } from './context.ts'
 import { overrideGlobalObjects } from './light/override.ts'
 import { createLightRequest } from './light/request.ts'
+import { isNodeApp, nodeAppKind } from './node-app.ts'
 import { sendResponse } from './send-response.ts'
+import { addServerMembers } from './served-request.ts'
 
 /**
  * Answers a Request. The third argument is the context once more: there apps written for Workers look for
@@ -26,15 +28,17 @@ export interface FetchHandlerOptions {
 
 /**
  * Makes a core handler of a fetch handler, for `createServer` of `@fcgi-bridge/core`: as responder, or as filter. What
- * `fetch` throws or rejects with is a 500 that says nothing of it, and goes to the error log and to `onError`.
+ * `fetch` throws or rejects with becomes a 500 that does not show it, and goes to the error log and to `onError`. Throws a
+ * TypeError for apps of node:http (Express, Koa, Fastify), and for an unknown option.
  */
 export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}): Handler {
+  checkArguments(fetch, options)
   if (options.overrideGlobalObjects) overrideGlobalObjects()
   const makeRequest = options.overrideGlobalObjects ? createLightRequest : standardRequest
   return (exchange) => {
-    const request = requestOf(exchange, makeRequest)
+    const context = createContext(exchange)
+    const request = requestOf(exchange, context, makeRequest)
     if (request === undefined) return
-    const context = new ExchangeContext(exchange)
     const result = fetch(request, context, context)
     if (isPromiseLike(result)) {
       result.then(
@@ -47,14 +51,33 @@ export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}
   }
 }
 
-/** The exchange's Request; undefined where no Request can be made of it, which is then answered. */
+function checkArguments(fetch: unknown, options: object): void {
+  const kind = nodeAppKind(fetch)
+  if (kind !== undefined) throw isNodeApp(kind)
+  if (typeof fetch !== 'function') {
+    throw new TypeError('toHandler() takes a function (request) => Response: give it app.fetch, not the app.')
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (name !== 'overrideGlobalObjects') {
+      throw new TypeError(`toHandler() has no option ${JSON.stringify(name)}, only overrideGlobalObjects.`)
+    }
+    if (value !== undefined && typeof value !== 'boolean') {
+      throw new TypeError(`The option overrideGlobalObjects is true or false, not ${String(value)}.`)
+    }
+  }
+}
+
+/** The exchange's Request. Undefined if its method is one that no Request has: the exchange has then its response. */
 export function requestOf(
   exchange: Exchange,
+  context: FetchContext,
   makeRequest: (exchange: Exchange) => Request = standardRequest,
 ): Request | undefined {
   const { method } = exchange
-  if (method === 'GET' || method === 'POST' || !UNSUPPORTED_METHODS.test(method)) return makeRequest(exchange)
-  // RFC 9110 section 15.6.2: not supported for any resource. It is no failure of the app's.
+  if (method === 'GET' || method === 'POST' || !UNSUPPORTED_METHODS.test(method)) {
+    return addServerMembers(makeRequest(exchange), exchange, context)
+  }
+  // RFC 9110 section 15.6.2: the server supports the method for no resource. The app did not fail.
   exchange.writeHead(501, ['content-type', 'text/plain; charset=utf-8'])
   exchange.end('501 Not Implemented\n')
   return undefined

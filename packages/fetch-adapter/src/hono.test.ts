@@ -49,6 +49,15 @@ test('c.env is the context, and c.executionCtx takes waitUntil', async () => {
   expect(done).toEqual(['counted'])
 })
 
+test('c.env.incoming has the facts of the request; there is no c.env.outgoing', async () => {
+  const app = new Hono<Env>()
+  app.get('/', (c) =>
+    c.json([c.env.incoming.url, c.env.incoming.headers['x-a'], 'outgoing' in c.env, { ...c.env }.mount]),
+  )
+  const server = await listen(toHandler(app.fetch))
+  expect((await ask(server, { target: '/?b', headers: { 'x-a': '1' } })).text).toBe('["/?b","1",false,""]')
+})
+
 test('cookies, both ways', async () => {
   const app = new Hono()
   app.get('/', (c) => {

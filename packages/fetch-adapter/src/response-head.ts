@@ -1,4 +1,5 @@
 import type { Exchange, WriteCallback } from '@fcgi-bridge/core'
+import { declaredLength, isReplacedByFront, wrongLength } from './content-length.ts'
 import { hasHeader } from './header-list.ts'
 
 /** A response head that waits for the body's first bytes, which may tell its Content-Length. */
@@ -14,7 +15,10 @@ export function writeHead(exchange: Exchange, head: ResponseHead): void {
   exchange.writeHead(head.status, head.headers, head.reason)
 }
 
-/** Sends head, body and end in one write, with the Content-Length unless the app has given one. */
+/**
+ * Sends head, body and end in one write, with the Content-Length unless the app gave one. A body that is shorter than the
+ * app's Content-Length is a failure; of a longer one the rest is dropped, and the error reported.
+ */
 export function sendWhole(
   exchange: Exchange,
   head: ResponseHead,
@@ -22,9 +26,17 @@ export function sendWhole(
   callback?: WriteCallback,
 ): void {
   const { headers } = head
-  if (!hasHeader(headers, 'content-length')) {
-    headers.push('content-length', String(typeof body === 'string' ? Buffer.byteLength(body) : body.length))
+  const declared = hasHeader(headers, 'content-length') ? declaredLength(headers) : undefined
+  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
+  if (declared === undefined) headers.push('content-length', String(length))
+  else if (length < declared && !(length === 0 && isReplacedByFront(headers))) {
+    throw wrongLength(headers, length, declared)
   }
   writeHead(exchange, head)
-  exchange.end(body, callback)
+  if (declared === undefined || length <= declared) {
+    exchange.end(body, callback)
+    return
+  }
+  exchange.end(Buffer.from(body as string).subarray(0, declared), callback)
+  exchange.fail(wrongLength(headers, length, declared))
 }

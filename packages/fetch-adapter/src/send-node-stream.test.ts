@@ -139,7 +139,7 @@ test('a head that can not be sent destroys it', async () => {
 test('objects are no bytes', async () => {
   const answer = await ask(await listen(toHandler(responding(() => Readable.from([{ a: 1 }])))))
   expect(answer.status).toBe(500)
-  expect(answer.stderr).toContain('where bytes or text are due')
+  expect(answer.stderr).toContain('Give it Uint8Arrays or strings')
 })
 
 test('a body that is nothing of the kind is a 500', async () => {

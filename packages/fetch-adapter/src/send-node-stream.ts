@@ -1,6 +1,7 @@
 import { finished, type Readable } from 'node:stream'
-import { isUint8Array } from 'node:util/types'
 import type { Exchange } from '@fcgi-bridge/core'
+import { bytesOf, notBytes } from './body-chunk.ts'
+import { declaredLength, isReplacedByFront, wrongLength } from './content-length.ts'
 import { type ResponseHead, writeHead } from './response-head.ts'
 
 /**
@@ -8,27 +9,36 @@ import { type ResponseHead, writeHead } from './response-head.ts'
  * the stream is paused while the front server is slow, and destroyed when it gives up.
  */
 export function sendNodeStream(exchange: Exchange, head: ResponseHead, stream: Readable): void {
+  const { headers } = head
+  const declared = declaredLength(headers)
+  let sent = 0
   writeHead(exchange, head)
-  // Apart from the assignment, as in send-stream.ts.
+  // Created apart from the assignment, as in send-stream.ts.
   const onAbort = (reason: Error): void => void stream.destroy(reason)
   const onDrain = (): void => void stream.resume()
   exchange.onAbort = onAbort
   exchange.onDrain = onDrain
   finished(stream, { writable: false }, (error) => {
     if (error) exchange.fail(error)
-    else exchange.end()
+    else if (declared !== undefined && sent < declared && !(sent === 0 && isReplacedByFront(headers))) {
+      exchange.fail(wrongLength(headers, sent, declared))
+    } else exchange.end()
   })
-  stream.on('data', (chunk: unknown) => {
-    if (typeof chunk !== 'string' && !isUint8Array(chunk)) {
-      stream.destroy(new TypeError(notBytes(chunk)))
+  stream.on('data', (value: unknown) => {
+    const chunk = bytesOf(value)
+    if (chunk === undefined) {
+      stream.destroy(notBytes(value))
+      return
+    }
+    const before = sent
+    sent += chunk.length
+    if (declared !== undefined && sent > declared) {
+      exchange.end(chunk.subarray(0, declared - before))
+      stream.destroy(wrongLength(headers, sent, declared))
     } else if (!exchange.write(chunk)) {
       stream.pause()
     }
   })
-  // What is in the stream already comes with the head in one write; if nothing is, the head does not wait for it.
+  // Bytes that the stream has already go out in one write with the head; if there are none, the head does not wait for them.
   setImmediate(() => exchange.flush())
-}
-
-function notBytes(value: unknown): string {
-  return `A response stream gave ${Object.prototype.toString.call(value)} where bytes or text are due.`
 }

@@ -1,6 +1,8 @@
 import { isUint8Array } from 'node:util/types'
 import type { Exchange, WriteCallback } from '@fcgi-bridge/core'
 import { discardBody, isWebStream, toNodeStream } from './body-source.ts'
+import { declaredLength } from './content-length.ts'
+import { withoutCoding } from './decoded-response.ts'
 import { releaseCopy } from './light/copies.ts'
 import { takeResponse } from './light/response.ts'
 import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
@@ -15,8 +17,8 @@ import { sendNodeStream } from './send-node-stream.ts'
 import { sendStream } from './send-stream.ts'
 
 /**
- * Answers `exchange` with what a handler gave. Never throws: what is no Response that can be sent is the app's
- * failure, and told as that. An answer that comes too late is dropped, and its body cancelled.
+ * Sends what a handler returned. Never throws: a value that cannot be sent as a response fails the exchange. If the
+ * exchange has ended already, the response is dropped and its body cancelled.
  */
 export function sendResponse(exchange: Exchange, response: unknown): void {
   if (exchange.ended) {
@@ -46,7 +48,7 @@ function sendStandard(exchange: Exchange, response: ResponseLike): void {
   if (response.bodyUsed) throw new TypeError(BODY_USED)
   const head: ResponseHead = {
     status,
-    headers: listHeaders(response.headers),
+    headers: withoutCoding(response, listHeaders(response.headers)),
     reason: response.statusText,
   }
   sendBody(exchange, head, response.body)
@@ -79,6 +81,7 @@ function releaseWhenSent(copy: Uint8Array): WriteCallback {
 function sendBody(exchange: Exchange, head: ResponseHead, body: unknown, onSent?: WriteCallback): void {
   const { status } = head
   if (exchange.method === 'HEAD' || status === 204 || status === 205 || status === 304) {
+    declaredLength(head.headers)
     writeHead(exchange, head)
     exchange.end()
     discardBody({ body }, undefined)

@@ -306,10 +306,49 @@ describe('a stream that fails', () => {
     expect(errors).toEqual([expect.objectContaining({ message: 'broken' })])
   })
 
+  const bytes = encoder.encode('_chunk_').buffer
+  test.each<[what: string, chunk: unknown, text: string]>([
+    ['a string', 'täxt €\ud800', 'täxt €\ufffd'],
+    ['an empty string', '', ''],
+    ['an ArrayBuffer', bytes, '_chunk_'],
+    ['a DataView', new DataView(bytes, 1, 5), 'chunk'],
+    ['another typed array', new Uint16Array(bytes.slice(0, 6)), '_chunk'],
+  ])('a chunk that is %s is sent, in a whole body and alone', async (_what, chunk, text) => {
+    const server = await listen(
+      toHandler(({ url }) => {
+        const isAlone = url.endsWith('/alone')
+        const chunks = [chunk, chunk]
+        const stream = new ReadableStream({
+          async pull(controller) {
+            if (isAlone) await nextLoop()
+            if (chunks.length > 0) controller.enqueue(chunks.pop())
+            else controller.close()
+          },
+        })
+        return new Response(stream)
+      }),
+    )
+    const whole = await ask(server)
+    expect(whole).toMatchObject({ status: 200, text: text + text })
+    expect(whole.header('content-length')).toBe(String(Buffer.byteLength(text + text)))
+    expect(await ask(server, { target: '/alone' })).toMatchObject({ status: 200, text: text + text })
+  })
+
+  test('an async generator of strings, as frameworks make one for events', async () => {
+    async function* events(): AsyncGenerator<string> {
+      for (const word of ['one', 'two']) {
+        await nextLoop()
+        yield `data: ${word}\n\n`
+      }
+    }
+    const server = await listen(toHandler(() => new Response(ReadableStream.from(events()) as never)))
+    expect((await ask(server)).text).toBe('data: one\n\ndata: two\n\n')
+  })
+
   test.each<[what: string, chunk: unknown, message: RegExp]>([
-    ['a string', 'text', /gave a string .*TextEncoderStream/],
-    ['an object', { a: 1 }, /gave \[object Object\]/],
-    ['an ArrayBuffer', new ArrayBuffer(3), /gave \[object ArrayBuffer\]/],
+    ['an object', { a: 1 }, /gave \[object Object\]. Give it Uint8Arrays or strings/],
+    ['a number', 7, /gave 7\./],
+    ['null', null, /gave null\./],
   ])('a chunk that is %s is an error, and the stream is cancelled', async (_what, chunk, message) => {
     const cancelled = deferred<unknown>()
     const server = await listen(

@@ -1,5 +1,6 @@
-import { isUint8Array } from 'node:util/types'
 import type { Exchange } from '@fcgi-bridge/core'
+import { bytesOf, notBytes } from './body-chunk.ts'
+import { declaredLength, isReplacedByFront, wrongLength } from './content-length.ts'
 import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
 
 /**
@@ -23,6 +24,7 @@ interface ReadResult {
   readonly value?: unknown
 }
 
+const EMPTY = new Uint8Array()
 const RESOLVED = Promise.resolve()
 
 function stopGathering(sender: StreamSender): void {
@@ -38,6 +40,9 @@ class StreamSender {
   #first: Uint8Array | undefined
   #more: Uint8Array[] | undefined
   #gatheredBytes = 0
+  // Bytes that were sent, and the Content-Length that the app gave.
+  #sentBytes = 0
+  #declared: number | undefined
 
   constructor(exchange: Exchange, head: ResponseHead, reader: ReadableStreamDefaultReader<Uint8Array>) {
     this.#exchange = exchange
@@ -87,15 +92,37 @@ class StreamSender {
   #take({ done, value }: ReadResult): void {
     if (done) {
       if (this.#state === GATHERING) this.#sendAll()
-      else this.#exchange.end()
+      else this.#end()
       this.#state = DONE
-    } else if (!isUint8Array(value)) {
-      throw new TypeError(notBytes(value))
-    } else if (this.#state === SENDING) {
-      this.#exchange.write(value)
-    } else {
-      this.#gather(value)
+      return
     }
+    const chunk = bytesOf(value)
+    if (chunk === undefined) throw notBytes(value)
+    if (this.#state === SENDING) this.#write(chunk)
+    else this.#gather(chunk)
+  }
+
+  #write(chunk: Uint8Array): void {
+    const sent = this.#sentBytes + chunk.length
+    const declared = this.#declared
+    if (declared !== undefined && sent > declared) {
+      const error = wrongLength(this.#head.headers, sent, declared)
+      this.#exchange.end(chunk.subarray(0, declared - this.#sentBytes))
+      this.#fail(error)
+      return
+    }
+    this.#sentBytes = sent
+    this.#exchange.write(chunk)
+  }
+
+  #end(): void {
+    const { headers } = this.#head
+    const declared = this.#declared
+    const sent = this.#sentBytes
+    if (declared !== undefined && sent < declared && !(sent === 0 && isReplacedByFront(headers))) {
+      throw wrongLength(headers, sent, declared)
+    }
+    this.#exchange.end()
   }
 
   #gather(chunk: Uint8Array): void {
@@ -122,21 +149,25 @@ class StreamSender {
       return
     }
     this.#state = SENDING
-    // Apart from the assignment: functions that are written there go among V8's old objects, with all they refer to.
+    this.#declared = declaredLength(this.#head.headers)
+    // Created apart from the assignment: V8 puts functions that are written there among its old objects, with all that they
+    // refer to.
     const onAbort = (reason: unknown): void => this.#stop(reason)
     const onDrain = (): void => this.#pull()
     exchange.onAbort = onAbort
     exchange.onDrain = onDrain
     writeHead(exchange, this.#head)
-    exchange.write(this.#takeGathered())
+    const gathered = this.#takeGathered()
+    if (gathered.length > 0) this.#write(gathered)
+    else exchange.flush()
   }
 
-  #takeGathered(): Uint8Array | string {
+  #takeGathered(): Uint8Array {
     const first = this.#first
     const more = this.#more
     this.#first = undefined
     this.#more = undefined
-    if (first === undefined) return ''
+    if (first === undefined) return EMPTY
     return more === undefined ? first : Buffer.concat([first, ...more], this.#gatheredBytes)
   }
 
@@ -152,8 +183,4 @@ class StreamSender {
     this.#more = undefined
     this.#reader.cancel(reason).catch(() => {})
   }
-}
-
-function notBytes(value: unknown): string {
-  return `A response stream gave ${typeof value === 'string' ? 'a string' : Object.prototype.toString.call(value)} where a Uint8Array is due. Encode text on the way: stream.pipeThrough(new TextEncoderStream()).`
 }

@@ -21,7 +21,8 @@ import { type FetchHandler, toHandler } from './handler.ts'
  *
  * Without `port`, `path` and `fd` the program that started the process says where to listen: systemd, a front server through
  * fd 0, CGI, or the variable FCGI_BRIDGE_LISTEN. Settles with the server when it listens. If nobody awaits that, a failure
- * ends the program with a message. Rejects with a TypeError if there is no handler in `app`, or for an unknown option.
+ * ends the program with a message. Rejects with a TypeError for an unknown option, and if there is no fetch handler in `app`: apps of
+ * node:http (Express, Koa, Fastify) are served by `@fcgi-bridge/express-adapter`.
  */
 export function serve(app: (FetchApp | AuthorizerApp) & FetchServeOptions): Promise<FastCgiServer>
 export function serve(

@@ -1,5 +1,5 @@
 // The process of the app under `fcgi-bridge dev`: started anew at each change.
-import { type Exchange, type Handler, serve } from '@fcgi-bridge/core'
+import { type Exchange, ExchangeError, type Handler, serve } from '@fcgi-bridge/core'
 import { findApp } from '../app/find-app.ts'
 import { handlersOf } from '../app/handlers.ts'
 import { loadModule, UnplacedSyntaxError } from '../app/load-module.ts'
@@ -17,8 +17,11 @@ process.env.NODE_ENV ??= 'development'
 // Nobody is there any more to end it; it may have been so before this module ran.
 process.on('disconnect', () => process.exit())
 if (!process.connected) process.exit()
-// Of what the program has printed by then, this is what it ended of.
-process.on('uncaughtExceptionMonitor', (error) => send({ fcgiBridge: 'crash', error: describeError(error) }))
+// Of what the program has printed by then, this is what it ended of. An unhandled rejection of an aborted request does not end it.
+process.on('uncaughtExceptionMonitor', (error, origin) => {
+  const isAbort = error instanceof ExchangeError && error.name === 'AbortError'
+  if (!isAbort || origin !== 'unhandledRejection') send({ fcgiBridge: 'crash', error: describeError(error) })
+})
 
 try {
   const app = await findApp(await loadModule(file), name, find)

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import { RequestError } from '../cgi/error.ts'
 import { FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts'
+import { rememberAbort } from './abort-reports.ts'
 import type { RequestCarrier, RequestSettings } from './cgi-request.ts'
 import { describeError, ExchangeError } from './error.ts'
 import type { Exchange, WriteCallback } from './exchange.ts'
@@ -148,6 +149,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     if (this.ended) return
     const state = this.#response.abort()
     this.abortReason = reason
+    rememberAbort(reason, (error) => this.carrier.settings.onError(error, this))
     this.trace?.onError(reason)
     this.failInputs(reason)
     if (status !== undefined) {

@@ -1,5 +1,6 @@
 // How a program that serves ends: all of its servers finish what runs, and then it exits.
 
+import { reportAbort } from '../exchange/abort-reports.ts'
 import type { FastCgiServer } from './server.ts'
 
 const atSignals = new Set<FastCgiServer>()
@@ -59,7 +60,9 @@ function onUncaught(): void {
   if (!isHandled) process.on('uncaughtException', endWith)
 }
 
-function endWith(error: unknown): void {
+function endWith(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void {
+  // The end itself aborts requests.
+  if (origin === 'unhandledRejection' && reportAbort(error)) return
   console.error(error)
   process.exitCode = 1
   end(atExceptions)

@@ -14,6 +14,7 @@ import { SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
 import { endAtExceptions, endAtSignals } from './program-end.ts'
 import { FastCgiServer, type Handlers, toHandlers } from './server.ts'
+import { surviveAborts } from './unhandled-aborts.ts'
 
 /** Where {@link serve} listens: at most one place. Without `port`, `path` and `fd` the process that started this one says where. */
 type Place =
@@ -36,7 +37,8 @@ interface ProgramOptions {
   handleSignals?: boolean
   /**
    * Default true: an exception that nobody catches, where the program has no `uncaughtException` listener either, ends the
-   * process with 1 once running requests have finished, so that it costs no request but its own.
+   * process with 1 once running requests have finished, so that it costs no request but its own. With either value an unhandled
+   * rejection whose reason is the abort of a request goes to `onError`, and does not end the process.
    */
   handleExceptions?: boolean
 }
@@ -97,6 +99,8 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   signal?.addEventListener('abort', close, { once: true })
   server.once('close', () => signal?.removeEventListener('abort', close))
   if (options.handleSignals ?? true) endAtSignals(server)
+  // In front of endAtExceptions: the first listener decides.
+  surviveAborts(server)
   if (options.handleExceptions ?? true) endAtExceptions(server)
   return server
 }

@@ -1,4 +1,5 @@
 import { hasHeader } from '../header-list.ts'
+import { markAsUncloneable } from './cloning.ts'
 import { forwardMembers, LightClass, NativeHeaders, overrideMethod } from './native.ts'
 
 /** Headers that are a list as long as nobody changes them, or asks for more than one by its name. */
@@ -17,7 +18,10 @@ export class HeadersState {
 
   /** What the app sees. */
   get object(): Headers {
-    this.#object ??= LIGHT_HEADERS.create(this) as Headers
+    if (this.#object === undefined) {
+      this.#object = LIGHT_HEADERS.create(this) as Headers
+      if (areUncloneable) markAsUncloneable(this.#object)
+    }
     return this.#object
   }
 
@@ -50,7 +54,7 @@ function nativeHeadersOf(self: unknown): Headers | undefined {
   return LIGHT_HEADERS.stateOf(self)?.native
 }
 
-// By name as it is written: in lower case. Bounded, since an app may make names up.
+// Names as they are written, to the same in lower case. Bounded: an app may make up any number of names.
 const lowerNames = new Map<string, string>()
 const LOWER_NAMES_MAX = 500
 const NAME = /^[a-z0-9-]+$/i
@@ -66,13 +70,36 @@ export function lowerName(name: unknown): string | undefined {
   return lower
 }
 
+// Whether the platform's Headers are; those of undici 6 are not.
+let areUncloneable = false
+
+function checkCloning(): void {
+  try {
+    structuredClone(new NativeHeaders())
+  } catch {
+    areUncloneable = true
+  }
+}
+
 /** Makes Headers work on light objects. */
 export function overrideHeaders(): void {
+  checkCloning()
   const { prototype } = NativeHeaders
-  const { get, has } = prototype
+  const { forEach, get, has } = prototype
   forwardMembers(prototype, nativeHeadersOf)
   answerByName('get', get, find)
   answerByName('has', has, hasHeader)
+  overrideMethod(prototype, 'forEach', (self, args) => {
+    const native = LIGHT_HEADERS.stateOf(self)?.native
+    if (native === undefined) return Reflect.apply(forEach, self, args)
+    const [callback] = args
+    if (typeof callback !== 'function') return Reflect.apply(forEach, native, args)
+    // The third argument is the object that the app has; `this` is what the platform makes of the second of forEach.
+    const call = function (this: unknown, value: string, name: string): void {
+      Reflect.apply(callback, this, [value, name, self])
+    }
+    return Reflect.apply(forEach, native, [call, ...args.slice(1)])
+  })
 }
 
 // `answer` reads the list; what it is not asked is left to the platform's own method.
@@ -100,7 +127,16 @@ function find(list: readonly string[], name: string): string | null {
   return found
 }
 
-// Fetch section 2.2.2: blanks around a value are no part of it.
+// Fetch section 2.2.2: a value has no blanks around it. A loop: a regular expression for both ends takes quadratic time for a
+// value with many blanks inside, and values come from the client.
 function normalize(value: string): string {
-  return /^[\t ]|[\t ]$/.test(value) ? value.replace(/^[\t ]+|[\t ]+$/g, '') : value
+  let start = 0
+  let end = value.length
+  while (start < end && isBlank(value.charCodeAt(start))) start++
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end--
+  return value.slice(start, end)
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09
 }

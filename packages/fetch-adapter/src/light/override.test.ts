@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { inspect } from 'node:util'
+import { inspect, isDeepStrictEqual } from 'node:util'
 import { createServer as createFastCgiServer } from '@fcgi-bridge/core'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { toHandler } from '../handler.ts'
@@ -28,11 +28,25 @@ function shapeOf(one: { prototype: object }): unknown {
   return [describe(one), describe(one.prototype)]
 }
 
+// The platform's own getters work on native objects only.
+const nativeGetters = [
+  Object.getOwnPropertyDescriptor(Request.prototype, 'method')!.get!,
+  Object.getOwnPropertyDescriptor(Response.prototype, 'status')!.get!,
+]
+
 overrideGlobalObjects()
 
 function isLight(value: object): boolean {
-  return Object.getOwnPropertySymbols(value).some(({ description }) => description === 'fcgi-bridge.light')
+  return nativeGetters.every((getter) => {
+    try {
+      return getter.call(value) === undefined
+    } catch {
+      return true
+    }
+  })
 }
+
+type ResizableBuffer = new (length: number, options: { maxByteLength: number }) => ArrayBuffer
 
 type Make = (Response: typeof globalThis.Response) => Response
 
@@ -555,6 +569,153 @@ test('a class refuses light objects of another', async () => {
       }
     }
   }
+})
+
+// As native objects since undici 7. undici 6 (Node 20 and 22) keeps their state in symbols.
+test('a light object has no properties that a copy, a comparison or an heir would get', async () => {
+  let request: Request | undefined
+  const handler = toHandler(
+    (one) => {
+      request = one
+      return new Response('x')
+    },
+    { overrideGlobalObjects: true },
+  )
+  await ask(await listen(handler))
+  const response = new Response('text', { status: 201, headers: { 'x-b': '2' } })
+  expect(Reflect.ownKeys(request!).sort()).toEqual(['ip', 'runtime', 'waitUntil'])
+  for (const object of [request!.headers, response, response.headers, Response.json(1)]) {
+    expect(Reflect.ownKeys(object)).toEqual([])
+    expect(Object.assign({}, object)).toEqual({})
+    expect(isDeepStrictEqual({ ...object }, {})).toBe(true)
+  }
+  expect([...new Response('x', { headers: { ...response.headers, 'x-a': '1' } }).headers.keys()]).toEqual([
+    'content-type',
+    'x-a',
+  ])
+  expect(() => Object.create(response).status).toThrow(TypeError)
+  expect(() => Object.create(response.headers).get('x-b')).toThrow(TypeError)
+})
+
+test('methods that give a promise reject for a wrong receiver, as those of the platform do', async () => {
+  for (const key of ['text', 'json', 'arrayBuffer', 'blob', 'formData'] as const) {
+    for (const { prototype } of [Request, Response]) {
+      for (const receiver of [null, undefined, 1, {}, prototype]) {
+        const promise = (prototype[key] as () => Promise<unknown>).call(receiver as never)
+        await expect(promise, key).rejects.toThrow(TypeError)
+      }
+    }
+  }
+})
+
+describe('as on a Response of the platform', () => {
+  const both = (use: (R: typeof Response, log: unknown[]) => unknown): Promise<unknown[]> =>
+    Promise.all(
+      [Response, NativeResponse].map(async (one) => {
+        const log: unknown[] = []
+        return [await outcome(() => use(one, log)), log]
+      }),
+    )
+
+  test.each<[what: string, use: (R: typeof Response, log: unknown[]) => unknown]>([
+    [
+      "forEach gives the app's own headers as third argument",
+      (R) => {
+        const { headers } = new R('x', { headers: { 'x-a': '1' } })
+        const seen: unknown[] = []
+        headers.forEach(function (this: unknown, value, name, third) {
+          seen.push(value, name, third === headers, this === globalThis)
+        })
+        headers.forEach(function (this: unknown) {
+          seen.push(this)
+        }, 7)
+        return String(seen)
+      },
+    ],
+    ['forEach without a function', (R) => new R('x').headers.forEach(7 as never)],
+    ...(['ok', 'refused'] as const).map((how): [string, (R: typeof Response, log: unknown[]) => unknown] => [
+      `getters of init run once, in the same order: ${how}`,
+      async (R, log) => {
+        const init = {
+          get statusText() {
+            log.push('statusText')
+            return 'a'
+          },
+          get status() {
+            log.push('status')
+            return how === 'ok' ? 201 : '202'
+          },
+          get headers() {
+            log.push('headers')
+            return {
+              get 'x-a'() {
+                log.push('x-a')
+                return '1'
+              },
+              'x-b': how === 'ok' ? '2' : 3,
+              get 'x-c'() {
+                log.push('x-c')
+                return '3'
+              },
+            }
+          },
+        } as unknown as ResponseInit
+        const r = new R('x', init)
+        return [r.status, [...r.headers], await R.json(1, init).text()]
+      },
+    ]),
+    [
+      'detached bytes',
+      (R) => {
+        const bytes = new TextEncoder().encode('bytes')
+        structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+        return new R(bytes).text()
+      },
+    ],
+    [
+      'bytes of a resizable buffer',
+      (R) => new R(new Uint8Array(new (ArrayBuffer as ResizableBuffer)(4, { maxByteLength: 8 }))).text(),
+    ],
+    [
+      'Response.json reads init before data, and data once',
+      (R, log) =>
+        R.json(
+          {
+            toJSON() {
+              log.push('data')
+            },
+          },
+          {
+            get status() {
+              log.push('status')
+              return 200
+            },
+          } as ResponseInit,
+        ),
+    ],
+    [
+      'Response.json with both wrong',
+      (R) => R.json(1n, { status: 'x' as never, statusText: Symbol('a') as never }),
+    ],
+    ['no arguments', (R) => (R.json as () => Response)()],
+  ])('%s', async (_what, use) => {
+    const [ours, theirs] = await both(use)
+    expect(ours).toEqual(theirs)
+  })
+
+  test('messages name the class', () => {
+    const messageOf = (value: object): string => {
+      try {
+        ;(value as { headers: unknown }).headers = 1
+        return ''
+      } catch (error) {
+        return (error as Error).message.replace('#<_', '#<')
+      }
+    }
+    expect(messageOf(new Response('x'))).toBe(
+      'Cannot set property headers of #<Response> which has only a getter',
+    )
+  })
 })
 
 test('without the option a handler gets a Request of the platform', async () => {

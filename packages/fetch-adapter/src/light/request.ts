@@ -116,7 +116,7 @@ function override(key: keyof Request, read: (state: RequestState) => unknown): v
 }
 
 function nativeRequestOf(self: unknown): Request | undefined {
-  return self === null || self === undefined ? undefined : LIGHT_REQUESTS.stateOf(self)?.native
+  return LIGHT_REQUESTS.stateOf(self)?.native
 }
 
 // The first argument of `fetch` and `new Request` may be a light Request, which the platform does not know.
@@ -126,10 +126,12 @@ function withNative<Args extends unknown[]>(args: Args): Args {
   return args
 }
 
-// What stands for the class Request.
-function Constructor(...args: unknown[]): unknown {
-  if (new.target === undefined) return Reflect.apply(NativeRequest, undefined, args)
-  return Reflect.construct(NativeRequest, withNative(args), new.target)
+// The class Request that apps see. It is written as a property of that name: V8 shows the name in messages.
+const { Request: Constructor } = {
+  Request: function (...args: unknown[]): unknown {
+    if (new.target === undefined) return Reflect.apply(NativeRequest, undefined, args)
+    return Reflect.construct(NativeRequest, withNative(args), new.target)
+  },
 }
 
 // What a URL parser takes and leaves as it is (URL section 4.4, and 1.3 for what it encodes). Dot segments it resolves.

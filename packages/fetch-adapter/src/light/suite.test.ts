@@ -9,6 +9,7 @@ vi.mock('../handler.ts', async (importOriginal) => {
   return { ...original, toHandler }
 })
 
+await import('../content-length.test.ts')
 await import('../context.test.ts')
 await import('../h3.test.ts')
 await import('../hono.test.ts')
@@ -17,3 +18,4 @@ await import('../request.test.ts')
 await import('../send-node-stream.test.ts')
 await import('../send-response.test.ts')
 await import('../send-stream.test.ts')
+await import('../yoga.test.ts')

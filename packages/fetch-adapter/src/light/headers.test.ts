@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest'
+import { HeadersState, toNativeHeaders } from './headers.ts'
+import { overrideGlobalObjects } from './override.ts'
+
+overrideGlobalObjects()
+
+function lightHeaders(...list: string[]): Headers {
+  return new HeadersState(list, () => toNativeHeaders(list)).object
+}
+
+test.each(['', ' ', '\t', ' \t a \t b\t ', 'a', ' a', 'a\t', '\u00a0a\u00a0'])(
+  'blanks around the value %j are removed as the platform removes them',
+  (value) => {
+    expect(lightHeaders('x-a', value).get('x-a')).toBe(new Headers([['x-a', value]]).get('x-a'))
+    expect(lightHeaders('x-a', value, 'x-a', value).get('x-a')).toBe(
+      new Headers([
+        ['x-a', value],
+        ['x-a', value],
+      ]).get('x-a'),
+    )
+  },
+)
+
+// CPU time (microseconds) of the fastest of some runs.
+function cpuTime(run: () => void): number {
+  let fastest = Number.POSITIVE_INFINITY
+  for (let attempt = 0; attempt < 7; attempt++) {
+    const before = process.cpuUsage()
+    run()
+    const { user, system } = process.cpuUsage(before)
+    fastest = Math.min(fastest, user + system)
+  }
+  return fastest
+}
+
+// What a client can repeat in a value, between the characters that end a match of a trimming or checking expression.
+const REPEATED = [' ', '\t', ' \t', ',', ';', '.', '/', '%', 'xn--', '"', '=']
+const LENGTH = 64 * 1024
+
+test.each(REPEATED)('%j, repeated, costs time that grows with the length only', (piece) => {
+  const uses: ((value: string) => unknown)[] = [
+    (value) => lightHeaders('content-type', value).get('content-type'),
+    (value) => new Response('', { headers: { 'x-a': value } }).status,
+    (value) => new Response('', { statusText: value }).status,
+  ]
+  for (const wrap of [(inner: string) => `\ta${inner}a`, (inner: string) => `a${inner}\u20ac`]) {
+    for (const use of uses) {
+      const time = (length: number): number => {
+        const value = wrap(piece.repeat(length / piece.length))
+        return cpuTime(() => {
+          for (let i = 0; i < 4; i++) {
+            try {
+              use(value)
+            } catch {}
+          }
+        })
+      }
+      const short = Math.max(time(LENGTH / 8), 100)
+      expect(time(LENGTH) / short).toBeLessThanOrEqual(12)
+    }
+  }
+})

@@ -1,0 +1,30 @@
+/**
+ * What kind of Node app `value` is, if it is one that answers `(req, res)`: `'an Express app'`. Undefined for anything
+ * else, and for apps that have a `fetch` method, too. By its members: importing the frameworks, or node:http, costs start-up time.
+ */
+export function nodeAppKind(value: unknown): string | undefined {
+  if ((typeof value !== 'function' && typeof value !== 'object') || value === null) return undefined
+  const has = (...names: string[]): boolean =>
+    names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+  if (has('fetch')) return undefined
+  if (typeof value === 'function') {
+    if (has('handle', 'use', 'listen', 'set')) return 'an Express app'
+    if (has('handle', 'use', 'listen')) return 'a Connect app'
+    // Express's Router.
+    if (has('handle', 'use', 'route')) return 'an Express router'
+    return undefined
+  }
+  if (has('getHttpAdapter', 'listen')) return 'a Nest app'
+  if (has('inject', 'ready', 'listen', 'route')) return 'a Fastify app'
+  if (has('callback', 'use', 'listen')) return 'a Koa app'
+  if (has('inject', 'route', 'initialize', 'start')) return 'a hapi server'
+  if (has('listen', 'close', 'address', 'on', 'setTimeout')) return 'an http.Server'
+  return undefined
+}
+
+/** The error for a Node app that was given in place of a fetch handler. */
+export function isNodeApp(kind: string): TypeError {
+  return new TypeError(
+    `This is ${kind}, which answers (req, res), not a fetch handler. Serve it with @fcgi-bridge/express-adapter: import { serve } from '@fcgi-bridge/express-adapter'.`,
+  )
+}
