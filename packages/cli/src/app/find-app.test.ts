@@ -27,7 +27,7 @@ describe('what is recognized', () => {
     ['a connect app', connect(), 'listener', 'a connect app'],
     ['a Koa app', new Koa(), 'listener', 'a Koa app'],
     ['a Fastify app', fastify(), 'listener', 'a Fastify app'],
-    ['a NestJS app', makeNestApp(), 'listener', 'a Nest app'],
+    ['a NestJS app', makeNestApp(), 'listener', 'a NestJS app'],
     ['a hapi server', hapi.server(), 'listener', 'a hapi server'],
     ['an http.Server', createServer(), 'listener', 'an http.Server'],
     ['a Hono app', new Hono(), 'fetch', 'an app with a fetch method'],
