@@ -39,7 +39,7 @@ describe('an answer that no server may give is seen', () => {
     ['without the end of its STDOUT', [head, end]],
     ['without a head', [record(STDOUT, 1, '12345678'), eof, end]],
     ['twice', [head, eof, end, end]],
-    ['that is not aligned', [record(STDOUT, 1, 'Status: 200 OK\r\n\r\n'), eof, end]],
+    ['that is not aligned', [record(STDOUT, 1, 'Status: 200 OK\r\n\r\n1'), eof, end]],
     ['of half a record', [head, eof, end.subarray(0, 12)]],
     ['to what nobody asked', [head, eof, end, record(GET_VALUES_RESULT, 0)]],
     ['of a type that only front servers send', [record(BEGIN_REQUEST, 1, zeros)]],
