@@ -1,6 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Exchange, Handler } from '@fcgi-bridge/core'
-import type { InternalRequest } from './internals.ts'
+import type { InternalRequest, InternalResponse } from './internals.ts'
+import { type CallListener, ObservedRequests } from './observed.ts'
 import {
   defineRequest,
   defineResponse,
@@ -30,19 +31,35 @@ export function toHandler(listener: RequestListener): Handler {
     )
   }
   const makers = new Makers(listener)
-  return (exchange) => handle(exchange, listener, makers)
+  const call: CallListener = (request, response, socket) => {
+    const result = listener(request, response)
+    if (isThenable(result)) result.then(undefined, (error: unknown) => socket.fail(error))
+  }
+  const observers = new ObservedRequests(call)
+  return (exchange) => handle(exchange, call, makers, observers)
 }
 
-function handle(exchange: Exchange, listener: RequestListener, makers: Makers): void {
+function handle(exchange: Exchange, call: CallListener, makers: Makers, observers: ObservedRequests): void {
   const socket = new ExchangeSocket(exchange)
   makers.refresh()
   const request = new makers.Request(socket, exchange)
+  const { observed } = observers
+  const protocol = exchange.param('SERVER_PROTOCOL')
+  if (observed) setHttpVersion(request, protocol)
+  // node:http knows no mount: tools and performance entries see the whole target, the app what is below the mount.
+  const { url } = request
+  request.url = exchange.target
   const response = new makers.Response(request)
-  setHttpVersion(request, exchange.param('SERVER_PROTOCOL'))
-  socket.open(request, response)
+  if (observed) forgetHttpVersion(response)
+  else setHttpVersion(request, protocol)
   try {
-    const result = listener(request, response as unknown as ServerResponse)
-    if (isThenable(result)) result.then(undefined, (error: unknown) => socket.fail(error))
+    if (observed) {
+      observers.run(socket, request, response, url!)
+    } else {
+      request.url = url!
+      socket.open(request, response)
+      call(request, response as unknown as ServerResponse, socket)
+    }
   } catch (error) {
     socket.fail(error)
   }
@@ -82,6 +99,12 @@ function hasPrototypes(listener: object): listener is Prototypes {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
+}
+
+// Node's constructor takes HTTP/2.0 for older than HTTP/1.1. How the body ends is FastCGI's to say.
+function forgetHttpVersion(response: InternalResponse): void {
+  response.useChunkedEncodingByDefault = true
+  response.shouldKeepAlive = true
 }
 
 // SERVER_PROTOCOL is what the client speaks with the front server: HTTP/1.0, HTTP/1.1, HTTP/2.0, HTTP/3.0.

@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { HiddenServer } from '@fcgi-bridge/core/monitoring'
+import type { InternalRequest, InternalResponse } from './internals.ts'
+import type { ExchangeSocket } from './socket.ts'
+
+/** Calls the app's listener for a request that the exchange's socket belongs to. */
+export type CallListener = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  socket: ExchangeSocket,
+) => void
+
+interface Call {
+  readonly socket: ExchangeSocket
+  /** `request.url` for the app: without the mount. */
+  readonly url: string
+}
+
+/** Requests that monitoring tools see: the events of node:http for them, in the order of lib/_http_server.js. */
+export class ObservedRequests {
+  // By request, because tools may put off the call or call with a wrapped response.
+  readonly #calls = new WeakMap<object, Call>()
+  readonly #server: HiddenServer
+
+  constructor(callListener: CallListener) {
+    this.#server = new HiddenServer((request, response) => {
+      const call = this.#calls.get(request)
+      // The request is not one of ours: a tool emitted it.
+      if (call === undefined) return
+      request.url = call.url
+      callListener(request, response, call.socket)
+    })
+  }
+
+  /** Whether anybody sees more than the app does. */
+  get observed(): boolean {
+    return this.#server.observed
+  }
+
+  /**
+   * Opens the exchange's socket and calls the listener by way of `emit('request')`. `request.url` becomes `url` when the listener
+   * is called. Throws what the listener throws.
+   */
+  run(socket: ExchangeSocket, request: InternalRequest, response: InternalResponse, url: string): void {
+    const message = { request, response: response as unknown as ServerResponse, socket }
+    this.#server.publishStart(message)
+    socket.open(request, response)
+    publishFirst(response, () => this.#server.publishFinish(message))
+    this.#calls.set(request, { socket, url })
+    this.#server.emitRequest(request, message.response)
+  }
+}
+
+// node:http publishes in its own listener for 'finish', before it takes the response off the socket.
+function publishFirst(response: InternalResponse, publish: () => void): void {
+  const own = response.listeners('finish').at(-1) as () => void
+  response.removeListener('finish', own)
+  response.on('finish', () => {
+    publish()
+    own.call(response)
+  })
+}
