@@ -16,15 +16,20 @@ interface Call {
   readonly url: string
 }
 
+// On the request, because tools may put off the call of the listener. Not in a WeakMap: V8's minor collections keep its values.
+const kCall: unique symbol = Symbol('call')
+
+interface Observed {
+  [kCall]?: Call
+}
+
 /** Requests that monitoring tools see: the events of node:http for them, in the order of lib/_http_server.js. */
 export class ObservedRequests {
-  // By request, because tools may put off the call or call with a wrapped response.
-  readonly #calls = new WeakMap<object, Call>()
   readonly #server: HiddenServer
 
   constructor(callListener: CallListener) {
     this.#server = new HiddenServer((request, response) => {
-      const call = this.#calls.get(request)
+      const call = (request as Observed)[kCall]
       // The request is not one of ours: a tool emitted it.
       if (call === undefined) return
       request.url = call.url
@@ -46,7 +51,7 @@ export class ObservedRequests {
     this.#server.publishStart(message)
     socket.open(request, response)
     publishFirst(response, () => this.#server.publishFinish(message))
-    this.#calls.set(request, { socket, url })
+    ;(request as Observed)[kCall] = { socket, url }
     this.#server.emitRequest(request, message.response)
   }
 }

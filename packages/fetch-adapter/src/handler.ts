@@ -2,6 +2,7 @@ import type { Exchange, Handler } from '@fcgi-bridge/core'
 import { ExchangeContext, type FetchContext } from './context.ts'
 import { overrideGlobalObjects } from './light/override.ts'
 import { createLightRequest } from './light/request.ts'
+import { observable } from './observable.ts'
 import { sendResponse } from './send-response.ts'
 
 /**
@@ -31,7 +32,7 @@ export interface FetchHandlerOptions {
 export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}): Handler {
   if (options.overrideGlobalObjects) overrideGlobalObjects()
   const makeRequest = options.overrideGlobalObjects ? createLightRequest : standardRequest
-  return (exchange) => {
+  return observable((exchange) => {
     const request = requestOf(exchange, makeRequest)
     if (request === undefined) return
     const context = new ExchangeContext(exchange)
@@ -44,7 +45,7 @@ export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}
     } else {
       sendResponse(exchange, result)
     }
-  }
+  })
 }
 
 /** The exchange's Request; undefined where no Request can be made of it, which is then answered. */
