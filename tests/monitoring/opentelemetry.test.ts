@@ -1,0 +1,95 @@
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type Metric, OtlpReceiver, type Span } from './otlp.ts'
+import { ask, requests, startApp, type Way } from './watched.ts'
+
+const apps = ['http', 'express', 'fastify', 'koa', 'nest', 'hono']
+
+// As its documentation says: nothing but the preloaded module and variables. ES modules need the loader, too.
+const ARGS = [
+  '--import',
+  '@opentelemetry/auto-instrumentations-node/register',
+  '--experimental-loader=@opentelemetry/instrumentation/hook.mjs',
+]
+
+interface Seen {
+  answers: string[]
+  traces: unknown[]
+  metrics: unknown[]
+}
+
+async function observe(app: string, way: Way): Promise<Seen> {
+  const receiver = new OtlpReceiver()
+  const endpoint = await receiver.listen()
+  onTestFinished(() => receiver.close())
+  const watched = await startApp(app, way, ARGS, environment(endpoint))
+  const answers: string[] = []
+  // One after the other: their spans stay in order.
+  for (const request of requests) answers.push(await ask(watched.port, request))
+  await watched.stop()
+  const { spans, metrics } = receiver
+  return {
+    answers,
+    traces: spans
+      .filter((span) => span.kind === 'server')
+      .map((span) => comparable(span, spans, watched.appPort, watched.port)),
+    metrics: metrics.filter(({ name }) => name === 'http.server.request.duration').flatMap(pointsOf),
+  }
+}
+
+function environment(endpoint: string): Record<string, string> {
+  return {
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    OTEL_TRACES_EXPORTER: 'otlp',
+    OTEL_METRICS_EXPORTER: 'otlp',
+    OTEL_LOGS_EXPORTER: 'none',
+    OTEL_SEMCONV_STABILITY_OPT_IN: 'http',
+    // The resource of a cloud would be asked for over the network.
+    OTEL_NODE_RESOURCE_DETECTORS: 'none',
+    NODE_NO_WARNINGS: '1',
+  }
+}
+
+// A server span with all that is below it. Times, ids and the ports of connections are each run's own.
+function comparable(span: Span, all: readonly Span[], appPort: number, frontPort: number): unknown {
+  const { name, kind, attributes, status, events, parentSpanId, traceId, spanId } = span
+  const port = (value: unknown): unknown => (value === appPort || value === frontPort ? 'the port' : value)
+  return {
+    name,
+    kind,
+    status,
+    attributes: Object.fromEntries(
+      Object.entries(attributes)
+        .map(([key, value]) => [key, key === 'network.peer.port' ? typeof value : port(value)])
+        .sort(),
+    ),
+    events: events.map(({ name }) => name),
+    ...(kind === 'server' && {
+      parent: parentSpanId === '' ? 'none' : parentSpanId,
+      trace: parentSpanId === '' ? 'its own' : traceId,
+    }),
+    children: all
+      .filter((child) => child.parentSpanId === spanId)
+      .map((child) => comparable(child, all, appPort, frontPort)),
+  }
+}
+
+function pointsOf({ points }: Metric): unknown[] {
+  return points
+    .map(({ attributes, count }) => ({ attributes, count }))
+    .sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)))
+}
+
+describe('OpenTelemetry, auto-instrumentations-node, sees over FastCGI what it sees on node:http', () => {
+  for (const app of apps) {
+    test(`${app}: spans with attributes, parents and children, and http.server.request.duration`, async () => {
+      const reference = await observe(app, 'http')
+      expect(reference.answers).toHaveLength(requests.length)
+      expect(reference.traces).toHaveLength(requests.length)
+      const parents = reference.traces.map((trace) => (trace as { parent: string }).parent)
+      expect(parents[1]).toBe('b7ad6b7169203331')
+      expect(reference.metrics).not.toHaveLength(0)
+      expect(await observe(app, 'fastcgi')).toEqual(reference)
+    })
+  }
+})
