@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net'
 import type { Writable } from 'node:stream'
 import { createBody, type Exchange, type Role } from '@fcgi-bridge/core'
+import { incomingOf } from './observable.ts'
 
 /**
  * What FastCGI says of a request beyond the Request itself: a handler's second argument. Every property is
@@ -85,7 +86,10 @@ export class ExchangeContext implements FetchContext {
   }
 
   get incoming(): { readonly socket: PeerAddress } {
-    this.#incoming ??= { socket: new ExchangePeer(this.#exchange) }
+    // Datadog looks for the request here that it saw, to tell it the route (Hono).
+    this.#incoming ??= (incomingOf(this.#exchange) as { readonly socket: PeerAddress } | undefined) ?? {
+      socket: new ExchangePeer(this.#exchange),
+    }
     return this.#incoming
   }
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Exchange, Handler } from '@fcgi-bridge/core'
 import { HiddenServer } from '@fcgi-bridge/core/monitoring'
 import type { IncomingRequest } from './observed/incoming-request.ts'
@@ -30,6 +31,22 @@ export function observable(answer: (exchange: Exchange) => void): Handler {
     else return load().then((module) => run(module, exchange))
     return undefined
   }
+}
+
+const kIncoming: unique symbol = Symbol('incoming')
+
+interface Observed {
+  [kIncoming]?: IncomingMessage
+}
+
+/** Says which request tools see for an exchange. */
+export function setIncoming(exchange: Exchange, request: IncomingMessage): void {
+  ;(exchange as Observed)[kIncoming] = request
+}
+
+/** The request that tools see for an exchange; undefined while nobody observes. */
+export function incomingOf(exchange: Exchange): IncomingMessage | undefined {
+  return (exchange as Observed)[kIncoming]
 }
 
 let loaded: typeof Observe | undefined

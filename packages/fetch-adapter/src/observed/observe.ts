@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { type Exchange, ExchangeError, type WriteCallback } from '@fcgi-bridge/core'
 import type { HiddenServer } from '@fcgi-bridge/core/monitoring'
+import { setIncoming } from '../observable.ts'
 import { ClientSocket } from './client-socket.ts'
 import { IncomingRequest } from './incoming-request.ts'
 import { assignSocket, detachSocket, OutgoingResponse, type ResponseSender } from './outgoing-response.ts'
@@ -12,6 +13,7 @@ import { assignSocket, detachSocket, OutgoingResponse, type ResponseSender } fro
 export function observe(exchange: Exchange, server: HiddenServer): void {
   const socket = new ClientSocket(exchange)
   const request = new IncomingRequest(socket, exchange)
+  setIncoming(exchange, request)
   const sender = new Sender(exchange)
   const response = new OutgoingResponse(request, exchange, sender)
   const message = { request, response, socket }
