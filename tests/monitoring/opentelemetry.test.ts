@@ -1,15 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Metric, OtlpReceiver, type Span } from './otlp.ts'
-import { ask, requests, startApp, type Way } from './watched.ts'
+import { ask, openTelemetry, requests, startApp, type Way } from './watched.ts'
 
 const apps = ['http', 'express', 'fastify', 'koa', 'nest', 'hono']
-
-// As its documentation says: nothing but the preloaded module and variables. ES modules need the loader, too.
-const ARGS = [
-  '--import',
-  '@opentelemetry/auto-instrumentations-node/register',
-  '--experimental-loader=@opentelemetry/instrumentation/hook.mjs',
-]
 
 interface Seen {
   answers: string[]
@@ -21,7 +14,8 @@ async function observe(app: string, way: Way): Promise<Seen> {
   const receiver = new OtlpReceiver()
   const endpoint = await receiver.listen()
   onTestFinished(() => receiver.close())
-  const watched = await startApp(app, way, ARGS, environment(endpoint))
+  const { args, env } = openTelemetry(endpoint)
+  const watched = await startApp(app, way, args, env)
   const answers: string[] = []
   // One after the other: their spans stay in order.
   for (const request of requests) answers.push(await ask(watched.port, request))
@@ -33,20 +27,6 @@ async function observe(app: string, way: Way): Promise<Seen> {
       .filter((span) => span.kind === 'server')
       .map((span) => comparable(span, spans, watched.appPort, watched.port)),
     metrics: metrics.filter(({ name }) => name === 'http.server.request.duration').flatMap(pointsOf),
-  }
-}
-
-function environment(endpoint: string): Record<string, string> {
-  return {
-    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
-    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-    OTEL_TRACES_EXPORTER: 'otlp',
-    OTEL_METRICS_EXPORTER: 'otlp',
-    OTEL_LOGS_EXPORTER: 'none',
-    OTEL_SEMCONV_STABILITY_OPT_IN: 'http',
-    // The resource of a cloud would be asked for over the network.
-    OTEL_NODE_RESOURCE_DETECTORS: 'none',
-    NODE_NO_WARNINGS: '1',
   }
 }
 

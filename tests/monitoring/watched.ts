@@ -116,3 +116,25 @@ export const requests: readonly Asked[] = [
   { path: '/stream' },
   { path: '/fails' },
 ]
+
+/** Node's arguments and the variables for OpenTelemetry's zero-code instrumentation, as its documentation has them. */
+export function openTelemetry(endpoint: string): { args: string[]; env: Record<string, string> } {
+  return {
+    args: [
+      '--import',
+      '@opentelemetry/auto-instrumentations-node/register',
+      '--experimental-loader=@opentelemetry/instrumentation/hook.mjs',
+    ],
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_TRACES_EXPORTER: 'otlp',
+      OTEL_METRICS_EXPORTER: 'otlp',
+      OTEL_LOGS_EXPORTER: 'none',
+      OTEL_SEMCONV_STABILITY_OPT_IN: 'http',
+      // Those of clouds ask over the network.
+      OTEL_NODE_RESOURCE_DETECTORS: 'none',
+      NODE_NO_WARNINGS: '1',
+    },
+  }
+}
