@@ -73,3 +73,33 @@ describe('OpenTelemetry, auto-instrumentations-node, sees over FastCGI what it s
     })
   }
 })
+
+test('a trace goes on through the dispatcher of @fcgi-bridge/client: handler, client call, the next handler', async () => {
+  const receiver = new OtlpReceiver()
+  const endpoint = await receiver.listen()
+  onTestFinished(() => receiver.close())
+  const { args, env } = openTelemetry(endpoint)
+  const next = await startApp('hono', 'fastcgi', args, env)
+  const calls = await startApp('calls', 'fastcgi', args, { ...env, NEXT: String(next.appPort) })
+  expect(await ask(calls.port, { path: '/calls/ada' })).toBe('200 next says hello ada')
+  await calls.stop()
+  await next.stop()
+  const { spans } = receiver
+  const nextServer = spans.find(
+    ({ attributes, kind }) => kind === 'server' && attributes['url.path'] === '/hello/ada',
+  )
+  const client = spans.find(({ spanId }) => spanId === nextServer?.parentSpanId)
+  expect(client).toMatchObject({
+    kind: 'client',
+    name: 'GET',
+    attributes: {
+      'http.request.method': 'GET',
+      'http.response.status_code': 200,
+      'url.full': 'http://next.test/hello/ada',
+    },
+  })
+  const chain = [client!]
+  while (chain[0]!.parentSpanId !== '')
+    chain.unshift(spans.find(({ spanId }) => spanId === chain[0]!.parentSpanId)!)
+  expect([chain[0]!.kind, chain[0]!.attributes['url.path']]).toEqual(['server', '/calls/ada'])
+})

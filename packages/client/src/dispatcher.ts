@@ -7,6 +7,7 @@ import type { FastCgiRequestInfo, ParamsOptions } from './params.ts'
 import { ConnectionPool } from './pool.ts'
 import { type FastCgiDispatchOptions, toRequest } from './request.ts'
 import { createScriptMapping, type ScriptMapping } from './script.ts'
+import { follow, isFollowed } from './undici-channels.ts'
 
 /** Options of {@link FastCgiDispatcher}. Times are in milliseconds, 0 is no limit. */
 export interface FastCgiDispatcherOptions extends ParamsOptions {
@@ -97,12 +98,14 @@ export class FastCgiDispatcher extends Dispatcher {
 
   /** Sends one request. False: `maxConnections` are busy, and 'drain' is emitted when one is free again. */
   override dispatch(options: FastCgiDispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const responseHandler = toResponseHandler(handler)
+    let responseHandler = toResponseHandler(handler)
     let exchange: ClientExchange
     try {
       if (this.#destroyed !== undefined) throw new errors.ClientDestroyedError()
       if (this.#closed !== undefined) throw new errors.ClientClosedError()
-      exchange = this.#createExchange(options, responseHandler)
+      let followed = options
+      if (isFollowed()) ({ options: followed, handler: responseHandler } = follow(options, responseHandler))
+      exchange = this.#createExchange(followed, responseHandler)
     } catch (error) {
       responseHandler.onError(undefined, error as Error)
       return false
