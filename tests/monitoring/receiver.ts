@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, inflateSync } from 'node:zlib'
 
 /** What a tool sent to its receiver. */
 export interface Received {
@@ -18,9 +19,9 @@ export class Receiver {
   readonly #server: Server
   #changed: (() => void)[] = []
 
-  /** `answer` makes the body of each response; default `{}`. */
-  constructor(answer: (received: Received) => string = () => '{}') {
-    this.#server = createServer(async (request, response) => {
+  /** `answer` makes the body of each response; default `{}`. With `tls`, in PEM, it speaks HTTPS. */
+  constructor(answer: (received: Received) => string = () => '{}', tls?: { key: Buffer; cert: Buffer }) {
+    const listener: RequestListener = async (request, response) => {
       const chunks: Buffer[] = []
       for await (const chunk of request) chunks.push(chunk as Buffer)
       const raw = Buffer.concat(chunks)
@@ -28,13 +29,14 @@ export class Receiver {
         method: request.method!,
         path: request.url!,
         headers: request.headers,
-        body: request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw,
+        body: decompress(raw, request.headers['content-encoding']),
       }
       this.received.push(received)
       response.setHeader('content-type', 'application/json')
       response.end(answer(received))
       for (const resolve of this.#changed.splice(0)) resolve()
-    })
+    }
+    this.#server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
   }
 
   async listen(): Promise<string> {
@@ -65,4 +67,9 @@ export class Receiver {
     this.#server.close()
     await once(this.#server, 'close')
   }
+}
+
+function decompress(bytes: Buffer, encoding: string | undefined): Buffer {
+  if (encoding === 'gzip') return gunzipSync(bytes)
+  return encoding === 'deflate' ? inflateSync(bytes) : bytes
 }

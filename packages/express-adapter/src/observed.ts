@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Exchange } from '@fcgi-bridge/core'
 import { HiddenServer } from '@fcgi-bridge/core/monitoring'
 import type { InternalRequest, InternalResponse } from './internals.ts'
+import { storeHeader } from './outgoing.ts'
 import type { ExchangeSocket } from './socket.ts'
 
 /** Calls the app's listener for a request that the exchange's socket belongs to. */
@@ -49,6 +51,7 @@ export class ObservedRequests {
   run(socket: ExchangeSocket, request: InternalRequest, response: InternalResponse, url: string): void {
     const message = { request, response: response as unknown as ServerResponse, socket }
     this.#server.publishStart(message)
+    renderHead(response, socket.exchange)
     socket.open(request, response)
     publishFirst(response, () => this.#server.publishFinish(message))
     ;(request as Observed)[kCall] = { socket, url }
@@ -64,4 +67,18 @@ function publishFirst(response: InternalResponse, publish: () => void): void {
     publish()
     own.call(response)
   })
+}
+
+// Elastic reads the headers of a response from the text that Node renders for HTTP/1.1. Only here it is made.
+function renderHead(response: InternalResponse, exchange: Exchange): void {
+  const { writeHead } = exchange
+  let lines = ''
+  exchange.writeHead = (status, headers = [], reason) => {
+    writeHead.call(exchange, status, headers, reason)
+    for (let i = 0; i < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\r\n`
+  }
+  response._storeHeader = (firstLine, headers) => {
+    storeHeader.call(response, firstLine, headers)
+    response._header = `${firstLine}${lines}\r\n`
+  }
 }

@@ -87,7 +87,7 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
     // Node's own phrase is not the app's. Node calls a status that it does not know 'unknown'.
     const isDefault = this.statusMessage === (STATUS_CODES[this.statusCode] ?? 'unknown')
     this.#sender.writeHead(this.statusCode, list, isDefault ? '' : this.statusMessage)
-    internals._header = firstLine
+    internals._header = render(firstLine, list)
   }
 
   /** In place of Node's: body bytes; `''` only asks for `callback`. */
@@ -177,6 +177,13 @@ function listGiven(headers: HeaderInput): string[] {
 
 function push(list: string[], name: string, value: unknown): void {
   for (const item of Array.isArray(value) ? value : [value]) list.push(name, String(item))
+}
+
+// Elastic reads the headers from the text that Node renders for HTTP/1.1.
+function render(firstLine: string, list: readonly string[]): string {
+  let text = firstLine
+  for (let i = 0; i < list.length; i += 2) text += `${list[i]}: ${list[i + 1]}\r\n`
+  return `${text}\r\n`
 }
 
 function isFramed(list: readonly string[]): boolean {
