@@ -73,12 +73,15 @@ function publishFirst(response: InternalResponse, publish: () => void): void {
 function renderHead(response: InternalResponse, exchange: Exchange): void {
   const { writeHead } = exchange
   let lines = ''
-  exchange.writeHead = (status, headers = [], reason) => {
+  // Apart from the assignments: V8 puts a function that is written there among the old objects, with all that it refers to.
+  const noteHeaders: Exchange['writeHead'] = (status, headers = [], reason) => {
     writeHead.call(exchange, status, headers, reason)
     for (let i = 0; i < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\r\n`
   }
-  response._storeHeader = (firstLine, headers) => {
+  const storeAndRender: InternalResponse['_storeHeader'] = (firstLine, headers) => {
     storeHeader.call(response, firstLine, headers)
     response._header = `${firstLine}${lines}\r\n`
   }
+  exchange.writeHead = noteHeaders
+  response._storeHeader = storeAndRender
 }
