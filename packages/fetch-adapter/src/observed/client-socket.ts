@@ -1,21 +1,33 @@
 import type { AddressInfo } from 'node:net'
-import { Duplex } from 'node:stream'
+import { Stream } from 'node:stream'
 import type { Exchange } from '@fcgi-bridge/core'
+
+// What Node's code reads of the state of a socket's writable side, and sets at the end of a response.
+interface WritableSide {
+  corked: number
+}
 
 /**
  * `request.socket` for monitoring tools: the addresses of the client's connection. Reading it gives nothing, what is written to it
- * goes nowhere, and destroying it fails the exchange.
+ * goes nowhere, and destroying it fails the exchange. It is no Duplex, because the states of one cost more than the rest of it.
  */
-export class ClientSocket extends Duplex {
+export class ClientSocket extends Stream {
   readonly #exchange: Exchange
   /** Milliseconds, as set with `setTimeout`, which has no other effect. */
   timeout = 0
   /** The response that is written to it, as Node's own code has it. */
   _httpMessage: object | null = null
 
+  readonly _writableState: WritableSide = { corked: 0 }
+  readable = true
+  writable = true
+  destroyed = false
+  readonly readableHighWaterMark: number = 64 * 1024
+  readonly writableHighWaterMark: number = 64 * 1024
+  readonly writableLength: number = 0
+
   constructor(exchange: Exchange) {
-    // As net.Socket: 'close' is emitted in a later turn of the event loop.
-    super({ emitClose: false })
+    super()
     this.#exchange = exchange
   }
 
@@ -78,17 +90,48 @@ export class ClientSocket extends Duplex {
     return this
   }
 
-  override _read(): void {}
-
-  override _write(_chunk: unknown, _encoding: string, callback: () => void): void {
-    callback()
+  get writableCorked(): number {
+    return this._writableState.corked
   }
 
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+  cork(): void {
+    this._writableState.corked++
+  }
+
+  uncork(): void {
+    if (this._writableState.corked > 0) this._writableState.corked--
+  }
+
+  pause(): this {
+    return this
+  }
+
+  resume(): this {
+    return this
+  }
+
+  read(): null {
+    return null
+  }
+
+  write(): boolean {
+    return !this.destroyed
+  }
+
+  end(): this {
+    return this.destroy()
+  }
+
+  destroy(error?: Error): this {
+    if (this.destroyed) return this
+    this.destroyed = true
+    this.readable = false
+    this.writable = false
     if (!this.#exchange.ended) this.#exchange.fail(error ?? new Error(DESTROYED))
-    // Node's HTTP server always listens for 'error'.
-    callback(this.listenerCount('error') > 0 ? error : null)
-    setImmediate(() => this.emit('close', error !== null))
+    // Node's HTTP server always listens for 'error'. As of net.Socket, 'close' comes in a later turn of the event loop.
+    if (error !== undefined && this.listenerCount('error') > 0) this.emit('error', error)
+    setImmediate(() => this.emit('close', error !== undefined))
+    return this
   }
 }
 
