@@ -23,25 +23,26 @@ class ApmServer extends Receiver {
   }
 }
 
+// On Node 22 its loader fails for every program: "The resolveSync() method is not implemented". Without it the agent sees apps that
+// load CommonJS modules, as Express is one, and never a Hono app, on node:http neither.
+const hasLoader = !process.version.startsWith('v22.')
+const LOADER = hasLoader ? ['--experimental-loader=elastic-apm-node/loader.mjs'] : []
+const APPS = ['express', 'fastify', 'koa', ...(hasLoader ? ['hono'] : [])]
+
 async function observe(app: string, way: Way): Promise<unknown[]> {
   const server = new ApmServer()
   const url = await server.listen()
   onTestFinished(() => server.close())
-  const watched = await startApp(
-    app,
-    way,
-    ['--require', 'elastic-apm-node/start.js', '--experimental-loader=elastic-apm-node/loader.mjs'],
-    {
-      ELASTIC_APM_SERVER_URL: url,
-      ELASTIC_APM_SERVICE_NAME: 'app',
-      ELASTIC_APM_API_REQUEST_TIME: '1s',
-      ELASTIC_APM_CENTRAL_CONFIG: 'false',
-      ELASTIC_APM_CLOUD_PROVIDER: 'none',
-      ELASTIC_APM_METRICS_INTERVAL: '0s',
-      ELASTIC_APM_LOG_LEVEL: 'off',
-      NODE_NO_WARNINGS: '1',
-    },
-  )
+  const watched = await startApp(app, way, ['--require', 'elastic-apm-node/start.js', ...LOADER], {
+    ELASTIC_APM_SERVER_URL: url,
+    ELASTIC_APM_SERVICE_NAME: 'app',
+    ELASTIC_APM_API_REQUEST_TIME: '1s',
+    ELASTIC_APM_CENTRAL_CONFIG: 'false',
+    ELASTIC_APM_CLOUD_PROVIDER: 'none',
+    ELASTIC_APM_METRICS_INTERVAL: '0s',
+    ELASTIC_APM_LOG_LEVEL: 'off',
+    NODE_NO_WARNINGS: '1',
+  })
   for (const request of requests) await ask(watched.port, request)
   const transactions = await server.until(() => {
     const { transactions } = server
@@ -69,7 +70,7 @@ async function observe(app: string, way: Way): Promise<unknown[]> {
 
 const UNSAID = new Set(['connection', 'keep-alive', 'date', 'transfer-encoding'])
 
-test.each(['express', 'fastify', 'koa', 'hono'])(
+test.each(APPS)(
   'Elastic, elastic-apm-node, sees over FastCGI what it sees on node:http (%s)',
   async (app) => {
     const reference = await observe(app, 'http')
