@@ -14,13 +14,13 @@ const LINES_MAX = 300
  * circles.
  */
 const FLOORS = {
-  core: ['protocol', 'cgi', 'exchange', ['connection', 'listen'], 'server', 'index.ts'],
+  core: ['protocol', 'cgi', 'exchange', ['connection', 'listen'], 'server', 'monitoring', 'index.ts'],
   client: [
     ['error.ts', 'address.ts', 'observer.ts', 'options.ts'],
     'request',
     'response',
     'connection',
-    ['pool.ts', 'buffering-requests.ts'],
+    ['pool.ts', 'buffering-requests.ts', 'undici-channels.ts'],
     'dispatcher.ts',
     'gateway',
     'index.ts',

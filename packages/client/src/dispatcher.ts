@@ -10,6 +10,7 @@ import type { FastCgiRequestInfo, ParamsOptions } from './request/params.ts'
 import { type FastCgiDispatchOptions, toRequest } from './request/request.ts'
 import { createScriptMapping, type ScriptMapping } from './request/script.ts'
 import { type ResponseHandler, toResponseHandler } from './response/handler.ts'
+import { follow, isFollowed } from './undici-channels.ts'
 
 /** Options of {@link FastCgiDispatcher}. Times are in milliseconds, 0 is no limit. */
 export interface FastCgiDispatcherOptions extends ParamsOptions {
@@ -150,12 +151,14 @@ export class FastCgiDispatcher extends Dispatcher {
 
   /** Sends one request. False: `maxConnections` are busy, and 'drain' is emitted when one is free again. */
   override dispatch(options: FastCgiDispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const responseHandler = toResponseHandler(handler)
+    let responseHandler = toResponseHandler(handler)
     let exchange: ClientExchange
     try {
       if (this.#destroyed !== undefined) throw new errors.ClientDestroyedError()
       if (this.#closed !== undefined) throw new errors.ClientClosedError()
-      exchange = this.#createExchange(options, responseHandler)
+      let followed = options
+      if (isFollowed()) ({ options: followed, handler: responseHandler } = follow(options, responseHandler))
+      exchange = this.#createExchange(followed, responseHandler)
     } catch (error) {
       responseHandler.onError(undefined, error as Error)
       return false

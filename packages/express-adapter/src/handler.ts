@@ -3,6 +3,7 @@ import type { Exchange, Handler } from '@fcgi-bridge/core'
 import { type FrameworkApp, recognizeFramework } from './framework.ts'
 import type { InternalRequest, InternalResponse } from './internals.ts'
 import type { RequestListener } from './listener.ts'
+import { type CallListener, ObservedRequests } from './observed.ts'
 import {
   defineRequest,
   defineResponse,
@@ -47,24 +48,40 @@ export function listenerToHandler(listener: RequestListener): Handler {
     )
   }
   const makers = new Makers(listener)
-  return (exchange) => handle(exchange, listener, makers)
-}
-
-function handle(exchange: Exchange, listener: RequestListener, makers: Makers): void {
-  const socket = createSocket(exchange)
-  makers.refresh()
-  const request = new makers.Request(socket, exchange)
-  const response = new makers.Response(request)
-  setHttpVersion(request, exchange.param('SERVER_PROTOCOL'))
-  socket.open(request, response)
-  try {
-    const result = listener(request, response as unknown as ServerResponse)
+  const call: CallListener = (request, response, socket) => {
+    const result = listener(request, response)
     if (isThenable(result)) {
       result.then(
         (value) => checkResult(value, listener, response, socket),
         (error: unknown) => socket.fail(error),
       )
     } else if (result !== undefined) checkResult(result, listener, response, socket)
+  }
+  const observers = new ObservedRequests(call)
+  return (exchange) => handle(exchange, call, makers, observers)
+}
+
+function handle(exchange: Exchange, call: CallListener, makers: Makers, observers: ObservedRequests): void {
+  const socket = createSocket(exchange)
+  makers.refresh()
+  const request = new makers.Request(socket, exchange)
+  const { observed } = observers
+  const protocol = exchange.param('SERVER_PROTOCOL')
+  if (observed) setHttpVersion(request, protocol)
+  // node:http knows no mount: tools and performance entries see the whole target, the app what is below the mount.
+  const { url } = request
+  request.url = exchange.target
+  const response = new makers.Response(request)
+  if (observed) forgetHttpVersion(response)
+  else setHttpVersion(request, protocol)
+  try {
+    if (observed) {
+      observers.run(socket, request, response, url!)
+    } else {
+      request.url = url!
+      socket.open(request, response)
+      call(request, response as unknown as ServerResponse, socket)
+    }
   } catch (error) {
     socket.fail(error)
   }
@@ -75,11 +92,11 @@ function handle(exchange: Exchange, listener: RequestListener, makers: Makers): 
 function checkResult(
   value: unknown,
   listener: RequestListener,
-  response: InternalResponse,
+  response: ServerResponse,
   socket: ExchangeSocket,
 ): void {
   const error = fetchHandlerError(listener.length, value)
-  if (error !== undefined && !response._header && !response.finished) socket.fail(error)
+  if (error !== undefined && !response.headersSent && !response.writableEnded) socket.fail(error)
 }
 
 /** The constructors of a listener's requests and responses: an Express app's have its own prototypes. */
@@ -115,6 +132,12 @@ function hasPrototypes(listener: object): listener is Prototypes {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
+}
+
+// Node's constructor takes HTTP/2.0 for older than HTTP/1.1. How the body ends is FastCGI's to say.
+function forgetHttpVersion(response: InternalResponse): void {
+  response.useChunkedEncodingByDefault = true
+  response.shouldKeepAlive = true
 }
 
 // SERVER_PROTOCOL is what the client speaks with the front server: HTTP/1.0, HTTP/1.1, HTTP/2.0, HTTP/3.0.

@@ -2,6 +2,7 @@ import type { Exchange, Handler } from '@fcgi-bridge/core'
 import { discardBody } from './body-source.ts'
 import { createContext, type FetchContext } from './context.ts'
 import { isPromiseLike, requestOf } from './handler.ts'
+import { observable } from './observable.ts'
 import { isResponseLike, listHeaders, type ResponseLike } from './response-like.ts'
 import { sendResponse } from './send-response.ts'
 
@@ -24,7 +25,7 @@ export type AuthorizeHandler = (
 
 /** Makes a core handler of an authorize handler, for `createServer({ authorizer })` of `@fcgi-bridge/core`. */
 export function toAuthorizer(authorize: AuthorizeHandler): Handler {
-  return (exchange) => {
+  return observable((exchange) => {
     const context = createContext(exchange)
     const request = requestOf(exchange, context)
     if (request === undefined) return
@@ -37,7 +38,7 @@ export function toAuthorizer(authorize: AuthorizeHandler): Handler {
     } else {
       decide(exchange, result)
     }
-  }
+  })
 }
 
 function decide(exchange: Exchange, authorization: unknown): void {

@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net'
 import type { Writable } from 'node:stream'
 import { inspect } from 'node:util'
 import { createBody, type Exchange, type Role } from '@fcgi-bridge/core'
+import { incomingOf } from './observed-incoming.ts'
 
 /**
  * What FastCGI knows of a request and a Request cannot say: the second argument of a handler. The members are own
@@ -82,7 +83,8 @@ const MEMBERS: { readonly [Name in keyof FetchContext]: (exchange: Exchange) => 
   remoteAddress: (exchange) => exchange.remoteAddress,
   mount: (exchange) => exchange.mount,
   data: (exchange) => (exchange.role === 'filter' ? createBody(exchange.data) : undefined),
-  incoming: (exchange) => new ExchangeIncoming(exchange),
+  // Datadog looks here for the request that it saw, to tell it the route (Hono).
+  incoming: (exchange) => (incomingOf(exchange) as Incoming | undefined) ?? new ExchangeIncoming(exchange),
   waitUntil: (exchange) => (promise) => exchange.waitUntil(promise),
   passThroughOnException: () => passThroughOnException,
   props: () => NO_PROPS,

@@ -3,6 +3,7 @@ import { createContext, type FetchContext } from './context.ts'
 import { overrideGlobalObjects } from './light/override.ts'
 import { createLightRequest } from './light/request.ts'
 import { isNodeApp, nodeAppKind } from './node-app.ts'
+import { observable } from './observable.ts'
 import { sendResponse } from './send-response.ts'
 import { addServerMembers } from './served-request.ts'
 
@@ -35,7 +36,7 @@ export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}
   checkArguments(fetch, options)
   if (options.overrideGlobalObjects) overrideGlobalObjects()
   const makeRequest = options.overrideGlobalObjects ? createLightRequest : standardRequest
-  return (exchange) => {
+  return observable((exchange) => {
     const context = createContext(exchange)
     const request = requestOf(exchange, context, makeRequest)
     if (request === undefined) return
@@ -48,7 +49,7 @@ export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}
     } else {
       sendResponse(exchange, result)
     }
-  }
+  })
 }
 
 function checkArguments(fetch: unknown, options: object): void {

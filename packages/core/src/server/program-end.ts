@@ -29,14 +29,18 @@ export function endAtSignals(server: FastCgiServer): void {
 
 let interrupted = false
 
-function interrupt(): void {
+function interrupt(signal: NodeJS.Signals): void {
   if (interrupted) process.exit(130)
   interrupted = true
-  stop()
+  stop(signal)
 }
 
-function stop(): void {
-  end(atSignals)
+// Milliseconds. With the default of `drainTimeout` the program has ended before mod_fcgid kills it, 8.4 seconds after the signal.
+const GRACE = 1000
+
+// Monitoring tools handle the signal, too: OpenTelemetry then sends its last spans. They get time for it.
+function stop(signal: NodeJS.Signals): void {
+  end(atSignals, process.listenerCount(signal) > 1 ? GRACE : 0)
 }
 
 /**
@@ -68,6 +72,10 @@ function endWith(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void {
   end(atExceptions)
 }
 
-function end(servers: Iterable<FastCgiServer>): void {
-  Promise.all([...servers].map((server) => server.close())).then(() => process.exit())
+// After the servers have closed the program exits: at once, or within `grace` milliseconds, as soon as nothing is left to do.
+function end(servers: Iterable<FastCgiServer>, grace = 0): void {
+  Promise.all([...servers].map((server) => server.close())).then(() => {
+    if (grace === 0) process.exit()
+    setTimeout(() => process.exit(), grace).unref()
+  })
 }

@@ -224,3 +224,31 @@ test.each([
   expect(await exited).toEqual([status, null])
   expect(printed).toMatch(status === 0 ? /^$/ : /^Error: thrown behind the answer\n +at /)
 })
+
+test('a program ends after others who handle its signal, as monitoring tools do, but at most a second later', async () => {
+  const program = (
+    work: string,
+  ) => `import { serve } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}
+    process.on('SIGTERM', async () => { ${work} })
+    await serve((exchange) => exchange.end('done'), { port: 0 })
+    process.send('listening')`
+  const run = async (work: string): Promise<string> => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program(work)], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let printed = ''
+    child.stdout!.on('data', (text) => (printed += text))
+    await once(child, 'message')
+    // Both, because a child whose channel was disconnected emits no 'close'.
+    const exited = Promise.all([once(child, 'exit'), once(child.stdout!, 'end')])
+    child.disconnect()
+    child.kill('SIGTERM')
+    expect((await exited)[0]).toEqual([0, null])
+    return printed
+  }
+  // Reaching the next phases of the event loop takes longer than closing the server does.
+  const steps = 'for (let i = 0; i < 50; i++) await new Promise((resolve) => setTimeout(resolve, 2))'
+  expect(await run(`${steps}; console.log('sent')`)).toBe('sent\n')
+  expect(await run('setInterval(() => {}, 1000)')).toBe('')
+})

@@ -1,0 +1,87 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Exchange } from '@fcgi-bridge/core'
+import { HiddenServer } from '@fcgi-bridge/core/monitoring'
+import type { InternalRequest, InternalResponse } from './internals.ts'
+import { storeHeader } from './outgoing.ts'
+import type { ExchangeSocket } from './socket.ts'
+
+/** Calls the app's listener for a request that the exchange's socket belongs to. */
+export type CallListener = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  socket: ExchangeSocket,
+) => void
+
+interface Call {
+  readonly socket: ExchangeSocket
+  /** `request.url` for the app: without the mount. */
+  readonly url: string
+}
+
+// On the request, because tools may put off the call of the listener. Not in a WeakMap: V8's minor collections keep its values.
+const kCall: unique symbol = Symbol('call')
+
+interface Observed {
+  [kCall]?: Call
+}
+
+/** Requests that monitoring tools see: the events of node:http for them, in the order of lib/_http_server.js. */
+export class ObservedRequests {
+  readonly #server: HiddenServer
+
+  constructor(callListener: CallListener) {
+    this.#server = new HiddenServer((request, response) => {
+      const call = (request as Observed)[kCall]
+      // The request is not one of ours: a tool emitted it.
+      if (call === undefined) return
+      request.url = call.url
+      callListener(request, response, call.socket)
+    })
+  }
+
+  /** Whether anybody sees more than the app does. */
+  get observed(): boolean {
+    return this.#server.observed
+  }
+
+  /**
+   * Opens the exchange's socket and calls the listener by way of `emit('request')`. `request.url` becomes `url` when the listener
+   * is called. Throws what the listener throws.
+   */
+  run(socket: ExchangeSocket, request: InternalRequest, response: InternalResponse, url: string): void {
+    const message = { request, response: response as unknown as ServerResponse, socket }
+    this.#server.publishStart(message)
+    renderHead(response, socket.exchange)
+    socket.open(request, response)
+    publishFirst(response, () => this.#server.publishFinish(message))
+    ;(request as Observed)[kCall] = { socket, url }
+    this.#server.emitRequest(request, message.response)
+  }
+}
+
+// node:http publishes in its own listener for 'finish', before it takes the response off the socket.
+function publishFirst(response: InternalResponse, publish: () => void): void {
+  const own = response.listeners('finish').at(-1) as () => void
+  response.removeListener('finish', own)
+  response.on('finish', () => {
+    publish()
+    own.call(response)
+  })
+}
+
+// Elastic reads the headers of a response from the text that Node renders for HTTP/1.1. Only here it is made.
+function renderHead(response: InternalResponse, exchange: Exchange): void {
+  const { writeHead } = exchange
+  let lines = ''
+  // Apart from the assignments: V8 puts a function that is written there among the old objects, with all that it refers to.
+  const noteHeaders: Exchange['writeHead'] = (status, headers = [], reason) => {
+    writeHead.call(exchange, status, headers, reason)
+    for (let i = 0; i < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\r\n`
+  }
+  const storeAndRender: InternalResponse['_storeHeader'] = (firstLine, headers) => {
+    storeHeader.call(response, firstLine, headers)
+    response._header = `${firstLine}${lines}\r\n`
+  }
+  exchange.writeHead = noteHeaders
+  response._storeHeader = storeAndRender
+}

@@ -1,0 +1,40 @@
+import { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Exchange } from '@fcgi-bridge/core'
+import type { ClientSocket } from './client-socket.ts'
+
+interface RequestInternals {
+  /** The raw headers, of which `headers` is made when it is asked for. */
+  _addHeaderLines(headers: readonly string[], length: number): void
+}
+
+/** What monitoring tools see of a request. The body is not in it: the fetch handler reads that from the exchange. */
+export class IncomingRequest extends IncomingMessage {
+  /** What the handler is called with. */
+  readonly exchange: Exchange
+
+  constructor(socket: ClientSocket, exchange: Exchange) {
+    super(socket as unknown as Socket)
+    this.exchange = exchange
+    this.method = exchange.method
+    this.url = exchange.target
+    const { headers } = exchange
+    ;(this as unknown as RequestInternals)._addHeaderLines(headers, headers.length)
+    const match = /^HTTP\/(\d)(?:\.(\d))?$/.exec(exchange.param('SERVER_PROTOCOL') ?? '')
+    this.httpVersionMajor = Number(match?.[1] ?? 1)
+    this.httpVersionMinor = Number(match?.[2] ?? (match === null ? 1 : 0))
+    this.httpVersion = `${this.httpVersionMajor}.${this.httpVersionMinor}`
+  }
+
+  /** The response was sent: nobody reads here. Emits 'end' and 'close'. */
+  finish(): void {
+    this.complete = true
+    this.push(null)
+    this.resume()
+  }
+
+  /** The request was aborted. Emits 'aborted', 'error' if somebody listens, and 'close'. */
+  abort(): void {
+    this.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
+  }
+}

@@ -1,0 +1,37 @@
+// Serves an app as the variable WAY says, on a free port of 127.0.0.1: over HTTP as its users would, or over FastCGI.
+
+import { createServer } from 'node:http'
+
+const overHttp = process.env.WAY === 'http'
+
+/** Serves a (request, response) listener. */
+export async function serveListener(listener) {
+  if (overHttp) listen(createServer(listener))
+  else {
+    const { serve } = await import('@fcgi-bridge/express-adapter')
+    announce(await serve(listener, options))
+  }
+}
+
+/** Serves an app with a `fetch` method. */
+export async function serveFetch(app) {
+  if (overHttp) {
+    const { createAdaptorServer } = await import('@hono/node-server')
+    listen(createAdaptorServer({ fetch: app.fetch }))
+  } else {
+    const { serve } = await import('@fcgi-bridge/fetch-adapter')
+    announce(await serve(app, options))
+  }
+}
+
+const options = { port: 0, host: '127.0.0.1', onError() {} }
+
+function listen(server) {
+  server.listen(0, '127.0.0.1', () => announce(server))
+  // Tools export what they have when the program is asked to end.
+  process.on('SIGTERM', () => server.close())
+}
+
+function announce(server) {
+  console.log(`listening on ${server.address().port};`)
+}
