@@ -63,7 +63,7 @@ test('below a mount', async () => {
 test('a change starts it again, and no request fails meanwhile', async () => {
   site.write(
     'app.mjs',
-    "import { answer } from '../answer.mjs'\nexport default { fetch: () => new Response(answer) }",
+    "import { answer } from './answer.mjs'\nexport default { fetch: () => new Response(answer) }",
   )
   site.write('answer.mjs', "export const answer = 'first'")
   const { program, url } = await dev('app.mjs')
