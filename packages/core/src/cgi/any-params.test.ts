@@ -3,11 +3,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { anyNameValueBlock, anyParams, paramsBlock } from '../testing/arbitraries.ts'
+import { checkRequest } from './check-request.ts'
 import { RequestError } from './error.ts'
 import { findMount } from './mount.ts'
 import { Params } from './params.ts'
 import { createRequest } from './request.ts'
-import { checkRequest, RequestHead } from './request-head.ts'
+import { RequestHead } from './request-head.ts'
 
 /** What a server makes of a block; undefined for one that it refuses with a 400. */
 function read(block: Buffer): RequestHead | undefined {

@@ -6,10 +6,11 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { FCGI_ABORT_REQUEST, FCGI_BEGIN_REQUEST, FCGI_PARAMS, FCGI_STDIN } from '../protocol/constants.ts'
 import { RecordDecoder } from '../protocol/decoder.ts'
+import { checkRequest } from './check-request.ts'
 import { RequestError } from './error.ts'
 import { Params } from './params.ts'
 import { createRequest } from './request.ts'
-import { checkRequest, RequestHead } from './request-head.ts'
+import { RequestHead } from './request-head.ts'
 
 const CAPTURES = new URL('../../../../tests/captures/', import.meta.url)
 

@@ -1,8 +1,9 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { pairs } from '../testing/bytes.ts'
+import { checkRequest } from './check-request.ts'
 import { RequestError } from './error.ts'
 import { Params } from './params.ts'
-import { checkRequest, RequestHead } from './request-head.ts'
+import { RequestHead } from './request-head.ts'
 
 type Given = Record<string, string> | [string, string][]
 

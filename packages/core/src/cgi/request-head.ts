@@ -4,13 +4,7 @@
 import { isAuthority, serverAuthority } from './authority.ts'
 import { quote, RequestError } from './error.ts'
 import { inventsContentType, inventsZeroLength, isCaddy } from './invented.ts'
-import {
-  FAULT_CONTENT_LENGTH,
-  FAULT_HEADER_NAME,
-  FAULT_LINE_BREAK,
-  FAULT_METHOD,
-  type Params,
-} from './params.ts'
+import type { Params } from './params.ts'
 
 const SLASH = 0x2f
 
@@ -125,9 +119,9 @@ export class RequestHead {
     return rest.startsWith('/') ? rest : `/${rest}`
   }
 
-  // What stands in a target in absolute-form.
+  // Undefined unless the target is in absolute-form.
   #authorityOfTarget(): string | undefined {
-    // Reading the target finds it.
+    // Reading the target sets #targetAuthority.
     void this.target
     return this.#targetAuthority
   }
@@ -207,48 +201,6 @@ export class RequestHead {
     const { params } = this
     if (params.contentLength === '-1') return true
     return /^HTTP\/[23]/.test(params.get('SERVER_PROTOCOL') ?? '') && /^(?:POST|PUT|PATCH)$/.test(this.method)
-  }
-}
-
-/**
- * Throws a {@link RequestError} with status 400 for a request that no app should see: no method, or a method that is not a token;
- * a header name that is not a token; a line break in a header, CONTENT_TYPE, REQUEST_URI, QUERY_STRING or redirected credentials;
- * an invalid target or authority; a CONTENT_LENGTH that is not a plain decimal number. Of a repeated param the last one counts, because an nginx
- * configuration overrides a param by naming it again; clients cannot repeat one. Nothing else is required: authorizers are called
- * without SCRIPT_NAME, PATH_INFO and CONTENT_LENGTH.
- */
-export function checkRequest(head: RequestHead): void {
-  const { params } = head
-  if (params.faults !== 0) checkFaults(params)
-  // Throws if the target or the authority is invalid.
-  void head.authority
-}
-
-function checkFaults(params: Params): void {
-  const { faults } = params
-  if ((faults & FAULT_METHOD) !== 0) {
-    const { method } = params
-    throw new RequestError(
-      400,
-      'FCGI_ERR_METHOD',
-      method ? `REQUEST_METHOD is not a method: ${quote(method)}.` : 'The request has no REQUEST_METHOD.',
-    )
-  }
-  if ((faults & FAULT_HEADER_NAME) !== 0) {
-    throw new RequestError(400, 'FCGI_ERR_HEADER', 'The name of an HTTP_* param is not a header name.')
-  }
-  if ((faults & FAULT_LINE_BREAK) !== 0) {
-    throw new RequestError(400, 'FCGI_ERR_HEADER', 'A header or the request target contains a line break.')
-  }
-  if ((faults & FAULT_CONTENT_LENGTH) !== 0) {
-    const text = params.contentLength ?? ''
-    if (text !== '-1' && !(/^\d+$/.test(text) && Number.isSafeInteger(Number(text)))) {
-      throw new RequestError(
-        400,
-        'FCGI_ERR_CONTENT_LENGTH',
-        `CONTENT_LENGTH is not a decimal number: ${quote(text)}.`,
-      )
-    }
   }
 }
 

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ExchangeErrorCode } from '../exchange/error.ts'
 import type { ServerExchange } from '../exchange/server-exchange.ts'
@@ -17,6 +16,7 @@ import {
   RecordDispatcher,
   type RequestLimits,
 } from './record-dispatcher.ts'
+import { INVALID_RECORD, resetTcp } from './reset.ts'
 import { type ResponseConnection, type ResponseServer, ResponseWriter } from './response-writer.ts'
 import { SocketReader } from './socket-reader.ts'
 import { WriteProgress } from './write-progress.ts'
@@ -29,9 +29,6 @@ export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHo
   onProtocolError(error: ProtocolError, connection: Connection): void
   onClose(connection: Connection): void
 }
-
-// Eight zero bytes: a record header with a version that does not exist.
-const INVALID_RECORD = Buffer.alloc(8)
 
 /**
  * The life of a front server's connection, as the table in connection-state.ts describes it. A {@link RecordDispatcher} reads
@@ -151,18 +148,11 @@ export class Connection implements AbortConnection, DispatchConnection, Response
 
   reset(exchange: ServerExchange): void {
     this.remove(exchange)
-    // nginx and lighttpd take a response as complete when the connection ends cleanly, and as failed when it is reset. (H2O 2.2
-    // accepts both, and Caddy 2.6 only logs a reset.)
-    const { socket } = this
-    if ('resetAndDestroy' in socket && (socket as Socket).remoteAddress !== undefined) {
-      this.#decoder.stop()
-      ;(socket as Socket).resetAndDestroy()
-    } else {
-      // A Unix socket cannot be reset, but all of them fail on an invalid record.
-      this.#probe.stop()
-      socket.write(INVALID_RECORD)
-      this.#shut()
-    }
+    this.#decoder.stop()
+    if (resetTcp(this.socket)) return
+    this.#probe.stop()
+    this.socket.write(INVALID_RECORD)
+    this.#shut()
   }
 
   remove(exchange: ServerExchange): void {

@@ -12,30 +12,31 @@ import {
   writeHeader,
 } from '../protocol/encoder.ts'
 
-// Up to here a copy is cheaper than a second buffer in the write, and the answer is one write.
+// Up to this size (bytes) a copy is cheaper than a second buffer in the write, and the response is one write.
 const COPY_MAX = 16 * 1024
 
 // HAProxy 2.6 crashes on STDERR records without padding, and on ones much over 8000 bytes.
 const STDERR_CONTENT_MAX = 8000
 
-// Below this it is cheaper than to write it apart: of 64 KiB, which is what streams are read in, 8 bytes are in a second record.
+// A slice below this size (bytes) is copied, because that is cheaper than a buffer of its own. Streams are read in pieces of 64 KiB,
+// of which 8 bytes are in a second record.
 const SLICE_MIN = 512
 
-// A socket holds so many bytes before the app is asked to wait. By Node's own measure each piece of a large body would be a
-// write of its own, and a turn; this is what a Unix socket takes at a time.
+// A socket buffers this many bytes before the app has to wait. With Node's high-water mark each piece of a large body would cost a
+// write and a turn of the event loop. A Unix socket takes this many bytes at a time.
 const HELD_MAX = 160 * 1024
 
-/** How an answer ends: the two fields of FCGI_END_REQUEST (section 5.5). */
+/** How a response ends: the two fields of FCGI_END_REQUEST (section 5.5). */
 export interface EndRequest {
   appStatus: number
   protocolStatus: number
 }
 
 /**
- * Writes STDOUT content as records: `head` (latin1) and `body` directly behind it, then, if `endStream`, the end
- * of STDOUT, then, if `end`, END_REQUEST. A small answer is one string or buffer, and one write; the pieces of a large body
- * are slices of it. The head is in one record with the beginning of the body: HAProxy 2.6 crashes on a head
- * in two. Returns false when the socket holds so much that the writer has to wait for 'drain'.
+ * Writes STDOUT content as records: `head` (latin1) and `body`, then, if `endStream`, the end of STDOUT,
+ * then, if `end`, END_REQUEST. A small response is one string or buffer, and one write. A large body is written as slices, without
+ * a copy. The head and the beginning of the body share a record: HAProxy 2.6 crashes on a head in two records. Returns false when
+ * the socket buffers so much that the writer has to wait for 'drain'.
  */
 export function writeStdout(
   socket: Writable,
@@ -98,10 +99,10 @@ export function writeHeadAlone(
   return socket.write(header + head, 'latin1', callback)
 }
 
-// Up to here (bytes) it is cheaper to make text of a buffer than a buffer of text.
+// Up to this size (bytes) it is cheaper to convert a buffer to a string than a string to a buffer.
 const TEXT_MAX = 1024
 
-// The body as characters that are bytes: such a string needs no buffer on its way to the operating system.
+// The body as a string with one character per byte, which Node writes without another buffer. Undefined if that is not cheaper.
 function textOf(body: Uint8Array | string, bodyLength: number): string | undefined {
   if (typeof body === 'string') return bodyLength === body.length ? body : undefined
   return bodyLength <= TEXT_MAX && Buffer.isBuffer(body) ? body.toString('latin1') : undefined
@@ -109,7 +110,7 @@ function textOf(body: Uint8Array | string, bodyLength: number): string | undefin
 
 const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'.repeat(length))
 
-// The end of STDOUT and, if it is time, END_REQUEST.
+// The end of STDOUT and, if `end` is given, END_REQUEST.
 function tailOf(requestId: number, end: EndRequest | undefined): string {
   if (end?.appStatus === 0 && end.protocolStatus === FCGI_REQUEST_COMPLETE && requestId === 1)
     return USUAL_TAIL
@@ -119,7 +120,7 @@ function tailOf(requestId: number, end: EndRequest | undefined): string {
     : eof + encodeEndRequest(requestId, end.appStatus, end.protocolStatus).toString('latin1')
 }
 
-// Front servers that do not multiplex call every request 1.
+// Front servers that do not multiplex give every request the id 1.
 const USUAL_TAIL: string =
   encodeHeaderText(FCGI_STDOUT, 1, 0, 0) + encodeEndRequest(1, 0, FCGI_REQUEST_COMPLETE).toString('latin1')
 
@@ -132,7 +133,7 @@ function writeLarge(
   end: EndRequest | undefined,
   callback: WriteCallback | undefined,
 ): boolean {
-  // Whoever wrote the body may change it when the callback has run. A stream that is no socket may hold it for longer.
+  // The app may change the body after the callback. A stream that is not a socket may keep the bytes for longer, so it gets a copy.
   const bytes =
     typeof body === 'string' || !(socket instanceof Socket)
       ? Buffer.from(body as string)
@@ -141,16 +142,15 @@ function writeLarge(
   const last = buffers.pop()!
   socket.cork()
   for (const buffer of buffers) socket.write(buffer)
-  // The last write carries the callback: it is done when all before it is.
+  // The last write has the callback, because it completes after all others.
   const more = socket.write(last, callback)
   socket.uncork()
   return more || socket.writableLength < HELD_MAX
 }
 
-// The records as slices of `body` and, between them, slices of one buffer, in which is all that is small. A record that is
-// not full is the first, not the last, where there is no head: 64 KiB, which is what streams are read in, are 8 bytes more
-// than a record holds, and so go out as two buffers. A head beyond one record is cut; no front server takes one of 64 KiB
-// in any case.
+// The records as slices of `body` and, between them, slices of one buffer with everything small. Without a head, the record that is
+// not full comes first: streams are read in pieces of 64 KiB, 8 bytes more than a record holds, and these 8 bytes then share the
+// buffer of the headers. A head larger than one record is split; no front server accepts a head of 64 KiB anyway.
 function frame(
   requestId: number,
   head: string,

@@ -5,12 +5,12 @@ import type { Input } from './input.ts'
 /** Called when the bytes have been handed to the operating system, or could not be. */
 export type WriteCallback = (error?: Error | null) => void
 
-/** What the front server wants of the application (section 6). */
+/** The role that the front server asks the application to play (section 6). */
 export type Role = 'responder' | 'authorizer' | 'filter'
 
 /**
- * One request, from BEGIN_REQUEST to END_REQUEST: what a {@link Handler} is given. Everything that costs is
- * built on first use.
+ * One request, from BEGIN_REQUEST to END_REQUEST: the argument of a {@link Handler}. Its parts are built on
+ * first use.
  */
 export interface Exchange {
   /** The request's id on its connection (section 3.3). */
@@ -44,7 +44,7 @@ export interface Exchange {
   readonly headers: readonly string[]
   /** Where the app is mounted: `''`, or the beginning of `target` that belongs to the mount, as `/shop`. */
   readonly mount: string
-  /** Bytes of the body, or undefined where it is what STDIN carries. */
+  /** Bytes of the body, or undefined if only the end of STDIN tells the length. */
   readonly contentLength: number | undefined
   /** REMOTE_ADDR. Undefined if that is not an IP address, as for a client on a Unix socket (nginx: `unix:`). */
   readonly remoteAddress: string | undefined
@@ -52,17 +52,17 @@ export interface Exchange {
   readonly remotePort: number | undefined
   /** The standard Request. Throws a TypeError for the methods that Request refuses (CONNECT, TRACE, TRACK). */
   readonly request: Request
-  /** Aborts when the front server gives the request up, or the server cuts it. Never after the answer's end. */
+  /** Aborts when the front server gives up the request, or this server aborts it. Never after the end of the response. */
   readonly signal: AbortSignal
 
   /** The body. */
   readonly stdin: Input
-  /** The file that a filter is to filter (section 6.4); empty in other roles. */
+  /** The file that a filter processes (section 6.4); empty in other roles. */
   readonly data: Input
 
   /** The exit status in END_REQUEST, 0 to 2³²−1; default 0. */
   appStatus: number
-  /** `writeHead` was called, or the first write stood in for it. */
+  /** The head is set: by `writeHead`, or by the first write without it. */
   readonly headSent: boolean
   /**
    * Sets the response head, which goes out with the first write, `flush` or `end`. `headers` is name, value,
@@ -71,9 +71,9 @@ export interface Exchange {
    */
   writeHead(status: number, headers?: readonly string[], reason?: string): void
   /**
-   * Sends body bytes (strings as UTF-8); swallows them where the answer has no body (HEAD, 204, 205, 304). False asks to wait
-   * for `onDrain`. `callback` runs once the bytes are with the operating system, or with an error. Of small pieces (up to 1 KiB)
-   * that are written without one in the same turn of the event loop, all but the first go out together behind that turn.
+   * Sends body bytes (strings as UTF-8); drops them if the response has no body (HEAD, 204, 205, 304). Returns false if the app
+   * should wait for `onDrain`. `callback` runs once the bytes are with the operating system, or with an error. Of small pieces (up to 1 KiB)
+   * that are written without one in the same turn of the event loop, all but the first are sent together after that turn.
    */
   write(chunk: Uint8Array | string, callback?: WriteCallback): boolean
   /** Sends the head, and what `write` has kept for the end of the turn, now. */
@@ -83,26 +83,26 @@ export interface Exchange {
   /** `write` returned false and `onDrain` has not run since. */
   readonly writableNeedDrain: boolean
   /**
-   * The app failed. Before the head has gone out the answer is a 500 that says nothing of the error; after it the request is
-   * cut, so that the front server sees that it failed. The error goes to FCGI_STDERR and to the server's `onError`.
+   * The app failed. Before the head was sent, the response is a 500 without details of the error. After it, the response
+   * is cut, so that the front server sees a failure. The error goes to FCGI_STDERR and to the server's `onError`.
    */
   fail(error: unknown): void
-  /** FCGI_STDERR: the front server's error log. What goes beyond the server's `maxStderrBytes` is dropped. */
+  /** FCGI_STDERR: the front server's error log. Output beyond the server's `maxStderrBytes` is dropped. */
   readonly stderr: Writable
-  /** Work that goes on behind the answer: the server's `close` waits for it, within its deadline. A rejection goes to `onError`. */
+  /** Work that continues after the response: the server's `close` waits for it, within its deadline. A rejection goes to `onError`. */
   waitUntil(promise: PromiseLike<unknown>): void
 
   /** Called when writing may go on, in the async context of the write that returned false. */
   onDrain: (() => void) | undefined
-  /** Called once when the exchange is aborted; not if that was before it was set: see `aborted`. */
+  /** Called once when the exchange is aborted; not if the abort came before this was set: see `aborted`. */
   onAbort: ((reason: ExchangeError) => void) | undefined
   readonly aborted: boolean
-  /** Nothing more goes out: `end`, `fail` or an abort came first. */
+  /** Nothing more is sent: `end`, `fail` or an abort came first. */
   readonly ended: boolean
 }
 
 /**
- * Answers one request. It may return before the response has ended. What it throws, or rejects with, is `exchange.fail(error)`.
+ * Responds to one request. It may return before the response has ended. If it throws or rejects, `exchange.fail(error)` is called.
  * The handler, and the exchange's hooks, run in an async context of this exchange: no other request sees its stores.
  */
 export type Handler = (exchange: Exchange) => void | Promise<void>

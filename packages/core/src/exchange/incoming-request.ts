@@ -1,6 +1,6 @@
+import { checkRequest } from '../cgi/check-request.ts'
 import { quote, RequestError } from '../cgi/error.ts'
 import { createRequest } from '../cgi/request.ts'
-import { checkRequest } from '../cgi/request-head.ts'
 import { createBody } from './body.ts'
 import { CgiRequest, type RequestCarrier } from './cgi-request.ts'
 import type { ExchangeError } from './error.ts'

@@ -2,22 +2,22 @@ import { ExchangeError } from './error.ts'
 import { allocatePiece, copyBytes } from './piece-memory.ts'
 
 /**
- * The body of a request (FCGI_STDIN), or the file of a filter (FCGI_DATA), to be pulled: bytes wait in a
- * bounded queue, and the connection stops reading while that is full.
+ * The body of a request (FCGI_STDIN), or the file of a filter (FCGI_DATA). Bytes wait in a bounded queue until the app reads
+ * them. The connection stops reading while the queue is full.
  */
 export interface Input {
-  /** The next piece, valid for ever; null when nothing is there now. */
+  /** The next piece; null if nothing is queued. The memory of the piece is never reused. */
   read(): Buffer | null
   /** All of it has been read. */
   readonly ended: boolean
-  /** Why it can not be had whole: cut short, aborted, too large, discarded. Undefined while queued bytes remain. */
+  /** Why the input is incomplete: cut short, aborted, too large, discarded. Undefined while queued bytes remain. */
   readonly error: ExchangeError | undefined
   /**
-   * Called when `read()`, `ended` or `error` has something new. Setting it says that somebody wants this
-   * body: it is then never discarded behind an answer that has begun.
+   * Called when `read()`, `ended` or `error` has something new. Setting it marks the body as wanted: the connection then does not
+   * discard it although the response has begun.
    */
   onReadable: (() => void) | undefined
-  /** Nobody wants the rest: it is read from the front server and dropped. */
+  /** Drops the rest: it is still read from the front server, but not queued. */
   discard(): void
 }
 
@@ -28,7 +28,7 @@ interface Piece {
   readonly end: number
 }
 
-/** What a filled queue tells the connection that fills it. */
+/** What an {@link InputQueue} needs of the request that it belongs to. */
 export interface InputOwner {
   /** A reader took bytes, or the rest is not wanted: reading from the socket may go on. */
   onInputConsumed(): void
@@ -36,32 +36,32 @@ export interface InputOwner {
   callListener(listener: () => void): void
 }
 
-// Pieces that have been read are let go this many at a time.
+// Pieces that have been read are released this many at a time.
 const COMPACT_AT = 16
 
-/** Bytes that a queued piece costs beside its own: a body may come in records of one byte. */
+/** Overhead of a queued piece, in bytes. It matters because a body may arrive in records of one byte. */
 export const PIECE_COST = 128
 
-// More may come; all of it is here, or was read; the rest is dropped; it can not be had whole.
+// FLOWING: more may arrive. COMPLETE: everything has arrived. DISCARDED: the rest is dropped. BROKEN: the input stays incomplete.
 const FLOWING = 0
 const COMPLETE = 1
 const DISCARDED = 2
 const BROKEN = 3
 
-/** The queue behind an {@link Input}; the connection fills it. */
+/** The queue of an {@link Input}. The connection fills it. */
 export class InputQueue implements Input {
   readonly #owner: InputOwner
-  // A body may be longer than was announced (it is cut, section 6.2 leaves it open); a filter's file may not.
+  // True for a filter's file, which must have the announced length. A longer body is cut (section 6.2 leaves it open).
   readonly #exact: boolean
   #expected: number | undefined
   #maxBytes: number = Number.POSITIVE_INFINITY
   #state = FLOWING
   #chunks: Buffer[] = []
   #next = 0
-  // What came in the chunk that is being read, in memory that others use next.
+  // What arrived in the chunk that is being read. Its memory is reused for the next chunk.
   #borrowed: Piece[] | undefined
   #borrowedBytes = 0
-  // Bytes in both.
+  // Bytes in #chunks (unread ones) and #borrowed.
   #queued = 0
   #received = 0
   #streamEnded = false
@@ -120,32 +120,32 @@ export class InputQueue implements Input {
 
   // ---- the connection's side ----
 
-  /** What waits to be read, as the bytes of memory that it takes. */
+  /** The memory that unread bytes take, in bytes. */
   get queuedBytes(): number {
     return this.#queued + (this.#chunks.length - this.#next) * PIECE_COST
   }
 
-  /** Bytes that have come in so far. */
+  /** Bytes that have arrived so far. */
   get received(): number {
     return this.#received
   }
 
-  /** Somebody has read, or waits to. */
+  /** The app has read, or waits to read. */
   get wanted(): boolean {
     return this.#wanted && this.#state !== DISCARDED
   }
 
-  /** All that was announced, or the end of the stream, has come in. */
+  /** The announced length, or the end of the stream, has arrived. */
   get complete(): boolean {
     return this.#streamEnded || (this.#expected !== undefined && this.#received >= this.#expected)
   }
 
-  /** A body was announced, and nothing of it has come. */
+  /** A body was announced, and no byte of it has arrived. */
   get missing(): boolean {
     return this.#received === 0 && this.#state === FLOWING && this.#expected !== undefined
   }
 
-  /** Says how long the input will be (bytes), where that is known, and how long it may be where it is not. */
+  /** Sets the announced length in bytes, or the largest length if none was announced. */
   expect(length: number | undefined, maxBytes: number): void {
     this.#expected = length
     this.#maxBytes = maxBytes
@@ -154,7 +154,7 @@ export class InputQueue implements Input {
     const ended = this.#streamEnded
     this.#state = length === 0 ? COMPLETE : FLOWING
     if (early.length === 0 && !ended) return
-    // It came before the params that announce it had ended.
+    // Input arrived before the end of the params, which announce its length: count it again.
     this.#clear()
     this.#received = 0
     this.#streamEnded = false
@@ -163,7 +163,7 @@ export class InputQueue implements Input {
     if (ended) this.finish()
   }
 
-  /** Takes `chunk[start, end)`, which has to be valid until {@link keep} is called. */
+  /** Queues `chunk[start, end)`, which must stay valid until {@link keep} is called. */
   push(chunk: Buffer, start: number, end: number): void {
     const length = end - start
     this.#received += length
@@ -183,8 +183,8 @@ export class InputQueue implements Input {
   }
 
   /**
-   * Copies what was pushed since the last call, as one piece, and tells the reader: of a large body a read brings several
-   * records, and each piece costs a reader more than its copy.
+   * Copies what was pushed since the last call into one piece, and notifies the reader. One read from the socket brings several
+   * records of a large body, and each piece costs a reader more than the copy does.
    */
   keep(): void {
     if (this.#borrowed === undefined) return
@@ -199,22 +199,22 @@ export class InputQueue implements Input {
     if (this.#expected === undefined) {
       this.#state = COMPLETE
     } else {
-      // What came can still be read: the error is behind it.
+      // The queued bytes can still be read. The error follows them.
       this.#state = BROKEN
       this.#error = lengthError('ended before')
     }
     this.#notify()
   }
 
-  /** The rest will never come. A body that is already here whole stays readable. */
+  /** The rest will not arrive. A complete body stays readable. */
   fail(error: ExchangeError): void {
     if (this.#state !== FLOWING) return
-    // What came in front of an abort can still be read by whoever waits for it.
+    // A reader that waits still gets the bytes that arrived before the abort.
     this.keep()
     this.#break(error)
   }
 
-  /** The answer has ended: the rest will not be handed on. A body that is already here whole stays readable. */
+  /** The response has ended: the rest is dropped. A complete body stays readable. */
   abandon(): void {
     if (this.#state !== FLOWING) return
     this.#state = DISCARDED
