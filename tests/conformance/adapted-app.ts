@@ -2,9 +2,9 @@ import { buffer } from 'node:stream/consumers'
 import { createServer, type FastCgiServer, type ServerOptions } from '@fcgi-bridge/core'
 import { toHandler as toExpressHandler } from '@fcgi-bridge/express-adapter'
 import { toHandler as toFetchHandler } from '@fcgi-bridge/fetch-adapter'
+import { Peer } from '@fcgi-bridge/testing'
 import express, { type Request as ExpressRequest, type Response as ExpressResponse } from 'express'
 import { onTestFinished } from 'vitest'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 
 /** What an app behind an adapter sees of a request, and what it does, in the adapter's own terms. */
 export interface AppRequest {

@@ -1,9 +1,8 @@
 // The lines of the checklist that an app can tell: what reaches it through either adapter, over raw bytes. The number of its line begins a
 // test's title, as in packages/core/src/conformance.
 import { once } from 'node:events'
+import { begin, bytes, GET, POST, pair, pairs, params, record, stream, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
-import { bytes, pair, pairs, record, TYPES } from '../../packages/core/src/testing/bytes.ts'
-import { begin, GET, POST, params, stream } from '../../packages/core/src/testing/peer.ts'
 import { ABORTED, ADAPTERS, AdaptedApp } from './adapted-app.ts'
 
 const KEEP = { keepConn: true }

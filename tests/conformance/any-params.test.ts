@@ -3,11 +3,11 @@
 import { createServer, type FastCgiServer, type Handler } from '@fcgi-bridge/core'
 import { toHandler as listenerToHandler } from '@fcgi-bridge/express-adapter'
 import { toHandler as fetchToHandler } from '@fcgi-bridge/fetch-adapter'
+import { Peer } from '@fcgi-bridge/testing'
 import express from 'express'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { anyParams } from '../../packages/core/src/testing/arbitraries.ts'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 import { Site } from '../support/fronts/site.ts'
 
 /** What an app saw. */

@@ -12,8 +12,8 @@ import {
   FCGI_STDIN,
   type Input,
 } from '@fcgi-bridge/core'
+import { Peer } from '@fcgi-bridge/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 import { Site } from '../support/fronts/site.ts'
 
 const CAPTURES = new URL('../captures/', import.meta.url)

@@ -1,8 +1,8 @@
 // The clock of the machine jumps, as when it is set: no time-out runs out by that.
 import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
+import { Peer } from '@fcgi-bridge/testing'
 import { test } from 'vitest'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 import { send } from '../support/cases/http.ts'
 import { required } from '../support/fronts/programs.ts'
 import { FAULTY_APPS, FaultSite } from './fault-site.ts'

@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
+import { Peer } from '@fcgi-bridge/testing'
 import { freePorts } from '../../scripts/lib/free-ports.js'
 import type { Origin } from '../support/fronts/front.ts'
 import { startNginx } from '../support/fronts/nginx.ts'

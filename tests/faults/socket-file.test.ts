@@ -1,7 +1,7 @@
 // The file of a Unix socket is removed under its server, as cleaners of /tmp and careless scripts do.
 import { rmSync } from 'node:fs'
+import { Peer } from '@fcgi-bridge/testing'
 import { expect, test } from 'vitest'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 import { send } from '../support/cases/http.ts'
 import { FaultSite } from './fault-site.ts'
 

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { type FastCgiServer, type ServeOptions, serve } from '@fcgi-bridge/core'
 import { serve as serveListener } from '@fcgi-bridge/express-adapter'
 import { serve as serveFetch } from '@fcgi-bridge/fetch-adapter'
+import { Peer } from '@fcgi-bridge/testing'
 import { expect, onTestFinished, test } from 'vitest'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 
 const OPTIONS: ServeOptions = {
   port: 0,

@@ -1,9 +1,9 @@
 // What a client, or an app's own data, may try to get past the server, over raw bytes, to both adapters.
 import { serve as serveExpress } from '@fcgi-bridge/express-adapter'
 import { type FetchContext, serve as serveFetch } from '@fcgi-bridge/fetch-adapter'
+import { begin, GET, type ParamList, Peer, POST, params } from '@fcgi-bridge/testing'
 import express from 'express'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { begin, GET, type ParamList, Peer, POST, params } from '../../packages/core/src/testing/peer.ts'
 
 /** What an app sees of a request. */
 interface Seen {

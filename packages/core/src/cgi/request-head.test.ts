@@ -1,5 +1,5 @@
+import { pairs } from '@fcgi-bridge/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { pairs } from '../testing/bytes.ts'
 import { RequestError } from './error.ts'
 import { Params } from './params.ts'
 import { checkRequest, RequestHead } from './request-head.ts'
