@@ -21,7 +21,7 @@ export interface Failure {
   error: string
 }
 
-/** The words that the apps wait for, about this id, were said before. */
+/** An id whose control messages are sent before the traffic, so that no request with it has to wait. */
 export const SAID = 'soak'
 
 interface Client {
