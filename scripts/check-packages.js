@@ -30,9 +30,18 @@ function holds(tool, file) {
   return status === 0
 }
 
-/** Packs every package into `folder`, as `npm publish` would send it. */
+/** Packs every public package into `folder`, as `npm publish` would send it. */
 export function pack(folder) {
-  const args = ['--recursive', '--filter', './packages/*', 'pack', '--pack-destination', folder]
+  const args = [
+    '--recursive',
+    '--filter',
+    './packages/*',
+    '--filter',
+    '!@fcgi-bridge/testing',
+    'pack',
+    '--pack-destination',
+    folder,
+  ]
   if (!pnpm(args, { stdio: ['ignore', 'ignore', 'inherit'] }))
     throw new UserError('Packing the packages failed.')
 }

@@ -25,6 +25,13 @@ const FLOORS = {
     'gateway',
     'index.ts',
   ],
+  testing: [
+    ['bytes.ts', 'record-reader.ts'],
+    ['name-values.ts', 'records.ts'],
+    'requests.ts',
+    ['peer.ts', 'responder.ts'],
+    'index.ts',
+  ],
 }
 
 /** A sentence for each fault of the structure of `packages/*`. */

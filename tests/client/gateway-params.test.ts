@@ -1,5 +1,5 @@
-// What an app is sent by the gateway, by nginx and by Apache for the same bytes of HTTP, field by field. Each difference is
-// listed with its reason: one that is not, and one that is listed and is none, fails.
+// Compares, field by field, the params that the gateway, nginx and Apache send for the same HTTP request. Each difference is listed
+// with its reason. The test fails for a difference that is not listed, and for a listed one that does not occur.
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { createGateway } from '@fcgi-bridge/client'
@@ -14,7 +14,7 @@ type Params = Record<string, string>
 type FrontName = 'nginx' | 'mod_proxy_fcgi' | 'mod_fcgid'
 type Difference = [fronts: FrontName | 'Apache', names: string, why: string]
 
-// What is not compared at all.
+// The params that are not compared.
 const LEFT_OUT: readonly [names: RegExp, why: string][] = [
   [/^SERVER_(SOFTWARE|SIGNATURE|ADMIN)$/, 'each says its own'],
   [/^(SERVER|REMOTE)_PORT$/, 'each has its own; they are tested beside the gateway'],
@@ -47,7 +47,7 @@ const LATER_NGINX: Difference[] = isAtLeast('nginx', '1.23')
 
 interface Case {
   name: string
-  /** The start line and the lines below it, without Connection; or with the blank line and a body. */
+  /** The start line and the header lines without Connection, optionally with the blank line and a body. */
   http: string
   differences?: readonly Difference[]
 }
@@ -91,7 +91,7 @@ const targets: readonly Case[] = [
     ['Apache', 'PATH_INFO', 'AllowEncodedSlashes NoDecode leaves %2F alone; Off makes it a 404'],
   ]),
   get('/a%0D%0Ab', [['nginx', 'SCRIPT_NAME PATH_INFO', 'a dot in fastcgi_split_path_info is no line feed']]),
-  // Refused by all.
+  // Rejected by all three.
   get('/../../etc/passwd'),
   get('/a/../../etc/passwd'),
   get('/%2e%2e/etc/passwd'),
@@ -151,7 +151,7 @@ const hosts: readonly Case[] = [
   withHost('my_host.test', [NAME_OF_NGINX]),
   withHost('front.test.', [['nginx', 'HTTP_HOST', 'without the dot']]),
   withHost('front.test:', [['Apache', 'refused', 'wants a number behind the colon, RFC 3986 does not']]),
-  // Refused by all.
+  // Rejected by all three.
   withHost(''),
   withHost('a/b'),
   withHost('a b'),
@@ -318,7 +318,7 @@ function isAmong(front: FrontName, fronts: FrontName | 'Apache'): boolean {
   return front === fronts || (fronts === 'Apache' && front !== 'nginx')
 }
 
-/** What the app was sent; `refused`, or `answered`, where it was not asked. */
+/** The params that the app received. `refused` or `answered` if the front server sent it no request. */
 async function paramsFrom(front: keyof typeof ports, http: string): Promise<Params> {
   const [head, ...body] = http.split('\r\n\r\n')
   const close = /^Connection:/m.test(http) ? '' : '\r\nConnection: close'
@@ -335,7 +335,7 @@ async function raw(port: number, request: string): Promise<string> {
   return Buffer.concat(await socket.toArray()).toString('latin1')
 }
 
-/** The names of what differs, in order. */
+/** The sorted names of the params that differ. */
 function differing(ours: Params, theirs: Params, front: FrontName): string[] {
   for (const whole of ['refused', 'answered']) {
     if (whole in ours !== whole in theirs) return [whole]
@@ -348,9 +348,9 @@ function differing(ours: Params, theirs: Params, front: FrontName): string[] {
 }
 
 function comparable(params: Params, name: string, front: FrontName): string {
-  // nginx says an empty value, or Apache 0, where the gateway says nothing: RFC 3875 section 4.1.2 has both.
+  // nginx sends an empty value and Apache 0 where the gateway omits the param. RFC 3875 section 4.1.2 allows both.
   const value = params[name] ?? ''
   if (name === 'CONTENT_LENGTH' && params['(body)'] === '') return ''
-  // Debian's fastcgi_params has $host.
+  // Debian's fastcgi_params sends $host.
   return name === 'HTTP_HOST' && front === 'nginx' ? value.toLowerCase().replace(/:\d*$/, '') : value
 }

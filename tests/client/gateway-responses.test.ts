@@ -1,5 +1,5 @@
-// What front servers make of an app's answer on its way: redirects within the site as mod_fcgid has them, files that the app names as
-// lighttpd and nginx send them; and the gateway beside them, in front of the same app.
+// Responses that front servers process themselves: local redirects in mod_fcgid, and files named by the app in lighttpd and nginx.
+// The gateway is compared with them in front of the same app.
 import { once } from 'node:events'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -80,7 +80,7 @@ async function startGateway(at: { path: string }, options: GatewayOptions): Prom
   return (gateway.address() as AddressInfo).port
 }
 
-/** What a client gets that asks for an answer which begins with `lines`. */
+/** The response that a client receives if the app's response begins with `lines`. */
 function answerOf(front: string, lines: string, ask: Ask = {}): Promise<Answer> {
   return send(
     { host: '127.0.0.1', port: ports[front]! },
@@ -138,7 +138,7 @@ describe('a redirect within the site', () => {
   })
 })
 
-/** What clients see of a file: by status and body, and what is said of it. */
+/** A file response as clients receive it: status, body and headers about the file. */
 function told({ status, text, headers }: Answer): unknown {
   const { 'content-length': length, 'content-range': range, 'x-other': other } = headers
   const { 'cache-control': cache, 'content-disposition': disposition, 'set-cookie': cookies } = headers
@@ -166,7 +166,7 @@ describe.each([
 ])('%s, as %s has it', (_, server, line) => {
   test.each(NAMES)('%s', async (name) => {
     const ours = told(await answerOf('gateway', line(name)))
-    // A percent sign that begins nothing is taken for itself there.
+    // The front servers keep a percent sign that starts no valid escape. The gateway responds with 404.
     if (name === '50%.txt') expect(ours).toEqual({ status: 404 })
     else expect(ours).toEqual(told(await answerOf(server, line(name))))
   })

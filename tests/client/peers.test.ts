@@ -1,4 +1,4 @@
-// The client with FastCGI servers that this project did not write, and with its own.
+// The client with other projects' FastCGI servers, and with this project's.
 import { join } from 'node:path'
 import { type ExchangeEnd, FastCgiDispatcher, type FastCgiDispatcherOptions } from '@fcgi-bridge/client'
 import { request } from 'undici'

@@ -1,4 +1,4 @@
-// What is PHP-FPM's own: workers that come and go, a queue in front of them, and scripts that are files.
+// Behaviour specific to PHP-FPM: workers that exit and restart, a queue in front of them, and scripts that are files.
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -59,7 +59,7 @@ describe('pm.max_requests', () => {
       const counted = readFileSync(peer.site.path('control', 'count'), 'utf8').trimEnd().split('\n')
       expect(pids).toHaveLength(600)
       expect(counted.toSorted()).toEqual(pids.toSorted())
-      // Each has answered seven.
+      // Each worker has served seven requests.
       expect(new Set(pids).size).toBeGreaterThanOrEqual(Math.floor(600 / 7))
     },
   )
@@ -81,7 +81,7 @@ describe('pm.max_children', () => {
   test('connections that are kept do not keep the workers from new ones', async () => {
     const { get } = await start(
       { pool: { 'pm.max_children': 1 } },
-      // Would the kept one stay, the others would have no worker before the test is over.
+      // If the kept connection stayed open, the others would get no worker before the test ends.
       { scriptFilename: join(PHP_ROOT, 'index.php'), idleTimeout: 0 },
     )
     const texts = await Promise.all(Array.from({ length: 5 }, () => get('/bytes?length=1')))

@@ -1,5 +1,4 @@
-// `gatewayFor` of fcgi-bridge/testing as a user has it: the packages as they are published, in a folder of its own, in Vitest
-// and in Jest.
+// `gatewayFor` of fcgi-bridge/testing as a user installs it: the published packages in a separate folder, in Vitest and in Jest.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -16,7 +15,7 @@ const ofClient = createRequire(new URL('../../packages/client/package.json', imp
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 const NODE_24 = fileURLToPath(new URL('../../scripts/node_modules/node24/bin/node', import.meta.url))
 
-// Other people's test runners take their time to start.
+// Vitest and Jest start slowly.
 const TIMEOUT = 120_000
 
 const EXPRESS_TEST = `
@@ -134,7 +133,7 @@ async function runJest(folder: string, name: string, text: string, node = proces
   expect(exit).toEqual({ code: 0, signal: null })
 }
 
-/** Runs a program of node_modules, in a folder of the site, until it ends by itself. */
+/** Runs a program of node_modules in a folder of the site, and waits until it exits. */
 async function run(
   node: string,
   [file, ...args]: string[],
@@ -151,7 +150,7 @@ async function run(
   return { exit, output: program.output }
 }
 
-/** Puts into the site's node_modules what `npm install fcgi-bridge express hono supertest vitest jest` would. */
+/** Creates the node_modules that `npm install fcgi-bridge express hono supertest vitest jest` would create. */
 function install(site: Site): void {
   const tarballs = site.makeFolder('tarballs')
   pack(tarballs)

@@ -2,32 +2,32 @@ import { buffer } from 'node:stream/consumers'
 import { createServer, type FastCgiServer, type ServerOptions } from '@fcgi-bridge/core'
 import { toHandler as toExpressHandler } from '@fcgi-bridge/express-adapter'
 import { toHandler as toFetchHandler } from '@fcgi-bridge/fetch-adapter'
+import { Peer } from '@fcgi-bridge/testing'
 import express, { type Request as ExpressRequest, type Response as ExpressResponse } from 'express'
 import { onTestFinished } from 'vitest'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 
-/** What an app behind an adapter sees of a request, and what it does, in the adapter's own terms. */
+/** A request as the app receives it from an adapter, and the methods with which the app responds. */
 export interface AppRequest {
   readonly method: string
   /** Path and query. */
   readonly url: string
   readonly params: Readonly<Record<string, string | undefined>>
   header(name: string): string | null | undefined
-  /** The whole body, latin1. Rejects where it can not be had. */
+  /** The whole body, as latin1. Rejects if it cannot be read. */
   body(): Promise<string>
-  /** How often each thing that tells of the end was told. */
+  /** The number of times that each end or abort event was emitted. */
   readonly told: Readonly<Record<string, number>>
-  /** Settles when it was told that the front server gave the request up. */
+  /** Settles when the app is notified that the front server aborted the request. */
   readonly aborted: Promise<void>
-  /** Answers as a whole. */
+  /** Sends a whole response. */
   answer(text: string): void
-  /** Sends a part of an answer, which may be the first. */
+  /** Sends a part of the response, the first or a later one. */
   write(text: string): void
   end(): void
   readonly stderr: NodeJS.WritableStream
 }
 
-/** What an app sees of one that was given up, in {@link AppRequest.told}. */
+/** The values of {@link AppRequest.told} for an aborted request. */
 export const ABORTED: Readonly<Record<AdapterName, Readonly<Record<string, number>>>> = {
   Express: { aborted: 1, requestClosed: 1, responseClosed: 1, finished: 0 },
   fetch: { aborted: 1 },
@@ -37,7 +37,7 @@ export const ADAPTERS = ['Express', 'fetch'] as const
 
 export type AdapterName = (typeof ADAPTERS)[number]
 
-/** An app behind an adapter, which hands its requests to the test. All of it ends with the test. */
+/** An app behind an adapter that passes its requests to the test. It is closed when the test ends. */
 export class AdaptedApp {
   readonly requests: AppRequest[] = []
   readonly server: FastCgiServer
@@ -64,7 +64,7 @@ export class AdaptedApp {
     return peer
   }
 
-  /** The next request that has not been given out. */
+  /** Waits for the next request that was not returned before. */
   async next(): Promise<AppRequest> {
     while (this.#taken === this.requests.length) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
@@ -95,7 +95,7 @@ function expressRequest(request: ExpressRequest, response: ExpressResponse): App
   const told = { aborted: 0, requestClosed: 0, responseClosed: 0, finished: 0 }
   request.on('aborted', () => told.aborted++)
   request.on('close', () => told.requestClosed++)
-  // The app reads it, or does not care.
+  // `body` reports the error to tests that read the body.
   request.on('error', () => {})
   const aborted = new Promise<void>((resolve) => {
     response.on('close', () => {

@@ -1,9 +1,8 @@
-// The lines of the checklist that an app can tell: what reaches it through either adapter, over raw bytes. The number of its line begins a
-// test's title, as in packages/core/src/conformance.
+// The lines of the checklist that an app can observe through either adapter, over raw bytes. The title of a test begins with the number
+// of its line, as in packages/core/src/conformance.
 import { once } from 'node:events'
+import { begin, bytes, GET, POST, pair, pairs, params, record, stream, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
-import { bytes, pair, pairs, record, TYPES } from '../../packages/core/src/testing/bytes.ts'
-import { begin, GET, POST, params, stream } from '../../packages/core/src/testing/peer.ts'
 import { ABORTED, ADAPTERS, AdaptedApp } from './adapted-app.ts'
 
 const KEEP = { keepConn: true }
@@ -42,7 +41,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     await peer.answer(1)
     peer.forget().get(1, {}, KEEP)
     const second = await app.next()
-    // The app does not know, or does not care.
+    // The app does not notice the abort, or ignores it.
     try {
       first.write('late')
       first.end()
@@ -112,7 +111,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     const request = await app.next()
     expect(request.header('cookie')).toBe('a=1; b=2')
     expect(request.header('x-list')).toBe('1, 2')
-    // Headers has no single values.
+    // Headers joins repeated values, also for fields that node:http keeps single.
     expect(request.header('user-agent')).toBe(name === 'Express' ? 'first' : 'first, second')
     expect(Object.entries(request.params).slice(-3)).toEqual([
       ['__proto__', 'p'],
@@ -251,14 +250,14 @@ describe.each(ADAPTERS)('%s', (name) => {
         request.write('begun')
         await peer.stdout(1, 'begun')
       }
-      // 38: twice, and with a content.
+      // Line 38: two ABORT_REQUEST records, one of them with content.
       peer.abort(1).abort(1, 'again')
       await Promise.all([request.aborted, peer.answer(1)])
       if (when === 'inside of STDIN') await expect(body).rejects.toThrow()
       peer.get(3, {}, KEEP)
       ;(await app.next()).answer('next')
       await peer.answer(3)
-      // As with node:http, a request that was read whole has no 'aborted': its response has a 'close'.
+      // As with node:http, a request that was read to its end emits no 'aborted'. Its response emits 'close'.
       const isWhole = name === 'Express' && when !== 'inside of STDIN'
       expect(request.told).toEqual({ ...ABORTED[name], ...(isWhole && { aborted: 0 }) })
       expect(peer.records.filter(({ type }) => type === TYPES.END_REQUEST).map(({ id }) => id)).toEqual([

@@ -1,23 +1,23 @@
-// Whatever params a front server sends: the core and both adapters make the same request of it, with a URL that parses, or
-// all refuse it with a 400.
+// For any params from a front server, core and both adapters build the same request with a URL that parses, or all reject it with
+// a 400.
 import { createServer, type FastCgiServer, type Handler } from '@fcgi-bridge/core'
 import { toHandler as listenerToHandler } from '@fcgi-bridge/express-adapter'
 import { toHandler as fetchToHandler } from '@fcgi-bridge/fetch-adapter'
+import { Peer } from '@fcgi-bridge/testing'
 import express from 'express'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { anyParams } from '../../packages/core/src/testing/arbitraries.ts'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 import { Site } from '../support/fronts/site.ts'
 
-/** What an app saw. */
+/** A request as the app received it. */
 interface Seen {
   method: string
   url: string
   target?: string
 }
 
-// In a header, for an answer to HEAD has nothing else; without a character that a header may not hold.
+// In a header, because a response to HEAD has no body. Encoded, because a header cannot hold every character.
 function answer(seen: Seen): [name: string, value: string] {
   return ['x-seen', encodeURIComponent(JSON.stringify(seen))]
 }
@@ -35,7 +35,7 @@ function fetch({ method, url }: Request): Response {
 const app = express().use((request, response) => {
   const { method, originalUrl: target, protocol, headers } = request
   const path = target === '*' ? '/' : target
-  // Bytes beyond ASCII are characters of their own to a URL parser, as on node:http: only where it points to is compared.
+  // A URL parser treats bytes beyond ASCII as characters, as on node:http. So compare only the origin.
   const url = new URL(`${protocol}://${headers.host ?? 'none.test'}${path}`).origin
   response.header(...answer({ method, target, url })).end()
 })
@@ -68,7 +68,7 @@ afterAll(async () => {
   await site.stop()
 })
 
-/** The status of an answer, and what the app saw. */
+/** The status of a response, and the request as the app received it. */
 async function ask(
   peer: Peer,
   list: [name: string, value: string][],
@@ -95,7 +95,7 @@ test('any params are the same request in every app, or a 400 from each', async (
       const { method, target, url } = core!.seen
       const { href, origin } = new URL(url)
       expect(req!.seen).toMatchObject({ method, target })
-      // Without a Host there is none for Express either.
+      // Without a Host header, Express has no host either.
       expect([origin, `${new URL(url).protocol}//none.test`]).toContain(req!.seen!.url)
       if (/^(?:connect|trace|track)$/i.test(method)) {
         expect([request, light]).toEqual([{ status: 501 }, { status: 501 }])

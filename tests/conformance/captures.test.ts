@@ -1,5 +1,5 @@
-// Every recording of tests/captures/, sent to a server over a socket as the front server sent it: what the handler is given
-// must be what the recording's description says, and every request gets its answer.
+// Sends each recording of tests/captures/ to a server over a socket, as the front server sent it. The handler must receive the
+// request that the recording's description states, and each request must get a response.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
@@ -12,8 +12,8 @@ import {
   FCGI_STDIN,
   type Input,
 } from '@fcgi-bridge/core'
+import { Peer } from '@fcgi-bridge/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 import { Site } from '../support/fronts/site.ts'
 
 const CAPTURES = new URL('../captures/', import.meta.url)
@@ -34,7 +34,7 @@ interface Described {
   stdin: { ended: boolean; length: number; sha256?: string }
 }
 
-/** A request as the handler was given it. */
+/** A request as the handler received it. */
 interface Seen {
   id: number
   role: string
@@ -111,7 +111,7 @@ async function readBody(stdin: Input): Promise<Buffer> {
   }
 }
 
-/** Sends a recording; gives the status of each answer, in the order of their ends. */
+/** Sends a recording, and returns the status of each response in the order in which they ended. */
 async function replay(bytes: Buffer): Promise<(string | undefined)[]> {
   seen = []
   const statuses: (string | undefined)[] = []
@@ -127,7 +127,7 @@ async function replay(bytes: Buffer): Promise<(string | undefined)[]> {
   for (const record of recordsOf(bytes)) {
     const id = record.readUInt16BE(2)
     if (record[1] === FCGI_BEGIN_REQUEST) {
-      // A front server uses an id again when its request was answered.
+      // A front server reuses an id after the response has ended.
       if (running.has(id)) await finish(id)
       running.add(id)
     }
@@ -153,13 +153,13 @@ function expected(described: Described, bytes: Buffer): Seen {
     ...{ id, role, paramsSha256, method, target, url, contentLength, length },
     keepConn: flags === 1,
     headers: headers.flat(),
-    // Of STDIN that goes on behind CONTENT_LENGTH the description has the hash of the whole.
+    // If STDIN continues after CONTENT_LENGTH, the description has the hash of all its bytes.
     sha256:
       length < stdin.length ? sha256Of(stdinOf(bytes).subarray(0, length)) : (stdin.sha256 ?? sha256Of('')),
   }
 }
 
-/** What is aborted before its params are over is ended without an answer; a body that stops short is the client's fault. */
+/** A request aborted before its params are complete ends without a response. A body that is too short is the client's fault. */
 function expectedStatus({ refused, paramsEnd, contentLength, stdin }: Described): string | undefined {
   if (paramsEnd === false) return undefined
   if (refused !== undefined) return String(refused)

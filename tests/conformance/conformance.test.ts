@@ -1,5 +1,5 @@
-// `fcgi-bridge conformance` with this project's servers and others, and the table in packages/conformance/RESULTS.md:
-// `npm run conformance` writes it.
+// Runs `fcgi-bridge conformance` against this project's servers and others. The results must match the table in
+// packages/conformance/RESULTS.md, which `npm run conformance` writes.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { Site } from '../support/fronts/site.ts'
 import { CANDIDATES } from './servers.ts'
 import { type Row, resultsDocument, verdictsIn } from './table.ts'
 
-// Seconds. Ours never has to be waited for, and others mostly in vain; libfcgi takes two to close a connection.
+// Timeout in seconds. This project's servers never reach it. Others mostly time out; libfcgi takes two seconds to close a connection.
 const PATIENCE = { own: 15, others: 4 }
 const LIMIT = 180_000
 
@@ -21,7 +21,7 @@ const columns = new Map<string, readonly Row[]>()
 
 afterAll(() => site.stop())
 
-// Together: they mostly wait.
+// Concurrent, because the runs mostly wait.
 test.concurrent.for(CANDIDATES)(
   '$name is asked everything',
   { timeout: LIMIT },
@@ -35,7 +35,7 @@ test.concurrent.for(CANDIDATES)(
       const { code, results } = await ask(own ? PATIENCE.own : PATIENCE.others)
       expect(code).toBe(own ? 0 : 6)
       if (own) expect(results.filter(({ verdict }) => verdict === 'fail')).toEqual([])
-      // A verdict on another's server is not to come of a busy machine; and Go's, at an abort, sends now one END_REQUEST and now two.
+      // A busy machine must not change another server's verdict. Go's server also varies: it sends one or two END_REQUESTs at an abort.
       const other = results
         .filter(({ id, verdict }) => verdict !== expected.get(name)?.get(id))
         .map(({ id }) => id)

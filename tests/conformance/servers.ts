@@ -3,18 +3,18 @@ import { compile } from '../../scripts/lib/compile.js'
 import { type Peer, startPeer } from '../support/peers/peer.ts'
 import { startPhpFpm } from '../support/peers/php.ts'
 
-/** A server whose conformance is looked at. */
+/** A server that the conformance checks run against. */
 export interface Candidate {
-  /** How the table calls it. */
+  /** Its name in the table. */
   readonly name: string
   start(): Promise<Peer>
-  /** What the command line is told beside the address. */
+  /** Command-line arguments in addition to the address. */
   readonly args?: readonly string[]
-  /** It is this project's own: it passes, or a test fails. */
+  /** The server belongs to this project, so a failed check fails the test. */
   readonly own?: true
 }
 
-/** Its routes are those of examples/conformance. */
+/** The server has the routes of examples/conformance. */
 export const CANDIDATES: readonly Candidate[] = [
   { name: 'core', start: () => startOwn('core.js'), own: true },
   { name: 'Express', start: () => startOwn('express.js'), own: true },
@@ -37,7 +37,7 @@ function startOwn(name: string): Promise<Peer> {
   }))
 }
 
-// Some checks end a server, which then leaves its socket behind.
+// Some checks make a server exit, which then leaves its socket file.
 const AGAIN = `
 trap 'kill $app; exit' TERM
 socket=$1

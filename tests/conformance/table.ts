@@ -16,7 +16,7 @@ again where a check has ended them. PHP-FPM is 8.2, libfcgi 2.4.2, Go 1.19, as D
 One time in forty Go fails \`abort/in-stdin\`, too: its app answers what has been aborted, and a second END_REQUEST comes.
 `
 
-/** The document that tells what each server came to, by its name. */
+/** The document with the results of each server, by its name. */
 export function resultsDocument(columns: ReadonlyMap<string, readonly Row[]>): string {
   const names = [...columns.keys()]
   const [first = []] = columns.values()
@@ -45,7 +45,7 @@ export function resultsDocument(columns: ReadonlyMap<string, readonly Row[]>): s
   ].join('\n')
 }
 
-/** What such a document says of each server: the verdicts of the checks, by their ids. */
+/** Reads from such a document each server's verdicts by check id. */
 export function verdictsIn(document: string): Map<string, Map<string, Row['verdict']>> {
   const columns = new Map<string, Map<string, Row['verdict']>>()
   const verdicts = new Map(
@@ -87,7 +87,7 @@ function areasOf(rows: readonly Row[]): string[] {
   return [...new Set(rows.map(({ id }) => id.slice(0, id.indexOf('/'))))]
 }
 
-/** With cells as wide as their columns, as the formatter has them. */
+/** Pads cells to the width of their column, as the formatter does. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((_, i) => Math.max(3, ...[head, ...rows].map((cells) => cells[i]!.length)))
   const line = (cells: readonly string[]): string =>

@@ -1,4 +1,4 @@
-// What an app can do to its own process: what is lost with it, and what is not.
+// Errors of an app that end its process: which requests fail, and which complete.
 import { randomUUID } from 'node:crypto'
 import { type ExpectStatic, test } from 'vitest'
 import { type Answer, send } from '../support/cases/http.ts'
@@ -28,7 +28,7 @@ for (const app of FAULTY_APPS) {
       withNeighbour(app, async ({ site, origin, program, neighbour, id }) => {
         const own = send(origin, path, ask)
         await program.printed(printed)
-        // It takes nothing new, and finishes what it has.
+        // The server accepts no new request and completes the running ones.
         expect((await send(origin, '/text')).status).toBe(502)
         site.control.say(id, 'go')
         expect(await neighbour).toMatchObject({ status: 200, text: expect.stringContaining('held until') })
@@ -38,7 +38,7 @@ for (const app of FAULTY_APPS) {
       }),
   )
 
-  test.concurrent(`${app}: process.exit ends all that runs there`, { timeout: 120_000 }, ({ expect }) =>
+  test.concurrent(`${app}: process.exit ends all running requests`, { timeout: 120_000 }, ({ expect }) =>
     withNeighbour(app, async ({ site, origin, program, neighbour }) => {
       expect((await send(origin, '/exit')).status).toBe(502)
       expect(await program.exited).toEqual({ code: 3, signal: null })
@@ -48,7 +48,7 @@ for (const app of FAULTY_APPS) {
   )
 }
 
-test.concurrent('faulty-express: an answer is whole once it is finished, whatever the app does then', ({
+test.concurrent('faulty-express: a finished response is complete, whatever the app does afterwards', ({
   expect,
 }) =>
   withNeighbour('faulty-express', async ({ origin, program }) => {
@@ -59,7 +59,7 @@ test.concurrent('faulty-express: an answer is whole once it is finished, whateve
 interface Neighbourhood extends RunningApp {
   site: FaultSite
   origin: Origin
-  /** A request that the app holds until 'go' is said of `id`. */
+  /** A request that the app holds until 'go' is sent for `id`. */
   neighbour: Promise<Answer>
   id: string
 }

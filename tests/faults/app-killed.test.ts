@@ -1,4 +1,4 @@
-// An app's process is killed with requests in it, and another takes its place: what clients see of it, as docs/faults.md says.
+// An app's process is killed during requests, and another one replaces it. Clients see what docs/faults.md describes.
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'vitest'
@@ -14,7 +14,7 @@ import { nginx } from '../support/fronts/nginx.ts'
 import { kill } from '../support/fronts/processes.ts'
 import { FaultSite } from './fault-site.ts'
 
-/** What a row of the table says: a status; what came of an answer that had begun; how soon the next app is found. */
+/** A row of the table: a status, the result of a response that had begun, and the time until the next app is used. */
 interface Seen {
   waiting: string
   answered: string
@@ -83,7 +83,7 @@ test.concurrent.for(FRONTS.map(([front, modes]) => ({ name: front.name, front, m
   },
 )
 
-/** Two requests that an app is busy with: one that waits for its answer, one that has the beginning of it. */
+/** Two running requests: one without a response, one with the beginning of its response. */
 async function begin(
   site: FaultSite,
   at: Origin,

@@ -1,4 +1,4 @@
-// Apps are told to end while front servers are busy with them.
+// Apps receive SIGTERM while front servers send requests.
 import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { test } from 'vitest'
@@ -11,7 +11,7 @@ import { nginx } from '../support/fronts/nginx.ts'
 import { accepts } from '../support/fronts/ports.ts'
 import { FaultSite } from './fault-site.ts'
 
-/** Of what front servers do in their own time. */
+/** The time limit for steps whose timing the front server decides. */
 const patient = { timeout: 20_000 }
 
 interface Upload {
@@ -20,7 +20,7 @@ interface Upload {
   answer: Answer | Error
 }
 
-/** Uploads, one after the other, each with an id by which the app says that it has been called. */
+/** Sequential uploads. Each has an id with which the app reports that its handler was called. */
 class Load {
   readonly uploads: Upload[] = []
   readonly #clients: Promise<void>[]
@@ -42,7 +42,7 @@ class Load {
       const ask = { method: 'POST', body: Buffer.concat([...content(length)]) }
       const answer = await send(origin, `/upload?id=${id}`, ask).catch((error: Error) => error)
       this.uploads.push({ id, length, answer })
-      // Where nothing listens any more an answer comes at once.
+      // If nothing listens any more, the front server responds at once.
       if (!isWhole(answer)) await setTimeout(20)
     }
   }
@@ -68,10 +68,10 @@ test.concurrent.for([nginx, apacheProxy, haproxy])(
 
       for (const { program } of site.apps) program.child.kill('SIGTERM')
       for (const { id } of held) await site.control.heard(id, 'SIGTERM')
-      // The load goes on against apps that take nothing new.
+      // The load continues while the apps accept nothing new.
       for (const { at } of site.apps) expect(await accepts(at)).toBe(false)
       for (const { id } of held) site.control.say(id, 'go')
-      // What is not done by the deadline is cut: answers that are whole, and exit 0, say that all was in time.
+      // The server aborts requests at the deadline. Complete responses and exit status 0 prove that all ended in time.
       for (const { program } of site.apps) expect(await program.exited).toEqual({ code: 0, signal: null })
       for (const load of loads) await load.stop()
 
@@ -83,7 +83,7 @@ test.concurrent.for([nginx, apacheProxy, haproxy])(
         else refused.push('status' in answer ? answer.status : String(answer))
         if (site.control.isSaid(id, 'begun')) expect(answer, id).toMatchObject({ status: 200 })
       }
-      // What no app was called for: the front server says so itself.
+      // No app handler ran for these requests: the front server sent the error itself.
       const refusals = [502, 503, ...(front.modes[0]!.traits.refusals ?? [])]
       for (const refusal of refused) expect(refusals).toContain(refusal)
     } finally {

@@ -1,8 +1,8 @@
-// The clock of the machine jumps, as when it is set: no time-out runs out by that.
+// The system clock jumps, as when it is set. No timeout may expire because of it.
 import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
+import { Peer } from '@fcgi-bridge/testing'
 import { test } from 'vitest'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 import { send } from '../support/cases/http.ts'
 import { required } from '../support/fronts/programs.ts'
 import { FAULTY_APPS, FaultSite } from './fault-site.ts'
@@ -18,11 +18,11 @@ test.concurrent.for(FAULTY_APPS)('%s: a day forward, and two days back', async (
       LD_PRELOAD: faketime(),
       FAKETIME_TIMESTAMP_FILE: site.path('clock'),
       FAKETIME_NO_CACHE: '1',
-      // The clock that no one can set.
+      // The monotonic clock, which cannot be set.
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
       DONT_FAKE_MONOTONIC: '1',
     })
-    // A request that is answered late, a body that comes late, a connection that is kept.
+    // A late response, a late request body, and a keep-alive connection.
     const id = randomUUID()
     const answer = send(origin, `/hold?id=${id}`)
     const began = Number(await site.control.heard(id, 'held'))
@@ -39,7 +39,7 @@ test.concurrent.for(FAULTY_APPS)('%s: a day forward, and two days back', async (
 
     for (const by of ['+1d', '-1d']) {
       jump(by)
-      // Longer than from one look at the time-outs to the next.
+      // Longer than the interval between two checks of the timeouts.
       expect((await send(origin, '/later')).text).toBe('later\n')
       expect((await send(origin, '/later')).text).toBe('later\n')
     }
@@ -52,14 +52,14 @@ test.concurrent.for(FAULTY_APPS)('%s: a day forward, and two days back', async (
     expect((await kept.answer(2)).stdout).toContain('some text\n')
     peer.destroy()
     kept.destroy()
-    // Nor is the deadline of the drain over at once, or in a day.
+    // The drain deadline must neither pass at once nor take a day.
     expect(await program.stop()).toEqual({ code: 0, signal: null })
   } finally {
     await site.stop()
   }
 })
 
-/** The library that Debian's faketime loads into programs. */
+/** The library that Debian's faketime preloads into programs. */
 function faketime(): string {
   required('faketime')
   const [file] = readdirSync('/usr/lib')

@@ -1,4 +1,4 @@
-// No file descriptor, no room on a disk: what does not fit is refused, and all else goes on.
+// No free file descriptor, or a full disk: the requests that need one fail, and all others succeed.
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import { send } from '../support/cases/http.ts'
@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => site.stop())
 
 describe.each(FAULTY_APPS)('%s', (app) => {
-  test('no file descriptor left: 502 for what does not fit, and nothing for the others', async () => {
+  test('no file descriptor left: 502 for the requests that need one, and the others succeed', async () => {
     const { origin } = await site.startBehindNginx(app, 'ulimit -n 60; exec "$@"')
     const answers = await Promise.all(Array.from({ length: 100 }, () => send(origin, '/later')))
     const whole = answers.filter(({ text }) => text === 'later\n').length
@@ -24,7 +24,7 @@ describe.each(FAULTY_APPS)('%s', (app) => {
     expect(await send(origin, '/text')).toMatchObject({ status: 200, text: 'some text\n' })
   })
 
-  test('a disk is full under an upload that the app stores: 500, and nothing for the others', async () => {
+  test('disk full during an upload that the app stores: 500, and the others succeed', async () => {
     const { origin } = await site.startBehindNginx(app)
     const id = randomUUID()
     const beside = send(origin, `/hold?id=${id}`)
@@ -39,15 +39,15 @@ describe.each(FAULTY_APPS)('%s', (app) => {
     expect((await send(origin, `/store?file=${site.path('stored')}`, upload)).text).toBe('stored\n')
   })
 
-  test('a disk is full under the log of the app: its answers do not need it', async () => {
+  test('disk full for the log of the app: its responses are complete', async () => {
     const { origin } = await site.startBehindNginx(app, 'exec "$@" >/dev/full')
     for (let request = 0; request < 3; request++) {
       expect((await send(origin, '/print')).text).toBe('printed\n')
     }
   })
 
-  // A file system of its own, full, in a name space of its own.
-  test('a disk is full where the socket is to be: an error that says so, exit 1', async () => {
+  // A separate full file system, in a separate mount namespace.
+  test('disk full for the socket file: an error that says so, and exit status 1', async () => {
     const folder = site.makeFolder('full')
     const script = `mount -t tmpfs -o nr_inodes=1 none "${folder}" && exec "$@"`
     const inside = ['--map-root-user', '--mount', '--', '/bin/sh', '-c', script, 'sh']

@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
+import { Peer } from '@fcgi-bridge/testing'
 import { freePorts } from '../../scripts/lib/free-ports.js'
 import type { Origin } from '../support/fronts/front.ts'
 import { startNginx } from '../support/fronts/nginx.ts'
@@ -9,7 +9,7 @@ import { kill, type Process } from '../support/fronts/processes.ts'
 import type { Program } from '../support/fronts/program.ts'
 import { Site } from '../support/fronts/site.ts'
 
-/** The apps in which things go wrong: tests/support/apps/NAME.js. */
+/** The apps with faults: tests/support/apps/NAME.js. */
 export const FAULTY_APPS = ['faulty-express', 'faulty-fetch'] as const
 
 /** The file of an app. */
@@ -17,16 +17,16 @@ export function appFile(name: string): string {
   return fileURLToPath(new URL(`../support/apps/${name}.js`, import.meta.url))
 }
 
-/** An app that runs, and where. */
+/** A running app, and its address. */
 export interface RunningApp {
   name: string
   at: Listening
   program: Program
 }
 
-/** A site whose processes a test may kill. */
+/** A site whose processes the test can kill. */
 export class FaultSite extends Site {
-  /** The apps that were started, not those that a front server started. */
+  /** The apps that this site started, without those that a front server started. */
   readonly apps: RunningApp[] = []
 
   override async startApp(
@@ -34,21 +34,21 @@ export class FaultSite extends Site {
     listen: string,
     variables?: Record<string, string>,
   ): ReturnType<Site['startApp']> {
-    // Not one that another test may be given while no app listens on it.
+    // The port must not be one that another test can receive while no app listens on it.
     const [port] = await freePorts(1)
     const started = await super.startApp(name, listen.replace(/:0$/, `:${port}`), variables)
     this.apps.push({ name, ...started })
     return started
   }
 
-  /** Starts another app in the place of one that has ended. */
+  /** Starts an app at the address of one that has exited. */
   async restart({ name, at }: RunningApp): Promise<Program> {
     const listen = 'path' in at ? at.path : `${at.host}:${at.port}`
     return (await this.startApp(name, listen)).program
   }
 
   /**
-   * Starts an app on a Unix socket, and an nginx before it. `script` is the shell's: `"$@"` in it is the app's command.
+   * Starts an app on a Unix socket, and nginx in front of it. `script` is a shell script in which `"$@"` is the app's command.
    */
   async startBehindNginx(
     name: string,
@@ -74,19 +74,19 @@ export class FaultSite extends Site {
     return { ...app, origin: { host: '127.0.0.1', port: port! } }
   }
 
-  /** The front server's processes. */
+  /** The process ids of the front server. */
   fronts(): Process[] {
     const apps = this.apps.map(({ program }) => program.pid)
     return this.processes().filter(({ pid }) => !apps.includes(pid))
   }
 
-  /** Kills the front server, all of it. */
+  /** Kills all processes of the front server. */
   killFronts(): void {
     for (const { pid } of this.fronts()) kill(pid)
   }
 }
 
-/** How many sockets a process has open. */
+/** The number of open sockets of a process. */
 export function socketsOf(pid: number): number {
   const folder = `/proc/${pid}/fd`
   return readdirSync(folder).filter((name) => {
@@ -98,7 +98,7 @@ export function socketsOf(pid: number): number {
   }).length
 }
 
-/** Asks an app with no front server in between; gives its whole answer. */
+/** Sends a request to an app without a front server, and returns the whole response. */
 export async function askDirectly(at: Listening, target: string): Promise<string> {
   const peer = await Peer.connect(at)
   try {

@@ -1,4 +1,4 @@
-// The front server dies in the middle of requests. To the apps each is a request that was given up, and nothing else.
+// The front server is killed during requests. The app sees each as an aborted request, and no other effect.
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
 import { test } from 'vitest'
@@ -51,7 +51,7 @@ test.concurrent.for([nginx, apacheProxy, lighttpd, caddy, h2o, haproxy])(
       for (const { sending, thinking, reading } of ids) {
         await site.control.heard(sending, 'left')
         if (reading !== undefined) await site.control.heard(reading, 'cut')
-        // An answer that nobody waits for any more.
+        // The front server no longer waits for this response.
         site.control.say(thinking, 'go')
       }
       for (const [index, { at, program }] of site.apps.entries()) {
@@ -65,7 +65,7 @@ test.concurrent.for([nginx, apacheProxy, lighttpd, caddy, h2o, haproxy])(
   },
 )
 
-test.concurrent('Apache is killed: what mod_fcgid started stays, and ends when it is told to', {
+test.concurrent('Apache is killed: the processes of mod_fcgid stay, and exit on a signal', {
   timeout: 120_000,
 }, async ({ expect }) => {
   const site = new FaultSite()

@@ -1,11 +1,11 @@
-// The file of a Unix socket is removed under its server, as cleaners of /tmp and careless scripts do.
+// The file of a Unix socket is removed while its server runs, as cleaners of /tmp and careless scripts do.
 import { rmSync } from 'node:fs'
+import { Peer } from '@fcgi-bridge/testing'
 import { expect, test } from 'vitest'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 import { send } from '../support/cases/http.ts'
 import { FaultSite } from './fault-site.ts'
 
-test('what is connected goes on, a warning says what is wrong, and the next server keeps its own file', async () => {
+test('open connections continue, a warning names the cause, and the next server keeps its own file', async () => {
   const site = new FaultSite()
   try {
     const { origin, at, name, program } = await site.startBehindNginx('fetch')

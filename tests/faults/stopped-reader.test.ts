@@ -1,4 +1,4 @@
-// The reader of an answer stands still, as one whose disk does: it costs the app nothing, and the answer is whole in the end.
+// The reader of a response stops for a while, as one with a stalled disk. The app is not affected, and the response is complete.
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { content, digest } from '../support/apps/content.js'

@@ -1,4 +1,4 @@
-// What a server may send, whatever it was sent: whole records, of requests that were begun, each in the order of an answer.
+// Checks what a server sends for any input: whole records, only for requests that were begun, each response in a valid order.
 
 import {
   ABORT_REQUEST,
@@ -17,17 +17,17 @@ import {
 const HEAD_END = Buffer.from('\r\n\r\n')
 
 /**
- * Looks at all that a server sent on a connection. Throws where it is no FastCGI, or no answer to what the peer sent.
- * @param {Buffer} sent By the peer.
- * @param {Buffer} received From the server.
- * @param {{ whole: boolean, isTcp: boolean }} connection Whether the server ended the connection itself, and what it sent has to
- *   be complete. Over TCP it resets one to show that an answer is cut, which libuv tells of as of an end, and what was under
- *   way may be lost: nothing is missed there.
+ * Checks all bytes that a server sent on a connection. Throws if they are not FastCGI, or not responses to what the peer sent.
+ * @param {Buffer} sent Bytes sent by the peer.
+ * @param {Buffer} received Bytes received from the server.
+ * @param {{ whole: boolean, isTcp: boolean }} connection `whole`: the server ended the connection itself, so its output must be
+ *   complete. Over TCP the server resets the connection to show that a response is incomplete. libuv reports that as an end, and
+ *   bytes in transit may be lost, so missing bytes are no fault there.
  */
 export function checkAnswers(sent, received, { whole, isTcp }) {
   const asked = new Asked(sent)
   const { records, rest } = readRecords(received)
-  // Where it can not reset the connection, the server shows with a header of version 0 that an answer is cut.
+  // If the server cannot reset the connection, it sends a header of version 0 to show that a response is incomplete.
   const cut = rest.length === 8 && rest.every((byte) => byte === 0)
   if (whole && !isTcp && rest.length > 0 && !cut) fail(`what is no record: ${rest.toString('hex', 0, 32)}`)
 
@@ -38,15 +38,15 @@ export function checkAnswers(sent, received, { whole, isTcp }) {
 
 const FILTER = 3
 
-/** What the peer asked for. */
+/** The requests that the peer sent. */
 class Asked {
-  /** BEGIN_REQUESTs by their ids. @type {Map<number, number>} */
+  /** Number of BEGIN_REQUESTs by id. @type {Map<number, number>} */
   begun = new Map()
-  /** Ids of which some request may have been aborted. @type {Set<number>} */
+  /** Ids for which an ABORT_REQUEST was sent. @type {Set<number>} */
   aborted = new Set()
   getValues = 0
   others = 0
-  /** The id of the first request, where all of that was sent before anything that is wrong. @type {number | undefined} */
+  /** The id of the first request, if all of it was sent before any invalid record. @type {number | undefined} */
   complete
 
   /** @param {Buffer} sent */
@@ -58,16 +58,16 @@ class Asked {
     for (const { type, id, content } of records) {
       if (type === BEGIN_REQUEST) {
         if (id === 0 || content.length !== 8) break
-        // The id of one that has not ended, unless it has: from here on there may be an error.
+        // The id may belong to a request that is still running. From here on, the server may report an error.
         if (this.begun.has(id)) broken = true
         this.begun.set(id, (this.begun.get(id) ?? 0) + 1)
-        // A filter's file has to come in as well: left alone.
+        // A filter also needs its DATA stream, which is not checked here.
         if (content.readUInt16BE(0) === FILTER) broken = true
         first ??= id
       } else if (type === ABORT_REQUEST) this.aborted.add(id)
       else if (id === 0 && type === GET_VALUES) this.getValues++
       else if (id === 0 && (type === 0 || type > UNKNOWN_TYPE)) this.others++
-      // A body behind the end of its stream: mod_fcgid sends an empty record first, and it may be none.
+      // Body bytes after the end of the stream: mod_fcgid sends an empty record first, so the request may be valid or not.
       else if (id === first && type === STDIN && content.length > 0 && ended.has(STDIN))
         this.complete = undefined
       else if (id === first && content.length === 0) {
@@ -75,14 +75,14 @@ class Asked {
         if (ended.size === 2 && !broken) this.complete = id
       }
     }
-    // Behind what is no FastCGI at all, or half a record, nothing is answered.
+    // After invalid bytes or half a record, the server sends no response.
     if (rest.length > 0) this.complete = undefined
   }
 }
 
 class Answers {
   #asked
-  /** Requests that output has come of, and no end: by id, the text so far, undefined behind the end of STDOUT. */
+  /** Requests with output and no END_REQUEST: by id, the text so far, or undefined after the end of STDOUT. */
   #open = new Map()
   /** @type {Map<number, number>} */
   #ends = new Map()

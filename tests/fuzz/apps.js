@@ -1,4 +1,4 @@
-// Apps that answer as apps do, well and badly: which way, the request decides, so that a session does the same each time.
+// Apps that respond in valid and invalid ways. The request selects the way, so that a session is reproducible.
 
 import { setImmediate } from 'node:timers/promises'
 import express from 'express'
@@ -12,13 +12,13 @@ function wayOf(ways, target, method) {
   return sum % ways
 }
 
-// What a neighbour asks is answered with what was asked.
+// A neighbour's request is echoed.
 const isNeighbour = (target) => target.startsWith('/neighbour/')
 
 // ---- the core's exchange ----
 
 const CORE_WAYS = [
-  // Reads all, then answers.
+  // Reads the whole body, then responds.
   async (exchange) => exchange.end(`${await lengthOf(exchange.stdin)} bytes\n`),
   (exchange) => exchange.end('at once\n'),
   async (exchange) => {
@@ -171,7 +171,7 @@ const EXPRESS_WAYS = [
 ]
 
 export const app = express()
-  // Else Express prints what the app throws.
+  // Without this, Express prints the errors that the app throws.
   .set('env', 'test')
   .post('/neighbour/*all', express.text({ type: () => true }), (request, response) => {
     response.send(`${request.originalUrl} ${request.body}`)

@@ -4,7 +4,7 @@ import { checkAnswers } from './answers.js'
 import { MAX_REQUESTS } from './limits.js'
 import { BEGIN_REQUEST, END_REQUEST, PARAMS, readRecords, record, STDIN, STDOUT } from './wire.js'
 
-// Milliseconds in which a server that is not stuck ends a connection that the peer has ended, on a busy machine.
+// Milliseconds after which a server that has not ended a connection counts as stuck. Long enough for a busy machine.
 const PATIENCE = 30_000
 
 /** @param {string | import('node:net').AddressInfo} address */
@@ -16,8 +16,8 @@ function open(address) {
 }
 
 /**
- * Sends a session on a connection of its own, and looks at what comes back. Rejects where that is wrong, or where the
- * server does not end the connection when the peer has.
+ * Sends a session on a new connection, and checks the output. Rejects if the output is wrong, or if the server does not end the
+ * connection after the peer has ended it.
  * @param {string | import('node:net').AddressInfo} address
  * @param {import('./session.js').Session} session
  */
@@ -58,7 +58,7 @@ export async function send(address, { records, writes, ending }) {
 
 const BODY = Buffer.alloc(3000, 'body ')
 
-/** Requests that are good, on a connection of their own that is kept. */
+/** Sends valid requests on a separate keep-alive connection. */
 export class Neighbour {
   #socket
   /** @type {Buffer} */
@@ -76,7 +76,7 @@ export class Neighbour {
     this.#socket.on('close', () => this.#change())
   }
 
-  /** Sends a request, and rejects unless its answer is whole. */
+  /** Sends a request, and rejects unless its response is complete. */
   async ask() {
     const id = (this.#count++ % 3) + 1
     const uri = `/neighbour/${this.#count}`
@@ -139,7 +139,7 @@ function pairs(list) {
 }
 
 /**
- * Rejects unless the server takes as many requests as it may, and no more: each that has ended was given back, once.
+ * Rejects unless the server accepts exactly as many concurrent requests as its limit. So each ended request was released once.
  * @param {string | import('node:net').AddressInfo} address
  */
 export async function checkRoom(address) {

@@ -3,11 +3,11 @@ import { gunzipSync } from 'node:zlib'
 
 const CAPTURES = new URL('../captures/', import.meta.url)
 
-// A megabyte in one session is no other than 64 KiB to what is tested, and a thousand others to the time it takes.
+// A session of 1 MB tests no more than one of 64 KiB, and takes the time of a thousand others.
 const BYTES_MAX = 100_000
 
 /**
- * @typedef {object} Capture What one front server sent on one connection.
+ * @typedef {object} Capture The bytes that one front server sent on one connection.
  * @property {string} name
  * @property {Buffer[]} records
  */

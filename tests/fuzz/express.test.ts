@@ -1,5 +1,5 @@
-// A part of `npm run fuzz -- --express` (tests/fuzz/README.md) that is the same each time, and proof that it sees differences.
-// In a process of its own: its listeners throw what nobody catches, which vitest would report as failures.
+// A reproducible part of `npm run fuzz -- --express` (tests/fuzz/README.md), and proof that it detects differences.
+// It runs in a separate process: its listeners throw uncaught exceptions, which vitest would report as failures.
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
@@ -41,7 +41,7 @@ describe('a difference is seen', () => {
 
   test('but not between outcomes that are the same', () => {
     expect(difference(script, outcome(), outcome())).toBeUndefined()
-    // A closed connection over HTTP is a 500 over FastCGI.
+    // Where HTTP closes the connection, FastCGI sends a 500.
     const failure = { status: 500, body: '500 Internal Server Error\n' }
     expect(difference(script, outcome({}, { complete: false }), outcome({}, failure))).toBeUndefined()
   })

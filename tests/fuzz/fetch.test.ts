@@ -1,4 +1,4 @@
-// A part of `npm run fuzz:fetch` (tests/fuzz/README.md) that is the same each time.
+// A reproducible part of `npm run fuzz:fetch` (tests/fuzz/README.md).
 import { expect, test } from 'vitest'
 import { compare } from './fetch/fuzz.js'
 

@@ -1,4 +1,4 @@
-// Sends mutated sessions to the servers of server.js, many at a time, beside neighbours whose requests are good.
+// Sends mutated sessions to the servers of server.js, many at a time, while neighbours send valid requests.
 
 import { setTimeout } from 'node:timers/promises'
 import { checkRoom, Neighbour, send } from './client.js'
@@ -6,16 +6,16 @@ import { readCorpus } from './corpus.js'
 import { ServerProcess } from './process.js'
 import { makeSession, TARGETS } from './session.js'
 
-// Sessions that run at the same time.
+// Number of concurrent sessions.
 const CONCURRENCY = 32
 
-// What the first sessions bring into memory stays there: code, tables, what every socket after them uses.
+// Number of warm-up sessions. Memory that they allocate stays in use: code, tables, and state that later sockets share.
 const WARM_UP = 5000
 
-// Bytes by which the heap may differ when all that was served is forgotten.
+// Allowed growth of the heap in bytes, after all served requests have been released.
 const GROWTH_MAX = 4 * 1024 * 1024
 
-// Milliseconds in which a server lets go of connections that have gone.
+// Milliseconds within which a server must release closed connections.
 const SETTLING = 30_000
 
 /** @typedef {import('./session.js').Session} Session */
@@ -24,14 +24,14 @@ const SETTLING = 30_000
 /**
  * @typedef {object} Summary
  * @property {number} sessions
- * @property {number} neighbours Good requests that were answered beside them.
- * @property {Measurement} before When the first sessions had been sent.
+ * @property {number} neighbours Valid requests that were answered meanwhile.
+ * @property {Measurement} before After the first sessions.
  * @property {Measurement} after
  */
 
-/** Something that no session may bring about. */
+/** A fault that a session caused. */
 export class Finding extends Error {
-  /** Those that ran when it came, or the one that brought it about. @type {Session[]} */
+  /** The sessions that ran when the fault occurred, or the one that caused it. @type {Session[]} */
   sessions
 
   /** @param {unknown} error @param {Session[]} sessions */
@@ -42,7 +42,7 @@ export class Finding extends Error {
 }
 
 /**
- * Sends `count` sessions, or fewer when `more` says so. Rejects with a {@link Finding}.
+ * Sends `count` sessions, or fewer if `more` returns false. Rejects with a {@link Finding}.
  * @param {{ seed: number, count: number, more?: () => boolean, onProgress?: (sessions: number) => void }} options
  * @returns {Promise<Summary>}
  */
@@ -88,9 +88,9 @@ async function sendAll([first, rest]) {
 /** @param {ServerProcess} server @param {Iterable<Session>} sessions */
 async function sendPart(server, sessions) {
   const iterator = sessions[Symbol.iterator]()
-  /** Those that run now. @type {Set<Session>} */
+  /** The running sessions. @type {Set<Session>} */
   const running = new Set()
-  /** Those that were sent last: what is found when all have ended is the doing of one of them, or of none. */
+  /** The latest sessions. A fault found after all have ended was caused by one of them, or by none. */
   const last = []
   let sent = 0
   let neighbours = 0
@@ -144,7 +144,7 @@ async function sendPart(server, sessions) {
 }
 
 /**
- * What is left when all connections have gone. Rejects when that is too much.
+ * Measures the server after all connections have closed. Rejects if it still holds too much.
  * @param {ServerProcess} server
  * @param {Measurement} [before]
  */

@@ -1,17 +1,17 @@
-// A part of `npm run fuzz` (tests/fuzz/README.md) that is the same each time, and proof that the fuzzer sees what it looks for.
+// A reproducible part of `npm run fuzz` (tests/fuzz/README.md), and proof that the fuzzer detects the faults that it looks for.
 import { describe, expect, test } from 'vitest'
 import { checkAnswers } from './answers.js'
 import { fuzz } from './fuzz.js'
 import { BEGIN_REQUEST, END_REQUEST, GET_VALUES_RESULT, PARAMS, record, STDIN, STDOUT } from './wire.js'
 
-/** A minute of a core. */
+/** About one minute on one core. */
 const SESSIONS = 120_000
 
 test(`${SESSIONS} mutated sessions do no harm`, { timeout: 20 * 60_000 }, async () => {
   const { sessions, neighbours, after } = await fuzz({ seed: 52, count: SESSIONS })
   expect(sessions).toBe(SESSIONS)
   expect(neighbours).toBeGreaterThan(100)
-  // What is all refused, or all let through, says nothing.
+  // If the server rejected all sessions, or none, the run would prove nothing.
   expect(after.requests).toBeGreaterThan(SESSIONS / 4)
   expect(after.protocolErrors).toBeGreaterThan(SESSIONS / 10)
 })

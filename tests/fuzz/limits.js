@@ -1,2 +1,2 @@
-/** Requests at a time: far more than run at once, so that one is refused only where others were never given back. */
+/** Limit of concurrent requests. Far more than run at once, so one is rejected only if earlier ones were not released. */
 export const MAX_REQUESTS = 3000

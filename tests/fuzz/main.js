@@ -1,4 +1,4 @@
-// `npm run fuzz`: a million mutated sessions against real servers. `npm run fuzz -- --help` tells the rest.
+// `npm run fuzz`: a million mutated sessions against real servers. See `npm run fuzz -- --help`.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -25,7 +25,7 @@ Runs random listeners on node:http and on the Express adapter, and compares what
   --from N         The number of the first; default 0
 `
 
-// Milliseconds that a finding may take to be made smaller.
+// Time limit for reducing a finding, in milliseconds.
 const SHRINKING = 5 * 60_000
 
 await main(async () => {
@@ -71,7 +71,7 @@ function readOptions() {
 }
 
 async function run({ sessions: count, seed, time }) {
-  // They need what the setup builds.
+  // These modules import the build, so load them after the setup.
   const { Finding, fuzz } = await import('./fuzz.js')
   const start = performance.now()
   const seconds = () => Math.round((performance.now() - start) / 1000)
@@ -102,7 +102,7 @@ async function run({ sessions: count, seed, time }) {
 }
 
 async function runExpress({ seed, scripts: count, from }) {
-  // It needs what the setup builds.
+  // This module imports the build, so load it after the setup.
   const { fuzzExpress } = await import('./express/main.js')
   console.log(`Seed ${seed}, Node ${process.version}`)
   let shown = performance.now()

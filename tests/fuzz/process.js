@@ -4,23 +4,23 @@ import { mkdtempSync, rmSync } from 'node:fs'
 
 /**
  * @typedef {object} Measurement
- * @property {number} connections That are open.
- * @property {number} running Requests that an app was given and that have not ended.
- * @property {number} requests That the apps were given, in all.
- * @property {number} protocolErrors In all.
- * @property {number} rejections Unhandled rejections, in all.
- * @property {number} heap Bytes, after a garbage collection.
- * @property {number} rss Bytes.
- * @property {number} handles What keeps the event loop busy.
- * @property {number} descriptors Files and sockets.
+ * @property {number} connections Open connections.
+ * @property {number} running Requests passed to an app that have not ended.
+ * @property {number} requests Requests passed to the apps, in total.
+ * @property {number} protocolErrors Protocol errors, in total.
+ * @property {number} rejections Unhandled rejections, in total.
+ * @property {number} heap Heap in use after a garbage collection, in bytes.
+ * @property {number} rss Resident size in bytes.
+ * @property {number} handles Active resources of the event loop.
+ * @property {number} descriptors Open files and sockets.
  */
 
-/** server.js in a process of its own. */
+/** A child process that runs server.js. */
 export class ServerProcess {
   #child
   #folder
   #output = ''
-  /** Where each of its apps listens, by their names. @type {Record<string, string | import('node:net').AddressInfo>} */
+  /** The addresses of its apps, by name. @type {Record<string, string | import('node:net').AddressInfo>} */
   at = {}
 
   static async start() {
@@ -47,7 +47,7 @@ export class ServerProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** What it printed last: nothing, unless something went wrong. */
+  /** The last output of the process. It prints nothing unless there is an error. */
   get output() {
     return this.#output
   }
@@ -59,7 +59,7 @@ export class ServerProcess {
     return measurement
   }
 
-  /** Ends it, and tells how. @returns {Promise<number | string>} Its exit code, or the signal that ended it. */
+  /** Stops the process. @returns {Promise<number | string>} Its exit code, or the signal that killed it. */
   async stop() {
     try {
       if (this.running) {
@@ -72,7 +72,7 @@ export class ServerProcess {
     }
   }
 
-  /** Rejects when it ends. */
+  /** Rejects when the process exits. */
   async #failure() {
     if (this.running) await once(this.#child, 'exit')
     throw new Error(`The server's process ended: ${this.#output}`)

@@ -1,4 +1,4 @@
-/** Random numbers that follow from a seed: the same session again for the same seed and number. */
+/** Random numbers from a seed. The same seed and number give the same session again. */
 export class Random {
   #state
 
@@ -6,7 +6,7 @@ export class Random {
   constructor(...seeds) {
     this.#state = 0x9e3779b9
     for (const seed of seeds) {
-      // What comes out is no neighbour of what goes in: seeds that follow each other have nothing in common.
+      // Mix the bits, so that consecutive seeds give unrelated numbers.
       this.#state = (this.#state ^ seed) >>> 0
       this.#state = this.#next()
     }
@@ -27,7 +27,7 @@ export class Random {
     return list[this.below(list.length)]
   }
 
-  // mulberry32: 32 bits of state, which is plenty for choices that are independent from session to session.
+  // mulberry32. Its 32 bits of state suffice, because each session has its own generator.
   #next() {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0
     let t = this.#state

@@ -1,5 +1,5 @@
-// The apps that are fuzzed, in a process of their own. Started by process.js, which it tells where they listen; whatever
-// message it gets, it answers with a measurement of itself.
+// Runs the fuzzed apps in a separate process. process.js starts it and receives the addresses of the apps. The process replies to
+// each message except 'close' with a measurement of itself.
 
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { MAX_REQUESTS } from './limits.js'
 
 const folder = process.argv[2]
 const counts = { connections: 0, protocolErrors: 0, requests: 0, rejections: 0 }
-/** What the apps were given, and may not have come to its end. @type {Set<import('@fcgi-bridge/core').Exchange>} */
+/** Exchanges passed to the apps that may still be running. @type {Set<import('@fcgi-bridge/core').Exchange>} */
 const exchanges = new Set()
 
 process.on('unhandledRejection', (error) => {
@@ -47,7 +47,7 @@ for (const [name, app] of Object.entries(handlers)) {
 }
 process.send({ at })
 
-// The program that started it is gone. Without that it ends when nothing is left, which is looked at.
+// The parent process is gone. Otherwise this process must exit by itself when nothing is left, which the fuzzer checks.
 const onOrphaned = () => process.exit(1)
 process.on('disconnect', onOrphaned)
 
@@ -59,7 +59,7 @@ process.on('message', async (message) => {
     return
   }
   forgetEnded()
-  // Twice: what a first collection finishes is garbage only then.
+  // Collect twice: objects that the first collection finalizes become garbage only then.
   for (let i = 0; i < 2; i++) {
     globalThis.gc()
     await new Promise(setImmediate)

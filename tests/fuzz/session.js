@@ -1,19 +1,19 @@
-// A session: what the fuzzer sends on one connection. It follows from a seed and a number alone.
+// A session is what the fuzzer sends on one connection. It depends only on a seed and a number.
 
 import { Random } from './random.js'
 import { BEGIN_REQUEST, record } from './wire.js'
 
 /**
  * @typedef {object} Session
- * @property {string} name Of the recording that it was made of, and what was done to it.
- * @property {string} target The app that gets it: a name of TARGETS.
- * @property {Buffer[]} records What is sent, in order; whole records, where nothing broke them.
- * @property {number[]} writes How many of the records go out together, write by write.
- * @property {'end' | 'reset' | 'leave'} ending Whether the peer shuts its side and reads on, or goes away: at once, or when
- *   something has come.
+ * @property {string} name The recording that the session was made from, and its mutations.
+ * @property {string} target The app that receives it: a name of TARGETS.
+ * @property {Buffer[]} records The bytes to send, in order. Whole records unless a mutation broke them.
+ * @property {number[]} writes The number of records in each write.
+ * @property {'end' | 'reset' | 'leave'} ending `end`: the peer half-closes and continues to read. `reset`: it
+ *   disconnects at once. `leave`: it disconnects when the first bytes arrive.
  */
 
-/** The apps that the sessions are sent to: see server.js. */
+/** The apps that receive the sessions. See server.js. */
 export const TARGETS = ['core', 'core over TCP', 'fetch', 'Express']
 
 /**
@@ -42,7 +42,7 @@ export function makeSession(corpus, seed, number) {
   }
 }
 
-// Each gives other records. What is to be changed in place is copied: the recordings are everybody's.
+// Each mutation returns new records. It copies bytes before it changes them, because all sessions share the recordings.
 /** @type {((records: Buffer[], random: Random, corpus: import('./corpus.js').Capture[]) => Buffer[])[]} */
 const MUTATIONS = [
   function flip(records, random) {
@@ -92,7 +92,7 @@ const MUTATIONS = [
     return records.toSpliced(random.below(records.length + 1), 0, stray(random))
   },
 
-  // Two front servers' requests on one connection, each with ids of its own or all with the same.
+  // Requests of two front servers on one connection, with different ids or the same ones.
   function mix(records, random, corpus) {
     const shift = random.below(3)
     const others = random.pick(corpus).records.map((one) => {
@@ -109,7 +109,7 @@ const MUTATIONS = [
     return mixed
   },
 
-  // The same request again behind the first, as on a connection that is kept.
+  // The same request again after the first, as on a keep-alive connection.
   function keep(records) {
     const kept = records.map((one) => {
       if (one[1] !== BEGIN_REQUEST || one.length < 11) return one
@@ -141,7 +141,7 @@ function change(records, random, edit) {
   return records.with(at, edit(bytes) ?? bytes)
 }
 
-// Headers, and the lengths and names that params begin with, decide more than what follows.
+// Record headers, and the lengths and names at the start of params, affect parsing more than later bytes.
 function place(bytes, random) {
   return random.below(random.once(2) ? Math.min(bytes.length, 24) : bytes.length)
 }

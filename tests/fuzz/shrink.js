@@ -1,14 +1,14 @@
-// A smaller session that does the same.
+// Reduces a session that causes a fault.
 
 import { Finding, replay } from './fuzz.js'
 
 /** @typedef {import('./session.js').Session} Session */
 
 /**
- * Leaves out of `sessions` whatever is not needed for one to be found: whole sessions, then records, then halves of records.
+ * Removes from `sessions` all that is not needed to reproduce the fault: whole sessions, then records, then halves of records.
  * @param {Session[]} sessions
- * @param {number} until When to stop in any case, by `performance.now()`.
- * @returns {Promise<Session[]>} What was given, where it is not found again.
+ * @param {number} until The time limit, as a value of `performance.now()`.
+ * @returns {Promise<Session[]>} The reduced sessions, or `sessions` if the fault did not occur again.
  */
 export async function shrink(sessions, until) {
   if (!(await isFound(sessions))) return sessions
@@ -54,7 +54,7 @@ function* smallerThan(sessions) {
   if (session.writes.length > 1) yield [withRecords(session, records)]
 }
 
-/** In one write. @param {Session} session @param {Buffer[]} records @returns {Session} */
+/** A copy of the session that sends `records` in one write. @param {Session} session @param {Buffer[]} records @returns {Session} */
 function withRecords(session, records) {
   return { ...session, records, writes: [records.length] }
 }

@@ -1,4 +1,5 @@
-// FastCGI records as the specification draws them (section 3.3), for the fuzzer alone: it shares no line with what it tests.
+// FastCGI records (section 3.3), written from the specification for the fuzzer. It does not use packages/testing, because the fuzzer
+// runs in plain Node 20, which cannot load TypeScript.
 
 export const BEGIN_REQUEST = 1
 export const ABORT_REQUEST = 2
@@ -23,7 +24,7 @@ const HEADER = 8
  */
 
 /**
- * The records of `bytes`, up to the first that is of another version, and what is left behind the last whole one.
+ * Reads the records of `bytes` up to the first one of another version. `rest` holds the bytes after the last whole record.
  * @param {Buffer} bytes
  * @returns {{ records: WireRecord[], rest: Buffer }}
  */
@@ -34,7 +35,7 @@ export function readRecords(bytes) {
     const contentEnd = at + HEADER + bytes.readUInt16BE(at + 4)
     const end = contentEnd + bytes[at + 6]
     if (contentEnd > bytes.length) break
-    // What it says it has said, even where its padding is not all there.
+    // The content is complete, so read it even if part of the padding is missing.
     records.push({
       version: bytes[at],
       type: bytes[at + 1],
@@ -49,7 +50,7 @@ export function readRecords(bytes) {
 }
 
 /**
- * A whole record.
+ * Builds a record without padding.
  * @param {number} type
  * @param {number} id
  * @param {Buffer | string} content

@@ -1,11 +1,10 @@
-// What a process holds while peers do what costs it memory. The bounds are those of packages/core/LIMITS.md.
+// The memory of a process under peers that try to exhaust it. The bounds come from packages/core/LIMITS.md.
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import type { ServeOptions } from '@fcgi-bridge/core'
+import { begin, bytes, get, Peer, POST, params, record, TYPES } from '@fcgi-bridge/testing'
 import { expect, onTestFinished, test } from 'vitest'
-import { bytes, record, TYPES } from '../../packages/core/src/testing/bytes.ts'
-import { begin, get, Peer, POST, params } from '../../packages/core/src/testing/peer.ts'
 import { residentMemory } from '../support/fronts/processes.ts'
 import { Site } from '../support/fronts/site.ts'
 
@@ -19,7 +18,7 @@ const bounds = new Map(
   ].map(([, situation, size]) => [situation!, Number(size)]),
 )
 
-/** A process that serves apps/hostile.js, and what it has grown by. */
+/** A process that serves apps/hostile.js, and its memory growth. */
 class Victim {
   readonly at: { path: string }
   readonly #pid: number
@@ -29,7 +28,7 @@ class Victim {
     this.at = at
     this.#pid = pid
     this.#idle = residentMemory(pid)
-    // Sets the high-water mark back to what is resident now: proc(5).
+    // Reset the high-water mark to the current resident size: proc(5).
     writeFileSync(`/proc/${pid}/clear_refs`, '5')
   }
 
@@ -61,7 +60,7 @@ class Victim {
     return peers
   }
 
-  /** The memory that is held when all garbage has been collected, and what keeps the process busy. */
+  /** The memory in use after a garbage collection, and the active resources of the process. */
   async heap(): Promise<{ heap: number; handles: number }> {
     const peer = await connectWhenRoom(this.at)
     peer.get(1, { REQUEST_URI: '/heap' })
@@ -70,7 +69,7 @@ class Victim {
     return JSON.parse(stdout.slice(stdout.indexOf('{')))
   }
 
-  /** Fails unless the process has grown by less than is said of `situation`, at any time since its start. */
+  /** Fails if the process ever grew by more than LIMITS.md allows for `situation`. */
   checkGrowth(situation: string): void {
     const growth = (residentMemory(this.#pid, 'VmHWM') - this.#idle) / MIB
     console.log(`${situation}: ${growth.toFixed(1)} MiB`)
@@ -78,7 +77,7 @@ class Victim {
     expect(growth).toBeLessThan(bounds.get(situation)!)
   }
 
-  /** A good request is answered all the same. */
+  /** Sends a valid request and expects its response. */
   async checkService(): Promise<void> {
     const peer = await this.connect()
     peer.get(1)
@@ -86,7 +85,7 @@ class Victim {
   }
 }
 
-/** Connects as soon as the queue of connections that wait to be accepted has room: until then a Unix socket refuses it. */
+/** Connects, and retries while the accept queue is full: a Unix socket refuses connections then. */
 async function connectWhenRoom(at: { path: string }): Promise<Peer> {
   for (;;) {
     try {
@@ -98,13 +97,13 @@ async function connectWhenRoom(at: { path: string }): Promise<Peer> {
   }
 }
 
-/** Waits until none of the peers has been able to send anything for a second. */
+/** Waits until no peer has been able to send anything for one second. */
 async function stalled(peers: readonly Peer[]): Promise<void> {
   const waiting = () => peers.reduce((sum, { socket }) => sum + socket.writableLength, 0)
   for (let before = -1; before !== waiting(); await setTimeout(1000)) before = waiting()
 }
 
-// Most of each is waiting.
+// The tests run concurrently because each mostly waits.
 const options = { timeout: 240_000 }
 
 test('1000 connections that send half a header and stop', options, async ({ task }) => {
@@ -112,7 +111,7 @@ test('1000 connections that send half a header and stop', options, async ({ task
   const peers = await victim.connections(1000)
   for (const peer of peers) peer.write([1, 1, 0, 1])
   await victim.checkService()
-  // It is no request: the connection is idle.
+  // Half a header is not a request, so the connection is idle.
   await Promise.all(peers.map((peer) => peer.end()))
   victim.checkGrowth(task.name)
 })
@@ -120,7 +119,7 @@ test('1000 connections that send half a header and stop', options, async ({ task
 test('1000 requests whose params come a byte a second', options, async ({ task }) => {
   const victim = await Victim.start({ paramsTimeout: 4000 })
   const peers = await victim.connections(1000)
-  // The header of a record of 65535 bytes.
+  // The header of a record with 65535 bytes of content.
   const header = record(TYPES.PARAMS, 1, Buffer.alloc(65535)).subarray(0, 8)
   for (const peer of peers) peer.write(begin(1), header)
   const answers = Promise.all(peers.map((peer) => peer.answer(1)))
@@ -141,7 +140,7 @@ test('a peer that opens a million requests on one connection', options, async ({
   const victim = await Victim.start()
   const peer = await victim.connect()
   const all = Buffer.concat(Array.from({ length: 65535 }, (_, i) => begin(i + 1, { keepConn: true })))
-  // Those that are let in stay open; the others may come again.
+  // Accepted requests stay open. Rejected ids may be used again.
   const others = all.subarray(256 * 16)
   peer.socket.removeAllListeners('data')
   let received = 0
@@ -173,7 +172,7 @@ test('100 connections that ask without end and read nothing', options, async ({ 
   const refusals = Buffer.concat(Array.from({ length: 50_000 }, (_, i) => begin(i + 1, { keepConn: true })))
   for (const [i, peer] of peers.entries()) {
     peer.socket.pause()
-    // Most requests of these are refused, and there is room for others'.
+    // The server rejects most of these requests, so other peers' requests still have room.
     for (let round = 0; round < 3; round++) peer.write(i % 10 === 0 ? refusals : questions)
   }
   await stalled(peers)
@@ -187,7 +186,7 @@ test('4 connections with 256 requests of 300 KB of params each', options, async 
   const list = { ...POST, REQUEST_URI: '/unread', X: 'x'.repeat(300_000) }
   for (let id = 1; id <= 256; id++) {
     for (const peer of peers) {
-      // Every other's do not end.
+      // Every second PARAMS stream does not end.
       const all = bytes(begin(id, { keepConn: true }), params(id, list))
       if (!peer.socket.write(id % 2 === 0 ? all : all.subarray(0, -8))) await once(peer.socket, 'drain')
     }
@@ -204,7 +203,7 @@ test('200 answers without an end that nobody reads', options, async ({ task }) =
     peer.get(1, { REQUEST_URI: '/endless' })
   }
   await victim.checkService()
-  // The server gives them up, which is seen where something is written to them.
+  // The server closes these connections. A peer notices when it writes.
   await Promise.all(
     peers.map(async (peer) => {
       while (!peer.closed) {
@@ -254,7 +253,7 @@ test('100 000 connects and disconnects', options, async ({ task }) => {
   await connect(10_000)
   const before = await victim.heap()
   await connect(90_000)
-  // The last ones have gone before the server has seen it.
+  // The last peers disconnected before the server accepted them.
   const left = async () => {
     const after = await victim.heap()
     return { handles: after.handles - before.handles, growth: (after.heap - before.heap) / MIB }
@@ -275,7 +274,7 @@ test('1 000 000 requests', options, async ({ task }) => {
       peers.map(async ({ socket }) => {
         for (let i = 0; i < count; i += ids.length * peers.length) {
           socket.write(batch)
-          // Head and body, the end of STDOUT, END_REQUEST.
+          // Head and body, the end of STDOUT, and END_REQUEST.
           for (let left = ids.length * ANSWER; left > 0; ) left -= (await once(socket, 'data'))[0].length
         }
       }),
@@ -290,5 +289,6 @@ test('1 000 000 requests', options, async ({ task }) => {
   victim.checkGrowth(task.name)
 })
 
-// The bytes of an answer of apps/hostile.js: a record with "Status: 200 OK", an empty line and "answer", padded, and the two ends.
+// The length of a response of apps/hostile.js: a padded record with "Status: 200 OK", an empty line and "answer", then the end of
+// STDOUT and END_REQUEST.
 const ANSWER = 8 + 32 + 8 + 16

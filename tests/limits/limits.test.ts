@@ -1,10 +1,10 @@
-// What serve of every package is told of limits, its server keeps: packages/core/LIMITS.md.
+// Each package's `serve` passes the limits of packages/core/LIMITS.md on to its server.
 import type { AddressInfo } from 'node:net'
 import { type FastCgiServer, type ServeOptions, serve } from '@fcgi-bridge/core'
 import { serve as serveListener } from '@fcgi-bridge/express-adapter'
 import { serve as serveFetch } from '@fcgi-bridge/fetch-adapter'
+import { Peer } from '@fcgi-bridge/testing'
 import { expect, onTestFinished, test } from 'vitest'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 
 const OPTIONS: ServeOptions = {
   port: 0,

@@ -1,5 +1,5 @@
-// How much memory an app's process takes for what does not fit into it. The peer speaks FastCGI itself: a front server
-// in between would keep most of it on disk.
+// The memory of an app's process during transfers that are larger than its allowed growth. The peer speaks FastCGI itself,
+// because a front server would buffer most of the data on disk.
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -26,12 +26,12 @@ import { Site } from '../support/fronts/site.ts'
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
 
-/** The most that a process may grow over what it takes when idle. */
+/** The allowed growth of a process over its idle size. */
 const GROWTH_MAX = 60 * MIB
 
 /**
- * From Node 24 on V8 lets garbage lie longer: a bare node:http server grows by 65 to 90 MiB at the same uploads and downloads. With
- * a small young generation what is resident is what is held; but for bytes that come in faster than it collects.
+ * From Node 24 on, V8 collects garbage later: a bare node:http server grows by 65 to 90 MiB with the same uploads and downloads. With
+ * a small young generation the resident size is close to the memory in use, unless bytes arrive faster than V8 collects.
  */
 const LAZY_COLLECTOR = Number.parseInt(process.versions.node, 10) >= 24
 const NODE_OPTIONS = LAZY_COLLECTOR ? '--max-semi-space-size=1' : ''
@@ -40,7 +40,7 @@ const REQUEST_ID = 1
 const PIECE = encodeRecord(FCGI_STDIN, REQUEST_ID, Buffer.alloc(32 * 1024, 'piece'))
 
 for (const app of APPS) {
-  // Each is some 15 s of pauses, in which the others go on.
+  // Each test pauses for about 15 s in total, so they run concurrently.
   const options = { concurrent: true, timeout: 300_000 }
 
   test(`${app}: upload of 1 GiB to a handler that reads slowly`, options, async ({ expect }) => {
@@ -75,7 +75,7 @@ for (const app of APPS) {
       const held = growth()
       site.control.say(id, 'go')
       expect(await readText(socket)).toContain('held by')
-      // What is left is taken and dropped, so that a front server that sends before it reads gets to read.
+      // The server reads and discards the rest, so that a front server that sends everything before it reads can continue.
       await sent
       return LAZY_COLLECTOR ? held : growth()
     })
@@ -86,18 +86,18 @@ for (const app of APPS) {
 interface Running {
   at: Listening
   site: Site
-  /** How much the process grew, at most, over what it took after its first request. In bytes. */
+  /** The largest growth of the process since its first request, in bytes. */
   growth: () => number
 }
 
-/** Starts an app, and gives the growth that `run` read at its time. */
+/** Starts an app, and returns the growth that `run` measured. */
 async function growthOf(app: AppName, run: (running: Running) => Promise<number>): Promise<number> {
   const site = new Site()
   try {
     const { program, at } = await site.startApp(app, '127.0.0.1:0', { NODE_OPTIONS })
     await readText(await ask(at, 'GET', '/text', 0))
     const idle = residentMemory(program.pid)
-    // Sets the high-water mark back to what is resident now: proc(5).
+    // Reset the high-water mark to the current resident size: proc(5).
     writeFileSync(`/proc/${program.pid}/clear_refs`, '5')
     const growth = () => residentMemory(program.pid, 'VmHWM') - idle
     return await run({ at, site, growth })
@@ -106,7 +106,7 @@ async function growthOf(app: AppName, run: (running: Running) => Promise<number>
   }
 }
 
-/** Sends all of a request but its body. */
+/** Sends a request up to its body. */
 async function ask(at: Listening, method: string, uri: string, length: number): Promise<Socket> {
   const socket = connect({ ...at, allowHalfOpen: true } as never)
   await once(socket, 'connect')
@@ -133,12 +133,12 @@ async function sendBody(socket: Socket, length: number): Promise<void> {
   socket.write(encodeRecord(FCGI_STDIN, REQUEST_ID, Buffer.alloc(0)))
 }
 
-/** Settles when nothing more has been taken from the socket for half a second. */
+/** Resolves when the server has read nothing for half a second. */
 async function stalled(socket: Socket): Promise<void> {
   for (let before = -1; before !== socket.bytesWritten; await setTimeout(500)) before = socket.bytesWritten
 }
 
-/** The content of STDOUT, up to END_REQUEST. */
+/** Yields the content of STDOUT, up to END_REQUEST. */
 async function* stdout(socket: Socket): AsyncGenerator<Buffer> {
   const pieces: Buffer[] = []
   let ended = false

@@ -1,4 +1,4 @@
-// The benchmark measures what it says, at its smallest: nothing here depends on how long anything took.
+// Runs the benchmark at its smallest size and checks what it measures. No test depends on a duration.
 
 import {
   decodeNameValues,
@@ -24,7 +24,7 @@ import { growthPlot } from '../../bench/report/growth-plot.js'
 import { markdown } from '../../bench/report/markdown.js'
 import { ratioPlot } from '../../bench/report/ratio-plot.js'
 
-// Servers and generators that take all of a core each, beside another test.
+// Each server and load generator uses a whole core while other tests run.
 vi.setConfig({ testTimeout: 180_000 })
 
 const setting = {

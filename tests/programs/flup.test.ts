@@ -1,4 +1,4 @@
-// lighttpd set up exactly as flup's users had it, with its example program redone here behind it.
+// lighttpd configured exactly as flup's users had it, in front of a port of flup's example program.
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { send } from '../support/cases/http.ts'

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
+import { Peer } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
-import { Peer } from '../../packages/core/src/testing/peer.ts'
 import { freePorts } from '../../scripts/lib/free-ports.js'
 import type { Listening } from '../support/fronts/ports.ts'
 import { accepts } from '../support/fronts/ports.ts'
@@ -141,7 +141,7 @@ describe('plain CGI', () => {
       { ...cgi('POST', '/form?x=1'), CONTENT_LENGTH: '11', CONTENT_TYPE: 'text/plain' },
       'pipe',
     )
-    // What follows the body is not the request's; and a server need not close the pipe.
+    // Bytes after the body do not belong to the request, and the web server may leave the pipe open.
     program.child.stdin!.write('hello world, and more')
     expect(await program.exited).toEqual({ code: 0, signal: null })
     await program.printed(/^Status: 200 OK\r\n/)
@@ -224,7 +224,7 @@ describe('standard output and standard error', () => {
   })
 
   async function expectLogging(at: Listening): Promise<void> {
-    // The socket is there before the program is: the first answer says that it has started.
+    // The socket exists before the program runs. The first response proves that it has started.
     await expect.poll(() => accepts(at)).toBe(true)
     const first = await get(at, '/log')
     expect(first).toContain('GET /log')
@@ -280,7 +280,7 @@ describe('the end', () => {
   }
 })
 
-/** Starts the app with options of `serve`, and waits until it listens. */
+/** Starts the app with options for `serve`, and waits until it listens. */
 async function startWith(options: object): Promise<{ program: Program; at: Listening }> {
   const program = start({ FCGI_BRIDGE_TEST_OPTIONS: JSON.stringify(options) })
   return { program, at: await listeningOf(program) }

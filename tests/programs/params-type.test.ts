@@ -1,10 +1,10 @@
-// A param that a front server does not send is undefined, and the types of every package say so.
+// A param that the front server did not send is undefined, and the types of each package include that.
 import type { Exchange } from '@fcgi-bridge/core'
 import type { FcgiInfo } from '@fcgi-bridge/express-adapter'
 import type { FetchContext } from '@fcgi-bridge/fetch-adapter'
 import { expect, test } from 'vitest'
 
-// Not `params.NAME`: with noUncheckedIndexedAccess, which this project has on, that is undefined for any Record.
+// Not `params.NAME`: this project sets noUncheckedIndexedAccess, which adds undefined for any Record.
 type Value<Params> = Params extends Readonly<Record<string, infer Type>> ? Type : never
 
 test('the type of a param includes undefined', () => {

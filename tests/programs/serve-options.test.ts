@@ -1,4 +1,4 @@
-// serve() of every package refuses options that it would not follow.
+// serve() of each package rejects options that it would ignore.
 import { type ServeOptions, serve } from '@fcgi-bridge/core'
 import { serve as serveListener } from '@fcgi-bridge/express-adapter'
 import { serve as serveFetch } from '@fcgi-bridge/fetch-adapter'

@@ -1,4 +1,4 @@
-// What one request puts into its async context is visible to no other, in both adapters: on kept and multiplexed connections,
+// The async context of a request is not visible to any other request, in both adapters: on keep-alive and multiplexed connections,
 // over raw bytes and behind HAProxy, which shares connections among clients.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
@@ -37,7 +37,7 @@ import { nestClsApp } from '../support/apps/nest-cls.ts'
 import { required } from '../support/fronts/programs.ts'
 import { Site } from '../support/fronts/site.ts'
 
-/** Where a request looked, and what it saw there. */
+/** A place where a request read its context, and the value that it read. */
 class Seen {
   readonly store = new AsyncLocalStorage<string>()
   readonly entries: { target: string; where: string; store: string | undefined }[] = []
@@ -46,7 +46,7 @@ class Seen {
     this.entries.push({ target, where, store: this.store.getStore() })
   }
 
-  /** Notes what is visible, and makes it this request's own. */
+  /** Records the visible value, and replaces it with this request's own. */
   enter(target: string, where: string): void {
     this.note(target, where)
     this.store.enterWith(target)
@@ -60,7 +60,7 @@ class Seen {
     return this.entries.filter(({ target, store }) => store !== undefined && store !== target)
   }
 
-  /** What the handlers saw first of all. */
+  /** The values that were visible at the start of each handler. */
   get first(): (string | undefined)[] {
     return this.entries.filter(({ where }) => where === 'handler').map(({ store }) => store)
   }
@@ -108,7 +108,7 @@ function fetchOf(seen: Seen): (request: Request) => Promise<Response> {
     const body = new ReadableStream({
       async pull(controller) {
         seen.enter(target, `pull ${pulls}`)
-        // The first piece is there at once, and more than the socket takes: the rest is pulled when it has drained.
+        // The first chunk is available at once and exceeds the socket's buffer. The rest is pulled after 'drain'.
         if (pulls > 0) await new Promise(setImmediate)
         if (++pulls > 20) controller.close()
         else controller.enqueue(new Uint8Array(pulls === 1 ? 2_000_000 : 100_000))
@@ -140,7 +140,7 @@ function stdin(id: number, content = ''): Buffer {
   return encodeRecord(FCGI_STDIN, id, Buffer.from(content))
 }
 
-/** A front server's connection that counts the responses it got. */
+/** A front server's connection that counts the responses it received. */
 class Front {
   readonly socket: Socket
   #ended = 0
@@ -278,7 +278,7 @@ test('a request sees of its own context what it sees with node:http, at least', 
   front.socket.write(Buffer.concat([stdin(1, 'cd'), stdin(1)]))
   await front.ended(1)
   await until(() => seen.has('close') && seen.has('timer'))
-  // On Node 24 and 26 the parser restores the context between the last piece of a body and its end; here both are one callback.
+  // On Node 24 and 26 the HTTP parser restores the context between the last chunk of a body and its end. Here both are one callback.
   const ours = seen.of('/1')
   for (const [where, store] of Object.entries(expected.of('/1'))) {
     if (store === undefined) expect([undefined, '/1'], where).toContain(ours[where])
@@ -288,7 +288,7 @@ test('a request sees of its own context what it sees with node:http, at least', 
 })
 
 describe('behind HAProxy, which shares connections among clients', () => {
-  /** Each visitor is told whom the app takes it for, in every way in which the app remembers. */
+  /** Each visitor receives the identity that the app stored for it, for each way of storing one. */
   const user = new AsyncLocalStorage<string>()
   const running = new AsyncLocalStorage<string>()
 
@@ -310,7 +310,7 @@ describe('behind HAProxy, which shares connections among clients', () => {
         res.json({ visit: req.get('x-visit'), names: [...now, user.getStore()] })
       })
     })
-    // Outside of the app, in front of the middleware that would set a new context.
+    // Outside the app, before the middleware that would set a new context.
     return fromListener((req, res) => {
       const before = [user.getStore(), running.getStore(), httpContext.get('user'), rTracer.id()]
       res.setHeader('x-before', JSON.stringify(before.map((value) => value ?? null)))
@@ -356,7 +356,7 @@ describe('behind HAProxy, which shares connections among clients', () => {
     const handler = await site()
     let multiplexed = 0
     const server = await listen((exchange) => {
-      // HAProxy numbers the requests of a connection from 1, and takes the numbers of finished ones again.
+      // HAProxy numbers the requests of a connection from 1, and reuses the ids of finished ones.
       if (exchange.requestId > 1) multiplexed++
       return handler(exchange)
     })
@@ -371,7 +371,7 @@ describe('behind HAProxy, which shares connections among clients', () => {
       expect(JSON.parse(headers['x-before'] as string).filter((value: unknown) => value !== null)).toEqual([])
       const { visit, names } = JSON.parse(body)
       expect(visit).toBe(visitId)
-      // An event of the body may be outside of the context, as with node:http, which Express shows; never in another's.
+      // As with node:http, a body event may run outside the context, but never in that of another request.
       for (const seen of names) {
         if (app.startsWith('Express')) expect([name ?? null, null]).toContain(seen)
         else expect(seen).toBe(name ?? null)

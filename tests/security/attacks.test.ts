@@ -1,16 +1,16 @@
-// What a client, or an app's own data, may try to get past the server, over raw bytes, to both adapters.
+// Attacks by a client, or through an app's own data, sent as raw bytes to both adapters.
 import { serve as serveExpress } from '@fcgi-bridge/express-adapter'
 import { type FetchContext, serve as serveFetch } from '@fcgi-bridge/fetch-adapter'
+import { begin, GET, type ParamList, Peer, POST, params } from '@fcgi-bridge/testing'
 import express from 'express'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { begin, GET, type ParamList, Peer, POST, params } from '../../packages/core/src/testing/peer.ts'
 
-/** What an app sees of a request. */
+/** A request as the app receives it. */
 interface Seen {
   method: string
-  /** As Express has it; for a fetch handler that of the Request, without its origin. */
+  /** `originalUrl` in Express. In a fetch handler, the URL of the Request without its origin. */
   url: string
-  /** The URL's own authority and userinfo; Express has none. */
+  /** The authority and userinfo of the URL. Express has none. */
   authority?: string
   headers: Record<string, string>
   client: string
@@ -20,7 +20,7 @@ interface Seen {
   body: string
 }
 
-/** What an app is told to answer. */
+/** The response that the app is to send. */
 interface Told {
   status?: number
   reason?: string
@@ -137,7 +137,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
       'http://front.test',
       '1.2.3.4.5',
       '::1',
-      // Other hosts in a URL than in the header: 127.0.0.1 each.
+      // A URL parser turns each of these into 127.0.0.1.
       '127.1',
       '0x7f000001',
       '2130706433',
@@ -284,7 +284,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
         expect(await stdout(list)).toMatch(/^Status: 400 Bad Request\r\n/)
         expect(seen).toEqual([])
       },
-      /** The head of what an app is told to answer. */
+      /** Returns the head of the response that the app is to send. */
       answer: async (told: Told) => {
         const target = `/tell?${encodeURIComponent(JSON.stringify(told))}`
         const text = await stdout({ ...GET, REQUEST_URI: target })

@@ -1,22 +1,22 @@
-// How the CPU time of some work grows with the size of its input.
+// Measures how the CPU time of some work grows with the size of its input.
 
-// A quadratic time grows 64-fold between an eighth of the size and all of it, a linear one 8-fold. The rest is for caches and garbage
-// collection.
+// From an eighth of the size to the full size, quadratic time grows 64-fold and linear time 8-fold. The margin is for caches and
+// garbage collection.
 const RATIO_MAX = 12
 const TRIES = 4
 
-// In milliseconds. Less is not judged: it is no attack, and fixed costs and garbage collection are most of it.
+// In milliseconds. Shorter times are not judged: they are no attack, and mostly fixed costs and garbage collection.
 const floorFor = (size: number): number => 20 + size * 0.00015
 
 /** One input of a program. */
 export interface Input {
-  /** In characters, the largest that is let in. */
+  /** The largest size that is accepted, in characters. */
   max: number
-  /** Settles when the program is done with it. It may refuse it. */
+  /** Settles when the program has processed or rejected the input. */
   feed(text: string): Promise<unknown>
 }
 
-// What parsers look for, split at, trim, decode and join.
+// The units that parsers search for, split at, trim, decode and join.
 const UNITS = [
   ...[
     ' ',
@@ -43,7 +43,7 @@ const UNITS = [
   '\xe9',
 ]
 
-// What comes before and after the repeated unit. A leading blank makes a parser trim, and `xn--` makes it decode a label.
+// The text before and after the repeated unit. A leading blank makes a parser trim, and `xn--` makes it decode a label.
 const FRAMES: readonly { before: string; after: string; units: readonly string[] }[] = [
   { before: '', after: '', units: UNITS },
   { before: 'a', after: 'a', units: UNITS },
@@ -54,7 +54,7 @@ const FRAMES: readonly { before: string; after: string; units: readonly string[]
 
 /**
  * Feeds an input with each of {@link UNITS} in each of {@link FRAMES}, up to an eighth of the largest size and up to all of it. Resolves
- * with a line for each that takes more than linear time.
+ * with a line for each input that takes more than linear time.
  */
 export async function findSuperlinear({ max, feed }: Input): Promise<string[]> {
   const found: string[] = []
@@ -72,7 +72,7 @@ export async function findSuperlinear({ max, feed }: Input): Promise<string[]> {
   return found
 }
 
-// The smaller size first: what is quadratic is found before it takes a minute.
+// The smaller size comes first, so that quadratic time is found before it takes a minute.
 async function growth(work: (size: number) => Promise<unknown>, max: number): Promise<string | undefined> {
   for (const large of [Math.floor(max / 8), max]) {
     let time = await cpuTime(() => work(large))
@@ -92,7 +92,7 @@ async function growth(work: (size: number) => Promise<unknown>, max: number): Pr
   return undefined
 }
 
-/** Milliseconds of this process, all of its threads. */
+/** The CPU time of this process and all its threads, in milliseconds. */
 async function cpuTime(work: () => Promise<unknown>): Promise<number> {
   const begin = process.cpuUsage()
   await work()

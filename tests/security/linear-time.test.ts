@@ -1,5 +1,5 @@
-// What anyone may send takes time in proportion to its size: the largest input that is let in, of repeated bytes, in each field that
-// each entry point reads. A regular expression that backtracks, or a list that is searched for each of its members, fails here.
+// The CPU time for any input is linear in its size. Each field that an entry point reads is filled with repeated bytes up to the largest
+// accepted size. A regular expression that backtracks, or a list that is searched for each of its members, fails here.
 import { EventEmitter, once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,6 +8,7 @@ import { createGateway, FastCgiDispatcher } from '@fcgi-bridge/client'
 import { createServer, type Exchange, encodeRecord, FCGI_STDOUT } from '@fcgi-bridge/core'
 import { serve as serveExpress } from '@fcgi-bridge/express-adapter'
 import { type FetchContext, serve as serveFetch } from '@fcgi-bridge/fetch-adapter'
+import { GET, Peer, Responder, type ResponderRequest } from '@fcgi-bridge/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createDevServer } from '../../packages/cli/src/dev/dev-server.ts'
 import { DevTools } from '../../packages/cli/src/dev/dev-tools.ts'
@@ -19,17 +20,15 @@ import { formatReport, reportOf } from '../../packages/cli/src/doctor/report.ts'
 import { kindOf } from '../../packages/cli/src/doctor/server-kind.ts'
 import { askAlone } from '../../packages/cli/src/doctor/without-probe.ts'
 import { raw } from '../../packages/client/src/testing/gateway.ts'
-import { Responder, type ResponderRequest } from '../../packages/client/src/testing/responder.ts'
 import { readHead } from '../../packages/conformance/src/wire/answer.ts'
-import { GET, Peer } from '../../packages/core/src/testing/peer.ts'
 import { findSuperlinear, type Input } from './growth.ts'
 
-// Of one header, its name included, and of all params: the defaults of maxHeaderBytes and maxParamsBytes.
+// The sizes of one header with its name and of all params: the defaults of maxHeaderBytes and maxParamsBytes.
 const HEADER_MAX = 128 * 1024 - 100
 const PARAMS_MAX = 1024 * 1024 - 2000
-// Of all headers of an HTTP request: node:http's maxHeaderSize.
+// The size of all headers of an HTTP request: node:http's maxHeaderSize.
 const HTTP_MAX = 16 * 1024 - 300
-// Of a response head: the dispatcher's maxHeaderSize.
+// The size of a response head: the dispatcher's maxHeaderSize.
 const HEAD_MAX = 64 * 1024 - 100
 
 const closing: (() => unknown)[] = []
@@ -44,7 +43,7 @@ async function expectLinear(input: Input): Promise<void> {
 
 // ---- the server, as a front server speaks to it ----
 
-/** Of the response of the next request. */
+/** The head of the next response. */
 let toAnswer: { name: string; value: string; reason?: string } | undefined
 
 const SERVERS: Record<string, () => Promise<number>> = {
@@ -79,7 +78,7 @@ const SERVERS: Record<string, () => Promise<number>> = {
     return (server.address() as AddressInfo).port
   },
   'fetch adapter': () => startFetch(false),
-  // The last: it stays so for the process.
+  // Keep this one last: the override of the global objects lasts for the whole process.
   'fetch adapter with light objects': () => startFetch(true),
 }
 
@@ -182,7 +181,7 @@ beforeAll(async () => {
   closing.push(() => responder.close())
 })
 
-/** Feeds the head of the next response. `pieces`: each byte comes in a record of its own. */
+/** Feeds the head of the next response. `pieces`: send each byte in a separate record. */
 function feedHead(
   head: (text: string) => string,
   pieces: boolean,
@@ -192,7 +191,7 @@ function feedHead(
     const bytes = Buffer.from(head(text), 'latin1')
     const records = pieces ? inRecordsOfOneByte(bytes) : undefined
     respond = (request) => {
-      // A redirect within the site asks again.
+      // A local redirect causes a second request.
       respond = plainly
       if (records === undefined) return request.respond(bytes)
       request.socket.write(records)
@@ -437,14 +436,14 @@ describe.each(Object.keys(SERVERS))('%s', (name) => {
   async function ask(changes: Record<string, string>): Promise<void> {
     const peer = await Peer.connect({ host: '127.0.0.1', port })
     peer.get(1, { ...changes })
-    // A request may be refused by closing the connection.
+    // The server may reject a request by closing the connection.
     await peer.answer(1).catch(() => {})
     peer.destroy()
   }
 
   test.each(Object.keys(FIELDS))('%s', async (field) => {
     const { max: largest, params } = FIELDS[field]!
-    // The adapters have the params from core, which is given all that it lets in.
+    // The adapters receive their params from core, which is tested up to its own limit.
     const max = name === 'core' ? largest : Math.min(largest, HEADER_MAX)
     await expectLinear({ max, feed: (text) => ask({ ...GET, ...params(text) }) })
   })

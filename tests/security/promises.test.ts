@@ -1,4 +1,4 @@
-// SECURITY.md names the tests behind what it promises.
+// SECURITY.md names a test for each of its promises.
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 

@@ -10,7 +10,7 @@ import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
 
 describeFront(apacheFcgid)
 
-// Apache passes on no NODE_ENV, and Express sends the stacks of errors to clients where it is not `production`.
+// Apache does not pass NODE_ENV on, and Express sends error stacks to clients unless it is `production`.
 describe('NODE_ENV and the working directory of a program that Apache starts', () => {
   let site: Site
   siteForEachTest((each) => {
@@ -105,7 +105,7 @@ describe('NODE_ENV and the working directory of a program that Apache starts', (
       readFileSync('views.txt')
       ${APP}`,
     )
-    // A program goes by the folder of its app, also where Apache was given a link to it.
+    // A program uses the folder of its app, also if Apache starts it through a link.
     site.makeFolder('public')
     symlinkSync(program, site.path('public/app.fcgi'))
     const { failure, state } = await ask(await FORMS[form](site.path('public/app.fcgi')))

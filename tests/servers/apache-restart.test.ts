@@ -1,4 +1,4 @@
-// mod_fcgid's apps while Apache stops and restarts: what runs ends well, and no process is left.
+// mod_fcgid's apps while Apache stops and restarts: running requests complete, and no process is left.
 import { randomUUID } from 'node:crypto'
 import { describe, type TestContext, test } from 'vitest'
 import { type Answer, send } from '../support/cases/http.ts'
@@ -8,7 +8,7 @@ import { APPS, type Origin } from '../support/fronts/front.ts'
 import { remaining } from '../support/fronts/processes.ts'
 import { Site } from '../support/fronts/site.ts'
 
-/** How long mod_fcgid may take to end a process, in milliseconds. */
+/** Time limit for mod_fcgid to end a process, in milliseconds. */
 const ENDING = 30_000
 
 describe.concurrent.each(APPS)('%s', (app) => {
@@ -17,7 +17,7 @@ describe.concurrent.each(APPS)('%s', (app) => {
     const { site, apache, origin } = await start(context)
     const held = await Promise.all([hold(site, origin), hold(site, origin)])
     process.kill(apache.pid, 'SIGUSR1')
-    // mod_fcgid tells its processes to end, busy or not.
+    // mod_fcgid signals its processes to exit, even while they serve requests.
     await Promise.all(held.map(({ id }) => site.control.heard(id, 'SIGTERM')))
     for (const { id } of held) site.control.say(id, 'go')
     for (const { answer, pid } of held)
@@ -78,12 +78,12 @@ describe.concurrent.each(APPS)('%s', (app) => {
 
 interface Held {
   id: string
-  /** The app's process that has the request. */
+  /** The id of the app process that serves the request. */
   pid: number
   answer: Promise<Answer>
 }
 
-/** Sends a request that an app keeps until 'go' is said. */
+/** Sends a request that the app holds until 'go' is sent. */
 async function hold(site: Site, origin: Origin): Promise<Held> {
   const id = randomUUID()
   const answer = send(origin, `/hold?id=${id}`)

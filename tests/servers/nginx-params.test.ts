@@ -22,7 +22,7 @@ test('HTTP_HOST: Debian sends the name alone, $http_host all that the client sen
   expect(old.status).toBe(200)
   expect(JSON.parse(old.text).headers).not.toHaveProperty('host')
 
-  // It is still no host that a URL could not have.
+  // A host that is invalid in a URL is still rejected.
   const bad = await send({ host: '127.0.0.1', port }, '/echo', { headers: ['Host', 'front.test:99999'] })
   expect(bad).toMatchObject({ status: 400, text: '400 Bad Request\n' })
   await site.logged('FastCGI sent in stderr: "Request refused with status 400 (FCGI_ERR_AUTHORITY): ')

@@ -1,4 +1,4 @@
-// The .htaccess of shared hosting that hands Authorization on as an environment variable, since Apache keeps the header from programs.
+// On shared hosting, an .htaccess passes Authorization on as an environment variable, because Apache hides the header from programs.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { send } from '../support/cases/http.ts'
 import { startApache } from '../support/fronts/apache.ts'
@@ -9,7 +9,7 @@ const AUTHORIZATION = 'Basic dXNlcjpwYXNz'
 
 /** The rewriting of an .htaccess, by what Apache makes of the variable. */
 const REWRITES = {
-  // The rules run again behind the redirect, and set the variable once more.
+  // The rules run again after the redirect, and set the variable once more.
   'a rule of its own': `
     RewriteRule .* - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
     RewriteCond %{REQUEST_FILENAME} !-f

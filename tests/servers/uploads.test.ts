@@ -1,5 +1,5 @@
-// Uploads that an app reads late, while something else runs beside them. To learn whether the front server is still
-// there, the server writes an empty STDERR record meanwhile, a byte at a time. To real front servers that has to be nothing.
+// Uploads that an app reads late, while other requests run. To detect a front server that has disconnected, the server meanwhile
+// writes an empty STDERR record, one byte at a time. Real front servers must ignore it.
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { content, digest } from '../support/apps/content.js'
@@ -13,7 +13,7 @@ import { lighttpd } from '../support/fronts/lighttpd.ts'
 import { nginx } from '../support/fronts/nginx.ts'
 import { WatchedSite } from '../support/fronts/watched-site.ts'
 
-/** More than the server, a relay and the sockets between them hold. */
+/** More bytes than the server, a relay and the sockets between them buffer. */
 const LENGTH = 12 * 1024 * 1024
 
 /** A header, and four bytes of padding: the last comes three seconds after the first. */
@@ -44,7 +44,7 @@ test.concurrent.for(FRONTS.map(([front, modes]) => ({ name: front.name, front, m
       const logged = site.report().split('\n')
       const all = modes.flatMap((mode) => APPS.map((app) => ({ mode, app })))
       await Promise.all(all.map(({ mode, app }) => upload(site, running, mode, app)))
-      // No front server has died, nor one of its workers (more may have come up); nor has one complained.
+      // No front server or worker has exited (new workers may have started), and none has logged an error.
       expect(pids(site)).toEqual(expect.arrayContaining(before))
       const news = site
         .report()

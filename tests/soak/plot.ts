@@ -12,7 +12,7 @@ const PANELS: { quantity: Quantity; title: string; unit: number }[] = [
   { quantity: 'descriptors', title: 'File descriptors', unit: 1 },
 ]
 
-/** A panel for each quantity, in it a line for each process. */
+/** One panel for each quantity, with one line for each process. */
 export function plot(processes: readonly Sampled[]): string {
   const times = processes.flatMap(({ samples }) => samples.map(({ time }) => time))
   const [start, end] = [Math.min(...times), Math.max(...times)]
@@ -68,7 +68,7 @@ function draw(
   ]
 }
 
-/** 1, 2 or 5 times a power of ten, and not below `rough`. */
+/** The smallest 1, 2 or 5 times a power of ten that is at least `rough`. */
 function niceStep(rough: number): number {
   const power = 10 ** Math.floor(Math.log10(rough))
   return [1, 2, 5, 10].find((factor) => factor * power >= rough)! * power

@@ -16,7 +16,7 @@ interface Run {
   findings: readonly Finding[]
 }
 
-/** The page beside the picture: where and of what the run was taken, what was asked, what grew. */
+/** The report of a run: machine, versions, traffic and growth. */
 export function report({ start, end, traffic, processes, findings }: Run): string {
   const minutes = (end - start) / 60_000
   const flat = findings.every(({ rises }) => rises.length === 0)
@@ -75,7 +75,7 @@ function version(program: 'nginx' | 'apache2', flag: string): string {
   return /\/([\d.]+)/.exec(stdout + stderr)![1]!
 }
 
-// It says its version only to who asks Apache for its Server header; the package says it as well.
+// Apache reports the module's version only in its Server header. The Debian package has the same version.
 function fcgidVersion(): string {
   const module = readFileSync(required('/usr/lib/apache2/modules/mod_fcgid.so'), 'latin1')
   return /mod_fcgid\/([\d.]+)/.exec(module)![1]!

@@ -1,4 +1,4 @@
-// Loaded into each app of a soak: what its process holds, at intervals, as lines of JSON.
+// Loaded into each app of a soak. Writes the resources of the process at intervals, as lines of JSON.
 import { appendFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
@@ -25,7 +25,7 @@ function takeSample() {
     rss,
     heap: heapUsed,
     handles: process.getActiveResourcesInfo().length,
-    // One of them is that of the reading itself.
+    // Reading the folder opens one descriptor itself.
     descriptors: readdirSync('/proc/self/fd').length - 1,
   }
 }

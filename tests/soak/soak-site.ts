@@ -5,34 +5,34 @@ import { INTERVAL_VARIABLE, SAMPLES_VARIABLE } from './variables.js'
 
 const SAMPLER = new URL('sampler.js', import.meta.url)
 
-/** What a process held at one time: bytes, and numbers of things. */
+/** The resources of a process at one time: memory in bytes, and counts. */
 export interface Sample {
   /** Milliseconds since 1970. */
   time: number
   rss: number
-  /** In use after a garbage collection. */
+  /** Heap in use after a garbage collection. */
   heap: number
-  /** What keeps the event loop running: sockets, timers, files being read. */
+  /** Active resources of the event loop: sockets, timers, file reads. */
   handles: number
   /** Open file descriptors. */
   descriptors: number
 }
 
-/** A process of an app, from its start to its end or now. */
+/** A process of an app, from its start until it exits. */
 export interface Sampled {
   pid: number
-  /** The app, and how front servers reach it. */
+  /** The app, and how the front server reaches it. */
   name: string
   samples: Sample[]
 }
 
-/** A site whose apps tell, at intervals, what their processes hold. */
+/** A site whose app processes write a sample of their resources at intervals. */
 export class SoakSite extends Site {
   readonly #folder = this.makeFolder('samples')
   readonly #interval: number
   readonly #programs = new Map<string, string>()
 
-  /** @param interval From one sample to the next, in milliseconds. */
+  /** @param interval Time between two samples, in milliseconds. */
   constructor(interval: number) {
     super()
     this.#interval = interval
@@ -47,7 +47,7 @@ export class SoakSite extends Site {
     }
   }
 
-  // mod_fcgid hands no NODE_OPTIONS on.
+  // mod_fcgid does not pass NODE_OPTIONS to its processes.
   override writeProgram(at: string, name: string, mount?: string): string {
     const path = super.writeProgram(at, name, mount)
     appendFileSync(path, `import(${JSON.stringify(SAMPLER)})\n`)
@@ -55,7 +55,7 @@ export class SoakSite extends Site {
     return path
   }
 
-  /** Every process that has been an app here, in the order of their start. */
+  /** All app processes of this site, in the order in which they started. */
   sampled(): Sampled[] {
     return readdirSync(this.#folder)
       .map((file) => this.#read(file))
@@ -63,7 +63,7 @@ export class SoakSite extends Site {
       .sort((a, b) => a.samples[0]!.time - b.samples[0]!.time)
   }
 
-  /** Waits until `isSo` says so of {@link sampled}: it is asked at each sample. */
+  /** Waits until `isSo` returns true for {@link sampled}. It is called at each sample. */
   until(isSo: (processes: Sampled[]) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = () => {
@@ -77,7 +77,7 @@ export class SoakSite extends Site {
   }
 
   #read(file: string): Sampled {
-    // The last line is empty, or is being written; so may the first be.
+    // The last line is empty or incomplete, so drop it. If there is only one line, nothing remains.
     const lines = readFileSync(join(this.#folder, file), 'utf8').split('\n').slice(0, -1)
     const [{ program, listen } = { program: '', listen: '' }, ...samples] = lines.map((line) =>
       JSON.parse(line),

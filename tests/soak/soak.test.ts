@@ -1,5 +1,5 @@
-// Mixed traffic for some time, and what the apps' processes hold meanwhile. `npm run soak` runs this for half an hour, and
-// keeps what it found; among the other tests it shows that the tool works, and that nothing fails.
+// Sends mixed traffic and samples the resources of the app processes. `npm run soak` does this for half an hour and keeps the
+// results. The short run among the other tests proves that the tool works and that no request fails.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { expect, onTestFailed, test } from 'vitest'
@@ -15,7 +15,7 @@ import { judge } from './verdict.ts'
 
 const RESULTS = new URL('results/', import.meta.url)
 
-/** Without `npm run soak`, in milliseconds. */
+/** Duration of a run without `npm run soak`, in milliseconds. */
 const SHORT = 6000
 
 const asked = process.env[MINUTES_VARIABLE]
@@ -23,7 +23,7 @@ const duration = asked === undefined ? SHORT : Number(asked) * 60_000
 const interval = Math.max(500, duration / 300)
 const starting = 120_000
 
-/** Both apps, in three ways each. */
+/** Both apps, each reached in three ways. */
 const PROGRAMS = 3 * APPS.length
 
 test('mixed traffic through nginx and under mod_fcgid', { timeout: duration + starting }, async () => {
@@ -34,13 +34,13 @@ test('mixed traffic through nginx and under mod_fcgid', { timeout: duration + st
     site.control.say(SAID, 'go')
     const targets = await startTargets(site)
     const traffic = new Traffic(targets, { clients: 2, pause: 20 })
-    // mod_fcgid starts its apps at their first requests.
+    // mod_fcgid starts an app at its first request.
     await site.until((processes) => namesOf(processes) === PROGRAMS)
     const start = Date.now()
     await setTimeout(duration)
     const end = Date.now()
     await traffic.stop()
-    // The last samples are of processes at rest.
+    // Take the last samples while no request is running.
     const rest = Date.now()
     const isAtRest = ({ samples }: Sampled) => samples[0]!.time <= start && samples.at(-1)!.time > rest
     await site.until((processes) => namesOf(processes.filter(isAtRest)) === PROGRAMS)
@@ -59,7 +59,7 @@ test('mixed traffic through nginx and under mod_fcgid', { timeout: duration + st
     expect(traffic.failures).toEqual([])
     expect(Object.entries(traffic.done).filter(([, count]) => count === 0)).toEqual([])
     expect(svg.match(/<path class="(own|third)"/g)).toHaveLength(4 * processes.length)
-    // Every app, however it is reached; each was there from the beginning to the end.
+    // One process for each app and way to reach it, each alive for the whole run.
     expect(namesOf(findings)).toBe(PROGRAMS)
     if (asked !== undefined) expect(findings.filter(({ rises }) => rises.length > 0)).toEqual([])
   } finally {
@@ -68,7 +68,7 @@ test('mixed traffic through nginx and under mod_fcgid', { timeout: duration + st
   }
 })
 
-/** How many programs these are of. */
+/** The number of different programs. */
 function namesOf(processes: readonly { name: string }[]): number {
   return new Set(processes.map(({ name }) => name)).size
 }

@@ -6,7 +6,7 @@ import { content, digest } from '../support/apps/content.js'
 import { type Ask, open, readAll, readUntil, send } from '../support/cases/http.ts'
 import type { Mode, Origin } from '../support/fronts/front.ts'
 
-/** Where requests go: an app behind a front server in one of its modes. */
+/** The target of requests: an app behind a front server in one of its modes. */
 export interface Target {
   name: string
   origin: Origin
@@ -21,17 +21,17 @@ export interface Failure {
   error: string
 }
 
-/** The words that the apps wait for, about this id, were said before. */
+/** An id whose control messages are sent before the traffic, so that no request with it has to wait. */
 export const SAID = 'soak'
 
 interface Client {
   target: Target
-  /** Asks on a kept connection. */
+  /** Sends requests on a keep-alive connection. */
   ask(path: string, ask?: Ask): ReturnType<typeof send>
   url(path: string): string
 }
 
-/** What clients do; each throws when it did not get what it should have got. */
+/** The kinds of request. Each throws if the response is not the expected one. */
 const KINDS: Record<string, (client: Client) => Promise<void>> = {
   async small({ ask }) {
     const { status, text } = await ask('/text')
@@ -85,7 +85,7 @@ const KINDS: Record<string, (client: Client) => Promise<void>> = {
       `POST ${url(`/upload?id=${SAID}`)} HTTP/1.1\r\nHost: front.test\r\nContent-Length: 1000000\r\n\r\n`,
     )
     client.end('x'.repeat(300_000))
-    // An answer that says so, or none: a front server's own way.
+    // Front servers differ: an error response, or a closed connection.
     client.resume().on('error', () => {})
     await once(client, 'close')
   },
@@ -96,7 +96,7 @@ const KINDS: Record<string, (client: Client) => Promise<void>> = {
   },
 
   async 'error after the head'({ target, url }) {
-    // mod_fcgid ends a process that closes a connection early, and then none would be there from beginning to end.
+    // mod_fcgid ends a process that closes a connection early. Then no process would live for the whole run.
     if (target.mode.traits.brokenAnswer === 'error page') return
     let seen: string
     try {
@@ -114,7 +114,7 @@ const KINDS: Record<string, (client: Client) => Promise<void>> = {
   },
 
   async refused({ target, url }) {
-    // nginx may close a client's connection behind an answer that came before the body was there.
+    // nginx may close the client's connection after a response that was sent before the request body arrived.
     const { status } = await send(target.origin, url('/refuse'), {
       method: 'POST',
       body: Buffer.alloc(300_000),
@@ -123,7 +123,7 @@ const KINDS: Record<string, (client: Client) => Promise<void>> = {
   },
 }
 
-/** Most are small requests; every kind is there, in an order in which each comes after several others. */
+/** The order of the kinds. Most requests are small, and each kind follows several different ones. */
 const ROUND = [
   ['small', 'json', 'small', 'upload', 'small', 'download', 'small', 'error before the head', 'small'],
   ['no such page', 'small', 'chunked upload', 'small', 'upload given up', 'small', 'json', 'small'],
@@ -131,11 +131,11 @@ const ROUND = [
   ['error after the head', 'small', 'download', 'small', 'no such page', 'small', 'upload given up'],
 ].flat()
 
-/** Clients that ask for one thing after the other, until they are stopped. */
+/** Clients that send one request after the other until they are stopped. */
 export class Traffic {
-  /** How many of each kind went well. */
+  /** The number of successful requests of each kind. */
   readonly done: Record<string, number> = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0]))
-  /** The first hundred. */
+  /** The first hundred failures. */
   readonly failures: Failure[] = []
   failed = 0
   readonly #start = performance.now()
@@ -143,8 +143,8 @@ export class Traffic {
   #stopped = false
 
   /**
-   * @param clients How many for each target.
-   * @param pause How long each waits before its next request, in milliseconds.
+   * @param clients Number of clients for each target.
+   * @param pause Time that each client waits before its next request, in milliseconds.
    */
   constructor(targets: readonly Target[], { clients, pause }: { clients: number; pause: number }) {
     this.#clients = targets.flatMap((target) =>
@@ -152,12 +152,12 @@ export class Traffic {
     )
   }
 
-  /** How many requests went well. */
+  /** The number of successful requests. */
   get count(): number {
     return Object.values(this.done).reduce((sum, count) => sum + count)
   }
 
-  /** Settles when what runs is done, and every client has done everything once. */
+  /** Stops the clients. Resolves when running requests have ended and each client has sent each kind at least once. */
   async stop(): Promise<void> {
     this.#stopped = true
     await Promise.all(this.#clients)

@@ -1,8 +1,8 @@
-/** The environment variable that names the folder for the samples: a file PID.jsonl of each process. */
+/** The environment variable with the folder for the samples. Each process writes PID.jsonl there. */
 export const SAMPLES_VARIABLE = 'FCGI_BRIDGE_SOAK_SAMPLES'
 
-/** The environment variable that says how long from one sample to the next, in milliseconds. */
+/** The environment variable with the time between two samples, in milliseconds. */
 export const INTERVAL_VARIABLE = 'FCGI_BRIDGE_SOAK_INTERVAL'
 
-/** The environment variable by which scripts/soak.js says for how many minutes there is to be traffic. */
+/** The environment variable in which scripts/soak.js passes the duration of the traffic, in minutes. */
 export const MINUTES_VARIABLE = 'FCGI_BRIDGE_SOAK_MINUTES'

@@ -4,27 +4,27 @@ const MIB = 1024 * 1024
 
 export type Quantity = Exclude<keyof Sample, 'time'>
 
-/** The most that each may grow over the second half of a run, by the line through its samples. */
+/** The allowed growth of each quantity over the second half of a run, from a line fitted to its samples. */
 const BARS: Record<Quantity, number> = { heap: MIB, rss: 8 * MIB, handles: 2, descriptors: 2 }
 
-/** What a front server may keep open to an app while nothing runs, beside what was open at the app's start. */
+/** The number of connections that a front server may keep open to an idle app, in addition to what was open at its start. */
 const KEPT_CONNECTIONS = 8
 
-/** Of a process that lived from before the middle of the run until its end. */
+/** The growth of a process that lived from before the middle of the run until its end. */
 export interface Finding {
   name: string
   pid: number
-  /** By how much each grew over the second half. */
+  /** The growth of each quantity over the second half. */
   growth: Record<Quantity, number>
-  /** At the end of the run, when nothing runs any more. */
+  /** The last sample of the run, when no request is running. */
   last: Sample
-  /** What is not flat. */
+  /** The quantities that grew more than allowed. */
   rises: Quantity[]
 }
 
 /**
- * Looks for what grows. `start` and `end` are those of the traffic, in milliseconds since 1970; the last samples were
- * taken behind it.
+ * Finds the quantities that grow. `start` and `end` are the times of the traffic, in milliseconds since 1970. The last samples
+ * were taken after it.
  */
 export function judge(processes: readonly Sampled[], start: number, end: number): Finding[] {
   const middle = (start + end) / 2
@@ -46,7 +46,7 @@ export function judge(processes: readonly Sampled[], start: number, end: number)
 
 const quantities = Object.keys(BARS) as Quantity[]
 
-/** Of the line of least squares, per millisecond. */
+/** The slope of the least-squares line, per millisecond. */
 function slope(samples: readonly Sample[], quantity: Quantity): number {
   const meanTime = mean(samples.map(({ time }) => time))
   const meanValue = mean(samples.map((sample) => sample[quantity]))

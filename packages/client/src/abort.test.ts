@@ -1,7 +1,7 @@
 import { once } from 'node:events'
+import type { ResponderRequest } from '@fcgi-bridge/testing'
 import { errors, fetch, request } from 'undici'
 import { expect, test } from 'vitest'
-import type { ResponderRequest } from './testing/responder.ts'
 import { answers, deferred, setup } from './testing/setup.ts'
 
 const URL_ = 'http://example.test/'

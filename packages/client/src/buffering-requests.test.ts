@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
+import type { ResponderRequest } from '@fcgi-bridge/testing'
 import { errors, request } from 'undici'
 import { describe, expect, test } from 'vitest'
 import { FastCgiDispatcher } from './dispatcher.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { open, raw } from './testing/gateway.ts'
-import type { ResponderRequest } from './testing/responder.ts'
 import { setup } from './testing/setup.ts'
 
 const URL_ = 'http://app.test/'

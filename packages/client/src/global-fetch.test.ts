@@ -2,9 +2,9 @@
 // 7 in Node 24, 8 in Node 26. `npm run test:nodes` runs these tests on each.
 import { once } from 'node:events'
 import { gzipSync } from 'node:zlib'
+import type { ResponderRequest } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
 import { hash, pieces } from './testing/bytes.ts'
-import type { ResponderRequest } from './testing/responder.ts'
 import { answers, deferred, setup } from './testing/setup.ts'
 
 const URL_ = 'http://example.test/'

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
+import type { Responder, ResponderRequest } from '@fcgi-bridge/testing'
 import { type Dispatcher, fetch, request } from 'undici'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { FastCgiDispatcher, type FastCgiDispatcherOptions } from './dispatcher.ts'
 import { hash, pieces } from './testing/bytes.ts'
-import type { Responder, ResponderRequest } from './testing/responder.ts'
 import { deferred, setup } from './testing/setup.ts'
 
 const URL_ = 'http://example.test/'

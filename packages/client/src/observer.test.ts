@@ -8,13 +8,13 @@ import {
   FCGI_STDIN,
   FCGI_STDOUT,
 } from '@fcgi-bridge/core'
+import { Responder, type ResponderRequest } from '@fcgi-bridge/testing'
 import supertest from 'supertest'
 import { fetch, request } from 'undici'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { FastCgiDispatcher } from './dispatcher.ts'
 import { createGateway } from './gateway/gateway.ts'
 import type { ExchangeObserver } from './observer.ts'
-import { Responder, type ResponderRequest } from './testing/responder.ts'
 import { answers, deferred, setup } from './testing/setup.ts'
 
 const URL_ = 'http://example.test/'

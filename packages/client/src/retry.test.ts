@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
+import type { ResponderRequest } from '@fcgi-bridge/testing'
 import { fetch, request } from 'undici'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { ResponderRequest } from './testing/responder.ts'
 import { deferred, setup } from './testing/setup.ts'
 
 const URL_ = 'http://example.test/'

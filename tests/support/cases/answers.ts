@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import type { Case } from './case.ts'
 import { send } from './http.ts'
 
-/** The answer as the client sees it. */
+/** The response as the client receives it. */
 export const answers: readonly Case[] = [
   {
     name: 'HEAD: the head of GET, and nothing after it',
@@ -106,7 +106,7 @@ export const answers: readonly Case[] = [
   },
 ]
 
-// An answer with a byte too many or too few shows in the next one.
+// A response with a byte too many or too few breaks the next one.
 async function onOneConnection(run: (agent: Agent) => Promise<void>): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   try {

@@ -5,7 +5,7 @@ import { open, send } from './http.ts'
 
 const MIB = 1024 * 1024
 
-/** What goes up and comes down. */
+/** Request and response bodies. */
 export const bodies: readonly Case[] = [
   {
     name: 'POST of a form',

@@ -1,7 +1,7 @@
 import type { AppName, Mode, Origin } from '../fronts/front.ts'
 import type { Site } from '../fronts/site.ts'
 
-/** What a case runs against: one app, behind one front server, in one of its modes. */
+/** The target of a case: one app, behind one front server, in one of its modes. */
 export interface Target {
   origin: Origin
   mode: Mode
@@ -11,10 +11,10 @@ export interface Target {
   path(ofApp: string): string
 }
 
-/** Something that a user relies on, whatever front server is in use. */
+/** A behaviour that users rely on with any front server. */
 export interface Case {
   name: string
-  /** Enough to do it in one mode of each front server: it takes long, and no mode has a way of its own for it. */
+  /** Run in only one mode of each front server: the case takes long, and all modes behave alike. */
   once?: boolean
   run(target: Target): Promise<void>
 }

@@ -11,7 +11,7 @@ export interface Ask {
   headers?: readonly string[]
   /** With a length that is known, or told by `headers`. */
   body?: string | Buffer | Iterable<Buffer>
-  /** A connection that is kept from one request to the next; without it each has its own. */
+  /** An agent for keep-alive connections. Without it each request uses a new connection. */
   agent?: Agent
   /** HTTPS with a server whose certificate, for `localhost`, is this one. */
   ca?: string
@@ -35,13 +35,13 @@ export async function open(origin: Origin, path: string, ask: Ask = {}): Promise
   if (typeof body === 'string' || Buffer.isBuffer(body)) {
     fields.push('Content-Length', String(Buffer.byteLength(body)))
   }
-  // A field of the caller's stands in place of ours.
+  // The caller's field replaces the default.
   const ours = fields.filter((_, index) => !has(headers, fields[index & ~1]!))
   const options = { ...origin, method, path, agent, headers: [...ours, ...headers] }
   const outgoing =
     ca === undefined ? request(options) : requestHttps({ ...options, ca, servername: 'localhost' })
   const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>
-  // A server may answer, and close, before it has read all: the answer counts then, not the failed upload.
+  // A server may respond and close before it has read the body. Then the response counts, not the failed upload.
   const sent =
     typeof body === 'object' && !Buffer.isBuffer(body)
       ? pipeline(Readable.from(body), outgoing)
@@ -50,21 +50,21 @@ export async function open(origin: Origin, path: string, ask: Ask = {}): Promise
   return incoming
 }
 
-/** Sends a request and reads the whole answer. Rejects when the answer is cut short. */
+/** Sends a request and reads the whole response. Rejects if the response is incomplete. */
 export async function send(origin: Origin, path: string, ask: Ask = {}): Promise<Answer> {
   const incoming = await open(origin, path, ask)
   const body = await readAll(incoming)
   return { status: incoming.statusCode!, headers: incoming.headers, body, text: body.toString() }
 }
 
-/** Everything that is left of a body. Rejects when the body is cut short. */
+/** Reads the rest of a body. Rejects if the body is incomplete. */
 export async function readAll(incoming: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of incoming) chunks.push(chunk)
   return Buffer.concat(chunks)
 }
 
-/** Reads on until the body has given `text`; gives what it read, which may be more. Rejects when it ends before. */
+/** Reads until `text` has arrived. Returns all that it read, which may be more. Rejects if the body ends first. */
 export async function readUntil(incoming: IncomingMessage, text: string): Promise<string> {
   let seen = ''
   while (!seen.includes(text)) {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Origin } from '../fronts/front.ts'
 
-/** Sends bytes as they are on a connection of their own; gives the status and the body of the response. */
+/** Sends bytes unchanged on a new connection. Returns the status and the body of the response. */
 export async function sendRaw(origin: Origin, request: string): Promise<{ status: number; text: string }> {
   const socket = connect(origin.port, origin.host).setEncoding('latin1')
   let response = ''

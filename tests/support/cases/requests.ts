@@ -5,7 +5,7 @@ import type { Case, Target } from './case.ts'
 import { type Answer, type Ask, send } from './http.ts'
 import { sendRaw } from './raw-http.ts'
 
-/** What the app's /echo says of a request. */
+/** A request as the app's /echo reports it. */
 interface Echo {
   method: string
   url: string
@@ -25,7 +25,7 @@ const PATHS = [
   "/echo/a+b;c=d@e:f,g'(h)",
 ]
 
-/** The request as the app sees it. */
+/** The request as the app receives it. */
 export const requests: readonly Case[] = [
   {
     name: 'GET with a query',

@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import type { Case } from './case.ts'
 import { open, readAll, readUntil, send } from './http.ts'
 
-/** What happens while a request runs, and what goes wrong with it. */
+/** Events during a request: streaming, aborts and errors. */
 export const streams: readonly Case[] = [
   {
     name: 'a streamed answer',
@@ -90,7 +90,7 @@ export const streams: readonly Case[] = [
       const id = randomUUID()
       const { streamsAnswers, brokenAnswer } = mode.traits
       const opened = open(origin, path(`/fail/after?id=${id}`))
-      // Where the client can not tell how far the answer has come, the app says it.
+      // If the client cannot tell how much of the response was sent, the app reports it.
       const beginning = streamsAnswers
         ? await readUntil(await opened, 'the beginning\n')
         : await site.control.heard(id, 'begun')

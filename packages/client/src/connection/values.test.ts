@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { createServer as createFastCgiServer } from '@fcgi-bridge/core'
+import { Responder } from '@fcgi-bridge/testing'
 import { errors } from 'undici'
 import { expect, onTestFinished, test } from 'vitest'
-import { Responder } from '../testing/responder.ts'
 import { getValues } from './values.ts'
 
 async function listen(onData: (socket: import('node:net').Socket) => void): Promise<{ port: number }> {

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
+import type { ResponderRequest } from '@fcgi-bridge/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { open, raw } from '../testing/gateway.ts'
-import type { ResponderRequest } from '../testing/responder.ts'
 import { deferred } from '../testing/setup.ts'
 
 describe('the answer', () => {

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
+import { Responder } from '@fcgi-bridge/testing'
 import supertest from 'supertest'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { hash, pieces } from '../testing/bytes.ts'
 import { open } from '../testing/gateway.ts'
-import { Responder } from '../testing/responder.ts'
 import { createGateway } from './gateway.ts'
 
 const SIZE = 64 * 1024 * 1024

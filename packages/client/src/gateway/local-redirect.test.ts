@@ -1,6 +1,6 @@
+import type { ResponderRequest } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
 import { open, raw } from '../testing/gateway.ts'
-import type { ResponderRequest } from '../testing/responder.ts'
 
 /** Redirects within the site as `/redirect?to` asks; else tells what it was asked. */
 async function redirector(r: ResponderRequest): Promise<void> {

@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ResponderRequest } from '@fcgi-bridge/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { open, raw } from '../testing/gateway.ts'
-import type { ResponderRequest } from '../testing/responder.ts'
 import { createGateway, type GatewayOptions } from './gateway.ts'
 
 let parent: string

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { Responder } from '@fcgi-bridge/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { open, paramsOf, raw } from '../testing/gateway.ts'
-import { Responder } from '../testing/responder.ts'
 import { deferred } from '../testing/setup.ts'
 import { createGateway } from './gateway.ts'
 

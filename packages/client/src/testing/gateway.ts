@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { Responder, type ResponderRequest } from '@fcgi-bridge/testing'
 import { onTestFinished } from 'vitest'
 import { createGateway, type GatewayOptions } from '../gateway/gateway.ts'
-import { Responder, type ResponderRequest } from './responder.ts'
 
 export interface Gateway {
   readonly server: Server

@@ -1,6 +1,6 @@
+import { Responder, type ResponderRequest } from '@fcgi-bridge/testing'
 import { onTestFinished } from 'vitest'
 import { FastCgiDispatcher, type FastCgiDispatcherOptions } from '../dispatcher.ts'
-import { Responder, type ResponderRequest } from './responder.ts'
 
 /** A responder and a dispatcher for it, both gone when the test is. */
 export async function setup(

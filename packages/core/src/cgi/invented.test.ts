@@ -1,5 +1,5 @@
+import { pairs } from '@fcgi-bridge/testing'
 import { describe, expect, it } from 'vitest'
-import { pairs } from '../testing/bytes.ts'
 import { Params } from './params.ts'
 import { RequestHead } from './request-head.ts'
 

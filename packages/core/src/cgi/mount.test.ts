@@ -1,8 +1,8 @@
 import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pairs } from '@fcgi-bridge/testing'
 import { afterAll, describe, expect, it } from 'vitest'
-import { pairs } from '../testing/bytes.ts'
 import { findMount, type MountOption } from './mount.ts'
 import { Params } from './params.ts'
 

@@ -1,5 +1,5 @@
+import { bytes } from '@fcgi-bridge/testing'
 import { describe, expect, it } from 'vitest'
-import { bytes } from '../testing/bytes.ts'
 import { headerParamName } from './param-names.ts'
 
 function nameOf(text: string): ReturnType<typeof headerParamName> {

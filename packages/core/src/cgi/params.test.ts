@@ -1,6 +1,6 @@
+import { type Bytes, bytes, length, pair, pairs } from '@fcgi-bridge/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Bytes, bytes, length, pair, pairs } from '../testing/bytes.ts'
 import { RequestError } from './error.ts'
 import { Params } from './params.ts'
 

@@ -1,5 +1,5 @@
+import { pairs } from '@fcgi-bridge/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { pairs } from '../testing/bytes.ts'
 import { checkRequest } from './check-request.ts'
 import { RequestError } from './error.ts'
 import { Params } from './params.ts'

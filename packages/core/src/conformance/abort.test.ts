@@ -1,10 +1,9 @@
 // FastCGI 1.0, section 5.4: ABORT_REQUEST; and a front server that goes away.
 
 import { once } from 'node:events'
+import { begin, GET, params, record, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
 import type { Exchange } from '../exchange/exchange.ts'
-import { record, TYPES } from '../testing/bytes.ts'
-import { begin, GET, params } from '../testing/peer.ts'
 import { App, abortion, closed, connected, echo, listen, readAll, TRANSPORTS } from '../testing/serving.ts'
 
 const MEGABYTE = 1024 * 1024

@@ -1,7 +1,7 @@
 // FastCGI 1.0, sections 5.1 and 5.5: BEGIN_REQUEST, END_REQUEST, and refusals.
 
+import { record, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
-import { record, TYPES } from '../testing/bytes.ts'
 import { App, connected, echo, listen } from '../testing/serving.ts'
 
 const COMPLETE = 0

@@ -1,9 +1,8 @@
 // Hostile input in small; the whole of it, on recorded sessions, is tests/fuzz/fuzz.test.ts and `npm run fuzz`.
 
+import { bytes, get, Peer, pair, record, TYPES } from '@fcgi-bridge/testing'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { bytes, pair, record, TYPES } from '../testing/bytes.ts'
-import { get, Peer } from '../testing/peer.ts'
 import { closed, connected, echo } from '../testing/serving.ts'
 
 // All kinds of records that a front server sends, on a connection that is kept.

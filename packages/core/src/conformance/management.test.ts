@@ -1,8 +1,7 @@
 // FastCGI 1.0, section 4: management records.
 
+import { begin, bytes, get, POST, pair, pairs, params, record, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
-import { bytes, pair, pairs, record, TYPES } from '../testing/bytes.ts'
-import { begin, get, POST, params } from '../testing/peer.ts'
 import { App, connected, echo, readAll } from '../testing/serving.ts'
 
 const OPTIONS = { maxConnections: 12, maxRequests: 345 }

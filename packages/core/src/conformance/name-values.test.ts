@@ -1,9 +1,19 @@
 // FastCGI 1.0, section 3.4: name-value pairs.
 
+import {
+  type Bytes,
+  begin,
+  bytes,
+  GET,
+  length,
+  pair,
+  pairs,
+  record,
+  stream,
+  TYPES,
+} from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
 import type { Exchange } from '../exchange/exchange.ts'
-import { type Bytes, bytes, length, pair, pairs, record, TYPES } from '../testing/bytes.ts'
-import { begin, GET, stream } from '../testing/peer.ts'
 import { App, connected } from '../testing/serving.ts'
 
 const BASE = pairs(Object.entries(GET))

@@ -7,9 +7,9 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { Peer } from '@fcgi-bridge/testing'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createServer as createFastCgiServer } from '../server/server.ts'
-import { Peer } from '../testing/peer.ts'
 import { connected, echo, listen, makeFolder, TRANSPORTS, type Transport } from '../testing/serving.ts'
 
 const APP = fileURLToPath(new URL('../testing/process-app.js', import.meta.url))

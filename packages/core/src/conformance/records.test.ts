@@ -1,9 +1,20 @@
 // FastCGI 1.0, sections 3.3 and 8: records.
 
 import { once } from 'node:events'
+import {
+  begin,
+  bytes,
+  GET,
+  get,
+  type Peer,
+  POST,
+  pair,
+  params,
+  record,
+  stream,
+  TYPES,
+} from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
-import { bytes, pair, record, TYPES } from '../testing/bytes.ts'
-import { begin, GET, get, type Peer, POST, params, stream } from '../testing/peer.ts'
 import { App, abortion, connected, echo, listen, type Serving } from '../testing/serving.ts'
 
 // A request with everything that can be cut: PARAMS in two records, a pair in the four-byte form, padding, a body.

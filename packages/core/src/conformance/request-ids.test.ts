@@ -1,9 +1,8 @@
 // FastCGI 1.0, section 3.3: request ids.
 
 import { once } from 'node:events'
+import { begin, params, record, stream, TYPES } from '@fcgi-bridge/testing'
 import { expect, test } from 'vitest'
-import { record, TYPES } from '../testing/bytes.ts'
-import { begin, params, stream } from '../testing/peer.ts'
 import { App, abortion, connected, echo, readAll } from '../testing/serving.ts'
 
 test.each([

@@ -1,8 +1,7 @@
 // FastCGI 1.0, sections 6.2 to 6.4: responder, authorizer, filter.
 
+import { type Peer, POST, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
-import { TYPES } from '../testing/bytes.ts'
-import { type Peer, POST } from '../testing/peer.ts'
 import { App, connected, echo, readAll, stopClock } from '../testing/serving.ts'
 
 const AUTHORIZER = 2

@@ -1,9 +1,20 @@
 // FastCGI 1.0, sections 5.3 and 6.1: the streams of a request.
 
 import { once } from 'node:events'
+import {
+  begin,
+  bytes,
+  GET,
+  get,
+  POST,
+  pair,
+  pairs,
+  params,
+  record,
+  stream,
+  TYPES,
+} from '@fcgi-bridge/testing'
 import { expect, test } from 'vitest'
-import { bytes, pair, pairs, record, TYPES } from '../testing/bytes.ts'
-import { begin, GET, get, POST, params, stream } from '../testing/peer.ts'
 import { App, connected, deferred, echo, readAll } from '../testing/serving.ts'
 
 test('32: an empty reply has one end of STDOUT, and no STDERR record', async () => {

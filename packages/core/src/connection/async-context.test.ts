@@ -5,11 +5,10 @@ import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { duplexPair } from 'node:stream'
+import { begin, bytes, get, Peer, POST, params, record, stream, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
 import type { Exchange } from '../exchange/exchange.ts'
 import { createServer } from '../server/server.ts'
-import { bytes, record, TYPES } from '../testing/bytes.ts'
-import { begin, get, Peer, POST, params, stream } from '../testing/peer.ts'
 import { connected, deferred, joined, readAll, stopClock, TRANSPORTS } from '../testing/serving.ts'
 
 const KEEP = { keepConn: true }

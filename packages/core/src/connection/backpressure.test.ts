@@ -2,9 +2,8 @@
 
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import { get, pairs, record, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test, vi } from 'vitest'
-import { pairs, record, TYPES } from '../testing/bytes.ts'
-import { get } from '../testing/peer.ts'
 import { App, abortion, closed, connected, readAll, stopClock, TRANSPORTS } from '../testing/serving.ts'
 
 const KILOBYTE = 1024

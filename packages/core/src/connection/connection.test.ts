@@ -1,10 +1,20 @@
 // Manners on the wire, each learned from the failure of a real front server.
 
 import { once } from 'node:events'
+import {
+  begin,
+  GET,
+  type Peer,
+  POST,
+  pair,
+  pairs,
+  params,
+  record,
+  TYPES,
+  type WireRecord,
+} from '@fcgi-bridge/testing'
 import { describe, expect, test, vi } from 'vitest'
 import type { Exchange, Handler } from '../exchange/exchange.ts'
-import { pair, pairs, record, TYPES } from '../testing/bytes.ts'
-import { begin, GET, type Peer, POST, params, type WireRecord } from '../testing/peer.ts'
 import {
   App,
   closed,

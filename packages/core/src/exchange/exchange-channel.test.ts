@@ -1,9 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { channel, tracingChannel } from 'node:diagnostics_channel'
+import { begin, bytes, get, POST, params, record, TYPES } from '@fcgi-bridge/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import { EXCHANGE_CHANNEL, type ExchangeMessage } from '../index.ts'
-import { bytes, record, TYPES } from '../testing/bytes.ts'
-import { begin, get, POST, params } from '../testing/peer.ts'
 import { App, connected, echo } from '../testing/serving.ts'
 
 const EVENTS = ['start', 'head', 'error', 'end'] as const

@@ -2,9 +2,8 @@
 
 import { Console } from 'node:console'
 import { once } from 'node:events'
+import { GET, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { TYPES } from '../testing/bytes.ts'
-import { GET } from '../testing/peer.ts'
 import { App, abortion, closed, connected, echo, listen, readAll } from '../testing/serving.ts'
 import { ExchangeError } from './error.ts'
 import type { Exchange, Handler } from './exchange.ts'

@@ -1,7 +1,7 @@
+import { bytes, record, TYPES } from '@fcgi-bridge/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { anyWire, cutAt } from '../testing/arbitraries.ts'
-import { bytes, record, TYPES } from '../testing/bytes.ts'
 import { RecordDecoder, type RecordSink } from './decoder.ts'
 import { ProtocolError } from './error.ts'
 

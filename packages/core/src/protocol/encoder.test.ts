@@ -1,5 +1,5 @@
+import { bytes, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, it } from 'vitest'
-import { bytes, TYPES } from '../testing/bytes.ts'
 import { FCGI_AUTHORIZER, FCGI_KEEP_CONN, FCGI_RESPONDER } from './constants.ts'
 import {
   END_REQUEST_LENGTH,

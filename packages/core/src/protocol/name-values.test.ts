@@ -1,7 +1,7 @@
+import { bytes, length, pair, pairs, record, TYPES } from '@fcgi-bridge/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { anyNameValueBlock } from '../testing/arbitraries.ts'
-import { bytes, length, pair, pairs, record, TYPES } from '../testing/bytes.ts'
 import { FCGI_PARAMS } from './constants.ts'
 import { RecordDecoder } from './decoder.ts'
 import { decodeNameValues, encodeNameValues } from './name-values.ts'

@@ -2,9 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { duplexPair } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { begin, Peer, params, record, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test, vi } from 'vitest'
-import { record, TYPES } from '../testing/bytes.ts'
-import { begin, Peer, params } from '../testing/peer.ts'
 import {
   App,
   connected,

@@ -1,9 +1,8 @@
 // Limits, each with its answer. What cannot be read at all is in manners.test.ts.
 
 import { once } from 'node:events'
+import { GET, type ParamList, Peer, pairs, record, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
-import { pairs, record, TYPES } from '../testing/bytes.ts'
-import { GET, type ParamList, Peer } from '../testing/peer.ts'
 import { App, closed, connected, echo, listen, readAll, stopClock } from '../testing/serving.ts'
 
 describe('params', () => {

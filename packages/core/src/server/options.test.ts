@@ -1,5 +1,5 @@
+import { pairs, record, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test, vi } from 'vitest'
-import { pairs, record, TYPES } from '../testing/bytes.ts'
 import { App, connected, echo } from '../testing/serving.ts'
 import type { ServerOptions } from './options.ts'
 import { createServer } from './server.ts'

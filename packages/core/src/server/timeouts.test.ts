@@ -1,7 +1,6 @@
 import { once } from 'node:events'
+import { GET, record, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test, vi } from 'vitest'
-import { record, TYPES } from '../testing/bytes.ts'
-import { GET } from '../testing/peer.ts'
 import { App, abortion, closed, connected, readAll, stopClock } from '../testing/serving.ts'
 
 /** Lets so many seconds pass for the server. */

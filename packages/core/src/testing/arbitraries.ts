@@ -1,8 +1,8 @@
 // What fast-check makes for the tests: bytes that are nearly FastCGI, and params that are nearly a request. Wholly random
 // ones would be refused at their first byte, and reach nothing.
 
+import { bytes, length, pair, record, TYPES } from '@fcgi-bridge/testing'
 import fc from 'fast-check'
-import { bytes, length, pair, record, TYPES } from './bytes.ts'
 
 /** Bytes that are records but for what is wrong with them. */
 export const anyWire: fc.Arbitrary<Buffer> = fc

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { duplexPair } from 'node:stream'
+import { Peer } from '@fcgi-bridge/testing'
 import { onTestFinished, vi } from 'vitest'
 import type { Exchange, Handler } from '../exchange/exchange.ts'
 import type { Input } from '../exchange/input.ts'
 import type { ServerOptions } from '../server/options.ts'
 import { createServer, type FastCgiServer, type Handlers } from '../server/server.ts'
-import { Peer } from './peer.ts'
 
 /** The kinds of socket that a front server connects through. */
 export const TRANSPORTS = ['tcp', 'unix'] as const

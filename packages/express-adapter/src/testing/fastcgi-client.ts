@@ -1,16 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import {
-  encodeBeginRequest,
-  encodeNameValues,
-  encodeRecord,
-  FCGI_END_REQUEST,
-  FCGI_PARAMS,
-  FCGI_RESPONDER,
-  FCGI_STDERR,
-  FCGI_STDIN,
-  FCGI_STDOUT,
-  RecordDecoder,
-} from '@fcgi-bridge/core'
+import { begin, params, RecordReader, record, TYPES, type WireRecord } from '@fcgi-bridge/testing'
 import {
   BodyCollector,
   bodyOf,
@@ -50,8 +39,8 @@ const REQUEST_ID = 1
 
 function send(socket: Socket, request: ClientRequest, options: FrontOptions): ClientExchange {
   const answer = new Answer(options)
-  const decoder = new RecordDecoder(answer)
-  socket.on('data', (chunk: Buffer) => decoder.push(chunk))
+  const reader = new RecordReader((received) => answer.onRecord(received))
+  socket.on('data', (chunk: Buffer) => reader.push(chunk))
   // END_REQUEST is the end, as it is for every front server but nginx.
   answer.onEnd = () => socket.end()
   socket.on('error', () => {})
@@ -62,24 +51,16 @@ function send(socket: Socket, request: ClientRequest, options: FrontOptions): Cl
   const { streamed = false } = request
   const body = bodyOf(request) ?? EMPTY
   socket.write(
-    Buffer.concat([
-      encodeBeginRequest(REQUEST_ID, FCGI_RESPONDER, 0),
-      encodeRecord(
-        FCGI_PARAMS,
-        REQUEST_ID,
-        encodeNameValues(Object.entries({ ...paramsOf(request), ...options.params })),
-      ),
-      encodeRecord(FCGI_PARAMS, REQUEST_ID, EMPTY),
-    ]),
+    Buffer.concat([begin(REQUEST_ID), params(REQUEST_ID, { ...paramsOf(request), ...options.params })]),
   )
   const write = (chunk: string | Uint8Array): void => {
     const bytes = Buffer.from(chunk as string)
     for (let at = 0; at < bytes.length; at += 32768) {
-      socket.write(encodeRecord(FCGI_STDIN, REQUEST_ID, bytes.subarray(at, at + 32768)))
+      socket.write(record(TYPES.STDIN, REQUEST_ID, bytes.subarray(at, at + 32768)))
     }
   }
   const end = (): void => {
-    socket.write(encodeRecord(FCGI_STDIN, REQUEST_ID, EMPTY))
+    socket.write(record(TYPES.STDIN, REQUEST_ID))
   }
   if (!streamed) {
     write(body)
@@ -157,26 +138,28 @@ class Answer {
     })
   }
 
-  onStream(type: number, _requestId: number, chunk: Buffer, start: number, end: number): void {
-    if (type === FCGI_STDERR && start < end) this.#options.onStderr?.(chunk.toString('utf8', start, end))
-    if (type !== FCGI_STDOUT || start === end) return
+  onRecord({ type, content }: WireRecord): void {
+    if (type === TYPES.END_REQUEST) {
+      this.#ended = content.readUInt32BE(0) === 0 && content[4] === 0
+      this.onEnd()
+    } else if (content.length > 0) {
+      if (type === TYPES.STDERR) this.#options.onStderr?.(content.toString())
+      else if (type === TYPES.STDOUT) this.#receive(content)
+    }
+  }
+
+  #receive(content: Buffer): void {
     if (this.#status !== 0) {
-      this.collector.push(Buffer.from(chunk.subarray(start, end)))
+      this.collector.push(content)
       return
     }
-    this.#headBytes = Buffer.concat([this.#headBytes, chunk.subarray(start, end)])
+    this.#headBytes = Buffer.concat([this.#headBytes, content])
     const headEnd = this.#headBytes.indexOf('\r\n\r\n')
     if (headEnd < 0) return
     this.#readHead(this.#headBytes.toString('latin1', 0, headEnd).split('\r\n'))
     const rest = this.#headBytes.subarray(headEnd + 4)
     if (rest.length > 0) this.collector.push(rest)
     this.#resolveHead(this.#status)
-  }
-
-  onDiscrete(type: number, _requestId: number, chunk: Buffer, start: number): void {
-    if (type !== FCGI_END_REQUEST) return
-    this.#ended = chunk.readUInt32BE(start) === 0 && chunk[start + 4] === 0
-    this.onEnd()
   }
 
   close(): ClientResponse {

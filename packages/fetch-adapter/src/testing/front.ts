@@ -2,35 +2,14 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import {
   createServer,
-  encodeBeginRequest,
-  encodeNameValues,
-  encodeRecord,
   type FastCgiServer,
-  FCGI_ABORT_REQUEST,
-  FCGI_AUTHORIZER,
-  FCGI_DATA,
-  FCGI_END_REQUEST,
-  FCGI_FILTER,
-  FCGI_KEEP_CONN,
-  FCGI_PARAMS,
-  FCGI_RESPONDER,
-  FCGI_STDERR,
-  FCGI_STDIN,
-  FCGI_STDOUT,
   type Handler,
   type Handlers,
-  RECORD_CONTENT_MAX,
-  RecordDecoder,
   type Role,
   type ServerOptions,
 } from '@fcgi-bridge/core'
+import { alignedRecords, begin, params, RecordReader, ROLES, record, TYPES } from '@fcgi-bridge/testing'
 import { onTestFinished } from 'vitest'
-
-const ROLES: Record<Role, number> = {
-  responder: FCGI_RESPONDER,
-  authorizer: FCGI_AUTHORIZER,
-  filter: FCGI_FILTER,
-}
 
 /** A server on a free port that is closed when the test ends. */
 export async function listen(handler: Handler | Handlers, options?: ServerOptions): Promise<FastCgiServer> {
@@ -83,19 +62,17 @@ export class Front {
   constructor(socket: Socket) {
     this.#socket = socket
     socket.setNoDelay(true)
-    const decoder = new RecordDecoder({
-      onStream: (type, requestId, chunk, start, end) => {
-        this.#requests.get(requestId)?.receive(type, chunk.subarray(start, end))
-      },
-      onDiscrete: (type, requestId, chunk, start) => {
-        if (type !== FCGI_END_REQUEST) return
-        this.#requests.get(requestId)?.receiveEnd(chunk.readUInt32BE(start), chunk[start + 4]!)
-        this.#requests.delete(requestId)
-      },
+    const reader = new RecordReader(({ type, id, content }) => {
+      if (type === TYPES.END_REQUEST) {
+        this.#requests.get(id)?.receiveEnd(content.readUInt32BE(0), content[4]!)
+        this.#requests.delete(id)
+      } else {
+        this.#requests.get(id)?.receive(type, content)
+      }
     })
     socket.on('data', (chunk) => {
       this.reads++
-      decoder.push(chunk)
+      reader.push(chunk)
     })
     socket.on('error', () => {})
     socket.on('close', () => {
@@ -121,9 +98,8 @@ export class Front {
     this.#requests.set(requestId, request)
     this.#socket.write(
       Buffer.concat([
-        encodeBeginRequest(requestId, ROLES[init.role ?? 'responder'], FCGI_KEEP_CONN),
-        encodeRecord(FCGI_PARAMS, requestId, encodeNameValues(Object.entries(paramsOf(init)))),
-        encodeRecord(FCGI_PARAMS, requestId, new Uint8Array()),
+        begin(requestId, { role: ROLES[init.role ?? 'responder'], keepConn: true }),
+        params(requestId, paramsOf(init)),
       ]),
     )
     if (init.body !== undefined) request.send(init.body)
@@ -166,21 +142,21 @@ export class FrontRequest {
 
   /** Sends body bytes; false when the socket asks to wait. */
   send(body: Uint8Array | string): boolean {
-    return this.#sendStream(FCGI_STDIN, body)
+    return this.#sendStream(TYPES.STDIN, body)
   }
 
   endBody(): void {
-    this.#socket.write(encodeRecord(FCGI_STDIN, this.#requestId, new Uint8Array()))
+    this.#socket.write(record(TYPES.STDIN, this.#requestId))
   }
 
   /** Sends the whole of FCGI_DATA. */
   sendData(data: Uint8Array | string): void {
-    this.#sendStream(FCGI_DATA, data)
-    this.#socket.write(encodeRecord(FCGI_DATA, this.#requestId, new Uint8Array()))
+    this.#sendStream(TYPES.DATA, data)
+    this.#socket.write(record(TYPES.DATA, this.#requestId))
   }
 
   abort(): void {
-    this.#socket.write(encodeRecord(FCGI_ABORT_REQUEST, this.#requestId, new Uint8Array()))
+    this.#socket.write(record(TYPES.ABORT_REQUEST, this.#requestId))
   }
 
   async drained(): Promise<void> {
@@ -236,10 +212,10 @@ export class FrontRequest {
   }
 
   receive(type: number, content: Buffer): void {
-    if (content.length > 0 && type === FCGI_STDOUT) {
+    if (content.length > 0 && type === TYPES.STDOUT) {
       this.#stdout.push(content)
       this.stdoutRecords.push(content)
-    } else if (type === FCGI_STDERR) {
+    } else if (type === TYPES.STDERR) {
       this.#stderr.push(content)
     }
     this.#wake()
@@ -256,12 +232,9 @@ export class FrontRequest {
   }
 
   #sendStream(type: number, body: Uint8Array | string): boolean {
-    const bytes = Buffer.from(body as string)
     let more = true
-    for (let at = 0; at < bytes.length; at += RECORD_CONTENT_MAX) {
-      more = this.#socket.write(
-        encodeRecord(type, this.#requestId, bytes.subarray(at, at + RECORD_CONTENT_MAX)),
-      )
+    for (const one of alignedRecords(type, this.#requestId, Buffer.from(body as string))) {
+      more = this.#socket.write(one)
     }
     return more
   }
