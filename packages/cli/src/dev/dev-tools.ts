@@ -7,12 +7,17 @@ import { ExchangeLog, type KeptExchange, summaryOf } from './exchange-log.ts'
 import { explain, explainHeaders } from './explain.ts'
 import { isLocal } from './local.ts'
 
-// The page and what it loads, as they are in the package.
+// The page and the files that it loads, by their paths.
 const FILES: Record<string, { name: string; type: string }> = {
   '/__fcgi': { name: 'index.html', type: 'text/html' },
   '/__fcgi/': { name: 'index.html', type: 'text/html' },
   '/__fcgi/inspector.css': { name: 'inspector.css', type: 'text/css' },
-  '/__fcgi/inspector.js': { name: 'inspector.js', type: 'text/javascript' },
+  ...Object.fromEntries(
+    ['inspector.js', 'detail.js', 'elements.js', 'summary.js'].map((name) => [
+      `/__fcgi/${name}`,
+      { name, type: 'text/javascript' },
+    ]),
+  ),
 }
 const FOLDER = new URL('../../inspector/', import.meta.url)
 
