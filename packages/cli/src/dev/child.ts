@@ -3,7 +3,7 @@ import { type Exchange, ExchangeError, type Handler, serve } from '@fcgi-bridge/
 import { findApp } from '../app/find-app.ts'
 import { handlersOf } from '../app/handlers.ts'
 import { loadModule, UnplacedSyntaxError } from '../app/load-module.ts'
-import { tell } from '../failure.ts'
+import { reportError } from '../failure.ts'
 import { describeError } from './describe-error.ts'
 import { errorPage } from './error-page.ts'
 import { type ChildMessage, type ChildOptions, TRACE_PARAM } from './messages.ts'
@@ -30,7 +30,7 @@ try {
   await serve(handlersOf(app, watched), options)
   send({ fcgiBridge: 'listening', what: app.what })
 } catch (error) {
-  const { text, exitCode } = tell(error)
+  const { text, exitCode } = reportError(error)
   process.stderr.write(`${text}\n`)
   if (error instanceof UnplacedSyntaxError) error.endProgram()
   else process.exit(exitCode)
