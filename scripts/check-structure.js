@@ -32,6 +32,17 @@ const FLOORS = {
     ['peer.ts', 'responder.ts'],
     'index.ts',
   ],
+  cli: [
+    ['exit-codes.ts', 'terminal.ts', 'pairs.ts', 'shell-word.ts', 'size.ts', 'end-program.ts'],
+    ['failure.ts', 'app-address.ts', 'app-flags.ts', 'listen-flags.ts', 'request-flags.ts'],
+    ['app', 'examine', 'conformance'],
+    ['config', 'dev', 'doctor', 'gateway-for.ts'],
+    'commands',
+    'program.ts',
+    'run.ts',
+    'main.ts',
+  ],
+  conformance: ['verdict.ts', 'wire', 'server.ts', 'check.ts', ['checks', 'run.ts'], 'index.ts'],
 }
 
 /** A sentence for each fault of the structure of `packages/*`. */

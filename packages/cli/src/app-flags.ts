@@ -1,17 +1,16 @@
 import { type Command, Option } from 'commander'
 
 /**
- * Adds the app's module as argument, and the flags that say what in it the app is. `argument` is `[app]` where there may be
- * none.
+ * Adds the app's module as an argument, and the flags that select the app in it. `argument` is `[app]` if the module is
+ * optional.
  */
 export function addAppFlags(command: Command, argument: '<app>' | '[app]' = '<app>'): Command {
   return command
     .argument(argument, 'the module that exports the app: an Express app, a listener, { fetch }, a function')
     .addOption(
-      new Option('--as <kind>', 'what a function is, where it does not say so itself').choices([
-        'listener',
-        'fetch',
-      ]),
+      new Option('--as <kind>', 'how to call an exported function, if its parameters do not show it').choices(
+        ['listener', 'fetch'],
+      ),
     )
     .option('--export <name>', 'the export that is the app (default: the default export)')
 }

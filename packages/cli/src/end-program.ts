@@ -1,10 +1,10 @@
 /**
- * Ends the program with a status, also where the app's module has left a server or a timer open. What was printed before
- * goes out first: writes to a pipe are asynchronous.
+ * Exits with a status, even if the app's module has left a server or a timer open. Flushes standard output and standard error
+ * first, because writes to a pipe are asynchronous.
  */
 export async function endProgram(status: number): Promise<never> {
   process.exitCode = status
-  // An error that was thrown for Node to print (setImmediate) ends the program before this does.
+  // If an error was thrown in setImmediate for Node to print, Node exits here.
   await new Promise((resolve) => setImmediate(resolve))
   await Promise.all([process.stdout, process.stderr].map(flushed))
   process.exit()

@@ -1,24 +1,24 @@
-/** What the status says that `fcgi-bridge` ends with. They are documented in the README and in `--help`. */
+/** The exit statuses of `fcgi-bridge`. The README and `--help` document them. */
 export const EXIT = {
-  /** What was asked for was done. */
+  /** The command succeeded. */
   ok: 0,
-  /** It was not, and none of the others says why: a bug of ours, most likely. */
+  /** The command failed for a reason that no other status stands for: most likely a bug in this program. */
   failed: 1,
   /** The command line is wrong. */
   usage: 2,
-  /** The app's module can not be loaded, or no app was found in it. */
+  /** The app's module cannot be loaded, or exports no app. */
   app: 3,
-  /** It can not listen there. */
+  /** The server cannot listen on the address. */
   listen: 4,
-  /** Nobody answers at the address. */
+  /** No server responds at the address. */
   unreachable: 5,
-  /** There is an answer, and it is not a good one. */
+  /** The response is an error or breaks the protocol, or a check failed. */
   badAnswer: 6,
 } as const
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
-/** The same for the end of `--help`. */
+/** The exit statuses as text for the end of `--help`. */
 export const EXIT_HELP = `
-Exit status: 0 done, 1 failed, 2 wrong command line, 3 no app in the module, 4 can not listen,
-5 nobody answers at the address, 6 a bad answer.`
+Exit status: 0 success, 1 failure, 2 wrong command line, 3 no app in the module, 4 cannot listen,
+5 no response from the address, 6 a bad response or a failed check.`

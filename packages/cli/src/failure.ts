@@ -1,13 +1,13 @@
 import { EXIT, type ExitCode } from './exit-codes.ts'
 
-/** What a user can mend: it is told in words, without a stack. Whatever else is thrown is a bug, and is told with one. */
+/** An error that the user can fix. It is printed without a stack. Any other error is a bug, and is printed with its stack. */
 export class Failure extends Error {
-  /** The status that the program ends with. */
+  /** The program's exit status. */
   readonly exitCode: ExitCode
-  /** For scripts, such as `ECONNREFUSED`; the code of `cause` where it has one. */
+  /** An error code for scripts, such as `ECONNREFUSED`. Default: the code of `cause`, if it has one. */
   readonly code: string | undefined
 
-  /** `message` says what happened, where, and what to do; it may have several lines. */
+  /** `message` says what happened, with the value, and then what to do. It may have several lines. */
   constructor(exitCode: ExitCode, message: string, options: { code?: string; cause?: unknown } = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.name = 'Failure'
@@ -16,7 +16,7 @@ export class Failure extends Error {
   }
 }
 
-/** Ends the program with a status, once the command has printed itself what is wrong. */
+/** Thrown to exit with a status after the command has printed the faults itself. */
 export class Verdict extends Error {
   readonly exitCode: ExitCode
 
@@ -27,15 +27,15 @@ export class Verdict extends Error {
   }
 }
 
-/** How any error is told: the text for people, the object for `--json`, the exit status. */
-export interface Told {
+/** An error as it is reported: `text` for people, `json` for `--json`, and the exit status. */
+export interface ErrorReport {
   text: string
   json: { error: { message: string; code?: string } }
   exitCode: ExitCode
 }
 
-/** Makes one readable message and an exit status of whatever was thrown. */
-export function tell(error: unknown): Told {
+/** Reports any thrown value: the message of a {@link Failure}, else the stack. */
+export function reportError(error: unknown): ErrorReport {
   if (error instanceof Failure) {
     const { message, code, exitCode } = error
     return { text: message, json: asJson(message, code), exitCode }
@@ -45,7 +45,7 @@ export function tell(error: unknown): Told {
   return { text, json: asJson(message, codeOf(error)), exitCode: EXIT.failed }
 }
 
-function asJson(message: string, code: string | undefined): Told['json'] {
+function asJson(message: string, code: string | undefined): ErrorReport['json'] {
   return { error: { message, ...(code !== undefined && { code }) } }
 }
 

@@ -12,34 +12,35 @@ import { findApp } from './app/find-app.ts'
 import { handlersOf } from './app/handlers.ts'
 import { type AppKind, hasMethod, looksLikeFactory, recognize } from './app/recognize.ts'
 
-/** Options of {@link gatewayFor}: those of the gateway, and these. */
+/** Options of {@link gatewayFor}, in addition to those of the gateway. */
 export interface GatewayForOptions extends Omit<GatewayOptions, 'scriptName'> {
-  /** What a bare function is, where its parameters do not tell. */
+  /** How to call a function whose parameters do not show whether it is a listener or a fetch handler. */
   readonly as?: AppKind
   /** Where the app is mounted below the site's root, such as `/shop`. Default: `''`, the root. */
   readonly mount?: '' | `/${string}`
-  /** Limits and time-outs of the FastCGI server. */
+  /** Limits and timeouts of the FastCGI server. */
   readonly server?: Omit<ServerOptions, 'mount'>
 }
 
 /**
- * An HTTP server whose requests reach an app through FastCGI, for tests: `await supertest(gatewayFor(app)).get('/')`. While it
- * listens a FastCGI server runs behind it, on a port of 127.0.0.1, and both end with its `close()`. It may listen again.
+ * Creates an HTTP server that forwards its requests to an app through FastCGI, for tests:
+ * `await supertest(gatewayFor(app)).get('/')`. The first request starts a FastCGI server on a port of 127.0.0.1. `close()` closes
+ * both. The HTTP server may listen again.
  *
  * `app` is an Express, Koa, Fastify, connect or Nest app, a hapi server, a listener `(req, res)`, `{ fetch }`, a function of a Request, handlers of
  * `@fcgi-bridge/core` as `{ responder }`; or a promise of one of them, or of a module with one: `gatewayFor(import('./app.js'))`.
  *
- * Throws TypeError for what is no app; behind a promise that is the answer to every request, a 500.
+ * Throws TypeError if `app` is not an app. If a promise resolves to something else, every request gets a 500.
  */
 export function gatewayFor(app: object, options: GatewayForOptions = {}): Server {
-  // What is wrong is told at once, where it can be.
+  // Throw at once if `app` is no promise.
   const found = types.isPromise(app) ? findPromised(app, options) : find(app, options)
-  // It is told to every request.
+  // Every request reports the rejection, so it is never unhandled.
   if (types.isPromise(found)) found.catch(() => {})
   const start = async (): Promise<Running> => {
     const { handlers, ready } = await found
     await ready?.()
-    return startBehind(handlers, options)
+    return startServers(handlers, options)
   }
 
   let running: Promise<Running> | undefined
@@ -49,7 +50,7 @@ export function gatewayFor(app: object, options: GatewayForOptions = {}): Server
       running ??= start()
       running.then(
         ({ gateway }) => gateway.emit(event, request, response),
-        (error: Error) => answerFailed(response, error),
+        (error: Error) => respondWithError(response, error),
       )
     })
   }
@@ -65,10 +66,10 @@ interface Running {
   fastCgi: FastCgiServer
 }
 
-async function startBehind(handlers: Handlers, options: GatewayForOptions): Promise<Running> {
+async function startServers(handlers: Handlers, options: GatewayForOptions): Promise<Running> {
   const { as: _, mount = '', server, ...gatewayOptions } = options
   const fastCgi = createFastCgiServer(handlers, { ...server, ...(mount !== '' && { mount }) })
-  // No file that could be left behind, as a Unix socket would be.
+  // TCP: a Unix socket would leave a file if the process is killed.
   await fastCgi.listen({ host: '127.0.0.1', port: 0 })
   const { port } = fastCgi.address() as AddressInfo
   const gateway = createGateway({ host: '127.0.0.1', port }, { ...gatewayOptions, scriptName: mount })
@@ -76,7 +77,7 @@ async function startBehind(handlers: Handlers, options: GatewayForOptions): Prom
 }
 
 async function stop({ gateway, fastCgi }: Running): Promise<void> {
-  // It never listened; this closes its connections.
+  // The gateway never listened. close() ends its FastCGI connections.
   gateway.close()
   await fastCgi.close()
 }
@@ -88,7 +89,7 @@ interface Found {
 
 async function findPromised(app: Promise<unknown>, options: GatewayForOptions): Promise<Found> {
   const value = await app
-  // Test runners have modules of their own making.
+  // types.isModuleNamespaceObject() is false for the module objects that test runners create.
   if (Object.prototype.toString.call(value) !== '[object Module]') return find(value, options)
   return { handlers: handlersOf(await findApp({ ...(value as object) }, 'The module', { as: options.as })) }
 }
@@ -117,7 +118,7 @@ function find(value: unknown, { as }: GatewayForOptions): Found {
   return { handlers: handlersOf(app), ready: app.ready }
 }
 
-function answerFailed(response: ServerResponse, error: Error): void {
+function respondWithError(response: ServerResponse, error: Error): void {
   process.stderr.write(`gatewayFor(): ${error.stack ?? error}\n`)
   response.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' })
   response.end(`500 Internal Server Error\n\nThere is no app to ask: ${error.message}\n`)

@@ -1,7 +1,7 @@
 import type { MountOption, ServeOptions } from '@fcgi-bridge/core'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 
-/** What the flags of {@link addListenFlags} say. */
+/** The values of the flags that {@link addListenFlags} adds. */
 export interface ListenFlags {
   port?: number
   host?: string
@@ -11,7 +11,7 @@ export interface ListenFlags {
   mount?: MountOption
 }
 
-/** Adds the flags that say where an app listens for FastCGI, and where it is mounted. */
+/** Adds the flags for the address on which an app listens for FastCGI, and for its mount. */
 export function addListenFlags(command: Command): Command {
   return command
     .addOption(
@@ -22,15 +22,17 @@ export function addListenFlags(command: Command): Command {
     .addOption(
       new Option(
         '--host <address>',
-        'with --port (default: 127.0.0.1; whoever can connect can claim anything)',
+        'with --port (default: 127.0.0.1). Any client that can connect can send any param',
       ),
     )
     .addOption(
       new Option('--path <socket>', 'Unix socket; a stale one is replaced').conflicts(['port', 'fd']),
     )
-    .addOption(new Option('--mode <octal>', 'rights of the Unix socket (default: 660)').argParser(parseMode))
     .addOption(
-      new Option('--fd <number>', 'a descriptor that listens already')
+      new Option('--mode <octal>', 'file mode of the Unix socket (default: 660)').argParser(parseMode),
+    )
+    .addOption(
+      new Option('--fd <number>', 'a file descriptor of a socket that is already listening')
         .argParser(parseNumber)
         .conflicts(['port', 'path']),
     )
@@ -42,7 +44,7 @@ export function addListenFlags(command: Command): Command {
     )
 }
 
-/** The listen options that were given; without a place if the process's starter has to say it. */
+/** The listen options from the flags. Without an address, the process that started this one provides the socket. */
 export function listenOptionsOf(command: Command, flags: ListenFlags): ServeOptions {
   const { port, host, path, mode, fd } = flags
   if (host !== undefined && port === undefined) command.error('error: --host goes with --port')
@@ -54,7 +56,7 @@ export function listenOptionsOf(command: Command, flags: ListenFlags): ServeOpti
   return { ...(path !== undefined && { path }), ...(mode !== undefined && { mode }) }
 }
 
-/** A TCP port of the command line. */
+/** Parses a TCP port from the command line. Throws InvalidArgumentError if it is no port. */
 export function parsePort(text: string): number {
   const port = parseNumber(text)
   if (port > 65535) throw new InvalidArgumentError('Ports go up to 65535.')

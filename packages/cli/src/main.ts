@@ -3,13 +3,13 @@ import { endProgram } from './end-program.ts'
 import { EXIT } from './exit-codes.ts'
 import { run } from './run.ts'
 
-// `fcgi-bridge config nginx | head -1` is no error.
+// A closed pipe is not an error: `fcgi-bridge config nginx | head -1`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit()
   throw error
 })
 
 const status = await run(process.argv.slice(2))
-// A command that serves goes on, with the status of a later end already set.
+// A command that serves keeps running. Its exit status is already set.
 process.exitCode = status
 if (status !== EXIT.ok) await endProgram(status)

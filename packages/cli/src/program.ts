@@ -11,8 +11,8 @@ import { EXIT_HELP } from './exit-codes.ts'
 import { type Output, painter } from './terminal.ts'
 
 /**
- * The command `fcgi-bridge` with all that it can do. Each command is a file in `commands/`, which exports one function that
- * adds it to the program. A command that fails throws a `Failure`.
+ * Builds the program `fcgi-bridge` with all its commands. Each file in `commands/` exports one function that adds a command. A
+ * command that fails throws a `Failure`.
  */
 export function buildProgram(stdout: Output = process.stdout, stderr: Output = process.stderr): Command {
   const paint = painter(stdout)
@@ -21,11 +21,11 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
     .version(version())
     .exitOverride()
     .showSuggestionAfterError()
-    .showHelpAfterError('(add --help for what can be said)')
+    .showHelpAfterError('(add --help to see the arguments and options)')
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
       writeErr: (text) => void stderr.write(text),
-      // commander's own look for the terminal is overridden: NO_COLOR and FORCE_COLOR are read in one place.
+      // Override commander's own check of the terminal, so that only terminal.ts reads NO_COLOR and FORCE_COLOR.
       getOutHasColors: () => paint('red', '') !== '',
     })
     .configureHelp({ styleTitle: (title) => paint('bold', title) })

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 
-/** What the flags of {@link addRequestFlags} say of a request to an app. */
+/** The values of the flags that {@link addRequestFlags} adds. */
 export interface RequestFlags {
   /** [name, value, name, value…] */
   header: string[]
@@ -9,17 +9,17 @@ export interface RequestFlags {
   timeout: number
 }
 
-/** Adds the flags for one request to an app: headers, params, and how long to wait for an answer. */
+/** Adds the flags for one request to an app: headers, params and a timeout. `seconds` is the default timeout. */
 export function addRequestFlags(command: Command, seconds: number): Command {
   addHeaderFlag(command).addOption(
-    new Option('--params <name=value...>', 'params to add or replace; NAME= is an empty one')
+    new Option('--params <name=value...>', 'params to add or replace; NAME= sets an empty value')
       .argParser(collectParam)
       .default({}, 'none'),
   )
   return addTimeoutFlag(command, seconds)
 }
 
-/** Adds the flag for headers: [name, value, name, value…]. */
+/** Adds the flag for request headers. Its value is [name, value, name, value…]. */
 export function addHeaderFlag(command: Command): Command {
   return command.addOption(
     new Option('-H, --header <header>', "a request header, 'Name: value'; may be repeated")
@@ -28,10 +28,10 @@ export function addHeaderFlag(command: Command): Command {
   )
 }
 
-/** Adds the flag for the time to wait, in milliseconds; `seconds` is the default. */
+/** Adds the flag for the timeout. Its value is in milliseconds; `seconds` is the default. */
 export function addTimeoutFlag(command: Command, seconds: number): Command {
   return command.addOption(
-    new Option('--timeout <seconds>', 'how long to wait for an answer to begin; 0 is no limit')
+    new Option('--timeout <seconds>', 'how long to wait for a response to begin; 0 for no limit')
       .argParser(parseSeconds)
       .default(seconds * 1000, String(seconds)),
   )
@@ -43,29 +43,29 @@ function collectHeader(text: string, before: string[]): string[] {
   return [...before, name, Buffer.from(value!, 'utf8').toString('latin1')]
 }
 
-/** Reads one more of `--params`. */
+/** Adds one value of `--params` to those before it. Throws InvalidArgumentError if it is not `NAME=VALUE`. */
 export function collectParam(text: string, before: Record<string, string>): Record<string, string> {
   const equals = text.indexOf('=')
   if (equals < 1)
-    throw new InvalidArgumentError('It takes NAME=VALUE; what is no param goes before --params.')
+    throw new InvalidArgumentError('It takes NAME=VALUE. Arguments that are not params go before --params.')
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) }
 }
 
-/** Reads a number of seconds, as milliseconds. */
+/** Parses a number of seconds and returns milliseconds. Throws InvalidArgumentError if it is no number. */
 export function parseSeconds(text: string): number {
   if (!/^\d{1,6}(\.\d+)?$/.test(text)) throw new InvalidArgumentError('It takes a number of seconds.')
   return Math.ceil(Number(text) * 1000)
 }
 
-/** A path with its query, as a request is for. */
+/** Parses a path with its query, as the target of a request. Throws InvalidArgumentError if it does not begin with a slash. */
 export function parseTarget(text: string): string {
-  // Text travels as UTF-8, percent-encoded; what is encoded already stays.
+  // Send text as percent-encoded UTF-8, and do not encode an existing percent-encoding again.
   const target = encodeURI(text).replaceAll('%25', '%')
   if (!/^\/[^\s#]*$/.test(target)) throw new InvalidArgumentError('It takes a path such as /health?x=1.')
   return target
 }
 
-/** A mount of the command line, `''` for the root: without a slash at its end. */
+/** Parses a mount and removes slashes at its end: `''` for the root. Throws InvalidArgumentError if it is no path. */
 export function parseMountPath(text: string): string {
   if (!/^\/[^?#\s]*$/.test(text)) throw new InvalidArgumentError('It takes a path such as /shop.')
   return text.replace(/\/+$/, '')

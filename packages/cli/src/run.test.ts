@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { EXIT } from './exit-codes.ts'
-import { Failure, tell } from './failure.ts'
+import { Failure, reportError } from './failure.ts'
 import { run } from './run.ts'
 import { painter, printable } from './terminal.ts'
 
@@ -27,7 +27,7 @@ test('an option that is none is the status for a wrong command line', async () =
   expect(err).toContain('Did you mean --version?')
 })
 
-test('a wrong command line is JSON for scripts, too', async () => {
+test('with --json a wrong command line is reported as JSON', async () => {
   const { code, out, err } = await runWith('request', 'somewhere', '--json')
   expect({ code, err }).toEqual({ code: EXIT.usage, err: '' })
   expect(JSON.parse(out)).toEqual({
@@ -35,20 +35,20 @@ test('a wrong command line is JSON for scripts, too', async () => {
   })
 })
 
-test('a failure is told in words, and to scripts with its code', () => {
+test('a failure is reported as its message, and in JSON with its code', () => {
   const cause = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
   const failure = new Failure(EXIT.unreachable, 'Nobody answers at /run/app.sock.', { cause })
-  expect(tell(failure)).toEqual({
+  expect(reportError(failure)).toEqual({
     text: 'Nobody answers at /run/app.sock.',
     json: { error: { message: 'Nobody answers at /run/app.sock.', code: 'ECONNREFUSED' } },
     exitCode: 5,
   })
 })
 
-test('anything else that is thrown is told with its stack', () => {
+test('any other thrown value is reported with its stack', () => {
   const bug = new TypeError('x is undefined')
-  expect(tell(bug)).toMatchObject({ text: bug.stack, exitCode: 1 })
-  expect(tell('text')).toMatchObject({ text: 'text', exitCode: 1 })
+  expect(reportError(bug)).toMatchObject({ text: bug.stack, exitCode: 1 })
+  expect(reportError('text')).toMatchObject({ text: 'text', exitCode: 1 })
 })
 
 test.each([
@@ -64,6 +64,6 @@ test.each([
   expect(text).toBe(coloured ? '\x1b[31mx\x1b[39m' : 'x')
 })
 
-test('control characters have no power over the terminal', () => {
+test('control characters are escaped for the terminal', () => {
   expect(printable('a\x1b[2Jb\n\tc\r')).toBe('a\\x1b[2Jb\n\tc\\x0d')
 })

@@ -1,13 +1,13 @@
 import { CommanderError } from 'commander'
 import { UnplacedSyntaxError } from './app/load-module.ts'
 import { EXIT } from './exit-codes.ts'
-import { tell, Verdict } from './failure.ts'
+import { reportError, Verdict } from './failure.ts'
 import { buildProgram } from './program.ts'
 import { type Output, painter, printJson } from './terminal.ts'
 
 /**
- * Runs one command line, without the names of Node and the program. Settles with the exit status; never rejects: an error is
- * printed on `stderr`, or with `--json` as `{ "error": { "message", "code" } }` on `stdout`.
+ * Runs one command line. `args` does not include the paths of Node and of the program. Resolves with the exit status and never
+ * rejects: an error is printed on `stderr`, or with `--json` as `{ "error": { "message", "code" } }` on `stdout`.
  */
 export async function run(
   args: readonly string[],
@@ -15,7 +15,7 @@ export async function run(
   stderr: Output = process.stderr,
 ): Promise<number> {
   const json = wantsJson(args)
-  // What commander says of a wrong command line goes there.
+  // With --json, drop commander's own text about a wrong command line: the JSON on stdout reports it.
   const program = buildProgram(stdout, json ? { write: () => true } : stderr)
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -28,15 +28,15 @@ export async function run(
       return EXIT.usage
     }
     if (error instanceof Verdict) return error.exitCode
-    const told = tell(error)
-    if (json) printJson(told.json, stdout)
-    else stderr.write(`${painter(stderr)('red', 'fcgi-bridge:')} ${told.text}\n`)
+    const report = reportError(error)
+    if (json) printJson(report.json, stdout)
+    else stderr.write(`${painter(stderr)('red', 'fcgi-bridge:')} ${report.text}\n`)
     if (error instanceof UnplacedSyntaxError && !json) error.endProgram()
-    return told.exitCode
+    return report.exitCode
   }
 }
 
-// Behind `--` it is the app's.
+// A --json after `--` is an argument of the app.
 function wantsJson(args: readonly string[]): boolean {
   const end = args.indexOf('--')
   return (end < 0 ? args : args.slice(0, end)).includes('--json')

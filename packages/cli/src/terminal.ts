@@ -2,18 +2,18 @@ import { styleText } from 'node:util'
 
 export type Style = Parameters<typeof styleText>[0]
 
-/** Where a command prints to. `process.stdout` and `process.stderr` are such; a test may give less. */
+/** Where a command prints. `process.stdout` and `process.stderr` implement it; a test may pass an object with `write` only. */
 export interface Output {
   readonly isTTY?: boolean | undefined
   write(text: string): unknown
 }
 
-/** Colours text for one output; gives it back as it is where that shows no colours. */
+/** Colours text for one output. Returns the text unchanged if the output shows no colours. */
 export type Paint = (style: Style, text: string) => string
 
 /**
- * Colours on a terminal alone. `NO_COLOR` (https://no-color.org) turns them off, `FORCE_COLOR` on, or with `0` off; it wins. A
- * `dumb` terminal has none.
+ * Returns a function that colours text if `output` is a terminal. `NO_COLOR` (https://no-color.org) turns colours off.
+ * `FORCE_COLOR` turns them on, or off with `0`, and overrides `NO_COLOR`. A `dumb` terminal has no colours.
  */
 export function painter(output: Output, env: NodeJS.ProcessEnv = process.env): Paint {
   return hasColors(output, env)
@@ -27,14 +27,14 @@ function hasColors(output: Output, env: NodeJS.ProcessEnv): boolean {
   return output.isTTY === true && !no && terminal !== 'dumb'
 }
 
-/** Prints a value for `--json`: one document on one line, so that several can follow each other. */
+/** Prints a value for `--json`: one document on one line, so that a script can read several in turn. */
 export function printJson(value: unknown, output: Output = process.stdout): void {
   output.write(`${JSON.stringify(value)}\n`)
 }
 
-/** Leaves what others write in a terminal without power over it: control characters become `\x1b` and the like. */
+/** Escapes control characters, such as `\x1b`, so that foreign text cannot control the terminal. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters are matched on purpose
   return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (character) => {
     return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
   })

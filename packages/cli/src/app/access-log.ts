@@ -1,9 +1,9 @@
 import type { Exchange, Handler } from '@fcgi-bridge/core'
 import { type Paint, printable } from '../terminal.ts'
 
-/** One answered request. */
+/** One finished request. */
 export interface LogEntry {
-  /** When the request came. */
+  /** When the request arrived. */
   time: Date
   remoteAddress: string | undefined
   remoteUser: string | undefined
@@ -12,19 +12,19 @@ export interface LogEntry {
   target: string
   protocol: string
   status: number
-  /** Of the answer's body. */
+  /** Bytes of the response body. */
   bytes: number
-  /** Milliseconds from the end of the params to the end of the answer. */
+  /** Milliseconds from the end of the params to the end of the response. */
   duration: number
   referrer: string | undefined
   userAgent: string | undefined
-  /** `failed`: the app did; after the head the answer was cut. `aborted`: the front server gave the request up. */
+  /** `failed`: the app failed; after the head, the response was cut. `aborted`: the front server aborted the request. */
   outcome: 'ended' | 'failed' | 'aborted'
 }
 
 export type LogFormat = 'short' | 'combined'
 
-/** A handler that tells of each of its requests, once, when it is over. */
+/** Wraps a handler and calls `log` once at the end of each request. */
 export function withLog(handler: Handler, log: (entry: LogEntry) => void): Handler {
   return (exchange) => {
     watch(exchange, log)
@@ -32,18 +32,18 @@ export function withLog(handler: Handler, log: (entry: LogEntry) => void): Handl
   }
 }
 
-// An exchange has no event for its end: its methods are where the answer passes.
+// An exchange has no event for its end, so wrap the methods that send the response.
 function watch(exchange: Exchange, log: (entry: LogEntry) => void): void {
   const begin = performance.now()
   const time = new Date()
   const hasNoBody = exchange.role !== 'authorizer' && exchange.method === 'HEAD'
   let status = 200
   let bytes = 0
-  let told = false
+  let logged = false
 
-  const tell = (outcome: LogEntry['outcome']): void => {
-    if (told) return
-    told = true
+  const logOnce = (outcome: LogEntry['outcome']): void => {
+    if (logged) return
+    logged = true
     const isBodyless = hasNoBody || status === 204 || status === 205 || status === 304
     log({
       time,
@@ -78,25 +78,25 @@ function watch(exchange: Exchange, log: (entry: LogEntry) => void): void {
   exchange.end = (chunk, callback) => {
     if (!exchange.ended) count(chunk)
     end(chunk, callback)
-    tell('ended')
+    logOnce('ended')
   }
   const fail = exchange.fail.bind(exchange)
   exchange.fail = (error) => {
     if (!exchange.ended && !exchange.headSent) status = 500
     fail(error)
-    if (!exchange.aborted) tell('failed')
+    if (!exchange.aborted) logOnce('failed')
   }
-  exchange.signal.addEventListener('abort', () => tell('aborted'), { once: true })
+  exchange.signal.addEventListener('abort', () => logOnce('aborted'), { once: true })
 }
 
-/** `GET /cart?x=1 200 3.2 ms - 512`, as Morgan's `dev` has it, with the status coloured. */
+/** Formats `GET /cart?x=1 200 3.2 ms - 512`, like Morgan's `dev` format, with a coloured status. */
 export function formatShort(entry: LogEntry, paint: Paint): string {
   const { method, target, status, duration, bytes, outcome } = entry
   const ending = outcome === 'ended' ? '' : ` ${paint('red', outcome)}`
   return `${method} ${printable(target)} ${paint(colorOf(status), String(status))} ${duration.toFixed(1)} ms - ${bytes}${ending}`
 }
 
-/** Apache's combined log format, which every log analyser reads. */
+/** Formats a line in Apache's combined log format, which log analysers read. */
 export function formatCombined(entry: LogEntry): string {
   const { remoteAddress = '-', remoteUser, method, target, protocol, status, bytes } = entry
   const request = `${method} ${target} ${protocol}`
@@ -125,7 +125,7 @@ function commonTime(time: Date): string {
   return `${day}/${month}/${year}:${clock} +0000`
 }
 
-// As Apache does, so that no client can write lines of its own.
+// Escapes as Apache does, so that a client cannot inject log lines.
 function quoted(text: string): string {
   return printable(text.replace(/["\\]/g, '\\$&')).replaceAll('\n', '\\n').replaceAll('\t', '\\t')
 }

@@ -8,30 +8,30 @@ import {
 } from '@fcgi-bridge/core'
 import type { LogEntry } from './access-log.ts'
 
-/** One request as `serve --json` prints it: what is undefined is left out. */
+/** One request as `serve --json` prints it. Undefined properties are left out. */
 export interface JsonLogEntry extends Omit<LogEntry, 'method' | 'target' | 'status' | 'outcome'> {
   /** `refused`: by the server, before the app saw it. */
   outcome: LogEntry['outcome'] | 'refused'
-  /** Undefined, as `target`, where the params could not be read. */
+  /** Undefined, like `target`, if the params could not be read. */
   method: string | undefined
   target: string | undefined
-  /** Undefined where no response head went out. */
+  /** Undefined if no response head was sent. */
   status: number | undefined
   role: Role
   /** The request's id on its FastCGI connection. */
   requestId: number
-  /** Of the request body. */
+  /** Bytes of the request body. */
   bytesIn: number
   /** The trace id in the header `traceparent` (W3C Trace Context): 32 hexadecimal digits. */
   traceId: string | undefined
 }
 
-/** Calls `log` at the end of each exchange of this process, also of those that are refused before the app sees them. */
+/** Calls `log` at the end of each exchange of this process, including those refused before the app sees them. */
 export function logExchanges(log: (entry: JsonLogEntry) => void): void {
   subscribe(`tracing:${EXCHANGE_CHANNEL}:end`, (message) => log(entryOf(message as ExchangeMessage)))
 }
 
-/** What is logged of an exchange that has ended. `duration` is counted from FCGI_BEGIN_REQUEST. */
+/** The log entry of an ended exchange. `duration` counts from FCGI_BEGIN_REQUEST. */
 export function entryOf(message: ExchangeMessage): JsonLogEntry {
   const { exchange, startTime, endTime = startTime } = message
   return {

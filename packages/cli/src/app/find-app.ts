@@ -5,11 +5,11 @@ import { type App, type AppKind, hasMethod, looksLikeFactory, recognize } from '
 
 /** Which export of a module is the app, and what it is. */
 export interface FindOptions {
-  /** Takes a bare function for that, without looking at it. */
+  /** How to call a function, without a look at its parameters. */
   as?: AppKind | undefined
   /** The export to take; default: the default export, `module.exports`, else an export named `fetch`, `app`, `handler`, `listener`, `middleware` or `server`. */
   export?: string | undefined
-  /** Whether the module has called `listen()` of an HTTP server: a better message then says so where there is no app. */
+  /** Whether the module has called `listen()` of an HTTP server. If there is no app, the message then mentions it. */
   listens?: (() => boolean) | undefined
 }
 
@@ -18,7 +18,7 @@ export interface FindOptions {
  * does not listen, an object with `fetch`, a function of a Request, an authorizer, or a promise of one of them. `file` is for
  * messages.
  *
- * Throws a Failure that says what was found instead, and what to write.
+ * Throws a Failure that says what the module exports instead, and what to write.
  */
 export async function findApp(
   namespace: Record<string, unknown>,
@@ -62,7 +62,7 @@ async function pick(
   file: string,
   wanted: string | undefined,
 ): Promise<Exported> {
-  // What a CommonJS module exports is the default export, and its properties may be named exports or not.
+  // The default export of a CommonJS module is module.exports. Its properties are not always named exports.
   const main = await unwrapped(namespace.default)
   if (wanted !== undefined) {
     const value = namespace[wanted] ?? (main as Record<string, unknown> | undefined | null)?.[wanted]
@@ -84,21 +84,21 @@ async function pick(
   return { name: 'default', value: main }
 }
 
-// TypeScript and Babel leave { __esModule: true, default } in module.exports.
+// TypeScript and Babel compile to module.exports = { __esModule: true, default }.
 async function unwrapped(exported: unknown): Promise<unknown> {
   const value = await exported
   const inner = value as { __esModule?: unknown; default?: unknown } | null | undefined
   return inner?.__esModule === true && inner.default !== undefined ? await inner.default : value
 }
 
-// A CommonJS module that assigns only properties exports a plain object of them; Fastify's app is a plain object, too.
+// A CommonJS module that assigns properties only exports a plain object. Fastify's app is a plain object, too.
 function isSomething(value: unknown): boolean {
   if (value === undefined || value === null) return false
   if (typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return true
   return recognize(value, undefined) !== undefined
 }
 
-// A module may say its authorizer beside its app.
+// A module may export an authorizer in addition to its app.
 function withAuthorizer(app: App, namespace: Record<string, unknown>): App {
   if (app.kind !== 'fetch' || app.authorize !== undefined) return app
   const owner = [namespace, namespace.default].find((place) => hasMethod(place, 'authorize'))
@@ -135,7 +135,7 @@ function whatIsThere(namespace: Record<string, unknown>, file: string, name: str
 function exportNames(namespace: Record<string, unknown>, main: unknown): string[] {
   const ofMain = typeof main === 'object' && main !== null ? Object.keys(main) : []
   const own = Object.keys(namespace).filter((name) => name !== 'module.exports')
-  // An empty module.exports is no export.
+  // Node sets module.exports to an empty object if the module exports nothing.
   const isEmpty =
     typeof main === 'object' &&
     main !== null &&

@@ -3,7 +3,7 @@ import { toHandler as listenerToHandler } from '@fcgi-bridge/express-adapter'
 import { toHandler as fetchToHandler, toAuthorizer } from '@fcgi-bridge/fetch-adapter'
 import type { App } from './recognize.ts'
 
-/** The core's handlers of an app. `wrap` gets each of them, to see its requests. */
+/** Converts an app to core's handlers. `wrap` wraps each of them, for example to log its requests. */
 export function handlersOf(app: App, wrap: (handler: Handler) => Handler = (handler) => handler): Handlers {
   if (app.kind === 'listener') {
     const responder = wrap(listenerToHandler(app.listener))

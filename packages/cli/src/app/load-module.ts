@@ -6,7 +6,10 @@ import { inspect } from 'node:util'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 
-/** The real path of a module as people name one: a file, a file without its ending, a folder with a package in it. */
+/**
+ * Returns the real path of a module: `name` is a file, a file without its extension, or a folder with a package. Throws a Failure
+ * if there is none.
+ */
 export function findModule(name: string, folder: string = process.cwd()): string {
   const path = resolve(folder, name)
   try {
@@ -19,8 +22,8 @@ export function findModule(name: string, folder: string = process.cwd()): string
 }
 
 /**
- * Imports a module, ES or CommonJS. What goes wrong in it is a Failure that names the file, the line and the code; `code` is
- * that of Node.
+ * Imports an ES or CommonJS module. Throws a Failure with the file, the line and the code if the module fails; its `code` is that
+ * of Node's error.
  */
 export async function loadModule(path: string): Promise<Record<string, unknown>> {
   try {
@@ -33,7 +36,7 @@ export async function loadModule(path: string): Promise<Record<string, unknown>>
   }
 }
 
-// import() knows no files such as app.fcgi; Node takes them for CommonJS when it is started with one.
+// import() refuses the extension .fcgi. Node loads such a main module as CommonJS, so do the same.
 async function importOrRequire(path: string): Promise<Record<string, unknown>> {
   try {
     return await import(pathToFileURL(path).href)
@@ -44,7 +47,7 @@ async function importOrRequire(path: string): Promise<Record<string, unknown>> {
   }
 }
 
-/** A syntax error in an ES module: Node knows where it is, and tells it only when it ends a program with it. */
+/** A syntax error in an ES module. Node prints its place only if the error ends the program. */
 export class UnplacedSyntaxError extends Failure {
   readonly error: SyntaxError
 
@@ -53,7 +56,7 @@ export class UnplacedSyntaxError extends Failure {
     this.error = error
   }
 
-  /** Ends the program with what Node prints of the error, and the status for an app that can not be loaded. */
+  /** Lets Node print the error and exit, with the status for an app that cannot be loaded. */
   endProgram(): void {
     process.once('exit', () => {
       process.exitCode = EXIT.app
@@ -68,7 +71,7 @@ function isSyntaxErrorWithoutPlace(error: unknown): error is SyntaxError {
   return error instanceof SyntaxError && error.stack?.startsWith('SyntaxError:') === true
 }
 
-// The frames of Node and of this program say nothing to whoever wrote the app.
+// Frames of Node and of this program do not help the app's author.
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return `It threw ${inspect(error)}.`
   return withoutInnerFrames(inspect(error))
@@ -82,7 +85,7 @@ const OWN_FOLDERS = [
   ),
 ]
 
-/** A stack as its app's author wants it: without the lines of Node itself and of fcgi-bridge. */
+/** Removes the frames of Node and of fcgi-bridge from a stack. */
 export function withoutInnerFrames(stack: string): string {
   const isInner = (line: string): boolean =>
     /^\s+at /.test(line) &&

@@ -2,9 +2,9 @@ import { Server as HttpServer } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import { type AddressInfo, Server as NetServer } from 'node:net'
 
-/** The HTTP servers that an app runs itself, in addition to FastCGI. */
+/** HTTP servers that an app starts itself, in addition to FastCGI. */
 export interface OwnServers {
-  /** Whether it has called `listen()` of an HTTP server, which may not listen yet. */
+  /** Whether the app has called `listen()` of an HTTP server. The server may not listen yet. */
   listens(): boolean
 }
 

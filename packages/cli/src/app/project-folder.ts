@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** The folder of an app's project: the next one above its module that has a package.json, else the module's own. */
+/** The folder of an app's project: the nearest one at or above its module with a package.json, else the module's own folder. */
 export function projectFolder(file: string): string {
   for (let folder = dirname(file); ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'package.json'))) return folder

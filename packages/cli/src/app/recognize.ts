@@ -8,18 +8,18 @@ export type App = (
   | { kind: 'listener'; what: string; listener: RequestListener }
   | { kind: 'fetch'; what: string; fetch?: FetchHandler; authorize?: AuthorizeHandler }
 ) & {
-  /** Has to have settled before the first request; rejects where the app can not be served. */
+  /** Must resolve before the first request. Rejects if the app cannot be served. */
   ready?: () => Promise<unknown>
 }
 
-/** How an app is called: as `(request, response)`, or with a Request. */
+/** How to call an app: as `(request, response)`, or with a Request. */
 export type AppKind = App['kind']
 
 /**
  * Sees what kind of app a value is: an Express, Koa, Fastify or NestJS app, a hapi server, a listener, an `http.Server` that
  * does not listen, an object with `fetch`, a function of a Request, an authorizer. `as` settles it for a bare function.
  *
- * Returns undefined for what is no app, and `'unclear'` for a function that may be a listener, a fetch handler or neither.
+ * Returns undefined if the value is no app, and `'unclear'` for a function that may be a listener, a fetch handler or neither.
  */
 export function recognize(value: unknown, as: AppKind | undefined): App | 'unclear' | undefined {
   if (typeof value === 'function' && as !== undefined) return asKind(value, as)
@@ -73,7 +73,7 @@ function kindOfFunction(value: (...args: unknown[]) => unknown): AppKind | undef
   return value.length >= 2 && LISTENER_NAME.test(value.name) ? 'listener' : undefined
 }
 
-// What a factory's first parameter is called, or that of a Fastify plugin.
+// Usual names of the first parameter of a factory or a Fastify plugin.
 const FACTORY_PARAMETER =
   /^_*(?:opts|options|config|configuration|settings|deps|dependencies|fastify|instance)$/i
 
@@ -105,7 +105,7 @@ function sourceOf(value: object): string {
 
 function ofFramework({ what, listener, ready }: Recognized): App {
   if (ready === undefined) return { kind: 'listener', what, listener }
-  // The message of an http.Server that listens already needs no stack.
+  // An http.Server that already listens is the user's mistake, so report it without a stack.
   const start = async (): Promise<void> => {
     try {
       await ready()

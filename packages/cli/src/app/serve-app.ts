@@ -14,7 +14,7 @@ import { watchOwnServers } from './own-servers.ts'
 import { projectFolder } from './project-folder.ts'
 import type { App, AppKind } from './recognize.ts'
 
-/** What `fcgi-bridge serve` is told. */
+/** The flags of `fcgi-bridge serve`. */
 export interface ServeFlags extends ListenFlags {
   as?: AppKind
   export?: string
@@ -27,8 +27,8 @@ export interface ServeFlags extends ListenFlags {
 }
 
 /**
- * Loads the app that a module exports as {@link serveApp} does, says what it is, and ends the program without serving it.
- * Throws a Failure where there is no app.
+ * Loads a module's app as {@link serveApp} does, prints its kind, and exits without serving it. Throws a Failure if there is no
+ * app.
  */
 export async function checkApp(file: string, flags: ServeFlags): Promise<never> {
   const { app } = await loadApp(file, flags, false, () => {})
@@ -38,8 +38,8 @@ export async function checkApp(file: string, flags: ServeFlags): Promise<never> 
 }
 
 /**
- * Serves the app that a module exports, as this program's FastCGI server: where `listen` says, else where the one who
- * started it does. Throws a Failure where there is no app, or where it can not listen.
+ * Serves a module's app as this program's FastCGI server, on the address in `listen`, else on the socket that the starting process
+ * provides. Throws a Failure if there is no app or the server cannot listen.
  */
 export async function serveApp(file: string, flags: ServeFlags, listen: ServeOptions): Promise<void> {
   const isChild = isStartedByFrontServer(listen)
@@ -48,11 +48,10 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ServeOpt
       `${file} also listens on ${address} itself. Requests there reach the app without the front server: leave listen() out, or keep it in another file that imports the app.\n`,
     )
   })
-  // The program is the app, as if it had been started itself: where a front server names it in SCRIPT_FILENAME, its
-  // mount is certain.
+  // Make the app's module the main script, as if Node had started it. If SCRIPT_FILENAME names it, the mount is certain.
   process.argv[1] = path
   const isLogged = flags.log ?? !isChild
-  // Standard output belongs to nobody when a front server started this program, and to the response under CGI.
+  // If a front server started this program, standard output is not connected, or carries the response (CGI).
   const output = isChild ? process.stderr : process.stdout
   if (isLogged && flags.json) logExchanges((entry) => printJson({ request: entry }, output))
   await listenFor(app, {
@@ -61,7 +60,7 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ServeOpt
     ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
     wrap:
       isLogged && !flags.json ? (handler) => withLog(handler, logger(flags, output)) : (handler) => handler,
-    // Else errors are in the front server's log alone.
+    // Without this, errors appear only in the front server's log.
     ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
     ...(!isChild && { onListen: (address: AddressInfo | string) => announce(file, app, address, flags) }),
   })
@@ -75,7 +74,7 @@ async function loadApp(
 ): Promise<{ app: App; path: string }> {
   process.env.NODE_ENV ||= 'production'
   const path = findModule(file)
-  // mod_fcgid leaves the folder of FcgidWrapper's program, lighttpd and systemd the root or their own.
+  // mod_fcgid sets the working directory to the folder of FcgidWrapper's program; lighttpd and systemd to the root or their own.
   if (isChild) process.chdir(projectFolder(path))
   const { listens } = watchOwnServers(onOwnListen)
   return { app: await findApp(await loadModule(path), file, { ...flags, listens }), path }

@@ -15,15 +15,15 @@ import { parseSize } from '../size.ts'
 import type { Output } from '../terminal.ts'
 
 const HELP = `
-The app is a module, or whatever answers FastCGI at --socket or --address. The comment at the top of a config says where
-to save it, how the server checks it, and how the app is started.
+Name the app's module, or the address of a FastCGI app with --socket or --address. The comment at the top of a config says where
+to save it, how to check it with the server, and how to start the app.
 
 Examples:
   fcgi-bridge config nginx app.js
   fcgi-bridge config nginx app.js --server-name example.com --socket /run/app.sock --static public
   fcgi-bridge config nginx --address 127.0.0.1:9000 --mount /shop --tls-cert cert.pem --tls-key key.pem`
 
-/** Adds `fcgi-bridge config`: a config of a front server for an app. */
+/** Adds `fcgi-bridge config`, which prints a front server's config for an app. */
 export function addConfig(program: Command, stdout: Output): void {
   const server = new Argument('<server>', 'what the config is for').choices(SERVERS)
   const command = program
@@ -31,7 +31,7 @@ export function addConfig(program: Command, stdout: Output): void {
     .description('print a config of a front server, or units of systemd, for an app')
     .addArgument(server)
   addAppFlags(command, '[app]')
-    .option('--name <name>', 'what files and upstreams are called (default: as the app)', parseName)
+    .option('--name <name>', 'name of files and upstreams (default: the name of the app)', parseName)
     .addOption(new Option('--socket <path>', 'the app listens on a Unix socket').conflicts('address'))
     .option(
       '--address <host:port>',
@@ -50,36 +50,28 @@ export function addConfig(program: Command, stdout: Output): void {
         .default('', 'the root'),
     )
     .option('--static <folder>', 'files that the server serves itself; the app gets every other URL')
-    .option(
-      '--static-url <path>',
-      'what their URLs begin with (default: what those of the app do)',
-      parseUrlPath,
-    )
+    .option('--static-url <path>', 'path of the URLs of these files (default: the mount)', parseUrlPath)
     .addOption(
       new Option('--max-body <size>', 'the largest request body')
         .argParser(parseSize)
         .default(parseSize('10m'), '10m'),
     )
-    .option('--tls-cert <file>', 'HTTPS, with this chain of certificates; HTTP is redirected to it')
-    .option('--tls-key <file>', 'its key')
+    .option('--tls-cert <file>', 'use HTTPS with this certificate chain, and redirect HTTP to it')
+    .option('--tls-key <file>', 'private key of the certificate')
     .option('--redirect-from <port>', 'where HTTP is redirected from (default: 80)', parseListen)
-    .option(
-      '--buffer',
-      "leave the server's buffering of answers as it is, which holds event streams back",
-      false,
-    )
+    .option('--buffer', "keep the server's default response buffering, which delays event streams", false)
     .option('--spawn', 'lighttpd starts the app, on a socket of its own or on --socket', false)
-    .option('--user <name>', 'systemd: who runs the app (default: a user made for it)', parseUser)
-    .option('--server-user <name>', 'systemd: who may connect to the socket', parseUser, 'www-data')
+    .option('--user <name>', 'systemd: the user that runs the app (default: a dynamic user)', parseUser)
+    .option('--server-user <name>', 'systemd: the user that may connect to the socket', parseUser, 'www-data')
     .option(
       '--output <file>',
       'write to a new file, or into a folder; both units of systemd go to FILE.socket and FILE.service',
     )
-    .option('--no-check', 'do not load the app first, to see whether fcgi-bridge serve can serve it')
+    .option('--no-check', 'do not check first that fcgi-bridge serve can load the app')
     .option('--json', 'print JSON: files with their paths, the commands that check and reload')
     .addHelpText('after', HELP)
     .action(async (server: ServerName, app: string | undefined, flags: ConfigFlags) => {
-      // Not before it is wanted: other commands start faster without it.
+      // Loaded on use, so that other commands start faster.
       const { printConfig } = await import('../config/print-config.ts')
       checkFit(server, (flag) => command.getOptionValueSource(flag) === 'cli')
       await printConfig(server, app, flags, stdout, process.stderr)

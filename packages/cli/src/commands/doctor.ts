@@ -6,15 +6,15 @@ import { addHeaderFlag, addTimeoutFlag } from '../request-flags.ts'
 import { parseSize } from '../size.ts'
 
 const HELP = `
-With --app, and nobody listening there (stop the app first), the doctor listens in its place, asks the front server for one thing
-after the other, and compares what was asked with what came. Errors and warnings come with the line of the front server's config
-that mends them. Visitors get a 503 meanwhile; nobody is told what others send.
+Stop the app first. With --app, the doctor then listens in the app's place, sends requests through the front server, and compares
+what it sent with what arrived. Each error and warning names the line of the front server's config that fixes it. Visitors get a
+503 in the meantime. The doctor reports only its own requests.
 
-A front server that starts the app itself (mod_fcgid, lighttpd's bin-path) can start the probe in its place. Put this in the file
-that it starts, and give the doctor the same token:
+A front server that starts the app itself (mod_fcgid, lighttpd's bin-path) can start the probe instead. Put this in the file
+that it starts, and pass the same token to the doctor:
   #!/usr/bin/env -S fcgi-bridge doctor --probe --token a-long-secret
 
-Status 0 when all is well, 5 when nobody answers, 6 when there is something to mend.
+Exit status: 0 if there is nothing to fix, 5 if no server responds, 6 if there is something to fix.
 
 Examples:
   fcgi-bridge doctor http://127.0.0.1/ --app /run/app.sock
@@ -26,32 +26,32 @@ interface CommandFlags extends DoctorFlags {
   probe?: boolean
 }
 
-/** Adds `fcgi-bridge doctor`: what is misconfigured, and what mends it. */
+/** Adds `fcgi-bridge doctor`, which finds faults of a front server's config or an app, and how to fix them. */
 export function addDoctor(program: Command): void {
   const command = program
     .command('doctor')
-    .description('find out what is wrong with a front server, or an app, and what mends it')
+    .description('find faults of a front server or an app, and how to fix them')
     .addArgument(
       program
         .createArgument(
           '[url]',
-          'where the front server has the app: http://127.0.0.1/shop; or the address of an app',
+          'URL of the app at the front server, such as http://127.0.0.1/shop; or the address of an app',
         )
         .argParser(parseSubject),
     )
     .addOption(new Option('--app <address>', ADDRESS_HELP).argParser(parseAppAddress))
     .addOption(
-      new Option('--token <token>', 'of the probe that the front server starts').argParser(parseToken),
+      new Option('--token <token>', 'token of the probe that the front server starts').argParser(parseToken),
     )
-    .option('--probe', 'be the probe: serve in place of the app, where a front server says')
+    .option('--probe', 'run as the probe: serve in place of the app, started by a front server')
     .addOption(
       new Option(
         '--connect <host:port>',
-        "where the front server is, if the URL's name does not lead there",
+        "address of the front server, if the URL's host does not resolve to it",
       ).argParser(parseHostPort),
     )
     .addOption(
-      new Option('--upload <size>', 'the largest body that should come through: 512k, 20m')
+      new Option('--upload <size>', 'the largest request body that must reach the app: 512k, 20m')
         .argParser(parseSize)
         .default(parseSize('2m'), '2m'),
     )
@@ -68,7 +68,7 @@ export function addDoctor(program: Command): void {
       }
       if (!probe && subject === undefined)
         command.error('error: say the URL of the front server, or the address of the app')
-      // Not before it is wanted: other commands start faster without it.
+      // Loaded on use, so that other commands start faster.
       const { examine, serveProbe } = await import('../doctor/doctor.ts')
       if (probe) await serveProbe(flags.token!)
       else await examine(subject!, flags)
@@ -87,7 +87,7 @@ function parseHostPort(text: string): { host: string; port: number } {
   return address
 }
 
-// Whoever guesses it is told what the app would be sent.
+// A client that guesses the token can read what the front server sends to the app.
 function parseToken(text: string): string {
   if (!/^[!-~]{8,200}$/.test(text))
     throw new InvalidArgumentError('It takes 8 characters or more, without blanks.')

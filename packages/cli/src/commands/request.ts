@@ -4,22 +4,22 @@ import type { RequestCommandFlags, RequestTarget } from '../examine/request.ts'
 import { addRequestFlags, parseMountPath, parseTarget } from '../request-flags.ts'
 
 const HELP = `
-Status 0 when there is an answer, whatever its status is, unless --fail is given; 5 when nobody answers, 6 when the answer is no
-good one, or breaks off. The body of the answer is printed as it comes, byte by byte.
+Exit status: 0 for any complete response (with --fail, below 400 only), 5 if no server responds, 6 if the response is invalid or
+breaks off. The response body is printed unchanged, as it arrives.
 
 Examples:
   fcgi-bridge request 9000 /cart?x=1 -i
   fcgi-bridge request /run/app.sock https://shop.example/login -X PUT -H 'Content-Type: application/json' --body @user.json
   fcgi-bridge request /run/php/php-fpm.sock / --params SCRIPT_FILENAME=/srv/www/index.php --stderr`
 
-/** Adds `fcgi-bridge request`: one request to an app, as curl does it for HTTP. */
+/** Adds `fcgi-bridge request`, which sends one request to an app, as curl does for HTTP. */
 export function addRequest(program: Command): void {
   const command = program
     .command('request')
-    .description('send one request to a FastCGI app, print the answer')
+    .description('send one request to a FastCGI app and print the response')
   addAddress(command).addArgument(
     command
-      .createArgument('[path]', 'path and query, or the URL that the app is told: https://shop.example/cart')
+      .createArgument('[path]', 'path and query, or the URL that the app sees: https://shop.example/cart')
       .argParser(parseUrl)
       .default({ origin: 'http://localhost', path: '/' }, '/'),
   )
@@ -27,21 +27,21 @@ export function addRequest(program: Command): void {
     .addOption(
       new Option('-X, --method <method>', 'default: GET, or POST with --body').argParser(parseMethod),
     )
-    .option('--body <text>', '@file: what is in a file; @-: standard input, without a length')
+    .option('--body <text>', 'request body; @file reads a file, @- standard input (without a length)')
     .addOption(
       new Option('--mount <path>', "SCRIPT_NAME: where the app is below the site's root, such as /shop")
         .argParser(parseMountPath)
         .default('', 'the root'),
     )
-    .option('-i, --include', "print the answer's head, too")
+    .option('-i, --include', 'print the response head, too')
     .option('--stderr', 'print what the app writes to FCGI_STDERR, on standard error')
     .option('-v, --verbose', 'print the params and the records, on standard error')
-    .option('-o, --output <file>', 'write the answer to a file')
-    .option('-f, --fail', 'status 6 where the answer has 400 or more')
-    .option('--json', 'print the answer as JSON')
+    .option('-o, --output <file>', 'write the response to a file')
+    .option('-f, --fail', 'exit with status 6 if the response status is 400 or more')
+    .option('--json', 'print the response as JSON')
     .addHelpText('after', HELP)
     .action(async (address, target: RequestTarget, flags: RequestCommandFlags) => {
-      // Not before it is wanted: other commands start faster without it.
+      // Loaded on use, so that other commands start faster.
       const { sendRequest } = await import('../examine/request.ts')
       await sendRequest(address, target, flags)
     })
@@ -56,6 +56,6 @@ function parseUrl(text: string): RequestTarget {
 
 function parseMethod(text: string): string {
   if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(text)) throw new InvalidArgumentError('It takes a method such as PUT.')
-  if (text === 'CONNECT') throw new InvalidArgumentError('FastCGI has no way to tunnel.')
+  if (text === 'CONNECT') throw new InvalidArgumentError('FastCGI has no way to tunnel. Give another method.')
   return text
 }

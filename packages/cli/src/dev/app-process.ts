@@ -9,49 +9,49 @@ import type { DescribedError } from './describe-error.ts'
 import { type ChildMessage, type ChildOptions, isChildMessage } from './messages.ts'
 
 /**
- * Where the app is in its life. `starting` leads to `ready` or `failed`, `ready` to `crashed`, each of them to `starting` when it is
- * started again, and all to `stopped`.
+ * The state of the app's process. `starting` leads to `ready` or `failed`, and `ready` to `crashed`. A restart leads from each of
+ * them to `starting`, and `stop()` to `stopped`.
  */
 export type AppState =
   | { name: 'starting' }
   | { name: 'ready'; what: string; path: string }
-  /** It ended before it listened (`failed`), or afterwards: of `error`, if it said so. `output` is what it had printed as errors. */
+  /** The process exited before it listened (`failed`) or later (`crashed`). `error`: its uncaught exception. `output`: its stderr. */
   | { name: 'failed' | 'crashed'; how: string; output: string; error?: DescribedError | undefined }
   | { name: 'stopped' }
 
 export interface AppProcessEvents {
   state: [state: AppState]
   message: [message: ChildMessage]
-  /** What it printed as errors. */
+  /** A chunk of the process's standard error. */
   stderr: [chunk: Buffer]
 }
 
-// What it is given to end by itself, in milliseconds: a bit more than its requests are.
-const ENDING = 1500
-// Of what it printed, in characters.
+// Milliseconds from SIGTERM to SIGKILL: longer than the time in which the child's requests may finish.
+const KILL_DELAY = 1500
+// How much of standard error is kept, in characters.
 const OUTPUT_MAX = 32_000
 
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url))
 
-/** The app in a process of its own, which can be started again and again. */
+/** Runs the app in its own process, which can be restarted. */
 export class AppProcess extends EventEmitter<AppProcessEvents> {
   readonly #options: Omit<ChildOptions, 'path' | 'start'>
   readonly #args: readonly string[]
   readonly #folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-dev-'))
   #state: AppState = { name: 'stopped' }
   #child: ChildProcess | undefined
-  // Counts the starts: what belongs to an earlier one is no news.
+  // Counts the starts. Events of an earlier process are ignored.
   #generation = 0
 
   constructor(options: Omit<ChildOptions, 'path' | 'start'>, args: readonly string[] = []) {
     super()
     this.#options = options
     this.#args = args
-    // Each request that waits is a listener.
+    // Each waiting request adds a listener.
     this.setMaxListeners(0)
   }
 
-  /** How often it was started. */
+  /** The number of starts. */
   get starts(): number {
     return this.#generation
   }
@@ -60,7 +60,7 @@ export class AppProcess extends EventEmitter<AppProcessEvents> {
     return this.#state
   }
 
-  /** Starts it, or ends it and starts it again. */
+  /** Starts the app, or restarts it. */
   async start(): Promise<void> {
     const generation = ++this.#generation
     this.#change({ name: 'starting' })
@@ -68,7 +68,7 @@ export class AppProcess extends EventEmitter<AppProcessEvents> {
     if (generation === this.#generation) this.#run(generation)
   }
 
-  /** Ends it for good. */
+  /** Ends the process and removes its folder. */
   async stop(): Promise<void> {
     this.#generation++
     this.#change({ name: 'stopped' })
@@ -76,7 +76,7 @@ export class AppProcess extends EventEmitter<AppProcessEvents> {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  /** Settles with the state when it is not `starting`. */
+  /** Resolves with the state as soon as it is not `starting`. Rejects if `signal` aborts. */
   async settled(signal: AbortSignal): Promise<AppState> {
     while (this.#state.name === 'starting') await once(this, 'state', { signal })
     return this.#state
@@ -102,7 +102,7 @@ export class AppProcess extends EventEmitter<AppProcessEvents> {
       else if (message.fcgiBridge === 'crash') error = message.error
       this.emit('message', message)
     })
-    // 'close', not 'exit': all that it printed is there.
+    // 'close', not 'exit': all of the output has arrived by then.
     child.on('close', (code, signal) => {
       if (generation !== this.#generation) return
       const name = this.#state.name === 'ready' ? 'crashed' : 'failed'
@@ -119,7 +119,7 @@ export class AppProcess extends EventEmitter<AppProcessEvents> {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const exited = once(child, 'exit')
     child.kill('SIGTERM')
-    const timer = setTimeout(() => child.kill('SIGKILL'), ENDING)
+    const timer = setTimeout(() => child.kill('SIGKILL'), KILL_DELAY)
     await exited
     clearTimeout(timer)
   }

@@ -1,23 +1,23 @@
-// The process of the app under `fcgi-bridge dev`: started anew at each change.
+// The app's process under `fcgi-bridge dev`, which starts a new one at each change.
 import { type Exchange, ExchangeError, type Handler, serve } from '@fcgi-bridge/core'
 import { findApp } from '../app/find-app.ts'
 import { handlersOf } from '../app/handlers.ts'
 import { loadModule, UnplacedSyntaxError } from '../app/load-module.ts'
-import { tell } from '../failure.ts'
+import { reportError } from '../failure.ts'
 import { describeError } from './describe-error.ts'
 import { errorPage } from './error-page.ts'
 import { type ChildMessage, type ChildOptions, TRACE_PARAM } from './messages.ts'
 
-// What a request that runs may still take when the app is started anew, in milliseconds.
+// How long running requests may take to finish at a restart, in milliseconds.
 const DRAIN = 1000
 
 const { file, name, path, mount, start, find }: ChildOptions = JSON.parse(process.argv[2]!)
 process.argv = [process.argv[0]!, file, ...process.argv.slice(3)]
 process.env.NODE_ENV ??= 'development'
-// Nobody is there any more to end it; it may have been so before this module ran.
+// Exit with the parent, which may have ended before this module ran.
 process.on('disconnect', () => process.exit())
 if (!process.connected) process.exit()
-// Of what the program has printed by then, this is what it ended of. An unhandled rejection of an aborted request does not end it.
+// Report the exception that ends the process. An unhandled rejection of an aborted request does not end it.
 process.on('uncaughtExceptionMonitor', (error, origin) => {
   const isAbort = error instanceof ExchangeError && error.name === 'AbortError'
   if (!isAbort || origin !== 'unhandledRejection') send({ fcgiBridge: 'crash', error: describeError(error) })
@@ -25,12 +25,12 @@ process.on('uncaughtExceptionMonitor', (error, origin) => {
 
 try {
   const app = await findApp(await loadModule(file), name, find)
-  // An app that crashes does so at once: the page that the running requests get then says why.
+  // Let an uncaught exception end the process at once, so that running requests get the page that explains the crash.
   const options = { path, mode: 0o600, mount, drainTimeout: DRAIN, handleExceptions: false }
   await serve(handlersOf(app, watched), options)
   send({ fcgiBridge: 'listening', what: app.what })
 } catch (error) {
-  const { text, exitCode } = tell(error)
+  const { text, exitCode } = reportError(error)
   process.stderr.write(`${text}\n`)
   if (error instanceof UnplacedSyntaxError) error.endProgram()
   else process.exit(exitCode)
@@ -48,7 +48,7 @@ function watched(handler: Handler): Handler {
   }
 }
 
-// A 500 that says nothing is for the public.
+// Responds with the error and its stack instead of the plain 500 that core sends to clients in production.
 function showErrors(exchange: Exchange): void {
   const fail = exchange.fail.bind(exchange)
   exchange.fail = (error) => {

@@ -3,26 +3,26 @@ import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import { withoutInnerFrames } from '../app/load-module.ts'
 
-/** An error as its author wants to see it. */
+/** An error as the app's author needs it. */
 export interface DescribedError {
-  /** Its first line. */
+  /** The first line of the stack. */
   message: string
-  /** Without the lines of Node itself. */
+  /** The stack without frames of Node and of fcgi-bridge. */
   stack: string
-  /** The lines of the app's code around the place where it was thrown, numbered, that one marked; `''` if there is none. */
+  /** The app's code around the line that threw, numbered, with that line marked. `''` if there is none. */
   frame: string
 }
 
-// Lines above and below.
+// How many lines the frame shows above and below.
 const AROUND = 3
 
-/** Describes whatever was thrown. */
+/** Describes any thrown value. */
 export function describeError(error: unknown): DescribedError {
   const stack = withoutInnerFrames(error instanceof Error ? inspect(error) : `${inspect(error)} was thrown.`)
   return { message: stack.split('\n', 1)[0]!, stack, frame: frameOf(stack) }
 }
 
-/** The code around the first place that a stack, or the end of a program, names in the app's own files: not in a package. */
+/** The code around the first line of the app's own files, without packages, that a stack or a program's last output names. */
 export function frameOf(stack: string): string {
   for (const [, url, path, line, column] of stack.matchAll(
     /^(?:\s+at .*?)?(?:(file:\/\/[^\s)]+?)|\(?(\/[^\s)]+?)):(\d+)(?::(\d+))?\)?$/gm,
@@ -41,7 +41,7 @@ function codeFrame(lines: readonly string[], line: number, column: number): stri
   const width = String(last).length
   const frame: string[] = []
   for (let number = first; number <= last; number++) {
-    // A minified file has lines without end.
+    // Minified files have very long lines.
     const text = lines[number - 1]!.slice(0, 200)
     frame.push(`${number === line ? '>' : ' '} ${String(number).padStart(width)} | ${text}`)
     if (number === line && column > 0)

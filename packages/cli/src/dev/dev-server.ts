@@ -15,21 +15,21 @@ export interface DevServerOptions {
   observer: ExchangeObserver
   /** What the app writes to FCGI_STDERR. */
   onStderr: (chunk: Buffer) => void
-  /** A request that got no answer of the app's, for another reason than that the app ended. */
+  /** Called if a request gets no response from the app for another reason than the end of the app's process. */
   onError: (error: Error, request: IncomingMessage) => void
-  /** A request is over. */
+  /** Called at the end of each request. */
   onAnswer: (request: IncomingMessage, response: ServerResponse, milliseconds: number) => void
 }
 
-/** What is not the app's. */
+/** URLs below this path belong to the inspector. */
 const DEV_PATH = '/__fcgi'
 
-// How long requests wait for an app that starts, in milliseconds.
+// How long requests wait for a starting app, in milliseconds.
 const START_MAX = 30_000
-// How long it may take to learn that the app ended, once its connection has: in milliseconds.
+// How long to wait for the exit of the app's process after its connection closed, in milliseconds.
 const ENDING_SEEN = 3000
 
-/** An HTTP server in front of an app that comes and goes: requests wait while it starts, and see what is wrong with it. */
+/** Creates an HTTP server for an app that restarts. Requests wait while it starts, and get a page that explains a failure. */
 export function createDevServer(options: DevServerOptions): Server {
   return new DevServer(options).server
 }
@@ -37,7 +37,7 @@ export function createDevServer(options: DevServerOptions): Server {
 class DevServer {
   readonly server: Server
   readonly #options: DevServerOptions
-  // Only while it is ready.
+  // Set only while the app is ready.
   #gateway: Server | undefined
   #lastTrace = 0
   readonly #responses = new WeakMap<IncomingMessage, ServerResponse>()
@@ -80,7 +80,7 @@ class DevServer {
     else this.#answer(request, response, pageOf(state))
   }
 
-  // The state of an app that starts, or 'starting' where that takes too long.
+  // The state after the start of the app, or 'starting' if that takes too long.
   async #settled(response: ServerResponse): Promise<AppState> {
     const { app } = this.#options
     const controller = new AbortController()
@@ -151,7 +151,7 @@ class DevServer {
     status = 502,
   ): void {
     const { type, body } = errorPage({ ...page, start: this.#options.app.starts }, request.headers.accept)
-    // What it would send is not read: the connection can not be used again.
+    // The rest of the request body is not read, so the connection cannot be reused.
     if (!request.complete) response.setHeader('Connection', 'close')
     response.writeHead(status, {
       'Content-Type': type,
@@ -168,7 +168,7 @@ const CUT: Omit<ErrorPage, 'start'> = {
   text: '',
 }
 
-// As a front server answers a path that no location, ProxyPass or ScriptAlias of its own matches.
+// A front server sends a 404 for a path that none of its locations, ProxyPass or ScriptAlias matches.
 function outside(mount: string, url: string): Omit<ErrorPage, 'start'> {
   return {
     title: '404: outside the mount',
@@ -202,7 +202,7 @@ function pageOf(state: AppState): Omit<ErrorPage, 'start'> {
   }
 }
 
-// In what a program prints that does not start: `TypeError: x is not a function`.
+// Finds a line such as `TypeError: x is not a function` in the output of a program that did not start.
 function firstError(output: string): string | undefined {
   return /^(?:Uncaught )?(?:\w*Error|\w*Exception)\b.*: .*$/m.exec(output)?.[0]
 }
@@ -221,7 +221,7 @@ function isInMount(mount: string, target: string): boolean {
     const { pathname } = new URL(`http://localhost${path.startsWith('/') ? path : `/${path}`}`)
     return isBelow(decodeURI(mount), decodeURIComponent(pathname).replace(/\/{2,}/g, '/'))
   } catch {
-    // The gateway refuses a broken percent-encoding itself.
+    // The gateway refuses an invalid percent-encoding itself.
     return isBelow(mount, path)
   }
 }

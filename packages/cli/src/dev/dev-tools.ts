@@ -7,12 +7,17 @@ import { ExchangeLog, type KeptExchange, summaryOf } from './exchange-log.ts'
 import { explain, explainHeaders } from './explain.ts'
 import { isLocal } from './local.ts'
 
-// The page and what it loads, as they are in the package.
+// The page and the files that it loads, by their paths.
 const FILES: Record<string, { name: string; type: string }> = {
   '/__fcgi': { name: 'index.html', type: 'text/html' },
   '/__fcgi/': { name: 'index.html', type: 'text/html' },
   '/__fcgi/inspector.css': { name: 'inspector.css', type: 'text/css' },
-  '/__fcgi/inspector.js': { name: 'inspector.js', type: 'text/javascript' },
+  ...Object.fromEntries(
+    ['inspector.js', 'detail.js', 'elements.js', 'summary.js'].map((name) => [
+      `/__fcgi/${name}`,
+      { name, type: 'text/javascript' },
+    ]),
+  ),
 }
 const FOLDER = new URL('../../inspector/', import.meta.url)
 
@@ -20,7 +25,7 @@ const NOT_LOCAL = `The inspector answers this machine only: open http://localhos
 It refuses requests that came through a proxy or a tunnel (Forwarded, X-Forwarded-*, Via), and those of pages of other sites.
 `
 
-// Pages are told of changes so often, in milliseconds: a body of a gigabyte is sixteen thousand records.
+// How often changes are sent to pages, in milliseconds. A body of a gigabyte is sixteen thousand records.
 const PAUSE = 50
 
 /** What `fcgi-bridge dev` serves below /__fcgi: the inspector, its events, and a way to start the app again. */
@@ -40,15 +45,15 @@ export class DevTools {
     app.on('message', (message) => {
       if (message.fcgiBridge === 'request') this.#log.onRead(message.trace, message.read)
     })
-    this.#log.onChange = (exchange) => this.#tell(exchange)
+    this.#log.onChange = (exchange) => this.#sendLater(exchange)
   }
 
-  /** Sees the requests of a gateway. */
+  /** Records the requests of a gateway. */
   get observer(): ExchangeObserver {
     return this.#log
   }
 
-  /** Answers a request below /__fcgi. Refuses those from other machines, through proxies, and from pages of other sites. */
+  /** Responds to a request below /__fcgi. Refuses requests from other machines, through proxies, and from pages of other sites. */
   handle(request: IncomingMessage, response: ServerResponse): void {
     if (!isLocal(request)) {
       answer(response, 403, NOT_LOCAL)
@@ -93,7 +98,7 @@ export class DevTools {
     this.#events.close()
   }
 
-  #tell(exchange: KeptExchange): void {
+  #sendLater(exchange: KeptExchange): void {
     if (!this.#events.has('exchanges')) return
     this.#changed.add(exchange)
     this.#timer ??= setTimeout(() => {
@@ -135,7 +140,7 @@ export class DevTools {
   }
 }
 
-// Bytes as latin1, which are most often UTF-8.
+// Decodes bytes, given as latin1, as UTF-8 if they are valid UTF-8.
 function readable(text: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'latin1'))
@@ -161,7 +166,7 @@ function send(response: ServerResponse, status: number, type: string, body: stri
     'Content-Type': type,
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
-    // What requests carry is shown as text; this is for the day that it is not.
+    // A second defence: the page inserts the content of requests as text only.
     'Content-Security-Policy': "default-src 'self'; img-src data:; frame-ancestors 'none'",
     'X-Content-Type-Options': 'nosniff',
   })

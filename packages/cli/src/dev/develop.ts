@@ -7,9 +7,9 @@ import { AppProcess, type AppState } from './app-process.ts'
 import { listenForHttp } from './listen.ts'
 import { type Watching, watchApp } from './watch.ts'
 
-/** What `fcgi-bridge dev` is told. */
+/** The flags of `fcgi-bridge dev`. */
 export interface DevFlags {
-  /** Of the HTTP server; default 8080, or a free one. */
+  /** Port of the HTTP server. Default: 8080, or a free port if it is in use. */
   port?: number
   host: string
   /** `''` or a path such as /shop. */
@@ -23,8 +23,8 @@ export interface DevFlags {
 }
 
 /**
- * Runs an app behind an HTTP server, and starts it again at each change, until a signal ends it. Settles when it listens. Throws a
- * Failure where there is no such module, or where it can not listen.
+ * Runs an app behind an HTTP server and restarts it at each change, until a signal ends the program. Resolves when the server
+ * listens. Throws a Failure if the module does not exist or the server cannot listen.
  */
 export async function develop(name: string, flags: DevFlags): Promise<void> {
   const file = findModule(name)
@@ -38,11 +38,11 @@ export async function develop(name: string, flags: DevFlags): Promise<void> {
   app.on('stderr', (chunk) => process.stderr.write(chunk))
   report(app, name, paint)
   const closing: (() => unknown)[] = [() => app.stop()]
-  // Before there is a process that would be left behind.
+  // Handle signals before the process exists, so that a signal cannot leave it running.
   handleSignals(async () => {
     await Promise.all(closing.map((close) => close()))
   })
-  // What follows is loaded while the app starts.
+  // The modules below load while the app starts.
   void app.start()
   const watching: Promise<Watching> = watchApp(
     projectFolder(file),
@@ -83,7 +83,7 @@ export async function develop(name: string, flags: DevFlags): Promise<void> {
     tools.close()
     server.closeAllConnections()
   })
-  // From here on no change is missed.
+  // Announce the URL only when the watcher is ready, so that no later change is missed.
   await watching
   if (notice !== undefined) process.stderr.write(`${paint('yellow', notice)}\n`)
   if (flags.json) {

@@ -1,4 +1,4 @@
-/** What an error page says. */
+/** The content of an error page. */
 export interface ErrorPage {
   /** What happened, in a few words. */
   title: string
@@ -6,15 +6,15 @@ export interface ErrorPage {
   heading: string
   /** The stack, or what the program printed. */
   text: string
-  /** The code around the place; may be empty. */
+  /** The code around the line that threw; may be empty. */
   frame?: string
-  /** There is a button that starts the app again. */
+  /** Shows a button that restarts the app. */
   restart?: boolean
-  /** Which start of the app it belongs to: at the next, the page loads again. */
+  /** The number of the app's start that failed. The page reloads after a later start. */
   start: number
 }
 
-/** The page for a browser, or plain text for others, by their `Accept`. */
+/** Renders the page as HTML if `accept` contains text/html, else as plain text. */
 export function errorPage(page: ErrorPage, accept: string | undefined): { type: string; body: string } {
   if (accept?.includes('text/html')) return { type: 'text/html; charset=utf-8', body: html(page) }
   const { title, heading, text, frame } = page
@@ -22,7 +22,7 @@ export function errorPage(page: ErrorPage, accept: string | undefined): { type: 
   return { type: 'text/plain; charset=utf-8', body: `${parts.filter(Boolean).join('\n\n').trimEnd()}\n` }
 }
 
-/** Text as the text of an HTML element or attribute. */
+/** Escapes text for an HTML element or attribute. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -1,16 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-// What may wait for a browser that does not read, in bytes. Beyond it the stream is cut, and the browser asks again.
+// How much is buffered for a browser that does not read, in bytes. Above it the stream is destroyed, and the browser reconnects.
 const WAITING_MAX = 4 * 1024 * 1024
 const CLIENTS_MAX = 32
 
-/** Server-sent events to every page that is open. */
+/** Sends server-sent events to every open page. */
 export class EventStream {
   readonly #clients = new Map<ServerResponse, ReadonlySet<string> | undefined>()
 
   /**
-   * Takes a request for the events; `?only=app` are those of one name. `greeting` is sent to this client alone, at once. 406 for a
-   * request that does not accept events, and 503 for one too many.
+   * Responds to a request with the events; `?only=app` selects those of one name. `greeting` is sent at once, to this client only.
+   * Responds with 406 if the request does not accept events, and with 503 if too many streams are open.
    */
   add(
     request: IncomingMessage,
@@ -38,7 +38,7 @@ export class EventStream {
     }
   }
 
-  /** Whether anybody gets events of this name. */
+  /** Whether any client gets events of this name. */
   has(name: string): boolean {
     for (const names of this.#clients.values()) if (names === undefined || names.has(name)) return true
     return false

@@ -15,11 +15,11 @@ export interface ExchangeSummary {
   target: string
   /** When it began, in milliseconds since 1970. */
   begun: number
-  /** Of the answer, when its head is there. */
+  /** Status of the response, once its head has arrived. */
   status?: number
-  /** Milliseconds to its end, when it has ended. */
+  /** Milliseconds from begin to end, once the exchange has ended. */
   duration?: number
-  /** What it failed with. */
+  /** The message of the error that ended it. */
   error?: string
   /** Bytes on the wire, headers and padding of the records included. */
   sent: number
@@ -35,12 +35,12 @@ export type KeptRecord = Pick<
   'direction' | 'type' | 'contentLength' | 'paddingLength' | 'time'
 >
 
-/** All that is kept of an exchange. Values are one character a byte, cut where they are very long. */
+/** All that is kept of an exchange. Values hold one character for each byte, and are cut if they are very long. */
 export interface KeptExchange extends ExchangeSummary {
   requestId: number
   connection: number
   params: Param[]
-  /** The first and the last ones. */
+  /** The first and the last records. */
   firstRecords: KeptRecord[]
   lastRecords: KeptRecord[]
   recordCount: number
@@ -54,10 +54,10 @@ export interface KeptExchange extends ExchangeSummary {
   read?: ReadRequest
 }
 
-/** How much is kept: a developer looks at the last requests, and an app may be left to run for days. */
+/** Limits of what is kept, because an app may run for days. */
 export const KEPT = {
   exchanges: 200,
-  /** Of one exchange, in characters. */
+  /** All params of one exchange, in characters. */
   params: 65_536,
   value: 8192,
   firstRecords: 200,
@@ -68,9 +68,9 @@ export const KEPT = {
 
 const RECORD_HEADER = 8
 
-/** Keeps the last exchanges, within the bounds of {@link KEPT}, as an observer of a dispatcher. */
+/** Observes a dispatcher and keeps its last exchanges, within the limits of {@link KEPT}. */
 export class ExchangeLog implements ExchangeObserver {
-  /** Called when one has begun, or something of it is new. */
+  /** Called when an exchange begins or changes. */
   onChange: (exchange: KeptExchange) => void = () => {}
   readonly #exchanges = new Map<number, KeptExchange>()
   readonly #ofTrace = new Map<string, KeptExchange>()
@@ -97,7 +97,7 @@ export class ExchangeLog implements ExchangeObserver {
     this.#exchanges.set(id, exchange)
     const trace = params.find(([name]) => name === TRACE_PARAM)?.[1]
     if (trace !== undefined) this.#ofTrace.set(trace, exchange)
-    // Maps keep the order in which their keys came.
+    // Maps keep insertion order, so the first key is the oldest.
     if (this.#exchanges.size > KEPT.exchanges) this.#exchanges.delete(first(this.#exchanges)!)
     if (this.#ofTrace.size > KEPT.exchanges) this.#ofTrace.delete(first(this.#ofTrace)!)
     this.onChange(exchange)
@@ -120,7 +120,7 @@ export class ExchangeLog implements ExchangeObserver {
     this.#with(id, (exchange) => {
       exchange.stderr = true
       const room = KEPT.stderr - exchange.stderrText.reduce((sum, { length }) => sum + length, 0)
-      // A copy: the chunk is a view of all that was read with it.
+      // Copy: the chunk is a view, which would keep the whole read buffer alive.
       if (room > 0) exchange.stderrText.push(Buffer.from(chunk.subarray(0, room)))
       exchange.stderrBytes += chunk.length
     })
@@ -143,7 +143,7 @@ export class ExchangeLog implements ExchangeObserver {
     })
   }
 
-  /** What the app's process made of the request with this trace. */
+  /** Stores how the app's process read the request with this trace. */
   onRead(trace: string, read: ReadRequest): void {
     const exchange = this.#ofTrace.get(trace)
     if (exchange === undefined) return
@@ -156,12 +156,12 @@ export class ExchangeLog implements ExchangeObserver {
     return this.#exchanges.get(id)
   }
 
-  /** Those that are kept, the oldest first. */
+  /** The kept exchanges, the oldest first. */
   list(): ExchangeSummary[] {
     return [...this.#exchanges.values()].map(summaryOf)
   }
 
-  /** Forgets all. */
+  /** Removes all exchanges. */
   clear(): void {
     this.#exchanges.clear()
     this.#ofTrace.clear()
@@ -175,7 +175,7 @@ export class ExchangeLog implements ExchangeObserver {
   }
 }
 
-/** What the list shows of an exchange. */
+/** The properties of an exchange that the list shows. */
 export function summaryOf(exchange: KeptExchange): ExchangeSummary {
   const { id, method, target, begun, status, duration, error, sent, received, stderr } = exchange
   return {

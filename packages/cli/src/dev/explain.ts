@@ -1,17 +1,17 @@
 import type { Param } from './exchange-log.ts'
 import type { ReadRequest } from './messages.ts'
 
-/** A value that the app sees, and what it was made from. */
+/** A value that the app sees, and its sources. */
 export interface Explained {
   what: string
   value: string
   /** The params that it comes from. */
   from: string[]
-  /** Why from these. */
+  /** Why these params decide. */
   why: string
 }
 
-/** How the app's side reads a request: its URL, mount, client and headers. Empty where it never got it. */
+/** Explains how the app reads a request: its URL, mount and client. Empty if the request never reached the app. */
 export function explain(params: readonly Param[], read: ReadRequest | undefined): Explained[] {
   if (read === undefined) return []
   const of = new Map(params)

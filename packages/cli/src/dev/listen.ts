@@ -8,20 +8,20 @@ const DEFAULT_PORT = 8080
 
 const LOOPBACK = '127.0.0.1'
 
-// How long this machine may take to accept or refuse a connection to itself, in milliseconds.
+// Timeout of a connection to this machine itself, in milliseconds.
 const LOOPBACK_MAX = 500
 
-/** Where an HTTP server listens now. */
+/** Where an HTTP server listens. */
 export interface ListeningAt {
   /** Its URL, which ends with a slash. */
   url: string
-  /** What the user did not ask for: another port than the default one. */
+  /** A message for the user if the default port was in use. */
   notice: string | undefined
 }
 
 /**
- * Makes an HTTP server listen on a port; without one on `usual`, or, if that is in use, on a free one. Throws a Failure that says
- * what to do where it cannot.
+ * Makes an HTTP server listen on `port`. Without one, it listens on `usual`, or on a free port if that is in use. Throws a Failure
+ * if the server cannot listen.
  */
 export async function listenForHttp(
   server: Server,

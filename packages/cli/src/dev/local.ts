@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 
-// What proxies and tunnels add to a request. They connect from this machine and may set Host to its name.
+// Headers that proxies and tunnels add. These connect from this machine and may set Host to its name.
 const OF_PROXIES = /^(?:forwarded|via|x-forwarded-.*|x-real-ip)$/
 
 /**
- * Whether a request was sent on this machine, by a page of this server or by no page at all.
+ * Whether a request was sent from this machine, and not by a page of another site.
  *
  * - The peer has to be a loopback address, and no proxy may have passed the request on.
  * - Host has to name this machine: a site elsewhere can let its own name point to 127.0.0.1 (DNS rebinding).

@@ -2,21 +2,21 @@ import type { MountOption } from '@fcgi-bridge/core'
 import type { FindOptions } from '../app/find-app.ts'
 import type { DescribedError } from './describe-error.ts'
 
-/** What the process of the app is started with, as JSON. */
+/** The options of the app's process, passed as JSON. */
 export interface ChildOptions {
   /** The app's module. */
   file: string
-  /** As the user named it. */
+  /** The module as the user named it. */
   name: string
   /** The Unix socket to listen on. */
   path: string
   mount: MountOption
-  /** Which start of the app this is, counted from 1. */
+  /** The number of this start, counted from 1. */
   start: number
   find: FindOptions
 }
 
-/** How the app's process read a request: what its params came to. */
+/** How the app's process read a request's params. */
 export interface ReadRequest {
   url: string
   mount: string
@@ -25,17 +25,17 @@ export interface ReadRequest {
   headers: readonly string[]
 }
 
-/** What the process of the app tells. Tagged, for the app may send messages of its own. */
+/** A message from the app's process. It is tagged, because the app may send its own messages. */
 export type ChildMessage =
   | { fcgiBridge: 'listening'; what: string }
   | { fcgiBridge: 'request'; trace: string; read: ReadRequest }
-  /** An exception that nobody catches: the process ends of it. */
+  /** An uncaught exception, which ends the process. */
   | { fcgiBridge: 'crash'; error: DescribedError }
 
-/** The param that says which request of the gateway's one is, for {@link ChildMessage}. */
+/** The param that identifies a request of the gateway in a {@link ChildMessage}. */
 export const TRACE_PARAM = 'FCGI_BRIDGE_TRACE'
 
-/** Whether a process's message is one of ours. */
+/** Whether a message is a {@link ChildMessage}, and not one of the app. */
 export function isChildMessage(message: unknown): message is ChildMessage {
   return typeof message === 'object' && message !== null && 'fcgiBridge' in message
 }

@@ -6,16 +6,15 @@ export interface Watching {
   close(): Promise<void>
 }
 
-// What an app is made of. Templates, styles and pictures it reads when it is asked for them.
+// Files that an app loads when it starts. It reads templates, styles and images during requests.
 const EXTENSIONS = new Set(['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.jsx', '.tsx', '.json', '.node'])
 const IGNORED = /(^|\/)(node_modules|\.git|\.hg|\.svn|coverage)(\/|$)/
 // Editors write a file in several steps, and save several files at once.
 const PAUSE = 60
 
 /**
- * Calls `onChange` when code below `folder` changes, or anything below `more`; `changed` is one file of those, relative to
- * `folder`. Folders of packages are left out. `onError`
- * is told what can not be watched.
+ * Calls `onChange` when code below `folder` or any file below `more` changes. `changed` is one changed file, relative to `folder`.
+ * Package folders are ignored. `onError` gets the error if something cannot be watched.
  */
 export function watchApp(
   folder: string,
@@ -34,11 +33,11 @@ export function watchApp(
       return stats?.isFile() === true && !isCode(path)
     },
   })
-  // As when the system has no watches left.
+  // For example, the system has no watches left.
   watcher.on('error', onError)
   let timer: NodeJS.Timeout | undefined
   watcher.on('all', (event, path) => {
-    // Whether a file that is gone was code, only its name tells.
+    // Check the name here: a deleted file has no stats.
     if (event === 'addDir' || event === 'unlinkDir' || !(isCode(path) || isExtra(path))) return
     clearTimeout(timer)
     timer = setTimeout(() => onChange(relative(folder, path)), PAUSE)
