@@ -139,7 +139,7 @@ export class BodyPump {
 
   #end(): void {
     if (this.#ending) return
-    if (!this.#pushed) {
+    if (!this.#pushed || isPolled(this.#request)) {
       this.#over = true
       endBody(this.#request)
       return
@@ -214,6 +214,12 @@ const ROUNDS = 4
 
 function afterTicks(end: () => void, rounds: number = ROUNDS): void {
   queueMicrotask(rounds === 0 ? end : () => process.nextTick(afterTicks, end, rounds - 1))
+}
+
+// The app calls `read()` without a listener. In Node the end of a body that has arrived is there together with its last piece: a
+// single call reads both.
+function isPolled({ readableFlowing, _readableState }: InternalRequest): boolean {
+  return readableFlowing === null && !_readableState.readableListening
 }
 
 /** Ends the request stream: the body has arrived whole. */

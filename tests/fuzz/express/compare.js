@@ -77,6 +77,20 @@ const requestOf = ({ lines }) => lines.filter(isRequest)
 const restOf = ({ lines }) => lines.filter((line) => !isResponse(line) && !isRequest(line)).sort()
 const closesOf = ({ lines }) => lines.filter((line) => /^re[qs] close/.test(line)).sort()
 
+// What the client has even of a response that is cut.
+const headOf = ({ answer: { status, reason, headers } }) => [status, reason, headers]
+
+// What calls throw because of their arguments or of the head: no connection changes it.
+const throwsOf = ({ lines }) => lines.filter((line) => / throws ERR_(?:HTTP|INVALID)/.test(line)).sort()
+
+// A response whose client has left is not ended by the listener's timer.
+const restOfImpatient = ({ lines }) => restOf({ lines: lines.filter((line) => line !== 'out of patience') })
+
+const setsLength = ({ steps }) => steps.some(({ call }) => call === 'res.contentLength')
+const isLonger = (script, http, fastcgi) =>
+  setsLength(script) && !http.answer.complete && fastcgi.answer.complete
+const timesOutRequest = ({ lines }) => lines.includes('req timeout')
+
 /** @type {[name: string, applies: (script: Script, http: Outcome, fastcgi: Outcome) => boolean, compared: Function[]][]} */
 const EXPLAINED = [
   [
@@ -87,9 +101,21 @@ const EXPLAINED = [
     [answerOf],
   ],
   [
-    'a response shorter than its Content-Length is a failure, and one that is longer is cut',
-    ({ steps }, http) => steps.some(({ call }) => call === 'res.contentLength') && !http.answer.complete,
-    [],
+    // Node sends it as it is, and its client waits for the rest. So only the events of the connection's end differ.
+    'a response shorter than its Content-Length is a failure',
+    (script, http) => setsLength(script) && !http.answer.complete,
+    [answerOf, restOf],
+  ],
+  [
+    // Node's client takes the bytes beyond the length for the next response, and fails. Both servers see the same events.
+    'bytes beyond the Content-Length are not sent',
+    (script, http, fastcgi) => isLonger(script, http, fastcgi),
+    [linesOf, stuckOf],
+  ],
+  [
+    "bytes beyond the Content-Length, if Node's client leaves because of them while the request runs",
+    (script, http, fastcgi) => isLonger(script, http, fastcgi) && http.lines.includes('req aborted'),
+    [restOfImpatient, stuckOf],
   ],
   [
     'a request whose connection is destroyed after its response closes',
@@ -97,18 +123,26 @@ const EXPLAINED = [
     [answerOf, responseOf],
   ],
   [
+    // Its 'timeout' listener then keeps the connection open, so that all that follows differs.
     "a time-out while a body that has arrived is not read: it is the request's",
-    ({ ask, steps }) => ask.body > 0 && steps.some(({ call }) => call.endsWith('setTimeout')),
+    ({ ask }, http, fastcgi) => ask.body > 0 && timesOutRequest(http) !== timesOutRequest(fastcgi),
     [],
   ],
   [
-    'when the server notices that a client has left',
-    ({ ask }, http, fastcgi) =>
-      ask.leaves ||
-      (http.stuck && fastcgi.stuck) ||
-      // Its client has all of the response with the head.
-      (ask.method === 'HEAD' && !http.lines.includes('res finish')),
-    [],
+    'when the server notices that a client has left: the response may not have gone out whole',
+    ({ ask }) => ask.leaves,
+    [headOf],
+  ],
+  [
+    'when the server notices that a client has left which waited too long',
+    (_, http, fastcgi) => http.stuck && fastcgi.stuck,
+    [answerOf, restOf],
+  ],
+  [
+    // Its HTTP client has all of the response with the head, and ends before the server does.
+    'when the server ends a response to HEAD',
+    ({ ask }, http) => ask.method === 'HEAD' && !http.lines.includes('res finish'),
+    [headOf],
   ],
   [
     'what is read and written on a connection that was destroyed',
@@ -116,9 +150,18 @@ const EXPLAINED = [
     [closesOf],
   ],
   [
-    "what is written while corked, which Node's breaks the connection with or forgets",
-    ({ steps }, http) => !http.answer.complete && steps.some(({ call }) => /cork/.test(call)),
+    "a write's callback on a connection that the app has ended: it runs only over FastCGI, and what it throws ends the listing",
+    ({ steps }, http, fastcgi) =>
+      steps.some(({ call }) => call === 'socket.end') &&
+      answerOf(http) === 'cut' &&
+      answerOf(fastcgi) === 'cut' &&
+      fastcgi.lines.at(-1)?.startsWith('uncaught'),
     [],
+  ],
+  [
+    'what is written while corked: Node forgets it, or breaks the connection',
+    ({ steps }, http) => !http.answer.complete && steps.some(({ call }) => call === 'res.cork'),
+    [throwsOf],
   ],
   [
     'a request that is paused after its response has finished may end or not',

@@ -43,6 +43,18 @@ const upload = multipart([
 /** Reading request bodies, as apps and middleware do it. */
 export const bodyScenarios: readonly Scenario[] = [
   {
+    name: 'one call of read() after the body has arrived reads it and ends the request',
+    app: (app) =>
+      app.use((request: Request, response: Response) => {
+        setTimeout(() => {
+          request.once('end', () => response.end(`${length}, ended`))
+          const length = (request.read() as Buffer | null)?.length
+          setTimeout(() => response.end(`${length}, not ended`), 50)
+        }, 20)
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) }),
+  },
+  {
     name: 'express.json',
     app: (app, { express }) => app.use(express.json(), echoBody),
     drive: (client) => client.fetch({ method: 'POST', headers: JSON_TYPE, body: '{"a":[1,"\u00fc"]}' }),
