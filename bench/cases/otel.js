@@ -8,7 +8,7 @@ const { resolve } = createRequire(import.meta.url)
 /** @type {import('./index.js').Case[]} */
 export const otelCases = [
   otelCase('otel-http', 'Express, OpenTelemetry HTTP instrumentation', express, {
-    search: '?http',
+    setup: 'otel-http.js',
     bar: 1.05,
   }),
   otelCase('otel-express', 'Express, all of OpenTelemetry', express, { bar: 1.05 }),
@@ -20,8 +20,8 @@ export const otelCases = [
   }),
 ]
 
-function otelCase(name, title, { side, peer }, { search = '', bar } = {}) {
-  const flags = otelFlags(search)
+function otelCase(name, title, { side, peer }, { setup = 'otel.js', bar } = {}) {
+  const flags = otelFlags(setup)
   return {
     name,
     everyNode: true,
@@ -38,8 +38,11 @@ function otelCase(name, title, { side, peer }, { search = '', bar } = {}) {
 }
 
 // As docs/monitoring.md has them.
-function otelFlags(search) {
-  const setup = new URL(`../servers/otel.js${search}`, import.meta.url)
+function otelFlags(setup) {
   const loader = pathToFileURL(resolve('@opentelemetry/instrumentation/hook.mjs'))
-  return ['--no-warnings', `--import=${setup}`, `--experimental-loader=${loader}`]
+  return [
+    '--no-warnings',
+    `--import=${new URL(`../servers/${setup}`, import.meta.url)}`,
+    `--experimental-loader=${loader}`,
+  ]
 }

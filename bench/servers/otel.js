@@ -1,11 +1,8 @@
-// Loaded with `--import` before a server program: OpenTelemetry as an app sets it up. `?http` in the URL of this module takes
-// the HTTP instrumentation alone, and otherwise all that auto-instrumentations-node brings are on.
+// Loaded with `--import` before a server program: OpenTelemetry as an app sets it up, with every instrumentation that
+// auto-instrumentations-node enables by default.
 
 import { getNodeAutoInstrumentations } from '@opentelemetry/auto-instrumentations-node'
 import { NodeSDK, tracing } from '@opentelemetry/sdk-node'
-
-// Read when the instrumentations are made: each enables itself then.
-if (new URL(import.meta.url).search === '?http') process.env.OTEL_NODE_ENABLED_INSTRUMENTATIONS = 'http'
 
 // Sending spans costs the same on both sides, and would hide the difference.
 const exporter = {
