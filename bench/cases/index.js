@@ -8,6 +8,7 @@ import { growthCases } from './growth.js'
 import { hello, helloPeers } from './hello.js'
 import { latencyCases } from './latency.js'
 import { nginxCases } from './nginx.js'
+import { otelCases } from './otel.js'
 import { sizeCases } from './sizes.js'
 import { startupCases } from './startup.js'
 import { transferCases } from './transfers.js'
@@ -39,6 +40,7 @@ export const cases = [
   ...expressCases,
   ...helloPeers,
   expressPeer,
+  ...otelCases,
   ...clientCases,
   ...nginxCases,
   ...gatewayCases,

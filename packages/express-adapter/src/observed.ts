@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Exchange } from '@fcgi-bridge/core'
-import { HiddenServer } from '@fcgi-bridge/core/monitoring'
+import { HiddenServer, RequestMessage } from '@fcgi-bridge/core/monitoring'
 import type { InternalRequest, InternalResponse } from './internals.ts'
 import { storeHeader } from './outgoing.ts'
 import type { ExchangeSocket } from './socket.ts'
@@ -12,10 +12,16 @@ export type CallListener = (
   socket: ExchangeSocket,
 ) => void
 
-interface Call {
+// A class for the reason that RequestMessage has.
+class Call {
   readonly socket: ExchangeSocket
   /** `request.url` for the app: without the mount. */
   readonly url: string
+
+  constructor(socket: ExchangeSocket, url: string) {
+    this.socket = socket
+    this.url = url
+  }
 }
 
 // On the request, because tools may put off the call of the listener. Not in a WeakMap: V8's minor collections keep its values.
@@ -49,12 +55,12 @@ export class ObservedRequests {
    * is called. Throws what the listener throws.
    */
   run(socket: ExchangeSocket, request: InternalRequest, response: InternalResponse, url: string): void {
-    const message = { request, response: response as unknown as ServerResponse, socket }
+    const message = new RequestMessage(request, response as unknown as ServerResponse, socket)
     this.#server.publishStart(message)
     renderHead(response, socket.exchange)
     socket.open(request, response)
     publishFirst(response, () => this.#server.publishFinish(message))
-    ;(request as Observed)[kCall] = { socket, url }
+    ;(request as Observed)[kCall] = new Call(socket, url)
     this.#server.emitRequest(request, message.response)
   }
 }

@@ -64,28 +64,31 @@ function watch(exchange: Exchange, log: (entry: LogEntry) => void): void {
     if (chunk !== undefined) bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength
   }
 
-  const writeHead = exchange.writeHead.bind(exchange)
-  exchange.writeHead = (code, headers, reason) => {
-    writeHead(code, headers, reason)
+  // Create the closures separately: V8 pretenures closures assigned straight to a property, and each one would keep its request
+  // alive until the next major collection.
+  const { writeHead, write, end, fail } = exchange
+  const logWriteHead: Exchange['writeHead'] = (code, headers, reason) => {
+    writeHead.call(exchange, code, headers, reason)
     status = code
   }
-  const write = exchange.write.bind(exchange)
-  exchange.write = (chunk, callback) => {
+  const logWrite: Exchange['write'] = (chunk, callback) => {
     count(chunk)
-    return write(chunk, callback)
+    return write.call(exchange, chunk, callback)
   }
-  const end = exchange.end.bind(exchange)
-  exchange.end = (chunk, callback) => {
+  const logEnd: Exchange['end'] = (chunk, callback) => {
     if (!exchange.ended) count(chunk)
-    end(chunk, callback)
+    end.call(exchange, chunk, callback)
     logOnce('ended')
   }
-  const fail = exchange.fail.bind(exchange)
-  exchange.fail = (error) => {
+  const logFail: Exchange['fail'] = (error) => {
     if (!exchange.ended && !exchange.headSent) status = 500
-    fail(error)
+    fail.call(exchange, error)
     if (!exchange.aborted) logOnce('failed')
   }
+  exchange.writeHead = logWriteHead
+  exchange.write = logWrite
+  exchange.end = logEnd
+  exchange.fail = logFail
   exchange.signal.addEventListener('abort', () => logOnce('aborted'), { once: true })
 }
 

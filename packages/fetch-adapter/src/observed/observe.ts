@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import { type Exchange, ExchangeError, type WriteCallback } from '@fcgi-bridge/core'
-import type { HiddenServer } from '@fcgi-bridge/core/monitoring'
+import { type HiddenServer, RequestMessage } from '@fcgi-bridge/core/monitoring'
 import { setIncoming } from '../observed-incoming.ts'
 import { ClientSocket } from './client-socket.ts'
 import { IncomingRequest } from './incoming-request.ts'
@@ -17,7 +17,7 @@ export function observe(exchange: Exchange, server: HiddenServer): void {
   const observation = new Observation(exchange, socket)
   const response = new OutgoingResponse(request, exchange, observation)
   observation.response = response
-  const message = { request, response, socket }
+  const message = new RequestMessage(request, response, socket)
   server.publishStart(message)
   assignSocket(response, socket)
   response.on('finish', () => {

@@ -1,0 +1,48 @@
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { compareSides } from '../lib/ratio.js'
+import { express, helloWork, hono } from './apps.js'
+
+const { resolve } = createRequire(import.meta.url)
+
+/** @type {import('./index.js').Case[]} */
+export const otelCases = [
+  otelCase('otel-http', 'Express, OpenTelemetry HTTP instrumentation', express, {
+    setup: 'otel-http.js',
+    bar: 1.05,
+  }),
+  otelCase('otel-express', 'Express, all of OpenTelemetry', express, { bar: 1.05 }),
+  otelCase('otel-hono', 'Hono, globals replaced, all of OpenTelemetry', hono, { bar: 1.05 }),
+  // No bar: the difference is what Node's own Request and Response cost, which @hono/node-server replaces.
+  otelCase('otel-hono-native', 'Hono, all of OpenTelemetry', {
+    side: { ...hono.side, variant: 'off' },
+    peer: hono.peer,
+  }),
+]
+
+function otelCase(name, title, { side, peer }, { setup = 'otel.js', bar } = {}) {
+  const flags = otelFlags(setup)
+  return {
+    name,
+    everyNode: true,
+    run: (setting) =>
+      compareSides(
+        {
+          work: helloWork,
+          sides: { fastcgi: { ...side, flags }, http: { ...peer, flags } },
+          rows: [{ name: `${title} / the same over node:http`, side: 'fastcgi', peer: 'http', bar }],
+        },
+        setting,
+      ),
+  }
+}
+
+// As docs/monitoring.md has them.
+function otelFlags(setup) {
+  const loader = pathToFileURL(resolve('@opentelemetry/instrumentation/hook.mjs'))
+  return [
+    '--no-warnings',
+    `--import=${new URL(`../servers/${setup}`, import.meta.url)}`,
+    `--experimental-loader=${loader}`,
+  ]
+}
