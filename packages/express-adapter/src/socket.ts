@@ -1,6 +1,6 @@
 import type { Exchange } from '@fcgi-bridge/core'
-import { type BodyOwner, BodyPump, endBody, pushBody } from './body.ts'
-import { ClientSocket, likeNetSocket } from './client-socket.ts'
+import { likeNetSocket } from './client-socket.ts'
+import { namesFile } from './file-headers.ts'
 import {
   abortedError,
   destroyedError,
@@ -14,22 +14,18 @@ import {
   takeNeedDrain,
 } from './internals.ts'
 import { Output, type OutputOwner } from './output.ts'
+import { RequestSocket } from './request-socket.ts'
 
 /**
  * What `req.socket` and `res.socket` are: for one request, the client's connection as an HTTP server would see it. Its
  * life is the request's; reading it gives nothing, and what is written to it goes nowhere.
  */
-export class ExchangeSocket extends ClientSocket implements SocketInternals, OutputOwner, BodyOwner {
+export class ExchangeSocket extends RequestSocket implements SocketInternals, OutputOwner {
   readonly #output: Output
-  #request: InternalRequest | undefined
   #response: InternalResponse | undefined
-  #body: BodyPump | undefined
   #flushing = false
   #held = false
-  #opened = false
   #endsLater = false
-  // The request stream has the whole body, and its end or soon.
-  #bodyPushed = false
   #bytesWritten = 0
   #headers: readonly string[] = NO_HEADERS
   #length: number | undefined
@@ -44,7 +40,7 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
 
   /** Ties the three together, and the exchange to them. */
   open(request: InternalRequest, response: InternalResponse): void {
-    this.#request = request
+    this.incoming = request
     this.#response = response
     this._httpMessage = response
     response.socket = this
@@ -58,42 +54,14 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     this.exchange.onAbort = onAbort
   }
 
-  /** The listener has returned: as in Node, only now does the body reach the request. An empty body has arrived. */
-  opened(): void {
-    this.#opened = true
-    const request = this.#request!
-    // With a pump, that ends it: it may hold pieces.
-    if (this.#body === undefined && this.exchange.stdin.ended && !request.complete) {
-      this.#bodyPushed = true
-      endBody(request)
-    }
-    if (this.destroyed) {
-      if (!request.complete && !request.destroyed) this.#pushBody(request)
-      this.#dropBody()
-    } else if (this.#body !== undefined || isRead(request) || request._readableState.readableListening) {
-      this.#pump.release()
-    }
-  }
-
-  /** The listener failed. */
-  fail(error: unknown): void {
-    this.exchange.fail(error)
-    this.destroy(error instanceof Error ? error : undefined)
-  }
-
   protected override onTimeout(): void {
-    const request = this.#request!
+    const request = this.incoming
     const response = this._httpMessage
     const bodyComing = !request.complete && !this.exchange.stdin.ended
     const toRequest = bodyComing && request.emit('timeout', this)
     const toResponse = response?.emit('timeout', this) ?? false
     if (!toRequest && !toResponse) this.destroy()
     this.emit('timeout')
-  }
-
-  /** Bytes of the request body so far. */
-  get bytesRead(): number {
-    return this.#body?.bytesRead ?? 0
   }
 
   /** Bytes of the response body so far. */
@@ -156,8 +124,8 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
       )
       return
     }
-    const body = this.#body
-    if (body === undefined || body.over || !isRead(this.#request!) || body.save()) {
+    const body = this.bodyPump
+    if (body === undefined || body.over || !isRead(this.incoming) || body.save()) {
       this.#output.end()
     } else {
       // The end of the exchange ends its input. What the front server sent together with the params may still be unread in
@@ -233,68 +201,21 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
 
   /** The response is with the operating system: what Node does on 'finish', and the end of the "connection". */
   onFinish(): void {
-    const request = this.#request!
+    const request = this.incoming
     const response = this.#response!
     this.stopTimeout()
     detachSignal(request)
     this._httpMessage = null
     response.socket = null
     const read = isRead(request)
-    if (!read) this.#dumpBody(request)
+    if (!read) this.dumpBody()
     process.nextTick(emitClose, response)
-    if (read) this.#body?.release()
+    if (read) this.bodyPump?.release()
     if (this.listenerCount('close') > 0) {
       // Whoever waits for the connection's end: it is when neither side has anything more to say.
       if (request.closed) process.nextTick(() => this.destroy())
       else request.once('close', () => this.destroy())
     }
-  }
-
-  #dumpBody(request: InternalRequest): void {
-    if (request.destroyed) this.exchange.stdin.discard()
-    else if (request.complete || this.#body?.ending || this.#pushBody(request)) request._dump()
-    else this.#pump.drop()
-  }
-
-  #pushBody(request: InternalRequest): boolean {
-    this.#bodyPushed = pushBody(this.exchange, request)
-    return this.#bodyPushed
-  }
-
-  // ---- the request body's way in: Node's IncomingMessage asks its socket ----
-
-  override resume(): this {
-    if (!this.#bodyPushed) this.#pump.resume()
-    return this
-  }
-
-  override pause(): this {
-    this.#pump.pause()
-    return this
-  }
-
-  override isPaused(): boolean {
-    return this.#body?.paused ?? false
-  }
-
-  get #pump(): BodyPump {
-    if (this.#body === undefined) {
-      this.#body = new BodyPump(this.exchange, this.#request!, this)
-      if (!this.#opened) this.#body.hold()
-    }
-    return this.#body
-  }
-
-  onBodyProgress(): void {
-    this.onTraffic()
-  }
-
-  onBodyError(error: unknown): void {
-    this.fail(error)
-  }
-
-  onBodyBroken(): void {
-    this.readable = false
   }
 
   // ---- the end ----
@@ -305,23 +226,11 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     // The response has ended, and in Node would be on its way.
     if (this.#endsLater && !exchange.ended) this.#output.end()
     if (!exchange.ended) exchange.fail(error ?? new Error(UNANSWERED))
-    this.#dropBody()
+    this.dropBody()
     this.#output.drop(error ?? destroyedError())
     // Node's HTTP server always listens for 'error'.
     callback(this.listenerCount('error') > 0 ? error : null)
     setImmediate(() => this.#close(error !== null))
-  }
-
-  // Node's parser has read a body that has arrived, whether or not the app has.
-  #dropBody(): void {
-    if (!this.#opened) return
-    const { stdin } = this.exchange
-    const request = this.#request!
-    if (this._httpMessage !== null && !request.destroyed && !request.complete && !isRead(request))
-      pushBody(this.exchange, request)
-    while (stdin.read() !== null);
-    if (stdin.ended) request.complete = true
-    else stdin.discard()
   }
 
   // The request and the response are told before all others, in Node's order.
@@ -329,7 +238,7 @@ export class ExchangeSocket extends ClientSocket implements SocketInternals, Out
     const response = this._httpMessage
     // Once the response has finished, the request does not depend on the socket.
     if (response !== null) {
-      this.#request!.destroy(abortedError())
+      this.incoming.destroy(abortedError())
       emitClose(response)
     }
     this.emit('close', hadError || this._hadError)
@@ -344,30 +253,10 @@ Object.defineProperty(ExchangeSocket.prototype, 'writableLength', {
   },
 })
 
+likeNetSocket(RequestSocket.prototype)
 likeNetSocket(ExchangeSocket.prototype)
 
 const NO_HEADERS: readonly string[] = []
-
-/**
- * The headers by which an app leaves the body to the front server: nginx (and Caddy, by its configuration) X-Accel-Redirect;
- * lighttpd and Apache's mod_xsendfile the X-Sendfile and X-LIGHTTPD names; H2O X-Reproxy-URL.
- */
-const FILE_HEADERS: ReadonlySet<string> = new Set([
-  'x-accel-redirect',
-  'x-lighttpd-send-file',
-  'x-lighttpd-send-tempfile',
-  'x-reproxy-url',
-  'x-sendfile',
-  'x-sendfile2',
-  'x-sendfile-temporary',
-])
-
-function namesFile(headers: readonly string[]): boolean {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (FILE_HEADERS.has(headers[i]!.toLowerCase())) return true
-  }
-  return false
-}
 
 const UNANSWERED = 'The app destroyed the request before it had answered.'
 
