@@ -10,9 +10,13 @@ import { setup } from './setup.js'
 
 const CHECKS = {
   lint: () => run(process.execPath, [bin('@biomejs/biome', 'bin/biome'), 'check', '.']),
-  types: () => run(process.execPath, [bin('typescript', 'bin/tsc'), '-p', 'tests']),
+  types: () => ['tests', 'tsconfig.js.json'].every(checkTypes),
   structure: checkStructure,
   packages: checkPackages,
+}
+
+function checkTypes(project) {
+  return run(process.execPath, [bin('typescript', 'bin/tsc'), '-p', project])
 }
 
 await main(() => {

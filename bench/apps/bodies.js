@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 
 const PIECE = Buffer.alloc(64 * 1024, 'x')
 
-/** @type {Map<number, Buffer>} */
+/** @type {Map<number, Buffer<ArrayBuffer>>} */
 const whole = new Map()
 
 /** So many bytes in one piece, made once. @param {number} length */

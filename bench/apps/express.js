@@ -7,9 +7,10 @@ const frameworks = { express4, express5 }
 
 /**
  * The Express app that all Express servers serve.
- * @param {'express4' | 'express5'} version
+ * @param {string} version `express4` or `express5`.
  */
 export function createApp(version) {
+  if (version !== 'express4' && version !== 'express5') throw new Error(`No such Express: ${version}`)
   const express = frameworks[version]
   const app = express()
 

@@ -41,6 +41,13 @@ export const expressPeer = {
     ),
 }
 
+/**
+ * @param {string} name
+ * @param {string} title
+ * @param {import('../lib/side.js').Work} work
+ * @param {import('../lib/ratio.js').Bar} bar
+ * @returns {import('./index.js').Case}
+ */
 function expressCase(name, title, work, bar) {
   const variant = name.split('-', 1)[0]
   return {
@@ -62,6 +69,7 @@ function expressCase(name, title, work, bar) {
   }
 }
 
+/** @param {string} variant @returns {import('../lib/server.js').ServerSpec} */
 function fastcgi(variant) {
   return { program: 'express-fastcgi.js', variant, protocol: 'fastcgi' }
 }

@@ -1,7 +1,8 @@
 import { compareSides } from '../lib/ratio.js'
 import { jsonExpected, jsonRequest } from './json.js'
 
-// With the global Request and Response replaced, and without; the peer replaces them unless told not to.
+// With the global Request and Response replaced, and without. The peer replaces them by default.
+/** @type {Record<string, import('../lib/server.js').ServerSpec>} */
 const sides = {
   on: { program: 'hono-fastcgi.js', variant: 'on', protocol: 'fastcgi' },
   off: { program: 'hono-fastcgi.js', variant: 'off', protocol: 'fastcgi' },

@@ -5,6 +5,7 @@ import { compareSides } from '../lib/ratio.js'
 
 const work = { request: { path: '/' }, expected: { body: TEXT } }
 
+/** @type {import('../lib/server.js').ServerSpec} */
 const core = { program: 'core.js', protocol: 'fastcgi' }
 
 /** @type {import('./index.js').Case} */
@@ -46,6 +47,13 @@ export const helloPeers = [
   ),
 ]
 
+/**
+ * @param {string} name
+ * @param {{ name: string, bar: number }} row
+ * @param {import('../lib/server.js').ServerSpec} peer
+ * @param {Record<string, string>} [peers]
+ * @returns {import('./index.js').Case}
+ */
 function peerCase(name, row, peer, peers) {
   return {
     name,

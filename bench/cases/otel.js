@@ -20,6 +20,13 @@ export const otelCases = [
   }),
 ]
 
+/**
+ * @param {string} name
+ * @param {string} title
+ * @param {typeof express} apps
+ * @param {{ setup?: string, bar?: number }} [options]
+ * @returns {import('./index.js').Case}
+ */
 function otelCase(name, title, { side, peer }, { setup = 'otel.js', bar } = {}) {
   const flags = otelFlags(setup)
   return {

@@ -1,5 +1,5 @@
-// A client that is measured: undici's `request`, over a FastCgiDispatcher or over undici's own Pool. `lib/client-side.js` starts
-// it, and tells it how many requests to send; on each connection one is under way at all times.
+// The measured client: undici's `request`, over a FastCgiDispatcher or over undici's own Pool. `lib/client-side.js` starts this
+// program and sends it the number of requests. Each connection always has one request in progress.
 
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
 import { Pool, request } from 'undici'
@@ -14,10 +14,13 @@ function createDispatcher() {
   if (protocol === 'fastcgi') {
     return new FastCgiDispatcher(address, { maxConnections: connections, maxIdleConnections: connections })
   }
-  const { path: socketPath, host = 'localhost', port } = address
-  return new Pool(`http://${host}:${port ?? 80}`, { connections, connect: { socketPath } })
+  if ('path' in address) {
+    return new Pool('http://localhost', { connections, connect: { socketPath: address.path } })
+  }
+  return new Pool(`http://${address.host ?? 'localhost'}:${address.port}`, { connections })
 }
 
+/** @param {import('../load/closed-loop.js').Bounds} bounds */
 async function run({ milliseconds, requests: most = Number.POSITIVE_INFINITY }) {
   const start = performance.now()
   let requests = 0
@@ -33,14 +36,15 @@ async function run({ milliseconds, requests: most = Number.POSITIVE_INFINITY }) 
   return { requests, milliseconds: performance.now() - start }
 }
 
-process.on('message', async (bounds) => {
+process.on('message', async (message) => {
+  const bounds = /** @type {import('../load/closed-loop.js').Bounds} */ (message)
   try {
-    process.send({ result: await run(bounds) })
+    process.send?.({ result: await run(bounds) })
   } catch (error) {
-    process.send({ error: error.stack })
+    process.send?.({ error: error.stack })
   }
 })
 
-// The benchmark is gone, however it ended.
+// The benchmark has ended.
 process.on('disconnect', () => process.exit())
-process.send('ready')
+process.send?.('ready')

@@ -21,5 +21,7 @@ export function cpuTime(pid) {
  */
 export function residentMemory(pid, field = 'VmRSS') {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(new RegExp(`^${field}:\\s*(\\d+) kB$`, 'm').exec(status)[1]) * 1024
+  const match = new RegExp(`^${field}:\\s*(\\d+) kB$`, 'm').exec(status)
+  if (match === null) throw new Error(`/proc/${pid}/status has no ${field}.`)
+  return Number(match[1]) * 1024
 }

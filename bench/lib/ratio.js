@@ -48,13 +48,13 @@ export async function compareSides({ sides, work, rows, start = Side.start }, se
   /** @type {Record<string, import('./side.js').Sample[]>} */
   const samples = Object.fromEntries(names.map((name) => [name, []]))
   for (let launch = 0; launch < pace.launches; launch++) {
-    /** @type {Record<string, Side>} */
+    /** @type {Record<string, Side | import('./client-side.js').ClientSide>} */
     const running = {}
     try {
       for (const name of names) running[name] = await start(sides[name], work, setting)
       for (const name of names) await running[name].warmUp(pace)
       for (let round = 0; round < pace.rounds; round++) {
-        // There and back again: whoever comes first is no better off for it.
+        // Every second round runs in reverse, so that no side profits from its place.
         const order = round % 2 === 0 ? names : names.toReversed()
         for (const name of order) samples[name].push(await running[name].sample(pace.milliseconds))
       }
@@ -65,8 +65,17 @@ export async function compareSides({ sides, work, rows, start = Side.start }, se
   return rows.map((row) => rowResult(row, samples[row.side], samples[row.peer], setting))
 }
 
+/**
+ * @param {Row} row
+ * @param {import('./side.js').Sample[]} side
+ * @param {import('./side.js').Sample[]} peer
+ * @param {import('./side.js').Setting} setting
+ * @returns {RatioResult}
+ */
 function rowResult({ name, bar, rateBar }, side, peer, { nodeMajor, nodeVersion }) {
+  /** @param {'cpu' | 'rate'} field */
   const ratios = (field) => summary(side.map((sample, round) => sample[field] / peer[round][field]))
+  /** @param {import('./side.js').Sample[]} samples @param {keyof import('./side.js').Sample} field */
   const values = (samples, field) => summary(samples.map((sample) => sample[field]))
   const direct = typeof bar === 'function' ? bar(nodeMajor) : bar
   return {
@@ -86,6 +95,7 @@ function rowResult({ name, bar, rateBar }, side, peer, { nodeMajor, nodeVersion 
 }
 
 // A front server's own share stays as it is beside the peer; the bar is for the app's share, and together it is never above 0.95.
+/** @param {number} bar @param {import('./side.js').Sample[]} peer */
 function withFront(bar, peer) {
   const { median: front } = summary(peer.map(({ cpu, frontCpu }) => frontCpu / cpu))
   return front === 0 ? bar : Math.min(0.95, front + bar * (1 - front))

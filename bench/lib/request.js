@@ -27,6 +27,7 @@ import {
 const CAPTURE = new URL('../../tests/captures/nginx-keepalive/get_query.bin', import.meta.url)
 
 // Made up, of the shape that browsers send. With nginx's own 18 params they make 27.
+/** @type {[string, string][]} */
 const BROWSER_HEADERS = [
   ['Host', 'www.example.com'],
   [
@@ -104,7 +105,9 @@ function paramsOf(spec) {
   return spec.params === undefined ? params : withCount(params, spec.params)
 }
 
+/** @param {RequestSpec} spec @returns {[string, string][]} */
 function headersOf(spec) {
+  /** @type {[string, string][]} */
   const headers = [...BROWSER_HEADERS]
   if (spec.contentType !== undefined) headers.push(['Content-Type', spec.contentType])
   const length = contentLength(spec)

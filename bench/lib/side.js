@@ -123,7 +123,17 @@ export class Side {
   }
 }
 
+/**
+ * @param {'nginx' | 'gateway'} front
+ * @param {'fastcgi' | 'http'} protocol
+ * @param {import('node:net').NetConnectOpts} address
+ * @param {Setting} setting
+ */
 function startFront(front, protocol, address, setting) {
+  if (!('path' in address)) throw new Error('A front server connects to a Unix socket only.')
   if (front === 'nginx') return Nginx.start(protocol, address)
-  return Server.start({ program: 'gateway.js', variant: address.path }, { ...setting, transport: 'tcp' })
+  return Server.start(
+    { program: 'gateway.js', protocol: 'http', variant: address.path },
+    { ...setting, transport: 'tcp' },
+  )
 }

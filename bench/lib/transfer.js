@@ -35,12 +35,15 @@ const ROUNDS = 3
 // All apps answer it.
 const SMALL = { request: { path: '/' }, expected: { body: 'Hello, world!' }, connections: 1 }
 
+/** @typedef {{ cpu: number, rate: number, growth: number }} TransferSample One transfer: units as in TransferResult. */
+
 /**
  * @param {Transfer} transfer
  * @param {import('./side.js').Setting} setting
  * @returns {Promise<TransferResult[]>}
  */
 export async function measureTransfer({ bar, direction, length, name, peer, side, work }, setting) {
+  /** @type {TransferSample[][]} */
   const samples = [[], []]
   for (let launch = 0; launch < setting.pace.launches; launch++) {
     const sides = []

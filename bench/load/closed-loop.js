@@ -18,6 +18,7 @@ export class ClosedLoop {
   #idle = 0
   #turn
   #onDone = () => {}
+  /** @type {(error: Error) => void} */
   #onError = () => {}
 
   /** @param {import('./requester.js').Load} load */
@@ -40,15 +41,17 @@ export class ClosedLoop {
     this.#answers = 0
     this.#idle = 0
     if (this.#load.awake) this.#stayAwake()
-    await new Promise((resolve, reject) => {
-      this.#onDone = resolve
-      this.#onError = reject
-      for (const { requests, socket } of this.#requesters) {
-        socket.cork()
-        for (const request of requests) this.#send(socket, request)
-        socket.uncork()
-      }
-    })
+    await /** @type {Promise<void>} */ (
+      new Promise((resolve, reject) => {
+        this.#onDone = resolve
+        this.#onError = reject
+        for (const { requests, socket } of this.#requesters) {
+          socket.cork()
+          for (const request of requests) this.#send(socket, request)
+          socket.uncork()
+        }
+      })
+    )
     if (this.#load.awake) clearImmediate(this.#turn)
     return { requests: this.#answers, milliseconds: performance.now() - start, idle: this.#idle }
   }

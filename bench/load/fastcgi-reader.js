@@ -1,10 +1,12 @@
 import { FCGI_END_REQUEST, FCGI_HEADER_LEN, FCGI_STDOUT } from '@fcgi-bridge/core'
 import { checkBody } from './answer.js'
 
+/** @import { Reader } from './answer.js' */
+
 /**
  * Reads FastCGI records. The first answer on a connection is read in full; one that has the very same bytes is
  * right without a second look, any other is read in full as well.
- * @implements {import('./answer.js').Reader}
+ * @implements {Reader}
  */
 export class FastCgiReader {
   #onAnswer

@@ -1,9 +1,11 @@
 import { checkBody } from './answer.js'
 
+/** @import { Reader } from './answer.js' */
+
 /**
  * Reads HTTP/1.1 answers that have a Content-Length or come in chunks. A head that differs from the one before in nothing
  * but its Date is known; any other is read in full. The body of the first answer is read, of the others its length.
- * @implements {import('./answer.js').Reader}
+ * @implements {Reader}
  */
 export class HttpReader {
   #expected

@@ -12,6 +12,7 @@ const commands = {
     loop = await ClosedLoop.open(load)
   },
   run(bounds) {
+    if (loop === undefined) throw new Error('No connections are open: send `open` before `run`.')
     return loop.run(bounds)
   },
   close() {
@@ -34,11 +35,11 @@ process.on('message', async ({ command, argument }) => {
     const before = process.cpuUsage()
     const result = await commands[command](argument)
     const { user, system } = process.cpuUsage(before)
-    process.send({ result: { ...result, cpu: user + system } })
+    process.send?.({ result: { ...result, cpu: user + system } })
   } catch (error) {
-    process.send({ error: error.stack })
+    process.send?.({ error: error.stack })
   }
 })
 
-// Whoever started it is gone.
+// The benchmark has ended.
 process.on('disconnect', () => process.exit())

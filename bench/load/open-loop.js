@@ -2,8 +2,8 @@ import { quantile } from '../lib/stats.js'
 import { openRequester } from './requester.js'
 
 /**
- * A load that does not wait for the server: requests come at random moments that were settled before. The time of an answer
- * counts from the moment its request was due, so that a server that is late is not asked less for it.
+ * A load that does not wait for the server: it sends requests at random times that were chosen before. Latency counts from the
+ * scheduled time of the request, so that a slow server does not lower its own load.
  */
 export class OpenLoop {
   /** @type {import('./requester.js').Requester[]} */
@@ -11,9 +11,10 @@ export class OpenLoop {
   #due = new Float64Array(0)
   #next = 0
   #latencies = []
-  /** When the request was due that is out on a connection. @type {Map<import('./requester.js').Requester, number>} */
+  /** The scheduled time of the request in progress on each connection. @type {Map<import('./requester.js').Requester, number>} */
   #out = new Map()
   #closed = false
+  /** @type {(error: Error) => void} */
   #onError = () => {}
 
   /** @param {import('./requester.js').Load} load Its `connections` is how many requests can be out at the same time. */
@@ -37,16 +38,18 @@ export class OpenLoop {
     this.#due = arrivals(rate, milliseconds, performance.now() + 5)
     this.#next = 0
     this.#latencies = []
-    await new Promise((resolve, reject) => {
-      this.#onError = reject
-      const turn = () => {
-        this.#sendDue()
-        // Without a timer, whose grain is a millisecond.
-        if (this.#latencies.length < this.#due.length) setImmediate(turn)
-        else resolve()
-      }
-      turn()
-    })
+    await /** @type {Promise<void>} */ (
+      new Promise((resolve, reject) => {
+        this.#onError = reject
+        const turn = () => {
+          this.#sendDue()
+          // Not a timer: its resolution is a millisecond.
+          if (this.#latencies.length < this.#due.length) setImmediate(turn)
+          else resolve()
+        }
+        turn()
+      })
+    )
     const sorted = this.#latencies.sort((a, b) => a - b)
     return {
       requests: sorted.length,
@@ -63,22 +66,25 @@ export class OpenLoop {
 
   #sendDue() {
     const now = performance.now()
-    while (this.#idle.length > 0 && this.#next < this.#due.length && this.#due[this.#next] <= now) {
+    while (this.#next < this.#due.length && this.#due[this.#next] <= now) {
       const requester = this.#idle.pop()
+      if (requester === undefined) return
       this.#out.set(requester, this.#due[this.#next++])
       requester.socket.write(requester.requests[0])
     }
   }
 
   #answered(requester) {
-    this.#latencies.push(performance.now() - this.#out.get(requester))
+    const due = this.#out.get(requester)
+    if (due === undefined) throw new Error('A response came without a request.')
+    this.#latencies.push(performance.now() - due)
     this.#out.delete(requester)
     this.#idle.push(requester)
     this.#sendDue()
   }
 }
 
-// As if from many clients that know nothing of each other (a Poisson process), and the same ones at each run.
+// A Poisson process, as many independent clients produce it. The times are the same in each run.
 function arrivals(rate, milliseconds, start) {
   const times = new Float64Array(Math.max(1, Math.round((rate * milliseconds) / 1000)))
   let seed = 1

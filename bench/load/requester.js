@@ -29,21 +29,24 @@ import { HttpReader } from './http-reader.js'
 export async function openRequester(load, onAnswer, onError) {
   const { address, expected, multiplexed = 1, protocol, request } = load
   /** @type {Requester} */
-  const requester = { socket: undefined, requests: [] }
+  let requester
+  /** @type {Buffer[]} */
+  const requests = []
   for (let id = 1; id <= multiplexed; id++) {
-    requester.requests.push(protocol === 'http' ? httpRequest(request) : fastCgiRequest(request, id))
+    requests.push(protocol === 'http' ? httpRequest(request) : fastCgiRequest(request, id))
   }
   const Reader = protocol === 'http' ? HttpReader : FastCgiReader
   const reader = new Reader(expected, (id) => onAnswer(requester, id - 1))
   const push = (chunk) => reader.push(chunk)
-  // What follows on several answers goes out in one write.
+  // Requests that follow several responses are sent in one write.
   const pushCorked = (chunk) => {
     requester.socket.cork()
     reader.push(chunk)
     requester.socket.uncork()
   }
-  requester.socket = await openConnection(address, multiplexed === 1 ? push : pushCorked, (error) => {
+  const socket = await openConnection(address, multiplexed === 1 ? push : pushCorked, (error) => {
     onError(error, requester)
   })
+  requester = { socket, requests }
   return requester
 }

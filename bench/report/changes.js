@@ -21,8 +21,10 @@ export function changes(before, results) {
   return changed.length > 0 ? changed : ['No change beyond the noise since bench/results.json.']
 }
 
-function ratioChange(old, { name, node, ratio }) {
-  if (ratio === undefined) return undefined
+/** @param {import('./results.js').Measured} old @param {import('./results.js').Measured} result */
+function ratioChange(old, result) {
+  if (!('ratio' in old && 'ratio' in result)) return undefined
+  const { name, node, ratio } = result
   const apart = ratio.low > old.ratio.high || ratio.high < old.ratio.low
   const factor = ratio.median / old.ratio.median
   if (!apart || Math.abs(factor - 1) < NOISE) return undefined
@@ -30,6 +32,7 @@ function ratioChange(old, { name, node, ratio }) {
   return `${factor < 1 ? 'better' : 'WORSE '}  ${name} (Node ${node}): ${figures}`
 }
 
+/** @param {import('./results.js').Measured} old @param {import('./results.js').Measured} result */
 function verdictChange(old, result) {
   const missed = misses(result)
   if (missed.length > 0 === misses(old).length > 0) return undefined

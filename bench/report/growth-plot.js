@@ -10,8 +10,8 @@ const PANEL = { width: 450, height: 250, left: 56, right: 84, top: 42, bottom: 4
  */
 export function growthPlot({ results }) {
   const panels = [
-    ...results.filter(({ type }) => type === 'growth').map(growthPanel),
-    ...uptimePanels(results.filter(({ type }) => type === 'uptime')),
+    ...results.flatMap((result) => (result.type === 'growth' ? [growthPanel(result)] : [])),
+    ...uptimePanels(results.flatMap((result) => (result.type === 'uptime' ? [result] : []))),
   ]
   const parts = panels.map((panel, index) => {
     const x = (index % 2) * PANEL.width
@@ -32,14 +32,18 @@ export function growthPlot({ results }) {
 
 /** @param {import('../lib/growth.js').GrowthResult} result @returns {Panel} */
 function growthPanel({ name, points, peerFactor, x }) {
-  const lines = [{ name: 'core', className: 'own', points: points.map(({ cpu, x }) => [x, cpu]) }]
+  const lines = [{ name: 'core', className: 'own', points: points.map(({ cpu, x }) => pair(x, cpu)) }]
   if (peerFactor !== undefined) {
-    lines.push({ name: 'node:http', className: 'peer', points: points.map(({ peerCpu, x }) => [x, peerCpu]) })
+    lines.push({
+      name: 'node:http',
+      className: 'peer',
+      points: points.flatMap(({ peerCpu, x }) => (peerCpu === undefined ? [] : [pair(x, peerCpu)])),
+    })
   }
   return { title: `µs of CPU per request: ${name}`, x, logarithmic: true, lines }
 }
 
-/** @returns {Panel[]} */
+/** @param {import('../lib/uptime.js').UptimeResult[]} results @returns {Panel[]} */
 function uptimePanels(results) {
   if (results.length === 0) return []
   const classNames = ['own', 'third', 'peer']
@@ -49,21 +53,27 @@ function uptimePanels(results) {
     .map(({ name, points }, index) => ({
       name: name.split(',')[0],
       className: classNames[index % classNames.length],
-      points: points.map(({ heap, x }) => [x, Number(mib(heap))]),
+      points: points.map(({ heap, x }) => pair(x, Number(mib(heap)))),
     }))
   return [{ title: 'MiB on the heap after a collection', x: 'requests answered', logarithmic: false, lines }]
 }
 
+/** @param {number} x @param {number} y @returns {[number, number]} */
+function pair(x, y) {
+  return [x, y]
+}
+
+/** @param {Panel} panel */
 function draw({ lines, logarithmic, title, x }) {
   const { bottom, height, left, right, top, width } = PANEL
   const all = lines.flatMap(({ points }) => points)
   const xs = all.map(([value]) => value)
   const ys = all.map(([, value]) => value)
-  const rangeX = [left, width - right]
-  const rangeY = [height - bottom, top]
-  const toX = (logarithmic ? logScale : linearScale)([Math.min(...xs), Math.max(...xs)], rangeX)
+  const rangeX = pair(left, width - right)
+  const rangeY = pair(height - bottom, top)
+  const toX = (logarithmic ? logScale : linearScale)(pair(Math.min(...xs), Math.max(...xs)), rangeX)
   const low = logarithmic ? Math.min(...ys) / 1.3 : 0
-  const toY = (logarithmic ? logScale : linearScale)([low, Math.max(...ys) * 1.2], rangeY)
+  const toY = (logarithmic ? logScale : linearScale)(pair(low, Math.max(...ys) * 1.2), rangeY)
   const ticksY = logarithmic ? powers(low, Math.max(...ys) * 1.2) : steps(Math.max(...ys) * 1.2)
   return [
     text(left - 40, 24, title, 'title'),
@@ -77,7 +87,7 @@ function draw({ lines, logarithmic, title, x }) {
     text((left + width - right) / 2, height - bottom + 34, x, 'muted small', 'middle'),
     ...lines.flatMap(({ className, points }) => [
       curve(
-        points.map(([x, y]) => [toX(x), toY(y)]),
+        points.map(([x, y]) => pair(toX(x), toY(y))),
         className,
       ),
       ...points.map(([x, y]) => dot(toX(x), toY(y), 2.5, className)),
@@ -121,7 +131,7 @@ function powers(low, high) {
 function steps(high) {
   const rough = high / 4
   const power = 10 ** Math.floor(Math.log10(rough))
-  const step = [1, 2, 5, 10].find((factor) => factor * power >= rough) * power
+  const step = ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10) * power
   return Array.from({ length: Math.floor(high / step) + 1 }, (_, index) => index * step)
 }
 

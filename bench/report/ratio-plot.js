@@ -7,7 +7,8 @@ const RIGHT = 96
 const ROW = 22
 const TOP = 64
 const LOWEST = 0.03
-const TICKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5]
+const HIGHEST = 5
+const TICKS = [0.05, 0.1, 0.2, 0.5, 1, 2, HIGHEST]
 
 /**
  * Each ratio as a dot with its spread, beside its bar.
@@ -24,7 +25,7 @@ export function ratioPlot({ results }) {
       'muted small',
     ),
   ]
-  const scale = logScale([LOWEST, TICKS.at(-1)], [LEFT, WIDTH - RIGHT])
+  const scale = logScale([LOWEST, HIGHEST], [LEFT, WIDTH - RIGHT])
   let y = TOP
   const rows = []
   for (const node of nodes) {
@@ -52,7 +53,7 @@ function row(result, middle, scale) {
   const { bar, name, ratio } = result
   const fails = bar !== undefined && ratio.median > bar
   const className = fails ? 'fails' : bar === undefined ? 'peer' : 'own'
-  const clamped = (value) => scale(Math.min(TICKS.at(-1), Math.max(LOWEST, value)))
+  const clamped = (value) => scale(Math.min(HIGHEST, Math.max(LOWEST, value)))
   return [
     text(16, middle + 4, name, 'small'),
     ...(bar === undefined ? [] : [line(clamped(bar), middle - 8, clamped(bar), middle + 8, 'bar')]),

@@ -87,8 +87,12 @@ const LOSSES = {
   missing: ({ reason }) => [`not measured: ${reason.split('\n', 1)[0]}`],
 }
 
-function hasBar({ bar, rateBar, type }) {
-  return type === 'growth' || bar !== undefined || rateBar !== undefined
+/** @param {import('../cases/index.js').Result} result */
+function hasBar(result) {
+  if (result.type === 'growth') return true
+  return (
+    ('bar' in result && result.bar !== undefined) || ('rateBar' in result && result.rateBar !== undefined)
+  )
 }
 
 function unless(holds, describe) {

@@ -3,7 +3,7 @@ import { LINE, writesOf } from '../apps/writes.js'
 import { address, ready } from './program.js'
 
 createServer((request, response) => {
-  let left = writesOf(request.url)
+  let left = writesOf(request.url ?? '/')
   response.writeHead(200, ['Content-Type', 'text/plain'])
   const write = () => {
     while (left > 0) {

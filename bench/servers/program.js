@@ -7,7 +7,7 @@ export const address = /^\d+$/.test(process.argv[2])
   ? { host: '127.0.0.1', port: Number(process.argv[2]) }
   : { path: process.argv[2] }
 
-/** What the program is asked to be, where it can be several things. */
+/** The variant of the program, if it has several. */
 export const variant = process.argv[3]
 
 /** Tells the benchmark that the server listens, and how many milliseconds after Node itself had started. */
@@ -15,15 +15,17 @@ export function ready() {
   console.log('listening', performance.now() - performance.nodeTiming.bootstrapComplete)
 }
 
-// The benchmark asks what is on the heap once all that can go is gone; it starts the program with --expose-gc for that. What
-// finalizers let go of goes one collection later.
+// The benchmark asks for the size of the heap after a full collection, and starts the program with --expose-gc for that. What
+// finalizers release is collected one collection later.
 process.on('message', async () => {
+  const { gc } = globalThis
+  if (gc === undefined) throw new Error('Start this program with --expose-gc.')
   for (let count = 0; count < 6; count++) {
-    global.gc()
+    gc()
     await setTimeout(20)
   }
-  process.send(process.memoryUsage().heapUsed)
+  process.send?.(process.memoryUsage().heapUsed)
 })
 
-// The benchmark is gone, however it ended.
+// The benchmark has ended.
 process.on('disconnect', () => process.exit())

@@ -8,22 +8,26 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 export class UserError extends Error {}
 
 /**
- * Runs a program in the repository with the terminal's own streams, and returns whether it succeeded.
- * `options` are spawnSync's; one that runs out of its `timeout` has failed. A program that cannot be started is a `UserError`.
+ * Runs a program in the repository's root folder with the terminal's own streams, and returns whether it succeeded. A program that
+ * exceeds its `timeout` has failed. Throws a `UserError` if the program cannot be started.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnSyncOptions} [options]
  */
 export function run(command, args, options = {}) {
-  const { error, status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options })
+  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options })
+  const error = /** @type {NodeJS.ErrnoException | undefined} */ (result.error)
   if (error?.code === 'ETIMEDOUT') return false
   if (error) throw new UserError(`Cannot run ${command}: ${error.message}`)
-  return status === 0
+  return result.status === 0
 }
 
-/** The JavaScript file behind an installed tool's command, to be run with any Node: `bin('typescript', 'bin/tsc')`. */
+/** The JavaScript file of an installed tool's command, which any Node can run: `bin('typescript', 'bin/tsc')`. */
 export function bin(packageName, file) {
   return `${root}node_modules/${packageName}/${file}`
 }
 
-/** Runs a script's main function: a `UserError` is its message alone, and any failure is exit code 1. */
+/** Runs a script's main function. Prints only the message of a `UserError`. Sets exit code 1 after any failure. */
 export async function main(body) {
   try {
     await body()

@@ -124,9 +124,11 @@ export class Neighbour {
         throw new Error(`A good request beside it was answered with ${JSON.stringify(text.slice(0, 300))}.`)
       }
       if (this.#socket.closed) throw new Error('A good request beside it was not answered.')
-      await new Promise((resolve) => {
-        this.#change = resolve
-      })
+      await /** @type {Promise<void>} */ (
+        new Promise((resolve) => {
+          this.#change = resolve
+        })
+      )
     }
   }
 }

@@ -72,7 +72,7 @@ export class ServerProcess {
     }
   }
 
-  /** Rejects when the process exits. */
+  /** Rejects when the process exits. @returns {Promise<never>} */
   async #failure() {
     if (this.running) await once(this.#child, 'exit')
     throw new Error(`The server's process ended: ${this.#output}`)

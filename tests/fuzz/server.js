@@ -45,7 +45,7 @@ for (const [name, app] of Object.entries(handlers)) {
   at[name] = server.address()
   servers.push(server)
 }
-process.send({ at })
+process.send?.({ at })
 
 // The parent process is gone. Otherwise this process must exit by itself when nothing is left, which the fuzzer checks.
 const onOrphaned = () => process.exit(1)
@@ -59,13 +59,15 @@ process.on('message', async (message) => {
     return
   }
   forgetEnded()
+  const { gc } = globalThis
+  if (gc === undefined) throw new Error('Start this program with --expose-gc.')
   // Collect twice: objects that the first collection finalizes become garbage only then.
   for (let i = 0; i < 2; i++) {
-    globalThis.gc()
+    gc()
     await new Promise(setImmediate)
   }
   const { heapUsed, external, rss } = process.memoryUsage()
-  process.send({
+  process.send?.({
     ...counts,
     running: exchanges.size,
     heap: heapUsed + external,

@@ -84,8 +84,9 @@ const MUTATIONS = [
   },
 
   function stop(records, random) {
-    const kept = records.slice(0, 1 + random.below(records.length))
-    return kept.with(-1, kept.at(-1).subarray(0, 1 + random.below(kept.at(-1).length)))
+    const last = random.below(records.length)
+    const record = records[last]
+    return [...records.slice(0, last), record.subarray(0, 1 + random.below(record.length))]
   },
 
   function insert(records, random) {

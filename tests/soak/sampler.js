@@ -8,7 +8,10 @@ import { INTERVAL_VARIABLE, SAMPLES_VARIABLE } from './variables.js'
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc')
 
-const file = join(process.env[SAMPLES_VARIABLE], `${process.pid}.jsonl`)
+const folder = process.env[SAMPLES_VARIABLE]
+if (folder === undefined)
+  throw new Error(`${SAMPLES_VARIABLE} is not set. Set it to the folder for the samples.`)
+const file = join(folder, `${process.pid}.jsonl`)
 write({ program: process.argv[1], listen: process.env.FCGI_BRIDGE_LISTEN })
 write(takeSample())
 setInterval(() => write(takeSample()), Number(process.env[INTERVAL_VARIABLE])).unref()
