@@ -14,10 +14,10 @@ export type SocketAddress = { readonly path: string } | { readonly host: string;
 
 const LOOPBACK = '127.0.0.1'
 
-// The size of sun_path (sys/un.h), less the NUL at its end. Node 20 cuts a longer path off and connects to another socket.
+// The size of sun_path (sys/un.h) without the NUL at its end. Node 20 truncates a longer path and connects to another socket.
 const PATH_MAX = process.platform === 'linux' ? 107 : 103
 
-/** Reads an address in any of its forms. Throws TypeError for anything else, and for a Unix path that no socket can have. */
+/** Parses an address in any of its forms. Throws TypeError for anything else, and for a path that is too long for a Unix socket. */
 export function parseAddress(address: FastCgiAddress): SocketAddress {
   if (typeof address === 'string') return parseText(address)
   if (typeof address === 'number') return { host: LOOPBACK, port: checkPort(address, address) }

@@ -1,12 +1,12 @@
 import type { ClientExchange } from './connection/exchange.ts'
 import type { BufferedRequest } from './request/request.ts'
 
-/** The requests of a dispatcher whose bodies are being buffered: they have begun, and no connection knows them yet. */
+/** The requests of a dispatcher whose bodies are being buffered. Their handlers were started, and they have no connection yet. */
 export class BufferingRequests {
   readonly #exchanges = new Set<ClientExchange>()
   #whenEmpty: (() => void) | undefined
 
-  /** Reads the body of `exchange`, then calls `send` with it. A request that fails before that is never sent. */
+  /** Reads the body of `exchange`, then calls `send`. A request that fails before that is never sent. */
   add(
     exchange: ClientExchange,
     { source, complete }: BufferedRequest,
@@ -28,12 +28,12 @@ export class BufferingRequests {
     })
   }
 
-  /** Fails them all. */
+  /** Fails all of these requests. */
   fail(error: Error): void {
     for (const exchange of [...this.#exchanges]) exchange.fail(error)
   }
 
-  /** Settles when none is left; undefined where none is. */
+  /** A promise that resolves when no request is left, or undefined if there is none now. */
   whenEmpty(): Promise<void> | undefined {
     if (this.#exchanges.size === 0) return undefined
     return new Promise((resolve) => {

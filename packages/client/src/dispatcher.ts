@@ -19,24 +19,24 @@ export interface FastCgiDispatcherOptions extends ParamsOptions {
   /** Connections kept open between requests. Default: 256. */
   readonly maxIdleConnections?: number
   /**
-   * Whether the application is asked to keep connections (FCGI_KEEP_CONN); else each request has its own. Default: true, unless
-   * `maxIdleConnections` is 0.
+   * Ask the application to keep connections open (FCGI_KEEP_CONN). `false`: each request has a connection of its own. Default:
+   * true, unless `maxIdleConnections` is 0.
    */
   readonly keepConn?: boolean
   /**
-   * Requests at once on one connection, where the application says that it can (FCGI_MPXS_CONNS, asked with
-   * FCGI_GET_VALUES on a connection of its own); `true` is 32. Default: `false`, one at a time.
+   * The most concurrent requests on one connection, if the application reports with FCGI_MPXS_CONNS that it can multiplex (it is
+   * asked with FCGI_GET_VALUES on a separate connection). `true` is 32. Default: `false`, one at a time.
    */
   readonly multiplex?: boolean | number
-  /** How long a connection is kept while nobody uses it. Default: 4000, as undici has it. */
+  /** How long an idle connection is kept open. Default: 4000, as in undici. */
   readonly idleTimeout?: number
-  /** Time for a connection to come up. Default: 10 000. */
+  /** Time for a connection to open. Default: 10 000. */
   readonly connectTimeout?: number
-  /** Time for the head of the response, from when the request has gone out. Default: 300 000. */
+  /** Time from sending the request to the complete response head. Default: 300 000. */
   readonly headersTimeout?: number
-  /** Time between two pieces of the response body. Default: 300 000. */
+  /** The longest time between two pieces of the response body. Default: 300 000. */
   readonly bodyTimeout?: number
-  /** The longest response head taken, in bytes. Default: 65 536. */
+  /** The longest response head that is accepted, in bytes. Default: 65 536. */
   readonly maxHeaderSize?: number
   /**
    * The most bytes of a request body without a Content-Length that are buffered to learn its length, for applications that read
@@ -45,9 +45,9 @@ export interface FastCgiDispatcherOptions extends ParamsOptions {
    * PHP's `post_max_size`) with `scriptFilename` or `splitPath`, else `false`.
    */
   readonly maxBufferedBody?: number | false
-  /** What the application writes to FCGI_STDERR, piece by piece. Default: it is dropped. */
+  /** Called with each piece that the application writes to FCGI_STDERR. Default: it is dropped. */
   readonly onStderr?: (chunk: Buffer, request: FastCgiRequestInfo) => void
-  /** Watches requests on the wire: params, records, times. Default: nobody does. */
+  /** Watches requests on the wire: params, records, times. Default: none. */
   readonly observer?: ExchangeObserver
 }
 
@@ -91,11 +91,11 @@ export const DISPATCHER_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OPTIO
 
 /**
  * An undici `Dispatcher` whose requests go to a FastCGI application: `fetch(url, { dispatcher })`, with undici's
- * fetch or Node's own, and undici's `request`, `stream` and `pipeline`. Whatever host the URL names is only what the
- * application is told.
+ * fetch or Node's own, and undici's `request`, `stream` and `pipeline`. The URL's host is only sent to the application: the
+ * dispatcher always connects to `address`.
  *
- * A request fails with FastCgiError, with undici's errors where those say it (time-outs, aborts, wrong
- * lengths, a closed dispatcher), or with Node's own when no connection comes up (ECONNREFUSED, ENOENT).
+ * A request fails with one of undici's errors if undici has a suitable one (time-outs, aborts, wrong lengths, a closed
+ * dispatcher), with Node's own error if the connection fails (ECONNREFUSED, ENOENT), and with FastCgiError otherwise.
  */
 export class FastCgiDispatcher extends Dispatcher {
   readonly #options: FastCgiDispatcherOptions
@@ -107,7 +107,7 @@ export class FastCgiDispatcher extends Dispatcher {
   #closed: Promise<void> | undefined
   #destroyed: Promise<void> | undefined
 
-  /** Throws TypeError for an address that is none, for option names it does not know, and for invalid options. */
+  /** Throws TypeError for an invalid address, unknown option names, and invalid values. */
   constructor(address: FastCgiAddress, options: FastCgiDispatcherOptions = {}) {
     super()
     checkOptionNames('FastCgiDispatcher', options, DISPATCHER_OPTIONS)
@@ -170,15 +170,15 @@ export class FastCgiDispatcher extends Dispatcher {
     return true
   }
 
-  /** Takes no more requests, lets those that run end, then closes the connections. */
+  /** Takes no more requests, finishes those that run or wait, then closes the connections. */
   override close(): Promise<void>
   override close(callback: () => void): void
   override close(callback?: () => void): Promise<void> | undefined {
     this.#closed ??= this.#buffering.whenEmpty()?.then(() => this.#pool.close()) ?? this.#pool.close()
-    return settle(this.#closed, callback)
+    return notifyWhenDone(this.#closed, callback)
   }
 
-  /** Fails the requests that run and wait with `error`, by default a ClientDestroyedError, and closes the connections. */
+  /** Fails running and waiting requests with `error`, by default a ClientDestroyedError, and closes the connections. */
   override destroy(): Promise<void>
   override destroy(error: Error | null): Promise<void>
   override destroy(callback: () => void): void
@@ -189,10 +189,10 @@ export class FastCgiDispatcher extends Dispatcher {
   ): Promise<void> | undefined {
     const error = typeof errorOrCallback === 'function' ? undefined : errorOrCallback
     this.#destroyed ??= this.#destroy(error ?? new errors.ClientDestroyedError())
-    return settle(this.#destroyed, typeof errorOrCallback === 'function' ? errorOrCallback : callback)
+    return notifyWhenDone(this.#destroyed, typeof errorOrCallback === 'function' ? errorOrCallback : callback)
   }
 
-  /** Closes the connections that are kept and not in use; the next request opens a new one. */
+  /** Closes the idle connections. The next request opens a new one. */
   closeIdleConnections(): void {
     this.#pool.closeIdle()
   }
@@ -243,12 +243,15 @@ function toNumber(multiplex: unknown): number {
   return multiplex === true ? 32 : typeof multiplex === 'number' ? multiplex : Number.NaN
 }
 
-// undici's events name an origin; this is what stands for one here.
+// undici's events carry an origin. A URL of the application's address takes its place.
 function originOf(address: SocketAddress): URL {
   return new URL('path' in address ? `unix:${address.path}` : `fcgi://${formatAddress(address)}`)
 }
 
-function settle(promise: Promise<void>, callback: (() => void) | undefined): Promise<void> | undefined {
+function notifyWhenDone(
+  promise: Promise<void>,
+  callback: (() => void) | undefined,
+): Promise<void> | undefined {
   if (callback === undefined) return promise
   promise.then(callback)
   return undefined

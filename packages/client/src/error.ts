@@ -9,13 +9,13 @@ import {
  * What went wrong between this client and the FastCGI application:
  *
  * - `FCGI_ERR_OVERLOADED`, `FCGI_ERR_CANT_MPX_CONN`, `FCGI_ERR_UNKNOWN_ROLE`, `FCGI_ERR_PROTOCOL_STATUS`: the
- *   application ended the request without an answer and with this protocolStatus (section 5.5)
- * - `FCGI_ERR_CONNECTION_CLOSED`: the connection ended before the answer was complete
- * - `FCGI_ERR_NO_RESPONSE`: the application ended the request without an answer, and said that all was well
- * - `FCGI_ERR_RESPONSE_HEAD`, `FCGI_ERR_RESPONSE_HEAD_SIZE`: the head of the answer is no CGI response head, or
- *   is longer than `maxHeaderSize`
- * - `FCGI_ERR_RECORD`: a record that can not come here: the stream is out of step
- * - `FCGI_ERR_REQUEST`: the request has no form in CGI, such as a path that holds a NUL byte
+ *   application ended the request without a response and with this protocolStatus (section 5.5)
+ * - `FCGI_ERR_CONNECTION_CLOSED`: the connection was closed before the response was complete
+ * - `FCGI_ERR_NO_RESPONSE`: the application ended the request with FCGI_REQUEST_COMPLETE, but without a response
+ * - `FCGI_ERR_RESPONSE_HEAD`, `FCGI_ERR_RESPONSE_HEAD_SIZE`: the response does not begin with a CGI response head, or the
+ *   head is longer than `maxHeaderSize`
+ * - `FCGI_ERR_RECORD`: the application sent a record that is malformed or belongs to no running request
+ * - `FCGI_ERR_REQUEST`: CGI cannot express the request, for example a path that contains a NUL byte
  * - `FCGI_ERR_LENGTH_REQUIRED`: the request body has no length and is longer than `maxBufferedBody`
  */
 export type FastCgiErrorCode =
@@ -42,8 +42,8 @@ export class FastCgiError extends Error {
   override readonly name = 'FastCgiError'
   readonly code: FastCgiErrorCode
   /**
-   * The application said that it has not begun the request (FCGI_OVERLOADED, FCGI_CANT_MPX_CONN): it can be sent again,
-   * after a while, whatever its method.
+   * The application reported that it has not begun the request (FCGI_OVERLOADED, FCGI_CANT_MPX_CONN). A request of any method
+   * can be sent again later.
    */
   readonly retryable: boolean
   /** Of FCGI_END_REQUEST, where that is what the error is about. */
@@ -60,8 +60,8 @@ export class FastCgiError extends Error {
   }
 }
 
-/** The error of a request that the application has ended without an answer. */
-export function noAnswer(appStatus: number, protocolStatus: number): FastCgiError {
+/** The error of a request that the application has ended without a response. */
+export function noResponse(appStatus: number, protocolStatus: number): FastCgiError {
   const [code, why] = reasonOf(appStatus, protocolStatus)
   return new FastCgiError(code, `The FastCGI application ended the request ${why}.`, {
     appStatus,

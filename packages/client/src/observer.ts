@@ -1,38 +1,38 @@
 import { decodeNameValues, FCGI_HEADER_LEN } from '@fcgi-bridge/core'
 
 /**
- * Watches requests on the wire, for inspectors and logs: every method is optional, and nothing is made for one that is
- * not there. Times are in milliseconds since the request's {@link ExchangeObserver.onBegin}. What a method throws
- * is thrown again outside of the request, as an uncaught exception.
+ * Watches requests on the wire, for inspectors and logs. Every method is optional, and no event is created for a missing one.
+ * Times are in milliseconds since the request's {@link ExchangeObserver.onBegin}. An error that a method throws does not fail the
+ * request: it becomes an uncaught exception.
  *
- * A request that waits for a connection has not begun, and one that is refused before it has one never does. One that
- * is sent again on another connection is another exchange, with an id of its own.
+ * A request begins when it gets a connection. One that is refused before that has no events. A request that is sent again on
+ * another connection is another exchange, with another id.
  */
 export interface ExchangeObserver {
-  /** The request has a connection, which may still have to come up. */
+  /** The request has a connection, which may not be open yet. */
   onBegin?(event: ExchangeBegin): void
   /** A record's header was written to the connection, or read from it. */
   onRecord?(event: ExchangeRecord): void
-  /** A piece of what the application writes to FCGI_STDERR. */
+  /** The application wrote to FCGI_STDERR. */
   onStderr?(event: ExchangeStderr): void
-  /** The head of the answer is there. */
+  /** The response head was received. */
   onHead?(event: ExchangeHead): void
-  /** Called once, and last: the application has ended the request, or the connection is gone. */
+  /** Called once, last: the application has ended the request, or the connection has closed. */
   onEnd?(event: ExchangeEnd): void
 }
 
 /** A request has a connection. */
 export interface ExchangeBegin {
-  /** Names this exchange in all that is told of it: unique in the process. */
+  /** Identifies this exchange in all of its events. Unique in the process. */
   readonly id: number
   readonly method: string
-  /** The path and query that were asked for. */
+  /** Path and query of the request. */
   readonly target: string
-  /** As they are sent: one character a byte (latin1). */
+  /** The params as they are sent, in latin1 (one character a byte). */
   readonly params: readonly (readonly [name: string, value: string])[]
   /** The FastCGI request id on the connection (section 3.3). */
   readonly requestId: number
-  /** Which of the dispatcher's connections, counted from 1. One that was seen before is a kept one. */
+  /** The number of the dispatcher's connection, counted from 1. A number that appears again is a reused connection. */
   readonly connection: number
 }
 
@@ -56,7 +56,7 @@ export interface ExchangeStderr {
   readonly time: number
 }
 
-/** The head of an answer. */
+/** The head of a response. */
 export interface ExchangeHead {
   readonly id: number
   readonly status: number
@@ -68,17 +68,17 @@ export interface ExchangeHead {
 /** How a request ended. */
 export interface ExchangeEnd {
   readonly id: number
-  /** Of END_REQUEST (section 5.5); undefined where the connection ended without one. */
+  /** The appStatus of END_REQUEST (section 5.5). Undefined if the connection closed without one. */
   readonly appStatus?: number
   readonly protocolStatus?: number
-  /** What the request failed with, the abort of its own client included. Undefined when it has gone well. */
+  /** The error that the request failed with, including an abort by its own client. Undefined if it succeeded. */
   readonly error?: Error
   readonly time: number
 }
 
 let lastId = 0
 
-/** One request, as its observer sees it. */
+/** Creates the events of one request for its observer. */
 export class Observation {
   readonly #observer: ExchangeObserver
   readonly #id = ++lastId
@@ -98,32 +98,32 @@ export class Observation {
     if (observer.onBegin === undefined) return
     const { method, target } = request
     const params = decodeNameValues(Buffer.from(request.params.join(''), 'latin1'))
-    this.#tell(() => observer.onBegin!({ id: this.#id, method, target, params, requestId, connection }))
+    this.#notify(() => observer.onBegin!({ id: this.#id, method, target, params, requestId, connection }))
   }
 
   record(direction: 'sent' | 'received', type: number, contentLength: number, paddingLength: number): void {
     const event = { id: this.#id, direction, type, contentLength, paddingLength, time: this.#time }
-    this.#tell(() => this.#observer.onRecord?.(event))
+    this.#notify(() => this.#observer.onRecord?.(event))
   }
 
   stderr(chunk: Buffer): void {
-    this.#tell(() => this.#observer.onStderr?.({ id: this.#id, chunk, time: this.#time }))
+    this.#notify(() => this.#observer.onStderr?.({ id: this.#id, chunk, time: this.#time }))
   }
 
   head(status: number, headers: readonly string[]): void {
-    this.#tell(() => this.#observer.onHead?.({ id: this.#id, status, headers, time: this.#time }))
+    this.#notify(() => this.#observer.onHead?.({ id: this.#id, status, headers, time: this.#time }))
   }
 
   end(how: { appStatus?: number; protocolStatus?: number; error?: Error }): void {
-    this.#tell(() => this.#observer.onEnd?.({ id: this.#id, ...how, time: this.#time }))
+    this.#notify(() => this.#observer.onEnd?.({ id: this.#id, ...how, time: this.#time }))
   }
 
   get #time(): number {
     return performance.now() - this.#begin
   }
 
-  // An inspector's bug must not become the request's.
-  #tell(call: () => void): void {
+  // An observer's bug must not fail the request.
+  #notify(call: () => void): void {
     try {
       call()
     } catch (error) {
@@ -134,7 +134,7 @@ export class Observation {
   }
 }
 
-/** Finds the record headers in a byte stream however it is cut. */
+/** Finds the record headers in a byte stream that arrives in pieces of any size. */
 export class RecordTap {
   readonly #onHeader: (type: number, requestId: number, contentLength: number, paddingLength: number) => void
   readonly #header: Buffer = Buffer.alloc(FCGI_HEADER_LEN)

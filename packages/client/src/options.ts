@@ -1,6 +1,6 @@
 /**
- * Throws TypeError for an option that is not among `names`: a misspelled option would be ignored silently. `of` is what takes the
- * options, for the message.
+ * Throws TypeError for an option that is not among `names`, because a misspelled option would be ignored silently. `of` names the
+ * function or class in the message.
  */
 export function checkOptionNames(of: string, options: unknown, names: ReadonlySet<string>): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
@@ -14,7 +14,7 @@ export function checkOptionNames(of: string, options: unknown, names: ReadonlySe
   }
 }
 
-/** Throws TypeError for options that are given and are no number of 0 or more. */
+/** Throws TypeError for an option among `names` that is set, but not to a number of 0 or more. */
 export function checkNumbers(options: object, names: readonly string[]): void {
   for (const name of names) {
     const value = (options as Readonly<Record<string, unknown>>)[name]

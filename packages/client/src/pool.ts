@@ -6,32 +6,32 @@ import { QueueWatch } from './connection/queue-watch.ts'
 import { askValues } from './connection/values.ts'
 import type { ExchangeObserver } from './observer.ts'
 
-/** How many connections there are, and how long. Times are in milliseconds. */
+/** The limits of a pool. Times are in milliseconds. */
 export interface PoolOptions {
   readonly keepConn: boolean
   readonly connectTimeout: number
   readonly maxConnections: number
   readonly maxIdleConnections: number
   readonly idleTimeout: number
-  /** Requests at once on one connection, where the application can; 1 does not ask it. */
+  /** The most concurrent requests on one connection, if the application can multiplex. 1: do not ask the application. */
   readonly multiplex: number
   readonly observer: ExchangeObserver | undefined
 }
 
-/** What happens to a pool's connections, for those who watch. */
+/** Receives the events of a pool's connections. */
 export interface PoolEvents {
   onConnect(): void
-  /** `error` is undefined where the connection ended by our own wish. */
+  /** `error` is undefined if this side closed the connection. */
   onDisconnect(error: Error | undefined): void
   onConnectionError(error: Error): void
   /** There is room for another request. */
   onDrain(): void
 }
 
-// How long an application may take to say whether it can multiplex. Those that know nothing of the question are silent.
+// How long (milliseconds) an application may take to respond to FCGI_GET_VALUES. Some applications never respond to it.
 const ASK_TIMEOUT = 1000
 
-// For how long an application that has closed a kept connection is expected to do so again.
+// How long (milliseconds) an application that has closed a kept connection is expected to close another one.
 const CLOSES_AGAIN_WITHIN = 60_000
 
 /** The connections to one application, and the requests that wait for one. */
@@ -42,16 +42,16 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   readonly #connections = new Set<ClientConnection>()
   readonly #up = new WeakSet<ClientConnection>()
   #opened = 0
-  // The one that was used last is last, and is used next: those that are not needed grow old.
+  // In the order of last use. The most recently used connection is used next, so that surplus connections time out.
   readonly #idle: ClientConnection[] = []
   #waiting: ClientExchange[] = []
   #full = false
   #draining = false
   #whenClosed: (() => void) | undefined
-  // How many requests a connection may have at once, as far as the application is known.
+  // The most concurrent requests on a connection: 1 until the application has reported that it can multiplex.
   #perConnection = 1
   #asking: AbortController | undefined
-  // When the application last closed a connection that it was asked to keep: as PHP-FPM does after pm.max_requests.
+  // When the application last closed a connection that it was asked to keep, as PHP-FPM does after pm.max_requests.
   #peerClosedAt = Number.NEGATIVE_INFINITY
   readonly #queue: QueueWatch = new QueueWatch(() => this.#makeRoom())
   #abortsIgnored = false
@@ -62,7 +62,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
     this.#events = events
   }
 
-  /** Sends a request on a kept connection, a new one, or as soon as there is one. False: it waits. */
+  /** Sends a request on a kept or new connection. False: the request waits, because maxConnections are busy. */
   dispatch(exchange: ClientExchange): boolean {
     if (!this.#start(exchange)) {
       this.#waiting.push(exchange)
@@ -71,12 +71,12 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
     return !this.#full
   }
 
-  /** Closes the connections that nobody uses now. */
+  /** Closes the idle connections. */
   closeIdle(): void {
     for (const connection of this.#idle) connection.close()
   }
 
-  /** Lets what runs and waits come to its end. Settles when all connections are closed. */
+  /** Finishes running and waiting requests. Settles when all connections are closed. */
   close(): Promise<void> {
     this.#draining = true
     this.#asking?.abort()
@@ -84,7 +84,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
     return this.#closed()
   }
 
-  /** Fails what runs and waits. Settles when all connections are closed. */
+  /** Fails running and waiting requests. Settles when all connections are closed. */
   destroy(error: Error): Promise<void> {
     this.#draining = true
     this.#asking?.abort()
@@ -115,12 +115,13 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
     this.#events.onConnect()
   }
 
-  onAnswering(connection: ClientConnection): void {
+  onFirstBytes(connection: ClientConnection): void {
     this.#queue.forget(connection)
   }
 
   onFree(connection: ClientConnection): void {
-    // Its last request has overtaken one that was long there.
+    // Another connection waits in the application's queue, and had waited before this one took its last request. Close this one
+    // to free a worker.
     if (connection.running === 0 && this.#queue.take(connection.lastStart)) {
       connection.close()
       return
@@ -128,9 +129,9 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
     while (connection.running < this.#perConnection && connection.usable) {
       const next = this.#nextWaiting()
       if (next === undefined) break
-      if (this.#wantsNew(next)) {
+      if (this.#needsNewConnection(next)) {
         this.#waiting.unshift(next)
-        // Its place is taken by a new one.
+        // onClose opens a new connection in place of this one.
         if (connection.running === 0) connection.close()
         return
       }
@@ -145,7 +146,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
         this.#makeRoom()
       }
     }
-    if (this.#waiting.length === 0) this.#tellDrain()
+    if (this.#waiting.length === 0) this.#emitDrain()
   }
 
   onRefused(exchange: ClientExchange): void {
@@ -174,27 +175,27 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
     if (this.#connections.size < this.#options.maxConnections) {
       const next = this.#nextWaiting()
       if (next !== undefined) this.#connect().start(next)
-      else this.#tellDrain()
+      else this.#emitDrain()
     }
     if (this.#connections.size === 0) this.#whenClosed?.()
   }
 
   #start(exchange: ClientExchange): boolean {
-    const wantsNew = this.#wantsNew(exchange)
-    const connection = wantsNew ? undefined : (this.#takeIdle() ?? this.#takeShared())
+    const needsNewConnection = this.#needsNewConnection(exchange)
+    const connection = needsNewConnection ? undefined : (this.#takeIdle() ?? this.#takeShared())
     if (connection !== undefined) {
       connection.start(exchange)
     } else {
-      // One that has a worker makes room for the new one.
-      if (wantsNew) this.#idle.shift()?.close()
+      // A kept connection may occupy a worker that the new one needs.
+      if (needsNewConnection) this.#idle.shift()?.close()
       if (this.#connections.size >= this.#options.maxConnections) return false
       this.#connect().start(exchange)
     }
     return true
   }
 
-  // What can not be sent twice must not meet a connection that the application may be closing at that moment.
-  #wantsNew(exchange: ClientExchange): boolean {
+  // A request that cannot be sent twice must not use a kept connection that the application may be closing at that moment.
+  #needsNewConnection(exchange: ClientExchange): boolean {
     if (exchange.returned) return true
     const closes = performance.now() - this.#peerClosedAt < CLOSES_AGAIN_WITHIN
     return closes && !exchange.repeatable
@@ -209,7 +210,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
     return connection
   }
 
-  // For each new connection that waits in the application's queue a kept one is closed, which may occupy a worker.
+  // Closes one idle connection, which may occupy a worker, for each new connection that waits in the application's queue.
   #makeRoom(): void {
     while (this.#idle.length > 0 && this.#queue.take()) this.#idle.shift()!.close()
   }
@@ -229,8 +230,8 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
     return undefined
   }
 
-  // On a connection of its own: PHP-FPM, for one, closes the connection that such a question comes on. Asked
-  // again whenever there is none left: another application may be there by then.
+  // Uses a separate connection, because PHP-FPM, for example, closes a connection that FCGI_GET_VALUES arrives on. Asks again
+  // when the pool connects after its last connection has closed, because another application may listen there by then.
   #askValues(): void {
     const { multiplex, keepConn } = this.#options
     if (multiplex === 1 || !keepConn || this.#asking !== undefined) return
@@ -252,7 +253,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
       })
   }
 
-  // There is more room than was known.
+  // The application has reported that it can multiplex: start waiting requests on a connection that is in use.
   #fill(connection: ClientConnection): void {
     if (this.#waiting.length > 0 && this.#perConnection > 1 && connection.usable) this.onFree(connection)
   }
@@ -264,7 +265,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
     }
   }
 
-  #tellDrain(): void {
+  #emitDrain(): void {
     if (!this.#full) return
     this.#full = false
     this.#events.onDrain()

@@ -8,23 +8,16 @@ import {
   type RecordSink,
 } from '@fcgi-bridge/core'
 import type { SocketAddress } from '../address.ts'
-import { noAnswer } from '../error.ts'
+import { noResponse } from '../error.ts'
 import { Observation, RecordTap } from '../observer.ts'
+import type { ConnectionState } from './connection-state.ts'
+import { deferReuse } from './deferred-reuse.ts'
 import type { Carrier, ClientExchange } from './exchange.ts'
 import type { ConnectionOptions, ConnectionOwner } from './owner.ts'
 import { PendingAborts } from './pending-aborts.ts'
 import { RecordWriter } from './record-writer.ts'
-import { type EndedRequest, outOfStep, RunningExchanges } from './running-exchanges.ts'
-import { settleLater } from './settling.ts'
+import { type EndedRequest, RunningExchanges, unexpectedRecord } from './running-exchanges.ts'
 import { ApplicationSocket, closedEarly, type SocketUser } from './socket.ts'
-
-/**
- * - `connecting`: it takes requests, and sends them when it is open.
- * - `open`: it takes and sends requests.
- * - `retired`: it takes no more requests, and closes when those that run have ended.
- * - `closing`: it was closed from this side.
- */
-type ConnectionState = 'connecting' | 'open' | 'retired' | 'closing'
 
 /** One socket to a FastCGI application, which carries one request after another, or several at once. */
 export class ClientConnection implements Carrier, RecordSink, SocketUser {
@@ -35,19 +28,19 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   readonly #socket: ApplicationSocket
   readonly #decoder: RecordDecoder = new RecordDecoder(this)
   readonly #exchanges = new RunningExchanges()
-  // Those that take no more for now: nothing is read while there is one.
+  // Requests whose handlers are paused. The socket is not read while there is one.
   readonly #holders = new Set<ClientExchange>()
   readonly #writer: RecordWriter
   readonly #receivedTap: RecordTap | undefined
   #ended: EndedRequest[] = []
   #state: ConnectionState = 'connecting'
-  #answering = false
+  #hasReceived = false
   #lastStart = 0
-  #settling = false
+  #reuseDeferred = false
   readonly #pendingAborts = new PendingAborts(() => this.#onAbortIgnored())
   #idleTimer: NodeJS.Timeout | undefined
 
-  /** `number` is what an observer knows this connection by. */
+  /** `number` identifies this connection in an observer's events. */
   constructor(
     address: SocketAddress,
     options: ConnectionOptions,
@@ -68,7 +61,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     )
   }
 
-  /** Takes a request; it goes out at once, or when the connection is up. */
+  /** Takes a request, and sends it at once or when the connection is open. */
   start(exchange: ClientExchange): void {
     if (this.#exchanges.size === 0) this.#socket.keepAlive(true)
     this.#lastStart = this.#owner.clock
@@ -78,41 +71,41 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     if (observer !== undefined) {
       exchange.observation = new Observation(observer, exchange.request, requestId, this.#number)
     }
-    if (this.#isUp && !this.#settling) exchange.send()
+    if (this.#isUp && !this.#reuseDeferred) exchange.send()
   }
 
-  /** See {@link settleLater}. Where the application has closed it meanwhile, what waits here goes elsewhere. */
-  settle(): void {
-    this.#settling = false
+  /** See {@link deferReuse}. If the application has closed the connection, onClose returns the waiting requests to the owner. */
+  onReusable(): void {
+    this.#reuseDeferred = false
     if (!this.#socket.open) return
     for (const exchange of this.#exchanges) exchange.send()
   }
 
-  /** When it was given its last request, by its owner's clock. */
+  /** The time of the last {@link start}, by the owner's clock. */
   get lastStart(): number {
     return this.#lastStart
   }
 
-  /** How many requests have not ended on it. */
+  /** The number of requests that have not ended. */
   get running(): number {
     return this.#exchanges.size
   }
 
   /**
-   * Whether it can take a request now. False from the moment that the application has closed it, which is before
-   * {@link ConnectionOwner.onClose}, and while a request that runs on it does not take its answer.
+   * The connection can take a request now. False as soon as the application has closed it, which is before
+   * {@link ConnectionOwner.onClose}, and while the handler of a running request is paused.
    */
   get usable(): boolean {
     return this.#socket.open && this.#state !== 'retired' && this.#holders.size === 0
   }
 
-  /** Closes it; what still runs on it fails with `error`. */
+  /** Closes the connection. Running requests fail with `error`. */
   close(error?: Error): void {
     this.#state = 'closing'
     this.#socket.close(error)
   }
 
-  /** Nothing runs on it and nothing has to: it does not keep the process alive, and closes after `timeout`, unless that is 0. */
+  /** Makes the connection idle: it does not keep the process alive, and closes after `timeout` milliseconds. 0 is no limit. */
   rest(timeout: number): void {
     this.#socket.keepAlive(false)
     if (timeout === 0) return
@@ -120,7 +113,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     else this.#idleTimer.refresh()
   }
 
-  // ---- for exchanges: the way out ----
+  // ---- RequestTarget: sending ----
 
   sendRequest(requestId: number, params: readonly string[], stdin: Uint8Array | undefined): void {
     this.#writer.request(requestId, params, stdin)
@@ -139,7 +132,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     setImmediate(() => this.#socket.uncork())
   }
 
-  // ---- for exchanges: the way back ----
+  // ---- Carrier: receiving ----
 
   get shared(): boolean {
     return this.#exchanges.size > 1
@@ -187,16 +180,16 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     if (requestId === FCGI_NULL_REQUEST_ID) return
     const exchange = this.#exchanges.find(requestId)
     if (type !== FCGI_END_REQUEST) return
-    if (end - start < 8) throw outOfStep('an FCGI_END_REQUEST of less than 8 bytes')
+    if (end - start < 8) throw unexpectedRecord('an FCGI_END_REQUEST of less than 8 bytes')
     this.#exchanges.delete(requestId)
     this.release(exchange)
     const alone = this.#exchanges.size === 0
-    if (alone && !this.#settling) {
-      this.#settling = true
-      settleLater(this)
+    if (alone && !this.#reuseDeferred) {
+      this.#reuseDeferred = true
+      deferReuse(this)
     }
     if (exchange.closed) this.#pendingAborts.delete(requestId)
-    // Not where the application has ended the request before it had all of it: who knows whether it reads the rest.
+    // Do not reuse the connection if the application ended the request before all of it was sent: it may not read the rest.
     if (!this.#options.keepConn || (!exchange.closed && !exchange.sent) || (alone && this.#socket.full)) {
       this.#retire()
       if (alone) this.#decoder.stop()
@@ -208,8 +201,9 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     })
   }
 
-  // Once all that was read is decoded: what an application sends behind END_REQUEST must not be taken for the next
-  // request's. The connection is free before the handlers are told, whose next request (a redirect) may come at once.
+  // Called after the whole chunk was decoded, so that records after END_REQUEST are not attributed to the next request.
+  // The connection is made free before the handlers are called, because a handler may dispatch its next request (a
+  // redirect) at once.
   #endRequests(): void {
     const ended = this.#ended
     this.#ended = []
@@ -217,7 +211,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     else if (this.#state === 'retired' && !this.#exchanges.hasLive) this.close()
     for (const { exchange, appStatus, protocolStatus } of ended) {
       if (protocolStatus === FCGI_CANT_MPX_CONN && exchange.returnable) {
-        exchange.observation?.end({ appStatus, protocolStatus, error: noAnswer(appStatus, protocolStatus) })
+        exchange.observation?.end({ appStatus, protocolStatus, error: noResponse(appStatus, protocolStatus) })
         exchange.detach()
         this.#owner.onRefused(exchange)
       } else {
@@ -243,9 +237,9 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   }
 
   onBytes(chunk: Buffer, length: number): void {
-    if (!this.#answering) {
-      this.#answering = true
-      this.#owner.onAnswering(this)
+    if (!this.#hasReceived) {
+      this.#hasReceived = true
+      this.#owner.onFirstBytes(this)
     }
     this.#receivedTap?.push(chunk.subarray(0, length))
     try {

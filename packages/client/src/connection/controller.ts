@@ -2,12 +2,12 @@ import type { Dispatcher } from 'undici'
 import { toRawHeaders } from '../response/handler.ts'
 import type { ResponseHead } from '../response/response-head.ts'
 
-/** Header names and values as undici's handlers see them: `[name, value, …]`, or null if there are none yet. */
+/** Header names and values in the form of undici's handlers: `[name, value, …]`, or null if none were received. */
 export type RawHeaders = NonNullable<Dispatcher.DispatchController['rawHeaders']> | null
 
-/** The fields of the controller that undici's handlers get. They may be assigned, as on undici's own. */
+/** The controller that undici's handlers get. Its header fields can be assigned, as those of undici's own controller can. */
 export abstract class HandlerController implements Dispatcher.DispatchController {
-  // Built when a handler first asks, and kept: undici's handlers edit and replace it.
+  // Built at the first read and kept, because undici's handlers edit and replace it.
   #rawHeaders: RawHeaders | undefined
   #rawTrailers: RawHeaders = null
 
@@ -17,7 +17,7 @@ export abstract class HandlerController implements Dispatcher.DispatchController
   abstract abort(reason?: Error): void
   abstract pause(): void
   abstract resume(): void
-  /** Undefined until the response has one. */
+  /** The response head. Undefined until it was received. */
   protected abstract readonly head: ResponseHead | undefined
 
   /** Null until there is a response head; then always the same array, unless a handler assigns another. */

@@ -6,13 +6,13 @@ export interface ExchangeLimits {
 }
 
 /**
- * How far a request is, for its handler:
+ * The state of a request, as far as its handler is concerned:
  *
- * - `waiting`: for a connection, or for its connection to open.
- * - `sent`: nothing has come back.
- * - `head`: STDOUT or STDERR has come, and the response head is not complete.
- * - `body`: the handler has the head, and gets the body.
- * - `ended`: END_REQUEST has come, and a paused handler has not got the rest of the body.
- * - `closed`: the handler has got the end, or an error. The connection may still wait for END_REQUEST.
+ * - `waiting`: the request waits for a connection, or for its connection to open.
+ * - `sent`: the request was sent, and nothing was received.
+ * - `head`: STDOUT or STDERR was received, and the response head is not complete.
+ * - `body`: the handler has the head, and receives the body.
+ * - `ended`: END_REQUEST was received, and the rest of the body is buffered because the handler is paused.
+ * - `closed`: onEnd or onError was called. The connection may still wait for END_REQUEST.
  */
 export type ExchangeState = 'waiting' | 'sent' | 'head' | 'body' | 'ended' | 'closed'

@@ -1,40 +1,40 @@
 import { errors } from 'undici'
-import { noAnswer } from '../error.ts'
+import { noResponse } from '../error.ts'
 import type { Observation } from '../observer.ts'
 import type { ClientRequest } from '../request/request.ts'
-import { AnswerReader, type AnswerUser } from '../response/answer.ts'
 import { BodyDelivery } from '../response/delivery.ts'
 import type { ResponseHandler } from '../response/handler.ts'
 import type { ResponseHead } from '../response/response-head.ts'
+import { ResponseReader, type ResponseReaderUser } from '../response/response-reader.ts'
 import { HandlerController } from './controller.ts'
 import type { ExchangeLimits, ExchangeState } from './exchange-state.ts'
 import { RequestSender, type RequestTarget, type SenderUser } from './request-sender.ts'
 import { RequestTimer, type TimerUser } from './timer.ts'
 
-/** The connection that a request is on, as the request sees it. */
+/** What a request needs of its connection. */
 export interface Carrier extends RequestTarget {
-  /** Other requests run on it at the same time. */
+  /** Other requests run on the connection at the same time. */
   readonly shared: boolean
-  /** `chunk[start, end)` of what was read, in memory that stays valid. */
+  /** `chunk[start, end)` of the bytes that were read, in memory that stays valid. */
   take(chunk: Buffer, start: number, end: number): Buffer
-  /** Reads no more until {@link release}: the handler of `exchange` is paused. */
+  /** Stops reading until {@link release}: the handler of `exchange` is paused. */
   hold(exchange: ClientExchange): void
   release(exchange: ClientExchange): void
-  /** The request has failed: the application is told to abort it, and has a moment to end it. */
+  /** The request has failed: sends FCGI_ABORT_REQUEST, and gives the application a moment to end the request. */
   abandon(requestId: number, exchange: ClientExchange): void
 }
 
 /**
- * The bytes of a response body that are held for a paused handler before reading stops, which also stops all other requests on
- * the connection.
+ * The most bytes of a response body that are buffered for a paused handler on a shared connection. Beyond that, the connection
+ * stops reading, which also stops its other requests.
  */
 const HOLD_MAX = 1024 * 1024
 
-/** One request from BEGIN_REQUEST to END_REQUEST, as the client sees it, and the controller that undici's handlers get. */
-export class ClientExchange extends HandlerController implements AnswerUser, SenderUser, TimerUser {
-  /** Replaced once when its body was buffered, before a connection has it. */
+/** One request from BEGIN_REQUEST to END_REQUEST on the client's side, and the controller that undici's handlers get. */
+export class ClientExchange extends HandlerController implements ResponseReaderUser, SenderUser, TimerUser {
+  /** If the body is buffered, this is replaced once, before a connection takes the request. */
   request: ClientRequest
-  /** Who observes it, once it has a connection. */
+  /** Set when the request has a connection and the dispatcher has an observer. */
   observation: Observation | undefined
   readonly #handler: ResponseHandler
   readonly #limits: ExchangeLimits
@@ -47,7 +47,7 @@ export class ClientExchange extends HandlerController implements AnswerUser, Sen
   // The connection was open before it took this request: the application may be closing it.
   #isReused = false
   readonly #sender: RequestSender
-  readonly #answer: AnswerReader
+  readonly #reader: ResponseReader
   readonly #delivery: BodyDelivery
   #aborted = false
   #reason: Error | null = null
@@ -64,8 +64,8 @@ export class ClientExchange extends HandlerController implements AnswerUser, Sen
     this.#limits = limits
     this.#onStderr = onStderr
     this.#sender = new RequestSender(handler, this)
-    this.#answer = new AnswerReader(this, request.method, limits.maxHeaderSize)
-    // As with undici, an error that a handler throws is its own request's failure.
+    this.#reader = new ResponseReader(this, request.method, limits.maxHeaderSize)
+    // As in undici, an error that a handler throws fails that handler's request only.
     this.#delivery = new BodyDelivery(handler, this, (error) => this.fail(error))
   }
 
@@ -84,7 +84,7 @@ export class ClientExchange extends HandlerController implements AnswerUser, Sen
   }
 
   protected get head(): ResponseHead | undefined {
-    return this.#answer.head
+    return this.#reader.head
   }
 
   abort(reason?: Error): void {
@@ -96,7 +96,7 @@ export class ClientExchange extends HandlerController implements AnswerUser, Sen
   pause(): void {
     if (this.paused || this.#state === 'closed') return
     this.#delivery.paused = true
-    // On a shared connection, and before there is one, what arrives is held first.
+    // On a shared connection, and before the request has one, arriving data is buffered first.
     if (this.#carrier?.shared === false) this.#carrier.hold(this)
   }
 
@@ -108,9 +108,9 @@ export class ClientExchange extends HandlerController implements AnswerUser, Sen
     if (!this.paused) this.#carrier?.release(this)
   }
 
-  // ---- the way out, called by the dispatcher, the pool and the connection ----
+  // ---- sending, called by the dispatcher, the pool and the connection ----
 
-  /** Tells the handler that its request begins; false if the handler no longer wants it. */
+  /** Calls the handler's onStart. False: the handler aborted the request, or threw. */
   begin(): boolean {
     try {
       this.#handler.onStart(this)
@@ -124,7 +124,7 @@ export class ClientExchange extends HandlerController implements AnswerUser, Sen
     return this.#state === 'closed'
   }
 
-  /** It has been sent, at least in part. */
+  /** The request has been sent, at least in part. */
   get begun(): boolean {
     return this.#sender.begun
   }
@@ -139,17 +139,17 @@ export class ClientExchange extends HandlerController implements AnswerUser, Sen
     return this.#state === 'sent' && !this.returned && this.#resendable
   }
 
-  /** It can be sent again, and that does no harm. */
+  /** The request is idempotent, and all of it is in memory to be sent again. */
   get repeatable(): boolean {
     return this.request.idempotent && this.#resendable
   }
 
-  /** It may have met a kept connection that was being closed, and can be sent again without harm. */
+  /** The application may have been closing the kept connection when the request arrived, and the request can be sent again. */
   get retryable(): boolean {
     return this.#isReused && this.repeatable && this.returnable
   }
 
-  /** It was sent before, in vain: it needs a connection of its own. */
+  /** The request was sent before, without a response: it needs a new connection. */
   get returned(): boolean {
     return this.#sender.sentInVain
   }
@@ -159,24 +159,24 @@ export class ClientExchange extends HandlerController implements AnswerUser, Sen
     return body === null || body.bytes !== undefined
   }
 
-  /** The connection has taken this request, and calls {@link send} when it is open. */
+  /** The connection has taken this request, and calls {@link send} when the connection is open. */
   attach(carrier: Carrier, requestId: number, isReused: boolean): void {
     this.#carrier = carrier
     this.#requestId = requestId
     this.#isReused = isReused
   }
 
-  /** Undoes {@link attach} and {@link send}: it waits for another connection. */
+  /** Undoes {@link attach} and {@link send}: the request waits for another connection. */
   detach(): void {
     this.#sender.detach()
     this.#state = 'waiting'
     this.observation = undefined
-    this.#letGo()
+    this.#leaveConnection()
   }
 
   send(): void {
     this.#state = 'sent'
-    this.#timer = RequestTimer.take()
+    this.#timer = RequestTimer.acquire()
     this.#timer.start(this.#limits.headersTimeout, this)
     this.#sender.send(this.request, this.#carrier!, this.#requestId)
   }
@@ -185,19 +185,19 @@ export class ClientExchange extends HandlerController implements AnswerUser, Sen
     this.#timer?.refresh()
   }
 
-  /** The connection takes more. */
+  /** The socket has drained: more of the body can be written. */
   onDrain(): void {
     this.#sender.onDrain()
   }
 
-  // ---- the way back, called by the connection ----
+  // ---- the response, called by the connection ----
 
   /** A piece of STDOUT: `chunk[start, end)`, valid until this returns. */
   onStdout(chunk: Buffer, start: number, end: number): void {
     if (this.#state === 'closed') return
     if (this.#state === 'sent') this.#state = 'head'
     try {
-      this.#answer.push(chunk, start, end)
+      this.#reader.push(chunk, start, end)
     } catch (error) {
       this.fail(error as Error)
     }
@@ -224,7 +224,7 @@ export class ClientExchange extends HandlerController implements AnswerUser, Sen
     if (this.#state !== 'closed') this.#onStderr?.(chunk)
   }
 
-  /** END_REQUEST has come, and the connection has forgotten this request. */
+  /** END_REQUEST was received, and the connection has removed this request. */
   onEndRequest(appStatus: number, protocolStatus: number): void {
     this.#carrier = undefined
     this.#finish(appStatus, protocolStatus)
@@ -236,39 +236,39 @@ export class ClientExchange extends HandlerController implements AnswerUser, Sen
     // A response may end before all of the request was sent.
     this.#sender.stop(this.request)
     if (this.#state !== 'body') {
-      this.fail(noAnswer(appStatus, protocolStatus))
-    } else if (!this.#answer.whole) {
+      this.fail(noResponse(appStatus, protocolStatus))
+    } else if (!this.#reader.whole) {
       this.fail(new errors.ResponseContentLengthMismatchError())
     } else {
       this.#state = 'ended'
-      this.#letGo()
+      this.#leaveConnection()
       this.#deliver()
     }
   }
 
-  /** The connection is gone. */
+  /** The connection has closed. */
   onConnectionLost(error: Error): void {
     this.#carrier = undefined
     if (this.#state !== 'ended') this.fail(error)
     this.observation?.end({ error: this.#reason ?? error })
   }
 
-  /** Ends the request with an error, once, and tells the application to abort it. */
+  /** Fails the request with `error` and aborts it at the application. Later calls do nothing. */
   fail(error: Error): void {
     if (this.#state === 'closed') return
     const carrier = this.#carrier
     this.#state = 'closed'
     this.#reason = error
     this.#delivery.clear()
-    this.#letGo()
+    this.#leaveConnection()
     carrier?.abandon(this.#requestId, this)
     this.#sender.stop(this.request, error)
     this.#handler.onError(this, error)
   }
 
-  #letGo(): void {
+  #leaveConnection(): void {
     this.#carrier = undefined
-    this.#timer?.give()
+    this.#timer?.release()
     this.#timer = undefined
   }
 
@@ -287,7 +287,7 @@ export class ClientExchange extends HandlerController implements AnswerUser, Sen
 
   onTimeout(): void {
     const isResponding = this.#state === 'body'
-    // While the source of the request body, or a paused handler, is slow, the application is not what is waited for.
+    // The time-outs are for a slow application, not for a slow request-body source or a paused handler.
     const isWaitingForUs = isResponding ? this.paused : !this.sent && !this.#sender.blocked
     if (isWaitingForUs) this.#timer!.refresh()
     else this.fail(isResponding ? new errors.BodyTimeoutError() : new errors.HeadersTimeoutError())

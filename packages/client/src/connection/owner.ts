@@ -11,8 +11,8 @@ export interface ConnectionOptions {
 /** The owner of connections of the type `Connection`. */
 export interface ConnectionOwner<Connection> {
   onOpen(connection: Connection): void
-  /** The application has sent its first bytes on it. */
-  onAnswering(connection: Connection): void
+  /** The first bytes were received on the connection. */
+  onFirstBytes(connection: Connection): void
   /** A request has ended, and the connection can take another. */
   onFree(connection: Connection): void
   /** The request has to be sent again on another connection, because this one takes one request at a time. */
@@ -24,8 +24,8 @@ export interface ConnectionOwner<Connection> {
   /** {@link onAbortIgnored} was called before. */
   readonly abortsIgnored: boolean
   /**
-   * The connection is gone; called once. `error` is undefined if one side closed it while nothing ran. `byPeer`: the application
-   * closed it. `returned`: requests that have to be sent again on another connection.
+   * The connection has closed; called once. `error` is undefined if one side closed it while no request ran. `byPeer`: the
+   * application closed it. `returned`: requests that have to be sent again on another connection.
    */
   onClose(
     connection: Connection,

@@ -1,4 +1,4 @@
-// How long (milliseconds) an application may take to end an aborted request before its connection is given up.
+// How long (milliseconds) an application may take to end an aborted request before its connection is closed.
 const ABORT_GRACE = 1000
 
 /** Requests that were aborted (FCGI_ABORT_REQUEST) and that the application has not ended. */
@@ -15,13 +15,13 @@ export class PendingAborts {
     this.#timers.set(requestId, setTimeout(this.#onIgnored, ABORT_GRACE).unref())
   }
 
-  /** The application has ended it. */
+  /** The application has ended the request. */
   delete(requestId: number): void {
     clearTimeout(this.#timers.get(requestId))
     this.#timers.delete(requestId)
   }
 
-  /** The connection is gone. */
+  /** The connection has closed. */
   clear(): void {
     for (const timer of this.#timers.values()) clearTimeout(timer)
   }

@@ -1,28 +1,28 @@
 import type { ClientConnection } from './connection.ts'
 
-// A new connection that has no answer after this many ticks of as many milliseconds may be waiting for a worker that a kept
-// one occupies. Ticks, because an answer must not be late that has only not been read yet.
+// A new connection without a response after 10 ticks of 5 ms may be waiting for a worker that a kept connection occupies.
+// The time is counted in timer ticks, so that a busy event loop, which has not read the response yet, does not count as a wait.
 const QUEUED_TICKS = 10
 const TICK = 5
 
 /**
- * Finds connections that wait in the application's own queue. One with one worker for each connection, as PHP-FPM is, leaves new
- * connections there while kept ones occupy all of its workers.
+ * Finds connections that wait in the application's listen queue. An application that uses one worker per connection, such as
+ * PHP-FPM, leaves new connections in the queue while kept connections occupy all of its workers.
  */
 export class QueueWatch {
   readonly #onTick: () => void
-  // Those that are up and have had no answer, the oldest first, by since when; without those that were taken.
+  // Open connections that have received nothing, with the tick at which they opened, oldest first. take() removes entries.
   readonly #unanswered = new Map<ClientConnection, number>()
   #clock = 0
   #lastUp = 0
   #timer: NodeJS.Timeout | undefined
 
-  /** `onTick` is called while there are connections that may come to have waited too long. */
+  /** `onTick` is called at each tick while a connection may be waiting too long. */
   constructor(onTick: () => void) {
     this.#onTick = onTick
   }
 
-  /** Counts up while there is something to watch. */
+  /** The number of ticks so far. It stands still while there is nothing to watch. */
   get clock(): number {
     return this.#clock
   }
@@ -33,12 +33,15 @@ export class QueueWatch {
     this.#watch()
   }
 
-  /** It was answered, or is gone. */
+  /** Something was received on the connection, or it has closed. */
   forget(connection: ClientConnection): void {
     this.#unanswered.delete(connection)
   }
 
-  /** Whether one has long waited at `time`. Each is told of once: whatever else may keep its answer waiting, no more is lost than that. */
+  /**
+   * True if a connection had waited too long at `time`. Returns true once for each connection: if the response is late for another
+   * reason, only one kept connection is closed for it.
+   */
   take(time: number = this.#clock): boolean {
     for (const [connection, since] of this.#unanswered) {
       if (since + QUEUED_TICKS > time) return false

@@ -3,19 +3,19 @@ import type { ClientRequest } from '../request/request.ts'
 import type { ResponseHandler } from '../response/handler.ts'
 import { type StdinTarget, type StdinUser, StdinWriter } from './stdin.ts'
 
-/** What a request is sent on. */
+/** The connection that a {@link RequestSender} writes to. */
 export interface RequestTarget extends StdinTarget {
   /** Sends BEGIN_REQUEST and PARAMS; with `stdin`, all of STDIN as well. */
   sendRequest(requestId: number, params: readonly string[], stdin: Uint8Array | undefined): void
-  /** Corks what is written until the end of this turn of the event loop, so that it is one write. */
+  /** Corks the socket until the end of this turn of the event loop, so that all data is sent in one write. */
   corkOnce(): void
 }
 
 /** What a {@link RequestSender} needs of its exchange. */
 export interface SenderUser {
-  /** The handler wants nothing more. */
+  /** The request has ended or failed: the handler is not called again. */
   readonly closed: boolean
-  /** Something was sent, or can be sent again. */
+  /** Part of the body was sent, or the socket drained. */
   onSendProgress(): void
   fail(error: Error): void
 }
@@ -25,8 +25,8 @@ const NO_BYTES = new Uint8Array()
 /**
  * Sends a request: BEGIN_REQUEST, PARAMS and STDIN.
  *
- * - `unsent`: it has not been sent, or was only sent in vain on a connection that it was then taken off.
- * - `sent`: it has been sent, at least in part. A body that is not sent in one write has a {@link StdinWriter}.
+ * - `unsent`: the request has not been sent, or was detached from the connection that it was sent on.
+ * - `sent`: the request has been sent, at least in part. A body that is not sent in one write has a {@link StdinWriter}.
  */
 export class RequestSender implements StdinUser {
   readonly #handler: ResponseHandler
@@ -40,22 +40,22 @@ export class RequestSender implements StdinUser {
     this.#user = user
   }
 
-  /** It has been sent, at least in part. */
+  /** The request has been sent, at least in part. */
   get begun(): boolean {
     return this.#state === 'sent'
   }
 
-  /** All of it has been sent. */
+  /** The whole request has been sent. */
   get complete(): boolean {
     return this.#stdin === undefined || this.#stdin.ended
   }
 
-  /** STDIN waits for the connection, not for the source of the body. */
+  /** STDIN waits for the socket to drain, not for the source of the body. */
   get blocked(): boolean {
     return this.#stdin?.blocked ?? false
   }
 
-  /** It was sent before, on a connection that it was then taken off. */
+  /** The request was sent before, on a connection that it was then detached from. */
   get sentInVain(): boolean {
     return this.#sentInVain
   }
@@ -77,19 +77,19 @@ export class RequestSender implements StdinUser {
     this.#stdin.start()
   }
 
-  /** The connection takes more. */
+  /** The socket has drained. */
   onDrain(): void {
     this.#stdin?.onDrain()
   }
 
-  /** Takes it off its connection, to be sent on another. */
+  /** Detaches the request from its connection, so that it can be sent on another. */
   detach(): void {
     this.#sentInVain = this.begun
     this.#state = 'unsent'
     this.#stdin = undefined
   }
 
-  /** Sends no more of it. `error` ends the source of `request`'s body. */
+  /** Stops sending. `error` destroys the source of `request`'s body. */
   stop(request: ClientRequest, error?: Error): void {
     if (this.#stdin !== undefined) this.#stdin.stop(error)
     else if (error !== undefined) request.body?.source?.stop(error)

@@ -8,7 +8,7 @@ export interface EndedRequest {
   readonly protocolStatus: number
 }
 
-/** The requests of a connection, by request id. A closed one was aborted, and its END_REQUEST has not come yet. */
+/** The requests of a connection, by request id. A closed exchange was aborted, and its END_REQUEST was not received yet. */
 export class RunningExchanges {
   readonly #byId = new Map<number, ClientExchange>()
 
@@ -16,13 +16,13 @@ export class RunningExchanges {
     return this.#byId.size
   }
 
-  /** A request runs that was not aborted. */
+  /** At least one running request was not aborted. */
   get hasLive(): boolean {
     for (const exchange of this.#byId.values()) if (!exchange.closed) return true
     return false
   }
 
-  /** Adds a request under the lowest free id, as nginx and others do: some applications count on small ids. Returns the id. */
+  /** Adds a request under the lowest free id and returns the id. nginx and others do so, and some applications rely on small ids. */
   add(exchange: ClientExchange): number {
     let requestId = 1
     while (this.#byId.has(requestId)) requestId++
@@ -38,7 +38,7 @@ export class RunningExchanges {
   find(requestId: number): ClientExchange {
     const exchange = this.#byId.get(requestId)
     if (exchange === undefined) {
-      throw outOfStep(`a record of request ${requestId}, which does not run on this connection`)
+      throw unexpectedRecord(`a record of request ${requestId}, which does not run on this connection`)
     }
     return exchange
   }
@@ -56,7 +56,7 @@ export class RunningExchanges {
   }
 }
 
-/** The error for records that no request allows. `what` completes "The FastCGI application sent …". */
-export function outOfStep(what: string): FastCgiError {
+/** The error for a record that does not belong to a running request, or is malformed. `what` completes "The FastCGI application sent …". */
+export function unexpectedRecord(what: string): FastCgiError {
   return new FastCgiError('FCGI_ERR_RECORD', `The FastCGI application sent ${what}.`)
 }

@@ -4,18 +4,18 @@ import { errors } from 'undici'
 import { formatAddress, type SocketAddress } from '../address.ts'
 import { FastCgiError } from '../error.ts'
 
-/** Who is told what happens on an {@link ApplicationSocket}. */
+/** Receives the events of an {@link ApplicationSocket}. */
 export interface SocketUser {
   onConnect(): void
-  /** What came: the first `length` bytes of `chunk`, which are gone when this returns. */
+  /** The first `length` bytes of `chunk` were received. They are valid until this returns. */
   onBytes(chunk: Buffer, length: number): void
-  /** What was written has gone out, and there is room for more. */
+  /** The write buffer has drained. */
   onDrain(): void
-  /** Called once, last. `error`: what ended it, unless that was nothing but one side's wish. */
+  /** Called once, last. `error` is undefined if one side closed the socket without an error. */
   onClose(error: Error | undefined): void
 }
 
-// How long a connection that found no room in the queue of a Unix socket waits before it tries again.
+// How long (milliseconds) to wait before connecting again to a Unix socket whose queue was full.
 const RETRY_AFTER = 10
 
 /** A socket to an application, from before it is connected to after it is closed. */
@@ -48,12 +48,12 @@ export class ApplicationSocket {
     return this.#open && this.#socket.readyState === 'open'
   }
 
-  /** More is written than was taken. */
+  /** The write buffer is full: wait for {@link SocketUser.onDrain}. */
   get full(): boolean {
     return this.#socket.writableNeedDrain
   }
 
-  /** Text is one character a byte. False: wait for {@link SocketUser.onDrain}. */
+  /** Writes bytes, or latin1 text. False: wait for {@link SocketUser.onDrain}. */
   write(bytes: Uint8Array | string): boolean {
     return typeof bytes === 'string' ? this.#socket.write(bytes, 'latin1') : this.#socket.write(bytes)
   }
@@ -66,7 +66,7 @@ export class ApplicationSocket {
     this.#socket.uncork()
   }
 
-  /** `chunk[start, end)` of what {@link SocketUser.onBytes} brings, to be kept. */
+  /** `chunk[start, end)` of a chunk of {@link SocketUser.onBytes}, in memory that stays valid. */
   take(chunk: Buffer, start: number, end: number): Buffer {
     return this.#reader!.take(chunk, start, end)
   }
@@ -79,7 +79,7 @@ export class ApplicationSocket {
     this.#socket.resume()
   }
 
-  /** Whether it keeps the process alive. */
+  /** Sets whether the socket keeps the process alive. */
   keepAlive(keeps: boolean): void {
     if (keeps) this.#socket.ref()
     else this.#socket.unref()
@@ -98,7 +98,7 @@ export class ApplicationSocket {
   }
 
   #connect(): Socket {
-    // Without noDelay the end of a body waits for the acknowledgement of what was before it.
+    // Without noDelay, the end of a body is delayed until the peer acknowledges the data before it (Nagle's algorithm).
     return connect({ ...this.#address, noDelay: true })
       .on('connect', this.#onConnect)
       .on('drain', this.#onDrain)
@@ -123,8 +123,8 @@ export class ApplicationSocket {
 
   readonly #onError = (error: NodeJS.ErrnoException): void => {
     if (this.#open) this.#failure ??= closedEarly(this.#address, error)
-    // The queue of a Unix socket is full, as it is when more requests come at once than listen.backlog of PHP-FPM allows. Over
-    // TCP the kernel itself tries again.
+    // EAGAIN: the queue of a Unix socket is full, for example because more connections are opened at once than PHP-FPM's
+    // listen.backlog allows. Over TCP the kernel itself tries again.
     else if (error.code === 'EAGAIN' && !this.#closed) this.#retryTimer = setTimeout(this.#retry, RETRY_AFTER)
     else this.#failure ??= error
   }
@@ -142,7 +142,7 @@ export class ApplicationSocket {
   }
 }
 
-/** The application, or what is between, has ended a connection while a request ran on it. */
+/** The error of a request whose connection was closed by the application, or by a proxy in between. */
 export function closedEarly(address: SocketAddress, cause?: Error): FastCgiError {
   const at = formatAddress(address)
   const why = cause === undefined ? '' : `: ${cause.message}`

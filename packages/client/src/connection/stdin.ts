@@ -1,31 +1,31 @@
 import { errors } from 'undici'
 import type { Body, BodySink } from '../request/body.ts'
 
-/** What STDIN goes out on. */
+/** The connection that a {@link StdinWriter} writes to. */
 export interface StdinTarget {
   /** Any number of bytes as STDIN records. False: wait for {@link StdinWriter.onDrain}. */
   sendStdin(requestId: number, chunk: Uint8Array): boolean
   endStdin(requestId: number): void
 }
 
-/** Who is told how a {@link StdinWriter} goes. */
+/** Receives the events of a {@link StdinWriter}. */
 export interface StdinUser {
-  /** Something has gone out, or can go out again. */
+  /** A piece was written, or the socket drained. */
   onStdinProgress(): void
   /** A piece of the body was written. */
   onBodySent(chunk: Uint8Array): void
-  /** All of it was written. */
+  /** The whole body was written. */
   onRequestSent(): void
   fail(error: Error): void
 }
 
-/** Sends a request body that is not there whole as STDIN, as fast as the connection takes it. */
+/** Sends a request body as STDIN records, with back-pressure from the connection to the source of the body. */
 export class StdinWriter implements BodySink {
   readonly #user: StdinUser
   readonly #target: StdinTarget
   readonly #requestId: number
   readonly #body: Body
-  // Bytes that CONTENT_LENGTH has promised and that have not come yet.
+  // CONTENT_LENGTH less the bytes written so far.
   #left: number | undefined
   #blocked = false
   #state: 'sending' | 'ended' | 'stopped' = 'sending'
@@ -54,24 +54,24 @@ export class StdinWriter implements BodySink {
     }
   }
 
-  /** All of it has gone out. */
+  /** The whole body was written. */
   get ended(): boolean {
     return this.#state === 'ended'
   }
 
-  /** It waits for the connection, not for the source. */
+  /** The writer waits for the socket to drain, not for the source. */
   get blocked(): boolean {
     return this.#blocked
   }
 
-  /** Nothing more is to go out. */
+  /** Stops writing. `error` destroys the source. */
   stop(error?: Error): void {
     if (this.#state !== 'sending') return
     this.#state = 'stopped'
     this.#body.source?.stop(error)
   }
 
-  /** The connection takes more. */
+  /** The socket has drained. */
   onDrain(): void {
     if (!this.#blocked || this.#state !== 'sending') return
     this.#blocked = false

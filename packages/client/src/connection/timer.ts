@@ -1,33 +1,33 @@
-/** Who is told that a {@link RequestTimer} has run out. */
+/** Receives the time-out of a {@link RequestTimer}. */
 export interface TimerUser {
   onTimeout(): void
 }
 
-// More than that is not kept for later.
+// The most unused timers that are kept.
 const SPARE_MAX = 256
 const spare: RequestTimer[] = []
 
 /**
- * A timer that goes from one request to the next: to start Node's own anew costs more than to put one off. It does not keep the
- * process alive.
+ * A timer that is reused from request to request, because creating one of Node's timers costs more than refreshing one. It does
+ * not keep the process alive.
  */
 export class RequestTimer {
   #timeout: NodeJS.Timeout | undefined
   #milliseconds = 0
   #user: TimerUser | undefined
 
-  static take(): RequestTimer {
+  static acquire(): RequestTimer {
     return spare.pop() ?? new RequestTimer()
   }
 
-  /** Its user has no use for it any more. */
-  give(): void {
+  /** Returns the timer, so that another request can use it. */
+  release(): void {
     this.#user = undefined
     if (spare.length < SPARE_MAX) spare.push(this)
     else clearTimeout(this.#timeout)
   }
 
-  /** Runs out after `milliseconds`, unless that is 0. */
+  /** Calls the user's onTimeout after `milliseconds`. 0 is no limit. */
   start(milliseconds: number, user: TimerUser): void {
     this.#user = milliseconds > 0 ? user : undefined
     if (milliseconds === 0) return
@@ -40,7 +40,7 @@ export class RequestTimer {
     }
   }
 
-  /** The time runs anew. */
+  /** Starts the time again from 0. */
   refresh(): void {
     if (this.#user !== undefined) this.#timeout!.refresh()
   }

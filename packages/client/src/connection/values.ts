@@ -15,30 +15,29 @@ import { errors } from 'undici'
 import { type FastCgiAddress, formatAddress, parseAddress, type SocketAddress } from '../address.ts'
 import { FastCgiError } from '../error.ts'
 
-/** What an application says that it can do (section 4.1). Undefined: it does not say. */
+/** The values that an application reports for FCGI_GET_VALUES (section 4.1). Undefined: the application does not report it. */
 export interface FastCgiValues {
-  /** FCGI_MAX_CONNS: connections at once. */
+  /** FCGI_MAX_CONNS: the most concurrent connections. */
   readonly maxConns: number | undefined
-  /** FCGI_MAX_REQS: requests at once. */
+  /** FCGI_MAX_REQS: the most concurrent requests. */
   readonly maxReqs: number | undefined
-  /** FCGI_MPXS_CONNS: several requests at once on one connection. */
+  /** FCGI_MPXS_CONNS: the application can multiplex a connection. */
   readonly mpxsConns: boolean | undefined
 }
 
 /** Options of {@link getValues}. */
 export interface GetValuesOptions {
-  /** Time for the whole, in milliseconds; 0 is no limit. Default: 2000. */
+  /** Time for connecting and the response, in milliseconds; 0 is no limit. Default: 2000. */
   readonly timeout?: number
   readonly signal?: AbortSignal
 }
 
 /**
- * Asks an application with FCGI_GET_VALUES what it can do, on a connection of its own: a health check that costs no
- * request.
+ * Sends FCGI_GET_VALUES to an application on a new connection. Use it as a health check that runs no request.
  *
- * Rejects with FastCgiError where the application closes the connection instead (`FCGI_ERR_CONNECTION_CLOSED`) or
- * sends something else, with undici's HeadersTimeoutError where it is silent, with Node's own error where
- * nobody listens, and with the signal's reason. Throws TypeError for an address that is none.
+ * Rejects with FastCgiError if the application closes the connection instead (`FCGI_ERR_CONNECTION_CLOSED`) or sends another
+ * record, with undici's HeadersTimeoutError if it sends nothing in time, with Node's own error if nobody listens, with the
+ * signal's reason, and with TypeError for an invalid address.
  */
 export async function getValues(
   address: FastCgiAddress,
@@ -47,7 +46,7 @@ export async function getValues(
   return askValues(parseAddress(address), timeout, signal, { keepsAlive: true })
 }
 
-/** {@link getValues}; `keepsAlive`: the process does not end before the answer is there. */
+/** {@link getValues} for a parsed address. `keepsAlive`: the connection keeps the process alive. */
 export async function askValues(
   address: SocketAddress,
   timeout: number,
@@ -71,7 +70,7 @@ export async function askValues(
   const onAbort = (): void => void socket.destroy(signal!.reason)
   signal?.addEventListener('abort', onAbort)
   try {
-    return toValues(await answerOf(socket, name))
+    return toValues(await readValues(socket, name))
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', onAbort)
@@ -79,14 +78,15 @@ export async function askValues(
   }
 }
 
-function answerOf(socket: Socket, name: string): Promise<Map<string, string>> {
+function readValues(socket: Socket, name: string): Promise<Map<string, string>> {
   return new Promise((resolve, reject) => {
     const decoder = new RecordDecoder({
       onStream() {
-        throw notAnAnswer(name)
+        throw unexpectedRecord(name)
       },
       onDiscrete(type, requestId, chunk, start, end) {
-        if (type !== FCGI_GET_VALUES_RESULT || requestId !== FCGI_NULL_REQUEST_ID) throw notAnAnswer(name)
+        if (type !== FCGI_GET_VALUES_RESULT || requestId !== FCGI_NULL_REQUEST_ID)
+          throw unexpectedRecord(name)
         resolve(new Map(decodeNameValues(chunk, start, end)))
       },
     })
@@ -114,12 +114,12 @@ function toValues(values: Map<string, string>): FastCgiValues {
   return {
     maxConns: number(FCGI_MAX_CONNS),
     maxReqs: number(FCGI_MAX_REQS),
-    // Section 4.1 has '0' and '1'; whatever else it may be promises nothing.
+    // Section 4.1 allows '0' and '1'. Any other value counts as '0'.
     mpxsConns: mpxsConns === undefined ? undefined : mpxsConns === '1',
   }
 }
 
-function notAnAnswer(name: string): FastCgiError {
+function unexpectedRecord(name: string): FastCgiError {
   return new FastCgiError(
     'FCGI_ERR_RECORD',
     `The application at ${name} sent something else than FCGI_GET_VALUES_RESULT when it was asked for its values.`,

@@ -1,17 +1,17 @@
 import type { Dispatcher } from 'undici'
 import type { ResponseHandler } from './handler.ts'
 
-/** Gives the pieces of a response body to their handler, and holds those that arrive while it is paused. */
+/** Passes the pieces of a response body to the handler, and buffers those that arrive while the handler is paused. */
 export class BodyDelivery {
   readonly #handler: ResponseHandler
   readonly #controller: Dispatcher.DispatchController
   readonly #onError: (error: Error) => void
   #held: Buffer[] = []
   #heldBytes = 0
-  /** The handler takes no more for now. */
+  /** The handler has paused the response. */
   paused = false
 
-  /** `onError` is called with what the handler throws. */
+  /** `onError` is called with an error that the handler throws. */
   constructor(
     handler: ResponseHandler,
     controller: Dispatcher.DispatchController,
@@ -22,7 +22,7 @@ export class BodyDelivery {
     this.#onError = onError
   }
 
-  /** Delivers or holds a piece. Returns how many bytes are held now. */
+  /** Delivers or buffers a piece. Returns how many bytes are buffered now. */
   push(piece: Buffer): number {
     if (!this.paused && this.#held.length === 0) {
       this.#deliver(piece)
@@ -33,7 +33,7 @@ export class BodyDelivery {
     return this.#heldBytes
   }
 
-  /** Delivers what is held, until the handler pauses again. True if nothing is left. */
+  /** Delivers the buffered pieces until the handler pauses again. True if none is left. */
   flush(): boolean {
     while (!this.paused && this.#held.length > 0) {
       const piece = this.#held.shift()!
@@ -43,7 +43,7 @@ export class BodyDelivery {
     return !this.paused
   }
 
-  /** Drops what is held. */
+  /** Drops the buffered pieces. */
   clear(): void {
     this.#held = []
     this.#heldBytes = 0

@@ -1,7 +1,7 @@
 import { type Dispatcher, errors, util } from 'undici'
 import type { ResponseHead } from './response-head.ts'
 
-/** Who is told how a request goes: one of undici's two handler interfaces behind it. */
+/** Receives the events of a request. Wraps one of undici's two handler interfaces. */
 export interface ResponseHandler {
   /** A piece of the request body was written. */
   onBodySent?: ((chunk: Uint8Array) => void) | undefined
@@ -16,14 +16,14 @@ export interface ResponseHandler {
 }
 
 /**
- * Takes a handler of either kind: with `onRequestStart` (undici 7 and 8, and the fetch of Node 26), or the older one with
- * `onConnect` (undici up to 7, and the fetch of Node 20 to 24). Throws undici's InvalidArgumentError for neither.
+ * Wraps a handler of either interface: with `onRequestStart` (undici 7 and 8, and the fetch of Node 26), or the older one with
+ * `onConnect` (undici up to 7, and the fetch of Node 20 to 24). Throws undici's InvalidArgumentError for anything else.
  */
 export function toResponseHandler(handler: Dispatcher.DispatchHandler): ResponseHandler {
   if (typeof handler !== 'object' || handler === null) {
     throw new errors.InvalidArgumentError('handler must be an object')
   }
-  // The gateway is one itself, and gets the head of an answer as it was read.
+  // The gateway implements ResponseHandler itself, because it needs the response head as it was received.
   if ('onHead' in handler) return handler as unknown as ResponseHandler
   if (typeof handler.onRequestStart === 'function') return new ControllerHandler(handler)
   for (const name of ['onConnect', 'onError'] as const) {
@@ -32,18 +32,18 @@ export function toResponseHandler(handler: Dispatcher.DispatchHandler): Response
   return new CallbackHandler(handler as Required<Dispatcher.DispatchHandler>)
 }
 
-/** Names and values as the bytes that undici hands on. */
+/** Header names and values as buffers, the form of undici's raw headers. */
 export function toRawHeaders(headers: readonly string[]): Buffer[] {
   return headers.map((text) => Buffer.from(text, 'latin1'))
 }
 
-// undici 8 calls these on handlers of the newer kind as well, undici 7 on the older kind only.
+// undici 8 calls these on handlers of the newer interface as well, undici 7 on the older interface only.
 interface SendHooks {
   onBodySent?(chunk: Uint8Array): void
   onRequestSent?(): void
 }
 
-// The types of undici 7 have two numbers for onBodySent. Its code gives the chunk.
+// undici 7's types declare two numbers for onBodySent, but its code passes the chunk.
 function hooksOf(handler: object): SendHooks {
   return handler
 }

@@ -3,25 +3,25 @@ import { FastCgiError } from '../error.ts'
 /** The head of a CGI response (RFC 3875 section 6.2). */
 export interface ResponseHead {
   readonly status: number
-  /** Empty when the application gave none. */
+  /** Empty if the application sent none. */
   readonly reason: string
-  /** [name, value, name, value…] as received, repeats kept; `Status` is taken out. */
+  /** [name, value, name, value…] as received, including repeated headers, without `Status`. */
   readonly headers: readonly string[]
   readonly contentLength: number | undefined
-  /** The path and query of a local redirect (RFC 3875 section 6.2.2): of a Location that is all there is. */
+  /** The path and query of a local redirect (RFC 3875 section 6.2.2): a Location with a path that is the only header. */
   readonly localLocation: string | undefined
 }
 
 // A field name is a token (RFC 9110 section 5.1).
 const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/
 const STATUS = /^(\d{3})(?:[ \t]+(.*))?$/
-// What Node's HTTP writes: anything else would make it throw far from the cause.
+// The values that node:http can write. Others are refused here, because node:http would throw far from the cause.
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 const LF = 0x0a
 const CR = 0x0d
 
-/** Finds the end of a CGI response head in a byte stream however it is cut, and reads it. */
+/** Parses a CGI response head from a byte stream that arrives in pieces of any size. */
 export class ResponseHeadParser {
   readonly #maxSize: number
   #gathered: Buffer | undefined
@@ -41,8 +41,8 @@ export class ResponseHeadParser {
   }
 
   /**
-   * Reads `chunk[start, end)`. Returns where in `chunk` the body begins, or -1 while the head goes on.
-   * Throws {@link FastCgiError} for what is no head, or one longer than the limit.
+   * Reads `chunk[start, end)`. Returns where in `chunk` the body begins, or -1 while the head is incomplete.
+   * Throws {@link FastCgiError} for a malformed head, or one longer than the limit.
    */
   push(chunk: Buffer, start: number, end: number): number {
     if (start === end) return -1
@@ -100,7 +100,7 @@ export class ResponseHeadParser {
   }
 }
 
-// Lines end in LF or CRLF (RFC 3875 section 6.2: NL). `start` is the start of a line. Returns what is behind the
+// Lines end in LF or CRLF (RFC 3875 section 6.2: NL). `start` is the start of a line. Returns the position after the
 // blank line, or -1.
 function endOfHead(chunk: Buffer, start: number, end: number): number {
   for (;;) {
@@ -135,7 +135,7 @@ function parseHead(text: string): ResponseHead {
         location = true
         break
       case 'content-length':
-        // Two lengths that differ are how responses get smuggled (RFC 9110 section 8.6).
+        // Two different lengths allow response smuggling (RFC 9110 section 8.6).
         if (!/^\d{1,15}$/.test(value) || (contentLength ?? value) !== value) throw badHead(line)
         if (contentLength !== undefined) continue
         contentLength = value
@@ -144,8 +144,8 @@ function parseHead(text: string): ResponseHead {
     headers.push(name, value)
   }
 
-  // A Location without a Status is a redirect (RFC 3875 section 6.2.3), the local form (6.2.2) too for whoever does not
-  // follow it.
+  // A Location without a Status is a redirect (RFC 3875 section 6.2.3). A local redirect (6.2.2) that is not followed is a
+  // redirect for the client, too.
   const [, status, reason] = STATUS.exec(statusLine ?? (location ? '302 Found' : '200 OK')) ?? []
   if (status === undefined || status < '100') throw badHead(`Status: ${statusLine}`)
   return {

@@ -1,18 +1,18 @@
 import { errors } from 'undici'
 import { type ResponseHead, ResponseHeadParser } from './response-head.ts'
 
-/** Who is told what an {@link AnswerReader} finds. */
-export interface AnswerUser {
+/** Receives the parts of a response from a {@link ResponseReader}. */
+export interface ResponseReaderUser {
   onHead(head: ResponseHead): void
   /** A piece of the body: `chunk[start, end)`. */
   onBody(chunk: Buffer, start: number, end: number): void
-  /** Whether it has no use for more. */
+  /** The request has ended or failed: the rest of the response is ignored. */
   readonly closed: boolean
 }
 
-/** Reads STDOUT as a CGI response: a head and a body, which has to be as long as the head says. */
-export class AnswerReader {
-  readonly #user: AnswerUser
+/** Reads STDOUT as a CGI response: a head, and a body whose length must match the head's Content-Length. */
+export class ResponseReader {
+  readonly #user: ResponseReaderUser
   readonly #isHead: boolean
   readonly #maxHeaderSize: number
   #parser: ResponseHeadParser | undefined
@@ -20,14 +20,14 @@ export class AnswerReader {
   #bodyDropped = false
   #bodyLeft: number | undefined
 
-  /** `method` is the request's: an answer to HEAD has no body. */
-  constructor(user: AnswerUser, method: string, maxHeaderSize: number) {
+  /** `method` is the request's: a response to HEAD has no body. */
+  constructor(user: ResponseReaderUser, method: string, maxHeaderSize: number) {
     this.#user = user
     this.#isHead = method === 'HEAD'
     this.#maxHeaderSize = maxHeaderSize
   }
 
-  /** Undefined until it is whole. */
+  /** Undefined until the head is complete. */
   get head(): ResponseHead | undefined {
     return this.#head
   }
@@ -40,7 +40,7 @@ export class AnswerReader {
       if (start === -1) return
       const { head } = this.#parser
       this.#parser = undefined
-      // CGI knows no interim responses; what some applications send as such is passed over.
+      // CGI has no interim (1xx) responses, but some applications send them. Skip them.
       if (head.status >= 200) this.#onHead(head)
     }
     if (start === end || this.#bodyDropped || this.#user.closed) return
@@ -51,7 +51,7 @@ export class AnswerReader {
     this.#user.onBody(chunk, start, end)
   }
 
-  /** Whether the body is as long as the head said. */
+  /** The body is as long as its Content-Length, or has none. */
   get whole(): boolean {
     return this.#bodyLeft === undefined || this.#bodyLeft === 0
   }
