@@ -150,6 +150,10 @@ app.post('/upload', async (req, res) => {
   }
 })
 
+app.get('/length/:length', (req, res) => {
+  res.type('text/plain').set('Content-Length', req.params.length).end('abcd')
+})
+
 app.get('/fail/before', (req) => {
   throw new Error(`a secret of the app: ${req.query.id}`)
 })

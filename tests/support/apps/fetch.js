@@ -61,6 +61,9 @@ const routes = {
 
   slow: async ({ request }) => Response.json({ length: await readSlowly(request.body) }),
 
+  length: ({ rest }) =>
+    new Response('abcd', { headers: { 'content-type': 'text/plain', 'content-length': rest } }),
+
   content: ({ rest }) =>
     new Response(ReadableStream.from(content(Number(rest))), {
       headers: { 'content-type': 'application/octet-stream', 'content-length': rest },

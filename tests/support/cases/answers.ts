@@ -75,6 +75,17 @@ export const answers: readonly Case[] = [
     },
   },
   {
+    name: 'a Content-Length that differs from the body: an error if the body is shorter, cut if it is longer',
+    async run({ origin, path }) {
+      await onOneConnection(async (agent) => {
+        // The body is `abcd`. The head has not been sent when it ends, so the client gets an error page.
+        expect((await send(origin, path('/length/8'), { agent })).status).toBe(500)
+        expect(await send(origin, path('/length/2'), { agent })).toMatchObject({ status: 200, text: 'ab' })
+        expect((await send(origin, path('/text'), { agent })).text).toBe('some text\n')
+      })
+    },
+  },
+  {
     name: 'conditional requests on a static file',
     async run({ origin, path }) {
       const file = readFileSync(new URL('../apps/static/page.txt', import.meta.url), 'utf8')
