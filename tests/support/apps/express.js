@@ -167,6 +167,23 @@ app.get('/fail/after', (req, res, next) => {
   })
 })
 
+// Ends after 4 bytes, once the head and these were sent.
+app.get('/short/:length', (req, res) => {
+  const { id } = req.query
+  res.type('text/plain').set('Content-Length', req.params.length)
+  res.write('half', async () => {
+    control.say(id, 'begun')
+    await control.heard(id, 'go')
+    res.end()
+  })
+})
+
+app.get('/fetched', async (req, res) => {
+  const upstream = await fetch(req.query.from)
+  res.type('text/plain')
+  await pipeline(Readable.fromWeb(upstream.body), res)
+})
+
 // Its body, if it has one, is not read.
 app.all('/hold', async (req, res) => {
   const { id } = req.query

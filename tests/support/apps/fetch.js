@@ -161,6 +161,22 @@ const routes = {
     return new Response(ReadableStream.from(pieces()), { headers: { 'content-type': 'text/plain' } })
   },
 
+  // Ends after 4 bytes, once the head and these were sent.
+  async short({ rest, id }) {
+    async function* pieces() {
+      yield encoder.encode('half')
+      // The adapter gathers what comes without waiting, and would respond with a 500.
+      await setImmediate()
+      control.say(id, 'begun')
+      await control.heard(id, 'go')
+    }
+    return new Response(ReadableStream.from(pieces()), {
+      headers: { 'content-type': 'text/plain', 'content-length': rest },
+    })
+  },
+
+  fetched: ({ url }) => globalThis.fetch(url.searchParams.get('from')),
+
   // Its body, if it has one, is not read.
   async hold({ id }) {
     process.once('SIGTERM', () => control.say(id, 'SIGTERM'))

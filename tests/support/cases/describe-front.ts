@@ -3,6 +3,7 @@ import { APPS, type Front, type RunningFront } from '../fronts/front.ts'
 import { Site } from '../fronts/site.ts'
 import { answers } from './answers.ts'
 import { bodies } from './bodies.ts'
+import { lengths } from './lengths.ts'
 import { requests } from './requests.ts'
 import { sentHeaders } from './sent-headers.ts'
 import { streams } from './streams.ts'
@@ -10,7 +11,7 @@ import { streams } from './streams.ts'
 /** Milliseconds for a case: eight CGI programs at once are eight starts of Node, and other tests run beside them. */
 const TIMEOUT = 120_000
 
-const cases = [...requests, ...sentHeaders, ...bodies, ...answers, ...streams]
+const cases = [...requests, ...sentHeaders, ...bodies, ...answers, ...lengths, ...streams]
 
 /** Every case, for both apps, in every mode of a front server. */
 export function describeFront(front: Front): void {

@@ -41,6 +41,8 @@ export async function open(origin: Origin, path: string, ask: Ask = {}): Promise
   const outgoing =
     ca === undefined ? request(options) : requestHttps({ ...options, ca, servername: 'localhost' })
   const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>
+  // `once` stops listening at the response. If a later error makes the response incomplete, reading it rejects.
+  outgoing.on('error', () => {})
   // A server may respond and close before it has read the body. Then the response counts, not the failed upload.
   const sent =
     typeof body === 'object' && !Buffer.isBuffer(body)
@@ -70,7 +72,7 @@ export async function readUntil(incoming: IncomingMessage, text: string): Promis
   while (!seen.includes(text)) {
     const chunk: Buffer | null = incoming.read()
     if (chunk !== null) seen += chunk.toString()
-    else if (incoming.readableEnded)
+    else if (incoming.readableEnded || incoming.destroyed)
       throw new Error(`The body ended without ${JSON.stringify(text)}: ${seen}`)
     else await Promise.race([once(incoming, 'readable'), once(incoming, 'end')])
   }
