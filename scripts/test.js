@@ -10,7 +10,7 @@ import { setup } from './setup.js'
 
 const CHECKS = {
   lint: () => run(process.execPath, [bin('@biomejs/biome', 'bin/biome'), 'check', '.']),
-  types: () => ['tests', 'tsconfig.js.json'].every(checkTypes),
+  types: () => ['tests', 'tsconfig.js.json'].map(checkTypes).every(Boolean),
   structure: checkStructure,
   packages: checkPackages,
 }
