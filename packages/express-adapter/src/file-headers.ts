@@ -1,6 +1,6 @@
 /**
- * The headers with which an app names a file that the front server sends in place of the body: nginx (and Caddy, by its configuration) X-Accel-Redirect;
- * lighttpd and Apache's mod_xsendfile the X-Sendfile and X-LIGHTTPD names; H2O X-Reproxy-URL.
+ * The headers with which an app names a file that the front server sends in place of the body: X-Accel-Redirect for nginx, and for
+ * Caddy if it is configured so; the X-Sendfile and X-LIGHTTPD names for lighttpd and Apache's mod_xsendfile; X-Reproxy-URL for H2O.
  */
 const FILE_HEADERS: ReadonlySet<string> = new Set([
   'x-accel-redirect',

@@ -75,11 +75,12 @@ function publishFirst(response: InternalResponse, publish: () => void): void {
   })
 }
 
-// Elastic reads the headers of a response from the text that Node renders for HTTP/1.1. Only here it is made.
+// Elastic reads the headers of a response from the text that Node renders for HTTP/1.1. It is rendered only for observed requests.
 function renderHead(response: InternalResponse, exchange: Exchange): void {
   const { writeHead } = exchange
   let lines = ''
-  // Apart from the assignments: V8 puts a function that is written there among the old objects, with all that it refers to.
+  // Create the closures separately: V8 pretenures closures assigned straight to a property, and each one would keep its request
+  // alive until the next major collection.
   const noteHeaders: Exchange['writeHead'] = (status, headers = [], reason) => {
     writeHead.call(exchange, status, headers, reason)
     for (let i = 0; i < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\r\n`

@@ -46,8 +46,8 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     response.socket = this
     // First of all listeners, as Node's own is.
     response.on('finish', onFinish)
-    // Not written where it is assigned: V8 takes such a function for one that stays, and puts it among the old objects.
-    // There it keeps all that it refers to, the whole request, until the next major collection: a fifth of the CPU time.
+    // Create the closure separately: V8 pretenures closures assigned straight to a property. Each one kept its request alive until
+    // the next major collection, which took a fifth of the CPU time.
     const onAbort = (): void => {
       this.destroy()
     }

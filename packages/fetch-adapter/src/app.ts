@@ -1,7 +1,7 @@
 import { isServeOption, type ServeOptions } from '@fcgi-bridge/core'
 import type { AuthorizeHandler } from './authorize.ts'
 import type { FetchHandler, FetchHandlerOptions } from './handler.ts'
-import { isNodeApp, nodeAppKind } from './node-app.ts'
+import { nodeAppError, nodeAppKind } from './node-app.ts'
 
 /** An app as Hono, h3, Workers, Bun, Deno and srvx have it: an object with a `fetch` method. */
 export interface FetchApp {
@@ -66,12 +66,12 @@ interface Handlers {
 
 function findHandlers(app: unknown): Handlers {
   const kind = nodeAppKind(app)
-  if (kind !== undefined) throw isNodeApp(kind)
+  if (kind !== undefined) throw nodeAppError(kind)
   const source = app as Partial<FetchApp & { default: unknown }> | null | undefined
   if (source === null || source === undefined) return {}
   // `{ fetch: expressApp }`, too.
   const inner = nodeAppKind(source.fetch)
-  if (inner !== undefined) throw isNodeApp(inner)
+  if (inner !== undefined) throw nodeAppError(inner)
   const authorize = boundMethod(source, source.authorize)
   const exported = source.default === undefined || source.default === app ? {} : findHandlers(source.default)
   const fetch = exported.fetch ?? boundMethod(source, source.fetch)

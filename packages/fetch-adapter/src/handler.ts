@@ -2,7 +2,7 @@ import type { Exchange, Handler } from '@fcgi-bridge/core'
 import { createContext, type FetchContext } from './context.ts'
 import { overrideGlobalObjects } from './light/override.ts'
 import { createLightRequest } from './light/request.ts'
-import { isNodeApp, nodeAppKind } from './node-app.ts'
+import { nodeAppError, nodeAppKind } from './node-app.ts'
 import { observable } from './observable.ts'
 import { sendResponse } from './send-response.ts'
 import { addServerMembers } from './served-request.ts'
@@ -54,7 +54,7 @@ export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}
 
 function checkArguments(fetch: unknown, options: object): void {
   const kind = nodeAppKind(fetch)
-  if (kind !== undefined) throw isNodeApp(kind)
+  if (kind !== undefined) throw nodeAppError(kind)
   if (typeof fetch !== 'function') {
     throw new TypeError('toHandler() takes a function (request) => Response: give it app.fetch, not the app.')
   }

@@ -1,6 +1,7 @@
 /**
- * What kind of Node app `value` is, if it is one that answers `(req, res)`: `'an Express app'`. Undefined for anything
- * else, and for apps that have a `fetch` method, too. By its members: importing the frameworks, or node:http, costs start-up time.
+ * What kind of Node app `value` is, if it is one that responds through `(req, res)`: `'an Express app'`. Undefined for
+ * anything else, and for apps that also have a `fetch` method. It looks at the members, because importing the frameworks, or
+ * node:http, costs start-up time.
  */
 export function nodeAppKind(value: unknown): string | undefined {
   if ((typeof value !== 'function' && typeof value !== 'object') || value === null) return undefined
@@ -23,7 +24,7 @@ export function nodeAppKind(value: unknown): string | undefined {
 }
 
 /** The error for a Node app that was given in place of a fetch handler. */
-export function isNodeApp(kind: string): TypeError {
+export function nodeAppError(kind: string): TypeError {
   return new TypeError(
     `This is ${kind}, which answers (req, res), not a fetch handler. Serve it with @fcgi-bridge/express-adapter: import { serve } from '@fcgi-bridge/express-adapter'.`,
   )

@@ -43,24 +43,30 @@ interface SendHooks {
   onRequestSent?(): void
 }
 
-// undici 7's types declare two numbers for onBodySent, but its code passes the chunk.
-function hooksOf(handler: object): SendHooks {
-  return handler
-}
+/** What both interfaces have in common. */
+class SendHandler {
+  readonly #hooks: SendHooks
 
-class ControllerHandler implements ResponseHandler {
-  readonly #handler: Dispatcher.DispatchHandler
-
-  constructor(handler: Dispatcher.DispatchHandler) {
-    this.#handler = handler
+  constructor(handler: object) {
+    // undici 7's types declare two numbers for onBodySent, but its code passes the chunk.
+    this.#hooks = handler
   }
 
   onBodySent(chunk: Uint8Array): void {
-    hooksOf(this.#handler).onBodySent?.(chunk)
+    this.#hooks.onBodySent?.(chunk)
   }
 
   onRequestSent(): void {
-    hooksOf(this.#handler).onRequestSent?.()
+    this.#hooks.onRequestSent?.()
+  }
+}
+
+class ControllerHandler extends SendHandler implements ResponseHandler {
+  readonly #handler: Dispatcher.DispatchHandler
+
+  constructor(handler: Dispatcher.DispatchHandler) {
+    super(handler)
+    this.#handler = handler
   }
 
   onStart(controller: Dispatcher.DispatchController): void {
@@ -87,19 +93,12 @@ class ControllerHandler implements ResponseHandler {
   }
 }
 
-class CallbackHandler implements ResponseHandler {
+class CallbackHandler extends SendHandler implements ResponseHandler {
   readonly #handler: Required<Dispatcher.DispatchHandler>
 
   constructor(handler: Required<Dispatcher.DispatchHandler>) {
+    super(handler)
     this.#handler = handler
-  }
-
-  onBodySent(chunk: Uint8Array): void {
-    hooksOf(this.#handler).onBodySent?.(chunk)
-  }
-
-  onRequestSent(): void {
-    hooksOf(this.#handler).onRequestSent?.()
   }
 
   onStart(controller: Dispatcher.DispatchController): void {

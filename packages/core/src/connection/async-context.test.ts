@@ -285,7 +285,7 @@ test('the context of the program around the server reaches requests as with node
   expect(responses[1]).toBe(responses[0])
 })
 
-test('the context of whoever hands over a stream reaches its requests as with node:http', async () => {
+test('requests on a stream that was handed over see the context of the caller, as with node:http', async () => {
   const store = new AsyncLocalStorage<string>()
   const http = createHttpServer((_, response) => void response.end(String(store.getStore())))
   const fastcgi = createServer((exchange) => exchange.end(String(store.getStore())))

@@ -90,7 +90,7 @@ async function checkChunked(examination: Examination): Promise<Finding | undefin
     mend: mendFor(server, {
       lighttpd: mend('in place of what is there', 'server.stream-request-body = 0'),
       haproxy: mend(
-        'in global: an upload in chunks has to fit into the buffer, of which each connection has two',
+        'in global: an upload in chunks has to fit into the buffer, and each connection has two buffers',
         'tune.bufsize 65536',
       ),
       other: mend('Let the front server take requests with Transfer-Encoding: chunked.'),
