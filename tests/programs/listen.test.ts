@@ -60,11 +60,11 @@ describe('an address in the options', () => {
     expect(await get(at)).toContain('GET /')
   })
 
-  test('a file that is no socket is left alone', async () => {
+  test('a file that is not a socket is left alone', async () => {
     const path = site.write('app.sock', 'notes')
     const program = start({ FCGI_BRIDGE_TEST_OPTIONS: JSON.stringify({ path }) })
     expect(await program.exited).toEqual({ code: 1, signal: null })
-    await program.printed(/app\.sock exists and is no socket/)
+    await program.printed(/app\.sock exists and is not a socket/)
     expect(statSync(path).size).toBe(5)
   })
 

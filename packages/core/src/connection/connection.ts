@@ -6,6 +6,7 @@ import { ProtocolError } from '../protocol/error.ts'
 import { type AbortConnection, Aborts } from './aborts.ts'
 import { ActiveRequests } from './active-requests.ts'
 import { type ConnectionEvent, type ConnectionState, nextState } from './connection-state.ts'
+import { type DepartingConnection, Departure, type DepartureHost } from './departure.ts'
 import { Linger, type LingerHost, SILENT_PEER_TIMEOUT } from './linger.ts'
 import { PeerProbe } from './peer-probe.ts'
 import type { HoldLimits } from './pending-end-requests.ts'
@@ -22,7 +23,7 @@ import { SocketReader } from './socket-reader.ts'
 import { WriteProgress } from './write-progress.ts'
 
 /** What a connection needs of the server it belongs to. */
-export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHost {
+export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHost, DepartureHost {
   readonly options: RequestLimits & BufferLimits & HoldLimits
   /** A request that was admitted has ended. */
   release(): void
@@ -34,7 +35,9 @@ export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHo
  * The life of a front server's connection, as the table in connection-state.ts describes it. A {@link RecordDispatcher} reads
  * its requests, a {@link ResponseWriter} writes its responses.
  */
-export class Connection implements AbortConnection, DispatchConnection, ResponseConnection {
+export class Connection
+  implements AbortConnection, DispatchConnection, ResponseConnection, DepartingConnection
+{
   readonly socket: Duplex
   readonly #host: ConnectionHost
   readonly #reader: SocketReader
@@ -48,6 +51,9 @@ export class Connection implements AbortConnection, DispatchConnection, Response
   readonly #linger: Linger
   readonly #progress: WriteProgress
   #state: ConnectionState = 'open'
+  // Made when the server closes.
+  #departure: Departure | undefined
+  #hasResponded = false
   /** The tick at which the last request ended, or the connection began. */
   idleTick: number
 
@@ -76,6 +82,7 @@ export class Connection implements AbortConnection, DispatchConnection, Response
     // 'close' follows each 'error' and does all that is to be done.
     socket.on('error', () => {})
     socket.on('close', () => this.#onClose())
+    if (host.closing) this.drain()
   }
 
   // ---- for the server ----
@@ -85,9 +92,15 @@ export class Connection implements AbortConnection, DispatchConnection, Response
     return this.#exchanges
   }
 
-  /** No request runs. */
-  get idle(): boolean {
-    return this.#exchanges.size === 0
+  /** The number of requests that have begun and not ended. */
+  get requests(): number {
+    return this.#exchanges.size
+  }
+
+  /** A front server waits for a response: requests run that the app has not responded to, or the first one has yet to arrive. */
+  get awaited(): boolean {
+    for (const exchange of this.#exchanges) if (!exchange.ended) return true
+    return !this.#hasResponded && (this.#state === 'open' || this.#state === 'draining')
   }
 
   /** Whether the peer can send. */
@@ -101,17 +114,26 @@ export class Connection implements AbortConnection, DispatchConnection, Response
   }
 
   /** Shuts the connection now if it is idle, else after its last request. */
-  drain(): void {
+  finish(): void {
     this.#on('finish')
-    if (this.#host.closing) this.#linger.hurry()
     this.#shutIfDone()
+  }
+
+  /** The server closes: shuts the connection as soon as no front server can be sending a request on it. */
+  drain(): void {
+    this.#on('drain')
+    this.#linger.hurry()
+    if (this.#state !== 'draining') return
+    this.#departure = new Departure(this.socket, this.#host, this)
+    // It has been quiet for more than a second.
+    if (this.quiet && this.#host.tick - this.idleTick >= 2) this.shut()
   }
 
   /** Aborts the requests that run, with `status` where no response has begun, and closes the connection. */
   destroy(code: ExchangeErrorCode, message: string, status?: number): void {
     this.#aborts.respond(code, message, status)
     this.#aborts.all(code, message)
-    this.#shut()
+    this.shut()
     // Whether or not the peer reads what was written.
     setTimeout(() => this.socket.destroy(), SILENT_PEER_TIMEOUT)
   }
@@ -119,7 +141,11 @@ export class Connection implements AbortConnection, DispatchConnection, Response
   // ---- for the dispatcher and the response writer ----
 
   get acceptsRequests(): boolean {
-    return this.#state === 'open' || this.#host.closing
+    return this.#state === 'open' || this.#state === 'draining'
+  }
+
+  get draining(): boolean {
+    return this.#state === 'draining'
   }
 
   get peerEnded(): boolean {
@@ -134,16 +160,14 @@ export class Connection implements AbortConnection, DispatchConnection, Response
     if (!this.#readControl.onReply(length)) this.#decoder.pause()
   }
 
-  finish(): void {
-    this.#on('finish')
-  }
-
-  onRequestEnded(exchange: ServerExchange): void {
+  onRequestEnded(exchange: ServerExchange, goAway: boolean): void {
     this.remove(exchange)
     this.idleTick = this.#host.tick
+    this.#hasResponded = true
     if (!exchange.keepConn) this.#on('finish')
     this.#readControl.onAnswered()
     this.#shutIfDone()
+    this.#departure?.onResponse(goAway, exchange.stdinEnded)
   }
 
   reset(exchange: ServerExchange): void {
@@ -152,11 +176,28 @@ export class Connection implements AbortConnection, DispatchConnection, Response
     if (resetTcp(this.socket)) return
     this.#probe.stop()
     this.socket.write(INVALID_RECORD)
-    this.#shut()
+    this.shut()
   }
 
   remove(exchange: ServerExchange): void {
     if (this.#exchanges.delete(exchange) && exchange.admitted) this.#host.release()
+  }
+
+  // ---- for its departure ----
+
+  get quiet(): boolean {
+    const isIdle = this.#exchanges.size === 0 && this.#decoder.atBoundary && this.#readControl.reading
+    return isIdle && this.#state === 'draining'
+  }
+
+  shut(): void {
+    if (this.#state === 'lingering' || this.#state === 'closed') return
+    this.#on('shut')
+    this.#departure?.stop()
+    this.#decoder.stop()
+    this.#probe.stop()
+    this.#readControl.release()
+    this.#linger.start()
   }
 
   // ---- events and states ----
@@ -166,17 +207,7 @@ export class Connection implements AbortConnection, DispatchConnection, Response
   }
 
   #shutIfDone(): void {
-    if (this.#exchanges.size > 0) return
-    if (this.#state !== 'open' || this.#host.closing) this.#shut()
-  }
-
-  #shut(): void {
-    if (this.#state === 'lingering' || this.#state === 'closed') return
-    this.#on('shut')
-    this.#decoder.stop()
-    this.#probe.stop()
-    this.#readControl.release()
-    this.#linger.start()
+    if (this.#exchanges.size === 0 && !this.acceptsRequests) this.shut()
   }
 
   #onData(chunk: Buffer, length: number): void {
@@ -235,6 +266,7 @@ export class Connection implements AbortConnection, DispatchConnection, Response
 
   #onClose(): void {
     this.#on('close')
+    this.#departure?.stop()
     this.#linger.stop()
     this.#readControl.release()
     this.#probe.stop()

@@ -44,6 +44,8 @@ export interface ExchangeSettings extends RequestSettings {
   onError(error: unknown, exchange: Exchange): void
   /** Keeps the server from closing until `promise`, which does not reject, has settled. */
   waitUntil(promise: Promise<unknown>): void
+  /** Aborts when the server begins to drain. */
+  draining(): AbortSignal
 }
 
 const EMPTY = Buffer.alloc(0)
@@ -75,6 +77,10 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
 
   get ended(): boolean {
     return this.#response.ended
+  }
+
+  get draining(): AbortSignal {
+    return this.carrier.settings.draining()
   }
 
   get stderr(): Writable {
