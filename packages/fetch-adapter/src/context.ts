@@ -19,6 +19,11 @@ export interface FetchContext {
   stderr: Writable
   /** The client's address (REMOTE_ADDR). */
   remoteAddress: string | undefined
+  /**
+   * Aborts when the server begins to drain: end event streams then, so that their clients reconnect elsewhere. All requests share it, so
+   * remove a listener when its response has ended.
+   */
+  draining: AbortSignal
   /** Where the app is mounted: `''`, or the beginning of the URL's path that belongs to the mount, as `/shop`. */
   mount: string
   /** The file that a filter is to filter (FCGI_DATA, section 6.4); undefined in other roles. */
@@ -81,6 +86,7 @@ const MEMBERS: { readonly [Name in keyof FetchContext]: (exchange: Exchange) => 
   requestId: (exchange) => exchange.requestId,
   stderr: (exchange) => exchange.stderr,
   remoteAddress: (exchange) => exchange.remoteAddress,
+  draining: (exchange) => exchange.draining,
   mount: (exchange) => exchange.mount,
   data: (exchange) => (exchange.role === 'filter' ? createBody(exchange.data) : undefined),
   // Datadog looks here for the request that it saw, to tell it the route (Hono).

@@ -29,13 +29,21 @@ function stopListening(): void {
 if (hasInheritedSocket()) for (const signal of SIGNALS) process.on(signal, remember)
 
 /**
- * Returns the signal that has asked the program to end while it was loading, and leaves later ones to the caller. A program may set
- * `globalThis.fcgiBridgeStop` to true in a listener of its own, which can run before this module has loaded.
+ * Calls `obey` with the signal that asked the program to end while it was loading, if there was one. Later signals are left to the
+ * listeners that the caller has added. A program may set `globalThis.fcgiBridgeStop` to true in a listener of its own, which can run
+ * before this module has loaded.
  */
-export function takeEarlySignal(): NodeJS.Signals | undefined {
-  stopListening()
-  const signal =
-    received ?? ((globalThis as { fcgiBridgeStop?: unknown }).fcgiBridgeStop ? 'SIGTERM' : undefined)
-  received = undefined
-  return signal
+export function obeyEarlySignal(obey: (signal: NodeJS.Signals) => void): void {
+  // One turn later: a signal that has arrived already, but has not been delivered, would be lost if its last listener were removed now.
+  // The caller of serve() then has its server, too.
+  setImmediate(() => {
+    stopListening()
+    const signal = received ?? (isStopRequested() ? 'SIGTERM' : undefined)
+    received = undefined
+    if (signal !== undefined) obey(signal)
+  })
+}
+
+function isStopRequested(): boolean {
+  return (globalThis as { fcgiBridgeStop?: unknown }).fcgiBridgeStop === true
 }

@@ -10,7 +10,7 @@ import type {
   TcpListenOptions,
   UnixListenOptions,
 } from '../listen/listen-options.ts'
-import { takeEarlySignal } from './early-signals.ts'
+import { obeyEarlySignal } from './early-signals.ts'
 import { type Handlers, toHandlers } from './handlers.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
@@ -103,14 +103,9 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   if (signal?.aborted) close()
   signal?.addEventListener('abort', close, { once: true })
   server.once('close', () => signal?.removeEventListener('abort', close))
-  const earlySignal = takeEarlySignal()
-  if (options.handleSignals ?? true) {
-    endAtSignals(server)
-    // After the caller has received the server.
-    if (earlySignal !== undefined) setImmediate(stop, earlySignal)
-  } else if (earlySignal !== undefined) {
-    process.kill(process.pid, earlySignal)
-  }
+  const handleSignals = options.handleSignals ?? true
+  if (handleSignals) endAtSignals(server)
+  obeyEarlySignal(handleSignals ? stop : (signal) => process.kill(process.pid, signal))
   // Before endAtExceptions, because the first listener decides.
   surviveAborts(server)
   if (options.handleExceptions ?? true) endAtExceptions(server)
