@@ -35,13 +35,16 @@ async function init(...args: string[]): Promise<{ status: number; text: string }
 async function start(
   app: string,
   settings: Record<string, string> = {},
+  directives = '',
 ): Promise<{ host: string; port: number }> {
   onTestFailed(() => console.error(site.report()))
   const file = site.write('app/app.js', app)
   expect(await init(file, '--output', site.path('public/shop'))).toMatchObject({ status: 0 })
   site.makeFolder('app/tmp')
+  const php = modPhp(site, { error_log: site.path('php.log'), ...settings })
   const { ports } = await startApache(site, {
-    ...modPhp(site, { error_log: site.path('php.log'), ...settings }),
+    ...php,
+    server: `${php.server}\n${directives}`,
     hosts: [sharedSite(site.path('public'))],
   })
   return { host: '127.0.0.1', port: ports[0]! }
@@ -98,7 +101,7 @@ describe('the app that index.php starts', () => {
 })
 
 test('a body over post_max_size is a 413 that says so in the error log', async () => {
-  const origin = await start(APP, { post_max_size: '1K', enable_post_data_reading: 'On' })
+  const origin = await start(APP, { post_max_size: '1K' }, 'php_admin_flag enable_post_data_reading On')
   const answer = await send(origin, '/shop/', { method: 'POST', body: 'x'.repeat(2000) })
   expect(answer.status).toBe(413)
   expect(readFileSync(site.path('php.log'), 'utf8')).toContain('PHP drops request bodies over 1024 bytes')
