@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WriteCallback } from '../exchange/exchange.ts'
-import type { ExchangeCarrier, ExchangeSettings, ServerExchange } from '../exchange/server-exchange.ts'
+import type { ExchangeConnection, ExchangeSettings, ServerExchange } from '../exchange/server-exchange.ts'
 import { FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts'
 import { encodeEndRequest } from '../protocol/encoder.ts'
 import type { ActiveRequests } from './active-requests.ts'
@@ -36,7 +36,7 @@ export interface ResponseConnection {
 const BATCH_MIN = 16 * 1024
 
 /** The responses of a connection: STDOUT, STDERR and END_REQUEST records (FastCGI 1.0 sections 5.3 and 5.5). */
-export class ResponseWriter implements ExchangeCarrier {
+export class ResponseWriter implements ExchangeConnection {
   readonly #socket: Duplex
   readonly #exchanges: ActiveRequests
   readonly #probe: PeerProbe
@@ -61,7 +61,7 @@ export class ResponseWriter implements ExchangeCarrier {
     this.#server = server
   }
 
-  // ---- for exchanges (ExchangeCarrier) ----
+  // ---- for exchanges (ExchangeConnection) ----
 
   get settings(): ExchangeSettings {
     return this.#server.settings
@@ -124,7 +124,7 @@ export class ResponseWriter implements ExchangeCarrier {
     else this.#connection.onRequestEnded(exchange)
   }
 
-  cut(exchange: ServerExchange): void {
+  truncate(exchange: ServerExchange): void {
     if (this.#exchanges.size > 1) {
       // The connection has other requests, so the response can only be cut short with a failed exit status. The connection goes
       // on: HAProxy is not told that it is to close, and sends new requests on it as long as others run.
