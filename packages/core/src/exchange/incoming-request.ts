@@ -110,7 +110,7 @@ export abstract class IncomingRequest<C extends RequestConnection>
         new RequestError(
           431,
           'FCGI_ERR_PARAMS_LENGTH',
-          `The params are longer than ${maxParamsBytes} bytes.`,
+          `The params exceed ${maxParamsBytes} bytes (maxParamsBytes).`,
         ),
       )
       return false
@@ -138,7 +138,7 @@ export abstract class IncomingRequest<C extends RequestConnection>
           throw new RequestError(
             413,
             'FCGI_ERR_BODY_TOO_LARGE',
-            `CONTENT_LENGTH is ${contentLength}; the limit is ${maxBodyBytes} bytes.`,
+            `CONTENT_LENGTH is ${contentLength}, which exceeds ${maxBodyBytes} bytes (maxBodyBytes).`,
           )
         }
         this.#stdin.expect(contentLength, maxBodyBytes)

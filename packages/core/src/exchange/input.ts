@@ -174,7 +174,10 @@ export class InputQueue implements Input {
     } else if (this.#state === FLOWING) {
       if (this.#expected === undefined && this.#received > this.#maxBytes) {
         this.#break(
-          new ExchangeError('FCGI_ERR_BODY_TOO_LARGE', `The request body is over ${this.#maxBytes} bytes.`),
+          new ExchangeError(
+            'FCGI_ERR_BODY_TOO_LARGE',
+            `The request body exceeds ${this.#maxBytes} bytes (maxBodyBytes).`,
+          ),
         )
       } else {
         if (excess >= 0) this.#state = COMPLETE

@@ -1,9 +1,9 @@
-// The constants of the FastCGI 1.0 specification (section 8), under its names.
+// The constants of the FastCGI 1.0 specification (section 8), with the names that the specification gives them.
 
 /** The only protocol version (section 3.3). */
 export const FCGI_VERSION_1 = 1
 
-/** Bytes in a record header (section 3.3). */
+/** The length of a record header, in bytes (section 3.3). */
 export const FCGI_HEADER_LEN = 8
 
 /** The largest content of a record, in bytes: contentLength has 16 bits (section 3.3). */
