@@ -1,7 +1,7 @@
 import { bytes, record, TYPES } from '@fcgi-bridge/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { anyWire, cutAt } from '../testing/arbitraries.ts'
+import { anyWire, splitAt } from '../testing/arbitraries.ts'
 import { RecordDecoder, type RecordSink } from './decoder.ts'
 import { ProtocolError } from './error.ts'
 
@@ -115,8 +115,8 @@ describe('RecordDecoder', () => {
       }
     }
     fc.assert(
-      fc.property(anyWire, fc.array(fc.nat()), (wire, cuts) => {
-        expect(outcome(...cutAt(wire, cuts))).toEqual(outcome(wire))
+      fc.property(anyWire, fc.array(fc.nat()), (wire, offsets) => {
+        expect(outcome(...splitAt(wire, offsets))).toEqual(outcome(wire))
       }),
       { numRuns: 1000 },
     )
