@@ -160,7 +160,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     let replies = 0
     peer.socket.resume()
     await peer.until(() => {
-      replies += peer.forgetting()
+      replies += peer.discardRecords()
       return replies === count
     })
   })
@@ -175,7 +175,7 @@ test('all records that a peer sent before it closed its write side get a reply',
   let replies = 0
   peer.socket.resume()
   await peer.until(() => {
-    replies += peer.forgetting()
+    replies += peer.discardRecords()
     return replies === count
   })
   await peer.end()
