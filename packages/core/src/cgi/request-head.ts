@@ -140,7 +140,7 @@ export class RequestHead {
         `The host of the request is invalid: ${quote(requested)}.`,
       )
     }
-    // SERVER_NAME may not be a valid host: nginx sends its server_name, which can be a pattern.
+    // SERVER_NAME can be an invalid host: nginx sends its server_name, which can be a pattern.
     const { scheme } = this
     const port = params.get('SERVER_PORT')
     return (

@@ -11,6 +11,7 @@ export class ActiveRequests implements Iterable<ServerExchange> {
   /** The sum of their bytes of PARAMS. */
   paramsBytes = 0
 
+  /** The number of running requests. */
   get size(): number {
     return this.#all?.size ?? (this.#only === undefined ? 0 : 1)
   }
@@ -20,6 +21,7 @@ export class ActiveRequests implements Iterable<ServerExchange> {
     return this.#only ?? this.#all?.values().next().value
   }
 
+  /** Returns the running request with this id. */
   get(requestId: number): ServerExchange | undefined {
     const only = this.#only
     if (only !== undefined) return only.requestId === requestId ? only : undefined

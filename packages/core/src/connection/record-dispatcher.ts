@@ -90,7 +90,7 @@ export class RecordDispatcher implements RecordSink {
     this.#server = server
   }
 
-  // ---- records ----
+  // ---- records; see RecordSink ----
 
   onStream(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
     const exchange = this.#exchanges.get(requestId)

@@ -44,7 +44,7 @@ export abstract class CgiRequest<C extends RequestConnection> extends AsyncResou
     this.#connection = connection
   }
 
-  // ---- for apps ----
+  // ---- for apps; see Exchange ----
 
   get params(): Readonly<Record<string, string | undefined>> {
     return this.cgi.toRecord()

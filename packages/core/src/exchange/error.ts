@@ -46,7 +46,7 @@ const ABORTS: ReadonlySet<ExchangeErrorCode> = new Set<ExchangeErrorCode>([
   'FCGI_ERR_PROTOCOL',
 ])
 
-/** The error as text for a log. Never throws, whatever value an app threw. */
+/** Returns `error` as text for a log. It accepts any value and never throws. */
 export function describeError(error: unknown): string {
   try {
     return typeof error === 'string' ? error : inspect(error)

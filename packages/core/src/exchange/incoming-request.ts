@@ -54,7 +54,7 @@ export abstract class IncomingRequest<C extends RequestConnection>
   /** Calls a hook of the app in this request's async context. If the hook throws, the exchange fails. */
   protected abstract enter(hook: () => void): void
 
-  // ---- for apps ----
+  // ---- for apps; see Exchange ----
 
   get request(): Request {
     this.#request ??= createRequest(this.http, () => createBody(this.#stdin), this.signal)

@@ -75,6 +75,8 @@ export class InputQueue implements Input {
     this.#exact = exact
   }
 
+  // ---- for apps; see Input ----
+
   get ended(): boolean {
     return this.#state === COMPLETE && this.#queued === 0
   }

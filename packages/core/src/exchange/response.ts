@@ -90,6 +90,7 @@ export class ExchangeResponse {
     return this.#state === 'ended' || this.#state === 'aborted'
   }
 
+  /** See {@link Exchange.writeHead}. */
   writeHead(status: number, headers: readonly string[], reason: string | undefined): void {
     // The server may have responded instead of the app, for example after a time-out. The app need not check for that.
     if (this.ended) return
@@ -104,6 +105,7 @@ export class ExchangeResponse {
     if (trace !== undefined) trace.status = status
   }
 
+  /** See {@link Exchange.write}. */
   write(chunk: Uint8Array | string, callback: WriteCallback | undefined): boolean {
     checkChunk(chunk)
     if (this.ended) return this.#refuseWrite(callback)
@@ -117,12 +119,14 @@ export class ExchangeResponse {
     return true
   }
 
+  /** See {@link Exchange.flush}. */
   flush(): void {
     if (this.#owner.role === 'authorizer') return
     if (this.#state === 'head-set') this.#send(EMPTY, undefined)
     else this.sendBatch()
   }
 
+  /** See {@link Exchange.end}. */
   end(chunk: Uint8Array | string, callback: WriteCallback | undefined): void {
     if (this.ended) {
       this.#refuseWrite(callback)

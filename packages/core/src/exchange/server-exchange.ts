@@ -66,7 +66,7 @@ export class ServerExchange extends IncomingRequest<ExchangeConnection> implemen
   readonly #response = new ExchangeResponse(this)
   #stderr: StderrStream | undefined
 
-  // ---- for apps ----
+  // ---- for apps; see Exchange ----
 
   get headSent(): boolean {
     return this.#response.headSent
@@ -124,6 +124,7 @@ export class ServerExchange extends IncomingRequest<ExchangeConnection> implemen
 
   // ---- for the connection ----
 
+  /** Responds with `status` instead of the app, or truncates a response that has begun. */
   respond(status: number, protocolStatus: number = FCGI_REQUEST_COMPLETE): void {
     this.begun = true
     // Call the subscribers of the trace in the async context of the request.
@@ -177,7 +178,7 @@ export class ServerExchange extends IncomingRequest<ExchangeConnection> implemen
     this.runInAsyncScope(this.guard, this, hook)
   }
 
-  // ---- for the response ----
+  // ---- for the response; see ResponseOwner ----
 
   get lost(): boolean {
     return this.connection.lost

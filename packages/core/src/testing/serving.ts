@@ -13,6 +13,7 @@ import { createServer, type FastCgiServer, type Handlers } from '../server/serve
 /** The kinds of socket that a front server connects through. */
 export const TRANSPORTS = ['tcp', 'unix'] as const
 
+/** One of {@link TRANSPORTS}. */
 export type Transport = (typeof TRANSPORTS)[number]
 
 /** A listening server with its errors and connections. Everything is closed when the test ends. */
@@ -38,6 +39,7 @@ export class Serving {
     this.server.on('protocolError', (error) => this.protocolErrors.push(error.code))
   }
 
+  /** Opens a connection to the server, and waits until the server has accepted it. */
   async connect(): Promise<Peer> {
     const address = this.server.address()!
     const at = typeof address === 'string' ? { path: address } : { host: '127.0.0.1', port: address.port }
