@@ -1,18 +1,18 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Exchange, Handler } from '@fcgi-bridge/core'
-import { type FrameworkApp, recognizeFramework } from './framework.ts'
+import { type FrameworkApp, recognizeFramework } from './app/framework.ts'
+import type { RequestListener } from './app/listener.ts'
+import { fetchHandlerError } from './app/returned-response.ts'
 import type { InternalRequest, InternalResponse } from './internals.ts'
-import type { RequestListener } from './listener.ts'
-import { type CallListener, ObservedRequests } from './observed.ts'
 import {
   defineRequest,
   defineResponse,
   type RequestConstructor,
   type ResponseConstructor,
-} from './prototypes.ts'
-import { fetchHandlerError } from './returned-response.ts'
-import type { ExchangeSocket } from './socket.ts'
-import { createSocket } from './tls-socket.ts'
+} from './messages/prototypes.ts'
+import { type CallListener, ObservedRequests } from './observed.ts'
+import type { ExchangeSocket } from './socket/exchange-socket.ts'
+import { createSocket } from './socket/tls-socket.ts'
 
 /**
  * Makes a core handler of an app, for `createServer` of `@fcgi-bridge/core`. If the listener throws or rejects, the exchange

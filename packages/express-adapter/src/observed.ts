@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Exchange } from '@fcgi-bridge/core'
 import { HiddenServer, RequestMessage } from '@fcgi-bridge/core/monitoring'
 import type { InternalRequest, InternalResponse } from './internals.ts'
-import { storeHeader } from './outgoing.ts'
-import type { ExchangeSocket } from './socket.ts'
+import { storeHeader } from './messages/outgoing.ts'
+import type { ExchangeSocket } from './socket/exchange-socket.ts'
 
 /** Calls the app's listener for a request that the exchange's socket belongs to. */
 export type CallListener = (

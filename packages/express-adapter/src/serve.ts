@@ -1,8 +1,8 @@
 import { type FastCgiServer, type ServeOptions, serve as serveHandler } from '@fcgi-bridge/core'
-import { updateExpressEnv } from './express-env.ts'
-import { type FrameworkApp, recognizeFramework } from './framework.ts'
+import { updateExpressEnv } from './app/express-env.ts'
+import { type FrameworkApp, recognizeFramework } from './app/framework.ts'
+import type { RequestListener } from './app/listener.ts'
 import { listenerToHandler } from './handler.ts'
-import type { RequestListener } from './listener.ts'
 
 /**
  * Runs an app as this program's FastCGI server. `app` is a listener, an Express or connect app, an `http.Server` that does not

@@ -1,10 +1,10 @@
 import type { Exchange, Handler } from '@fcgi-bridge/core'
-import { discardBody } from './body-source.ts'
-import { createContext, type FetchContext } from './context.ts'
 import { isPromiseLike, requestOf } from './handler.ts'
 import { observable } from './observable.ts'
+import { createContext, type FetchContext } from './request/context.ts'
+import { discardBody } from './response/body-source.ts'
+import { sendResponse } from './response/send-response.ts'
 import { isResponseLike, listHeaders, type ResponseLike } from './response-like.ts'
-import { sendResponse } from './send-response.ts'
 
 /** What an {@link AuthorizeHandler} decides. */
 export type Authorization = Response | boolean

@@ -1,11 +1,11 @@
 import type { Exchange, Handler } from '@fcgi-bridge/core'
-import { createContext, type FetchContext } from './context.ts'
 import { overrideGlobalObjects } from './light/override.ts'
 import { createLightRequest } from './light/request.ts'
 import { nodeAppError, nodeAppKind } from './node-app.ts'
 import { observable } from './observable.ts'
-import { sendResponse } from './send-response.ts'
-import { addServerMembers } from './served-request.ts'
+import { createContext, type FetchContext } from './request/context.ts'
+import { addServerMembers } from './request/server-members.ts'
+import { sendResponse } from './response/send-response.ts'
 
 /**
  * Answers a Request. The third argument is the context once more: there apps written for Workers look for

@@ -1,5 +1,5 @@
 import type { Exchange } from '@fcgi-bridge/core'
-import type { SendCallback } from './internals.ts'
+import type { SendCallback } from '../internals.ts'
 
 /** Whom an {@link Output} tells how far it is. */
 export interface OutputOwner {

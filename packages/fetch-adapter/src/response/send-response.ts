@@ -1,18 +1,18 @@
 import { isUint8Array } from 'node:util/types'
 import type { Exchange, WriteCallback } from '@fcgi-bridge/core'
-import { discardBody, isWebStream, toNodeStream } from './body-source.ts'
-import { declaredLength } from './content-length.ts'
-import { withoutCoding } from './decoded-response.ts'
-import { releaseCopy } from './light/copies.ts'
-import { takeResponse } from './light/response.ts'
-import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
+import { releaseCopy } from '../light/copies.ts'
+import { takeResponse } from '../light/response.ts'
 import {
   isRawResponse,
   isResponseLike,
   listHeaders,
   type RawResponse,
   type ResponseLike,
-} from './response-like.ts'
+} from '../response-like.ts'
+import { discardBody, isWebStream, toNodeStream } from './body-source.ts'
+import { declaredLength } from './content-length.ts'
+import { withoutCoding } from './decoded-response.ts'
+import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
 import { sendNodeStream } from './send-node-stream.ts'
 import { sendStream } from './send-stream.ts'
 

@@ -9,9 +9,9 @@ import express from 'express'
 import Fastify from 'fastify'
 import Koa from 'koa'
 import { describe, expect, test } from 'vitest'
-import { type FrameworkApp, type RequestListener, recognizeFramework, serve, toHandler } from './index.ts'
-import { createFastCgiClient } from './testing/fastcgi-client.ts'
-import { serveForTest } from './testing/served.ts'
+import { type FrameworkApp, type RequestListener, recognizeFramework, serve, toHandler } from '../index.ts'
+import { createFastCgiClient } from '../testing/fastcgi-client.ts'
+import { serveForTest } from '../testing/served.ts'
 
 function makeKoa(): Koa {
   const koa = new Koa()

@@ -1,14 +1,14 @@
 import type { Exchange } from '@fcgi-bridge/core'
-import { FcgiInfo } from './fcgi.ts'
 import {
   addNodeHeaderLine,
   type InternalRequest,
   type InternalResponse,
   initIncomingMessage,
   initServerResponse,
-} from './internals.ts'
+} from '../internals.ts'
+import type { ExchangeSocket } from '../socket/exchange-socket.ts'
+import { FcgiInfo } from './fcgi-info.ts'
 import { end, finish, send, storeHeader, writeRaw } from './outgoing.ts'
-import type { ExchangeSocket } from './socket.ts'
 
 /** Makes requests of one prototype. */
 export type RequestConstructor = new (socket: ExchangeSocket, exchange: Exchange) => InternalRequest

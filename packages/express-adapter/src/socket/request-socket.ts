@@ -1,6 +1,6 @@
-import { type BodyOwner, BodyPump, endBody, pushBody } from './body.ts'
+import { type InternalRequest, type InternalResponse, isRead } from '../internals.ts'
 import { ClientSocket } from './client-socket.ts'
-import { type InternalRequest, type InternalResponse, isRead } from './internals.ts'
+import { type BodyOwner, BodyPump, endBody, pushBody } from './request-body.ts'
 
 /** The half of a request's socket that brings the request body: Node's IncomingMessage resumes and pauses its socket. */
 export abstract class RequestSocket extends ClientSocket implements BodyOwner {

@@ -1,6 +1,4 @@
-import type { Exchange } from '@fcgi-bridge/core'
-import { likeNetSocket } from './client-socket.ts'
-import { namesFile } from './file-headers.ts'
+import { type Exchange, usesSendfile } from '@fcgi-bridge/core'
 import {
   abortedError,
   destroyedError,
@@ -12,7 +10,8 @@ import {
   type SendCallback,
   type SocketInternals,
   takeNeedDrain,
-} from './internals.ts'
+} from '../internals.ts'
+import { likeNetSocket } from './client-socket.ts'
 import { Output, type OutputOwner } from './output.ts'
 import { RequestSocket } from './request-socket.ts'
 
@@ -141,7 +140,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
 
   // The front server sends a file in place of the (empty) body.
   #isReplaced(): boolean {
-    return this.#bytesWritten === 0 && namesFile(this.#headers)
+    return this.#bytesWritten === 0 && usesSendfile(this.#headers)
   }
 
   override uncork(): void {

@@ -1,8 +1,8 @@
 import { setImmediate as nextLoop } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { type FetchHandler, toHandler } from './index.ts'
-import { deferred } from './testing/deferred.ts'
-import { ask, Front, type FrontRequestInit, listen } from './testing/front.ts'
+import { type FetchHandler, toHandler } from '../index.ts'
+import { deferred } from '../testing/deferred.ts'
+import { ask, Front, type FrontRequestInit, listen } from '../testing/front.ts'
 
 const echo: FetchHandler = (request) =>
   Response.json({ url: request.url, method: request.method, headers: [...request.headers] })

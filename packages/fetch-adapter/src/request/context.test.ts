@@ -1,9 +1,9 @@
 import { setImmediate as nextLoop } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { type FetchContext, toHandler } from './index.ts'
-import { deferred } from './testing/deferred.ts'
-import { ask, Front, listen } from './testing/front.ts'
+import { type FetchContext, toHandler } from '../index.ts'
+import { deferred } from '../testing/deferred.ts'
+import { ask, Front, listen } from '../testing/front.ts'
 
 test('tells what the Request can not', async () => {
   const server = await listen(

@@ -1,4 +1,5 @@
-import { hasHeader } from './header-list.ts'
+import { usesSendfile } from '@fcgi-bridge/core'
+import { hasHeader } from '../header-list.ts'
 
 /**
  * The Content-Length that the app gave, in bytes; undefined if it gave none. Throws a TypeError if the value is not one
@@ -20,21 +21,20 @@ export function declaredLength(headers: readonly string[]): number | undefined {
   return declared
 }
 
-// With one of these the front server replaces the body by a file or by another response.
-const REPLACED_BY_FRONT = [
-  'x-sendfile',
-  'x-sendfile2',
-  'x-lighttpd-send-file',
-  'x-accel-redirect',
-  'x-reproxy-url',
-]
-
-/** Whether the front server itself sends the body that the Content-Length is about. */
-export function isReplacedByFront(headers: readonly string[]): boolean {
-  return REPLACED_BY_FRONT.some((name) => hasHeader(headers, name))
+/**
+ * The error for a whole response body of `sent` bytes whose Content-Length is `declared`, if it is too short. An empty body is not, if
+ * the front server replaces it with a file.
+ */
+export function shortBodyError(
+  headers: readonly string[],
+  sent: number,
+  declared: number | undefined,
+): Error | undefined {
+  if (declared === undefined || sent >= declared || (sent === 0 && usesSendfile(headers))) return undefined
+  return wrongLength(headers, sent, declared)
 }
 
-/** The error for a body of `sent` bytes, or of more than `sent`, whose Content-Length is `declared`. */
+/** The error for a response body of `sent` bytes, or of more than `sent` if that exceeds the Content-Length `declared`. */
 export function wrongLength(headers: readonly string[], sent: number, declared: number): Error {
   const found = sent > declared ? `at least ${sent} bytes` : `${sent} bytes`
   const advice = hasHeader(headers, 'content-encoding')

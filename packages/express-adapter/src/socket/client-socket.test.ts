@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { expect, test } from 'vitest'
-import { serveForTest } from './testing/served.ts'
+import { serveForTest } from '../testing/served.ts'
 
 test('what is written to req.socket goes nowhere, as fast as it comes, and each write is told of', async () => {
   const { client } = await serveForTest(async ({ socket }, response) => {

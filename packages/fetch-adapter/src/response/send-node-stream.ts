@@ -1,7 +1,7 @@
 import { finished, type Readable } from 'node:stream'
 import type { Exchange } from '@fcgi-bridge/core'
 import { bytesOf, notBytes } from './body-chunk.ts'
-import { declaredLength, isReplacedByFront, wrongLength } from './content-length.ts'
+import { declaredLength, shortBodyError, wrongLength } from './content-length.ts'
 import { type ResponseHead, writeHead } from './response-head.ts'
 
 /**
@@ -18,11 +18,10 @@ export function sendNodeStream(exchange: Exchange, head: ResponseHead, stream: R
   const onDrain = (): void => void stream.resume()
   exchange.onAbort = onAbort
   exchange.onDrain = onDrain
-  finished(stream, { writable: false }, (error) => {
+  finished(stream, { writable: false }, (streamError) => {
+    const error = streamError ?? shortBodyError(headers, sent, declared)
     if (error) exchange.fail(error)
-    else if (declared !== undefined && sent < declared && !(sent === 0 && isReplacedByFront(headers))) {
-      exchange.fail(wrongLength(headers, sent, declared))
-    } else exchange.end()
+    else exchange.end()
   })
   stream.on('data', (value: unknown) => {
     const chunk = bytesOf(value)

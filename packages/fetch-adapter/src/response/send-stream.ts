@@ -1,6 +1,6 @@
 import type { Exchange } from '@fcgi-bridge/core'
 import { bytesOf, notBytes } from './body-chunk.ts'
-import { declaredLength, isReplacedByFront, wrongLength } from './content-length.ts'
+import { declaredLength, shortBodyError, wrongLength } from './content-length.ts'
 import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
 
 /**
@@ -116,12 +116,8 @@ class StreamSender {
   }
 
   #end(): void {
-    const { headers } = this.#head
-    const declared = this.#declared
-    const sent = this.#sentBytes
-    if (declared !== undefined && sent < declared && !(sent === 0 && isReplacedByFront(headers))) {
-      throw wrongLength(headers, sent, declared)
-    }
+    const error = shortBodyError(this.#head.headers, this.#sentBytes, this.#declared)
+    if (error !== undefined) throw error
     this.#exchange.end()
   }
 

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { type FetchHandler, toHandler } from './index.ts'
-import { ask, Front, listen } from './testing/front.ts'
+import { type FetchHandler, toHandler } from '../index.ts'
+import { ask, Front, listen } from '../testing/front.ts'
 
 // What an app gives is checked at run time: tests give what types forbid.
 function answering(give: () => unknown): FetchHandler {

@@ -3,8 +3,8 @@ import { createServer as createHttpsServer, get as httpsGet } from 'node:https'
 import { type AddressInfo, Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cert, key } from './testing/certificate.ts'
-import { serveForTest } from './testing/served.ts'
+import { cert, key } from '../testing/certificate.ts'
+import { serveForTest } from '../testing/served.ts'
 
 // Every property that a real socket has in the listener of an http or https server, compared with ours.
 

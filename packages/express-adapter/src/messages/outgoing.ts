@@ -8,8 +8,8 @@ import {
   nodeEnd,
   outHeaders,
   type SendCallback,
-} from './internals.ts'
-import type { ExchangeSocket } from './socket.ts'
+} from '../internals.ts'
+import type { ExchangeSocket } from '../socket/exchange-socket.ts'
 
 // The steps of a response's life that Node's code takes by way of the response itself, and its end. Each response has them as
 // its own properties: Express gives a response another prototype, and with that drops a subclass's methods.

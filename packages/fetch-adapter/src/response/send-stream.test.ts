@@ -1,8 +1,8 @@
 import { setImmediate as nextLoop } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { toHandler } from './index.ts'
-import { deferred } from './testing/deferred.ts'
-import { ask, Front, listen } from './testing/front.ts'
+import { toHandler } from '../index.ts'
+import { deferred } from '../testing/deferred.ts'
+import { ask, Front, listen } from '../testing/front.ts'
 
 const encoder = new TextEncoder()
 

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import * as zlib from 'node:zlib'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { toHandler } from './index.ts'
-import { ask, Front, type FrontRequest, listen } from './testing/front.ts'
+import { toHandler } from '../index.ts'
+import { ask, Front, type FrontRequest, listen } from '../testing/front.ts'
 
 type Give = () => Response | PromiseLike<Response>
 
@@ -83,7 +83,7 @@ describe('a body that is shorter than its Content-Length', () => {
     expect([...head.errors, ...notModified.errors]).toEqual([])
   })
 
-  test.each(['X-Sendfile', 'X-Accel-Redirect', 'X-LIGHTTPD-send-file'])(
+  test.each(['X-Sendfile', 'X-Accel-Redirect', 'X-LIGHTTPD-send-tempfile'])(
     'passes where the front server sends the body: %s',
     async (name) => {
       const headers = { ...FIVE.headers, [name]: '/srv/file' }

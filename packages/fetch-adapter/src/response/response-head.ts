@@ -1,6 +1,6 @@
 import type { Exchange, WriteCallback } from '@fcgi-bridge/core'
-import { declaredLength, isReplacedByFront, wrongLength } from './content-length.ts'
-import { hasHeader } from './header-list.ts'
+import { hasHeader } from '../header-list.ts'
+import { declaredLength, shortBodyError, wrongLength } from './content-length.ts'
 
 /** A response head that waits for the body's first bytes, which may tell its Content-Length. */
 export interface ResponseHead {
@@ -29,8 +29,9 @@ export function sendWhole(
   const declared = hasHeader(headers, 'content-length') ? declaredLength(headers) : undefined
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
   if (declared === undefined) headers.push('content-length', String(length))
-  else if (length < declared && !(length === 0 && isReplacedByFront(headers))) {
-    throw wrongLength(headers, length, declared)
+  else {
+    const error = shortBodyError(headers, length, declared)
+    if (error !== undefined) throw error
   }
   writeHead(exchange, head)
   if (declared === undefined || length <= declared) {

@@ -1,7 +1,7 @@
 import * as zlib from 'node:zlib'
+import { hasHeader } from '../header-list.ts'
+import type { ResponseLike } from '../response-like.ts'
 import { isWebStream } from './body-source.ts'
-import { hasHeader } from './header-list.ts'
-import type { ResponseLike } from './response-like.ts'
 
 /**
  * The headers of a response without Content-Encoding and Content-Length if `fetch` returned the response and has decoded

@@ -1,9 +1,9 @@
 import { PassThrough, Readable } from 'node:stream'
 import { setImmediate as nextLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { type FetchHandler, toHandler } from './index.ts'
-import { deferred } from './testing/deferred.ts'
-import { ask, Front, listen } from './testing/front.ts'
+import { type FetchHandler, toHandler } from '../index.ts'
+import { deferred } from '../testing/deferred.ts'
+import { ask, Front, listen } from '../testing/front.ts'
 
 // As node-fetch and srvx give them.
 function responding(body: () => unknown): FetchHandler {

@@ -2,9 +2,9 @@ import { createServer as createHttpServer, IncomingMessage, ServerResponse } fro
 import type { AddressInfo } from 'node:net'
 import type { Express, Request, Response } from 'express'
 import { describe, expect, test } from 'vitest'
-import { expressVersions } from './testing/differential.ts'
-import { createHttpClient } from './testing/http-client.ts'
-import { serveForTest } from './testing/served.ts'
+import { expressVersions } from '../testing/differential.ts'
+import { createHttpClient } from '../testing/http-client.ts'
+import { serveForTest } from '../testing/served.ts'
 
 interface Patched {
   mark?: string

@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net'
 import type { Writable } from 'node:stream'
 import { inspect } from 'node:util'
 import { createBody, type Exchange, type Role } from '@fcgi-bridge/core'
-import { incomingOf } from './observed-incoming.ts'
+import { incomingOf } from '../observed-incoming.ts'
 
 /**
  * What FastCGI knows of a request and a Request cannot say: the second argument of a handler. The members are own

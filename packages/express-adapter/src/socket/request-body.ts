@@ -1,5 +1,5 @@
 import type { Exchange } from '@fcgi-bridge/core'
-import type { InternalRequest } from './internals.ts'
+import type { InternalRequest } from '../internals.ts'
 
 /** What a {@link BodyPump} reports to. */
 export interface BodyOwner {

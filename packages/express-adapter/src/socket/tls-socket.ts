@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import type { Exchange } from '@fcgi-bridge/core'
-import { ExchangeSocket } from './socket.ts'
+import { ExchangeSocket } from './exchange-socket.ts'
 
 /** Makes the socket of an exchange: like a tls.TLSSocket if the client used TLS (HTTPS), else like a net.Socket. */
 export function createSocket(exchange: Exchange): ExchangeSocket {
