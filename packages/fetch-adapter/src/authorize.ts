@@ -1,5 +1,5 @@
 import type { Exchange, Handler } from '@fcgi-bridge/core'
-import { isPromiseLike, requestOf } from './handler.ts'
+import { requestOf, whenSettled } from './handler.ts'
 import { observable } from './observable.ts'
 import { createContext, type FetchContext } from './request/context.ts'
 import { discardBody } from './response/body-source.ts'
@@ -29,15 +29,7 @@ export function toAuthorizer(authorize: AuthorizeHandler): Handler {
     const context = createContext(exchange)
     const request = requestOf(exchange, context)
     if (request === undefined) return
-    const result = authorize(request, context, context)
-    if (isPromiseLike(result)) {
-      result.then(
-        (authorization) => decide(exchange, authorization),
-        (error: unknown) => exchange.fail(error),
-      )
-    } else {
-      decide(exchange, result)
-    }
+    whenSettled(exchange, authorize(request, context, context), decide)
   })
 }
 

@@ -40,16 +40,24 @@ export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}
     const context = createContext(exchange)
     const request = requestOf(exchange, context, makeRequest)
     if (request === undefined) return
-    const result = fetch(request, context, context)
-    if (isPromiseLike(result)) {
-      result.then(
-        (response) => sendResponse(exchange, response),
-        (error: unknown) => exchange.fail(error),
-      )
-    } else {
-      sendResponse(exchange, result)
-    }
+    whenSettled(exchange, fetch(request, context, context), sendResponse)
   })
+}
+
+/** Gives `respond` the result of a handler, at once or when its promise resolves. A rejection fails the exchange. */
+export function whenSettled<T>(
+  exchange: Exchange,
+  result: T | PromiseLike<T>,
+  respond: (exchange: Exchange, value: T) => void,
+): void {
+  if (isPromiseLike(result)) {
+    result.then(
+      (value) => respond(exchange, value),
+      (error: unknown) => exchange.fail(error),
+    )
+  } else {
+    respond(exchange, result)
+  }
 }
 
 function checkArguments(fetch: unknown, options: object): void {
@@ -91,6 +99,6 @@ function standardRequest(exchange: Exchange): Request {
 // Fetch section 2.2.1: the forbidden methods. The Request constructor throws for them.
 const UNSUPPORTED_METHODS = /^(?:connect|trace|track)$/i
 
-export function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof (value as Partial<PromiseLike<T>> | null | undefined)?.then === 'function'
 }

@@ -97,13 +97,13 @@ export function end(
   const { end: inherited } = Object.getPrototypeOf(this) as { end: NodeEnd }
   const socket = this.socket as ExchangeSocket | null
   if (socket === null) return inherited.call(this, chunk, encoding, callback)
-  socket.holdBack()
+  socket.beginEnd()
   try {
     return inherited === nodeEnd && sendWhole(this, socket, chunk, encoding, callback)
       ? inherited.call(this)
       : inherited.call(this, chunk, encoding, callback)
   } finally {
-    socket.letGo()
+    socket.leaveEnd()
   }
 }
 

@@ -16,17 +16,39 @@ import { Output, type OutputOwner } from './output.ts'
 import { RequestSocket } from './request-socket.ts'
 
 /**
- * What `req.socket` and `res.socket` are: for one request, the client's connection as an HTTP server would see it. Its
- * life is the request's; reading it gives nothing, and what is written to it goes nowhere.
+ * How the response leaves the socket. Each column is an event, each cell the next state.
+ *
+ * | state             | write             | tick   | end()    | end() returns | end sent                    |
+ * | ----------------- | ----------------- | ------ | -------- | ------------- | --------------------------- |
+ * | `idle`            | `flush-scheduled` | –      | `ending` | –             | `ended`                     |
+ * | `flush-scheduled` | –                 | `idle` | `ending` | –             | `ended`                     |
+ * | `ending`          | –                 | –      | –        | `idle`        | `end-deferred` or `ended`   |
+ * | `end-deferred`    | –                 | –      | –        | –             | `ended`, one turn later     |
+ * | `ended`           | –                 | –      | –        | –             | –                           |
+ *
+ * What the socket does in each state:
+ *
+ * - `idle`: nothing waits, or the socket is corked. A corked socket stays `idle` at a write, and `uncork` flushes at once.
+ * - `flush-scheduled`: what the app wrote in this turn waits for the next tick, where it is flushed in one write.
+ * - `ending`: `response.end()` runs. What it writes waits for the end, so that a small response is one write. If `end()` returns or
+ *   throws without ending the response, what waits is scheduled for a flush.
+ * - `end-deferred`: the response has ended, but the request body has not been read. Sending the end would drop what the front server
+ *   sent together with the params, so the socket first reads for one turn of the event loop.
+ * - `ended`: the exchange has the whole response.
+ */
+type OutputState = 'idle' | 'flush-scheduled' | 'ending' | 'end-deferred' | 'ended'
+
+/**
+ * `req.socket` and `res.socket`: the client's connection for one request, as an HTTP server would show it. It closes after the request
+ * and its response. Reading from it returns no data, and data written to it is dropped.
  */
 export class ExchangeSocket extends RequestSocket implements SocketInternals, OutputOwner {
   readonly #output: Output
   #response: InternalResponse | undefined
-  #flushing = false
-  #held = false
-  #endsLater = false
+  #state: OutputState = 'idle'
   #bytesWritten = 0
   #headers: readonly string[] = NO_HEADERS
+  // The Content-Length in #headers.
   #length: number | undefined
 
   _httpMessage: InternalResponse | null = null
@@ -37,16 +59,16 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     this.#output = new Output(exchange, this)
   }
 
-  /** Ties the three together, and the exchange to them. */
+  /** Connects the request, the response, the socket and the exchange with each other. */
   open(request: InternalRequest, response: InternalResponse): void {
     this.incoming = request
     this.#response = response
     this._httpMessage = response
     response.socket = this
-    // First of all listeners, as Node's own is.
+    // Node's HTTP server adds its own listener first, too.
     response.on('finish', onFinish)
     // Create the closure separately: V8 pretenures closures assigned straight to a property. Each one kept its request alive until
-    // the next major collection, which took a fifth of the CPU time.
+    // the next major collection, which cost a fifth of the CPU time.
     const onAbort = (): void => {
       this.destroy()
     }
@@ -56,23 +78,23 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
   protected override onTimeout(): void {
     const request = this.incoming
     const response = this._httpMessage
-    const bodyComing = !request.complete && !this.exchange.stdin.ended
-    const toRequest = bodyComing && request.emit('timeout', this)
-    const toResponse = response?.emit('timeout', this) ?? false
-    if (!toRequest && !toResponse) this.destroy()
+    const isBodyIncomplete = !request.complete && !this.exchange.stdin.ended
+    const requestHandled = isBodyIncomplete && request.emit('timeout', this)
+    const responseHandled = response?.emit('timeout', this) ?? false
+    if (!requestHandled && !responseHandled) this.destroy()
     this.emit('timeout')
   }
 
-  /** Bytes of the response body so far. */
+  /** How many bytes of the response body the app has written so far. */
   get bytesWritten(): number {
     return this.#bytesWritten
   }
 
-  // ---- the response's way out ----
+  // ---- the response ----
 
   /**
-   * Sets the head. `headers` is name, value, name, value …; `length` is the Content-Length among them. Throws as Node's
-   * `writeHead` does.
+   * Sets the response head. `headers` is name, value, name, value …; `length` is the Content-Length among them. Throws the errors of
+   * Node's `writeHead`.
    */
   writeHead(status: number, headers: readonly string[], reason: string, length: number | undefined): void {
     this.#headers = headers
@@ -80,7 +102,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     if (!this.exchange.ended) this.exchange.writeHead(status, headers, reason)
   }
 
-  /** Body bytes of the response; none at all asks for the head. Returns false when the writer should wait for 'drain'. */
+  /** Sends a piece of the response body. An empty piece sends the head. Returns false if the writer should wait for 'drain'. */
   send(
     data: string | Uint8Array,
     encoding: BufferEncoding | null | undefined,
@@ -95,8 +117,8 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     let length = typeof chunk === 'string' ? (byteLength ?? Buffer.byteLength(chunk)) : chunk.byteLength
     const limit = this.#length
     if (limit !== undefined && this.#bytesWritten + length > limit) {
-      // An HTTP client reads Content-Length bytes and takes the next one for the next response, and some front servers (Apache)
-      // would send it to the client.
+      // An HTTP client reads Content-Length bytes and takes the next byte for the start of the next response. Some front servers
+      // (Apache) would send the surplus to the client.
       length = limit - this.#bytesWritten
       chunk = Buffer.from(chunk as string).subarray(0, length)
     }
@@ -106,77 +128,81 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     return this.pendingLength < this.writableHighWaterMark
   }
 
-  /** All of the response has been sent. */
+  /** Ends the response. Fails the exchange if the body is shorter than its Content-Length. */
   sendEnd(): void {
     if (this.destroyed) return
     const length = this.#length
-    if (
-      length !== undefined &&
-      this.#response!._hasBody &&
-      this.#bytesWritten < length &&
-      !this.#isReplaced()
-    ) {
+    const written = this.#bytesWritten
+    const isShort = length !== undefined && this.#response!._hasBody && written < length
+    if (isShort && !(written === 0 && usesSendfile(this.#headers))) {
       this.fail(
         new Error(
-          `The response has ${this.#bytesWritten} bytes, but its Content-Length is ${length}. Send the whole body, or no Content-Length.`,
+          `The response has ${written} bytes, but its Content-Length is ${length}. Send the whole body, or no Content-Length.`,
         ),
       )
       return
     }
     const body = this.bodyPump
     if (body === undefined || body.over || !isRead(this.incoming) || body.save()) {
-      this.#output.end()
+      this.#endExchange()
     } else {
-      // The end of the exchange ends its input. What the front server sent together with the params may still be unread in
-      // the operating system's buffer.
-      this.#held = true
-      this.#endsLater = true
+      // The exchange drops its input when it ends. What the front server sent together with the params may still be in the operating
+      // system's buffer.
+      this.#state = 'end-deferred'
       setImmediate(() => {
         body.save()
-        if (!this.destroyed) this.#output.end()
+        if (!this.destroyed) this.#endExchange()
       })
     }
   }
 
-  // The front server sends a file in place of the (empty) body.
-  #isReplaced(): boolean {
-    return this.#bytesWritten === 0 && usesSendfile(this.#headers)
+  #endExchange(): void {
+    this.#state = 'ended'
+    this.#output.end()
   }
 
   override uncork(): void {
     super.uncork()
-    // At once, as a net.Socket: Node uncorks a response's socket on the tick after a write.
-    if (this.#output.waiting && !this.#held) this.flush()
+    // A net.Socket sends at once, too: Node uncorks a response's socket on the tick after a write.
+    if (this.#isFlushable) this.#flush()
   }
 
-  /** The response is about to end: nothing is flushed before its end. */
-  holdBack(): void {
-    this.#held = true
+  /** `response.end()` begins: nothing is flushed before it returns. */
+  beginEnd(): void {
+    if (this.#isFlushable) this.#state = 'ending'
   }
 
-  /** Flushes what waits, unless the response has ended. */
-  letGo(): void {
-    // Its end has been put off: see sendEnd.
-    if (this.#response!.finished) return
-    this.#held = false
+  /** `response.end()` has returned or thrown. Flushes what waits, unless the response has ended. */
+  leaveEnd(): void {
+    if (this.#state !== 'ending' || this.#response!.finished) return
+    this.#state = 'idle'
     if (this.#output.waiting) this.#scheduleFlush()
   }
 
-  /** Bytes of the response that are still on their way: `writableLength`. */
+  /** The bytes of the response that the operating system does not have yet: `writableLength`. */
   get pendingLength(): number {
     return this.#output.length
   }
 
-  // On the next tick, by when the response may have been ended: then it goes out in one write.
-  #scheduleFlush(): void {
-    if (this.#flushing || this.#held || this.writableCorked > 0) return
-    this.#flushing = true
-    process.nextTick(flush, this)
+  get #isFlushable(): boolean {
+    return this.#state === 'idle' || this.#state === 'flush-scheduled'
   }
 
-  /** Hands on what waits, unless it was corked meanwhile. */
-  flush(): void {
-    this.#flushing = false
+  // The response may end before the next tick. All of it is then one write.
+  #scheduleFlush(): void {
+    if (this.#state !== 'idle' || this.writableCorked > 0) return
+    this.#state = 'flush-scheduled'
+    process.nextTick(flushOnTick, this)
+  }
+
+  /** The tick of a scheduled flush. */
+  flushOnTick(): void {
+    if (this.#state !== 'flush-scheduled') return
+    this.#state = 'idle'
+    this.#flush()
+  }
+
+  #flush(): void {
     if (this.#output.waiting && this.writableCorked === 0 && !this.exchange.ended) {
       this.onTraffic()
       this.#output.flush()
@@ -198,7 +224,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     this.destroy()
   }
 
-  /** The response is with the operating system: what Node does on 'finish', and the end of the "connection". */
+  /** The operating system has the whole response. Does what Node does on 'finish', and closes the socket. */
   onFinish(): void {
     const request = this.incoming
     const response = this.#response!
@@ -211,7 +237,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     process.nextTick(emitClose, response)
     if (read) this.bodyPump?.release()
     if (this.listenerCount('close') > 0) {
-      // Whoever waits for the connection's end: it is when neither side has anything more to say.
+      // The socket closes when both the response and the request have ended.
       if (request.closed) process.nextTick(() => this.destroy())
       else request.once('close', () => this.destroy())
     }
@@ -222,17 +248,17 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.stopTimeout()
     const exchange = this.exchange
-    // The response has ended, and in Node would be on its way.
-    if (this.#endsLater && !exchange.ended) this.#output.end()
-    if (!exchange.ended) exchange.fail(error ?? new Error(UNANSWERED))
+    // The app ended the response. Node would have written it to the socket by now.
+    if (this.#state === 'end-deferred' && !exchange.ended) this.#endExchange()
+    if (!exchange.ended) exchange.fail(error ?? new Error(DESTROYED_EARLY))
     this.dropBody()
     this.#output.drop(error ?? destroyedError())
-    // Node's HTTP server always listens for 'error'.
+    // Node's HTTP server has an 'error' listener on every socket, so an error without a listener of the app is not thrown.
     callback(this.listenerCount('error') > 0 ? error : null)
     setImmediate(() => this.#close(error !== null))
   }
 
-  // The request and the response are told before all others, in Node's order.
+  // The request and the response emit their events before the socket, in Node's order.
   #close(hadError: boolean): void {
     const response = this._httpMessage
     // Once the response has finished, the request does not depend on the socket.
@@ -244,7 +270,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
   }
 }
 
-// Node's types say that it is a plain property, and a class cannot override one with a getter.
+// Node's types declare a plain property, which a getter in a class cannot override.
 Object.defineProperty(ExchangeSocket.prototype, 'writableLength', {
   configurable: true,
   get(this: ExchangeSocket): number {
@@ -257,10 +283,10 @@ likeNetSocket(ExchangeSocket.prototype)
 
 const NO_HEADERS: readonly string[] = []
 
-const UNANSWERED = 'The app destroyed the request before it had answered.'
+const DESTROYED_EARLY = 'The app destroyed the request before it ended the response.'
 
-function flush(socket: ExchangeSocket): void {
-  socket.flush()
+function flushOnTick(socket: ExchangeSocket): void {
+  socket.flushOnTick()
 }
 
 function onFinish(this: { socket: unknown }): void {

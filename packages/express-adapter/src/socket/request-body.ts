@@ -1,7 +1,7 @@
 import type { Exchange } from '@fcgi-bridge/core'
 import type { InternalRequest } from '../internals.ts'
 
-/** What a {@link BodyPump} reports to. */
+/** The receiver of a {@link BodyPump}'s reports. */
 export interface BodyOwner {
   /** A piece of the request body arrived. */
   onBodyProgress(): void
@@ -12,22 +12,39 @@ export interface BodyOwner {
 }
 
 /**
- * Moves a request body from the exchange into the stream that the app reads, no faster than the app reads it: the work of
- * Node's HTTP parser and its socket.
+ * How far a pump is. Each column is an event, each cell the next state.
+ *
+ * | state    | a piece is pushed | nothing is left                | the ticks have run | body broken, dropped |
+ * | -------- | ----------------- | ------------------------------ | ------------------ | -------------------- |
+ * | `fresh`  | `pushed`          | `over`: the request ends       | –                  | `over`               |
+ * | `pushed` | `pushed`          | `ending`, or `over` if polled  | –                  | `over`               |
+ * | `ending` | –                 | –                              | `fresh`            | `over`               |
+ * | `over`   | –                 | –                              | –                  | –                    |
+ *
+ * - `fresh`: no piece was pushed since the last ticks, so the end of the body can be pushed at once.
+ * - `pushed`: the end of the body waits until the ticks and promises that the pieces started have run, as it does in Node. An app that
+ *   polls `request.read()` without a listener gets the end together with the last piece.
+ * - `ending`: the request stream has the whole body. Its end follows after the ticks.
+ * - `over`: the request stream has ended, or the body is broken.
+ */
+type PumpState = 'fresh' | 'pushed' | 'ending' | 'over'
+
+/**
+ * Moves a request body from the exchange into the stream that the app reads, at the pace of the app. In Node the HTTP parser and the
+ * socket do this.
  */
 export class BodyPump {
   readonly #exchange: Exchange
   readonly #request: InternalRequest
   readonly #owner: BodyOwner
-  // Pieces taken from the exchange before it ended, and not read by the app yet.
-  #taken: Buffer[] | undefined
+  #state: PumpState = 'fresh'
+  // Pieces taken from the exchange before it ended. The app has not read them yet.
+  #saved: Buffer[] | undefined
+  // Two reasons to stop in any state: the adapter holds the pump, or the app does not want more now.
   #held = false
   #paused = false
+  // `run` is on the stack.
   #running = false
-  // A piece was pushed; the end waits for what that started.
-  #pushed = false
-  #ending = false
-  #over = false
   #bytesRead = 0
 
   constructor(exchange: Exchange, request: InternalRequest, owner: BodyOwner) {
@@ -36,7 +53,7 @@ export class BodyPump {
     this.#owner = owner
   }
 
-  /** Bytes of the body that the request stream has received. */
+  /** How many bytes of the body the request stream has received. */
   get bytesRead(): number {
     return this.#bytesRead
   }
@@ -47,7 +64,7 @@ export class BodyPump {
 
   /** The request stream has the whole body, or the body is broken. */
   get over(): boolean {
-    return this.#over
+    return this.#state === 'over'
   }
 
   pause(): void {
@@ -59,73 +76,73 @@ export class BodyPump {
     this.run()
   }
 
-  /** The request stream has the whole body, and gets its end soon. */
+  /** The request stream has the whole body, and ends soon. */
   get ending(): boolean {
-    return this.#ending
+    return this.#state === 'ending'
   }
 
-  /** Gives the request stream nothing more until `release`. */
+  /** Pushes nothing more until `release`. */
   hold(): void {
     this.#held = true
   }
 
   /**
-   * The response is about to end, and the exchange with it. Holds, and saves what has arrived. Returns whether the whole body
-   * has.
+   * Call it before the exchange ends, which drops the exchange's input. Holds the pump, and saves what has arrived. Returns whether the
+   * whole body has arrived.
    */
   save(): boolean {
     this.#held = true
     const { stdin } = this.#exchange
     for (let chunk = stdin.read(); chunk !== null; chunk = stdin.read()) {
-      this.#taken ??= []
-      this.#taken.push(chunk)
+      this.#saved ??= []
+      this.#saved.push(chunk)
     }
     return stdin.ended
   }
 
-  /** Goes on after `hold` or `save`. */
+  /** Continues after `hold` or `save`. */
   release(): void {
     this.#held = false
     this.run()
   }
 
   /**
-   * The response has finished and nobody has read this body, of which the rest will not come. A listener that is added until
-   * the next event gets an error; without one the request ends, as in Node once the rest has arrived.
+   * Call it when the response has finished and nobody has read the body. Drops the rest. A listener that the app adds in this turn of the
+   * event loop gets an error. Without one the request ends, as it does in Node once the rest has arrived.
    */
   drop(): void {
-    this.#over = true
+    this.#state = 'over'
     this.#exchange.stdin.discard()
     this.#request._dump()
     setImmediate(() => this.#endDropped())
   }
 
-  /** Pushes the pieces that are there. Once the exchange has ended, no more can come. */
+  /** Pushes the pieces that have arrived. After the end of the exchange no more can arrive. */
   run(): void {
-    // A 'data' listener may ask for the next piece.
+    // A 'data' listener may call `read`, which resumes the pump.
     if (this.#running || this.#held) return
     this.#running = true
     try {
-      while (!this.#over && !this.#paused && this.#step());
+      while (this.#state !== 'over' && !this.#paused && this.#step());
     } finally {
       this.#running = false
     }
   }
 
-  // False if there is nothing to push now.
+  // Returns false if there is nothing to push now.
   #step(): boolean {
     const request = this.#request
     const { stdin } = this.#exchange
     if (request.destroyed) {
       stdin.discard()
-      this.#over = true
+      this.#state = 'over'
       return false
     }
     if (request._dumped) stdin.discard()
     else {
-      const chunk = this.#taken?.shift() ?? stdin.read()
+      const chunk = this.#saved?.shift() ?? stdin.read()
       if (chunk !== null) {
-        this.#pushed = true
+        this.#state = 'pushed'
         this.#bytesRead += chunk.length
         this.#owner.onBodyProgress()
         if (!request.push(chunk)) this.#paused = true
@@ -138,24 +155,23 @@ export class BodyPump {
   }
 
   #end(): void {
-    if (this.#ending) return
-    if (!this.#pushed || isPolled(this.#request)) {
-      this.#over = true
+    if (this.#state === 'ending') return
+    if (this.#state === 'fresh' || isPolled(this.#request)) {
+      this.#state = 'over'
       endBody(this.#request)
       return
     }
-    this.#ending = true
-    afterTicks(() => this.#runAtEnd())
+    this.#state = 'ending'
+    afterTicks(() => this.#endAfterTicks())
   }
 
-  #runAtEnd(): void {
-    this.#ending = false
-    this.#pushed = false
-    this.runAgain()
+  #endAfterTicks(): void {
+    if (this.#state === 'ending') this.#state = 'fresh'
+    this.#runGuarded()
   }
 
-  /** The same in an event of its own: what a listener throws is the exchange's failure. */
-  runAgain(): void {
+  // Runs outside of the app's code. An error that a listener throws fails the exchange.
+  #runGuarded(): void {
     try {
       this.run()
     } catch (error) {
@@ -171,7 +187,7 @@ export class BodyPump {
       breakBody(exchange, request, this.#owner)
       return
     }
-    // To a reader that comes after the end this must not look like an empty body.
+    // A reader that is added after the end must not take this for an empty body.
     const error = bodyError(exchange)
     request.once('close', () => {
       request._readableState.errored ??= error
@@ -183,11 +199,11 @@ export class BodyPump {
     const exchange = this.#exchange
     const { stdin } = exchange
     if (stdin.error === undefined && !exchange.ended) {
-      // Create the closure separately, for the same reason as onAbort in socket.ts.
-      const onReadable = (): void => this.runAgain()
+      // Create the closure separately, for the same reason as onAbort in exchange-socket.ts.
+      const onReadable = (): void => this.#runGuarded()
       stdin.onReadable ??= onReadable
     } else {
-      this.#over = true
+      this.#state = 'over'
       // The socket reports an abort to the request, as in Node.
       if (!exchange.aborted) breakBody(exchange, this.#request, this.#owner)
     }
@@ -196,8 +212,8 @@ export class BodyPump {
 }
 
 /**
- * Moves a body that nobody has read into the request stream, where Node's parser puts it as it arrives, so that a listener
- * that is added now can read it. Returns false if the body has not arrived whole.
+ * Moves a body that nobody has read into the request stream, so that a listener that is added now can read it. Node's parser puts it
+ * there as it arrives. Returns false if some of the body has not arrived.
  */
 export function pushBody({ stdin }: Exchange, request: InternalRequest): boolean {
   const first = stdin.read()
@@ -208,21 +224,20 @@ export function pushBody({ stdin }: Exchange, request: InternalRequest): boolean
   return true
 }
 
-// Node's parser lets all ticks and promises run after each piece of a body, and thus before its end: a microtask runs once the
-// ticks are done, and a tick once the microtasks are. Those that start each other more often than this go on after the end.
+// Node's parser lets all ticks and promises run after each piece of a body, and thus before its end. A microtask runs when no tick is
+// left, and a tick runs when no microtask is left. Ticks and promises that start each other for more rounds than this run after the end.
 const ROUNDS = 4
 
 function afterTicks(end: () => void, rounds: number = ROUNDS): void {
   queueMicrotask(rounds === 0 ? end : () => process.nextTick(afterTicks, end, rounds - 1))
 }
 
-// The app calls `read()` without a listener. In Node the end of a body that has arrived is there together with its last piece: a
-// single call reads both.
+// The app calls `read()` without a listener. In Node the end of a body that has arrived comes with its last piece: one call reads both.
 function isPolled({ readableFlowing, _readableState }: InternalRequest): boolean {
   return readableFlowing === null && !_readableState.readableListening
 }
 
-/** Ends the request stream: the body has arrived whole. */
+/** Ends the request stream. The whole body has arrived. */
 export function endBody(request: InternalRequest): void {
   request.complete = true
   request.push(null)
@@ -238,8 +253,8 @@ function bodyError({ stdin }: Exchange): Error {
 }
 
 /**
- * Ends a body that cannot be had whole. Its reader gets the error (with the matching `status`) and 'aborted'. Unlike in Node,
- * the connection still works, so the app can still respond.
+ * Ends a body of which the rest will not arrive. Its reader gets the error (with the matching `status`) and 'aborted'. Unlike in Node, the
+ * connection still works, so the app can still respond.
  */
 function breakBody(exchange: Exchange, request: InternalRequest, owner: BodyOwner): void {
   request._destroy = (reason, callback) => {
@@ -248,12 +263,12 @@ function breakBody(exchange: Exchange, request: InternalRequest, owner: BodyOwne
     callback(request.listenerCount('error') > 0 ? reason : null)
     process.nextTick(() => {
       request.emit('aborted')
-      // Express's 404 handler drops the rest of the body and uses on-finished to wait for its end. Neither 'end' nor the
-      // connection's 'close' will come, and on-finished also takes 'finish', which nobody else expects of a request.
+      // Express's 404 handler drops the rest of the body and uses on-finished to wait for its end. Neither 'end' nor the socket's
+      // 'close' will come. on-finished also accepts 'finish', which no other code expects of a request.
       request.emit('finish')
     })
   }
-  // on-finished, and with it body-parser, goes by the socket's `readable`.
+  // on-finished, and with it body-parser, checks the socket's `readable`.
   owner.onBodyBroken()
   request.destroy(bodyError(exchange))
 }

@@ -2,15 +2,28 @@ import { type InternalRequest, type InternalResponse, isRead } from '../internal
 import { ClientSocket } from './client-socket.ts'
 import { type BodyOwner, BodyPump, endBody, pushBody } from './request-body.ts'
 
-/** The half of a request's socket that brings the request body: Node's IncomingMessage resumes and pauses its socket. */
+/**
+ * How the request body reaches the request stream. Each column is an event, each cell the next state.
+ *
+ * | state      | the listener returns     | the whole body is pushed |
+ * | ---------- | ------------------------ | ------------------------ |
+ * | `held`     | `flowing` or `complete`  | –                        |
+ * | `flowing`  | –                        | `complete`               |
+ * | `complete` | –                        | –                        |
+ *
+ * - `held`: the app's listener runs. Node delivers no body before it returns, so a pump that is created now waits.
+ * - `flowing`: the pump moves the body at the pace of the app. There is no pump before somebody reads.
+ * - `complete`: the request stream received the whole body without a pump, and has ended or is about to. `resume` has nothing to do.
+ */
+type BodyState = 'held' | 'flowing' | 'complete'
+
+/** The part of a request's socket that delivers the request body: Node's IncomingMessage resumes and pauses its socket. */
 export abstract class RequestSocket extends ClientSocket implements BodyOwner {
   #request: InternalRequest | undefined
   #body: BodyPump | undefined
-  #opened = false
-  // The request stream has the whole body, and has ended or is about to.
-  #bodyPushed = false
+  #state: BodyState = 'held'
 
-  /** The response that is written to the socket, as Node's own code has it. */
+  /** The response that is written to the socket. Node's own code reads and sets it. */
   abstract _httpMessage: InternalResponse | null
 
   protected get incoming(): InternalRequest {
@@ -26,13 +39,13 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
     return this.#body
   }
 
-  /** The listener has returned: as in Node, only now does the body reach the request. An empty body has arrived. */
+  /** The listener has returned: from now on the body reaches the request. An empty body is complete at once. */
   opened(): void {
-    this.#opened = true
+    this.#state = 'flowing'
     const request = this.incoming
-    // With a pump, that ends it: it may hold pieces.
+    // A pump ends the request itself, because it may still hold pieces.
     if (this.#body === undefined && this.exchange.stdin.ended && !request.complete) {
-      this.#bodyPushed = true
+      this.#state = 'complete'
       endBody(request)
     }
     if (this.destroyed) {
@@ -43,18 +56,18 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
     }
   }
 
-  /** The listener failed. */
+  /** The listener threw `error`, or its promise rejected. */
   fail(error: unknown): void {
     this.exchange.fail(error)
     this.destroy(error instanceof Error ? error : undefined)
   }
 
-  /** Bytes of the request body so far. */
+  /** How many bytes of the request body have reached the request stream so far. */
   get bytesRead(): number {
     return this.#body?.bytesRead ?? 0
   }
 
-  /** The response has finished, and nobody reads the body: it is dropped, as Node does. */
+  /** The response has finished, and nobody reads the body. Drops it, as Node does. */
   protected dumpBody(): void {
     const request = this.incoming
     if (request.destroyed) this.exchange.stdin.discard()
@@ -63,14 +76,15 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
   }
 
   #pushBody(request: InternalRequest): boolean {
-    this.#bodyPushed = pushBody(this.exchange, request)
-    return this.#bodyPushed
+    const isWhole = pushBody(this.exchange, request)
+    if (isWhole) this.#state = 'complete'
+    return isWhole
   }
 
-  // ---- the request body's way in: Node's IncomingMessage asks its socket ----
+  // ---- what Node's IncomingMessage calls on its socket ----
 
   override resume(): this {
-    if (!this.#bodyPushed) this.#pump.resume()
+    if (this.#state !== 'complete') this.#pump.resume()
     return this
   }
 
@@ -86,7 +100,7 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
   get #pump(): BodyPump {
     if (this.#body === undefined) {
       this.#body = new BodyPump(this.exchange, this.incoming, this)
-      if (!this.#opened) this.#body.hold()
+      if (this.#state === 'held') this.#body.hold()
     }
     return this.#body
   }
@@ -103,9 +117,9 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
     this.readable = false
   }
 
-  // Node's parser has read a body that has arrived, whether or not the app has.
+  /** Drops the body. What has arrived of it goes to the request first: Node's parser reads it, even if the app does not. */
   protected dropBody(): void {
-    if (!this.#opened) return
+    if (this.#state === 'held') return
     const { stdin } = this.exchange
     const request = this.incoming
     if (this._httpMessage !== null && !request.destroyed && !request.complete && !isRead(request))

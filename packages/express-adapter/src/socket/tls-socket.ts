@@ -2,18 +2,18 @@ import { X509Certificate } from 'node:crypto'
 import type { Exchange } from '@fcgi-bridge/core'
 import { ExchangeSocket } from './exchange-socket.ts'
 
-/** Makes the socket of an exchange: like a tls.TLSSocket if the client used TLS (HTTPS), else like a net.Socket. */
+/** Creates the socket of an exchange: like a tls.TLSSocket if the client used TLS (HTTPS), else like a net.Socket. */
 export function createSocket(exchange: Exchange): ExchangeSocket {
   return exchange.scheme === 'https' ? new TlsExchangeSocket(exchange) : new ExchangeSocket(exchange)
 }
 
 /**
- * The socket of a request that came over TLS. What it says of the connection is what the front server tells in SSL_* params
- * (Apache: `SSLOptions +StdEnvVars`), and otherwise what a TLSSocket says that does not know.
+ * The socket of a request whose client used TLS. It takes its values from the SSL_* params of the front server (Apache:
+ * `SSLOptions +StdEnvVars`). Without a param it returns the value of a TLSSocket that does not know.
  */
 class TlsExchangeSocket extends ExchangeSocket {
   encrypted = true
-  /** SSL_CLIENT_VERIFY: the front server has verified the client's certificate. */
+  /** True if the front server verified the client's certificate (SSL_CLIENT_VERIFY). */
   authorized: boolean
   authorizationError: Error | string | null = null
   /** SSL_TLS_SNI. */
@@ -29,17 +29,17 @@ class TlsExchangeSocket extends ExchangeSocket {
     this.servername = exchange.param('SSL_TLS_SNI') || false
   }
 
-  /** SSL_CLIENT_CERT (PEM), as an object of Node's; `{}` without one. */
+  /** SSL_CLIENT_CERT (PEM) as Node's legacy certificate object. `{}` without a readable certificate. */
   getPeerCertificate(): object {
     return this.getPeerX509Certificate()?.toLegacyObject() ?? {}
   }
 
-  /** SSL_CLIENT_CERT (PEM); undefined without one that can be read. */
+  /** SSL_CLIENT_CERT (PEM). Undefined without a readable certificate. */
   getPeerX509Certificate(): X509Certificate | undefined {
     const pem = this.exchange.param('SSL_CLIENT_CERT')
     if (!pem) return undefined
     try {
-      // nginx's $ssl_client_cert begins each line but the first with a tab.
+      // nginx's $ssl_client_cert puts a tab before each line except the first.
       return new X509Certificate(pem.replaceAll('\t', ''))
     } catch {
       return undefined
@@ -62,38 +62,6 @@ class TlsExchangeSocket extends ExchangeSocket {
     return this.exchange.param('SSL_SESSION_RESUMED') === 'Resumed'
   }
 
-  getCertificate(): object | null {
-    return null
-  }
-
-  getX509Certificate(): X509Certificate | undefined {
-    return undefined
-  }
-
-  getEphemeralKeyInfo(): object | null {
-    return null
-  }
-
-  getSharedSigalgs(): string[] {
-    return []
-  }
-
-  getFinished(): Buffer | undefined {
-    return undefined
-  }
-
-  getPeerFinished(): Buffer | undefined {
-    return undefined
-  }
-
-  getSession(): Buffer | undefined {
-    return undefined
-  }
-
-  getTLSTicket(): Buffer | undefined {
-    return undefined
-  }
-
   /** Throws: the front server has the keys. */
   exportKeyingMaterial(): never {
     throw new Error('The TLS keys of the connection are in the front server.')
@@ -108,21 +76,27 @@ class TlsExchangeSocket extends ExchangeSocket {
     }
     return false
   }
+}
 
-  /** The front server decides the rest. */
-  setMaxSendFragment(): boolean {
-    return false
-  }
-
-  disableRenegotiation(): void {}
-
-  enableTrace(): void {}
-
-  setServername(): void {}
-
-  setSession(): void {}
-
-  setKeyCert(): void {}
+// The other methods of a TLSSocket. The values are those that a TLSSocket returns when it does not know. Settings have no effect.
+const UNKNOWN: Readonly<Record<string, () => unknown>> = {
+  getCertificate: () => null,
+  getX509Certificate: () => undefined,
+  getEphemeralKeyInfo: () => null,
+  getSharedSigalgs: () => [],
+  getFinished: () => undefined,
+  getPeerFinished: () => undefined,
+  getSession: () => undefined,
+  getTLSTicket: () => undefined,
+  setMaxSendFragment: () => false,
+  disableRenegotiation: () => undefined,
+  enableTrace: () => undefined,
+  setServername: () => undefined,
+  setSession: () => undefined,
+  setKeyCert: () => undefined,
+}
+for (const [name, value] of Object.entries(UNKNOWN)) {
+  Object.defineProperty(TlsExchangeSocket.prototype, name, { configurable: true, writable: true, value })
 }
 
 for (const name of Object.getOwnPropertyNames(TlsExchangeSocket.prototype)) {
