@@ -26,7 +26,7 @@ test('a Node whose end goes another way is found out', () => {
     }
   }
   expect(missingInternals(IncomingMessage, Response as typeof ServerResponse)).toEqual([
-    'the way of a response (_storeHeader _send)',
+    'the steps of a response (_storeHeader _send)',
   ])
 })
 

@@ -1,48 +1,48 @@
 import { Server } from 'node:http'
 import type { RequestListener } from './listener.ts'
 
-/** A Koa app, as far as it is needed. */
+/** The members of a Koa app that the adapter uses. */
 export interface KoaApp {
   readonly middleware: readonly unknown[]
   callback(): (...args: never[]) => unknown
 }
 
-/** A Fastify app, as far as it is needed. */
+/** The members of a Fastify app that the adapter uses. */
 export interface FastifyApp {
   ready(): PromiseLike<unknown>
   routing(...args: never[]): unknown
 }
 
-/** A NestJS app, on Express or Fastify, as far as it is needed. */
+/** The members of a NestJS app, on Express or Fastify, that the adapter uses. */
 export interface NestApp {
   init(): Promise<unknown>
   getHttpAdapter(): { getInstance(): unknown }
 }
 
-/** A hapi server, as far as it is needed. */
+/** The members of a hapi server that the adapter uses. */
 export interface HapiServer {
   readonly listener: object
   initialize(): Promise<unknown>
 }
 
-/** An app of a framework that is no listener itself, or an `http.Server` that does not listen. */
+/** An app of a framework whose apps are not listeners, or an `http.Server` that does not listen. */
 export type FrameworkApp = Server | KoaApp | FastifyApp | NestApp | HapiServer
 
 /** How a framework's app is served. */
 export interface Recognized {
-  /** For messages: `a Koa app`. */
+  /** The kind of app, for messages: `a Koa app`. */
   readonly what: string
   readonly listener: RequestListener
   /**
-   * Must have settled before the first request. Rejects if the app fails to start, and with an Error that says what to do
-   * if an `http.Server` listens already.
+   * Starts the app. Await it before the first request. Rejects if the app fails to start, or is an `http.Server` that already
+   * listens.
    */
   readonly ready?: () => Promise<unknown>
 }
 
 /**
- * Recognizes the app of a framework: an `http.Server`, a Koa, Fastify or NestJS app, a hapi server. Undefined for everything
- * else, also for functions, such as Express and connect apps, which are listeners as they are.
+ * Recognizes an `http.Server`, a Koa, Fastify or NestJS app, or a hapi server. Returns undefined for anything else, including functions:
+ * Express and connect apps are already listeners.
  */
 export function recognizeFramework(app: unknown): Recognized | undefined {
   if (app instanceof Server) {
@@ -64,16 +64,16 @@ export function recognizeFramework(app: unknown): Recognized | undefined {
   return undefined
 }
 
-// Nest gives its routes to the framework below it, which is the listener, in init().
+// The listener is the app of the framework that Nest uses. Nest registers its routes with it in init().
 function ofNest(app: NestApp): Recognized {
   const instance = app.getHttpAdapter().getInstance()
-  const below = recognizeFramework(instance)
+  const inner = recognizeFramework(instance)
   return {
     what: 'a NestJS app',
-    listener: below?.listener ?? (instance as RequestListener),
+    listener: inner?.listener ?? (instance as RequestListener),
     ready: async () => {
       await app.init()
-      await below?.ready?.()
+      await inner?.ready?.()
     },
   }
 }
@@ -83,11 +83,11 @@ function emitRequest(server: Server): RequestListener {
 }
 
 async function requireClosed(server: Server): Promise<void> {
-  // listen() looks up its address first.
+  // `listening` is false until listen() has resolved its address.
   await new Promise((resolve) => setImmediate(resolve))
   if (server.listening) {
     throw new Error(
-      'This HTTP server listens already. Leave listen() out: here, the front server speaks HTTP.',
+      'This HTTP server listens already. Remove the call of listen(): the front server handles HTTP.',
     )
   }
 }

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { Exchange, Role } from '@fcgi-bridge/core'
 
-/** What FastCGI knows of a request beyond HTTP: `req.fcgi`. */
+/** `req.fcgi`: the facts about a request that FastCGI has and HTTP has not. */
 export class FcgiInfo {
   readonly #exchange: Exchange
 
@@ -9,17 +9,17 @@ export class FcgiInfo {
     this.#exchange = exchange
   }
 
-  /** The params (CGI meta-variables, RFC 3875 section 4.1) by name, one character a byte (latin1). One that the front server did not send is undefined. */
+  /** The params (CGI meta-variables, RFC 3875 section 4.1) by name. Each character is one byte (latin1). */
   get params(): Readonly<Record<string, string | undefined>> {
     return this.#exchange.params
   }
 
-  /** The params as they came: name, value, name, value … */
+  /** The params in the order received: name, value, name, value … */
   get rawParams(): readonly string[] {
     return this.#exchange.rawParams
   }
 
-  /** What the front server wants of the app; 'responder' unless a core server was set up for more. */
+  /** The role that the front server asks for (FastCGI 1.0 section 6). Always 'responder' under `serve`. */
   get role(): Role {
     return this.#exchange.role
   }
@@ -29,12 +29,12 @@ export class FcgiInfo {
     return this.#exchange.requestId
   }
 
-  /** REMOTE_ADDR, as `req.socket.remoteAddress`. */
+  /** The client's address (REMOTE_ADDR): the same as `req.socket.remoteAddress`. */
   get remoteAddress(): string | undefined {
     return this.#exchange.remoteAddress
   }
 
-  /** Where the app is mounted, raw: `'/shop'`, or `''` at the root. */
+  /** The mount of the app as the client sent it: `'/shop'`, or `''` at the root. */
   get mount(): string {
     return this.#exchange.mount
   }
@@ -47,7 +47,7 @@ export class FcgiInfo {
 
 declare module 'node:http' {
   interface IncomingMessage {
-    /** There when the request came over FastCGI. */
+    /** Set if the request came over FastCGI. */
     fcgi?: FcgiInfo
   }
 }

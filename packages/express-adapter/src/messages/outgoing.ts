@@ -11,16 +11,16 @@ import {
 } from '../internals.ts'
 import type { ExchangeSocket } from '../socket/exchange-socket.ts'
 
-// The steps of a response's life that Node's code takes by way of the response itself, and its end. Each response has them as
-// its own properties: Express gives a response another prototype, and with that drops a subclass's methods.
+// Replacements for the methods through which Node's code sends a response. Each response has them as own properties, because Express
+// replaces the prototype of a response, and with it the methods of a subclass.
 
-/** In place of `_storeHeader`: hands status and headers on as they are, where Node's renders HTTP/1.1. */
+/** Replaces `_storeHeader`, which renders an HTTP/1.1 head. Passes status and headers on as a list. */
 export function storeHeader(this: InternalResponse, firstLine: string, headers: HeaderInput): void {
-  const head = new Head()
-  const own = outHeaders(this)
-  if (headers === own && own !== null) {
-    for (const key in own) {
-      const entry = own[key]!
+  const head = new HeadBuilder()
+  const setHeaders = outHeaders(this)
+  if (headers === setHeaders && setHeaders !== null) {
+    for (const key in setHeaders) {
+      const entry = setHeaders[key]!
       head.add(key, entry[0], entry[1])
     }
   } else if (headers) {
@@ -38,19 +38,19 @@ export function storeHeader(this: InternalResponse, firstLine: string, headers: 
     head.length = this._contentLength
     head.list.push('Content-Length', String(head.length))
   }
-  // No final answer has a 1xx, and the one that is given instead of it, below a throw, may well have a body.
+  // A final response cannot be a 1xx, so `writeHead` below throws. The error response that is sent instead may have a body.
   if (this.statusCode < 200) this._hasBody = this.req.method !== 'HEAD'
-  // How the body ends is FastCGI's to say, whatever the app has set.
+  // FastCGI marks the end of the body, whatever the app has set.
   this.chunkedEncoding = false
-  // Node has checked the app's statusMessage, of any type, and made text of it: `HTTP/1.1 200 OK\r\n`.
+  // Node has checked the app's statusMessage and put it into the status line as text: `HTTP/1.1 200 OK\r\n`.
   const reason = this.statusMessage === STATUS_CODES[this.statusCode] ? '' : firstLine.slice(13, -2)
   ;(this.socket as ExchangeSocket | null)?.writeHead(this.statusCode, head.list, reason, head.length)
-  // What it says is for those who look whether there is one.
+  // `headersSent` is true from here on. Nobody reads the text.
   this._header = firstLine
   this._headerSent = false
 }
 
-/** In place of `_send`: body bytes, without the head that Node's puts before the first of them. */
+/** Replaces `_send`, which puts the head before the first bytes of the body. Sends body bytes only. */
 export function send(
   this: InternalResponse,
   data: string | Uint8Array,
@@ -66,7 +66,7 @@ export function send(
     : socket.send(data, encoding, callback, byteLength)
 }
 
-/** In place of `_writeRaw`, by which only 1xx go out: CGI has no way to say them. They are swallowed. */
+/** Replaces `_writeRaw`, which Node uses only for 1xx responses. Drops them, because CGI has no way to send them. */
 export function writeRaw(
   this: InternalResponse,
   _data: string | Uint8Array,
@@ -78,15 +78,15 @@ export function writeRaw(
   return true
 }
 
-/** In place of `_finish`, with which Node's `end` hands over: the end of the exchange. */
+/** Replaces `_finish`, the last call of Node's `end`. Ends the exchange. */
 export function finish(this: InternalResponse): void {
   emitPrefinish(this)
   ;(this.socket as ExchangeSocket).sendEnd()
 }
 
 /**
- * In front of `end`, whichever the response's prototype has. What is written within it goes out with the end, and a response
- * that is given whole is spared Node's own way of writing it.
+ * Wraps the `end` of the response's prototype. What `end` writes is sent together with the end of the response. A response that is passed
+ * to `end` as a whole skips Node's slower code for writing.
  */
 export function end(
   this: InternalResponse,
@@ -107,7 +107,7 @@ export function end(
   }
 }
 
-// Does what Node's `end` does about its chunk, where that is the whole body. False where Node has to see to it.
+// Does what Node's `end` does with a chunk that is the whole body. Returns false if the chunk needs Node's own code.
 function sendWhole(
   response: InternalResponse,
   socket: ExchangeSocket,
@@ -133,19 +133,20 @@ function sendWhole(
     length = chunk.byteLength
   } else return false
   response._contentLength = length
-  // By way of writeHead, which may be an app's own, and may do anything.
+  // This calls `writeHead`, which the app may have replaced. It may do anything, so the response is checked again.
   response._implicitHeader()
   if (!response._header || response.finished || response.socket !== socket) return false
   if (response._hasBody) socket.send(chunk, null, null, length)
   return true
 }
 
-/** Headers on their way into a flat list, and what Node would have noticed of them. */
-class Head {
+/** Builds the flat list of headers, and notes the headers that determine the length of the body. */
+class HeadBuilder {
+  /** Name, value, name, value … */
   readonly list: string[] = []
-  /** What a Content-Length among them says. */
+  /** The Content-Length in the list, in bytes. */
   length: number | undefined
-  /** Transfer-Encoding or Trailer is among them: Node then adds no Content-Length. */
+  /** The list has a Transfer-Encoding or Trailer header. Node then adds no Content-Length. */
   framed = false
   #badLength = false
   #lengthAt = 0
@@ -162,7 +163,7 @@ class Head {
     }
   }
 
-  /** Takes headers that went to `writeHead` alone, in each of the forms that it takes. */
+  /** Adds headers that were passed to `writeHead`, in any form that it accepts. Node has not validated them. */
   addUnchecked(headers: NonNullable<HeaderInput>): void {
     if (!Array.isArray(headers)) {
       const record = headers as Readonly<Record<string, unknown>>
@@ -171,9 +172,12 @@ class Head {
       for (const [name, value] of headers as [string, unknown][]) this.#check(name, value)
     } else {
       if (headers.length % 2 !== 0) {
-        throw Object.assign(new TypeError('The list of headers has a name without a value.'), {
-          code: 'ERR_INVALID_ARG_VALUE',
-        })
+        throw Object.assign(
+          new TypeError('The last header name in the list has no value. Pass names and values in turn.'),
+          {
+            code: 'ERR_INVALID_ARG_VALUE',
+          },
+        )
       }
       for (let i = 0; i < headers.length; i += 2) this.#check(headers[i] as string, headers[i + 1])
     }
@@ -194,7 +198,8 @@ class Head {
     if (key === 'transfer-encoding' || key === 'trailer') this.framed = true
   }
 
-  // A length that is no number, or two that differ, would break the client's connection (RFC 9110 section 8.6).
+  // A Content-Length that is not a number, or two that differ, would break the client's connection (RFC 9110 section 8.6). Neither is
+  // sent.
   #pushLength(name: string, value: string): void {
     if (this.#badLength) return
     const length = readLength(value)
@@ -210,7 +215,7 @@ class Head {
   }
 }
 
-// The number in a Content-Length, or undefined.
+// Undefined if the value is not a number of bytes.
 function readLength(value: string): number | undefined {
   const digits = value.trim()
   const length = Number(digits)

@@ -10,38 +10,38 @@ import type { ExchangeSocket } from '../socket/exchange-socket.ts'
 import { FcgiInfo } from './fcgi-info.ts'
 import { end, finish, send, storeHeader, writeRaw } from './outgoing.ts'
 
-/** Makes requests of one prototype. */
+/** A constructor of requests with a given prototype. */
 export type RequestConstructor = new (socket: ExchangeSocket, exchange: Exchange) => InternalRequest
 
-/** Makes responses of one prototype. */
+/** A constructor of responses with a given prototype. */
 export type ResponseConstructor = new (request: InternalRequest) => InternalResponse
 
-/** What connect and Express say about a mount. */
+/** The properties with which connect and Express describe a mount. */
 interface Mounted {
   originalUrl?: string
   baseUrl?: string
 }
 
-interface Reserve {
+// Names of properties that are never set. See defineRequest.
+interface ReservedSlots {
   [name: `r${number}`]: number
 }
 
 /**
- * A constructor of requests that are born with `prototype`, which stays what it is. Express gives every request the app's
- * `app.request` as its prototype: on one that was born with it that changes nothing, while on Node 20 and 22 the change
- * is most of what a request costs.
+ * Returns a constructor of requests whose prototype is `prototype`. Express sets the prototype of every request to `app.request`. On Node
+ * 20 and 22 that change is most of the cost of a request. It costs nothing if the request already has that prototype.
  */
 export function defineRequest(prototype: object): RequestConstructor {
-  // A function, because the prototype of a class cannot be replaced. The name is the one that stack traces show.
+  // A function, because the prototype of a class cannot be replaced. Its name appears in stack traces.
   function IncomingMessage(
-    this: InternalRequest & Mounted & Reserve,
+    this: InternalRequest & Mounted & ReservedSlots,
     socket: ExchangeSocket,
     exchange: Exchange,
   ): void {
     if (socket === undefined) {
-      // Never run. V8 gives the objects of a constructor room for as many properties as it sees assigned in its body.
-      // Node's constructors, called from here, are not seen, and without that room a request costs up to twice as much.
-      // What is too much is taken back after the first few objects.
+      // Never runs. V8 reserves space in an object for as many properties as it finds assigned in the constructor's body. It does not
+      // look into Node's constructors, which are called from here. Without the space a request costs up to twice as much. V8 frees
+      // the unused space after the first few objects.
       this.r00 = this.r01 = this.r02 = this.r03 = this.r04 = this.r05 = this.r06 = this.r07 = this.r08 = 0
       this.r09 = this.r10 = this.r11 = this.r12 = this.r13 = this.r14 = this.r15 = this.r16 = this.r17 = 0
       this.r18 = this.r19 = this.r20 = this.r21 = this.r22 = this.r23 = this.r24 = this.r25 = this.r26 = 0
@@ -49,7 +49,8 @@ export function defineRequest(prototype: object): RequestConstructor {
     }
     initIncomingMessage.call(this, socket)
     this.method = exchange.method
-    // Until the response has been made, which looks at them, and would look at the headers for older ones.
+    // The constructor of the response reads these. For an older version it would also read the headers. The caller sets the real version
+    // afterwards.
     this.httpVersion = '1.1'
     this.httpVersionMajor = 1
     this.httpVersionMinor = 1
@@ -71,8 +72,8 @@ export function defineRequest(prototype: object): RequestConstructor {
   return IncomingMessage as unknown as RequestConstructor
 }
 
-// Node's own finds out of each header whether its name is in lower case and may be repeated. Of these the first is the case, and the
-// second needs to be known of a second one alone, and of set-cookie, which is always an array.
+// Node's own function checks for each header whether its name is in lower case and whether it may be repeated. Here names always are in
+// lower case. Repetition matters only for a second header of the same name, and for set-cookie, which is always an array.
 function addHeaderLine(
   this: InternalRequest,
   field: string,
@@ -83,9 +84,9 @@ function addHeaderLine(
   else addNodeHeaderLine.call(this, field, value, headers)
 }
 
-/** The same for responses; `app.response` is their prototype. */
+/** Returns a constructor of responses whose prototype is `prototype`: `app.response` of an Express app. */
 export function defineResponse(prototype: object): ResponseConstructor {
-  function ServerResponse(this: InternalResponse & Reserve, request: InternalRequest): void {
+  function ServerResponse(this: InternalResponse & ReservedSlots, request: InternalRequest): void {
     if (request === undefined) {
       this.r00 = this.r01 = this.r02 = this.r03 = this.r04 = this.r05 = this.r06 = this.r07 = this.r08 = 0
       this.r09 = this.r10 = this.r11 = this.r12 = this.r13 = this.r14 = this.r15 = this.r16 = this.r17 = 0

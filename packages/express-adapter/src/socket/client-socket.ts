@@ -3,22 +3,23 @@ import type { Exchange } from '@fcgi-bridge/core'
 import { onwriteOf, ShortLivedDuplex } from './short-lived-duplex.ts'
 
 /**
- * What a net.Socket says about a connection, said about the one between the client and the front server: its addresses, its
- * time-out, and the settings, which are the front server's. It has the properties of a net.Socket, in the same kinds.
+ * The connection between the client and the front server with the interface of a net.Socket: addresses, the time-out, and settings, which
+ * have no effect because the front server decides them. Each property is of the same kind (own, accessor, enumerable …) as that of a
+ * net.Socket.
  */
 export abstract class ClientSocket extends ShortLivedDuplex {
   readonly exchange: Exchange
   #timer: NodeJS.Timeout | undefined
 
-  // Own properties that code may read or assign, as on each socket of an http.Server.
+  // Every socket of an http.Server has these own properties, and code may read or assign them.
   connecting = false
   server: unknown = null
   parser: unknown = null
-  /** Milliseconds without traffic until 'timeout'; 0: never. Absent until `setTimeout` is called. */
+  /** Milliseconds without traffic until 'timeout'; 0 means never. Absent until `setTimeout` is called. */
   declare timeout?: number
 
   constructor(exchange: Exchange) {
-    super(NET_SOCKET)
+    super(DUPLEX_OPTIONS)
     this.exchange = exchange
   }
 
@@ -36,13 +37,13 @@ export abstract class ClientSocket extends ShortLivedDuplex {
     return familyOf(this.remoteAddress)
   }
 
-  /** SERVER_ADDR. Undefined if that is not an IP address: on a Unix socket nginx sends `unix:` and the socket's path. */
+  /** The server's address: SERVER_ADDR. Undefined if that is not an IP address. On a Unix socket nginx sends `unix:` and the path. */
   get localAddress(): string | undefined {
     const address = this.exchange.param('SERVER_ADDR') ?? ''
     return isIP(address) === 0 ? undefined : address
   }
 
-  /** SERVER_PORT. */
+  /** The server's port: SERVER_PORT. */
   get localPort(): number | undefined {
     return Number(this.exchange.param('SERVER_PORT')) || undefined
   }
@@ -59,7 +60,7 @@ export abstract class ClientSocket extends ShortLivedDuplex {
     return this.writableLength
   }
 
-  /** There is no handle of the operating system. */
+  /** Null: there is no handle of the operating system. */
   get _handle(): null {
     return null
   }
@@ -73,7 +74,7 @@ export abstract class ClientSocket extends ShortLivedDuplex {
     return address === undefined || port === undefined ? {} : { address, port, family: family! }
   }
 
-  /** For code that sets up a net.Socket. The front server decides these settings. */
+  /** Does nothing, like `setKeepAlive`, `ref` and `unref`: the front server decides these settings. */
   setNoDelay(): this {
     return this
   }
@@ -82,9 +83,9 @@ export abstract class ClientSocket extends ShortLivedDuplex {
     return this
   }
 
-  /** Throws: this is the connection of a request. */
+  /** Throws, because the connection belongs to a request. */
   connect(): never {
-    throw new Error('req.socket is connected. Use a new net.Socket for another connection.')
+    throw new Error('req.socket is already connected. Create a new net.Socket for another connection.')
   }
 
   ref(): this {
@@ -96,15 +97,15 @@ export abstract class ClientSocket extends ShortLivedDuplex {
   }
 
   /**
-   * Emits 'timeout' after `msecs` milliseconds without traffic, and closes unless the request or the response handles it. 0 turns
-   * it off. Throws what net.Socket throws.
+   * Emits 'timeout' after `msecs` milliseconds without traffic, and closes the socket unless the request or the response has a 'timeout'
+   * listener. 0 turns the time-out off. Throws the errors of net.Socket.
    */
   setTimeout(msecs: number, callback?: () => void): this {
     if (this.destroyed) return this
     this.timeout = msecs
     const bad = !(msecs >= 0 && msecs <= TIMEOUT_MAX) || typeof msecs !== 'number'
     if (bad || (callback !== undefined && typeof callback !== 'function')) {
-      // Node's own errors, and its warning for a time-out that is too long.
+      // Let Node throw its errors, and emit its warning for a time-out that is too long.
       new Socket().setTimeout(msecs, callback).setTimeout(0).destroy()
     }
     clearTimeout(this.#timer)
@@ -118,20 +119,20 @@ export abstract class ClientSocket extends ShortLivedDuplex {
     return this
   }
 
-  /** There was no traffic for `timeout` milliseconds. */
+  /** Called after `timeout` milliseconds without traffic. */
   protected abstract onTimeout(): void
 
-  /** There was traffic. */
+  /** Restarts the time-out. */
   protected onTraffic(): void {
     this.#timer?.refresh()
   }
 
-  /** There will be no more traffic. */
+  /** Stops the time-out. */
   protected stopTimeout(): void {
     clearTimeout(this.#timer)
   }
 
-  // ---- the stream: it has no data, and drops what is written to it ----
+  // ---- the stream: it has no data, and drops written data ----
 
   override _read(): void {}
 
@@ -139,34 +140,31 @@ export abstract class ClientSocket extends ShortLivedDuplex {
     onwriteOf(this)()
   }
 
-  // `end` before the response has ended gives the request up.
+  // Calling `end` before the response has ended aborts the request.
   override _final(callback: () => void): void {
     callback()
     this.destroy()
   }
 
-  /** As net.Socket has it. */
+  /** Does what `end` does. */
   destroySoon(): void {
     this.end()
   }
 
-  /** As net.Socket has it. */
+  /** Does what `destroy` does. */
   resetAndDestroy(): this {
     return this.destroy()
   }
 }
 
-// As net.Socket, which emits 'close' itself, in a later event loop phase.
-const NET_SOCKET = { emitClose: false }
+// A net.Socket emits 'close' itself, in a later phase of the event loop.
+const DUPLEX_OPTIONS = { emitClose: false }
 
 // The longest delay of a timer in Node, in milliseconds.
 const TIMEOUT_MAX = 2 ** 31 - 1
 
-/**
- * Gives the members of a class the attributes that net.Socket's have: methods are enumerable, and getters cannot be
- * redefined.
- */
-export function likeNetSocket(prototype: object): void {
+/** Gives the members of a prototype the attributes of net.Socket's: methods are enumerable, and getters cannot be redefined. */
+export function copyNetSocketAttributes(prototype: object): void {
   for (const name of Object.getOwnPropertyNames(prototype)) {
     const real = findDescriptor(Socket.prototype, name)
     if (real === undefined || name === 'constructor') continue
@@ -180,9 +178,9 @@ function findDescriptor(object: object | null, name: string): PropertyDescriptor
   return Object.getOwnPropertyDescriptor(object, name) ?? findDescriptor(Object.getPrototypeOf(object), name)
 }
 
-likeNetSocket(ClientSocket.prototype)
+copyNetSocketAttributes(ClientSocket.prototype)
 
-// Node 24.
+// net.Socket has these methods since Node 24.
 for (const [name, value] of Object.entries({ setTypeOfService: 'this', getTypeOfService: 0 })) {
   if (!(name in Socket.prototype)) continue
   Object.defineProperty(ClientSocket.prototype, name, {

@@ -11,7 +11,7 @@ import {
   type SocketInternals,
   takeNeedDrain,
 } from '../internals.ts'
-import { likeNetSocket } from './client-socket.ts'
+import { copyNetSocketAttributes } from './client-socket.ts'
 import { Output, type OutputOwner } from './output.ts'
 import { RequestSocket } from './request-socket.ts'
 
@@ -278,8 +278,8 @@ Object.defineProperty(ExchangeSocket.prototype, 'writableLength', {
   },
 })
 
-likeNetSocket(RequestSocket.prototype)
-likeNetSocket(ExchangeSocket.prototype)
+copyNetSocketAttributes(RequestSocket.prototype)
+copyNetSocketAttributes(ExchangeSocket.prototype)
 
 const NO_HEADERS: readonly string[] = []
 

@@ -1,24 +1,24 @@
 import type { Exchange } from '@fcgi-bridge/core'
 import type { SendCallback } from '../internals.ts'
 
-/** Whom an {@link Output} tells how far it is. */
+/** The receiver of an {@link Output}'s reports. */
 export interface OutputOwner {
-  /** All that was written is with the operating system. */
+  /** The operating system has everything that was written. */
   onDrained(): void
-  /** The last bytes could not be handed over. */
+  /** The end of the response could not be sent. */
   onOutputLost(): void
-  /** Bytes went out. */
+  /** The operating system took bytes, or refused them. */
   onOutputProgress(): void
 }
 
-// Up to here what was written in one turn is copied together, and goes out in one write.
+// The writes of one turn are copied together and sent in one write up to this size in bytes.
 const JOIN_MAX = 64 * 1024
 
 const EMPTY = Buffer.alloc(0)
 
 /**
- * What a response has written and the operating system has not yet. Whatever is written in one turn of the event loop goes
- * to the exchange together: a small response is one write, with its end.
+ * The response bytes that the operating system does not have yet. Writes of one turn of the event loop go to the exchange together, so that
+ * a small response, with its end, is one write.
  */
 export class Output {
   readonly #exchange: Exchange
@@ -34,17 +34,17 @@ export class Output {
     this.#owner = owner
   }
 
-  /** Bytes that are not with the operating system yet. */
+  /** How many bytes the operating system does not have yet. */
   get length(): number {
     return this.#queuedBytes + this.#sentBytes
   }
 
-  /** Something waits to be flushed: bytes, a head, or only a callback. */
+  /** Whether anything waits for a flush: bytes, a head, or only a callback. */
   get waiting(): boolean {
     return this.#waiting
   }
 
-  /** Queues body bytes; none at all asks for the head. */
+  /** Queues body bytes. An empty chunk queues the head alone. */
   push(chunk: string | Uint8Array, byteLength: number, callback: SendCallback | null | undefined): void {
     this.#waiting = true
     if (byteLength > 0) {
@@ -54,7 +54,7 @@ export class Output {
     if (callback) this.#callbacks.push(callback)
   }
 
-  /** Hands what is queued to the exchange. */
+  /** Writes the queue to the exchange. */
   flush(): void {
     const bytes = this.#queuedBytes
     const callbacks = this.#takeCallbacks()
@@ -68,7 +68,7 @@ export class Output {
     })
   }
 
-  /** Hands what is queued to the exchange, and ends it. */
+  /** Writes the queue to the exchange, and ends it. */
   end(): void {
     const callbacks = this.#takeCallbacks()
     const last = this.#sendAllButLast()
@@ -79,11 +79,11 @@ export class Output {
     })
   }
 
-  /** What is queued will never go out. */
+  /** Drops the queue. Its callbacks get `error`. */
   drop(error: Error): void {
     this.#chunks = []
     const callbacks = this.#takeCallbacks()
-    // As a stream does: until then `writableLength` counts it.
+    // A destroyed stream calls back on the next tick, too. Its `writableLength` counts the dropped bytes until then.
     process.nextTick(() => {
       this.#queuedBytes = 0
       runAll(callbacks, error)

@@ -1,8 +1,8 @@
 import { Duplex, Readable, Writable } from 'node:stream'
 
-/** What each Writable keeps; the class has no documented name, and is `Writable.WritableState` in all of Node. */
+/** The state object of a Writable. Its class is undocumented, and is `Writable.WritableState` in Node 20 to 26. */
 interface WritableState {
-  /** Where a stream's own `_write` calls back. */
+  /** The callback that Node passes to `_write`. */
   readonly onwrite: (error?: Error | null) => void
 }
 
@@ -10,26 +10,26 @@ const { WritableState } = Writable as unknown as {
   WritableState: new (options: object | undefined, stream: object, isDuplex: boolean) => WritableState
 }
 
-// The stream that the states refer to.
-const NOBODY = new Duplex()
+// The state of each writable side refers to this stream.
+const PLACEHOLDER = new Duplex()
 
-// What Node's constructor does, but for the stream that the state of the writable side refers to.
+// Does what Node's constructor does, except that the state of the writable side refers to another stream.
 function construct(this: Duplex & { _writableState: WritableState }, options?: object): void {
   Readable.call(this, options)
-  this._writableState = new WritableState(options, NOBODY, true)
+  this._writableState = new WritableState(options, PLACEHOLDER, true)
   this.allowHalfOpen = true
 }
 construct.prototype = Duplex.prototype
 
 /**
- * A Duplex of which there is one for each request. Node 24 and 26 let the state of its writable side refer to it by a
- * function among V8's old objects, which keeps it, and all that it refers to, until the next major collection: a quarter of
- * what a request costs. Here the state refers to nobody until something is written; `_write` has to call {@link onwriteOf}
- * instead of what it is given.
+ * A Duplex for objects that live as long as one request. In Node 24 and 26 the state of a Duplex's writable side has a closure that V8
+ * allocates in the old generation. The closure keeps the stream, and everything that it refers to, until the next major collection, which
+ * was a quarter of the cost of a request. Here the closure refers to a placeholder. `_write` must therefore call {@link onwriteOf} in place
+ * of its callback argument.
  */
 export const ShortLivedDuplex: typeof Duplex = construct as unknown as typeof Duplex
 
-/** What to call when a `ShortLivedDuplex` has written. */
+/** The function that `_write` of a `ShortLivedDuplex` must call when it has written. */
 export function onwriteOf(stream: Duplex): (error?: Error | null) => void {
   return new WritableState(undefined, stream, true).onwrite
 }
