@@ -40,7 +40,7 @@ async function makeNest(): Promise<FrameworkApp> {
     }
   }
   class App {}
-  // Without the syntax of decorators, which Node cannot strip.
+  // Decorators as function calls: Node cannot strip the decorator syntax.
   const method = (name: keyof Routes): TypedPropertyDescriptor<unknown> =>
     Object.getOwnPropertyDescriptor(Routes.prototype, name)!
   Get('/')(Routes.prototype, 'index', method('index'))
@@ -125,16 +125,16 @@ test.each<[string, unknown]>([
   ['an object', {}],
   ['null', null],
   ['an app with a fetch method', { fetch: () => new Response() }],
-])('%s is not of such a framework', (_, app) => {
+])('%s is not recognized as an app of a framework', (_, app) => {
   expect(recognizeFramework(app)).toBeUndefined()
 })
 
-test('an http.Server that listens already is refused', async () => {
+test('an http.Server that already listens is refused', async () => {
   const http = createHttpServer()
   await new Promise<void>((resolve) => {
     http.listen(0, '127.0.0.1', resolve)
   })
-  await expect(serve(http, { port: 0, host: '127.0.0.1' })).rejects.toThrow(/Leave listen\(\) out/)
+  await expect(serve(http, { port: 0, host: '127.0.0.1' })).rejects.toThrow(/Remove the call of listen\(\)/)
   await new Promise((resolve) => {
     http.close(resolve)
   })
@@ -160,44 +160,41 @@ describe('a fetch handler', () => {
     ['async (request) => Response', async (_: Request) => new Response('fetched')],
     ['() => Response', () => Response.json({})],
     ['(request, env, context) => Response', (_: Request, _env: unknown, _context: unknown) => new Response()],
-  ])(
-    'is a 500 that names the other adapter, and not a request without a response: %s',
-    async (_, handler) => {
-      const { client, errors } = await serveForTest(handler as RequestListener)
-      expect((await client.send().response).status).toBe(500)
-      expect(errors).toMatchObject([{ message: expect.stringContaining('@fcgi-bridge/fetch-adapter') }])
-    },
-  )
+  ])('gets a 500 and an error that names the other adapter: %s', async (_, handler) => {
+    const { client, errors } = await serveForTest(handler as RequestListener)
+    expect((await client.send().response).status).toBe(500)
+    expect(errors).toMatchObject([{ message: expect.stringContaining('@fcgi-bridge/fetch-adapter') }])
+  })
 
   test.each<[string, RequestListener]>([
     [
-      'that it has sent',
+      'after it has sent its response',
       async (_, response) => {
         response.end('sent')
         return new Response('ignored')
       },
     ],
     [
-      'that it sends later',
+      'before it sends its response',
       (_, response) => {
         setImmediate(() => response.end('sent'))
         return new Response('ignored')
       },
     ],
     [
-      'that is another object',
+      'but another object',
       (_, response) => {
         setImmediate(() => response.end('sent'))
         return { status: 200 }
       },
     ],
-  ])('is not a listener that returns a Response: %s', async (_, listener) => {
+  ])('is not assumed of a listener that returns a Response %s', async (_, listener) => {
     const { client, errors } = await serveForTest(listener)
     expect((await client.send().response).body.toString()).toBe('sent')
     expect(errors).toEqual([])
   })
 
-  test('with a fetch method is refused at once', () => {
+  test('in an object with a fetch method is refused at once', () => {
     expect(() => serve({ fetch: () => new Response() } as never)).toThrow(/@fcgi-bridge\/fetch-adapter/)
     expect(() => toHandler({ fetch: () => new Response() } as never)).toThrow(/@fcgi-bridge\/fetch-adapter/)
   })

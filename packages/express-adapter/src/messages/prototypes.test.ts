@@ -15,7 +15,7 @@ function markOf(request: Request, response: Response): string {
 }
 
 describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
-  // Looks at requests and responses before Express sees them.
+  // Calls `look` with each request and response before Express gets them.
   function observed(app: Express, look: (request: object, response: object) => void): Express {
     return new Proxy(app, {
       apply(target, _thisArgument, [request, response]) {
@@ -25,7 +25,7 @@ describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
     })
   }
 
-  test("requests and responses are born with the app's own, so that Express has nothing to change", async () => {
+  test("requests and responses are created with the app's prototypes, so that Express has nothing to change", async () => {
     const app = express()
     const { request: requestPrototype, response: responsePrototype } = app
     const seen: boolean[] = []
@@ -43,7 +43,7 @@ describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
     expect(app.response).toBe(responsePrototype)
   })
 
-  test("the module's own prototypes, and Node's, are left alone", async () => {
+  test('the prototypes of the Express module and of Node are not changed', async () => {
     const owners = [express.request, express.response, IncomingMessage.prototype, ServerResponse.prototype]
     const before = owners.map((owner) => [Object.getPrototypeOf(owner), Reflect.ownKeys(owner)])
     const app = express()
@@ -55,7 +55,7 @@ describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
     expect([Reflect.ownKeys(app.request), Reflect.ownKeys(app.response)]).toEqual(ownBefore)
   })
 
-  test('what is patched onto the app, the sub-app or the module later is seen at once', async () => {
+  test('properties added to the prototypes of the app or of a sub-app later take effect at once', async () => {
     const app = express()
     const sub = express()
     app.use('/sub', sub)
@@ -75,7 +75,7 @@ describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
     expect(await ask('/')).toBe('app app')
   })
 
-  test('an app that is given other prototypes is followed', async () => {
+  test('prototypes that replace those of the app are used', async () => {
     const app = express()
     app.get('/', (request, response) => void response.send(markOf(request, response)))
     const seen: boolean[] = []
@@ -94,7 +94,7 @@ describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
     expect(seen).toEqual([true, true, true, true])
   })
 
-  test("an end of the app's prototype is given what the app gave", async () => {
+  test("an end() on the app's prototype gets the arguments that the app passed", async () => {
     const app = express()
     const given: unknown[][] = []
     const done = (): void => {}
@@ -111,7 +111,7 @@ describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
     expect(String(given[1]![0])).toBe('sent')
   })
 
-  test("an end that was put in the place of Node's is given what the app gave", async () => {
+  test("an end() that replaces Node's gets the arguments that the app passed", async () => {
     const app = express()
     app.use((_, response) => void response.end('whole'))
     const { client } = await serveForTest(app)
@@ -124,7 +124,7 @@ describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
     try {
       expect((await client.send().response).body.toString()).toBe('whole')
     } finally {
-      // Node has it one prototype further up.
+      // Node's own end is on the prototype above.
       delete (ServerResponse.prototype as Partial<ServerResponse>).end
     }
     expect(ServerResponse.prototype.end).toBe(end)
@@ -156,7 +156,7 @@ describe.each(expressVersions)('%s keeps its prototypes', (_, express) => {
     })
   })
 
-  test('an app within another listener works as well', async () => {
+  test('an app that is called by another listener works', async () => {
     const app = express()
     app.get('/', (_, response) => void response.json({ wrapped: true }))
     const { client } = await serveForTest((request, response) => app(request, response))

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { expect, test } from 'vitest'
 import { serveForTest } from '../testing/served.ts'
 
-test('what is written to req.socket goes nowhere, as fast as it comes, and each write is told of', async () => {
+test('data written to req.socket is dropped, and each write is called back', async () => {
   const { client } = await serveForTest(async ({ socket }, response) => {
     const steps: string[] = []
     socket.write('one', () => steps.push('one'))
@@ -21,7 +21,7 @@ test('what is written to req.socket goes nowhere, as fast as it comes, and each 
   expect(body.toString()).toBe('one,two,large')
 })
 
-test('a stream that is piped to req.socket ends it, and with it the request', async () => {
+test('a stream that is piped to req.socket ends the socket, and with it the request', async () => {
   let piped: Promise<void> | undefined
   const { client } = await serveForTest((request) => {
     piped = pipeline(Readable.from(['one', 'two']), request.socket)

@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cert, key } from '../testing/certificate.ts'
 import { serveForTest } from '../testing/served.ts'
 
-// Every property that a real socket has in the listener of an http or https server, compared with ours.
+// Compares every property of req.socket with that of a real socket in the listener of an http or https server.
 
-// Node's HTTP server replaces these on each of its sockets, to give its parser the bytes before any listener.
+// Node's HTTP server replaces these methods on each of its sockets, so that its parser gets the bytes before any listener.
 const REPLACED_BY_THE_PARSER = ['on', 'addListener', 'prependListener', 'setEncoding']
-// The parser reads from a real socket. Ours has no data, and nobody reads from it: null.
+// True on a real socket, because the parser reads from it. Null on ours, which has no data and no reader.
 const READ_BY_THE_PARSER = 'readableFlowing'
 
 interface Described {
@@ -24,7 +24,7 @@ interface Described {
   left: string
 }
 
-// With what an assignment and a delete do. The socket is as before afterwards.
+// Includes the effect of an assignment and of a delete. Restores the socket.
 function describeProperty(socket: object, name: string): Described {
   const target = socket as Record<string, unknown>
   const own = Object.getOwnPropertyDescriptor(socket, name)
@@ -32,7 +32,7 @@ function describeProperty(socket: object, name: string): Described {
   const described = {
     in: name in socket,
     own: own !== undefined,
-    // An http.Server, an HTTPParser and a TLS handle are null in ours.
+    // Ours has null in place of an http.Server, an HTTPParser or a TLS handle.
     type: name === READ_BY_THE_PARSER ? 'any' : typeof target[name],
     enumerable: inherited?.enumerable,
     configurable: inherited?.configurable,
@@ -82,7 +82,7 @@ function describeAll(socket: object, names: readonly string[]): Record<string, D
   return Object.fromEntries(names.map((name) => [name, describeProperty(socket, name)]))
 }
 
-/** Runs `look` with the request of a real server. */
+/** Calls `look` with a request of a real HTTP server. */
 async function withReal(secure: boolean, look: (request: IncomingMessage) => void): Promise<void> {
   const listener = (request: IncomingMessage): void => {
     look(request)
@@ -117,7 +117,7 @@ async function withOurs(secure: boolean, look: (request: IncomingMessage) => voi
 describe.each([
   ['HTTP', false],
   ['HTTPS', true],
-] as const)('req.socket over %s has the properties of a real one', (_, secure) => {
+] as const)('req.socket over %s has the properties of a real socket', (_, secure) => {
   let names: string[] = []
   let real: Record<string, Described> = {}
   let ours: Record<string, Described> = {}
@@ -133,7 +133,7 @@ describe.each([
     names = []
   })
 
-  test('in, hasOwn, type, attributes, assignment, deletion', async () => {
+  test('existence, own or inherited, type, attributes, assignment, deletion', async () => {
     expect(names).toContain('remoteAddress')
     expect(names.includes('encrypted')).toBe(secure)
     await withOurs(secure, ({ socket }) => {
@@ -142,7 +142,7 @@ describe.each([
     expect(ours).toEqual(real)
   })
 
-  test('what only the other kind of socket has is absent, and can be assigned', async () => {
+  test('properties of the other kind of socket are absent, and can be assigned', async () => {
     const others = namesOf((secure ? Socket : TLSSocket).prototype).filter((name) => !names.includes(name))
     others.push(
       ...(secure ? [] : ['encrypted', 'authorized', 'servername', 'alpnProtocol']),
@@ -162,7 +162,7 @@ describe.each([
       expect([name, ours[name]!.in, ours[name]!.assigned]).toEqual([name, false, 'kept'])
   })
 
-  test('setTimeout sets `timeout`, and refuses what a real one refuses', async () => {
+  test('setTimeout sets `timeout`, and refuses the same values as a real socket', async () => {
     const seen: unknown[][] = []
     const look = ({ socket }: IncomingMessage): void => {
       const lines: unknown[] = []
@@ -193,7 +193,7 @@ describe.each([
   })
 })
 
-test('over HTTP `encrypted` is absent, so that code takes the request for plain, and can be assigned', async () => {
+test('over HTTP `encrypted` is absent, as on a real socket, and can be assigned', async () => {
   await withOurs(false, ({ socket }) => {
     expect('encrypted' in socket).toBe(false)
     ;(socket as unknown as { encrypted: boolean }).encrypted = true
@@ -201,7 +201,7 @@ test('over HTTP `encrypted` is absent, so that code takes the request for plain,
   })
 })
 
-test('over HTTPS the socket says what the front server tells of TLS', async () => {
+test('over HTTPS the socket has the TLS values of the SSL_* params', async () => {
   const seen: unknown[] = []
   const { client } = await serveForTest(
     (request, response) => {
@@ -247,7 +247,7 @@ test('over HTTPS the socket says what the front server tells of TLS', async () =
 })
 
 test.each(['', 'no certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'])(
-  'a client certificate that cannot be read is none: %j',
+  'an unreadable client certificate is treated as no certificate: %j',
   async (pem) => {
     const seen: unknown[] = []
     const { client } = await serveForTest(
