@@ -5,7 +5,7 @@ import { type FetchContext, toHandler } from '../index.ts'
 import { deferred } from '../testing/deferred.ts'
 import { ask, Front, listen } from '../testing/front.ts'
 
-test('tells what the Request can not', async () => {
+test('has the facts that a Request has not', async () => {
   const server = await listen(
     toHandler((_request, context) =>
       Response.json({
@@ -38,7 +38,7 @@ test('tells what the Request can not', async () => {
   })
 })
 
-test('an IPv6 client, and one without an address', async () => {
+test('an IPv6 client, and a client without an address', async () => {
   const server = await listen(
     toHandler((_request, { incoming }) =>
       Response.json([incoming.socket.remoteAddress ?? null, incoming.socket.remoteFamily ?? null]),
@@ -58,7 +58,7 @@ test('stderr is the error log of the front server', async () => {
   expect(await ask(server)).toMatchObject({ stderr: 'to the log\n', text: 'to the client' })
 })
 
-test('the third argument is the context, with what Workers have there', async () => {
+test('the third argument is the context, with the members that Workers have', async () => {
   const contexts: unknown[] = []
   const server = await listen(
     toHandler((_request, context, executionContext) => {
@@ -77,7 +77,7 @@ describe('a filter', () => {
     return new Response(`${context.role}: ${body} and ${await new Response(context.data).text()}`)
   }
 
-  test('gets the file as context.data, beside the body', async () => {
+  test('gets the file as context.data, and the body as the body of the Request', async () => {
     const server = await listen({ filter: toHandler(filter) })
     const front = await Front.connect(server)
     const request = front.request({
@@ -89,7 +89,7 @@ describe('a filter', () => {
     expect((await request.answer()).text).toBe('filter: form and file')
   })
 
-  test('reads a long file as the front server sends it, and need not read it', async () => {
+  test('can read a long file while the front server sends it, and need not read it', async () => {
     const server = await listen({
       filter: toHandler(async ({ url }, { data }) => {
         if (url.endsWith('/none')) return new Response('unread')
@@ -111,7 +111,7 @@ describe('a filter', () => {
     }
   })
 
-  test('a file that is not as long as was said fails for its reader', async () => {
+  test('a file that is shorter than announced is an error for its reader', async () => {
     const server = await listen({
       filter: toHandler(async (_request, { data }) => {
         await expect(new Response(data).text()).rejects.toThrow()
@@ -124,7 +124,7 @@ describe('a filter', () => {
     expect((await request.answer()).text).toBe('noticed')
   })
 
-  test('that has enough cancels, and the rest is taken from the front server', async () => {
+  test('can cancel, and the rest is still read from the front server', async () => {
     const taken = deferred()
     const server = await listen({
       filter: toHandler(async (_request, { data }) => {
@@ -146,7 +146,7 @@ describe('a filter', () => {
 })
 
 describe('waitUntil', () => {
-  test('a rejection goes to onError, and never is unhandled', async () => {
+  test('a rejection goes to onError, and is never unhandled', async () => {
     const errors = deferred<unknown>()
     const server = await listen(
       toHandler((_request, context) => {
@@ -159,11 +159,11 @@ describe('waitUntil', () => {
     expect(await errors.promise).toEqual([expect.objectContaining({ message: 'later' }), 1])
   })
 
-  test('takes any thenable, and what is none; server.close() waits for it', async () => {
+  test('takes any value, and server.close() waits for thenables', async () => {
     const work = deferred()
     const server = await listen(
       toHandler((_request, context) => {
-        // biome-ignore lint/suspicious/noThenProperty: a thenable is what is tested.
+        // biome-ignore lint/suspicious/noThenProperty: the test needs a thenable.
         context.waitUntil({ then: (resolve, reject) => work.promise.then(resolve as () => never, reject) })
         context.waitUntil('value' as never)
         return new Response()
@@ -270,7 +270,7 @@ describe('the members are own, enumerable and writable', () => {
     })
   })
 
-  test('it takes others, can be frozen, and shows its members', async () => {
+  test('members can be added, the context can be frozen, and inspect shows its members', async () => {
     await withContext((context) => {
       const members = context as unknown as Record<string, unknown>
       members.user = 'ann'
@@ -287,7 +287,7 @@ describe('the members are own, enumerable and writable', () => {
   })
 })
 
-test('incoming has the facts of the request under the names of node:http', async () => {
+test('incoming describes the request under the names of node:http', async () => {
   const server = await listen(
     toHandler((_request, { incoming }) => {
       const { method, url, httpVersion, headers, rawHeaders } = incoming
@@ -308,7 +308,7 @@ test('incoming has the facts of the request under the names of node:http', async
   expect(JSON.parse((await ask(server)).text)[5]).toBe(false)
 })
 
-test('the Request has ip, runtime and waitUntil, as one of srvx has', async () => {
+test('the Request has ip, runtime and waitUntil, like those of srvx', async () => {
   const done: string[] = []
   const server = await listen(
     toHandler((request, context) => {

@@ -5,11 +5,11 @@ import { createBody, type Exchange, type Role } from '@fcgi-bridge/core'
 import { incomingOf } from '../observed-incoming.ts'
 
 /**
- * What FastCGI knows of a request and a Request cannot say: the second argument of a handler. The members are own
- * properties: frameworks may assign them, copy the context, and add members. Each value is made when it is first asked for.
+ * The second argument of a handler: the facts about a request that FastCGI has and a Request has not. The members are own properties, so
+ * frameworks can assign them, copy the context, and add members. Each value is created on first use.
  */
 export interface FetchContext {
-  /** The CGI params, on an object without prototype: `REMOTE_USER`, `SSL_CLIENT_S_DN`, whatever the front server sends. */
+  /** The CGI params that the front server sends, such as `REMOTE_USER` and `SSL_CLIENT_S_DN`, on an object without a prototype. */
   params: Readonly<Record<string, string | undefined>>
   /** `'responder'`; `'authorizer'` in an {@link AuthorizeHandler}; `'filter'` if the front server uses that role. */
   role: Role
@@ -19,35 +19,35 @@ export interface FetchContext {
   stderr: Writable
   /** The client's address (REMOTE_ADDR). */
   remoteAddress: string | undefined
-  /** Where the app is mounted: `''`, or the beginning of the URL's path that belongs to the mount, as `/shop`. */
+  /** The mount of the app: `''`, or a prefix of the URL's path such as `/shop`. */
   mount: string
-  /** The file that a filter is to filter (FCGI_DATA, section 6.4); undefined in other roles. */
+  /** The file for a filter to process (FCGI_DATA, section 6.4). Undefined in other roles. */
   data: ReadableStream<Uint8Array> | undefined
-  /** The request under the names of an http.IncomingMessage, where apps for `@hono/node-server` look (`c.env.incoming`). */
+  /** The request under the names of an http.IncomingMessage. Apps for `@hono/node-server` read it (`c.env.incoming`). */
   incoming: Incoming
   /**
-   * Takes work that goes on after the response: `server.close()` waits for it, within its deadline. A rejection goes
-   * to the server's `onError`.
+   * Registers work that continues after the response. `server.close()` waits for it until its deadline. A rejection goes to the server's
+   * `onError`.
    */
   waitUntil(promise: PromiseLike<unknown>): void
-  /** For apps written for Workers; does nothing, as there is no origin server to fall back on. */
+  /** For apps written for Workers. Does nothing, because there is no origin server to fall back on. */
   passThroughOnException(): void
-  /** For apps written for Workers; always empty. */
+  /** For apps written for Workers. Always empty. */
   props: Readonly<Record<string, never>>
 }
 
-/** The facts of a request under the names of an http.IncomingMessage. It is not a stream: the body is the Request's. */
+/** A request under the names of an http.IncomingMessage. It is not a stream: read the body from the Request. */
 export interface Incoming {
   readonly socket: PeerAddress
   /** REQUEST_METHOD. */
   readonly method: string
   /** Path and query, as the client sent them. */
   readonly url: string
-  /** Of SERVER_PROTOCOL: `'1.1'`, `'2.0'`. */
+  /** The version in SERVER_PROTOCOL: `'1.1'`, `'2.0'`. */
   readonly httpVersion: string
-  /** Names in lower case; repeated headers are joined, `set-cookie` is a list. */
+  /** Names are in lower case. Repeated headers are joined. `set-cookie` is a list. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  /** Name, value, name, value …; names in lower case, as CGI does not keep their case. */
+  /** Name, value, name, value … Names are in lower case, because CGI does not keep their case. */
   readonly rawHeaders: string[]
 }
 
@@ -58,13 +58,13 @@ export interface PeerAddress {
   /** REMOTE_PORT. */
   readonly remotePort: number | undefined
   readonly remoteFamily: 'IPv4' | 'IPv6' | undefined
-  /** Only for HTTPS. */
+  /** Absent unless the client uses HTTPS. */
   readonly encrypted?: true
 }
 
 /**
- * The context of one exchange. A proxy: own accessors would cost 1 µs a request, it costs 40 ns. Its target gets a
- * property when somebody asks for it.
+ * Creates the context of an exchange. It is a proxy, which costs 40 ns for each request. Own accessors would cost 1 µs. The proxy's target
+ * gets each property on first use.
  */
 export function createContext(exchange: Exchange): FetchContext {
   return new Proxy(new ContextTarget(exchange), HANDLER) as unknown as FetchContext
@@ -74,7 +74,7 @@ const NO_PROPS: Readonly<Record<string, never>> = Object.freeze({})
 
 function passThroughOnException(): void {}
 
-// How each member is made.
+// Creates each member.
 const MEMBERS: { readonly [Name in keyof FetchContext]: (exchange: Exchange) => FetchContext[Name] } = {
   params: (exchange) => exchange.params,
   role: (exchange) => exchange.role,
@@ -83,7 +83,7 @@ const MEMBERS: { readonly [Name in keyof FetchContext]: (exchange: Exchange) => 
   remoteAddress: (exchange) => exchange.remoteAddress,
   mount: (exchange) => exchange.mount,
   data: (exchange) => (exchange.role === 'filter' ? createBody(exchange.data) : undefined),
-  // Datadog looks here for the request that it saw, to tell it the route (Hono).
+  // Datadog looks here for the request that it observed, to set its route (Hono).
   incoming: (exchange) => (incomingOf(exchange) as Incoming | undefined) ?? new ExchangeIncoming(exchange),
   waitUntil: (exchange) => (promise) => exchange.waitUntil(promise),
   passThroughOnException: () => passThroughOnException,
@@ -102,21 +102,21 @@ class ContextTarget {
     this.#exchange = exchange
   }
 
-  /** Whether `key` is a member that was neither made nor assigned. */
+  /** Returns whether `key` is a member that was neither created nor assigned. */
   static lacks(target: ContextTarget, key: Key): key is keyof FetchContext {
     return !target.#isComplete && key in MEMBERS && !Object.hasOwn(target, key)
   }
 
-  /** Makes a member, if it is one that is not there. */
-  static make(target: ContextTarget, key: Key): void {
+  /** Creates the member `key`, if `key` is a member that is missing. */
+  static create(target: ContextTarget, key: Key): void {
     if (ContextTarget.lacks(target, key)) {
       ;(target as unknown as Record<Key, unknown>)[key] = MEMBERS[key](target.#exchange)
     }
   }
 
-  /** Makes all members. From then on a member that is not there was deleted. */
+  /** Creates all members. After that, a missing member is one that was deleted. */
   static complete(target: ContextTarget): void {
-    for (const name of NAMES) ContextTarget.make(target, name)
+    for (const name of NAMES) ContextTarget.create(target, name)
     target.#isComplete = true
   }
 
@@ -128,7 +128,7 @@ class ContextTarget {
 
 const HANDLER: ProxyHandler<ContextTarget> = {
   get(target, key, receiver) {
-    ContextTarget.make(target, key)
+    ContextTarget.create(target, key)
     return Reflect.get(target, key, receiver)
   },
   has(target, key) {
@@ -138,11 +138,11 @@ const HANDLER: ProxyHandler<ContextTarget> = {
     return [...Reflect.ownKeys(target), ...NAMES.filter((name) => ContextTarget.lacks(target, name))]
   },
   getOwnPropertyDescriptor(target, key) {
-    ContextTarget.make(target, key)
+    ContextTarget.create(target, key)
     return Reflect.getOwnPropertyDescriptor(target, key)
   },
   defineProperty(target, key, descriptor) {
-    ContextTarget.make(target, key)
+    ContextTarget.create(target, key)
     return Reflect.defineProperty(target, key, descriptor)
   },
   deleteProperty(target, key) {
@@ -188,7 +188,7 @@ class ExchangeIncoming implements Incoming {
   }
 }
 
-// As node:http joins them.
+// Joins repeated headers in the way of node:http.
 function joinHeaders(list: readonly string[]): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {}
   for (let i = 0; i < list.length; i += 2) {

@@ -10,11 +10,11 @@ const echo: FetchHandler = (request) =>
 describe('the URL', () => {
   test.each<[what: string, init: FrontRequestInit, url: string]>([
     ['path and query as sent', { target: '/a%20b/?q=%2F&r' }, 'http://front.test/a%20b/?q=%2F&r'],
-    ['a second slash is no authority', { target: '//evil/a' }, 'http://front.test//evil/a'],
-    ['dot segments as new URL resolves them', { target: '/a/%2e%2e/b' }, 'http://front.test/b'],
+    ['a double slash is not an authority', { target: '//evil/a' }, 'http://front.test//evil/a'],
+    ['dot segments resolved as in new URL', { target: '/a/%2e%2e/b' }, 'http://front.test/b'],
     ['an encoded slash stays', { target: '/a%2fb' }, 'http://front.test/a%2fb'],
     ['an empty query', { target: '/a?' }, 'http://front.test/a?'],
-    ['what browsers escape', { target: '/a"<>{} b' }, 'http://front.test/a%22%3C%3E%7B%7D%20b'],
+    ['characters that browsers escape', { target: '/a"<>{} b' }, 'http://front.test/a%22%3C%3E%7B%7D%20b'],
     ['raw UTF-8, one character a byte', { target: '/\xc3\xa9?\xc3\xa9' }, 'http://front.test/%C3%A9?%C3%A9'],
     ['the absolute form', { target: 'http://other.test:8080/p?x' }, 'http://other.test:8080/p?x'],
     ['user and password', { target: 'http://user:word@other.test/' }, 'http://other.test/'],
@@ -24,7 +24,7 @@ describe('the URL', () => {
     ['no Host', { params: { HTTP_HOST: '', SERVER_NAME: 'named.test' } }, 'http://named.test/'],
     ['https', { params: { HTTPS: 'on' } }, 'https://front.test/'],
     [
-      'forwarded headers are not believed',
+      'forwarded headers are ignored',
       { headers: { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil.test' } },
       'http://front.test/',
     ],
@@ -37,7 +37,7 @@ describe('the URL', () => {
     { target: 'file:///etc/passwd' },
     { headers: { host: 'front.test/x' } },
     { headers: { host: 'a@b' } },
-  ])('is refused before any app code: %j', async (init) => {
+  ])('is refused before the app is called: %j', async (init) => {
     const server = await listen(
       toHandler(() => {
         throw new Error('called')
@@ -55,7 +55,7 @@ describe('method and headers', () => {
   })
 
   test.each(['TRACE', 'CONNECT', 'track'])(
-    '%s, which no Request can have, is a 501 and no error',
+    '%s, which no Request can have, is a 501 and not an error',
     async (method) => {
       const errors: unknown[] = []
       const server = await listen(toHandler(echo), { onError: (error) => errors.push(error) })
@@ -64,7 +64,7 @@ describe('method and headers', () => {
     },
   )
 
-  test('values are latin1, names may be anything, httpoxy is none, what is empty is left out', async () => {
+  test('values are latin1, any name is allowed, Proxy and empty Content-* headers are left out', async () => {
     const server = await listen(toHandler(echo))
     const { text } = await ask(server, {
       params: {
@@ -83,8 +83,8 @@ describe('method and headers', () => {
   })
 })
 
-describe('a true Request', () => {
-  test('it is an instance, and may be cloned, wrapped and read as undici reads one', async () => {
+describe('a standard Request', () => {
+  test('is an instance of Request, and can be cloned, wrapped and read with methods of the prototype', async () => {
     const server = await listen(
       toHandler(async (request) => {
         expect(request).toBeInstanceOf(Request)
@@ -123,7 +123,7 @@ describe('a true Request', () => {
     expect(answer).toMatchObject({ status: 200, text: '{"a":"é"}' })
   })
 
-  test('JSON may begin with a byte order mark; bad JSON rejects', async () => {
+  test('JSON can begin with a byte order mark; invalid JSON rejects', async () => {
     const server = await listen(
       toHandler(async (request) =>
         Response.json(
@@ -138,7 +138,7 @@ describe('a true Request', () => {
     expect((await ask(server, { body: '{' })).text).toBe('"SyntaxError"')
   })
 
-  test('formData reads fields and files, however the body is cut', async () => {
+  test('formData reads fields and files from a body in small pieces', async () => {
     const server = await listen(
       toHandler(async (request) => {
         const form = await request.formData()
@@ -166,7 +166,7 @@ describe('a true Request', () => {
     expect((await request.answer()).text).toBe('väl ue näme.txt content\r\n--')
   })
 
-  test('a body without CONTENT_LENGTH is what STDIN carries', async () => {
+  test('a body without CONTENT_LENGTH ends with STDIN', async () => {
     const server = await listen(toHandler(async (request) => new Response(await request.text())))
     const front = await Front.connect(server)
     const request = front.request({ method: 'POST', open: true })
@@ -176,7 +176,7 @@ describe('a true Request', () => {
     expect((await request.answer()).text).toBe('by pieces')
   })
 
-  test('a body that stops short of its CONTENT_LENGTH rejects, and never ends cleanly', async () => {
+  test('a body that is shorter than its CONTENT_LENGTH rejects', async () => {
     const server = await listen(
       toHandler(async (request) => {
         await expect(request.text()).rejects.toThrow('length')
@@ -190,7 +190,7 @@ describe('a true Request', () => {
     expect((await request.answer()).text).toBe('noticed')
   })
 
-  test('a body that nobody reads, or nobody reads to its end, leaves the connection usable', async () => {
+  test('a body that is not read, or not read to its end, leaves the connection usable', async () => {
     const server = await listen(
       toHandler(async (request) => {
         if (request.url.endsWith('/part')) {
@@ -207,7 +207,7 @@ describe('a true Request', () => {
     }
   })
 
-  test('maxBodyBytes: a 413 before the app, or a rejection where no length was announced', async () => {
+  test('maxBodyBytes: a 413 before the app is called, or a rejection if the length is unknown', async () => {
     const server = await listen(
       toHandler(async (request) => {
         await expect(request.text()).rejects.toMatchObject({ status: 413 })
@@ -223,7 +223,7 @@ describe('a true Request', () => {
     expect((await request.answer()).text).toBe('noticed')
   })
 
-  test('a body that is here whole can be read though the client has gone', async () => {
+  test('a body that has arrived can be read after the client has disconnected', async () => {
     const aborted = deferred()
     const body = deferred<string>()
     const called = deferred()
@@ -243,7 +243,7 @@ describe('a true Request', () => {
     expect(await body.promise).toBe('whole')
   })
 
-  test('a body that is not read stays with the front server', async () => {
+  test('the front server has to wait while the app does not read the body', async () => {
     let read: (() => void) | undefined
     const server = await listen(
       toHandler(async (request) => {
@@ -258,7 +258,7 @@ describe('a true Request', () => {
     const request = front.request({ method: 'POST', headers: { 'content-length': `${length}` }, open: true })
     const chunk = Buffer.alloc(64 * 1024)
     let sent = 0
-    // As much as the kernel and the bounded queue take, and no more: the socket then stops.
+    // The socket stops when the kernel's buffers and the bounded queue are full.
     while (sent < length && request.send(chunk)) {
       sent += chunk.length
       await nextLoop()
@@ -274,7 +274,7 @@ describe('a true Request', () => {
     expect((await request.answer()).text).toBe(String(length))
   })
 
-  test('upload and download at once', async () => {
+  test('upload and download at the same time', async () => {
     const server = await listen(
       toHandler(
         (request) =>
@@ -299,12 +299,12 @@ describe('a true Request', () => {
 })
 
 describe('the signal', () => {
-  const leave: Record<string, (front: Front, request: { abort(): void }) => void> = {
+  const disconnects: Record<string, (front: Front, request: { abort(): void }) => void> = {
     FCGI_ABORT_REQUEST: (_front, request) => request.abort(),
     'a connection that closes': (front) => front.destroy(),
   }
 
-  test.each(Object.entries(leave))('aborts on %s', async (_how, go) => {
+  test.each(Object.entries(disconnects))('aborts on %s', async (_how, go) => {
     const aborted = deferred<unknown>()
     const called = deferred()
     const server = await listen(
@@ -321,7 +321,7 @@ describe('the signal', () => {
     expect(await aborted.promise).toMatchObject({ name: 'AbortError' })
   })
 
-  test('is aborted already where the handler comes to it late', async () => {
+  test('is already aborted if the handler reads it late', async () => {
     const called = deferred()
     const gone = deferred()
     const seen = deferred<boolean>()
@@ -342,7 +342,7 @@ describe('the signal', () => {
     expect(await seen.promise).toBe(true)
   })
 
-  test('reaches what is made of the request', async () => {
+  test('also aborts clones of the request', async () => {
     const aborted = deferred()
     const called = deferred()
     const server = await listen(
@@ -360,7 +360,7 @@ describe('the signal', () => {
     await aborted.promise
   })
 
-  test('does not abort once the answer is sent, or because the body was read', async () => {
+  test('does not abort after the response was sent, or because the body was read', async () => {
     const signals: AbortSignal[] = []
     const server = await listen(
       toHandler(async (request) => {
@@ -376,7 +376,7 @@ describe('the signal', () => {
     expect(signals.map((signal) => signal.aborted)).toEqual([false, false])
   })
 
-  test('a body cut off in the middle rejects', async () => {
+  test('a body that is cut off in the middle rejects', async () => {
     const failed = deferred<unknown>()
     const server = await listen(
       toHandler(async (request) => {

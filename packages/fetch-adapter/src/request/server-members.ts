@@ -2,11 +2,11 @@ import type { Exchange } from '@fcgi-bridge/core'
 import type { FetchContext } from './context.ts'
 
 /**
- * Gives a Request what srvx gives its own beside the standard's members, where h3, Nitro and TanStack Start look:
- * `ip`, the client's address (REMOTE_ADDR); `runtime`, whose `fastcgi` is the context; `waitUntil`.
+ * Adds the members that srvx adds to its requests. h3, Nitro and TanStack Start read them: `ip` is the client's address (REMOTE_ADDR),
+ * `runtime.fastcgi` is the context, and `waitUntil` is the context's.
  *
- * They are data properties of each Request: that costs 60 ns, nearly all of it for the address; three accessors cost 220 ns. A
- * prototype of their own would cost less, but a Request must have the platform's.
+ * They are data properties of each Request, which costs 60 ns, nearly all of it for the address. Three accessors cost 220 ns. A separate
+ * prototype would cost less, but a Request must have the platform's prototype.
  */
 export function addServerMembers(request: Request, exchange: Exchange, context: FetchContext): Request {
   const members = request as Request & {

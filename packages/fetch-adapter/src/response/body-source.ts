@@ -1,13 +1,13 @@
 import { PassThrough, Readable } from 'node:stream'
 
-/** Whether `body` is a ReadableStream, be it another realm's or a polyfill's. */
+/** Returns whether `body` is a ReadableStream, including one of another realm or of a polyfill. */
 export function isWebStream(body: unknown): body is ReadableStream<Uint8Array> {
   return typeof (body as Partial<ReadableStream> | null | undefined)?.getReader === 'function'
 }
 
 /**
- * The Node stream that a body stands for which is neither bytes nor a ReadableStream: a Node stream, as node-fetch
- * has; an async iterable; what has nothing but `pipe` (React's renderToPipeableStream). Throws a TypeError for anything else.
+ * Returns a Node stream for a body that is neither bytes nor a ReadableStream: a Node stream (node-fetch), an async iterable, or an object
+ * with only a `pipe` method (React's renderToPipeableStream). Throws a TypeError for any other body.
  */
 export function toNodeStream(body: unknown): Readable {
   if (body instanceof Readable) return body
@@ -15,7 +15,7 @@ export function toNodeStream(body: unknown): Readable {
   if (typeof source[Symbol.asyncIterator] === 'function') return Readable.from(body as AsyncIterable<unknown>)
   if (typeof source.pipe !== 'function') {
     throw new TypeError(
-      `A response body that can not be sent: ${Object.prototype.toString.call(body)}. Give the Response a string, bytes, a Blob or a ReadableStream.`,
+      `The response body is ${Object.prototype.toString.call(body)}, which cannot be sent. Use a string, bytes, a Blob or a ReadableStream.`,
     )
   }
   const stream = new PassThrough()
@@ -30,7 +30,7 @@ interface Abortable {
   abort?(reason: unknown): void
 }
 
-/** Tells whoever makes the body of `response` that it will not be sent. Never throws. */
+/** Cancels the body of `response`, because it will not be sent. Never throws. */
 export function discardBody(response: unknown, reason: unknown): void {
   try {
     const body = (response as { body?: unknown } | null | undefined)?.body
@@ -43,7 +43,7 @@ export function discardBody(response: unknown, reason: unknown): void {
       ;(body as Abortable | null | undefined)?.abort?.(reason)
     }
   } catch {
-    // A response that is dropped may be as broken as it likes.
+    // The response is dropped, so its errors do not matter.
   }
 }
 

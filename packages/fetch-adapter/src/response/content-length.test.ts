@@ -24,7 +24,7 @@ async function asked(give: Give, method = 'GET'): Promise<Asked> {
 const FIVE = { headers: { 'content-length': '5' } }
 const encoder = new TextEncoder()
 
-// A body that comes in pieces, with a turn of the event loop between them, so that the head goes out first.
+// A body in pieces with a turn of the event loop before each, so that the head is sent first.
 function pieces(...texts: string[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
     async pull(controller) {
@@ -53,7 +53,7 @@ describe('a body that is shorter than its Content-Length', () => {
     ['bytes', () => new Response(encoder.encode('four'), FIVE)],
     ['nothing', () => new Response(null, FIVE)],
     ['a stream that ends without waiting', () => new Response(atOnce('fo', 'ur'), FIVE)],
-  ])('%s: a 500, as nothing was sent', async (_what, give) => {
+  ])('%s: a 500, because nothing was sent', async (_what, give) => {
     const { request, errors } = await asked(give)
     expect((await request.answer()).status).toBe(500)
     expect(errors).toEqual([
@@ -65,7 +65,7 @@ describe('a body that is shorter than its Content-Length', () => {
     ['a stream', () => new Response(pieces('fo', 'ur'), FIVE)],
     ['an empty stream', () => new Response(pieces(), FIVE)],
     ['a Node stream', () => nodeBody('fo', 'ur')],
-  ])('%s: the front server sees that it failed', async (_what, give) => {
+  ])('%s: the response is cut off', async (_what, give) => {
     const { request, errors } = await asked(give)
     await request.cut()
     expect(errors).toEqual([
@@ -75,7 +75,7 @@ describe('a body that is shorter than its Content-Length', () => {
     ])
   })
 
-  test('is as it must be where there is no body: HEAD, 304', async () => {
+  test('is correct if the response has no body: HEAD, 304', async () => {
     const head = await asked(() => new Response('', FIVE), 'HEAD')
     expect((await head.request.answer()).header('content-length')).toBe('5')
     const notModified = await asked(() => new Response(null, { ...FIVE, status: 304 }))
@@ -84,7 +84,7 @@ describe('a body that is shorter than its Content-Length', () => {
   })
 
   test.each(['X-Sendfile', 'X-Accel-Redirect', 'X-LIGHTTPD-send-tempfile'])(
-    'passes where the front server sends the body: %s',
+    'is correct if the front server sends the body: %s',
     async (name) => {
       const headers = { ...FIVE.headers, [name]: '/srv/file' }
       for (const body of [null, pieces()]) {
@@ -145,7 +145,7 @@ test.each(['abc', '-1', '5.0', '0x5', '5, 5', ''])('the Content-Length %j is ref
   expect((await head.request.answer()).status).toBe(500)
 })
 
-test('a body that has its Content-Length passes', async () => {
+test('a body that matches its Content-Length is sent', async () => {
   for (const give of [
     () => new Response('five5', FIVE),
     () => new Response(pieces('fi', 've5'), FIVE),
@@ -158,7 +158,7 @@ test('a body that has its Content-Length passes', async () => {
 })
 
 describe('a response of fetch', () => {
-  // So short that it is longer when it is compressed.
+  // So short that its compressed form is longer.
   const TEXT = 'small body'
   type Encode = (text: string) => Uint8Array
   const CODINGS: [name: string, encode: Encode][] = [
@@ -190,7 +190,7 @@ describe('a response of fetch', () => {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
   }
 
-  test.each(CODINGS)('is sent as what it is: %s', async (coding, encode) => {
+  test.each(CODINGS)('is sent with the headers of its body: %s', async (coding, encode) => {
     for (const withLength of [true, false]) {
       const url = await upstream(coding, encode, withLength)
       for (const give of [() => fetch(url), () => fetch(url).then((response) => response.clone())]) {
@@ -213,7 +213,7 @@ describe('a response of fetch', () => {
     expect(answer.header('content-length')).toBe(String(zlib.gzipSync(TEXT).length))
   })
 
-  test('whose headers the app copies fails, and the error says what to do', async () => {
+  test('fails if the app copies its headers, and the error says what to do', async () => {
     const url = await upstream('gzip', zlib.gzipSync, true)
     const { request, errors } = await asked(async () => {
       const response = await fetch(url)

@@ -2,8 +2,8 @@ import { usesSendfile } from '@fcgi-bridge/core'
 import { hasHeader } from '../header-list.ts'
 
 /**
- * The Content-Length that the app gave, in bytes; undefined if it gave none. Throws a TypeError if the value is not one
- * number: clients could not tell where the body ends.
+ * Returns the Content-Length that the app set, in bytes, or undefined. Throws a TypeError if it is not one number, because clients could not
+ * find the end of the body.
  */
 export function declaredLength(headers: readonly string[]): number | undefined {
   let declared: number | undefined
@@ -13,7 +13,7 @@ export function declaredLength(headers: readonly string[]): number | undefined {
     const length = /^\d{1,15}$/.test(value) ? Number(value) : undefined
     if (length === undefined || (declared !== undefined && declared !== length)) {
       throw new TypeError(
-        `The response has the Content-Length ${JSON.stringify(value)}, which is not one number of bytes. Remove the header: the adapter sets it where the length is known.`,
+        `The Content-Length of the response is ${JSON.stringify(value)}, which is not one number of bytes. Remove the header: the adapter sets it if the length is known.`,
       )
     }
     declared = length
@@ -22,8 +22,8 @@ export function declaredLength(headers: readonly string[]): number | undefined {
 }
 
 /**
- * The error for a whole response body of `sent` bytes whose Content-Length is `declared`, if it is too short. An empty body is not, if
- * the front server replaces it with a file.
+ * Returns the error for a response body that has ended after `sent` bytes, if its Content-Length is larger. An empty body is correct if the
+ * front server replaces it with a file.
  */
 export function shortBodyError(
   headers: readonly string[],
@@ -34,11 +34,11 @@ export function shortBodyError(
   return wrongLength(headers, sent, declared)
 }
 
-/** The error for a response body of `sent` bytes, or of more than `sent` if that exceeds the Content-Length `declared`. */
+/** The error for a response body of `sent` bytes. If that is more than the Content-Length, the body may be even longer. */
 export function wrongLength(headers: readonly string[], sent: number, declared: number): Error {
   const found = sent > declared ? `at least ${sent} bytes` : `${sent} bytes`
   const advice = hasHeader(headers, 'content-encoding')
-    ? 'fetch() has decoded the body of a response that it returns: delete both Content-Length and Content-Encoding from a copy of its headers. `const headers = new Headers(upstream.headers); headers.delete("content-length"); headers.delete("content-encoding"); return new Response(upstream.body, { status: upstream.status, headers })`'
-    : 'Delete the Content-Length header: the adapter sets it where the length is known.'
+    ? 'If the body comes from fetch(), it has been decoded. Delete both Content-Length and Content-Encoding from a copy of the headers: `const headers = new Headers(upstream.headers); headers.delete("content-length"); headers.delete("content-encoding"); return new Response(upstream.body, { status: upstream.status, headers })`'
+    : 'Delete the Content-Length header: the adapter sets it if the length is known.'
   return new Error(`The response body has ${found}, but the Content-Length is ${declared}. ${advice}`)
 }

@@ -4,11 +4,10 @@ import type { ResponseLike } from '../response-like.ts'
 import { isWebStream } from './body-source.ts'
 
 /**
- * The headers of a response without Content-Encoding and Content-Length if `fetch` returned the response and has decoded
- * its body: both describe the bytes that the upstream server sent (Fetch section 4.7). So a handler may return
- * `fetch(upstream)` as it is.
+ * Removes Content-Encoding and Content-Length from the headers of a response that `fetch` returned and decoded. Both describe the bytes that
+ * the upstream server sent (Fetch section 4.7). A handler can therefore return `fetch(upstream)` unchanged.
  */
-export function withoutCoding(response: ResponseLike, headers: string[]): string[] {
+export function removeCodingOfDecoded(response: ResponseLike, headers: string[]): string[] {
   if (!hasHeader(headers, 'content-encoding') || !isDecoded(response, headers)) return headers
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
@@ -18,14 +17,14 @@ export function withoutCoding(response: ResponseLike, headers: string[]): string
   return kept
 }
 
-// Only responses that `fetch` returned have a URL. Its body is null, and not decoded, for HEAD and 304. Responses of node-fetch
-// have no web stream; that library can be told not to decode.
+// Only responses that `fetch` returned have a URL. For HEAD and 304 the body is null, and nothing was decoded. node-fetch has an option not to
+// decode, and its responses have no web stream.
 function isDecoded(response: ResponseLike, headers: readonly string[]): boolean {
   const { url, body } = response as Partial<Response>
   if (typeof url !== 'string' || url === '' || !isWebStream(body)) return false
   for (let i = 0; i < headers.length; i += 2) {
     if (headers[i] !== 'content-encoding') continue
-    // undici decodes all codings of a list or, if it does not know one of them, none.
+    // undici decodes all codings of a list. If it does not know one of them, it decodes none.
     for (const coding of headers[i + 1]!.toLowerCase().split(',')) {
       if (!isKnown(coding.trim())) return false
     }

@@ -2,22 +2,22 @@ import type { Exchange, WriteCallback } from '@fcgi-bridge/core'
 import { hasHeader } from '../header-list.ts'
 import { declaredLength, shortBodyError, wrongLength } from './content-length.ts'
 
-/** A response head that waits for the body's first bytes, which may tell its Content-Length. */
+/** A response head that is not sent yet. If the body turns out to be short, its Content-Length is added. */
 export interface ResponseHead {
   readonly status: number
-  /** Name, value, name, value …; names in lower case. */
+  /** Name, value, name, value … Names are in lower case. */
   readonly headers: string[]
   readonly reason: string | undefined
 }
 
-/** Sets the head of an answer whose length is not known. */
+/** Sets the response head, without adding a Content-Length. */
 export function writeHead(exchange: Exchange, head: ResponseHead): void {
   exchange.writeHead(head.status, head.headers, head.reason)
 }
 
 /**
- * Sends head, body and end in one write, with the Content-Length unless the app gave one. A body that is shorter than the
- * app's Content-Length is a failure; of a longer one the rest is dropped, and the error reported.
+ * Sends head, body and end in one write. Adds a Content-Length, unless the app set one. Throws if the body is shorter than the app's
+ * Content-Length. If it is longer, drops the rest and reports an error.
  */
 export function sendWhole(
   exchange: Exchange,

@@ -5,7 +5,7 @@ import { type FetchHandler, toHandler } from '../index.ts'
 import { deferred } from '../testing/deferred.ts'
 import { ask, Front, listen } from '../testing/front.ts'
 
-// As node-fetch and srvx give them.
+// Responses like those of node-fetch and srvx.
 function responding(body: () => unknown): FetchHandler {
   return (() => ({
     status: 200,
@@ -15,7 +15,7 @@ function responding(body: () => unknown): FetchHandler {
   })) as unknown as FetchHandler
 }
 
-test('chunks go out as they come, text with them', async () => {
+test('each chunk, bytes or text, is sent when it arrives', async () => {
   const stream = new PassThrough()
   const server = await listen(toHandler(responding(() => stream)))
   const front = await Front.connect(server)
@@ -28,7 +28,7 @@ test('chunks go out as they come, text with them', async () => {
   expect((await request.answer()).text).toBe('onetwö')
 })
 
-test('what is there goes out with the head', async () => {
+test('a chunk that the stream already has is sent with the head', async () => {
   const stream = new PassThrough()
   stream.write('first')
   const server = await listen(toHandler(responding(() => stream)))
@@ -40,7 +40,7 @@ test('what is there goes out with the head', async () => {
   await request.answer()
 })
 
-test('an async iterable, and what has nothing but pipe', async () => {
+test('an async iterable, and an object with only a pipe method', async () => {
   const iterable = {
     async *[Symbol.asyncIterator]() {
       yield 'itera'
@@ -75,7 +75,7 @@ test('a front server that does not read pauses the stream', async () => {
   expect((await request.answer()).bytes).toHaveLength(total * chunk.length)
 })
 
-test('an abort destroys the stream, and tells what only pipes', async () => {
+test('an abort destroys the stream, or calls abort of an object with only a pipe method', async () => {
   const stream = new PassThrough()
   const aborted = deferred<unknown>()
   const pipeable = { pipe: () => {}, abort: (reason: unknown) => aborted.resolve(reason) }
@@ -92,7 +92,7 @@ test('an abort destroys the stream, and tells what only pipes', async () => {
   expect(await aborted.promise).toMatchObject({ name: 'AbortError' })
 })
 
-test('a stream that fails, or closes early, cuts the request', async () => {
+test('a stream that fails or closes early cuts the response off', async () => {
   for (const [error, message] of [
     [new Error('broken'), 'broken'],
     [undefined, 'Premature close'],
@@ -112,7 +112,7 @@ test('a stream that fails, or closes early, cuts the request', async () => {
   }
 })
 
-test('one that failed before is a 500', async () => {
+test('a stream that has already failed is a 500', async () => {
   const stream = new PassThrough()
   stream.on('error', () => {})
   stream.destroy(new Error('secret'))
@@ -121,14 +121,14 @@ test('one that failed before is a 500', async () => {
   expect(answer.status).toBe(500)
 })
 
-test('HEAD destroys it', async () => {
+test('a HEAD request destroys the stream', async () => {
   const stream = new PassThrough()
   const server = await listen(toHandler(responding(() => stream)))
   expect(await ask(server, { method: 'HEAD' })).toMatchObject({ status: 200, text: '' })
   expect(stream.destroyed).toBe(true)
 })
 
-test('a head that can not be sent destroys it', async () => {
+test('a head that cannot be sent destroys the stream', async () => {
   const stream = new PassThrough()
   const give = () => ({ status: 200, headers: [['x-a', 'one\r\ntwo: 2']], body: stream })
   const answer = await ask(await listen(toHandler(give as unknown as FetchHandler)))
@@ -136,14 +136,14 @@ test('a head that can not be sent destroys it', async () => {
   expect(stream.destroyed).toBe(true)
 })
 
-test('objects are no bytes', async () => {
+test('a stream of objects is a 500', async () => {
   const answer = await ask(await listen(toHandler(responding(() => Readable.from([{ a: 1 }])))))
   expect(answer.status).toBe(500)
-  expect(answer.stderr).toContain('Give it Uint8Arrays or strings')
+  expect(answer.stderr).toContain('Enqueue Uint8Arrays or strings')
 })
 
-test('a body that is nothing of the kind is a 500', async () => {
+test('any other object as a body is a 500', async () => {
   const answer = await ask(await listen(toHandler(responding(() => ({ a: 1 })))))
   expect(answer.status).toBe(500)
-  expect(answer.stderr).toContain('A response body that can not be sent')
+  expect(answer.stderr).toContain('which cannot be sent')
 })

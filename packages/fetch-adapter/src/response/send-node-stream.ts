@@ -5,15 +5,15 @@ import { declaredLength, shortBodyError, wrongLength } from './content-length.ts
 import { type ResponseHead, writeHead } from './response-head.ts'
 
 /**
- * Sends a body that is a Node stream, as the Responses of node-fetch and h3 may have. Head first, then each chunk as it comes;
- * the stream is paused while the front server is slow, and destroyed when it gives up.
+ * Sends a body that is a Node stream, as Responses of node-fetch and h3 may have. The head is sent first, then each chunk when it arrives.
+ * The stream is paused while the front server reads slowly, and destroyed when the front server aborts.
  */
 export function sendNodeStream(exchange: Exchange, head: ResponseHead, stream: Readable): void {
   const { headers } = head
   const declared = declaredLength(headers)
   let sent = 0
   writeHead(exchange, head)
-  // Created apart from the assignment, as in send-stream.ts.
+  // Create the closures separately, for the same reason as in send-stream.ts.
   const onAbort = (reason: Error): void => void stream.destroy(reason)
   const onDrain = (): void => void stream.resume()
   exchange.onAbort = onAbort
@@ -38,6 +38,6 @@ export function sendNodeStream(exchange: Exchange, head: ResponseHead, stream: R
       stream.pause()
     }
   })
-  // Bytes that the stream has already go out in one write with the head; if there are none, the head does not wait for them.
+  // Bytes that the stream already has are sent in one write with the head. If it has none, the head does not wait.
   setImmediate(() => exchange.flush())
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { type FetchHandler, toHandler } from '../index.ts'
 import { ask, Front, listen } from '../testing/front.ts'
 
-// What an app gives is checked at run time: tests give what types forbid.
+// Lets tests return values that the types forbid. They are checked at run time.
 function answering(give: () => unknown): FetchHandler {
   return give as FetchHandler
 }
@@ -72,7 +72,7 @@ describe('bodies', () => {
     expect(await (read.get('file') as File).text()).toBe('content')
   })
 
-  test('64 KiB and more are cut into records and arrive whole', async () => {
+  test('a body of 64 KiB or more is sent in several records', async () => {
     const body = Buffer.alloc(3_000_001, 'abcdefg')
     const server = await listen(toHandler(() => new Response(body)))
     const front = await Front.connect(server)
@@ -95,7 +95,7 @@ describe('Content-Length', () => {
       () => new Response(ReadableStream.from([Buffer.from('ab'), Buffer.from('c')])),
       '3',
     ],
-    ['what the app says', () => new Response('abc', { headers: { 'Content-Length': '3' } }), '3'],
+    ['the Content-Length of the app', () => new Response('abc', { headers: { 'Content-Length': '3' } }), '3'],
     ['a 204', () => new Response(null, { status: 204 }), undefined],
     ['a 304', () => new Response(null, { status: 304 }), undefined],
   ])('%s', async (_what, make, length) => {
@@ -106,7 +106,7 @@ describe('Content-Length', () => {
     )
   })
 
-  test('such an answer is one record and one write', async () => {
+  test('a small response is one record and one write', async () => {
     const server = await listen(toHandler(() => Response.json({ small: true })))
     const front = await Front.connect(server)
     const request = front.request()
@@ -117,7 +117,7 @@ describe('Content-Length', () => {
 })
 
 describe('status and headers', () => {
-  test('statusText is the reason; without one it is the usual reason', async () => {
+  test('statusText is the reason phrase; the default is the standard one', async () => {
     const server = await listen(
       toHandler(
         ({ url }) =>
@@ -128,7 +128,7 @@ describe('status and headers', () => {
     expect((await ask(server)).reason).toBe('Not Found')
   })
 
-  test('each Set-Cookie has a line of its own, be it added before or after construction', async () => {
+  test('each Set-Cookie has its own line, whether it was added before or after construction', async () => {
     const server = await listen(
       toHandler(() => {
         const response = new Response('', {
@@ -157,7 +157,7 @@ describe('status and headers', () => {
     expect((await ask(server)).header('x-name')).toBe('caf\xe9')
   })
 
-  test('hop-by-hop headers stay here', async () => {
+  test('hop-by-hop headers are not sent', async () => {
     const server = await listen(
       toHandler(
         () =>
@@ -193,7 +193,7 @@ describe('status and headers', () => {
 })
 
 describe('HEAD', () => {
-  test("has the headers of GET, the app's Content-Length with them, and no body", async () => {
+  test("has the headers of GET, including the app's Content-Length, and no body", async () => {
     const server = await listen(
       toHandler(() => new Response('hello', { headers: { 'content-length': '5', 'x-a': 'b' } })),
     )
@@ -202,7 +202,7 @@ describe('HEAD', () => {
     expect(answer.headers).toEqual((await ask(server)).headers)
   })
 
-  test('no Content-Length is made up', async () => {
+  test('no Content-Length is added', async () => {
     const server = await listen(toHandler(() => new Response(null)))
     expect((await ask(server, { method: 'HEAD' })).header('content-length')).toBeUndefined()
   })
@@ -226,7 +226,7 @@ describe('HEAD', () => {
   })
 })
 
-describe('what is no answer is a 500 that says nothing, and an error that says what to do', () => {
+describe('a value that cannot be sent is a 500 without detail, and an error that says what to do', () => {
   test.each<[what: string, value: unknown]>([
     ['undefined', undefined],
     ['null', null],
@@ -237,7 +237,7 @@ describe('what is no answer is a 500 that says nothing, and an error that says w
     const { error } = await failing(() => value)
     expect(error).toBeInstanceOf(TypeError)
     expect(error.message).toMatch(
-      /^The fetch handler gave .* where a Response is due\. Return one on every path/,
+      /^The fetch handler returned .*, not a Response\. Return a Response on every path/,
     )
   })
 
@@ -258,7 +258,7 @@ describe('what is no answer is a 500 that says nothing, and an error that says w
     ).toBe('secret')
   })
 
-  test('something thrown that is no Error', async () => {
+  test('a thrown value that is not an Error', async () => {
     const errors: unknown[] = []
     const server = await listen(
       toHandler(() => {
@@ -282,7 +282,7 @@ describe('what is no answer is a 500 that says nothing, and an error that says w
       await response.text()
       return response
     }
-    expect((await failing(read)).error.message).toMatch(/is used.*clone\(\)/)
+    expect((await failing(read)).error.message).toMatch(/was already used.*clone\(\)/)
     const readInPart = async () => {
       const response = new Response('x')
       const reader = response.body!.getReader()
@@ -290,13 +290,13 @@ describe('what is no answer is a 500 that says nothing, and an error that says w
       reader.releaseLock()
       return response
     }
-    expect((await failing(readInPart)).error.message).toMatch(/is used/)
+    expect((await failing(readInPart)).error.message).toMatch(/was already used/)
     const lock = () => {
       const response = new Response('x')
       response.body!.getReader()
       return response
     }
-    expect((await failing(lock)).error.message).toMatch(/is used/)
+    expect((await failing(lock)).error.message).toMatch(/was already used/)
   })
 
   test('the same Response a second time, unless it has no body', async () => {
@@ -306,14 +306,14 @@ describe('what is no answer is a 500 that says nothing, and an error that says w
     expect((await ask(server, { target: '/once' })).text).toBe('once')
     const again = await ask(server, { target: '/once' })
     expect(again.status).toBe(500)
-    expect(again.stderr).toContain('this Response was sent before')
+    expect(again.stderr).toContain('the Response was sent before')
     expect((await ask(server)).status).toBe(204)
     expect((await ask(server)).status).toBe(204)
   })
 })
 
-describe('Responses of others', () => {
-  test('of another realm', async () => {
+describe('Responses of other implementations', () => {
+  test('a Response of another realm', async () => {
     const make = runInNewContext('(Response) => class Other extends Response {}', {}) as (
       base: typeof Response,
     ) => typeof Response
@@ -321,7 +321,7 @@ describe('Responses of others', () => {
     expect(await ask(server)).toMatchObject({ status: 201, text: 'other' })
   })
 
-  test("undici's own", async () => {
+  test('a Response of undici', async () => {
     const undici = await import('undici')
     const server = await listen(
       toHandler(
@@ -344,7 +344,7 @@ describe('Responses of others', () => {
     expect(answer.header('content-length')).toBe('3')
   })
 
-  test("one shaped like node-fetch's: a Node stream, headers that know raw()", async () => {
+  test("a Response like node-fetch's: a Node stream, headers with raw()", async () => {
     const like = () => ({
       status: 203,
       statusText: 'Like',
@@ -365,7 +365,7 @@ describe('Responses of others', () => {
     ])
   })
 
-  test('a polyfill whose headers join Set-Cookie when iterated', async () => {
+  test('a polyfill whose headers join Set-Cookie when they are iterated', async () => {
     const like = () => ({
       status: 200,
       headers: {
@@ -389,7 +389,7 @@ describe('Responses of others', () => {
     ])
   })
 
-  test('a header or status that can not be sent is a 500, and the body is cancelled', async () => {
+  test('a header or status that cannot be sent is a 500, and the body is cancelled', async () => {
     let cancelled = 0
     const body = () =>
       new ReadableStream({

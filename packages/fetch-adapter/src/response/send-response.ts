@@ -11,14 +11,14 @@ import {
 } from '../response-like.ts'
 import { discardBody, isWebStream, toNodeStream } from './body-source.ts'
 import { declaredLength } from './content-length.ts'
-import { withoutCoding } from './decoded-response.ts'
+import { removeCodingOfDecoded } from './decoded-response.ts'
 import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
 import { sendNodeStream } from './send-node-stream.ts'
 import { sendStream } from './send-stream.ts'
 
 /**
- * Sends what a handler returned. Never throws: a value that cannot be sent as a response fails the exchange. If the
- * exchange has ended already, the response is dropped and its body cancelled.
+ * Sends the value that a handler returned. Never throws: a value that cannot be sent as a response fails the exchange. If the exchange has
+ * already ended, drops the response and cancels its body.
  */
 export function sendResponse(exchange: Exchange, response: unknown): void {
   if (exchange.ended) {
@@ -43,18 +43,20 @@ export function sendResponse(exchange: Exchange, response: unknown): void {
 function sendStandard(exchange: Exchange, response: ResponseLike): void {
   const { status } = response
   if (status === 0) {
-    throw new TypeError('The fetch handler gave a Response.error(), which can not be sent to a client.')
+    throw new TypeError(
+      'The fetch handler returned a Response.error(), which cannot be sent. Return another Response.',
+    )
   }
   if (response.bodyUsed) throw new TypeError(BODY_USED)
   const head: ResponseHead = {
     status,
-    headers: withoutCoding(response, listHeaders(response.headers)),
+    headers: removeCodingOfDecoded(response, listHeaders(response.headers)),
     reason: response.statusText,
   }
   sendBody(exchange, head, response.body)
 }
 
-// These are empty once read: a second reading would be an empty 200.
+// Reading a raw response empties it. Sending it a second time would send an empty 200.
 const sentRaw = new WeakSet<RawResponse>()
 
 function sendRaw(exchange: Exchange, response: RawResponse): void {
@@ -77,7 +79,7 @@ function releaseWhenSent(copy: Uint8Array): WriteCallback {
   }
 }
 
-// `onSent` is called where bytes were sent.
+// `onSent` is called only if bytes were sent.
 function sendBody(exchange: Exchange, head: ResponseHead, body: unknown, onSent?: WriteCallback): void {
   const { status } = head
   if (exchange.method === 'HEAD' || status === 204 || status === 205 || status === 304) {
@@ -98,7 +100,7 @@ function sendBody(exchange: Exchange, head: ResponseHead, body: unknown, onSent?
 }
 
 const BODY_USED =
-  'The body of this Response is used: it was read, or this Response was sent before. Make a new Response for each request, or send response.clone().'
+  'The body of this Response was already used: it was read, or the Response was sent before. Create a new Response for each request, or send response.clone().'
 
 function notAResponse(value: unknown): string {
   const what =
@@ -107,5 +109,5 @@ function notAResponse(value: unknown): string {
       : typeof value === 'object'
         ? `an object (${value.constructor?.name ?? 'without prototype'})`
         : `a ${typeof value}`
-  return `The fetch handler gave ${what} where a Response is due. Return one on every path: is a \`return\` or an \`await\` missing? An Express app, or any other (req, res) listener, is served by @fcgi-bridge/express-adapter.`
+  return `The fetch handler returned ${what}, not a Response. Return a Response on every path: is a \`return\` or an \`await\` missing? Serve an Express app, or any other (req, res) listener, with @fcgi-bridge/express-adapter.`
 }

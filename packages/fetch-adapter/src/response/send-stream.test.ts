@@ -19,8 +19,8 @@ function withController(): {
   return { stream, controller }
 }
 
-describe('every chunk goes out when it is enqueued', () => {
-  test('the first before the second exists, the head before the first', async () => {
+describe('every chunk is sent when it is enqueued', () => {
+  test('the head before the first chunk exists, the first chunk before the second exists', async () => {
     const { stream, controller } = withController()
     const server = await listen(
       toHandler(() => new Response(stream, { headers: { 'content-type': 'text/event-stream' } })),
@@ -38,7 +38,7 @@ describe('every chunk goes out when it is enqueued', () => {
     expect((await request.answer()).text).toBe('data: 1\n\ndata: 2\n\n')
   })
 
-  test('a first chunk that is there is in one record with the head', async () => {
+  test('a first chunk that is already enqueued is in one record with the head', async () => {
     const { stream, controller } = withController()
     controller.enqueue(encoder.encode('first'))
     const server = await listen(toHandler(() => new Response(stream)))
@@ -50,7 +50,7 @@ describe('every chunk goes out when it is enqueued', () => {
     await request.answer()
   })
 
-  test('also from a handler that answers late', async () => {
+  test('also if the handler returns the Response later', async () => {
     const { stream, controller } = withController()
     const server = await listen(
       toHandler(async () => {
@@ -67,7 +67,7 @@ describe('every chunk goes out when it is enqueued', () => {
     await request.answer()
   })
 
-  test('empty chunks are no end', async () => {
+  test('empty chunks do not end the response', async () => {
     const { stream, controller } = withController()
     const server = await listen(toHandler(() => new Response(stream)))
     const front = await Front.connect(server)
@@ -93,7 +93,7 @@ describe('every chunk goes out when it is enqueued', () => {
     expect((await ask(server)).text).toBe('bytes')
   })
 
-  test('much that is there without waiting goes out before all of it is there', async () => {
+  test('a long stream that never waits is sent before it has ended', async () => {
     let pulled = 0
     const stream = new ReadableStream<Uint8Array>({
       pull(controller) {
@@ -109,7 +109,7 @@ describe('every chunk goes out when it is enqueued', () => {
 })
 
 describe('backpressure', () => {
-  test('a front server that does not read stops the stream; it goes on when it reads', async () => {
+  test('a front server that does not read stops the stream, which continues when it reads', async () => {
     const chunk = new Uint8Array(64 * 1024)
     const total = 1000
     let pulled = 0
@@ -125,7 +125,7 @@ describe('backpressure', () => {
     const request = front.request()
     await request.head()
     front.pause()
-    // Stopped where ten turns of the loop bring nothing more.
+    // The stream has stopped if nothing was pulled in ten turns of the event loop.
     for (let before = -1, still = 0; still < 10; before = pulled) {
       await nextLoop()
       still = pulled === before ? still + 1 : 0
@@ -135,7 +135,7 @@ describe('backpressure', () => {
     expect((await request.answer()).bytes).toHaveLength(total * chunk.length)
   })
 
-  test('while the front server does not read, its leaving is noticed', async () => {
+  test('a front server that closes the connection without reading is noticed', async () => {
     const cancelled = deferred<unknown>()
     const stream = new ReadableStream<Uint8Array>({
       pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024)),
@@ -172,7 +172,7 @@ describe('an abort', () => {
     expect(signal!.reason).toBe(reason)
   })
 
-  test('before the response is there: its body is cancelled, and nothing is unhandled', async () => {
+  test('before the handler returns: the body is cancelled, and no rejection is unhandled', async () => {
     const called = deferred()
     const gone = deferred()
     const cancelled = deferred<unknown>()
@@ -202,7 +202,7 @@ describe('an abort', () => {
     expect(errors).toEqual([])
   })
 
-  test('that the handler passes on as its own rejection is no error of the app', async () => {
+  test('with whose reason the handler rejects is not an error of the app', async () => {
     const called = deferred()
     const rejected = deferred()
     const errors: unknown[] = []
@@ -228,7 +228,7 @@ describe('an abort', () => {
     expect(errors).toEqual([])
   })
 
-  test('leaves the other requests of the connection alone', async () => {
+  test('does not affect other requests on the connection', async () => {
     const { stream, controller } = withController()
     const server = await listen(
       toHandler(({ url }) => new Response(url.endsWith('/stays') ? stream : new ReadableStream())),
@@ -244,7 +244,7 @@ describe('an abort', () => {
     expect((await stays.answer()).text).toBe('still here')
   })
 
-  test('does not come behind the end of the answer', async () => {
+  test('does not happen after the end of the response', async () => {
     let cancelled = false
     const server = await listen(
       toHandler(
@@ -271,7 +271,7 @@ describe('an abort', () => {
 })
 
 describe('a stream that fails', () => {
-  test('before it gave anything: a 500', async () => {
+  test('before its first chunk: a 500', async () => {
     const errors: unknown[] = []
     const server = await listen(
       toHandler(
@@ -290,7 +290,7 @@ describe('a stream that fails', () => {
     expect(errors).toEqual([expect.objectContaining({ message: 'secret' })])
   })
 
-  test('in the middle: the request is cut, so that the front server sees it', async () => {
+  test('in the middle: the response is cut off, so that the front server sees the failure', async () => {
     const { stream, controller } = withController()
     const errors: unknown[] = []
     const server = await listen(
@@ -313,7 +313,7 @@ describe('a stream that fails', () => {
     ['an ArrayBuffer', bytes, '_chunk_'],
     ['a DataView', new DataView(bytes, 1, 5), 'chunk'],
     ['another typed array', new Uint16Array(bytes.slice(0, 6)), '_chunk'],
-  ])('a chunk that is %s is sent, in a whole body and alone', async (_what, chunk, text) => {
+  ])('a chunk that is %s is sent, in a whole body and by itself', async (_what, chunk, text) => {
     const server = await listen(
       toHandler(({ url }) => {
         const isAlone = url.endsWith('/alone')
@@ -334,7 +334,7 @@ describe('a stream that fails', () => {
     expect(await ask(server, { target: '/alone' })).toMatchObject({ status: 200, text: text + text })
   })
 
-  test('an async generator of strings, as frameworks make one for events', async () => {
+  test('an async generator of strings, as frameworks use for events', async () => {
     async function* events(): AsyncGenerator<string> {
       for (const word of ['one', 'two']) {
         await nextLoop()
@@ -346,9 +346,9 @@ describe('a stream that fails', () => {
   })
 
   test.each<[what: string, chunk: unknown, message: RegExp]>([
-    ['an object', { a: 1 }, /gave \[object Object\]. Give it Uint8Arrays or strings/],
-    ['a number', 7, /gave 7\./],
-    ['null', null, /gave null\./],
+    ['an object', { a: 1 }, /a chunk that is \[object Object\]\. Enqueue Uint8Arrays or strings/],
+    ['a number', 7, /a chunk that is 7\./],
+    ['null', null, /a chunk that is null\./],
   ])('a chunk that is %s is an error, and the stream is cancelled', async (_what, chunk, message) => {
     const cancelled = deferred<unknown>()
     const server = await listen(

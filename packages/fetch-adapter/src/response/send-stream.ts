@@ -4,20 +4,25 @@ import { declaredLength, shortBodyError, wrongLength } from './content-length.ts
 import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
 
 /**
- * Sends the body of a ReadableStream. What the stream gives without waiting for anything outside is gathered first: if
- * it also ends there (a string, bytes, a form), the answer has its Content-Length and is one write. Otherwise head and
- * what was gathered go out at once, and from then on each chunk by itself, so that events arrive when they are sent.
+ * Sends the body of a ReadableStream. First gathers the chunks that the stream gives without waiting for anything outside. If the stream
+ * ends there (a string, bytes, a form), the response gets a Content-Length and is one write. Otherwise the head and the gathered chunks
+ * are sent at once, and each later chunk when it arrives, so that events are not delayed.
  */
 export function sendStream(exchange: Exchange, head: ResponseHead, stream: ReadableStream<Uint8Array>): void {
   new StreamSender(exchange, head, stream.getReader()).start()
 }
 
-// Beyond this a gathered body is sent without its length rather than held.
+// A body that exceeds this many bytes is not gathered further. It is sent without a Content-Length.
 const GATHER_MAX = 64 * 1024
 
-const GATHERING = 0
-const SENDING = 1
-const DONE = 2
+/**
+ * How far a stream is:
+ *
+ * - `gathering`: chunks are kept until the stream ends, waits, or exceeds GATHER_MAX. Next: `sending` or `done`.
+ * - `sending`: the head was sent, and each chunk is sent when it arrives. Next: `done`.
+ * - `done`: the stream has ended, or was cancelled because the exchange failed or was aborted.
+ */
+type SenderState = 'gathering' | 'sending' | 'done'
 
 interface ReadResult {
   readonly done: boolean
@@ -35,13 +40,14 @@ class StreamSender {
   readonly #exchange: Exchange
   readonly #head: ResponseHead
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
-  #state = GATHERING
+  #state: SenderState = 'gathering'
+  // A read is pending.
   #reading = false
   #first: Uint8Array | undefined
   #more: Uint8Array[] | undefined
   #gatheredBytes = 0
-  // Bytes that were sent, and the Content-Length that the app gave.
   #sentBytes = 0
+  // The Content-Length that the app set.
   #declared: number | undefined
 
   constructor(exchange: Exchange, head: ResponseHead, reader: ReadableStreamDefaultReader<Uint8Array>) {
@@ -51,15 +57,15 @@ class StreamSender {
   }
 
   start(): void {
-    // A tick asked for within a microtask comes when no microtask is left: when the stream has given all that it can give
-    // without waiting. Each response asks for its own, because a tick runs in the async context of the request that asked.
+    // A tick that a microtask schedules runs when no microtask is left. By then the stream has given every chunk that it can give without
+    // waiting. Each response schedules its own tick, because a tick runs in the async context of the request that scheduled it.
     RESOLVED.then(() => process.nextTick(stopGathering, this))
     this.#pull()
   }
 
-  /** Sends what there is, if the stream has not ended by now. */
+  /** Sends the gathered chunks, unless the stream has ended. */
   stopGathering(): void {
-    if (this.#state !== GATHERING) return
+    if (this.#state !== 'gathering') return
     try {
       this.#sendGathered()
     } catch (error) {
@@ -68,10 +74,10 @@ class StreamSender {
   }
 
   #pull(): void {
-    if (this.#state === DONE || this.#reading || this.#exchange.writableNeedDrain) return
+    if (this.#state === 'done' || this.#reading || this.#exchange.writableNeedDrain) return
     this.#reading = true
-    // Made for each read on purpose: a sender that keeps them lives, on Node 22, until the next major collection, and its
-    // stream with it; that took a third more CPU a request.
+    // Create these closures for each read. On Node 22 a sender that kept them, and its stream, lived until the next major collection. A
+    // request then took a third more CPU time.
     this.#reader.read().then(
       (result) => this.#onRead(result),
       (error: unknown) => this.#fail(error),
@@ -80,7 +86,7 @@ class StreamSender {
 
   #onRead(result: ReadResult): void {
     this.#reading = false
-    if (this.#state === DONE) return
+    if (this.#state === 'done') return
     try {
       this.#take(result)
       this.#pull()
@@ -91,14 +97,14 @@ class StreamSender {
 
   #take({ done, value }: ReadResult): void {
     if (done) {
-      if (this.#state === GATHERING) this.#sendAll()
+      if (this.#state === 'gathering') this.#sendAll()
       else this.#end()
-      this.#state = DONE
+      this.#state = 'done'
       return
     }
     const chunk = bytesOf(value)
     if (chunk === undefined) throw notBytes(value)
-    if (this.#state === SENDING) this.#write(chunk)
+    if (this.#state === 'sending') this.#write(chunk)
     else this.#gather(chunk)
   }
 
@@ -124,7 +130,7 @@ class StreamSender {
   #gather(chunk: Uint8Array): void {
     this.#gatheredBytes += chunk.length
     if (this.#first === undefined) {
-      // One chunk is held whatever its size: it is in memory already, and most often all there is.
+      // A first chunk of any size is kept: it already is in memory, and is most often the whole body.
       this.#first = chunk
       return
     }
@@ -139,15 +145,15 @@ class StreamSender {
 
   #sendGathered(): void {
     const exchange = this.#exchange
-    // Hooks are set late, as most answers end before there can be a reason to call them.
+    // The hooks are not set before this point. Most responses end without them.
     if (exchange.ended) {
       this.#stop(exchange.signal.reason)
       return
     }
-    this.#state = SENDING
+    this.#state = 'sending'
     this.#declared = declaredLength(this.#head.headers)
-    // Created apart from the assignment: V8 puts functions that are written there among its old objects, with all that they
-    // refer to.
+    // Create the closures separately: V8 pretenures closures assigned straight to a property, and each one would keep its request alive until
+    // the next major collection.
     const onAbort = (reason: unknown): void => this.#stop(reason)
     const onDrain = (): void => this.#pull()
     exchange.onAbort = onAbort
@@ -168,13 +174,13 @@ class StreamSender {
   }
 
   #fail(error: unknown): void {
-    if (this.#state === DONE) return
+    if (this.#state === 'done') return
     this.#exchange.fail(error)
     this.#stop(error)
   }
 
   #stop(reason: unknown): void {
-    this.#state = DONE
+    this.#state = 'done'
     this.#first = undefined
     this.#more = undefined
     this.#reader.cancel(reason).catch(() => {})
