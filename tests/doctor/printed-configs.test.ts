@@ -1,14 +1,14 @@
-// What `fcgi-bridge config` prints is what `fcgi-bridge doctor` calls well.
+// `fcgi-bridge doctor` finds no errors and no warnings in a config of `fcgi-bridge config`.
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { COMMAND_LINE } from '../support/fronts/command-line.ts'
 import { CONFIGURED, type PrintedConfig } from '../support/fronts/configured.ts'
 import type { Site } from '../support/fronts/site.ts'
-import { askDoctor, withSite } from './diagnoses.ts'
+import { askDoctor, withSite } from './faults.ts'
 
 const APP = fileURLToPath(new URL('../../examples/fetch/app.mjs', import.meta.url))
 
-// mod_fcgid starts the app itself, in whose place the doctor can not listen.
+// Not apache-fcgid: mod_fcgid starts the app, so the doctor cannot listen in its place.
 const servers = Object.keys(CONFIGURED).filter((name) => name !== 'apache-fcgid')
 
 describe.concurrent.each(servers)('%s', (server) => {
