@@ -27,15 +27,17 @@ test('a server that passes the checks', async () => {
   expect(await program.exited).toMatchObject({ code: 0 })
   expect(program.output).toBe(
     'pass  records/longest\npass  end/one\npass  end/fields\npass  end/reserved\npass  end/app-status\n\n' +
-      '5 pass, 0 fail, 0 do not apply\n',
+      '5 passed, 0 failed, 0 not applicable\n',
   )
 })
 
 test('a check that the app does not support does not apply', async () => {
   const program = conformance(await startApp('express'), '--only', 'end/app-status', 'filter/unread')
   expect(await program.exited).toMatchObject({ code: 0 })
-  expect(program.output).toMatch(/^n\/a {3}end\/app-status {2}the app answers 501/m)
-  expect(program.output).toMatch(/^n\/a {3}filter\/unread {2}it is no filter \(UNKNOWN_ROLE\)/m)
+  expect(program.output).toMatch(/^n\/a {3}end\/app-status {2}the app responds with 501/m)
+  expect(program.output).toMatch(
+    /^n\/a {3}filter\/unread {2}the server does not have the role filter \(UNKNOWN_ROLE\)/m,
+  )
 })
 
 test('a failed check shows what was sent, expected and received, and the exit status is 6', async () => {
@@ -44,12 +46,12 @@ test('a failed check shows what was sent, expected and received, and the exit st
   expect(program.output).toBe(
     [
       'FAIL  end/fields',
-      '      must      END_REQUEST has 8 bytes. A request that went well has REQUEST_COMPLETE, and an appStatus of 0. (5.5)',
+      '      must      The content of END_REQUEST is 8 bytes long. For a successful request it has REQUEST_COMPLETE and the appStatus 0. (5.5)',
       '      sent      BEGIN_REQUEST 1 (RESPONDER); PARAMS 1 (278); PARAMS 1 (0); STDIN 1 (0)',
       '      expected  an appStatus of 0',
-      '      saw       0000000700000000',
+      '      received  0000000700000000',
       '',
-      '0 pass, 1 fail (1 must, 0 should), 0 do not apply',
+      '0 passed, 1 failed (1 must, 0 should), 0 not applicable',
       '',
     ].join('\n'),
   )
@@ -84,7 +86,7 @@ test('--list prints the checks without a server', async () => {
   const all = run('conformance', '--list')
   expect(await all.exited).toMatchObject({ code: 0 })
   expect(all.output).toMatch(
-    /^closing\/keeps {2}must, 5\.1\n {2}With KEEP_CONN it leaves the connection open/m,
+    /^closing\/keeps {2}must, 5\.1\n {2}With KEEP_CONN the server keeps the connection open/m,
   )
   const some = run('conformance', '--list', '--only', 'abort/kept', '--json')
   await some.exited

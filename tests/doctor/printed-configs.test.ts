@@ -12,28 +12,32 @@ const APP = fileURLToPath(new URL('../../examples/fetch/app.mjs', import.meta.ur
 const servers = Object.keys(CONFIGURED).filter((name) => name !== 'apache-fcgid')
 
 describe.concurrent.each(servers)('%s', (server) => {
-  test.each(['', '/shop'])("the app at '%s'", { timeout: 120_000 }, (mount) =>
-    withSite(async (site) => {
-      const socket = site.path('app.sock')
-      const [port] = await CONFIGURED[server]!(site, 1, ([port]) =>
-        print(
-          site,
-          server,
-          APP,
-          '--socket',
-          socket,
-          '--mount',
-          mount || '/',
-          '--listen',
-          `127.0.0.1:${port}`,
-        ),
-      )
-      const { report } = await askDoctor(site, `http://localhost:${port}${mount}`, '--app', socket)
-      expect(report.findings.filter(({ level }) => level !== 'note')).toEqual([])
-      expect(report.healthy).toBe(true)
-    }),
+  test.each(['', '/shop'])("an app mounted at '%s'", { timeout: 120_000 }, (mount) =>
+    withSite((site) => expectHealthy(site, server, mount)),
   )
+
+  if (server !== 'haproxy')
+    test.each(['', '/shop'])(
+      "an app mounted at '%s' that shares it with files",
+      { timeout: 120_000 },
+      (mount) =>
+        withSite((site) => expectHealthy(site, server, mount, '--static', site.makeFolder('public'))),
+    )
 })
+
+async function expectHealthy(site: Site, server: string, mount: string, ...flags: string[]): Promise<void> {
+  const socket = site.path('app.sock')
+  const [port] = await CONFIGURED[server]!(site, 1, ([port]) => {
+    const listen = ['--socket', socket, '--listen', `127.0.0.1:${port}`]
+    return print(site, server, APP, ...listen, '--mount', mount || '/', ...flags)
+  })
+  const { report } = await askDoctor(site, `http://localhost:${port}${mount}`, '--app', socket)
+  expect(report.findings.filter(({ level }) => level !== 'note')).toEqual([])
+  expect(report.healthy).toBe(true)
+  // No advice may undo the mount or the rewrite of the config.
+  const lines = report.findings.flatMap(({ mend }) => mend.lines)
+  expect(lines.filter((line) => line.includes('=> (('))).toEqual([])
+}
 
 async function print(site: Site, ...words: string[]): Promise<PrintedConfig> {
   const program = site.start(process.execPath, [COMMAND_LINE, 'config', ...words, '--json'])

@@ -20,7 +20,7 @@ import { formatReport, reportOf } from '../../packages/cli/src/doctor/report.ts'
 import { kindOf } from '../../packages/cli/src/doctor/server-kind.ts'
 import { checkReachable } from '../../packages/cli/src/doctor/without-probe.ts'
 import { raw } from '../../packages/client/src/testing/gateway.ts'
-import { readHead } from '../../packages/conformance/src/wire/answer.ts'
+import { readHead } from '../../packages/conformance/src/wire/response.ts'
 import { findSuperlinear, type Input } from './growth.ts'
 
 // The sizes of one header with its name and of all params: the defaults of maxHeaderBytes and maxParamsBytes.

@@ -114,12 +114,14 @@ function filesUnderOwnUrl(site: Site, statics: Statics | undefined, below: strin
   return `${files} else ${block(`$HTTP["url"] =~ "${below}"`, app)}`
 }
 
-function hidden({ url }: Statics): string {
+// Does not use dir-listing.activate: unless something else enables it, lighttpd 1.4.69 does not load mod_dirlisting, and warns that
+// the key is unknown. If the app shares the URL path of the files, the rewrite sends the URLs of folders to the app.
+function hidden({ url, shared }: Statics): string {
+  const names = shared ? '\\.(?!well-known/)' : '(\\.(?!well-known/)|$)'
   return lines(
     'index-file.names = ()',
-    'dir-listing.activate = "disable"',
-    '# Do not serve hidden files such as .env and .git.',
-    block(`$HTTP["url"] =~ "^${pattern(url)}/(.*/)?\\.(?!well-known/)"`, 'url.access-deny = ( "" )'),
+    `# Do not serve hidden files such as .env and .git${shared ? '' : ', and do not list folders'}.`,
+    block(`$HTTP["url"] =~ "^${pattern(url)}/(.*/)?${names}"`, 'url.access-deny = ( "" )'),
   )
 }
 

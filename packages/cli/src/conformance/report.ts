@@ -23,7 +23,7 @@ export function formatResult(result: Result, paint: Paint): string {
     [check.level, `${check.requirement} (${check.section})`],
     ['sent', result.sent],
     ['expected', result.expected],
-    ['saw', result.saw],
+    ['received', result.saw],
   ].filter(([, text]) => text !== '')
   return [line, ...details.map(([name, text]) => `      ${name!.padEnd(9)} ${printable(text!)}`)].join('\n')
 }
@@ -42,8 +42,8 @@ export function formatSummary(counts: Counts, paint: Paint): string {
   const { passed, failed, failedMust, notApplicable } = counts
   const levels = failed > 0 ? ` (${failedMust} must, ${failed - failedMust} should)` : ''
   return [
-    paint('green', `${passed} pass`),
-    paint(failed > 0 ? 'red' : 'dim', `${failed} fail${levels}`),
-    paint('dim', `${notApplicable} do not apply`),
+    paint('green', `${passed} passed`),
+    paint(failed > 0 ? 'red' : 'dim', `${failed} failed${levels}`),
+    paint('dim', `${notApplicable} not applicable`),
   ].join(', ')
 }

@@ -19,14 +19,19 @@ export async function checkMount({ plain, prefix, server }: Examination): Promis
   const rest = decodeURI(PLAIN_PATH)
   if (scriptName === mount && pathInfo === rest) return []
   if (pathInfo.endsWith(PLAIN_PATH)) return [notDecoded(pathInfo, mount, server)]
-  const level = levelOf(scriptName, pathInfo, mount, rest)
+  // To serve files and an app below one URL, lighttpd needs a rewrite, which sets SCRIPT_NAME to its target.
+  const isRewritten = server === 'lighttpd' && pathInfo === '' && !(mount + rest).startsWith(scriptName)
+  if (isRewritten && mount === '') return []
+  const level = isRewritten ? 'note' : levelOf(scriptName, pathInfo, mount, rest)
   return [
     {
       code: 'mount',
       level,
       seen: `SCRIPT_NAME is '${scriptName}' and PATH_INFO is '${pathInfo}'. They should be '${mount}' and '${rest}'.`,
       why: whyFor(level, prefix),
-      mend: withMount(fixFor(server, fixesFor(mount)), mount, level),
+      mend: isRewritten
+        ? fix('in the program that serves the app, because lighttpd rewrites the URL', ...mountOption(mount))
+        : withMount(fixFor(server, fixesFor(mount)), mount, level),
     },
   ]
 }
@@ -59,14 +64,17 @@ function whyFor(level: Level, prefix: string): string {
 // The option `mount` of fcgi-bridge replaces what the front server sends. A note needs no alternative.
 function withMount(fix: Fix, mount: string, level: Level): Fix {
   if (level === 'note') return fix
-  // Configs and code are written in UTF-8.
-  const option = mount === '' ? 'none' : Buffer.from(mount, 'latin1').toString('utf8')
   return withAlternative(
     fix,
-    'or set the mount in the program that serves the app; if you can change an .htaccess only, this is the only way',
-    `serve(app, { mount: '${option}' })`,
-    `fcgi-bridge serve --mount ${shellWord(option)}`,
+    'or in the program that serves the app; if you can change an .htaccess only, this is the only way',
+    ...mountOption(mount),
   )
+}
+
+function mountOption(mount: string): string[] {
+  // Configs and code are written in UTF-8.
+  const option = mount === '' ? 'none' : Buffer.from(mount, 'latin1').toString('utf8')
+  return [`serve(app, { mount: '${option}' })`, `fcgi-bridge serve --mount ${shellWord(option)}`]
 }
 
 function notDecoded(pathInfo: string, prefix: string, server: ServerKind): Finding {
