@@ -9,7 +9,7 @@ import type { Site } from './site.ts'
 const traits: Traits = {
   ...apacheTraits,
   // PHP cannot cut a connection off.
-  brokenAnswer: 'nothing',
+  failedResponse: 'nothing',
 }
 
 const modes = (traits: Traits): readonly Mode[] => [
