@@ -9,7 +9,7 @@ import { type ConnectionEvent, type ConnectionState, nextState } from './connect
 import { type DepartingConnection, Departure, type DepartureHost } from './departure.ts'
 import { Linger, type LingerHost, SILENT_PEER_TIMEOUT } from './linger.ts'
 import { PeerProbe } from './peer-probe.ts'
-import type { HoldLimits } from './pending-end-requests.ts'
+import type { LingerLimits } from './pending-end-requests.ts'
 import { type BufferLimits, ReadControl } from './read-control.ts'
 import {
   type DispatchConnection,
@@ -22,18 +22,18 @@ import { type ResponseConnection, type ResponseServer, ResponseWriter } from './
 import { SocketReader } from './socket-reader.ts'
 import { WriteProgress } from './write-progress.ts'
 
-/** What a connection needs of the server it belongs to. */
+/** What a connection needs from its server. */
 export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHost, DepartureHost {
-  readonly options: RequestLimits & BufferLimits & HoldLimits
-  /** A request that was admitted has ended. */
+  readonly options: RequestLimits & BufferLimits & LingerLimits
+  /** Called when a request that was admitted has ended. */
   release(): void
   onProtocolError(error: ProtocolError, connection: Connection): void
   onClose(connection: Connection): void
 }
 
 /**
- * The life of a front server's connection, as the table in connection-state.ts describes it. A {@link RecordDispatcher} reads
- * its requests, a {@link ResponseWriter} writes its responses.
+ * A front server's connection. Its life follows the table in connection-state.ts. A {@link RecordDispatcher} handles its requests, and
+ * a {@link ResponseWriter} writes its responses.
  */
 export class Connection
   implements AbortConnection, DispatchConnection, ResponseConnection, DepartingConnection
@@ -51,10 +51,10 @@ export class Connection
   readonly #linger: Linger
   readonly #progress: WriteProgress
   #state: ConnectionState = 'open'
-  // Made when the server closes.
+  // Created when the server closes.
   #departure: Departure | undefined
   #hasResponded = false
-  /** The tick at which the last request ended, or the connection began. */
+  /** When the last request ended, or the connection began, by the server's clock (seconds). */
   idleTick: number
 
   constructor(socket: Duplex, host: ConnectionHost) {
@@ -79,7 +79,7 @@ export class Connection
     this.#reader = new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
-    // 'close' follows each 'error' and does all that is to be done.
+    // 'close' follows each 'error', and its listener does the cleanup.
     socket.on('error', () => {})
     socket.on('close', () => this.#onClose())
     if (host.closing) this.drain()
@@ -87,7 +87,7 @@ export class Connection
 
   // ---- for the server ----
 
-  /** Requests that have begun and not ended. */
+  /** The running requests. */
   get exchanges(): Iterable<ServerExchange> {
     return this.#exchanges
   }
@@ -97,13 +97,13 @@ export class Connection
     return this.#exchanges.size
   }
 
-  /** A front server waits for a response: requests run that the app has not responded to, or the first one has yet to arrive. */
+  /** A front server waits for a response: a request is running without one, or the first request has yet to arrive. */
   get awaited(): boolean {
     for (const exchange of this.#exchanges) if (!exchange.ended) return true
-    return !this.#hasResponded && (this.#state === 'open' || this.#state === 'draining')
+    return !this.#hasResponded && this.acceptsRequests
   }
 
-  /** Whether the peer can send. */
+  /** Reading is not paused, so the peer can send. */
   get reading(): boolean {
     return this.#readControl.reading
   }
@@ -113,28 +113,30 @@ export class Connection
     return this.#progress.lastTick(this.#host.tick)
   }
 
-  /** Shuts the connection now if it is idle, else after its last request. */
+  /** Shuts the connection now if it is idle, otherwise after its last request. */
   finish(): void {
-    this.#on('finish')
+    this.#transition('finish')
     this.#shutIfDone()
   }
 
-  /** The server closes: shuts the connection as soon as no front server can be sending a request on it. */
+  /** The server closes: shuts the connection once no front server can be sending a request on it. */
   drain(): void {
-    this.#on('drain')
-    this.#linger.hurry()
+    this.#transition('drain')
+    this.#linger.shorten()
     if (this.#state !== 'draining') return
     this.#departure = new Departure(this.socket, this.#host, this)
     // It has been quiet for more than a second.
     if (this.quiet && this.#host.tick - this.idleTick >= 2) this.shut()
   }
 
-  /** Aborts the requests that run, with `status` where no response has begun, and closes the connection. */
+  /**
+   * Aborts the running requests and closes the connection. Requests whose response has not begun get `status`, if there is one.
+   */
   destroy(code: ExchangeErrorCode, message: string, status?: number): void {
-    this.#aborts.respond(code, message, status)
+    this.#aborts.withStatus(code, message, status)
     this.#aborts.all(code, message)
     this.shut()
-    // Whether or not the peer reads what was written.
+    // Close the socket even if the peer does not read the output.
     setTimeout(() => this.socket.destroy(), SILENT_PEER_TIMEOUT)
   }
 
@@ -164,8 +166,8 @@ export class Connection
     this.remove(exchange)
     this.idleTick = this.#host.tick
     this.#hasResponded = true
-    if (!exchange.keepConn) this.#on('finish')
-    this.#readControl.onAnswered()
+    if (!exchange.keepConn) this.#transition('finish')
+    this.#readControl.onResponseEnded()
     this.#shutIfDone()
     this.#departure?.onResponse(goAway, exchange.stdinEnded)
   }
@@ -192,7 +194,7 @@ export class Connection
 
   shut(): void {
     if (this.#state === 'lingering' || this.#state === 'closed') return
-    this.#on('shut')
+    this.#transition('shut')
     this.#departure?.stop()
     this.#decoder.stop()
     this.#probe.stop()
@@ -202,7 +204,7 @@ export class Connection
 
   // ---- events and states ----
 
-  #on(event: ConnectionEvent): void {
+  #transition(event: ConnectionEvent): void {
     this.#state = nextState(this.#state, event)
   }
 
@@ -234,11 +236,11 @@ export class Connection
     try {
       this.#host.onProtocolError(error, this)
     } finally {
-      // A request that came in whole is still answered, unless the peer does not speak FastCGI at all.
+      // Complete requests still get their response, unless the peer does not speak FastCGI at all.
       if (error.code === 'FCGI_ERR_VERSION') {
         this.destroy('FCGI_ERR_PROTOCOL', error.message)
       } else {
-        this.#on('finish')
+        this.#transition('finish')
         this.#aborts.incomplete('FCGI_ERR_PROTOCOL', error.message)
         this.#shutIfDone()
       }
@@ -252,7 +254,7 @@ export class Connection
 
   #onEnd(): void {
     const isShut = this.#state === 'lingering' || this.#state === 'closed'
-    this.#on('peerEnd')
+    this.#transition('peerEnd')
     this.#linger.stop()
     this.#readControl.release()
     if (isShut) return
@@ -265,7 +267,7 @@ export class Connection
   }
 
   #onClose(): void {
-    this.#on('close')
+    this.#transition('close')
     this.#departure?.stop()
     this.#linger.stop()
     this.#readControl.release()
