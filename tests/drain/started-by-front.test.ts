@@ -9,6 +9,7 @@ import { send } from '../support/cases/http.ts'
 import { startApache } from '../support/fronts/apache.ts'
 import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
 import type { Origin } from '../support/fronts/front.ts'
+import { startLighttpd } from '../support/fronts/lighttpd.ts'
 import { startNginx } from '../support/fronts/nginx.ts'
 import { accepting } from '../support/fronts/ports.ts'
 import { required } from '../support/fronts/programs.ts'
@@ -17,7 +18,7 @@ import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
 import { OpenLoop } from '../support/open-loop.ts'
 
 const APP = fileURLToPath(new URL('../support/apps/drain.js', import.meta.url))
-const SIGNALS = Number(process.env.ROLLS ?? 6)
+const PROCESSES = 6
 
 let site: Site
 
@@ -85,28 +86,22 @@ test('Apache mod_fcgid: no request is lost', async () => {
     ],
   })
   const origin = { host: '127.0.0.1', port: ports[0]! }
-  const pids = [...(await servingPids(origin, '/', SIGNALS))].slice(0, SIGNALS)
+  const pids = [...(await servingPids(origin, '/', PROCESSES))].slice(0, PROCESSES)
   expect(await terminateInTurn(origin, '/', 40, pids)).toEqual([])
 })
 
 test('lighttpd bin-path: no request is lost that a process has accepted', async () => {
   const program = site.writeProgram('app.fcgi', 'drain')
-  const { ports } = await site.startServer(1, ([port]) => {
-    const config = site.write(
-      'lighttpd.conf',
-      `server.modules = ("mod_fastcgi")
-server.bind = "127.0.0.1"
-server.port = ${port}
-server.document-root = "${site.folder}"
-server.errorlog = "${site.path('error.log')}"
-fastcgi.server = ("/" => ((
-  "bin-path" => "${program}", "socket" => "${site.path('app.sock')}", "max-procs" => 2, "check-local" => "disable"
-)))
-`,
-    )
-    return { file: required('lighttpd'), args: ['-D', '-f', config] }
-  })
-  const origin = { host: '127.0.0.1', port: ports[0]! }
+  const [port] = await startLighttpd(
+    site,
+    1,
+    () => `
+      server.modules = ("mod_fastcgi")
+      fastcgi.server = ("/" => ((
+        "bin-path" => "${program}", "socket" => "${site.path('app.sock')}", "max-procs" => 2, "check-local" => "disable"
+      )))`,
+  )
+  const origin = { host: '127.0.0.1', port: port! }
   const pids = await servingPids(origin, '/', 2)
   expect(await terminateInTurn(origin, '/', 60, [...pids].slice(0, 1))).toEqual([])
 })
