@@ -132,6 +132,8 @@ describe('started by a user', () => {
     ['a package that is missing', ['missing.mjs'], 3, /Cannot find package 'not-there'[\s\S]*npm install/],
     ['two places to listen', ['fetch.mjs', '--port', '1', '--path', 'x'], 2, /cannot be used with/],
     ['a port that is none', ['fetch.mjs', '--port', '70000'], 2, /up to 65535/],
+    ['a backlog of nothing', ['fetch.mjs', '--port', '0', '--backlog', '0'], 2, /number from 1 up/],
+    ['a shared port without a port', ['fetch.mjs', '--reuse-port'], 2, /--reuse-port goes with --port/],
   ])('%s is told, with a status of its own', async (_, args, code, message) => {
     site.write('nothing.mjs', '')
     site.write('broken.mjs', 'const a = 1\nconst b = = 2\n')
