@@ -55,8 +55,10 @@ const FLOORS = {
   cli: [
     ['exit-codes.ts', 'terminal.ts', 'pairs.ts', 'shell-word.ts', 'size.ts', 'end-program.ts'],
     ['failure.ts', 'app-address.ts', 'app-flags.ts', 'listen-flags.ts', 'request-flags.ts'],
+    'log-file.ts',
     ['app', 'examine', 'conformance'],
     ['config', 'dev', 'doctor', 'gateway-for.ts'],
+    'init',
     'commands',
     'program.ts',
     'run.ts',

@@ -1,17 +1,17 @@
 import { required } from '../../support/fronts/programs.ts'
 import type { Site } from '../../support/fronts/site.ts'
-import type { Config, Patient } from '../diagnoses.ts'
+import type { Config, FrontSetup } from '../faults.ts'
 
-/** The app has the whole site. */
-export const caddy: Patient = {
-  name: 'Caddy, the whole site',
+/** The app is mounted at the root. */
+export const caddy: FrontSetup = {
+  name: 'Caddy, no mount',
   prefix: '',
   healthy: { site: ['request_header -Proxy'], proxy: [], transport: [] },
   start,
 }
 
-/** The app is at /shop. */
-export const mountedCaddy: Patient = {
+/** The app is mounted at /shop. */
+export const mountedCaddy: FrontSetup = {
   name: 'Caddy, a mount',
   prefix: '/shop',
   healthy: { site: ['request_header -Proxy'], proxy: [], transport: ['split /shop'] },

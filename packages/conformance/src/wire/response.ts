@@ -1,21 +1,20 @@
-/** What came for one request, up to its END_REQUEST, read as a CGI response (RFC 3875, section 6). */
-export interface Answer {
-  /** All of STDOUT, one character a byte. */
+/** A response up to its END_REQUEST, parsed as a CGI response (RFC 3875, section 6). */
+export interface CgiResponse {
+  /** All of STDOUT, one character per byte. */
   stdout: string
   /** All of STDERR. */
   stderr: string
-  /** Of the `Status` header; 200 where there is none, and 0 where there is no head at all. */
+  /** The value of the `Status` header. 200 without that header. 0 without a response head. */
   status: number
-  /** The header fields in order, their names in lower case. */
+  /** The header fields in order, with lower-case names. */
   headers: [name: string, value: string][]
-  /** What follows the head. */
   body: string
   appStatus: number
   protocolStatus: number
 }
 
-/** Reads the CGI head at the beginning of STDOUT. */
-export function readHead(stdout: string): Pick<Answer, 'status' | 'headers' | 'body'> {
+/** Parses the CGI head at the beginning of STDOUT. */
+export function readHead(stdout: string): Pick<CgiResponse, 'status' | 'headers' | 'body'> {
   const end = /\r?\n\r?\n/.exec(stdout)
   if (!end) return { status: 0, headers: [], body: stdout }
   const headers = stdout
@@ -33,7 +32,7 @@ export function readHead(stdout: string): Pick<Answer, 'status' | 'headers' | 'b
   }
 }
 
-/** The text in quotes, short enough to be read. */
+/** Quotes text for a message, shortened, and with its length. */
 export function quote(text: string): string {
   const shown = text.length > 80 ? `${text.slice(0, 60)}…${text.slice(-15)}` : text
   return `${JSON.stringify(shown)} (${text.length} bytes)`

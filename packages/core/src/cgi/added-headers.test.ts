@@ -37,7 +37,7 @@ describe('a CONTENT_LENGTH of 0', () => {
   const withBody = ['POST', 'PUT', 'PATCH']
 
   it.each<[Server, string[]]>([
-    // They repeat the header of a client that sent one.
+    // They repeat the client's own header as HTTP_CONTENT_LENGTH.
     ['lighttpd', []],
     ['Caddy', []],
     // The method decides.
@@ -65,7 +65,7 @@ describe('a CONTENT_LENGTH of 0', () => {
     },
   )
 
-  it('is the sign of an empty chunked body that nginx has buffered', () => {
+  it('from nginx is a header for an empty chunked body that nginx has buffered', () => {
     expect(headersOf('nginx', { CONTENT_LENGTH: '0', HTTP_TRANSFER_ENCODING: 'chunked' })).toEqual({
       'content-length': '0',
     })
@@ -82,7 +82,7 @@ describe('the CONTENT_TYPE of a form', () => {
   const FORM = 'application/x-www-form-urlencoded'
   const given = { REQUEST_METHOD: 'PUT', CONTENT_TYPE: FORM, CONTENT_LENGTH: '5' }
 
-  it('from Caddy is no header if the client sent no type, or an empty one', () => {
+  it('from Caddy is omitted if the client sent no type, or an empty one', () => {
     expect(headersOf('Caddy', given)).toEqual({ 'content-length': '5' })
     expect(headersOf('Caddy', { ...given, HTTP_CONTENT_TYPE: '' })).toEqual({ 'content-length': '5' })
   })
@@ -101,7 +101,7 @@ describe('the CONTENT_TYPE of a form', () => {
 })
 
 describe('an empty HTTP_USER_AGENT', () => {
-  it('from Caddy is no header, from others the one that the client sent', () => {
+  it('is omitted from Caddy, and kept from other servers', () => {
     expect(headersOf('Caddy', { HTTP_USER_AGENT: '' })).toEqual({})
     expect(headersOf('Caddy', { HTTP_USER_AGENT: 'curl/8' })).toEqual({ 'user-agent': 'curl/8' })
     expect(headersOf('nginx', { HTTP_USER_AGENT: '' })).toEqual({ 'user-agent': '' })

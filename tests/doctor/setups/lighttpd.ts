@@ -1,17 +1,17 @@
 import { startLighttpd } from '../../support/fronts/lighttpd.ts'
 import type { Site } from '../../support/fronts/site.ts'
-import type { Config, Patient } from '../diagnoses.ts'
+import type { Config, FrontSetup } from '../faults.ts'
 
-/** The app has the whole site. */
-export const lighttpd: Patient = {
-  name: 'lighttpd, the whole site',
+/** The app is mounted at the root. */
+export const lighttpd: FrontSetup = {
+  name: 'lighttpd, no mount',
   prefix: '',
   healthy: healthy('/'),
   start,
 }
 
-/** The app is at /shop. */
-export const mountedLighttpd: Patient = {
+/** The app is mounted at /shop. */
+export const mountedLighttpd: FrontSetup = {
   name: 'lighttpd, a mount',
   prefix: '/shop',
   healthy: healthy('/shop'),

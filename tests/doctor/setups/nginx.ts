@@ -1,34 +1,34 @@
 import { makeCertificate } from '../../support/fronts/certificate.ts'
 import { startNginx } from '../../support/fronts/nginx.ts'
 import type { Site } from '../../support/fronts/site.ts'
-import type { Config, Patient } from '../diagnoses.ts'
+import type { Config, FrontSetup } from '../faults.ts'
 
-/** The app has the whole site. */
-export const nginx: Patient = {
-  name: 'nginx, the whole site',
+/** The app is mounted at the root. */
+export const nginx: FrontSetup = {
+  name: 'nginx, no mount',
   prefix: '',
   healthy: healthy(''),
   start: (site, config) => start(site, config, '/'),
 }
 
-/** The app is at /shop. */
-export const mountedNginx: Patient = {
+/** The app is mounted at /shop. */
+export const mountedNginx: FrontSetup = {
   name: 'nginx, a mount',
   prefix: '/shop',
   healthy: healthy('/shop'),
   start: (site, config) => start(site, config, '/shop'),
 }
 
-/** The app is at a path that URLs have encoded. */
-export const encodedNginx: Patient = {
+/** The app is mounted at a path that is percent-encoded in URLs. */
+export const encodedNginx: FrontSetup = {
   name: 'nginx, an encoded mount',
   prefix: '/caf%C3%A9',
   healthy: healthy('/café'),
   start: (site, config) => start(site, config, '/café'),
 }
 
-/** It ends TLS itself. */
-export const nginxWithTls: Patient = {
+/** The server terminates TLS. */
+export const nginxWithTls: FrontSetup = {
   ...nginx,
   name: 'nginx with TLS',
   async start(site, config) {
@@ -39,7 +39,7 @@ export const nginxWithTls: Patient = {
   },
 }
 
-// What nginx ships, line by line, and what it takes beside that.
+// The lines of nginx's own fastcgi_params, and the lines that a good config adds.
 function healthy(prefix: string): Config {
   return {
     http: [],

@@ -4,22 +4,22 @@ import { createRequire } from 'node:module'
 import { basename, dirname, isAbsolute, relative, resolve, sep } from 'node:path'
 import { GatewayError } from './error.ts'
 
-/** From where the gateway sends the files that the application names in place of a body. */
+/** The folders of the files that the gateway may send in place of a response body. */
 export interface FileOptions {
   /**
-   * The folder, or folders, whose files an `X-Sendfile` header may name, by absolute paths, as lighttpd's
-   * `x-sendfile-docroot` has it. Default: none, and the header is dropped.
+   * The folder or folders whose files an `X-Sendfile` header may name by absolute path, like lighttpd's
+   * `x-sendfile-docroot`. Default: none, and the header is dropped.
    */
   readonly xSendfile?: string | readonly string[]
   /**
-   * Which folder stands for which paths in an `X-Accel-Redirect` header: `{ '/protected/': '/srv/files' }`, as nginx has it in
-   * `location /protected/ { internal; alias /srv/files/; }`. Default: none, and the header is dropped.
+   * The folder for each URL prefix that an `X-Accel-Redirect` header may use: `{ '/protected/': '/srv/files' }` is like
+   * nginx's `location /protected/ { internal; alias /srv/files/; }`. Default: none, and the header is dropped.
    */
   readonly xAccelRedirect?: Readonly<Record<string, string>>
 }
 
-/** A file that stands in for the body of an answer. */
-export interface NamedFile {
+/** A file that is sent as the body of a response. */
+export interface SendfileResponse {
   readonly folder: string
   readonly path: string
   readonly status: number
@@ -27,7 +27,7 @@ export interface NamedFile {
   readonly headers: readonly string[]
 }
 
-// What nginx keeps of an answer with X-Accel-Redirect.
+// The headers that nginx keeps in a response with X-Accel-Redirect.
 const KEPT_WITH_ACCEL = new Set([
   'cache-control',
   'content-disposition',
@@ -35,21 +35,21 @@ const KEPT_WITH_ACCEL = new Set([
   'expires',
   'set-cookie',
 ])
-// About the body that is not sent.
+// Headers about the body that the file replaces.
 const OF_BODY = new Set(['accept-ranges', 'content-length', 'content-range'])
 
 type Send = typeof import('send')
 
-/** Sends files that the application names, from the folders that it may name them in. */
-export class NamedFiles {
+/** Finds and sends the files that the application names. */
+export class SendfileFolders {
   readonly #sendfileFolders: readonly string[]
   readonly #accelFolders: readonly [prefix: string, folder: string][]
   readonly #send: Send
 
-  /** Throws TypeError for folders that are no absolute paths, prefixes that are no paths, and where `send` is not installed. */
+  /** Throws TypeError for folders that are not absolute paths, for invalid prefixes, and if `send` is not installed. */
   constructor({ xSendfile = [], xAccelRedirect = {} }: FileOptions) {
     this.#sendfileFolders = typeof xSendfile === 'string' ? [xSendfile] : xSendfile
-    // The longest prefix that fits is the one.
+    // The longest matching prefix wins.
     this.#accelFolders = Object.entries(xAccelRedirect).sort(([a], [b]) => b.length - a.length)
     for (const folder of this.#sendfileFolders) checkFolder('xSendfile', folder)
     for (const [prefix, folder] of this.#accelFolders) {
@@ -61,15 +61,21 @@ export class NamedFiles {
     this.#send = loadSend()
   }
 
-  /** The file that an answer with these headers names; undefined where it names none. Throws GatewayError where it must not. */
-  find(status: number, headers: readonly string[]): NamedFile | undefined {
+  /**
+   * Returns the file that a response with these headers names, or undefined. Throws GatewayError for a file outside of
+   * the folders.
+   */
+  find(status: number, headers: readonly string[]): SendfileResponse | undefined {
     for (let i = 0; i < headers.length; i += 2) {
       const name = headers[i]!.toLowerCase()
       if (name === 'x-sendfile' && this.#sendfileFolders.length > 0) {
         const path = decode(name, headers[i + 1]!)
         const folder = this.#sendfileFolders.find((one) => isInside(one, path))
         if (folder === undefined) {
-          throw new GatewayError(403, `X-Sendfile names ${path}, which is in no folder of xSendfile.`)
+          throw new GatewayError(
+            403,
+            `X-Sendfile names ${path}, which is in none of the folders in xSendfile.`,
+          )
         }
         return {
           folder,
@@ -92,10 +98,10 @@ export class NamedFiles {
   }
 
   /**
-   * Sends it: ranges, conditions and types are those of `send`. Rejects with GatewayError where there is no such file, or where it is
-   * outside of its folder, behind a link.
+   * Sends the file. `send` handles ranges, conditions and types. Rejects with GatewayError if the file does not exist,
+   * or if a link leads out of its folder.
    */
-  async send(request: IncomingMessage, response: ServerResponse, file: NamedFile): Promise<void> {
+  async send(request: IncomingMessage, response: ServerResponse, file: SendfileResponse): Promise<void> {
     const path = await this.#realFile(file)
     if (response.destroyed) return
     response.statusCode = file.status
@@ -107,11 +113,11 @@ export class NamedFiles {
         root: dirname(path),
         dotfiles: 'allow',
         cacheControl: false,
-        // A part of what comes with an error is none that was asked for.
+        // A range of an error page is not what the client requested.
         acceptRanges: file.status === 200,
       })
         .on('error', (error: Error & { status?: number; headers?: Record<string, string> }) => {
-          // A read that fails half-way comes here too, when the head is out.
+          // A read error after the head was sent also arrives here.
           if (!response.headersSent) {
             for (const name of response.getHeaderNames()) response.removeHeader(name)
             for (const [name, value] of Object.entries(error.headers ?? {})) response.setHeader(name, value)
@@ -130,20 +136,17 @@ export class NamedFiles {
       if (!isInside(folder, path)) break
       return [folder, path]
     }
-    throw new GatewayError(
-      404,
-      `X-Accel-Redirect names ${uri}, which no prefix of xAccelRedirect stands for.`,
-    )
+    throw new GatewayError(404, `X-Accel-Redirect names ${uri}, which matches no prefix in xAccelRedirect.`)
   }
 
-  async #realFile({ folder, path }: NamedFile): Promise<string> {
+  async #realFile({ folder, path }: SendfileResponse): Promise<string> {
     try {
       const [realFolder, realFile] = await Promise.all([realpath(folder), realpath(path)])
       if (!isInside(realFolder, realFile)) {
         throw new GatewayError(403, `The application names ${path}, which is a link out of ${folder}.`)
       }
       if (!(await stat(realFile)).isFile()) {
-        throw new GatewayError(403, `The application names ${path}, which is no file.`)
+        throw new GatewayError(403, `The application names ${path}, which is not a file.`)
       }
       return realFile
     } catch (error) {
@@ -162,7 +165,7 @@ function checkFolder(option: string, folder: string): void {
   }
 }
 
-// Whoever sends no files needs no library for it.
+// Loaded only when needed: a gateway that sends no files does not need the library.
 function loadSend(): Send {
   try {
     return createRequire(import.meta.url)('send')
@@ -173,16 +176,17 @@ function loadSend(): Send {
   }
 }
 
-// Both lighttpd and nginx take the value for percent-encoded.
+// lighttpd and nginx percent-decode the value, too.
 function decode(name: string, value: string): string {
   let path = ''
   try {
     path = decodeURIComponent(Buffer.from(value, 'latin1').toString())
-  } catch {
-    // Below.
-  }
+  } catch {}
   if (path === '' || path.includes('\0')) {
-    throw new GatewayError(404, `The value of ${name} is no percent-encoded path: ${JSON.stringify(value)}`)
+    throw new GatewayError(
+      404,
+      `The value of ${name} is not a percent-encoded path: ${JSON.stringify(value)}`,
+    )
   }
   return path
 }

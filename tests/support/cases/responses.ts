@@ -4,10 +4,10 @@ import { expect } from 'vitest'
 import type { Case } from './case.ts'
 import { send } from './http.ts'
 
-/** The response as the client receives it. */
-export const answers: readonly Case[] = [
+/** Responses as the client receives them. */
+export const responses: readonly Case[] = [
   {
-    name: 'HEAD: the head of GET, and nothing after it',
+    name: 'HEAD: the same head as for GET, and no body',
     async run({ origin, path }) {
       await onOneConnection(async (agent) => {
         const head = await send(origin, path('/text'), { method: 'HEAD', agent })
@@ -22,9 +22,9 @@ export const answers: readonly Case[] = [
   {
     name: 'several Set-Cookie',
     async run({ origin, path }) {
-      const answer = await send(origin, path('/cookies'))
-      expect(answer.text).toBe('three cookies\n')
-      expect(answer.headers['set-cookie']).toEqual([
+      const response = await send(origin, path('/cookies'))
+      expect(response.text).toBe('three cookies\n')
+      expect(response.headers['set-cookie']).toEqual([
         'first=1; Path=/',
         'second=2; Path=/; HttpOnly',
         'third=3; Expires=Wed, 21 Oct 2099 07:28:00 GMT',
@@ -36,14 +36,14 @@ export const answers: readonly Case[] = [
     async run({ origin, path }) {
       for (const status of [301, 302, 303, 307, 308]) {
         for (const to of ['/other/place?x=1&y=%2F', 'http://elsewhere.test/there?x=a%20b']) {
-          const answer = await send(origin, path(`/redirect/${status}?to=${encodeURIComponent(to)}`))
-          expect(answer).toMatchObject({ status, headers: { location: to } })
+          const response = await send(origin, path(`/redirect/${status}?to=${encodeURIComponent(to)}`))
+          expect(response).toMatchObject({ status, headers: { location: to } })
         }
       }
     },
   },
   {
-    name: '204 and 304: no body, and the connection goes on',
+    name: '204 and 304: no body, and the connection is reused',
     async run({ origin, path }) {
       await onOneConnection(async (agent) => {
         for (const status of [204, 304]) {
@@ -57,7 +57,7 @@ export const answers: readonly Case[] = [
     },
   },
   {
-    name: '204, 205 and 304 that say a Content-Length: no body, and the connection goes on',
+    name: '204, 205 and 304 with a Content-Length: no body, and the connection is reused',
     async run({ origin, path }) {
       await onOneConnection(async (agent) => {
         for (const method of ['GET', 'HEAD']) {
@@ -117,7 +117,7 @@ export const answers: readonly Case[] = [
   },
 ]
 
-// A response with a byte too many or too few breaks the next one.
+// A response with one byte too many or too few would break the next response on the connection.
 async function onOneConnection(run: (agent: Agent) => Promise<void>): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   try {

@@ -1,12 +1,12 @@
 import { required } from '../../support/fronts/programs.ts'
 import type { Site } from '../../support/fronts/site.ts'
-import type { Config, Patient } from '../diagnoses.ts'
+import type { Config, FrontSetup } from '../faults.ts'
 
-/** The app has the whole site. */
-export const haproxy: Patient = { name: 'HAProxy, the whole site', prefix: '', healthy: healthy(''), start }
+/** The app is mounted at the root. */
+export const haproxy: FrontSetup = { name: 'HAProxy, no mount', prefix: '', healthy: healthy(''), start }
 
-/** The app is at /shop. */
-export const mountedHaproxy: Patient = {
+/** The app is mounted at /shop. */
+export const mountedHaproxy: FrontSetup = {
   name: 'HAProxy, a mount',
   prefix: '/shop',
   healthy: healthy('/shop'),

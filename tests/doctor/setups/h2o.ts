@@ -1,24 +1,24 @@
 import { required } from '../../support/fronts/programs.ts'
 import type { Site } from '../../support/fronts/site.ts'
-import type { Config, Patient } from '../diagnoses.ts'
+import type { Config, FrontSetup } from '../faults.ts'
 
-/** The app has the whole site. */
-export const h2o: Patient = {
-  name: 'H2O, the whole site',
+/** The app is mounted at the root. */
+export const h2o: FrontSetup = {
+  name: 'H2O, no mount',
   prefix: '',
   healthy: { server: [], path: ['fastcgi.timeout.keepalive: 4000'] },
-  // It has no setting that would drop the Proxy header.
-  left: ['httpoxy'],
+  // H2O has no setting that drops the Proxy header.
+  always: ['httpoxy'],
   start: (site, config) => start(site, config, '/'),
 }
 
-/** The app is at /shop. */
-export const mountedH2o: Patient = {
+/** The app is mounted at /shop. */
+export const mountedH2o: FrontSetup = {
   ...h2o,
   name: 'H2O, a mount',
   prefix: '/shop',
-  // Nor one for SCRIPT_NAME.
-  left: ['httpoxy', 'mount'],
+  // H2O also has no setting for SCRIPT_NAME.
+  always: ['httpoxy', 'mount'],
   start: (site, config) => start(site, config, '/shop'),
 }
 

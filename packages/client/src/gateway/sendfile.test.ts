@@ -26,7 +26,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(parent, { recursive: true }))
 
-/** Answers with the header lines that its query holds, and a body that is not to be seen. */
+/** Responds with the header lines in its query, and with a body that clients must not get. */
 function named(r: ResponderRequest): void {
   r.respond(`${decodeURIComponent(r.params.QUERY_STRING!)}\r\n\r\nnot to be seen`)
 }
@@ -63,7 +63,7 @@ describe.each([
     (path: string, init?: RequestInit, lines?: string) => accel(`/protected/${path}`, init, lines),
   ],
 ] as const)('%s', (name, get) => {
-  test('the file stands in for the body', async () => {
+  test('the file replaces the body', async () => {
     const { status, headers, body, errors } = await get('sub/b.html')
     expect({ status, body, errors }).toEqual({ status: 200, body: 'this is sub/b.html', errors: [] })
     expect(headers.get('content-type')).toMatch(/^text\/html/)
@@ -88,7 +88,7 @@ describe.each([
     expect((await get(asBytes)).body).toBe(`this is ${content}`)
   })
 
-  test('what the application says of the file holds', async () => {
+  test('headers of the application for the file are kept', async () => {
     const lines =
       'Content-Type: x/y\r\nContent-Length: 14\r\nContent-Disposition: attachment\r\nCache-Control: private\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n'
     const { headers, body } = await get('a.txt', {}, lines)
@@ -108,7 +108,7 @@ describe.each([
     const beyond = await get('a.txt', { headers: { range: 'bytes=99-' } })
     expect([beyond.status, beyond.headers.get('content-range')]).toEqual([416, 'bytes */13'])
     const etag = part.headers.get('etag')!
-    // Node's fetch adds Cache-Control: no-cache to a condition of its caller's.
+    // Node's fetch adds Cache-Control: no-cache to a conditional request.
     const fresh = { 'if-none-match': etag, 'cache-control': 'max-age=0' }
     const same = await get('a.txt', { headers: fresh })
     expect([same.status, same.body]).toEqual([304, ''])
@@ -119,15 +119,15 @@ describe.each([
   })
 
   test.each([
-    ['a file that is not there', 'nothing.txt', 404],
+    ['a file that does not exist', 'nothing.txt', 404],
     ['a folder', 'sub', 403],
     ['a folder with a slash', 'sub/', 403],
     ['a link out of the folder', 'outer.txt', 403],
-    ['a way through such a link', 'up/secret.txt', 403],
+    ['a path through such a link', 'up/secret.txt', 403],
     ['NUL', 'a.txt%00.html', 404],
-    ['what is no percent-encoding', '%zz', 404],
+    ['a malformed percent-encoding', '%zz', 404],
     ['a file as a folder', 'a.txt/x', 404],
-  ])('%s is told, in the log and not to the client', async (_, path, status) => {
+  ])('%s is reported in the log and not to the client', async (_, path, status) => {
     const asked = await get(path)
     expect(asked.status).toBe(status)
     expect(asked.body).not.toContain('TOP SECRET')
@@ -144,24 +144,24 @@ describe.each([
     ['%2e%2e/secret.txt', name === 'X-Sendfile' ? 403 : 404],
     ['..%2fsecret.txt', name === 'X-Sendfile' ? 403 : 404],
     ['../files-too/a.txt', name === 'X-Sendfile' ? 403 : 404],
-  ])('%s does not climb out', async (path, status) => {
+  ])('%s does not leave the folder', async (path, status) => {
     const asked = await get(path)
     expect(asked.status).toBe(status)
     expect(asked.body).not.toContain('TOP SECRET')
     expect(asked.errors).toHaveLength(1)
   })
 
-  test('the connection goes on behind a file', async () => {
+  test('the connection is reused after a file', async () => {
     const { port } = await open(named, { xSendfile: folder, xAccelRedirect: { '/protected/': folder } })
     const line = name === 'X-Sendfile' ? `X-Sendfile: ${folder}/a.txt` : 'X-Accel-Redirect: /protected/a.txt'
     const request = `GET /?${encodeURIComponent(line)} HTTP/1.1\r\nHost: h\r\n`
-    const answer = await raw(port, `${request}\r\n${request}Connection: close\r\n\r\n`)
-    expect(answer.match(/this is a\.txt/g)).toHaveLength(2)
+    const response = await raw(port, `${request}\r\n${request}Connection: close\r\n\r\n`)
+    expect(response.match(/this is a\.txt/g)).toHaveLength(2)
   })
 })
 
-describe('where the two differ', () => {
-  test('X-Sendfile keeps the status and all headers, X-Accel-Redirect what nginx keeps', async () => {
+describe('differences between the two headers', () => {
+  test('X-Sendfile keeps the status and all headers, X-Accel-Redirect those that nginx keeps', async () => {
     const lines = 'Status: 404 Not Found\r\nX-Other: 1\r\nETag: "app"\r\n'
     const range = { headers: { range: 'bytes=5-6' } }
     const ofSendfile = await sendfile('a.txt', range, lines)
@@ -176,12 +176,12 @@ describe('where the two differ', () => {
     expect(ofAccel.headers.get('etag')).not.toBe('"app"')
   })
 
-  test('X-Accel-Redirect may have a query, and takes the longest prefix', async () => {
+  test('X-Accel-Redirect may have a query, and the longest prefix wins', async () => {
     expect((await accel('/protected/a.txt?x=1')).body).toBe('this is a.txt')
     expect((await accel('/other/a.txt')).status).toBe(404)
   })
 
-  test('X-Sendfile outside of its folders', async () => {
+  test('X-Sendfile with a file outside of its folders', async () => {
     const options = { xSendfile: folder }
     for (const path of ['/etc/hostname', `${folder}-too/a.txt`, 'a.txt', '%2fetc%2fhostname']) {
       expect((await ask(`X-Sendfile: ${path}`, options)).status).toBe(403)
@@ -189,7 +189,7 @@ describe('where the two differ', () => {
   })
 })
 
-test('without an option they are dropped, and the body is sent', async () => {
+test('without the options the headers are dropped, and the body is sent', async () => {
   const { url } = await open((r) =>
     r.respond('X-Sendfile: /etc/hostname\r\nX-Accel-Redirect: /x\r\n\r\nbody'),
   )
@@ -199,7 +199,7 @@ test('without an option they are dropped, and the body is sent', async () => {
   expect(await response.text()).toBe('body')
 })
 
-test('options that can not be are refused at once', () => {
+test('invalid options are refused at once', () => {
   expect(() => createGateway('h:1', { xSendfile: 'files' })).toThrow(
     /xSendfile: "files" must be an absolute path/,
   )

@@ -2,37 +2,37 @@ import { describe, expect, test } from 'vitest'
 import { COMMAND_LINE } from '../support/fronts/command-line.ts'
 import { Site } from '../support/fronts/site.ts'
 
-/** Lines of a server's config, by the place that they are in. */
+/** Lines of a server's config, by the place in which they are. */
 export type Config = Readonly<Record<string, readonly string[]>>
 
-/** Something that is wrong with a config. */
-export interface Diagnosis {
+/** A fault in a config. */
+export interface Fault {
   name: string
-  /** The codes that the doctor is to find, and no others. */
+  /** The codes of the expected findings. There must be no others. */
   codes: readonly string[]
-  /** Lines of the healthy config that are not there. */
+  /** The lines that are removed from the healthy config. */
   without?: RegExp
-  /** Lines that are there instead. */
+  /** The lines that are added to the healthy config. */
   wrong?: Config
   /**
-   * Where the lines that the doctor prints go: one place for all, or one for each line. None where what is wrong has only to
-   * be taken out, and the doctor says so in words.
+   * The places for the lines of the doctor's fix: one place for all lines, or one for each line. Undefined: the fix only removes
+   * lines, so the doctor describes it in words.
    */
   place?: string | readonly string[]
-  /** What the doctor is asked, beside the URL and the app. */
+  /** Arguments of the doctor, in addition to the URL and the app. */
   args?: readonly string[]
 }
 
-/** A front server that can be set up wrongly. */
-export interface Patient {
+/** A front server to be tested with faults in its config. */
+export interface FrontSetup {
   name: string
-  /** A config that nothing is wrong with. */
+  /** A config without faults. */
   healthy: Config
-  /** The mount in it: `''`, or `/shop`. */
+  /** The app's mount in that config: `''` or `/shop`. */
   prefix: string
-  /** What the doctor finds however it is set up. */
-  left?: readonly string[]
-  /** Starts it with a config. Gives its URL, without the mount, and how the doctor gets behind it. */
+  /** The codes of findings that no config of this server can avoid. */
+  always?: readonly string[]
+  /** Starts the server with a config. Returns its URL without the mount, and the doctor's arguments for the app or the probe. */
   start(site: Site, config: Config): Promise<{ origin: string; args: readonly string[] }>
 }
 
@@ -48,32 +48,32 @@ interface Report {
   findings: { code: string; level: string; mend: Step & { otherwise?: Step } }[]
 }
 
-/** Several servers and command lines run at once, on machines that do other things besides. */
+/** Milliseconds. The tests start many processes at the same time, so they are slow on a loaded machine. */
 export const TIMEOUT = 120_000
 
 /**
- * For each diagnosis: the server is set up wrongly, the doctor finds that and nothing else; the lines that it prints are
- * put into the config, and it finds nothing. And nothing in the healthy config.
+ * Defines tests for a front server. The doctor must find nothing in the healthy config. For each fault it must find that fault and
+ * no other. The lines of its fix are then added to the config, and it must find nothing.
  */
-export function describeDiagnoses(patient: Patient, diagnoses: readonly Diagnosis[]): void {
-  const { name, healthy, left = [] } = patient
+export function testFaults(setup: FrontSetup, faults: readonly Fault[]): void {
+  const { name, healthy, always = [] } = setup
   describe.concurrent(name, () => {
-    test('nothing is wrong with a good config', { timeout: TIMEOUT }, async () => {
-      expectFound(await withSite((site) => ask(site, patient, healthy)), left)
+    test('the doctor finds no fault in a good config', { timeout: TIMEOUT }, async () => {
+      expectFound(await withSite((site) => ask(site, setup, healthy)), always)
     })
 
-    for (const diagnosis of diagnoses)
-      test(diagnosis.name, { timeout: TIMEOUT }, async () => {
-        const wrong = change(healthy, diagnosis.without, diagnosis.wrong)
-        const ill = await withSite((site) => ask(site, patient, wrong, diagnosis.args))
-        expectFound(ill, [...diagnosis.codes, ...left])
+    for (const fault of faults)
+      test(fault.name, { timeout: TIMEOUT }, async () => {
+        const wrong = change(healthy, fault.without, fault.wrong)
+        const ill = await withSite((site) => ask(site, setup, wrong, fault.args))
+        expectFound(ill, [...fault.codes, ...always])
         const lines = ill.report.findings
-          .filter(({ code }) => !left.includes(code))
+          .filter(({ code }) => !always.includes(code))
           .flatMap(({ mend }) => mend.lines)
-        expect(lines.length > 0).toBe(diagnosis.place !== undefined)
-        const mended = change(healthy, diagnosis.without, placed(lines, diagnosis.place))
-        const well = await withSite((site) => ask(site, patient, mended, diagnosis.args))
-        expectFound(well, left)
+        expect(lines.length > 0).toBe(fault.place !== undefined)
+        const mended = change(healthy, fault.without, placed(lines, fault.place))
+        const well = await withSite((site) => ask(site, setup, mended, fault.args))
+        expectFound(well, always)
       })
   })
 }
@@ -88,7 +88,7 @@ function expectFound(
   expect(code).toBe(isHealthy ? 0 : 6)
 }
 
-/** Asks the doctor, with JSON; `args` is the URL and what follows. */
+/** Runs the doctor with `--json`. `args` are the URL and more arguments. */
 export async function askDoctor(
   site: Site,
   ...args: string[]
@@ -101,14 +101,14 @@ export async function askDoctor(
   return { report, code }
 }
 
-/** The codes of what was found, sorted. */
+/** The sorted codes of the findings. */
 export function codesOf({ findings }: Report): string[] {
   return findings.map(({ code }) => code).sort()
 }
 
 async function ask(
   site: Site,
-  { start, prefix }: Patient,
+  { start, prefix }: FrontSetup,
   config: Config,
   more: readonly string[] = [],
 ): Promise<{ report: Report; code: number | null }> {
@@ -116,7 +116,7 @@ async function ask(
   return askDoctor(site, origin + prefix, ...args, ...more)
 }
 
-/** Runs `use` with a site of its own, whose servers are killed then. */
+/** Runs `use` with a new site, and kills its servers afterwards. */
 export async function withSite<T>(use: (site: Site) => Promise<T>): Promise<T> {
   const site = new Site()
   try {
@@ -139,12 +139,12 @@ function change(config: Config, without: RegExp | undefined, more: Config = {}):
   )
 }
 
-function placed(lines: readonly string[], place: Diagnosis['place'] = []): Config {
+function placed(lines: readonly string[], place: Fault['place'] = []): Config {
   if (typeof place === 'string') return { [place]: lines }
   const places: Record<string, string[]> = {}
   for (const [index, line] of lines.entries()) {
     const at = place[index]!
-    // Two findings may be mended by the same line.
+    // Two findings may have the same line as their fix.
     if (!places[at]?.includes(line)) places[at] = [...(places[at] ?? []), line]
   }
   return places

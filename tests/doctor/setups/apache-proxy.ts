@@ -1,26 +1,26 @@
 import { startApache } from '../../support/fronts/apache.ts'
 import type { Site } from '../../support/fronts/site.ts'
-import type { Config, Patient } from '../diagnoses.ts'
+import type { Config, FrontSetup } from '../faults.ts'
 
-/** The app has the whole site. */
-export const apacheProxy: Patient = {
-  name: 'mod_proxy_fcgi, the whole site',
+/** The app is mounted at the root. */
+export const apacheProxy: FrontSetup = {
+  name: 'mod_proxy_fcgi, no mount',
   prefix: '',
   healthy: healthy(''),
   start: (site, config) => start(site, config, '/'),
 }
 
-/** The app is at /shop. */
-export const mountedApacheProxy: Patient = {
+/** The app is mounted at /shop. */
+export const mountedApacheProxy: FrontSetup = {
   name: 'mod_proxy_fcgi, a mount',
   prefix: '/shop',
   healthy: healthy('/shop'),
   start: (site, config) => start(site, config, '/shop'),
 }
 
-/** The app is named by SetHandler. */
-export const apacheProxyBySetHandler: Patient = {
-  name: 'mod_proxy_fcgi by SetHandler',
+/** The app's address is in SetHandler. */
+export const apacheProxyBySetHandler: FrontSetup = {
+  name: 'mod_proxy_fcgi with SetHandler',
   prefix: '',
   healthy: healthy(''),
   async start(site, { options, host, location }) {
