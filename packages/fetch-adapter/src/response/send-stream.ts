@@ -145,7 +145,7 @@ class StreamSender {
 
   #sendGathered(): void {
     const exchange = this.#exchange
-    // The hooks are not set before this point. Most responses end without them.
+    // The hooks are set only here, because most responses end before this point.
     if (exchange.ended) {
       this.#stop(exchange.signal.reason)
       return
