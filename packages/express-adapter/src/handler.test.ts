@@ -247,7 +247,7 @@ describe('output', () => {
     await server.close()
   })
 
-  test('a response that cannot be sent emits close, and never finish', async () => {
+  test('a response that cannot be sent emits close and not finish', async () => {
     const events: string[] = []
     const closed = withResolvers()
     const server = createServer(
