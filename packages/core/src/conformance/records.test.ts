@@ -113,7 +113,7 @@ describe.each([0, 2, 255])('3: version %i', (version) => {
     await (await serving.connect()).get(1).answer(1)
   })
 
-  test('3: after other requests, the running requests are aborted', async () => {
+  test('3: the running requests of the connection are aborted', async () => {
     const app = new App()
     const { peer, protocolErrors } = await connected(app.handler)
     peer.get(1, {}, { keepConn: true })
