@@ -19,7 +19,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     const request = await app.next()
     expect(request).toMatchObject({ method: 'POST', url: '/' })
     request.answer(await request.body())
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nbody$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nbody$/)
   })
 
   test('6: the end of the connection inside of a record is told, and the body never ends', async () => {
@@ -38,7 +38,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     const first = await app.next()
     if (how === 'end') first.answer('first')
     else peer.abort(1)
-    await peer.answer(1)
+    await peer.response(1)
     peer.forget().get(1, {}, KEEP)
     const second = await app.next()
     // The app does not notice the abort, or ignores it.
@@ -49,7 +49,7 @@ describe.each(ADAPTERS)('%s', (name) => {
       expect(error).toBeInstanceOf(TypeError)
     }
     second.answer('second')
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nsecond$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nsecond$/)
     expect(peer.text(TYPES.STDOUT, 1)).not.toContain('late')
   })
 
@@ -70,7 +70,7 @@ describe.each(ADAPTERS)('%s', (name) => {
       expect(request.params).toMatchObject({ ...GET, SHORT: 'form', EMPTY: '', '': 'no name' })
       expect(request.params.LONG === long).toBe(true)
       request.answer('')
-      await peer.answer(1)
+      await peer.response(1)
       peer.forget()
     }
   })
@@ -84,7 +84,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     const { app, peer } = await connected()
     peer.write(begin(1), stream(TYPES.PARAMS, 1, bytes(pairs(Object.entries(GET)), block)))
     peer.write(record(TYPES.PARAMS, 1), record(TYPES.STDIN, 1))
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 400 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 400 /)
     expect(app.requests).toEqual([])
   })
 
@@ -128,11 +128,11 @@ describe.each(ADAPTERS)('%s', (name) => {
     ;(await app.next()).answer('unread')
     await peer.stdout(1, 'unread')
     peer.stdin(1, Buffer.alloc(size)).endStdin(1)
-    await peer.answer(1)
+    await peer.response(1)
     peer.forget().post(1, { CONTENT_LENGTH: '4' }).stdin(1, 'next').endStdin(1)
     const next = await app.next()
     next.answer(await next.body())
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nnext$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nnext$/)
     await peer.end()
   })
 
@@ -143,13 +143,13 @@ describe.each(ADAPTERS)('%s', (name) => {
     one.write('one ')
     await peer.stdout(1, 'one ')
     two.answer('two')
-    expect((await peer.answer(2)).stdout).toMatch(/two$/)
+    expect((await peer.response(2)).stdout).toMatch(/two$/)
     expect([one.told, three.told]).toEqual([UNTOLD, UNTOLD])
     three.answer('three')
-    expect((await peer.answer(3)).stdout).toMatch(/three$/)
+    expect((await peer.response(3)).stdout).toMatch(/three$/)
     one.write('whole')
     one.end()
-    expect((await peer.answer(1)).stdout).toMatch(/one whole$/)
+    expect((await peer.response(1)).stdout).toMatch(/one whole$/)
     await peer.end()
   })
 
@@ -162,7 +162,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     await peer.stdout(1, 'first ')
     request.write(body)
     request.end()
-    expect((await peer.answer(1)).stdout).toMatch(/first body$/)
+    expect((await peer.response(1)).stdout).toMatch(/first body$/)
     expect(request.told).toEqual(UNTOLD)
   })
 
@@ -184,7 +184,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     expect(await request.body()).toBe('bodymore')
     expect(request.method).toBe('POST')
     request.answer('answer')
-    expect((await peer.answer(1)).stdout).toMatch(/answer$/)
+    expect((await peer.response(1)).stdout).toMatch(/answer$/)
     expect(app.requests).toHaveLength(1)
   })
 
@@ -200,7 +200,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     }
     const before = app.requests.length
     peer.get(1, {}, { ...KEEP, ...begun })
-    expect(await peer.answer(1)).toMatchObject({
+    expect(await peer.response(1)).toMatchObject({
       stdout: expect.stringMatching(/^Status: 50[03] /),
       protocolStatus,
     })
@@ -222,7 +222,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     peer.socket.resume()
     await drained
     request.answer('answer')
-    const { stdout, stderr } = await peer.answer(1)
+    const { stdout, stderr } = await peer.response(1)
     expect(stderr).toHaveLength(lines * line.length)
     expect(stdout).toMatch(/answer$/)
   })
@@ -230,10 +230,10 @@ describe.each(ADAPTERS)('%s', (name) => {
   test('36: ABORT_REQUEST before the end of PARAMS: the app is never called', async () => {
     const { app, peer } = await connected()
     peer.write(begin(1, KEEP), params(1).subarray(0, -8)).abort(1)
-    await peer.answer(1)
+    await peer.response(1)
     peer.forget().params(1).endStdin(1).get(3)
     ;(await app.next()).answer('')
-    await peer.answer(3)
+    await peer.response(3)
     expect(app.requests).toHaveLength(1)
   })
 
@@ -252,11 +252,11 @@ describe.each(ADAPTERS)('%s', (name) => {
       }
       // Line 38: two ABORT_REQUEST records, one of them with content.
       peer.abort(1).abort(1, 'again')
-      await Promise.all([request.aborted, peer.answer(1)])
+      await Promise.all([request.aborted, peer.response(1)])
       if (when === 'inside of STDIN') await expect(body).rejects.toThrow()
       peer.get(3, {}, KEEP)
       ;(await app.next()).answer('next')
-      await peer.answer(3)
+      await peer.response(3)
       // As with node:http, a request that was read to its end emits no 'aborted'. Its response emits 'close'.
       const isWhole = name === 'Express' && when !== 'inside of STDIN'
       expect(request.told).toEqual({ ...ABORTED[name], ...(isWhole && { aborted: 0 }) })
@@ -274,7 +274,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     await one.aborted
     expect(two.told).toEqual(UNTOLD)
     two.answer('two')
-    expect((await peer.answer(2)).stdout).toMatch(/two$/)
+    expect((await peer.response(2)).stdout).toMatch(/two$/)
   })
 
   test('39: ABORT_REQUEST is noticed while the app does not read its body', async () => {
@@ -282,7 +282,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     peer.post(1, { CONTENT_LENGTH: '100000000' }, KEEP)
     const request = await app.next()
     peer.stdin(1, Buffer.alloc(256 * 1024)).abort(1)
-    await Promise.all([request.aborted, peer.answer(1)])
+    await Promise.all([request.aborted, peer.response(1)])
     expect(request.told).toEqual(ABORTED[name])
   })
 
@@ -307,7 +307,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     peer.destroy()
     await Promise.all(ours.map(({ aborted }) => aborted))
     other.answer('other')
-    expect((await neighbour.answer(1)).stdout).toMatch(/other$/)
+    expect((await neighbour.response(1)).stdout).toMatch(/other$/)
     for (const { told } of ours) expect(told).toEqual(ABORTED[name])
     expect(other.told).toEqual(UNTOLD)
   })
@@ -321,7 +321,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     const request = await app.next()
     expect(await request.body()).toBe(seen)
     request.answer('')
-    await peer.answer(1)
+    await peer.response(1)
   })
 
   test('41: a body that is shorter is an error, and the app can answer it', async () => {
@@ -330,7 +330,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     const request = await app.next()
     await expect(request.body()).rejects.toThrow()
     request.answer('what was that?')
-    expect((await peer.answer(1)).stdout).toMatch(/what was that\?$/)
+    expect((await peer.response(1)).stdout).toMatch(/what was that\?$/)
   })
 
   test('42, 45: a reply that begins before STDIN ends, without Transfer-Encoding or Connection', async () => {
@@ -342,7 +342,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     peer.stdin(1, 'body').endStdin(1)
     request.write(await request.body())
     request.end()
-    const { stdout } = await peer.answer(1)
+    const { stdout } = await peer.response(1)
     expect(stdout).toMatch(/^Status: 200 OK\r\n[\s\S]*\r\nbegun body$/)
     expect(stdout).not.toMatch(/HTTP\/1|transfer-encoding|connection/i)
   })

@@ -162,7 +162,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
       const { peer, seen } = await start()
       peer.post(1, { CONTENT_LENGTH: '5' }, { keepConn: true })
       peer.stdin(1, Buffer.concat([Buffer.from('hello'), smuggled])).endStdin(1)
-      expect(seenIn((await peer.answer(1)).stdout)).toMatchObject({ body: 'hello' })
+      expect(seenIn((await peer.response(1)).stdout)).toMatchObject({ body: 'hello' })
       peer.get(1, { REQUEST_URI: '/next' }, { keepConn: true })
       await peer.until(() => seen.length === 2)
       expect(seen.map(({ url }) => url)).toEqual(['/', '/next'])
@@ -171,7 +171,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
     test('less on STDIN: an error, and no whole body', async () => {
       const { peer, seen } = await start()
       peer.post(1, { CONTENT_LENGTH: '50' }).stdin(1, 'hello').endStdin(1)
-      expect((await peer.answer(1)).stdout).toMatch(/^Status: [45]00 /)
+      expect((await peer.response(1)).stdout).toMatch(/^Status: [45]00 /)
       expect(seen).toEqual([])
     })
 
@@ -180,7 +180,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
       const body = '5\r\nhello\r\n0\r\n\r\n'
       peer.post(1, { CONTENT_LENGTH: String(body.length), HTTP_TRANSFER_ENCODING: 'chunked' })
       peer.stdin(1, body).endStdin(1)
-      const { body: read, headers } = seenIn((await peer.answer(1)).stdout)
+      const { body: read, headers } = seenIn((await peer.response(1)).stdout)
       expect(read).toBe(body)
       expect(headers).not.toHaveProperty('transfer-encoding')
     })
@@ -197,7 +197,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
       const { peer, seen } = await start()
       const list: ParamList = [...Object.entries(POST), ['CONTENT_LENGTH', '50'], ['CONTENT_LENGTH', '5']]
       peer.begin(1, { keepConn: true }).params(1, list).stdin(1, 'hello').stdin(1, smuggled).endStdin(1)
-      expect(seenIn((await peer.answer(1)).stdout)).toMatchObject({
+      expect(seenIn((await peer.response(1)).stdout)).toMatchObject({
         body: 'hello',
         headers: { 'content-length': '5' },
       })
@@ -209,7 +209,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
     test('a Content-Length or Content_Length header of the client is no length', async () => {
       const { peer } = await start()
       peer.post(1, { CONTENT_LENGTH: '5', HTTP_CONTENT_LENGTH: '50' }).stdin(1, 'hello').endStdin(1)
-      expect(seenIn((await peer.answer(1)).stdout)).toMatchObject({
+      expect(seenIn((await peer.response(1)).stdout)).toMatchObject({
         body: 'hello',
         headers: { 'content-length': '5' },
       })
@@ -273,7 +273,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
     onTestFinished(() => peer.destroy())
     const stdout = async (list: ParamList): Promise<string> => {
       peer.begin(1).params(1, list).endStdin(1)
-      return (await peer.answer(1)).stdout
+      return (await peer.response(1)).stdout
     }
     return {
       peer,
