@@ -11,7 +11,7 @@ interface RequestInternals {
 /** What monitoring tools see of a request. The body is not in it: the fetch handler reads that from the exchange. */
 export class IncomingRequest extends IncomingMessage {
   /** What the handler is called with. */
-  readonly exchange: Exchange
+  exchange: Exchange
 
   constructor(socket: ClientSocket, exchange: Exchange) {
     super(socket as unknown as Socket)
