@@ -23,9 +23,5 @@ export function observe(exchange: Exchange, server: HiddenServer): void {
     request.finish()
     process.nextTick(() => response.close())
   })
-  // Before the response, whose own listener for 'close' is there already.
-  socket.prependListener('close', () => {
-    if (!response.writableFinished) request.abort()
-  })
   server.emitRequest(request, response)
 }

@@ -42,6 +42,10 @@ export class ObservedExchange extends ExchangeView implements Exchange, WithInco
     exchange.onAbort = onAbort
   }
 
+  override get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress
+  }
+
   writeHead(status: number, headers: readonly string[] = [], reason = ''): void {
     if (this.ended) return
     if (reason === '') this.#response.writeHead(status, headers as string[])
