@@ -20,6 +20,8 @@ export const apacheTraits: Traits = {
 export interface ApacheConfig {
   /** The modules to load in addition to those of every site: 'fcgid' is mod_fcgid.so. */
   modules: readonly string[]
+  /** Default: `event`. mod_php needs `prefork`, where each request has a process of its own. */
+  mpm?: keyof typeof PROCESSES
   /** Server-wide directives. */
   server?: string
   /** Directives of each virtual host, in order. */
@@ -28,14 +30,31 @@ export interface ApacheConfig {
   written?: { count: number; write: (ports: number[]) => Promise<string> }
 }
 
-const BASE_MODULES = ['mpm_event', 'authz_core', 'env', 'mime', 'alias', 'rewrite']
+// Enough threads or processes for all tests, until the server stops.
+const PROCESSES = {
+  event: `
+      StartServers 1
+      ServerLimit 2
+      ThreadLimit 128
+      ThreadsPerChild 128
+      MaxRequestWorkers 256
+      MinSpareThreads 1
+      MaxSpareThreads 256`,
+  prefork: `
+      StartServers 8
+      MinSpareServers 8
+      MaxSpareServers 64
+      MaxRequestWorkers 64`,
+}
+
+const BASE_MODULES = ['authz_core', 'setenvif', 'env', 'mime', 'alias', 'rewrite']
 
 /** Starts an Apache with one port per virtual host. */
 export async function startApache(
   site: Site,
-  { modules, server = '', hosts, written }: ApacheConfig,
+  { modules, mpm = 'event', server = '', hosts, written }: ApacheConfig,
 ): Promise<Apache> {
-  const load = [...BASE_MODULES, ...modules].map(
+  const load = [`mpm_${mpm}`, ...BASE_MODULES, ...modules].map(
     (name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`,
   )
   const { program, ports } = await site.startServer(written?.count ?? hosts.length, async (ports) => {
@@ -59,14 +78,7 @@ export async function startApache(
       TypesConfig /dev/null
       Mutex file:${site.makeFolder('mutexes')} default
       ${load.join('\n')}
-      # One process, with enough threads for all tests, until the server stops.
-      StartServers 1
-      ServerLimit 2
-      ThreadLimit 128
-      ThreadsPerChild 128
-      MaxRequestWorkers 256
-      MinSpareThreads 1
-      MaxSpareThreads 256
+      ${PROCESSES[mpm]}
       ${server}
       ${(await written?.write(ports)) ?? virtualHosts.join('\n')}`,
     )

@@ -1,5 +1,5 @@
 // The servers that `fcgi-bridge config` supports. Each is set up as its package does it, with a printed configuration.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { startApache } from './apache.ts'
 import { startNginx } from './nginx.ts'
 import { required } from './programs.ts'
@@ -40,10 +40,8 @@ export const CONFIGURED: Readonly<Record<string, Start>> = {
   async lighttpd(site, count, print) {
     const file = required('lighttpd')
     const { ports } = await site.startServer(count, async (ports) => {
-      // lighttpd does not start if its own port is in use.
-      const config = site.write(
-        'lighttpd.conf',
-        `
+      // lighttpd does not start if its own port is in use, so its own address is a Unix socket.
+      const text = `
         server.modules = ("mod_indexfile", "mod_access", "mod_alias", "mod_redirect")
         server.document-root = "${site.makeFolder('documents')}"
         server.errorlog = "${site.path('error.log')}"
@@ -53,11 +51,14 @@ export const CONFIGURED: Readonly<Record<string, Start>> = {
         static-file.exclude-extensions = (".php", ".pl", ".fcgi")
         include_shell "/usr/share/lighttpd/create-mime.conf.pl"
         ${await textOf(print(ports))}
-        server.modules += ("mod_dirlisting", "mod_staticfile")`,
-      )
+        server.modules += ("mod_dirlisting", "mod_staticfile")`
+      site.write('check.conf', text)
+      // The printed config must not list folders, even if the rest of the config does.
+      const config = site.write('lighttpd.conf', `${text}\ndir-listing.activate = "enable"`)
       return { file, args: ['-D', '-f', config] }
     })
-    check(file, '-tt', '-f', site.path('lighttpd.conf'))
+    const { status, stderr } = spawnSync(file, ['-tt', '-f', site.path('check.conf')], { encoding: 'utf8' })
+    if (status !== 0 || stderr !== '') throw new Error(`lighttpd -tt: status ${status}\n${stderr}`)
     return ports
   },
 

@@ -14,8 +14,9 @@ const traits: Traits = {
   emptyLength: 'by method',
   failedResponse: 'cut',
   logsErrors: true,
-  // Since 3.0 it may also close the client's connection without a response.
-  refusals: isAtLeast('haproxy', '3.0') ? [500, 'Error: socket hang up'] : [],
+  // A request on a shared connection can be refused with 500: see `modes`. HAProxy 3.0 and later may also close the client's
+  // connection without a response.
+  refusals: isAtLeast('haproxy', '3.0') ? [500, 'Error: socket hang up'] : [500],
 }
 
 interface HaproxyMode extends Mode {

@@ -25,12 +25,16 @@ export function runningOn(all: readonly Served<Mode>[], ports: readonly number[]
 
 export type ListeningApps = Record<AppName, { tcp: Listening; unix: Listening }>
 
-/** Starts each app twice, on a TCP port and on a Unix socket, for a front server that does not start apps. */
-export async function startApps(site: Site): Promise<ListeningApps> {
+/**
+ * Starts each app twice, on a TCP port and on a Unix socket, for a front server that does not start apps. `mount` is the option of
+ * `serve`.
+ */
+export async function startApps(site: Site, mount?: string): Promise<ListeningApps> {
   const start = async (app: AppName) => {
+    const variables = site.appEnvironment(mount)
     const [tcp, unix] = await Promise.all([
-      site.startApp(app, '127.0.0.1:0'),
-      site.startApp(app, site.path(`${app}.sock`)),
+      site.startApp(app, '127.0.0.1:0', variables),
+      site.startApp(app, site.path(`${app}.sock`), variables),
     ])
     return [app, { tcp: tcp.at, unix: unix.at }]
   }
