@@ -118,7 +118,7 @@ test('a front server that connects to another address', async () => {
 })
 
 test.each([
-  ['a URL that is not the app', 'return 404;', / with 404/],
+  ['a 404', 'return 404;', / with 404/],
   ['a redirect', 'return 301 https://shop.example/;', / with 301.* redirects to https:\/\/shop\.example\//],
   [
     'a redirect without a host',
