@@ -14,7 +14,7 @@ export async function checkPaths({ send, server, prefix }: Examination): Promise
       code: 'encoded-slash',
       level: 'warning',
       seen: `The front server responds with ${slash.response.status} to a path that contains %2F, and does not forward the request.`,
-      why: 'A name that contains a slash, correctly encoded, cannot be part of a path.',
+      why: 'Names that contain a slash cannot be used in a path, although the slash is encoded correctly.',
       mend: fixFor(server, {
         'apache-proxy': slashes,
         'apache-fcgid': slashes,
