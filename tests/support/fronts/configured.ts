@@ -1,11 +1,11 @@
-// The servers that `fcgi-bridge config` writes configs for, each set up as its package sets it up, with such a config in it.
+// The servers that `fcgi-bridge config` supports. Each is set up as its package does it, with a printed configuration.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { startApache } from './apache.ts'
 import { startNginx } from './nginx.ts'
 import { required } from './programs.ts'
 import type { Site } from './site.ts'
 
-/** What `fcgi-bridge config --json` prints for a front server. */
+/** The output of `fcgi-bridge config --json` for a front server. */
 export interface PrintedConfig {
   files: { path: string; text: string }[]
   check: string
@@ -15,7 +15,10 @@ export interface PrintedConfig {
 
 type Print = (ports: number[]) => Promise<PrintedConfig>
 
-/** Has a server check a config, and starts it; `print` makes the config for `count` ports. Gives the ports. */
+/**
+ * Lets a server check a configuration, then starts it. `print` creates the configuration for `count` ports. Resolves
+ * with the ports.
+ */
 type Start = (site: Site, count: number, print: Print) => Promise<number[]>
 
 export const CONFIGURED: Readonly<Record<string, Start>> = {
@@ -106,12 +109,12 @@ ${await textOf(print(ports))}`,
   },
 }
 
-/** Has a server check its config. Throws, with what it prints, where that finds something. */
+/** Runs a server's own configuration check. Throws an error with its output if it fails. */
 function check(file: string, ...args: string[]): void {
   execFileSync(file, args, { stdio: 'pipe' })
 }
 
-/** Debian's Apache as it comes, with the modules that the config wants. */
+/** Debian's default Apache, with the modules that the configuration needs. */
 async function startApacheSite(
   site: Site,
   modules: readonly string[],

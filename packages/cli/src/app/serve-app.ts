@@ -6,6 +6,7 @@ import { Failure } from '../failure.ts'
 import type { ListenFlags } from '../listen-flags.ts'
 import { painter, printJson } from '../terminal.ts'
 import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
+import { reportListening } from './detach.ts'
 import { logExchanges } from './exchange-log.ts'
 import { findApp } from './find-app.ts'
 import { handlersOf } from './handlers.ts'
@@ -24,6 +25,8 @@ export interface ServeFlags extends ListenFlags {
   logFormat: LogFormat
   json?: boolean
   check?: boolean
+  detach?: boolean
+  logFile?: string
 }
 
 /**
@@ -64,6 +67,7 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ServeOpt
     ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
     ...(!isChild && { onListen: (address: AddressInfo | string) => announce(file, app, address, flags) }),
   })
+  reportListening()
 }
 
 async function loadApp(
