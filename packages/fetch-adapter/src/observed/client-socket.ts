@@ -2,7 +2,6 @@ import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Stream } from 'node:stream'
 import type { Exchange } from '@fcgi-bridge/core'
-import type { IncomingRequest } from './incoming-request.ts'
 
 /**
  * `request.socket` for monitoring tools: the addresses of the client's connection. A read returns nothing, and written data is
@@ -14,7 +13,7 @@ export class ClientSocket extends Stream {
   // Null before it is first read: OpenTelemetry reads it three times for each request.
   #remoteAddress: string | undefined | null = null
   /** The request on this connection: aborted if the connection closes before the response has been sent. */
-  request: IncomingRequest | undefined
+  request: { abort(): void } | undefined
   /** Milliseconds, as passed to `setTimeout`, which has no other effect. */
   timeout = 0
   /** True if the client used TLS, as on a tls.TLSSocket. Absent otherwise, as on a net.Socket: programs check whether it exists. */
