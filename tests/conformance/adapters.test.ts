@@ -19,7 +19,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     const request = await app.next()
     expect(request).toMatchObject({ method: 'POST', url: '/' })
     request.respond(await request.body())
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nbody$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nbody$/)
   })
 
   test('6: the end of the connection in the middle of a record aborts the request, and reading its body fails', async () => {
@@ -40,7 +40,7 @@ describe.each(ADAPTERS)('%s', (name) => {
       const first = await app.next()
       if (how === 'end') first.respond('first')
       else peer.abort(1)
-      await peer.answer(1)
+      await peer.response(1)
       peer.forget().get(1, {}, KEEP)
       const second = await app.next()
       // The app does not notice the abort, or ignores it.
@@ -51,7 +51,7 @@ describe.each(ADAPTERS)('%s', (name) => {
         expect(error).toBeInstanceOf(TypeError)
       }
       second.respond('second')
-      expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nsecond$/)
+      expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nsecond$/)
       expect(peer.text(TYPES.STDOUT, 1)).not.toContain('late')
     },
   )
@@ -73,7 +73,7 @@ describe.each(ADAPTERS)('%s', (name) => {
       expect(request.params).toMatchObject({ ...GET, SHORT: 'form', EMPTY: '', '': 'no name' })
       expect(request.params.LONG === long).toBe(true)
       request.respond('')
-      await peer.answer(1)
+      await peer.response(1)
       peer.forget()
     }
   })
@@ -87,7 +87,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     const { app, peer } = await connected()
     peer.write(begin(1), stream(TYPES.PARAMS, 1, bytes(pairs(Object.entries(GET)), block)))
     peer.write(record(TYPES.PARAMS, 1), record(TYPES.STDIN, 1))
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 400 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 400 /)
     expect(app.requests).toEqual([])
   })
 
@@ -131,11 +131,11 @@ describe.each(ADAPTERS)('%s', (name) => {
     ;(await app.next()).respond('unread')
     await peer.stdout(1, 'unread')
     peer.stdin(1, Buffer.alloc(size)).endStdin(1)
-    await peer.answer(1)
+    await peer.response(1)
     peer.forget().post(1, { CONTENT_LENGTH: '4' }).stdin(1, 'next').endStdin(1)
     const next = await app.next()
     next.respond(await next.body())
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nnext$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nnext$/)
     await peer.end()
   })
 
@@ -146,13 +146,13 @@ describe.each(ADAPTERS)('%s', (name) => {
     one.write('one ')
     await peer.stdout(1, 'one ')
     two.respond('two')
-    expect((await peer.answer(2)).stdout).toMatch(/two$/)
+    expect((await peer.response(2)).stdout).toMatch(/two$/)
     expect([one.events, three.events]).toEqual([NOT_ABORTED, NOT_ABORTED])
     three.respond('three')
-    expect((await peer.answer(3)).stdout).toMatch(/three$/)
+    expect((await peer.response(3)).stdout).toMatch(/three$/)
     one.write('whole')
     one.end()
-    expect((await peer.answer(1)).stdout).toMatch(/one whole$/)
+    expect((await peer.response(1)).stdout).toMatch(/one whole$/)
     await peer.end()
   })
 
@@ -165,7 +165,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     await peer.stdout(1, 'first ')
     request.write(body)
     request.end()
-    expect((await peer.answer(1)).stdout).toMatch(/first body$/)
+    expect((await peer.response(1)).stdout).toMatch(/first body$/)
     expect(request.events).toEqual(NOT_ABORTED)
   })
 
@@ -187,7 +187,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     expect(await request.body()).toBe('bodymore')
     expect(request.method).toBe('POST')
     request.respond('answer')
-    expect((await peer.answer(1)).stdout).toMatch(/answer$/)
+    expect((await peer.response(1)).stdout).toMatch(/answer$/)
     expect(app.requests).toHaveLength(1)
   })
 
@@ -203,7 +203,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     }
     const before = app.requests.length
     peer.get(1, {}, { ...KEEP, ...begun })
-    expect(await peer.answer(1)).toMatchObject({
+    expect(await peer.response(1)).toMatchObject({
       stdout: expect.stringMatching(/^Status: 50[03] /),
       protocolStatus,
     })
@@ -225,7 +225,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     peer.socket.resume()
     await drained
     request.respond('answer')
-    const { stdout, stderr } = await peer.answer(1)
+    const { stdout, stderr } = await peer.response(1)
     expect(stderr).toHaveLength(lines * line.length)
     expect(stdout).toMatch(/answer$/)
   })
@@ -233,10 +233,10 @@ describe.each(ADAPTERS)('%s', (name) => {
   test('36: ABORT_REQUEST before the end of PARAMS: the app is not called', async () => {
     const { app, peer } = await connected()
     peer.write(begin(1, KEEP), params(1).subarray(0, -8)).abort(1)
-    await peer.answer(1)
+    await peer.response(1)
     peer.forget().params(1).endStdin(1).get(3)
     ;(await app.next()).respond('')
-    await peer.answer(3)
+    await peer.response(3)
     expect(app.requests).toHaveLength(1)
   })
 
@@ -255,11 +255,11 @@ describe.each(ADAPTERS)('%s', (name) => {
       }
       // Line 38: two ABORT_REQUEST records, one of them with content.
       peer.abort(1).abort(1, 'again')
-      await Promise.all([request.aborted, peer.answer(1)])
+      await Promise.all([request.aborted, peer.response(1)])
       if (when === 'during STDIN') await expect(body).rejects.toThrow()
       peer.get(3, {}, KEEP)
       ;(await app.next()).respond('next')
-      await peer.answer(3)
+      await peer.response(3)
       // As with node:http, a request that was read to its end emits no 'aborted'. Its response emits 'close'.
       const isRead = name === 'Express' && when !== 'during STDIN'
       expect(request.events).toEqual({ ...ABORTED[name], ...(isRead && { aborted: 0 }) })
@@ -277,7 +277,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     await one.aborted
     expect(two.events).toEqual(NOT_ABORTED)
     two.respond('two')
-    expect((await peer.answer(2)).stdout).toMatch(/two$/)
+    expect((await peer.response(2)).stdout).toMatch(/two$/)
   })
 
   test('39: ABORT_REQUEST is processed while the app does not read the request body', async () => {
@@ -285,7 +285,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     peer.post(1, { CONTENT_LENGTH: '100000000' }, KEEP)
     const request = await app.next()
     peer.stdin(1, Buffer.alloc(256 * 1024)).abort(1)
-    await Promise.all([request.aborted, peer.answer(1)])
+    await Promise.all([request.aborted, peer.response(1)])
     expect(request.events).toEqual(ABORTED[name])
   })
 
@@ -310,7 +310,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     peer.destroy()
     await Promise.all(ours.map(({ aborted }) => aborted))
     other.respond('other')
-    expect((await neighbour.answer(1)).stdout).toMatch(/other$/)
+    expect((await neighbour.response(1)).stdout).toMatch(/other$/)
     for (const { events } of ours) expect(events).toEqual(ABORTED[name])
     expect(other.events).toEqual(NOT_ABORTED)
   })
@@ -324,7 +324,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     const request = await app.next()
     expect(await request.body()).toBe(received)
     request.respond('')
-    await peer.answer(1)
+    await peer.response(1)
   })
 
   test('41: a request body shorter than CONTENT_LENGTH is an error, and the app can still respond', async () => {
@@ -333,7 +333,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     const request = await app.next()
     await expect(request.body()).rejects.toThrow()
     request.respond('what was that?')
-    expect((await peer.answer(1)).stdout).toMatch(/what was that\?$/)
+    expect((await peer.response(1)).stdout).toMatch(/what was that\?$/)
   })
 
   test('42, 45: a response can begin before STDIN ends, and has no Transfer-Encoding or Connection', async () => {
@@ -345,7 +345,7 @@ describe.each(ADAPTERS)('%s', (name) => {
     peer.stdin(1, 'body').endStdin(1)
     request.write(await request.body())
     request.end()
-    const { stdout } = await peer.answer(1)
+    const { stdout } = await peer.response(1)
     expect(stdout).toMatch(/^Status: 200 OK\r\n[\s\S]*\r\nbegun body$/)
     expect(stdout).not.toMatch(/HTTP\/1|transfer-encoding|connection/i)
   })

@@ -74,7 +74,7 @@ async function ask(
   list: [name: string, value: string][],
 ): Promise<{ status: number; received?: ReceivedRequest }> {
   peer.begin(1, { keepConn: true }).params(1, list).stdin(1, 'a body').endStdin(1)
-  const { stdout } = await peer.answer(1)
+  const { stdout } = await peer.response(1)
   peer.forget()
   const status = Number(/^Status: (\d+)/.exec(stdout)![1])
   const header = /^x-received: (\S+)/im.exec(stdout)

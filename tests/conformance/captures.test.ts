@@ -130,7 +130,7 @@ async function replay(bytes: Buffer): Promise<(string | undefined)[]> {
   const peer = await Peer.connect({ path })
   const running = new Set<number>()
   const finish = async (id: number) => {
-    const { stdout } = await peer.answer(id)
+    const { stdout } = await peer.response(id)
     statuses.push(/^Status: (\d+)/.exec(stdout)?.[1])
     running.delete(id)
     const others = peer.records.filter((record) => record.id !== id)

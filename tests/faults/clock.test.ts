@@ -37,7 +37,7 @@ test.concurrent.for(FAULTY_APPS)(
       peer.stdin(1, 'be')
       const kept = await Peer.connect(at)
       kept.get(1, { REQUEST_URI: '/text' }, { keepConn: true })
-      await kept.answer(1)
+      await kept.response(1)
 
       for (const by of ['+1d', '-1d']) {
         jump(by)
@@ -49,9 +49,9 @@ test.concurrent.for(FAULTY_APPS)(
       const [, ended] = /^held until (\d+)\n$/.exec((await answer).text)!
       expect(Number(ended) - began).toBeLessThan(-DAY / 2)
       peer.stdin(1, 'at').endStdin(1)
-      expect((await peer.answer(1)).stdout).toContain('stored\n')
+      expect((await peer.response(1)).stdout).toContain('stored\n')
       kept.get(2, { REQUEST_URI: '/text' }, { keepConn: true })
-      expect((await kept.answer(2)).stdout).toContain('some text\n')
+      expect((await kept.response(2)).stdout).toContain('some text\n')
       peer.destroy()
       kept.destroy()
       // The drain deadline must neither pass at once nor take a day.

@@ -103,7 +103,7 @@ export async function askDirectly(at: Listening, target: string): Promise<string
   const peer = await Peer.connect(at)
   try {
     peer.get(1, { REQUEST_URI: target })
-    return (await peer.answer(1)).stdout
+    return (await peer.response(1)).stdout
   } finally {
     peer.destroy()
   }

@@ -264,7 +264,7 @@ describe('shutdown', () => {
     const { program, at } = await startWith({ port: 0 })
     const peer = await Peer.connect(at)
     peer.get(1, {}, { keepConn: true })
-    await peer.answer(1)
+    await peer.response(1)
     expect(peer.ended).toBe(false)
     program.child.kill('SIGTERM')
     await peer.end()
@@ -317,7 +317,7 @@ function cgi(method: string, uri: string): Record<string, string> {
 async function get(at: Listening, uri = '/'): Promise<string> {
   const peer = await Peer.connect(at)
   peer.get(1, { REQUEST_URI: uri })
-  const { stdout } = await peer.answer(1)
+  const { stdout } = await peer.response(1)
   peer.destroy()
   return stdout
 }

@@ -168,7 +168,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
       const { peer, received } = await start()
       peer.post(1, { CONTENT_LENGTH: '5' }, { keepConn: true })
       peer.stdin(1, Buffer.concat([Buffer.from('hello'), smuggled])).endStdin(1)
-      expect(receivedIn((await peer.answer(1)).stdout)).toMatchObject({ body: 'hello' })
+      expect(receivedIn((await peer.response(1)).stdout)).toMatchObject({ body: 'hello' })
       peer.get(1, { REQUEST_URI: '/next' }, { keepConn: true })
       await peer.until(() => received.length === 2)
       expect(received.map(({ url }) => url)).toEqual(['/', '/next'])
@@ -177,7 +177,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
     test('fewer bytes on STDIN are an error', async () => {
       const { peer, received } = await start()
       peer.post(1, { CONTENT_LENGTH: '50' }).stdin(1, 'hello').endStdin(1)
-      expect((await peer.answer(1)).stdout).toMatch(/^Status: [45]00 /)
+      expect((await peer.response(1)).stdout).toMatch(/^Status: [45]00 /)
       expect(received).toEqual([])
     })
 
@@ -186,7 +186,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
       const body = '5\r\nhello\r\n0\r\n\r\n'
       peer.post(1, { CONTENT_LENGTH: String(body.length), HTTP_TRANSFER_ENCODING: 'chunked' })
       peer.stdin(1, body).endStdin(1)
-      const { body: read, headers } = receivedIn((await peer.answer(1)).stdout)
+      const { body: read, headers } = receivedIn((await peer.response(1)).stdout)
       expect(read).toBe(body)
       expect(headers).not.toHaveProperty('transfer-encoding')
     })
@@ -203,7 +203,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
       const { peer, received } = await start()
       const list: ParamList = [...Object.entries(POST), ['CONTENT_LENGTH', '50'], ['CONTENT_LENGTH', '5']]
       peer.begin(1, { keepConn: true }).params(1, list).stdin(1, 'hello').stdin(1, smuggled).endStdin(1)
-      expect(receivedIn((await peer.answer(1)).stdout)).toMatchObject({
+      expect(receivedIn((await peer.response(1)).stdout)).toMatchObject({
         body: 'hello',
         headers: { 'content-length': '5' },
       })
@@ -215,7 +215,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
     test('HTTP_CONTENT_LENGTH, which any client can send, is not used as the length', async () => {
       const { peer } = await start()
       peer.post(1, { CONTENT_LENGTH: '5', HTTP_CONTENT_LENGTH: '50' }).stdin(1, 'hello').endStdin(1)
-      expect(receivedIn((await peer.answer(1)).stdout)).toMatchObject({
+      expect(receivedIn((await peer.response(1)).stdout)).toMatchObject({
         body: 'hello',
         headers: { 'content-length': '5' },
       })
@@ -279,7 +279,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('%s', (name) =
     onTestFinished(() => peer.destroy())
     const stdout = async (list: ParamList): Promise<string> => {
       peer.begin(1).params(1, list).endStdin(1)
-      return (await peer.answer(1)).stdout
+      return (await peer.response(1)).stdout
     }
     return {
       peer,
