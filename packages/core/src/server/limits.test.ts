@@ -298,7 +298,7 @@ describe('maxStderrBytes', () => {
     exchange.end('answer')
     const { stdout, stderr } = await peer.response(1)
     expect(stdout).toMatch(/answer$/)
-    expect(Buffer.from(stderr, 'latin1').toString()).toMatch(/^1234567890… .*maxStderrBytes.*left out\.\n$/)
+    expect(Buffer.from(stderr, 'latin1').toString()).toMatch(/^1234567890… .*maxStderrBytes.*dropped\.\n$/)
   })
 
   test('a writer that heeds no backpressure, of a peer that reads nothing, fills no memory', async () => {
