@@ -93,7 +93,7 @@ export function socketsOf(pid: number): number {
     try {
       return readlinkSync(`${folder}/${name}`).startsWith('socket:')
     } catch {
-      return false // It was closed while we looked.
+      return false // It was closed in the meantime.
     }
   }).length
 }

@@ -21,7 +21,7 @@ test.each<[string, () => Promise<FastCgiServer>]>([
   ['Express', () => serveListener(() => {}, OPTIONS)],
   ['fetch, of an object with the options', () => serveFetch({ fetch, ...OPTIONS })],
   ['fetch, of a function', () => serveFetch(fetch, OPTIONS)],
-])('%s', async (_, start) => {
+])('the limits apply to serve() of %s', async (_, start) => {
   const server = await start()
   onTestFinished(() => server.close())
   const peer = await Peer.connect(server.address() as AddressInfo)

@@ -12,7 +12,8 @@ import type { Params } from './params.ts'
  * How to find the mount.
  *
  * - `'auto'`: use SCRIPT_NAME only if it is certain to be the mount: SCRIPT_FILENAME is the running program, and SCRIPT_NAME and
- *   PATH_INFO together are the path of the target. This is the case with mod_fcgid and plain CGI.
+ *   PATH_INFO together are the path of the target. This is the case with mod_fcgid and plain CGI. If a `RewriteRule` in the folder of
+ *   the program sends the request to it, the mount is that folder: `/shop` if SCRIPT_NAME is `/shop/app.fcgi`.
  * - `'script-name'`: also use SCRIPT_NAME whenever the path begins with it. The exception is a SCRIPT_NAME that is the whole path, without
  *   PATH_INFO, because servers without mounts send that for every request. For the mount itself, nginx with `fastcgi_split_path_info`
  *   sends an empty PATH_INFO, but Apache sends none. So with Apache, a request for `/shop` has no mount, but one for `/shop/` has.
@@ -39,7 +40,10 @@ export function findMount(
   if (scriptName === '') return ''
   const pathInfo = params.get('PATH_INFO')
   if (isProgram(params.get('SCRIPT_FILENAME'), program)) {
-    const mount = findPrefix(pathOf(target), scriptName, pathInfo ?? '')
+    const path = pathOf(target)
+    // The second is a rewrite in the .htaccess of the program's folder, with or without the path in the new URL.
+    const mount =
+      findPrefix(path, scriptName, pathInfo ?? '') || findPrefix(path, folderOf(scriptName), pathInfo)
     if (mount !== '') return mount
   }
   if (option === 'auto') return ''
@@ -137,6 +141,10 @@ function percentDecode(text: string, keepSlashes = false): string {
     const code = Number.parseInt(encoded.slice(1), 16)
     return keepSlashes && code === 0x2f ? encoded : String.fromCharCode(code)
   })
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'))
 }
 
 function pathOf(target: string): string {
