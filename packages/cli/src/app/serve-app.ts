@@ -114,7 +114,7 @@ async function listenFor(
 
 function isStartedByFrontServer(listen: object): boolean {
   const { GATEWAY_INTERFACE, LISTEN_FDS, FCGI_BRIDGE_LISTEN } = process.env
-  if (Object.keys(listen).some((name) => name !== 'mode')) return false
+  if (Object.keys(listen).some((name) => name !== 'mode' && name !== 'backlog')) return false
   return GATEWAY_INTERFACE !== undefined || LISTEN_FDS !== undefined || !FCGI_BRIDGE_LISTEN
 }
 

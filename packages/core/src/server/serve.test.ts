@@ -11,7 +11,7 @@ import { App, echo, makeFolder } from '../testing/serving.ts'
 import { type ServeOptions, serve } from './serve.ts'
 import type { FastCgiServer } from './server.ts'
 
-type NotAPlace = Omit<ServeOptions, 'port' | 'host' | 'path' | 'mode' | 'fd'>
+type NotAPlace = Omit<ServeOptions, keyof ListenOptions>
 
 async function start(handler: Handler, options: NotAPlace = {}): Promise<FastCgiServer> {
   const server = await serve(handler, { port: 0, handleSignals: false, ...options })

@@ -31,8 +31,8 @@ export function sweep(
       connection.destroy('FCGI_ERR_TIMEOUT', message)
       continue
     }
-    if (connection.idle) {
-      if (isOver(connection.idleTick, timeouts.idleTimeout)) connection.drain()
+    if (connection.requests === 0) {
+      if (isOver(connection.idleTick, timeouts.idleTimeout)) connection.finish()
       continue
     }
     for (const exchange of connection.exchanges) {
