@@ -119,10 +119,6 @@ export abstract class ExchangeView implements Omit<Exchange, ResponseMember> {
     return this.exchange.aborted
   }
 
-  get draining(): AbortSignal {
-    return this.exchange.draining
-  }
-
   get ended(): boolean {
     return this.exchange.ended
   }
