@@ -41,7 +41,7 @@ async function ask(path: string, query: string): Promise<Result> {
     return 'refused'
   }
   return peer
-    .answer(1)
+    .response(1)
     .then(
       () => 'answered' as const,
       () => 'lost' as const,
@@ -79,7 +79,7 @@ describe('one request at a time, and SIGTERM: each connection that is accepted g
     await expect.poll(() => ask(path, '')).toBe('answered')
     program.child.kill('SIGTERM')
     await expect.poll(() => ask(path, ''), { timeout: 1000 }).toBe('refused')
-    expect((await running.answer(1)).stdout).toMatch(/^Status: 200/)
+    expect((await running.response(1)).stdout).toMatch(/^Status: 200/)
   })
 })
 
@@ -90,7 +90,7 @@ describe('SIGTERM while the program loads: the request that waits for it is answ
     await site.control.heard(String(program.pid), 'loading')
     const peer = await connect(path)
     program.child.kill('SIGTERM')
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 200/)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 200/)
     expect(await program.exited).toEqual({ code: 0, signal: null })
   }
 
@@ -110,7 +110,7 @@ import(${JSON.stringify(APP)})`,
     await program.printed(/first line/)
     const peer = await connect(path)
     program.child.kill('SIGTERM')
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 200/)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 200/)
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
 
@@ -144,6 +144,6 @@ process.on('SIGTERM', () => { for (const { process } of Object.values(cluster.wo
   const program = spawnOnDescriptor0(path, ['/bin/sh', '-c', script])
   await program.printed(/listening on "fd 3"\s+listening on "fd 3"/)
   const peer = await connect(path)
-  expect((await peer.answer(1)).stdout).toMatch(/pid \d+/)
+  expect((await peer.response(1)).stdout).toMatch(/pid \d+/)
   expect(await program.stop()).toEqual({ code: 0, signal: null })
 })

@@ -40,7 +40,7 @@ async function queueBehindBusyLoop(program: Program, at: Listening): Promise<str
   program.child.kill('SIGTERM')
   const responses = await Promise.all(
     [busy, ...queued].map((peer) =>
-      peer.answer(1).then(
+      peer.response(1).then(
         ({ stdout }) => stdout.slice(0, 'Status: 200'.length),
         (error: Error) => error.message,
       ),
@@ -127,7 +127,7 @@ describe('a socket that several processes share stays non-blocking when one of t
       await first.stop(end)
     }
     expect(isNonBlocking(second.pid, fd)).toBe(true)
-    expect((await (await connect(held.at, 'POST')).answer(1)).stdout).toContain(`pid ${second.pid}`)
+    expect((await (await connect(held.at, 'POST')).response(1)).stdout).toContain(`pid ${second.pid}`)
     held.close()
   })
 })

@@ -22,12 +22,12 @@ describe.each(TRANSPORTS)('a kept connection, over %s', (transport) => {
   test('goes on while requests come, and is closed when it has been quiet', async () => {
     const { peer, server } = await connected(echo, {}, transport)
     peer.get(1, APACHE, KEPT)
-    await peer.answer(1)
+    await peer.response(1)
     const close = server.close()
     for (let round = 0; round < 4; round++) {
       await new Promise((resolve) => setTimeout(resolve, 150))
       peer.forget().get(1, APACHE, KEPT)
-      expect((await peer.answer(1)).stdout).toMatch(/GET \/ $/)
+      expect((await peer.response(1)).stdout).toMatch(/GET \/ $/)
       expect(peer.ended).toBe(false)
     }
     const since = performance.now()
@@ -53,7 +53,7 @@ describe.each(TRANSPORTS)('a kept connection, over %s', (transport) => {
     const close = server.close()
     exchange.end(Buffer.alloc(size, 'b'))
     await peer.end()
-    expect((await peer.answer(1)).stdout).toHaveLength(size + 'Status: 200 OK\r\n\r\n'.length)
+    expect((await peer.response(1)).stdout).toHaveLength(size + 'Status: 200 OK\r\n\r\n'.length)
     expect(peer.records.slice(-2).map(({ type, content }) => [type, content.length])).toEqual([
       [TYPES.END_REQUEST, 8],
       [TYPES.GET_VALUES_RESULT, 0],
@@ -80,7 +80,7 @@ describe.each(TRANSPORTS)('a kept connection, over %s', (transport) => {
     const began = performance.now()
     while (!peer.ended) {
       peer.forget().get(1, APACHE, KEPT)
-      expect((await peer.answer(1)).stdout).toMatch(/GET \/ $/)
+      expect((await peer.response(1)).stdout).toMatch(/GET \/ $/)
       await Promise.race([peer.end(), new Promise((resolve) => setTimeout(resolve, 20))])
     }
     expect(performance.now() - began).toBeGreaterThan(450)
@@ -96,7 +96,7 @@ test('nginx is not told while other requests run on the connection', async () =>
   const [first, second] = [await app.next(), await app.next()]
   const close = server.close()
   first.end('first')
-  await peer.answer(1)
+  await peer.response(1)
   expect(goAways(peer)).toEqual([])
   second.end('second')
   await peer.end()
@@ -125,9 +125,9 @@ test('a stream that is handed to a server that drains is served', async () => {
   const late = joined(server)
   late.get(1)
   ;(await app.next()).end('late')
-  expect((await late.answer(1)).stdout).toMatch(/late$/)
+  expect((await late.response(1)).stdout).toMatch(/late$/)
   exchange.end()
-  await peer.answer(1)
+  await peer.response(1)
   await close
 })
 
@@ -141,7 +141,7 @@ describe('draining', () => {
     expect(exchange.draining).toBe(server.draining)
     exchange.draining.addEventListener('abort', () => exchange.end('ended early'), { once: true })
     const close = server.close()
-    expect((await peer.answer(1)).stdout).toMatch(/ended early$/)
+    expect((await peer.response(1)).stdout).toMatch(/ended early$/)
     await close
     expect(exchange.aborted).toBe(false)
   })
@@ -187,7 +187,7 @@ test('stats() counts what is there now, and what has been', async () => {
   const [kept, running] = [await serving.connect(), await serving.connect()]
   kept.get(1, {}, KEPT)
   ;(await app.next()).end()
-  await kept.answer(1)
+  await kept.response(1)
   running.get(1, {}, KEPT).get(2, {}, KEPT)
   const exchanges = [await app.next(), await app.next()]
   const work = deferred()
