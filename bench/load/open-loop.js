@@ -17,7 +17,7 @@ export class OpenLoop {
   /** @type {(error: Error) => void} */
   #onError = () => {}
 
-  /** @param {import('./requester.js').Load} load Its `connections` is the most concurrent requests. */
+  /** @param {import('./requester.js').Load} load Its `connections` limits the concurrent requests. */
   static async open(load) {
     const loop = new OpenLoop()
     const onResponse = (requester) => loop.#responded(requester)
