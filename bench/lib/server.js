@@ -104,10 +104,12 @@ function startProgram(program, node, flags, args) {
     : spawn(node, [...flags, file, ...args], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], env })
 }
 
-/** Node's flags for a CPU profile in `folder`, if a folder is given. */
+/**
+ * Node's flags for CPU profiles of a program in `folder`, if there is one. Each program has a folder below it. Node names the files,
+ * because each thread writes one: `CPU.DATE.TIME.PID.0.…` is the main thread's.
+ */
 export function profileFlags(program, folder) {
-  if (folder === undefined) return []
-  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${program}-${Date.now()}.cpuprofile`]
+  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(folder, program)}`]
 }
 
 async function listening(child, program) {

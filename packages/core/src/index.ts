@@ -7,6 +7,7 @@ export { ExchangeError, type ExchangeErrorCode } from './exchange/error.ts'
 export type { Exchange, Handler, Role, WriteCallback } from './exchange/exchange.ts'
 export { EXCHANGE_CHANNEL, type ExchangeMessage } from './exchange/exchange-channel.ts'
 export type { Input } from './exchange/input.ts'
+export { reserveStandardOutput } from './listen/cgi-output.ts'
 export type {
   FdListenOptions,
   ListenOptions,
@@ -27,6 +28,8 @@ export {
 } from './protocol/encoder.ts'
 export { ProtocolError, type ProtocolErrorCode } from './protocol/error.ts'
 export { decodeNameValues, encodeNameValues } from './protocol/name-values.ts'
+export type { Handlers } from './server/handlers.ts'
 export type { ServerOptions } from './server/options.ts'
 export { isServeOption, type ServeOptions, serve } from './server/serve.ts'
-export { createServer, FastCgiServer, type Handlers, type ServerEvents } from './server/server.ts'
+export { createServer, FastCgiServer, type ServerEvents } from './server/server.ts'
+export type { ServerStats } from './server/stats.ts'

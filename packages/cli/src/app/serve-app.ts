@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
-import { type Handler, type ServeOptions, serve } from '@fcgi-bridge/core'
+import { dirname, join } from 'node:path'
+import { type Handler, reserveStandardOutput, type ServeOptions, serve } from '@fcgi-bridge/core'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
@@ -8,6 +9,7 @@ import { painter, printJson } from '../terminal.ts'
 import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
 import { reportListening } from './detach.ts'
 import { logExchanges } from './exchange-log.ts'
+import { serveFailure } from './failure-page.ts'
 import { findApp } from './find-app.ts'
 import { handlersOf } from './handlers.ts'
 import { findModule, loadModule } from './load-module.ts'
@@ -26,6 +28,8 @@ export interface ServeFlags extends ListenFlags {
   json?: boolean
   check?: boolean
   detach?: boolean
+  program?: string
+  restartFile?: string[]
   logFile?: string
 }
 
@@ -46,19 +50,25 @@ export async function checkApp(file: string, flags: ServeFlags): Promise<never> 
  */
 export async function serveApp(file: string, flags: ServeFlags, listen: ServeOptions): Promise<void> {
   const isChild = isStartedByFrontServer(listen)
-  const { app, path } = await loadApp(file, flags, isChild, (address) => {
+  const loaded = await loadApp(file, flags, isChild, (address) => {
     process.stderr.write(
       `${file} also listens on ${address} itself. Requests there reach the app without the front server: leave listen() out, or keep it in another file that imports the app.\n`,
     )
+  }).catch((error: unknown) => {
+    if (!isChild || process.env.LISTEN_FDS !== undefined) throw error
+    return serveFailure(error, listen, flags.logFile)
   })
-  // Make the app's module the main script, as if Node had started it. If SCRIPT_FILENAME names it, the mount is certain.
-  process.argv[1] = path
+  if (loaded === undefined) return
+  const { app, path } = loaded
+  // Make the app's module the main script, as if Node had started it. If SCRIPT_FILENAME names the main script, the mount is certain.
+  process.argv[1] = flags.program ?? path
   const isLogged = flags.log ?? !isChild
   // If a front server started this program, standard output is not connected, or carries the response (CGI).
   const output = isChild ? process.stderr : process.stdout
   if (isLogged && flags.json) logExchanges((entry) => printJson({ request: entry }, output))
   await listenFor(app, {
     ...listen,
+    restartFiles: [...(flags.restartFile ?? []), ...(isChild ? restartFiles(path, process.argv[1]) : [])],
     ...(flags.mount !== undefined && { mount: flags.mount }),
     ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
     wrap:
@@ -78,10 +88,18 @@ async function loadApp(
 ): Promise<{ app: App; path: string }> {
   process.env.NODE_ENV ||= 'production'
   const path = findModule(file)
+  // What the app prints while it loads must not be taken for its response.
+  if (process.env.GATEWAY_INTERFACE !== undefined) reserveStandardOutput()
   // mod_fcgid sets the working directory to the folder of FcgidWrapper's program; lighttpd and systemd to the root or their own.
   if (isChild) process.chdir(projectFolder(path))
   const { listens } = watchOwnServers(onOwnListen)
   return { app: await findApp(await loadModule(path), file, { ...flags, listens }), path }
+}
+
+// As Passenger has it: in the folder of the app, and in that of the program that the front server runs.
+function restartFiles(module: string, program: string): string[] {
+  const folders = [projectFolder(module), dirname(program)]
+  return folders.flatMap((folder) => [join(folder, 'tmp/restart.txt'), join(folder, 'restart.txt')])
 }
 
 async function listenFor(
@@ -105,7 +123,7 @@ async function listenFor(
 
 function isStartedByFrontServer(listen: object): boolean {
   const { GATEWAY_INTERFACE, LISTEN_FDS, FCGI_BRIDGE_LISTEN } = process.env
-  if (Object.keys(listen).some((name) => name !== 'mode')) return false
+  if (Object.keys(listen).some((name) => name !== 'mode' && name !== 'backlog')) return false
   return GATEWAY_INTERFACE !== undefined || LISTEN_FDS !== undefined || !FCGI_BRIDGE_LISTEN
 }
 
