@@ -15,6 +15,7 @@ import { type Handlers, toHandlers } from './handlers.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
 import { endAtExceptions, endAtSignals, stop } from './program-end.ts'
+import { defaultRestartFiles, watchRestartFiles } from './restart-file.ts'
 import { FastCgiServer } from './server.ts'
 import { surviveAborts } from './unhandled-aborts.ts'
 
@@ -43,6 +44,12 @@ interface ProgramOptions {
    * request goes to `onError` and does not end the process.
    */
   handleExceptions?: boolean
+  /**
+   * Files whose change ends the program as SIGTERM does: one that is written, touched or created. The front server or the process
+   * manager then starts the new version. Each process checks them twice a second. Default: `tmp/restart.txt` and `restart.txt` in the
+   * folder of the program (`process.argv[1]`) if a front server started it with descriptor 0, otherwise none. `[]` watches none.
+   */
+  restartFiles?: readonly string[]
 }
 
 /** Options of {@link serve}: where to listen, and all options of the server. Two addresses (`{ port, path }`) are a type error. */
@@ -61,6 +68,7 @@ const NAMES = Object.keys({
   onListen: true,
   handleSignals: true,
   handleExceptions: true,
+  restartFiles: true,
 } satisfies Record<Exclude<keyof ServeOptions, keyof ServerOptions>, true>).concat(SERVER_OPTION_NAMES)
 
 /** Whether {@link serve} has an option of this name. */
@@ -96,8 +104,9 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   signal?.throwIfAborted()
   ignoreOutputErrors()
   if (onListen !== undefined) server.on('listening', onListen)
+  let serving: Serving
   try {
-    const serving = await listen(server, options)
+    serving = await listen(server, options)
     if (serving === 'cgi') return server
   } catch (error) {
     // If there are several addresses, the server may already listen on some of them.
@@ -114,16 +123,24 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   // Before endAtExceptions, because the first listener decides.
   surviveAborts(server)
   if (options.handleExceptions ?? true) endAtExceptions(server)
+  const restartFiles = options.restartFiles ?? (serving === 'front server' ? defaultRestartFiles() : [])
+  watchRestartFiles(server, restartFiles, () => {
+    if (handleSignals) stop('SIGTERM')
+    else close()
+  })
   return server
 }
 
-async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cgi' | 'listening'> {
+/** How the program serves: one CGI request, a socket from the front server that started it, or an address. */
+type Serving = 'cgi' | 'front server' | 'address'
+
+async function listen(server: FastCgiServer, options: ServeOptions): Promise<Serving> {
   const { path, mode, port, host, fd, backlog, reusePort, shared } = options
   // listen() refuses an incomplete address, such as a host alone.
   if ([path, port, fd, host, shared].some((given) => given !== undefined)) {
     const entries = LISTEN_OPTION_NAMES.map((name) => [name, options[name]])
     await server.listen(Object.fromEntries(entries) as ListenOptions)
-    return 'listening'
+    return 'address'
   }
   if (mode !== undefined) checkMode(mode)
   const inherited = findInherited()
@@ -139,7 +156,7 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cg
     const details = { backlog, ...(address.path !== undefined && { mode }), ...(reusePort && { reusePort }) }
     await server.listen({ ...address, ...details } as ListenOptions)
   }
-  return 'listening'
+  return isFromFrontServer(inherited) ? 'front server' : 'address'
 }
 
 // Whether a front server started this program. mod_fcgid and CGI servers do not pass NODE_ENV, and without it frameworks send the stacks of
