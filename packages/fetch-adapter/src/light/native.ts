@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 // The platform's own classes, as they are before anything of them is overridden.
 
 export const NativeRequest: typeof Request = globalThis.Request
@@ -136,6 +138,14 @@ export function replaceGlobalClass(standIn: object, original: new (...args: neve
     const descriptor = Object.getOwnPropertyDescriptor(original, key)!
     Object.defineProperty(standIn, key, descriptor)
   }
+  // `util.inspect` shows `[class Response]` only for a class, and a class cannot take over another prototype. Subclasses inherit the
+  // method and are shown as they are.
+  Object.defineProperty(standIn, inspect.custom, {
+    value(this: unknown): unknown {
+      return this === standIn ? original : this
+    },
+    configurable: true,
+  })
   original.prototype.constructor = standIn
   replaceGlobal(original.name, standIn)
 }
