@@ -1,5 +1,7 @@
 // The platform's own classes, and the functions that replace their members.
 
+import { inspect } from 'node:util'
+
 export const NativeRequest: typeof Request = globalThis.Request
 export const NativeResponse: typeof Response = globalThis.Response
 export const NativeHeaders: typeof Headers = globalThis.Headers
@@ -136,6 +138,14 @@ export function replaceGlobalClass(standIn: object, original: new (...args: neve
     const descriptor = Object.getOwnPropertyDescriptor(original, key)!
     Object.defineProperty(standIn, key, descriptor)
   }
+  // `util.inspect` shows `[class Response]` only for a class, and a class cannot take over another prototype. Subclasses inherit the
+  // method and are shown as they are.
+  Object.defineProperty(standIn, inspect.custom, {
+    value(this: unknown): unknown {
+      return this === standIn ? original : this
+    },
+    configurable: true,
+  })
   original.prototype.constructor = standIn
   replaceGlobal(original.name, standIn)
 }

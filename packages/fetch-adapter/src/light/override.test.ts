@@ -16,15 +16,23 @@ import { overrideGlobalObjects } from './override.ts'
 
 const before = { Request, Response, Headers, fetch }
 const shapes = [Request, Response, Headers].map((one) => shapeOf(one))
+const shown = [Request, Response, Headers].map((one) => inspect(one))
+
+// `util.inspect` calls this method. Without it, a function would not be shown as a class.
+function isOfPlatform(key: PropertyKey): boolean {
+  return key !== inspect.custom
+}
 
 function shapeOf(one: { prototype: object }): unknown {
   const describe = (object: object): unknown =>
-    Reflect.ownKeys(object).map((key) => {
-      const { value, get, ...rest } = Object.getOwnPropertyDescriptor(object, key)!
-      const face = (member: unknown): unknown =>
-        typeof member === 'function' && key !== 'constructor' ? [member.name, member.length] : typeof member
-      return [String(key), face(value), face(get), rest]
-    })
+    Reflect.ownKeys(object)
+      .filter(isOfPlatform)
+      .map((key) => {
+        const { value, get, ...rest } = Object.getOwnPropertyDescriptor(object, key)!
+        const face = (member: unknown): unknown =>
+          typeof member === 'function' && key !== 'constructor' ? [member.name, member.length] : typeof member
+        return [String(key), face(value), face(get), rest]
+      })
   return [describe(one), describe(one.prototype)]
 }
 
@@ -349,6 +357,9 @@ test("the platform's classes keep their members and attributes", () => {
   expect(Response.prototype).toBe(before.Response.prototype)
   expect(Request.prototype).toBe(before.Request.prototype)
   expect(Headers).toBe(before.Headers)
+  expect([Request, Response, Headers].map((one) => inspect(one))).toEqual(shown)
+  class Page extends Response {}
+  expect(inspect(Page)).toBe('[class Page extends Response]')
   expect([fetch.name, fetch.length]).toEqual([before.fetch.name, before.fetch.length])
   expect(Headers.prototype[Symbol.iterator]).toBe(Headers.prototype.entries)
   expect(() => (Response as unknown as () => void)()).toThrow(TypeError)
