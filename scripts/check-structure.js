@@ -32,6 +32,23 @@ const FLOORS = {
     ['peer.ts', 'responder.ts'],
     'index.ts',
   ],
+  pool: [
+    ['sockets', 'worker', 'options.ts'],
+    ['master/reconcile.ts', 'master/back-off.ts', 'master/deferred.ts'],
+    'master/worker-process.ts',
+    ['error.ts', 'status.ts'],
+    [
+      'master/recycling.ts',
+      'master/starts.ts',
+      'master/snapshot.ts',
+      'master/failures.ts',
+      'master/pool-events.ts',
+    ],
+    'master/fleet.ts',
+    'master/pool.ts',
+    'program',
+    'index.ts',
+  ],
   cli: [
     ['exit-codes.ts', 'terminal.ts', 'pairs.ts', 'shell-word.ts', 'size.ts', 'end-program.ts'],
     ['failure.ts', 'app-address.ts', 'app-flags.ts', 'listen-flags.ts', 'request-flags.ts'],

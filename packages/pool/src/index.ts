@@ -1,0 +1,8 @@
+export { PoolError, type PoolErrorCode } from './error.ts'
+export { createPool, Pool } from './master/pool.ts'
+export type { PoolEvents, WorkerEnd } from './master/pool-events.ts'
+export type { Reason, WorkerState } from './master/reconcile.ts'
+export type { WorkerExit } from './master/worker-process.ts'
+export type { PoolOptions } from './options.ts'
+export type { PoolState, PoolStatus, WorkerStatus } from './status.ts'
+export type { BlockedReport, RunningRequest } from './worker/messages.ts'
