@@ -50,10 +50,10 @@ const FLOORS = {
     'index.ts',
   ],
   cli: [
-    ['exit-codes.ts', 'terminal.ts', 'pairs.ts', 'shell-word.ts', 'size.ts', 'end-program.ts'],
-    ['failure.ts', 'app-address.ts', 'app-flags.ts', 'listen-flags.ts', 'request-flags.ts'],
+    ['exit-codes.ts', 'terminal.ts', 'pairs.ts', 'shell-word.ts', 'size.ts', 'duration.ts', 'end-program.ts'],
+    ['failure.ts', 'app-address.ts', 'app-flags.ts', 'listen-flags.ts', 'pool-flags.ts', 'request-flags.ts'],
     ['app', 'examine', 'conformance'],
-    ['config', 'dev', 'doctor', 'gateway-for.ts'],
+    ['config', 'dev', 'doctor', 'pool', 'gateway-for.ts'],
     'commands',
     'program.ts',
     'run.ts',

@@ -53,16 +53,12 @@ export interface PoolOptions {
    * its call stack; default 5 s. 0 turns both off.
    */
   slowAfter?: number
-  /** A file that reloads the pool when it is touched, such as `tmp/restart.txt`. It need not exist. Default: none. */
-  restartFile?: string
 }
 
 /** {@link PoolOptions} with every default filled in, except where the sockets come from. */
-export interface PoolSettings
-  extends Required<Omit<PoolOptions, 'workers' | 'listen' | 'restartFile' | 'cwd'>> {
+export interface PoolSettings extends Required<Omit<PoolOptions, 'workers' | 'listen' | 'cwd'>> {
   readonly workers: number
   readonly listen: readonly ListenOptions[] | undefined
-  readonly restartFile: string | undefined
   readonly cwd: string | undefined
 }
 
@@ -83,7 +79,6 @@ const NAMES: readonly string[] = Object.keys({
   maxMemory: true,
   maxAge: true,
   slowAfter: true,
-  restartFile: true,
 } satisfies Record<keyof PoolOptions, true>)
 
 /** The options that are numbers of 0 or more. */
@@ -129,7 +124,6 @@ export function resolveOptions(options: PoolOptions): PoolSettings {
     maxMemory: options.maxMemory ?? 0,
     maxAge: options.maxAge ?? 0,
     slowAfter: options.slowAfter ?? 5000,
-    restartFile: options.restartFile,
   }
   for (const name of NUMBERS) {
     const value: unknown = settings[name]

@@ -21,44 +21,49 @@ export interface SocketFile extends BoundHandle {
  * `mode` from the moment it exists. Rejects with an Error that has the system's `code`, and says what to do.
  */
 export async function bindSocketFile(path: string, mode: number): Promise<SocketFile> {
-  let handle: BoundHandle
+  const handle = await bindAt(path, mode, () => bindUnix(path))
+  const file = lstatSync(path)
+  const exists = () => isSame(path, file)
+  const unlink = () => {
+    if (exists()) unlinkSync(path)
+  }
+  const close = () => {
+    unlink()
+    // libuv removes whatever is at the path when it closes a socket that it has bound.
+    if (!existsSync(path)) handle.close()
+  }
+  return { fd: handle.fd, address: undefined, exists, unlink, close }
+}
+
+/**
+ * Calls `bind`, which binds a Unix socket at `path` before it returns, with the rules of {@link bindSocketFile} for the mode and for
+ * a stale file.
+ */
+export async function bindAt<T>(path: string, mode: number, bind: () => T): Promise<Awaited<T>> {
+  let bound: Awaited<T>
   try {
-    handle = bindWithMode(path, mode)
+    bound = await withMode(mode, bind)
   } catch (error) {
     if (codeOf(error) !== 'EADDRINUSE') {
       throw bindError(existsSync(dirname(path)) ? error : { code: 'ENOENT' }, path)
     }
     await removeStale(path)
     try {
-      handle = bindWithMode(path, mode)
+      bound = await withMode(mode, bind)
     } catch (second) {
       throw bindError(second, path)
     }
   }
-  const file = lstatSync(path)
-  if ((file.mode & 0o777) !== mode) chmodSync(path, mode)
-  const exists = () => isSame(path, file)
-  return {
-    fd: handle.fd,
-    address: undefined,
-    exists,
-    unlink: () => {
-      if (exists()) unlinkSync(path)
-    },
-    close: () => {
-      // libuv removes whatever is at the path when it closes a socket that it has bound.
-      if (exists()) unlinkSync(path)
-      if (!existsSync(path)) handle.close()
-    },
-  }
+  if ((lstatSync(path).mode & 0o777) !== mode) chmodSync(path, mode)
+  return bound
 }
 
 // bind() creates the file with the umask in force. Only the main thread can change the umask; elsewhere the mode is set afterwards.
-function bindWithMode(path: string, mode: number): BoundHandle {
-  if (!isMainThread) return bindUnix(path)
+function withMode<T>(mode: number, bind: () => T): T {
+  if (!isMainThread) return bind()
   const before = process.umask(0o777 & ~mode)
   try {
-    return bindUnix(path)
+    return bind()
   } finally {
     process.umask(before)
   }

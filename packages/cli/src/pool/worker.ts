@@ -1,0 +1,31 @@
+// The program of each worker under `fcgi-bridge serve --workers`.
+
+import { UnplacedSyntaxError } from '../app/load-module.ts'
+import type { ServeFlags } from '../app/serve-app.ts'
+import { serveApp } from '../app/serve-app.ts'
+import { endProgram } from '../end-program.ts'
+import { reportError } from '../failure.ts'
+import { painter } from '../terminal.ts'
+
+/** The options of a worker, passed as JSON. */
+export interface WorkerOptions {
+  /** The app's module as the user named it. */
+  file: string
+  /** Its real path: the working directory may be another one. */
+  path: string
+  flags: ServeFlags
+  /** Whether a front server or systemd started the pool. */
+  isChild: boolean
+}
+
+const { path, flags, isChild }: WorkerOptions = JSON.parse(process.argv[2]!)
+process.argv.splice(2, 1)
+
+try {
+  await serveApp(path, flags, {}, { isChild })
+} catch (error) {
+  const { text, exitCode } = reportError(error)
+  process.stderr.write(`${painter(process.stderr)('red', 'fcgi-bridge:')} ${text}\n`)
+  if (error instanceof UnplacedSyntaxError) error.endProgram()
+  else await endProgram(exitCode)
+}
