@@ -195,24 +195,25 @@ function keepRunning(
   for (let slot = 0; slot < wanted.workers; slot++) {
     const members = workers.filter((worker) => worker.slot === slot && worker.state !== 'draining')
     const outdated = (worker: WorkerView): Reason | undefined => reasonToReplace(plan, wanted, worker)
-    const current = members.filter((worker) => outdated(worker) === undefined)
-    const successor = current.find(({ state }) => state === 'ready')
-    const isStarting = current.some(({ state }) => state === 'starting')
+    const ready = members.filter(({ state }) => state === 'ready')
+    const isStarting = members.some((worker) => worker.state === 'starting' && outdated(worker) === undefined)
+    // The one that serves: an up-to-date worker, else the newest.
+    const serving = ready.find((worker) => outdated(worker) === undefined) ?? ready.at(-1)
     for (const worker of members) {
       const reason = outdated(worker)
       if (worker.state === 'starting' && reason !== undefined) plan.kill(worker, reason, 'SIGKILL')
-      else if (worker.state !== 'ready') continue
-      else if (reason !== undefined && successor !== undefined) plan.drain(worker.id, reason)
-      else if (reason === undefined && worker !== successor) plan.drain(worker.id, 'scale')
+      else if (worker.state === 'ready' && worker !== serving) plan.drain(worker.id, reason ?? 'scale')
     }
-    if (successor !== undefined || isStarting) continue
-    const old = members.find(({ state }) => state === 'ready')
-    if (old === undefined) start(slot, plan.killed.get(slot) ?? wanted.fillReason(slot))
-    else {
-      replaced.push(() => {
-        if (total < wanted.workers + limits.maxSurge) start(slot, outdated(old)!)
-      })
+    if (isStarting) continue
+    if (serving === undefined) {
+      start(slot, plan.killed.get(slot) ?? wanted.fillReason(slot))
+      continue
     }
+    const reason = outdated(serving)
+    if (reason === undefined) continue
+    replaced.push(() => {
+      if (total < wanted.workers + limits.maxSurge) start(slot, reason)
+    })
   }
   for (const worker of workers) {
     if (worker.slot < wanted.workers) continue
