@@ -10,7 +10,10 @@ export interface LoadFailure {
   error: string
 }
 
-/** Requests at a fixed rate, whatever the answers do: every third is a POST, and each has its own client connection. */
+/**
+ * Requests at a fixed rate, whatever the answers do: every third is a POST, and each has its own client connection. With `maxActive`
+ * so many run at once and no more: a machine that is too busy for the rate would else fill the queue of the app's socket.
+ */
 export class Load {
   readonly failures: LoadFailure[] = []
   /** Milliseconds from each request to its answer. */
@@ -22,8 +25,8 @@ export class Load {
   #stopped = false
 
   /** `rate` is requests per second. The app is the one of {@link LOAD_APP}. */
-  constructor(origin: Origin, rate: number) {
-    this.#loop = this.#run(origin, rate)
+  constructor(origin: Origin, rate: number, maxActive: number = Number.POSITIVE_INFINITY) {
+    this.#loop = this.#run(origin, rate, maxActive)
   }
 
   /** Stops sending, and resolves when all requests have ended. */
@@ -39,10 +42,15 @@ export class Load {
     return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
   }
 
-  async #run(origin: Origin, rate: number): Promise<void> {
+  async #run(origin: Origin, rate: number, maxActive: number): Promise<void> {
+    let skipped = 0
     while (!this.#stopped) {
       const due = Math.floor(((performance.now() - this.#start) / 1000) * rate)
-      while (this.count < due) {
+      while (this.count + skipped < due) {
+        if (this.#running.size >= maxActive) {
+          skipped++
+          continue
+        }
         const request = this.#send(origin, this.count++).finally(() => this.#running.delete(request))
         this.#running.add(request)
       }

@@ -5,18 +5,23 @@ import { POOL_FRONTS } from './fronts.ts'
 import { LOAD_APP, Load } from './load.ts'
 import { startPool } from './pool-program.ts'
 
-const RELOADS = 4
+const RELOADS = 3
 /** Requests per second. */
 const RATE = 100
+/** Requests at a time. */
+const MOST = 40
 
-test.each(POOL_FRONTS)('$name: no request fails', async ({ socket, start }) => {
+/** A busy machine takes ten seconds for a reload. */
+const TIMEOUT = 180_000
+
+test.each(POOL_FRONTS)('$name: no request fails', { timeout: TIMEOUT }, async ({ socket, start }) => {
   const site = new Site()
   onTestFailed(() => console.error(site.report()))
   try {
     site.write('app.mjs', LOAD_APP)
     const pool = await startPool(site, 'app.mjs', { socket, flags: ['--workers', '2'] })
     const origin = await start(site, pool.at)
-    const load = new Load(origin, RATE)
+    const load = new Load(origin, RATE, MOST)
     for (let reload = 0; reload < RELOADS; reload++) {
       expect(await pool.command('reload')).toEqual({ ok: true })
     }

@@ -77,6 +77,8 @@ async function runWorkers(
     if (isAddressKnown) announceAll(pool, file, json)
     endWhenClosed(pool)
   } catch (error) {
+    // A signal came while the app was loading: no failure.
+    if (error instanceof PoolError && error.code === 'FCGI_ERR_POOL_CLOSED') await endProgram(EXIT.ok)
     throw asFailure(error as Error)
   }
 }

@@ -76,19 +76,23 @@ export class Fleet {
 
   /** Does what the plan says. A worker that is started belongs to `generation`. */
   act(action: Action, generation: number): void {
-    if (action.do === 'start') {
-      this.#start(action.slot, generation, action.reason)
-      return
+    switch (action.do) {
+      case 'start':
+        this.#start(action.slot, generation, action.reason)
+        break
+      case 'drain': {
+        const worker = this.#workers.get(action.id)!
+        worker.drain(action.reason)
+        this.#events.emit('drain', statusOf(worker), action.reason)
+        break
+      }
+      case 'kill': {
+        const worker = this.#workers.get(action.id)!
+        worker.kill(action.reason, action.signal)
+        this.#events.emit('kill', statusOf(worker), action.reason)
+      }
     }
-    const worker = this.#workers.get(action.id)!
-    if (action.do === 'drain') {
-      worker.drain(action.reason)
-      this.#events.emit('drain', statusOf(worker), action.reason)
-    } else {
-      worker.kill(action.reason, action.signal)
-      this.#events.emit('kill', statusOf(worker), action.reason)
-    }
-    // A killed worker's place is empty, and a draining worker has other time limits.
+    // Plan again: a new worker has a time limit, a draining one has another, and the place of a killed one is empty.
     this.#listener.onChange()
   }
 
