@@ -5,6 +5,7 @@ import { addConformance } from './commands/conformance.ts'
 import { addControl } from './commands/control.ts'
 import { addDev } from './commands/dev.ts'
 import { addDoctor } from './commands/doctor.ts'
+import { addInit } from './commands/init.ts'
 import { addPing } from './commands/ping.ts'
 import { addRequest } from './commands/request.ts'
 import { addRun } from './commands/run.ts'
@@ -37,6 +38,7 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
   addControl(program)
   addDev(program)
   addConfig(program, stdout)
+  addInit(program, stdout)
   addDoctor(program)
   addPing(program)
   addRequest(program)

@@ -7,6 +7,7 @@ import type { ListenFlags } from '../listen-flags.ts'
 import { painter, printJson } from '../terminal.ts'
 import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
 import { announce } from './announce.ts'
+import { reportListening } from './detach.ts'
 import { logExchanges } from './exchange-log.ts'
 import { findApp } from './find-app.ts'
 import { handlersOf } from './handlers.ts'
@@ -26,6 +27,8 @@ export interface ServeFlags extends ListenFlags {
   logFormat: LogFormat
   json?: boolean
   check?: boolean
+  detach?: boolean
+  logFile?: string
 }
 
 /**
@@ -76,6 +79,7 @@ export async function serveApp(
         onListen: (address: AddressInfo | string) => announce(`${file}, ${app.what},`, address, flags.json),
       }),
   })
+  reportListening()
 }
 
 async function loadApp(

@@ -1,8 +1,9 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ListenOptions, ServeOptions } from '@fcgi-bridge/core'
 import { type Pool, PoolError, type RunPoolOptions, runPool } from '@fcgi-bridge/pool'
 import { announce } from '../app/announce.ts'
+import { reportListening } from '../app/detach.ts'
 import { findModule } from '../app/load-module.ts'
 import { projectFolder } from '../app/project-folder.ts'
 import type { ServeFlags } from '../app/serve-app.ts'
@@ -27,7 +28,14 @@ export async function servePool(
   const path = findModule(file)
   process.env.NODE_ENV ||= 'production'
   const isChild = isStartedByFrontServer(listen)
-  const options: WorkerOptions = { file, path, flags: { ...flags, log: flags.log ?? !isChild }, isChild }
+  const { logFile } = flags
+  const forWorkers = {
+    ...flags,
+    log: flags.log ?? !isChild,
+    // The workers may have another working directory.
+    ...(logFile !== undefined && { logFile: resolve(logFile) }),
+  }
+  const options: WorkerOptions = { file, path, flags: forWorkers, isChild }
   await runWorkers(
     { script: WORKER, args: [JSON.stringify(options)], ...(isChild && { cwd: projectFolder(path) }) },
     { file, path, flags, listen, workers },
@@ -76,6 +84,7 @@ async function runWorkers(
     })
     if (isAddressKnown) announceAll(pool, file, json)
     endWhenClosed(pool)
+    reportListening()
   } catch (error) {
     // A signal came while the app was loading: no failure.
     if (error instanceof PoolError && error.code === 'FCGI_ERR_POOL_CLOSED') await endProgram(EXIT.ok)

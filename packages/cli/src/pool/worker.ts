@@ -2,9 +2,9 @@
 
 import { UnplacedSyntaxError } from '../app/load-module.ts'
 import type { ServeFlags } from '../app/serve-app.ts'
-import { serveApp } from '../app/serve-app.ts'
 import { endProgram } from '../end-program.ts'
 import { reportError } from '../failure.ts'
+import { logToFile } from '../log-file.ts'
 import { painter } from '../terminal.ts'
 
 /** The options of a worker, passed as JSON. */
@@ -20,7 +20,10 @@ export interface WorkerOptions {
 
 const { path, flags, isChild }: WorkerOptions = JSON.parse(process.argv[2]!)
 process.argv.splice(2, 1)
+// Before anything uses the standard streams. Each process has to notice that the file was renamed.
+if (flags.logFile !== undefined) logToFile(flags.logFile)
 
+const { serveApp } = await import('../app/serve-app.ts')
 try {
   await serveApp(path, flags, {}, { isChild })
 } catch (error) {
