@@ -259,6 +259,23 @@ describe('sockets', () => {
   })
 })
 
+test("listens when the module's export ready has resolved", async () => {
+  site.write(
+    'ready.mjs',
+    `let state = 'loading'\nexport async function ready() { state = 'ready' }\nexport default { fetch: () => new Response(state) }`,
+  )
+  const pool = await startPool(site, 'ready.mjs', { flags: ['--workers', '1'] })
+  expect(await ask(pool, '/')).toBe('ready')
+  site.write(
+    'ready.mjs',
+    `export const ready = Promise.reject(new Error('no database'))\nexport default { fetch: () => new Response() }`,
+  )
+  expect(await pool.command('reload')).toMatchObject({ ok: false })
+  expect(pool.program.output).toMatch(
+    /ready\.mjs is not ready: its export 'ready' failed\.\n\nError: no database/,
+  )
+})
+
 test('run: a program that calls serve(app) itself, with arguments', async () => {
   site.write(
     'server.mjs',

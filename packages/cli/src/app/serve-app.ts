@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { inspect } from 'node:util'
 import { type Handler, type ServeOptions, serve } from '@fcgi-bridge/core'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -55,13 +56,14 @@ export async function serveApp(
   isWorkerOf?: { isChild: boolean },
 ): Promise<void> {
   const isChild = isWorkerOf?.isChild ?? isStartedByFrontServer(listen)
-  const { app, path } = await loadApp(file, flags, isChild, (address) => {
+  const { app, path, ready } = await loadApp(file, flags, isChild, (address) => {
     process.stderr.write(
       `${file} also listens on ${address} itself. Requests there reach the app without the front server: leave listen() out, or keep it in another file that imports the app.\n`,
     )
   })
   // Make the app's module the main script, as if Node had started it. If SCRIPT_FILENAME names it, the mount is certain.
   process.argv[1] = path
+  await ready()
   const isLogged = flags.log ?? !isChild
   // If a front server started this program, standard output is not connected, or carries the response (CGI).
   const output = isChild ? process.stderr : process.stdout
@@ -87,13 +89,26 @@ async function loadApp(
   flags: ServeFlags,
   isChild: boolean,
   onOwnListen: (address: string) => void,
-): Promise<{ app: App; path: string }> {
+): Promise<{ app: App; path: string; ready: () => Promise<void> }> {
   process.env.NODE_ENV ||= 'production'
   const path = findModule(file)
   // mod_fcgid sets the working directory to the folder of FcgidWrapper's program; lighttpd and systemd to the root or their own.
   if (isChild) process.chdir(projectFolder(path))
   const { listens } = watchOwnServers(onOwnListen)
-  return { app: await findApp(await loadModule(path), file, { ...flags, listens }), path }
+  const namespace = await loadModule(path)
+  const app = await findApp(namespace, file, { ...flags, listens })
+  return { app, path, ready: () => untilReady(namespace.ready, file) }
+}
+
+// Optional: what a module has to do before its first request, such as connecting to a database.
+async function untilReady(ready: unknown, file: string): Promise<void> {
+  try {
+    await (typeof ready === 'function' ? ready() : ready)
+  } catch (error) {
+    throw new Failure(EXIT.app, `${file} is not ready: its export 'ready' failed.\n\n${inspect(error)}`, {
+      cause: error,
+    })
+  }
 }
 
 async function listenFor(

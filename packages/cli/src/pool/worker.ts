@@ -18,14 +18,14 @@ export interface WorkerOptions {
   isChild: boolean
 }
 
-const { path, flags, isChild }: WorkerOptions = JSON.parse(process.argv[2]!)
+const { file, path, flags, isChild }: WorkerOptions = JSON.parse(process.argv[2]!)
 process.argv.splice(2, 1)
 // Before anything uses the standard streams. Each process has to notice that the file was renamed.
 if (flags.logFile !== undefined) logToFile(flags.logFile)
 
 const { serveApp } = await import('../app/serve-app.ts')
 try {
-  await serveApp(path, flags, {}, { isChild })
+  await serveApp(isChild ? path : file, flags, {}, { isChild })
 } catch (error) {
   const { text, exitCode } = reportError(error)
   process.stderr.write(`${painter(process.stderr)('red', 'fcgi-bridge:')} ${text}\n`)

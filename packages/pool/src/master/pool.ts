@@ -131,8 +131,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   #state(): PoolState {
     if (this.#phase === 'idle' || this.#phase === 'closed') return this.#phase
     if (this.#phase !== 'running') return 'closing'
-    if (this.#starting !== undefined) return 'starting'
-    return this.#fleet?.isComplete(this.#wanted, 0) ? 'running' : 'degraded'
+    if (this.#fleet?.isComplete(this.#wanted, 0)) return 'running'
+    return this.#starting === undefined ? 'degraded' : 'starting'
   }
 
   async #openSockets(workers: number): Promise<void> {
