@@ -13,7 +13,7 @@ const ERRORS = [
     printed: /^Error: thrown in an event listener\n +at /m,
   },
   {
-    fault: 'a rejection that nobody handles',
+    fault: 'an unhandled rejection',
     path: '/reject',
     ask: {},
     printed: /^Error: rejected, and not handled\n +at /m,
@@ -22,7 +22,7 @@ const ERRORS = [
 
 for (const app of FAULTY_APPS) {
   test.concurrent.for(ERRORS)(
-    `${app}: $fault ends the process, and no request but its own`,
+    `${app}: $fault ends the process, and only its own request fails`,
     { timeout: 120_000 },
     ({ path, ask, printed }, { expect }) =>
       withNeighbour(app, async ({ site, origin, program, neighbour, id }) => {

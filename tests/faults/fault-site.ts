@@ -93,7 +93,7 @@ export function socketsOf(pid: number): number {
     try {
       return readlinkSync(`${folder}/${name}`).startsWith('socket:')
     } catch {
-      return false // It was closed while we looked.
+      return false // It was closed in the meantime.
     }
   }).length
 }
@@ -103,7 +103,7 @@ export async function askDirectly(at: Listening, target: string): Promise<string
   const peer = await Peer.connect(at)
   try {
     peer.get(1, { REQUEST_URI: target })
-    return (await peer.answer(1)).stdout
+    return (await peer.response(1)).stdout
   } finally {
     peer.destroy()
   }

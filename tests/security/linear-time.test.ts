@@ -437,7 +437,7 @@ describe.each(Object.keys(SERVERS))('%s', (name) => {
     const peer = await Peer.connect({ host: '127.0.0.1', port })
     peer.get(1, { ...changes })
     // The server may reject a request by closing the connection.
-    await peer.answer(1).catch(() => {})
+    await peer.response(1).catch(() => {})
     peer.destroy()
   }
 

@@ -105,7 +105,7 @@ const KINDS: Record<string, (client: Client) => Promise<void>> = {
     } catch (error) {
       seen = String(error)
     }
-    if (seen === 'the beginning\n') throw new Error('It passed for a whole answer.')
+    if (seen === 'the beginning\n') throw new Error('The response looked complete.')
   },
 
   async 'no such page'({ ask }) {

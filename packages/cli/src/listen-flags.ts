@@ -57,7 +57,7 @@ export function listenOptionsOf(command: Command, flags: ListenFlags): ServeOpti
   return { ...(path !== undefined && { path }), ...(mode !== undefined && { mode }) }
 }
 
-/** Parses a TCP port from the command line. Throws InvalidArgumentError if it is no port. */
+/** Parses a TCP port from the command line. Throws InvalidArgumentError if it is not a port. */
 export function parsePort(text: string): number {
   const port = parseNumber(text)
   if (port > 65535) throw new InvalidArgumentError('Ports go up to 65535.')

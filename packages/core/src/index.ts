@@ -7,7 +7,7 @@ export { ExchangeError, type ExchangeErrorCode } from './exchange/error.ts'
 export type { Exchange, Handler, Role, WriteCallback } from './exchange/exchange.ts'
 export { EXCHANGE_CHANNEL, type ExchangeMessage } from './exchange/exchange-channel.ts'
 export type { Input } from './exchange/input.ts'
-export { parseAddress } from './listen/address.ts'
+export { reserveStandardOutput } from './listen/cgi-output.ts'
 export { findInherited, type Inherited } from './listen/inherited.ts'
 export type {
   FdListenOptions,

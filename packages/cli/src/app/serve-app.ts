@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
-import { type Handler, type ServeOptions, serve } from '@fcgi-bridge/core'
+import { type Handler, reserveStandardOutput, type ServeOptions, serve } from '@fcgi-bridge/core'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
@@ -10,6 +10,7 @@ import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } f
 import { announce } from './announce.ts'
 import { reportListening } from './detach.ts'
 import { logExchanges } from './exchange-log.ts'
+import { serveFailure } from './failure-page.ts'
 import { findApp } from './find-app.ts'
 import { handlersOf } from './handlers.ts'
 import { findModule, loadModule } from './load-module.ts'
@@ -29,6 +30,7 @@ export interface ServeFlags extends ListenFlags {
   json?: boolean
   check?: boolean
   detach?: boolean
+  program?: string
   logFile?: string
 }
 
@@ -56,14 +58,18 @@ export async function serveApp(
   isWorkerOf?: { isChild: boolean },
 ): Promise<void> {
   const isChild = isWorkerOf?.isChild ?? isStartedByFrontServer(listen)
-  const { app, path, ready } = await loadApp(file, flags, isChild, (address) => {
+  const loaded = await loadApp(file, flags, isChild, (address) => {
     process.stderr.write(
       `${file} also listens on ${address} itself. Requests there reach the app without the front server: leave listen() out, or keep it in another file that imports the app.\n`,
     )
+  }).catch((error: unknown) => {
+    if (!isChild || process.env.LISTEN_FDS !== undefined) throw error
+    return serveFailure(error, listen, flags.logFile)
   })
-  // Make the app's module the main script, as if Node had started it. If SCRIPT_FILENAME names it, the mount is certain.
-  process.argv[1] = path
-  await ready()
+  if (loaded === undefined) return
+  const { app, path } = loaded
+  // Make the app's module the main script, as if Node had started it. If SCRIPT_FILENAME names the main script, the mount is certain.
+  process.argv[1] = flags.program ?? path
   const isLogged = flags.log ?? !isChild
   // If a front server started this program, standard output is not connected, or carries the response (CGI).
   const output = isChild ? process.stderr : process.stdout
@@ -89,15 +95,18 @@ async function loadApp(
   flags: ServeFlags,
   isChild: boolean,
   onOwnListen: (address: string) => void,
-): Promise<{ app: App; path: string; ready: () => Promise<void> }> {
+): Promise<{ app: App; path: string }> {
   process.env.NODE_ENV ||= 'production'
   const path = findModule(file)
+  // What the app prints while it loads must not be taken for its response.
+  if (process.env.GATEWAY_INTERFACE !== undefined) reserveStandardOutput()
   // mod_fcgid sets the working directory to the folder of FcgidWrapper's program; lighttpd and systemd to the root or their own.
   if (isChild) process.chdir(projectFolder(path))
   const { listens } = watchOwnServers(onOwnListen)
   const namespace = await loadModule(path)
   const app = await findApp(namespace, file, { ...flags, listens })
-  return { app, path, ready: () => untilReady(namespace.ready, file) }
+  if (!flags.check) await untilReady(namespace.ready, file)
+  return { app, path }
 }
 
 // Optional: what a module has to do before its first request, such as connecting to a database.

@@ -45,6 +45,7 @@ export function addServe(program: Command): void {
         .default('short'),
     )
     .option('--json', 'print the address and the log lines as JSON')
+    .option('--program <file>', 'the file that the front server runs, if it is not the module of the app')
     .option(
       '--log-file <file>',
       'write all output to this file instead (mode 0600; over 10 MiB it is renamed to FILE.1)',

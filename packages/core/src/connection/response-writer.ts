@@ -155,7 +155,7 @@ export class ResponseWriter implements ExchangeConnection {
     this.#pending?.take(exchange)
   }
 
-  /** STDIN of a request whose response has ended was dropped. Returns false if it exceeds a limit: then send the pending END_REQUEST. */
+  /** STDIN of a request whose response has ended was dropped. Returns false if it exceeds a limit, so that END_REQUEST must be sent. */
   onDropped(exchange: ServerExchange, length: number): boolean {
     return this.#pending?.onDropped(exchange, length) !== false
   }

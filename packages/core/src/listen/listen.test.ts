@@ -32,7 +32,7 @@ async function answers(address: { port: number; host?: string } | { path: string
   const peer = await Peer.connect(address)
   onTestFinished(() => peer.destroy())
   peer.get(1)
-  return (await peer.answer(1)).stdout.startsWith('Status: 200')
+  return (await peer.response(1)).stdout.startsWith('Status: 200')
 }
 
 describe('TCP', () => {

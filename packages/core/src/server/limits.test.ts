@@ -14,7 +14,7 @@ describe('params', () => {
   ])('%s', async (_, change, expected) => {
     const { peer } = await connected(echo, { maxParamsBytes: size(GET) + change })
     peer.get(1)
-    expect((await peer.answer(1)).stdout).toMatch(expected)
+    expect((await peer.response(1)).stdout).toMatch(expected)
   })
 
   test('maxParamsBytes holds for all records together, and what comes behind is not kept', async () => {
@@ -23,7 +23,7 @@ describe('params', () => {
     peer.begin(1, { keepConn: true })
     for (let i = 0; i < 200; i++) peer.write(record(TYPES.PARAMS, 1, 'x'.repeat(1000)))
     peer.write(record(TYPES.PARAMS, 1)).endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 431 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 431 /)
     peer.write(record(TYPES.PARAMS, 1, 'x'.repeat(1000)))
     peer.begin(2, { keepConn: true }).params(2, { REQUEST_METHOD: 'GET', REQUEST_URI: '/' })
     await app.next()
@@ -36,7 +36,7 @@ describe('params', () => {
   ])('%s', async (_, change, expected) => {
     const { peer } = await connected(echo, { maxParamsCount: Object.keys(GET).length + change })
     peer.get(1)
-    expect((await peer.answer(1)).stdout).toMatch(expected)
+    expect((await peer.response(1)).stdout).toMatch(expected)
   })
 })
 
@@ -44,7 +44,7 @@ describe('maxBodyBytes', () => {
   test('a CONTENT_LENGTH up to it', async () => {
     const { peer } = await connected(echo, { maxBodyBytes: 4 })
     peer.post(1, { CONTENT_LENGTH: '4' }).stdin(1, 'body').endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/POST \/ body$/)
+    expect((await peer.response(1)).stdout).toMatch(/POST \/ body$/)
   })
 
   test('a CONTENT_LENGTH beyond it: 413 before the app is called, however much is sent', async () => {
@@ -52,7 +52,7 @@ describe('maxBodyBytes', () => {
     const { peer } = await connected(app.handler, { maxBodyBytes: 4 })
     peer.post(1, { CONTENT_LENGTH: '3000000' })
     peer.stdin(1, Buffer.alloc(3_000_000)).endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 413 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 413 /)
     await peer.end()
     expect(peer.error).toBeUndefined()
     expect(app.exchanges).toEqual([])
@@ -70,7 +70,7 @@ describe('maxBodyBytes', () => {
     await expect(exchange.request.text()).rejects.toMatchObject({ status: 413 })
     exchange.fail(exchange.stdin.error)
     peer.endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 413 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 413 /)
   })
 
   test('while the answer is under way, it is cut', async () => {
@@ -115,10 +115,10 @@ test('maxRequests counts over all connections, and is given back once whatever h
       peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: true }).get(3, {}, { keepConn: true })
       const exchanges = [await app.next(), await app.next(), await app.next()]
       peer.get(4, {}, { keepConn: true })
-      expect((await peer.answer(4)).protocolStatus).toBe(2)
+      expect((await peer.response(4)).protocolStatus).toBe(2)
       end(exchanges[0]!)
       peer.abort(2)
-      await peer.answer(2)
+      await peer.response(2)
       peer.destroy()
       const socket = serving.sockets.at(-1)!
       await closed(socket)
@@ -127,7 +127,7 @@ test('maxRequests counts over all connections, and is given back once whatever h
   const peer = await serving.connect()
   for (const id of [1, 2, 3]) peer.get(id, {}, { keepConn: true })
   for (let i = 0; i < 3; i++) (await app.next()).end('room')
-  for (const id of [1, 2, 3]) expect((await peer.answer(id)).stdout).toMatch(/room$/)
+  for (const id of [1, 2, 3]) expect((await peer.response(id)).stdout).toMatch(/room$/)
 })
 
 test('one connection more than maxConnections is closed at once; when one has gone there is room', async () => {
@@ -142,7 +142,7 @@ test('one connection more than maxConnections is closed at once; when one has go
   await closed(serving.sockets[0]!)
   const fourth = await serving.connect()
   fourth.get(1)
-  await fourth.answer(1)
+  await fourth.response(1)
 })
 
 describe('maxHeaderBytes', () => {
@@ -152,7 +152,7 @@ describe('maxHeaderBytes', () => {
   ])('%s', async (_, more, expected) => {
     const { peer, errors } = await connected(echo, { maxHeaderBytes: 100 })
     peer.get(1, { HTTP_COOKIE: 'c'.repeat(100 - 'HTTP_COOKIE'.length + more), OTHER: 'x'.repeat(200) })
-    expect((await peer.answer(1)).stdout).toMatch(expected)
+    expect((await peer.response(1)).stdout).toMatch(expected)
     expect(errors).toMatchObject(more > 0 ? [{ status: 431, code: 'FCGI_ERR_HEADER_LENGTH' }] : [])
   })
 })
@@ -166,32 +166,32 @@ describe('maxRequestsPerConnection', () => {
     const first = await app.next()
     await app.next()
     peer.post(3, {}, { keepConn: true }).stdin(3, 'a body')
-    expect(await peer.answer(3)).toMatchObject({
+    expect(await peer.response(3)).toMatchObject({
       stdout: expect.stringMatching(/^Status: 503 /),
       protocolStatus: 2,
     })
     const other = await serving.connect()
     other.get(3)
     ;(await app.next()).end('another connection')
-    expect((await other.answer(3)).stdout).toMatch(/another connection$/)
+    expect((await other.response(3)).stdout).toMatch(/another connection$/)
     first.end('room')
-    await peer.answer(1)
+    await peer.response(1)
     peer.endStdin(3).get(4, {}, { keepConn: true })
     ;(await app.next()).end('in it')
-    expect((await peer.answer(4)).stdout).toMatch(/in it$/)
+    expect((await peer.response(4)).stdout).toMatch(/in it$/)
   })
 
   test('a peer that opens requests without end is answered each, and nothing of them is kept', async () => {
     const app = new App()
     const { peer, server } = await connected(app.handler, { maxRequestsPerConnection: 2, maxRequests: 10 })
     for (let id = 1; id <= 20_000; id++) peer.begin(id, { keepConn: true })
-    expect((await peer.answer(20_000)).protocolStatus).toBe(2)
+    expect((await peer.response(20_000)).protocolStatus).toBe(2)
     expect(peer.records.filter(({ type }) => type === TYPES.END_REQUEST)).toHaveLength(19_998)
     // They count no more: of the ten there is room for those that another connection brings.
     const other = await Peer.connect(server.address() as { port: number })
     for (const id of [1, 2]) other.get(id, {}, { keepConn: true })
     ;(await app.next()).end('taken')
-    await other.answer(1)
+    await other.response(1)
     other.destroy()
   })
 
@@ -207,7 +207,7 @@ describe('maxRequestsPerConnection', () => {
     const peer = await serving.connect()
     // The two that it may have wait for the end of STDIN.
     for (let id = 1; id <= 20_000; id++) peer.begin(id, { role, keepConn: true })
-    await peer.answer(20_000)
+    await peer.response(20_000)
     expect(peer.recordsOf(1).map(({ type }) => type)).not.toContain(TYPES.END_REQUEST)
     expect(peer.records.filter(({ type }) => type === TYPES.END_REQUEST)).toHaveLength(19_998)
     running.end()
@@ -253,23 +253,23 @@ describe('what nobody reads waits in the front server', () => {
     const { peer } = await connected(app.handler, { maxBufferedPerConnection: MEGABYTE })
     const large = { ...GET, X: 'x'.repeat(300_000) }
     for (const id of [1, 2, 3, 4]) peer.begin(id, { keepConn: true }).params(id, large).endStdin(id)
-    expect(await peer.answer(4)).toMatchObject({
+    expect(await peer.response(4)).toMatchObject({
       stdout: expect.stringMatching(/^Status: 503 /),
       protocolStatus: 2,
     })
     for (const id of [1, 2, 3]) {
       ;(await app.next()).end('answer')
-      expect((await peer.answer(id)).stdout).toMatch(/answer$/)
+      expect((await peer.response(id)).stdout).toMatch(/answer$/)
     }
     peer.begin(5, { keepConn: true }).params(5, large).endStdin(5)
     ;(await app.next()).end('room')
-    expect((await peer.answer(5)).stdout).toMatch(/room$/)
+    expect((await peer.response(5)).stdout).toMatch(/room$/)
   })
 
   test('params of a request that is alone have none but maxParamsBytes', async () => {
     const { peer } = await connected(echo, { maxBufferedPerConnection: 100_000 })
     peer.get(1, { X: 'x'.repeat(300_000) })
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 200 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 200 /)
   })
 
   test('maxBufferedPerConnection, of requests that come one after another', async () => {
@@ -296,7 +296,7 @@ describe('maxStderrBytes', () => {
     await new Promise<void>((resolve) => exchange.stderr.write('and more', () => resolve()))
     exchange.stderr.end('to the end')
     exchange.end('answer')
-    const { stdout, stderr } = await peer.answer(1)
+    const { stdout, stderr } = await peer.response(1)
     expect(stdout).toMatch(/answer$/)
     expect(Buffer.from(stderr, 'latin1').toString()).toMatch(/^1234567890… .*maxStderrBytes.*left out\.\n$/)
   })

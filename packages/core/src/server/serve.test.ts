@@ -26,7 +26,7 @@ test('settles when it listens, and onListen is told where', async () => {
   const peer = await Peer.connect(server.address() as { port: number })
   onTestFinished(() => peer.destroy())
   peer.get(1)
-  expect((await peer.answer(1)).stdout).toMatch(/GET \/ $/)
+  expect((await peer.response(1)).stdout).toMatch(/GET \/ $/)
 })
 
 test('passes path and mode on', async () => {
@@ -145,7 +145,7 @@ describe('the option signal', () => {
     controller.abort()
     expect(server.address()).toBeNull()
     exchange.end('finished')
-    expect((await peer.answer(1)).stdout).toMatch(/finished$/)
+    expect((await peer.response(1)).stdout).toMatch(/finished$/)
     peer.destroy()
     await closed
   })
@@ -220,7 +220,7 @@ test.each([
   const connecting = async (): Promise<void> => (await Peer.connect({ port: second })).destroy()
   await expect.poll(() => connecting().catch(({ code }) => code)).toBe('ECONNREFUSED')
   child.send('go')
-  expect((await waiting.answer(1)).stdout).toMatch(/finished$/)
+  expect((await waiting.response(1)).stdout).toMatch(/finished$/)
   expect(await exited).toEqual([status, null])
   expect(printed).toMatch(status === 0 ? /^$/ : /^Error: thrown behind the answer\n +at /)
 })

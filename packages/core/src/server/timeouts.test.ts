@@ -25,7 +25,7 @@ describe('paramsTimeout', () => {
     pass(5)
     expect(peer.records).toEqual([])
     pass(2)
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 408 Request Timeout\r\n/)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 408 Request Timeout\r\n/)
     await peer.end()
     expect(app.exchanges).toEqual([])
   })
@@ -41,7 +41,7 @@ describe('paramsTimeout', () => {
     pass(100)
     sibling.stdin.discard()
     ;(await app.next()).end('answer')
-    expect((await peer.answer(2)).stdout).toMatch(/answer$/)
+    expect((await peer.response(2)).stdout).toMatch(/answer$/)
   })
 })
 
@@ -63,7 +63,7 @@ describe('bodyTimeout', () => {
     await body.toMatchObject({ code: 'FCGI_ERR_TIMEOUT' })
     expect(await aborted).toMatchObject({ code: 'FCGI_ERR_TIMEOUT', name: 'AbortError' })
     peer.endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 408 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 408 /)
   })
 
   test('the answer has begun: it is cut', async () => {
@@ -89,7 +89,7 @@ describe('bodyTimeout', () => {
     }
     exchange.end(await body)
     peer.endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/x{10}$/)
+    expect((await peer.response(1)).stdout).toMatch(/x{10}$/)
   })
 
   test("a body that nobody waits for is in nobody's way", async () => {
@@ -97,7 +97,7 @@ describe('bodyTimeout', () => {
     pass(100)
     exchange.end('fine')
     peer.endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/fine$/)
+    expect((await peer.response(1)).stdout).toMatch(/fine$/)
   })
 
   test('an app that reads late is no slow sender', async () => {
@@ -126,7 +126,7 @@ describe('bodyTimeout', () => {
     expect(exchange.aborted).toBe(false)
     sibling.stdin.discard()
     exchange.end(await body)
-    expect((await peer.answer(1)).stdout).toMatch(/0123456789$/)
+    expect((await peer.response(1)).stdout).toMatch(/0123456789$/)
   })
 
   test("a filter's file counts too", async () => {
@@ -138,7 +138,7 @@ describe('bodyTimeout', () => {
     const data = expect(readAll(exchange.data)).rejects
     pass(7)
     await data.toMatchObject({ code: 'FCGI_ERR_TIMEOUT' })
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 408 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 408 /)
   })
 })
 
@@ -157,7 +157,7 @@ describe('requestTimeout', () => {
     expect(exchange.signal.reason).toMatchObject({ code: 'FCGI_ERR_TIMEOUT' })
     exchange.writeHead(200)
     exchange.end('late')
-    expect(await peer.answer(1)).toMatchObject({
+    expect(await peer.response(1)).toMatchObject({
       protocolStatus: 0,
       stdout: expect.stringMatching(/^Status: 504 /),
     })
@@ -165,7 +165,7 @@ describe('requestTimeout', () => {
     // The connection is none the worse for it.
     peer.forget().get(1)
     ;(await app.next()).end('next')
-    expect((await peer.answer(1)).stdout).toMatch(/next$/)
+    expect((await peer.response(1)).stdout).toMatch(/next$/)
   })
 
   test('an answer that has begun is cut; its siblings go on', async () => {
@@ -179,9 +179,9 @@ describe('requestTimeout', () => {
     peer.get(2, {}, { keepConn: true })
     const sibling = await app.next()
     pass(2)
-    expect(await peer.answer(1)).toMatchObject({ appStatus: 1 })
+    expect(await peer.response(1)).toMatchObject({ appStatus: 1 })
     sibling.end('fine')
-    expect((await peer.answer(2)).stdout).toMatch(/fine$/)
+    expect((await peer.response(2)).stdout).toMatch(/fine$/)
   })
 
   test('0 is none', async () => {
@@ -192,7 +192,7 @@ describe('requestTimeout', () => {
     const exchange = await app.next()
     pass(100_000)
     exchange.end('patience')
-    expect((await peer.answer(1)).stdout).toMatch(/patience$/)
+    expect((await peer.response(1)).stdout).toMatch(/patience$/)
   })
 })
 
@@ -206,7 +206,7 @@ describe('idleTimeout', () => {
     // A request that runs is not idle.
     pass(1000)
     exchange.end()
-    await peer.answer(1)
+    await peer.response(1)
     pass(60)
     expect(peer.ended).toBe(false)
     pass(2)
@@ -281,6 +281,6 @@ describe('writeTimeout', () => {
     }
     expect(peer.reads).toBeGreaterThan(60)
     peer.socket.resume()
-    await peer.answer(1)
+    await peer.response(1)
   })
 })
