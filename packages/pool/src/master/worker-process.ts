@@ -4,8 +4,9 @@ import type { PoolSocket } from '../sockets/pool-sockets.ts'
 import {
   type BlockedReport,
   CONFIG_VARIABLE,
-  isWorkerMessage,
+  isPoolMessage,
   LISTEN_FDS_START,
+  type MasterMessage,
   type WorkerConfig,
   type WorkerMessage,
   type WorkerStats,
@@ -107,7 +108,13 @@ export class WorkerProcess implements WorkerView {
   drain(reason: Reason): void {
     this.endReason = reason
     this.#enter('draining')
-    this.#child.kill('SIGTERM')
+    if (reason !== 'stop' || !this.#child.connected) {
+      this.#child.kill('SIGTERM')
+      return
+    }
+    // No other worker will accept what waits in the queue.
+    const message: MasterMessage = { fcgiBridgePool: 'stop' }
+    this.#child.send(message, () => {})
   }
 
   kill(reason: Reason, signal: NodeJS.Signals): void {
@@ -153,13 +160,13 @@ export class WorkerProcess implements WorkerView {
   #listenTo(listener: WorkerListener): void {
     const child = this.#child
     child.on('message', (message) => {
-      if (!isWorkerMessage(message)) {
+      if (!isPoolMessage(message)) {
         listener.onForeignMessage(this, message)
         return
       }
       this.heartbeatAt = performance.now()
       if ('stats' in message) this.stats = message.stats
-      listener.onMessage(this, message)
+      listener.onMessage(this, message as WorkerMessage)
     })
     const reports = child.stdio.at(-1)
     if (reports !== null && reports !== undefined && 'setEncoding' in reports) {

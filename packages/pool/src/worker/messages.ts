@@ -59,6 +59,12 @@ export type WorkerMessage =
   | { fcgiBridgePool: 'elsewhere'; address: string }
   | { fcgiBridgePool: 'slow'; requests: RunningRequest[] }
 
+/** What the master tells a worker. */
+export interface MasterMessage {
+  /** The pool closes: accept what waits in the queue, then end as at SIGTERM. Nobody else will accept it. */
+  fcgiBridgePool: 'stop'
+}
+
 /** What the watchdog thread writes to the pipe, one JSON document a line. */
 export interface BlockedReport {
   /** How long the event loop had not turned, in milliseconds. */
@@ -68,6 +74,7 @@ export interface BlockedReport {
   requests: RunningRequest[]
 }
 
-export function isWorkerMessage(value: unknown): value is WorkerMessage {
+/** Whether a message is one of the pool, and not one of the program. */
+export function isPoolMessage(value: unknown): value is WorkerMessage | MasterMessage {
   return typeof value === 'object' && value !== null && 'fcgiBridgePool' in value
 }

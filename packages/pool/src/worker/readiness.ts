@@ -26,8 +26,12 @@ interface Watcher {
   onElsewhere(address: string): void
 }
 
-/** Watches the program's net servers until they listen on each of `descriptors`. */
-export function watchListening(descriptors: readonly number[], watcher: Watcher): void {
+/**
+ * Watches the program's net servers until they listen on each of `descriptors`. Returns the servers that do, to which later ones are
+ * added.
+ */
+export function watchListening(descriptors: readonly number[], watcher: Watcher): readonly Server[] {
+  const servers: Server[] = []
   const waiting = new Set(descriptors)
   const asked = new WeakMap<Server, ListenOptions & { fd?: number }>()
   // In Node since 18.18; the types of Node 20 do not have the names of its messages.
@@ -41,7 +45,7 @@ export function watchListening(descriptors: readonly number[], watcher: Watcher)
     },
     asyncEnd({ server }: { server: Server }) {
       const options = asked.get(server)
-      if (options?.fd !== undefined) waiting.delete(options.fd)
+      if (options?.fd !== undefined && waiting.delete(options.fd)) servers.push(server)
       else if (options !== undefined && waiting.size === descriptors.length) {
         watcher.onElsewhere(addressOf(server))
       }
@@ -51,6 +55,7 @@ export function watchListening(descriptors: readonly number[], watcher: Watcher)
     },
   }
   channel.subscribe(handlers)
+  return servers
 }
 
 function addressOf(server: Server): string {

@@ -1,4 +1,11 @@
-import { LISTEN_FDS_START, type WorkerConfig, type WorkerMessage, type WorkerStats } from './messages.ts'
+import {
+  isPoolMessage,
+  LISTEN_FDS_START,
+  type WorkerConfig,
+  type WorkerMessage,
+  type WorkerStats,
+} from './messages.ts'
+import { queuesEmptied } from './queue.ts'
 import { listenOnCopies, watchListening } from './readiness.ts'
 import { RequestLog } from './requests.ts'
 import { startWatchdog } from './watchdog.ts'
@@ -11,10 +18,6 @@ export function startWorker(config: WorkerConfig): void {
   process.env.LISTEN_FDS = String(sockets)
   // The signals of the master reach the whole process group if a terminal sends them. They must not end a worker.
   for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {})
-  // Without its master a worker drains and exits, as after `kill PID`.
-  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
-  process.channel?.unref()
-
   // `serve` drains before the program ends: the master can start a replacement meanwhile.
   process.on('uncaughtExceptionMonitor', () => {
     if (process.listenerCount('uncaughtException') === 0) tell({ fcgiBridgePool: 'failing' })
@@ -35,7 +38,7 @@ export function startWorker(config: WorkerConfig): void {
   }
   const beat = startWatchdog(config, () => requests.running())
   const descriptors = Array.from({ length: sockets }, (_, index) => LISTEN_FDS_START + index)
-  watchListening(descriptors, {
+  const servers = watchListening(descriptors, {
     onReady: () => {
       // From now on a blocked event loop is reported.
       beat()
@@ -43,6 +46,18 @@ export function startWorker(config: WorkerConfig): void {
     },
     onElsewhere: (address) => tell({ fcgiBridgePool: 'elsewhere', address }),
   })
+
+  const end = async (): Promise<void> => {
+    await queuesEmptied(servers)
+    process.kill(process.pid, 'SIGTERM')
+  }
+  process.on('message', (message) => {
+    if (isPoolMessage(message) && message.fcgiBridgePool === 'stop') void end()
+  })
+  // Without its master a worker drains and exits, and the socket is gone with the last one.
+  process.once('disconnect', () => void end())
+  // The program ends when it has nothing left to do.
+  process.channel?.unref()
 
   // The requests since the last heartbeat count, too.
   process.on('exit', () => tell({ fcgiBridgePool: 'heartbeat', stats: statsOf(0) }))
