@@ -34,7 +34,7 @@ export class FaultSite extends Site {
     listen: string,
     variables?: Record<string, string>,
   ): ReturnType<Site['startApp']> {
-    // The port must not be one that another test can receive while no app listens on it.
+    // Reserve the port: another test must not receive it while no app listens on it.
     const [port] = await freePorts(1)
     const started = await super.startApp(name, listen.replace(/:0$/, `:${port}`), variables)
     this.apps.push({ name, ...started })

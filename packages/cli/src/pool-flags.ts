@@ -14,8 +14,7 @@ export interface PoolFlags {
   stuckTimeout?: number
   slow?: number
   control?: string
-  /** False: `--no-restart-file`. */
-  restartFile?: string | boolean
+  restartFile?: string[]
 }
 
 /** How the flags are named on the command line, without `--workers` itself. */
@@ -67,11 +66,6 @@ export function addPoolFlags(command: Command): Command {
         'FCGI_BRIDGE_CONTROL',
       ),
     )
-    .option(
-      '--restart-file <path>',
-      "reload when this file is touched (default: tmp/restart.txt in the app's project folder)",
-    )
-    .option('--no-restart-file', 'do not look for such a file')
 }
 
 /**

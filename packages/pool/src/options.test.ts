@@ -29,6 +29,7 @@ describe('what is wrong is an error that says what to write', () => {
     [{ script, workers: '4' as unknown as number }, /workers is 4; it takes an integer/],
     [{ script, maxAge: -1 }, /maxAge is -1; it takes a number from 0 up/],
     [{ script, stuckTimeout: Number.NaN }, /stuckTimeout is NaN/],
+    [{ script, listen: { port: 9000, reusePort: true } }, /reusePort has no use in a pool/],
     [{ script, listen: [] }, /listen is empty/],
     [{ script, perWorkerSockets: true }, /perWorkerSockets needs the option listen/],
     [{ script, perWorkerSockets: true, listen: { path: '/run/app.sock' } }, /needs %i, as in/],

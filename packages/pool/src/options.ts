@@ -105,6 +105,11 @@ export function resolveOptions(options: PoolOptions): PoolSettings {
   const addresses = listen === undefined ? undefined : [listen].flat()
   if (addresses?.length === 0)
     throw new TypeError('The option listen is empty. Leave it out, or name an address.')
+  if (addresses?.some(({ reusePort }) => reusePort)) {
+    throw new TypeError(
+      'The option reusePort has no use in a pool, whose workers share one socket. Remove it.',
+    )
+  }
   if (perWorkerSockets) checkPerWorker(addresses)
   const settings: PoolSettings = {
     script,

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { dirname, join } from 'node:path'
 import { inspect } from 'node:util'
 import { type Handler, reserveStandardOutput, type ServeOptions, serve } from '@fcgi-bridge/core'
 import { endProgram } from '../end-program.ts'
@@ -31,6 +32,7 @@ export interface ServeFlags extends ListenFlags {
   check?: boolean
   detach?: boolean
   program?: string
+  restartFile?: string[]
   logFile?: string
 }
 
@@ -76,6 +78,8 @@ export async function serveApp(
   if (isLogged && flags.json) logExchanges((entry) => printJson({ request: entry }, output))
   await listenFor(app, {
     ...listen,
+    // The pool watches them, and reloads.
+    restartFiles: isWorkerOf === undefined ? restartFilesOf(flags, path, isChild) : [],
     ...(flags.mount !== undefined && { mount: flags.mount }),
     ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
     wrap:
@@ -118,6 +122,16 @@ async function untilReady(ready: unknown, file: string): Promise<void> {
       cause: error,
     })
   }
+}
+
+function restartFilesOf({ restartFile = [] }: ServeFlags, path: string, isChild: boolean): string[] {
+  return isChild ? [...restartFile, ...restartFiles(path, process.argv[1]!)] : restartFile
+}
+
+// As Passenger has it: in the folder of the app, and in that of the program that the front server runs.
+function restartFiles(module: string, program: string): string[] {
+  const folders = [projectFolder(module), dirname(program)]
+  return folders.flatMap((folder) => [join(folder, 'tmp/restart.txt'), join(folder, 'restart.txt')])
 }
 
 async function listenFor(

@@ -18,6 +18,10 @@ export function addRun(program: Command): void {
     .argument('<program>', 'the program, as for node')
     .argument('[args...]', 'its arguments, after --')
   addPoolFlags(addListenFlags(command, { mount: false }))
+    .option(
+      '--restart-file <file...>',
+      'reload when one of these files is touched (default: tmp/restart.txt and restart.txt)',
+    )
     .option('--json', 'print the address and the log lines as JSON')
     .addHelpText('after', HELP)
     .action(async (file: string, args: string[], flags: PoolFlags & ListenFlags & { json?: boolean }) => {

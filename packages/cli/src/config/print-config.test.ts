@@ -93,7 +93,7 @@ describe('a module in which serve finds no app is an error, with the same messag
       /It calls listen\(\) itself/,
     ],
     ['a factory', 'export default function createApp() {}', /export default await createApp\(\)/],
-    ['an unclear function', 'export default (a, b) => [a, b]', /say --as listener/],
+    ['an unclear function', 'export default (a, b) => [a, b]', /use --as listener/],
     ['a syntax error', 'const b = = 2', /app\.mjs:1\n+const b = = 2/],
     ['an error', "throw new Error('no database')", /no database/],
     ['process.exit()', 'process.exit(9)', /app\.mjs ended the process while it was loaded \(status 9\)/],

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ListenOptions, ServeOptions } from '@fcgi-bridge/core'
+import { findInherited, type ListenOptions, type ServeOptions } from '@fcgi-bridge/core'
 import { type Pool, PoolError, type RunPoolOptions, runPool } from '@fcgi-bridge/pool'
 import { announce } from '../app/announce.ts'
 import { reportListening } from '../app/detach.ts'
@@ -35,7 +35,8 @@ export async function servePool(
     // The workers may have another working directory.
     ...(logFile !== undefined && { logFile: resolve(logFile) }),
   }
-  const options: WorkerOptions = { file, path, flags: forWorkers, isChild }
+  const { backlog } = listen
+  const options: WorkerOptions = { file, path, flags: forWorkers, isChild, backlog }
   await runWorkers(
     { script: WORKER, args: [JSON.stringify(options)], ...(isChild && { cwd: projectFolder(path) }) },
     { file, path, flags, listen, workers },
@@ -70,16 +71,14 @@ async function runWorkers(
   const json = flags.json === true
   const isAddressKnown = !isStartedByFrontServer(listen)
   const control = controlPath(flags)
-  const restartFile = restartFileOf(flags, path)
   try {
     const pool = await runPool({
       ...program,
       workers,
-      ...(listen.path !== undefined || listen.port !== undefined || listen.fd !== undefined
-        ? { listen: listen as ListenOptions }
-        : {}),
+      ...given({ listen: placeOf(listen) }),
       ...given({ perWorkerSockets, maxRequests, maxMemory, maxAge, startTimeout, stopTimeout, stuckTimeout }),
-      ...given({ slowAfter: flags.slow, control, restartFile }),
+      ...given({ slowAfter: flags.slow, control }),
+      restartFiles: restartFilesOf(flags, path),
       onCreate: (pool) => logPool(pool, json),
     })
     if (isAddressKnown) announceAll(pool, file, json)
@@ -90,6 +89,19 @@ async function runWorkers(
     if (error instanceof PoolError && error.code === 'FCGI_ERR_POOL_CLOSED') await endProgram(EXIT.ok)
     throw asFailure(error as Error)
   }
+}
+
+/** Where the flags say that the pool listens. Undefined if the starting process provides the sockets, and no flag is about them. */
+function placeOf(listen: ServeOptions): ListenOptions | ListenOptions[] | undefined {
+  const { path, port, fd, mode, backlog } = listen
+  if (path !== undefined || port !== undefined || fd !== undefined) return listen as ListenOptions
+  if (mode === undefined && backlog === undefined) return undefined
+  const inherited = findInherited()
+  if ('cgi' in inherited) return undefined
+  return inherited.listen.map((address) => ({
+    ...address,
+    ...given({ backlog, mode: address.path === undefined ? undefined : mode }),
+  })) as ListenOptions[]
 }
 
 function announceAll(pool: Pool, file: string, json: boolean): void {
@@ -120,10 +132,9 @@ function asFailure(error: Error): Error {
   )
 }
 
-function restartFileOf({ restartFile }: PoolFlags, path: string): string | undefined {
-  if (restartFile === false) return undefined
-  if (typeof restartFile === 'string') return restartFile
-  return join(projectFolder(path), 'tmp', 'restart.txt')
+function restartFilesOf({ restartFile = [] }: PoolFlags, path: string): string[] {
+  const folder = projectFolder(path)
+  return [...restartFile, join(folder, 'tmp/restart.txt'), join(folder, 'restart.txt')]
 }
 
 function given<T extends object>(options: T): { [Name in keyof T]: Exclude<T[Name], undefined> } {

@@ -16,16 +16,18 @@ export interface WorkerOptions {
   flags: ServeFlags
   /** Whether a front server or systemd started the pool. */
   isChild: boolean
+  /** `--backlog`. */
+  backlog: number | undefined
 }
 
-const { file, path, flags, isChild }: WorkerOptions = JSON.parse(process.argv[2]!)
+const { file, path, flags, isChild, backlog }: WorkerOptions = JSON.parse(process.argv[2]!)
 process.argv.splice(2, 1)
 // Before anything uses the standard streams. Each process has to notice that the file was renamed.
 if (flags.logFile !== undefined) logToFile(flags.logFile)
 
 const { serveApp } = await import('../app/serve-app.ts')
 try {
-  await serveApp(isChild ? path : file, flags, {}, { isChild })
+  await serveApp(isChild ? path : file, flags, { backlog }, { isChild })
 } catch (error) {
   const { text, exitCode } = reportError(error)
   process.stderr.write(`${painter(process.stderr)('red', 'fcgi-bridge:')} ${text}\n`)

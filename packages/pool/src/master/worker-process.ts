@@ -135,10 +135,12 @@ export class WorkerProcess implements WorkerView {
     const copies = mustListen ? descriptors : []
     // After the sockets and their copies: the IPC channel, then the watchdog's pipe.
     const reportFd = LISTEN_FDS_START + descriptors.length + copies.length + 1
+    const backlog = Math.max(0, ...(settings.listen ?? []).map((options) => options.backlog ?? 0))
     const config: WorkerConfig = {
       slot,
       sockets: descriptors.length,
       ...(mustListen && { copiesAt: LISTEN_FDS_START + descriptors.length }),
+      ...(backlog > 0 && { backlog }),
       reportFd,
       heartbeatInterval: HEARTBEAT,
       maxRequests,

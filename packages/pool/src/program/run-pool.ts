@@ -14,8 +14,8 @@ export interface RunPoolOptions extends PoolOptions {
   handleSignals?: boolean
   /** The path of a Unix socket for `fcgi-bridge reload`, `status` and `stop`. Only this user may connect. Default: none. */
   control?: string
-  /** A file that reloads the pool when it is created or touched, such as `tmp/restart.txt`. Default: none. */
-  restartFile?: string
+  /** Files that reload the pool when one of them is created or touched, such as `tmp/restart.txt`. Default: none. */
+  restartFiles?: readonly string[]
   /** Called with the pool before it starts, to add listeners. */
   onCreate?: (pool: Pool) => void
 }
@@ -26,13 +26,13 @@ export interface RunPoolOptions extends PoolOptions {
  * closed.
  */
 export async function runPool(options: RunPoolOptions): Promise<Pool> {
-  const { handleSignals: wantsSignals = true, control, restartFile, onCreate, ...poolOptions } = options
+  const { handleSignals: wantsSignals = true, control, restartFiles = [], onCreate, ...poolOptions } = options
   const pool = createPool(poolOptions)
   onCreate?.(pool)
   if (wantsSignals) handleSignals(pool)
   notifySystemd(pool)
   if (control !== undefined) await listenForCommands(pool, control)
-  if (restartFile !== undefined) watchRestartFile(pool, restartFile)
+  for (const file of restartFiles) watchRestartFile(pool, file)
   await pool.start()
   return pool
 }

@@ -14,6 +14,8 @@ export interface WorkerConfig {
   sockets: number
   /** The first of as many copies of the sockets, if nobody has called listen(2) on them yet. */
   copiesAt?: number
+  /** How many connections may wait in a queue, until the program listens with a number of its own. */
+  backlog?: number
   /** A pipe on which the watchdog thread reports a blocked event loop, even while the main thread is stuck. */
   reportFd?: number
   heartbeatInterval: number

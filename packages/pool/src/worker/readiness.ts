@@ -5,7 +5,10 @@ import { createServer, type ListenOptions, type Server } from 'node:net'
  * Calls listen(2) on descriptors that are copies of the pool's sockets, and closes them. From then on the sockets' queues take
  * connections while the program is still loading. `onListening` is called once all are done.
  */
-export function listenOnCopies(first: number, count: number, onListening: () => void): void {
+export function listenOnCopies(
+  { first, count, backlog }: { first: number; count: number; backlog: number | undefined },
+  onListening: () => void,
+): void {
   let left = count
   for (let fd = first; fd < first + count; fd++) {
     const server = createServer()
@@ -13,7 +16,7 @@ export function listenOnCopies(first: number, count: number, onListening: () => 
       if (--left === 0) onListening()
     }
     // 'listening' comes before the event loop polls, so this server never accepts a connection.
-    server.listen({ fd }, () => server.close(done))
+    server.listen({ fd, backlog }, () => server.close(done))
     // The program will meet the same error and report it.
     server.on('error', done)
   }

@@ -34,7 +34,8 @@ export function startWorker(config: WorkerConfig): void {
   })
 
   if (config.copiesAt !== undefined) {
-    listenOnCopies(config.copiesAt, sockets, () => tell({ fcgiBridgePool: 'listening' }))
+    const copies = { first: config.copiesAt, count: sockets, backlog: config.backlog }
+    listenOnCopies(copies, () => tell({ fcgiBridgePool: 'listening' }))
   }
   const beat = startWatchdog(config, () => requests.running())
   const descriptors = Array.from({ length: sockets }, (_, index) => LISTEN_FDS_START + index)
