@@ -28,6 +28,8 @@ export default {
 
 const FAILING = "throw new Error('no database')"
 
+const versionedApp = (version: number) => `export default { fetch: () => new Response('version ${version}') }`
+
 /** How Apache runs the program: as mod_fcgid does, and as CGI where there is no mod_fcgid. */
 const HOSTS = {
   mod_fcgid: (site: Site) => ({ modules: ['fcgid'], server: fcgidDirectives(site) }),
@@ -105,6 +107,26 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
     expect(status).toBe(500)
     expect(text).toContain(`It needs Node 20.19 or later, and this is Node ${process.versions.node}`)
   })
+})
+
+test('tmp/restart.txt restarts the app of mod_fcgid, and no request is lost', async () => {
+  const origin = await start('mod_fcgid', versionedApp(1))
+  expect((await send(origin, '/shop/')).text).toBe('version 1')
+  let isDone = false
+  const statuses = new Set<number>()
+  const load = (async () => {
+    while (!isDone) statuses.add((await send(origin, '/shop/load')).status)
+  })()
+  for (const version of [2, 3, 4]) {
+    site.write('app/app.js', versionedApp(version))
+    site.write('app/tmp/restart.txt', '')
+    await expect
+      .poll(async () => (await send(origin, '/shop/')).text, { timeout: 30_000 })
+      .toBe(`version ${version}`)
+  }
+  isDone = true
+  await load
+  expect([...statuses]).toEqual([200])
 })
 
 test("an app that lighttpd starts and that fails is a 500, and lighttpd's log has the error", async () => {

@@ -122,7 +122,7 @@ describe('started by a user', () => {
       'a socket in a missing folder',
       ['fetch.mjs', '--path', '/no/such/folder/s'],
       4,
-      /can not listen on \/no\/such\/folder\/s/,
+      /cannot listen on \/no\/such\/folder\/s/,
     ],
     ['a missing module', ['app.js'], 3, /app\.js does not exist/],
     ['a module without an app', ['nothing.mjs'], 3, /nothing\.mjs exports nothing[\s\S]*export default app/],

@@ -1,7 +1,7 @@
 // Errors of an app that end its process: which requests fail, and which complete.
 import { randomUUID } from 'node:crypto'
 import { type ExpectStatic, test } from 'vitest'
-import { type Answer, send } from '../support/cases/http.ts'
+import { send, type TestResponse } from '../support/cases/http.ts'
 import type { Origin } from '../support/fronts/front.ts'
 import { FAULTY_APPS, FaultSite, type RunningApp } from './fault-site.ts'
 
@@ -60,7 +60,7 @@ interface Neighbourhood extends RunningApp {
   site: FaultSite
   origin: Origin
   /** A request that the app holds until 'go' is sent for `id`. */
-  neighbour: Promise<Answer>
+  neighbour: Promise<TestResponse>
   id: string
 }
 

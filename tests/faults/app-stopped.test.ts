@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { test } from 'vitest'
 import { content, digest } from '../support/apps/content.js'
-import { type Answer, send } from '../support/cases/http.ts'
+import { send, type TestResponse } from '../support/cases/http.ts'
 import { apacheProxy } from '../support/fronts/apache-proxy.ts'
 import { APPS, type Origin } from '../support/fronts/front.ts'
 import { haproxy } from '../support/fronts/haproxy.ts'
@@ -17,7 +17,7 @@ const pollOptions = { timeout: 20_000 }
 interface Upload {
   id: string
   length: number
-  answer: Answer | Error
+  answer: TestResponse | Error
 }
 
 /** Sequential uploads. Each has an id with which the app reports that its handler was called. */
@@ -93,6 +93,6 @@ test.concurrent.for([nginx, apacheProxy, haproxy])(
   },
 )
 
-function isWhole(answer: Answer | Error): answer is Answer {
+function isWhole(answer: TestResponse | Error): answer is TestResponse {
   return 'status' in answer && answer.status === 200
 }

@@ -55,6 +55,6 @@ describe.each(FAULTY_APPS)('%s', (app) => {
       env: { ...process.env, ...site.appEnvironment(), FCGI_BRIDGE_LISTEN: `${folder}/app.sock` },
     })
     expect(await program.exited).toEqual({ code: 1, signal: null })
-    await program.printed(/ENOSPC: can not listen on \S+\/full\/app\.sock: the disk is full/)
+    await program.printed(/ENOSPC: cannot listen on \S+\/full\/app\.sock: the disk is full/)
   })
 })

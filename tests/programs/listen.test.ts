@@ -64,7 +64,7 @@ describe('an address in the options', () => {
     const path = site.write('app.sock', 'notes')
     const program = start({ FCGI_BRIDGE_TEST_OPTIONS: JSON.stringify({ path }) })
     expect(await program.exited).toEqual({ code: 1, signal: null })
-    await program.printed(/app\.sock exists and is no socket/)
+    await program.printed(/app\.sock exists and is not a socket/)
     expect(statSync(path).size).toBe(5)
   })
 

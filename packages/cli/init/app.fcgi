@@ -2,7 +2,10 @@
 // Starts the app for Apache mod_fcgid, or as a CGI program. Written by `fcgi-bridge init htaccess`.
 
 // mod_fcgid may end a process that still loads the app, while its first request waits. `serve` obeys the signal once it listens.
-process.on('SIGTERM', function () {})
+function onSigterm() {
+  global.fcgiBridgeStop = true
+}
+process.on('SIGTERM', onSigterm)
 
 // The settings. Change them as you like.
 
@@ -20,4 +23,5 @@ require(require('path').resolve(init, isTooOld ? 'old-node.cjs' : 'start.cjs'))(
   program: PROGRAM,
   arguments: ARGUMENTS,
   compileCache: COMPILE_CACHE,
+  onSigterm: onSigterm,
 })

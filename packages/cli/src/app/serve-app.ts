@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { dirname, join } from 'node:path'
 import { type Handler, reserveStandardOutput, type ServeOptions, serve } from '@fcgi-bridge/core'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -28,6 +29,7 @@ export interface ServeFlags extends ListenFlags {
   check?: boolean
   detach?: boolean
   program?: string
+  restartFile?: string[]
   logFile?: string
 }
 
@@ -66,6 +68,7 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ServeOpt
   if (isLogged && flags.json) logExchanges((entry) => printJson({ request: entry }, output))
   await listenFor(app, {
     ...listen,
+    restartFiles: [...(flags.restartFile ?? []), ...(isChild ? restartFiles(path, process.argv[1]) : [])],
     ...(flags.mount !== undefined && { mount: flags.mount }),
     ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
     wrap:
@@ -93,6 +96,12 @@ async function loadApp(
   return { app: await findApp(await loadModule(path), file, { ...flags, listens }), path }
 }
 
+// As Passenger has it: in the folder of the app, and in that of the program that the front server runs.
+function restartFiles(module: string, program: string): string[] {
+  const folders = [projectFolder(module), dirname(program)]
+  return folders.flatMap((folder) => [join(folder, 'tmp/restart.txt'), join(folder, 'restart.txt')])
+}
+
 async function listenFor(
   app: App,
   { wrap, ...options }: ServeOptions & { wrap: (handler: Handler) => Handler },
@@ -114,7 +123,7 @@ async function listenFor(
 
 function isStartedByFrontServer(listen: object): boolean {
   const { GATEWAY_INTERFACE, LISTEN_FDS, FCGI_BRIDGE_LISTEN } = process.env
-  if (Object.keys(listen).some((name) => name !== 'mode')) return false
+  if (Object.keys(listen).some((name) => name !== 'mode' && name !== 'backlog')) return false
   return GATEWAY_INTERFACE !== undefined || LISTEN_FDS !== undefined || !FCGI_BRIDGE_LISTEN
 }
 

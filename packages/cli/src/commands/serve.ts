@@ -40,6 +40,10 @@ export function addServe(program: Command): void {
         .default('short'),
     )
     .option('--json', 'print the address and the log lines as JSON')
+    .option(
+      '--restart-file <file...>',
+      'end, as SIGTERM does, when one of these files is touched (default, if a front server started the app: tmp/restart.txt and restart.txt)',
+    )
     .option('--program <file>', 'the file that the front server runs, if it is not the module of the app')
     .option(
       '--log-file <file>',

@@ -65,7 +65,8 @@ function startedSettings(app: string, flags: PhpFlags): Settings {
   const at = address.startsWith('/')
     ? ['--path', address]
     : ['--port', address.slice(address.lastIndexOf(':') + 1)]
-  const command = [...program, 'serve', ...serve, ...at, '--mount', 'script-name', '--detach']
+  const restart = ['--restart-file', join(project, 'tmp/restart.txt')]
+  const command = [...program, 'serve', ...serve, ...at, '--mount', 'script-name', '--detach', ...restart]
   return { address, command, folder: project, site, log }
 }
 

@@ -54,6 +54,11 @@ export interface Exchange {
   readonly request: Request
   /** Aborts when the front server or this server aborts the request. It never aborts after the response has ended. */
   readonly signal: AbortSignal
+  /**
+   * Aborts when the server begins to drain: end event streams then, so that their clients reconnect elsewhere. All exchanges of a
+   * server share it, so remove listeners when the response has ended.
+   */
+  readonly draining: AbortSignal
 
   /** The body. */
   readonly stdin: Input

@@ -83,6 +83,10 @@ export abstract class ExchangeView implements Omit<Exchange, ResponseMember> {
     return this.exchange.signal
   }
 
+  get draining(): AbortSignal {
+    return this.exchange.draining
+  }
+
   get stdin(): Input {
     return this.exchange.stdin
   }
