@@ -126,10 +126,10 @@ test('a server is an AsyncDisposable', async () => {
   await expect(Peer.connect(address)).rejects.toThrow('ECONNREFUSED')
 })
 
-test('a request that is in the socket when close() is called is answered', async () => {
+test('a request that is in the socket when close() is called gets its response', async () => {
   const serving = await listen(echo)
   const peers = [await serving.connect(), await serving.connect()]
-  // Both have been written, and nothing of them has been read.
+  // Both requests have been written, but not read.
   for (const socket of serving.sockets) socket.pause()
   for (const peer of peers) peer.get(1, {}, { keepConn: true })
   await Promise.all(peers.map((peer) => new Promise((resolve) => peer.socket.write('', resolve))))
