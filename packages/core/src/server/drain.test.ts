@@ -114,7 +114,7 @@ test.each([0, 1])(
     const close = server.close()
     const end = performance.now() + 20
     while (performance.now() < end);
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 503 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 503 /)
     await close
   },
 )
