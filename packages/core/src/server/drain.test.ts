@@ -104,6 +104,21 @@ test('nginx gets no such record while other requests are running on the connecti
   await close
 })
 
+test.each([0, 1])(
+  'settles where drainTimeout, %i ms, is over before the queue has been emptied',
+  async (drainTimeout) => {
+    const app = new App()
+    const { peer, server } = await connected(app.handler, { drainTimeout })
+    peer.get(1, {}, KEPT)
+    await app.next()
+    const close = server.close()
+    const end = performance.now() + 20
+    while (performance.now() < end);
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 503 /)
+    await close
+  },
+)
+
 test('a connection without FCGI_KEEP_CONN is closed after its response, as usual', async () => {
   const app = new App()
   const { peer, server } = await connected(app.handler)

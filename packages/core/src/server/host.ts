@@ -32,7 +32,7 @@ export class Host implements ConnectionHost {
   readonly #pending = new Set<Promise<unknown>>()
   #runningRequests = 0
   #timer: NodeJS.Timeout | undefined
-  #onEmpty: (() => void) | undefined
+  #onEmpty: (() => void)[] = []
   tick = 0
   closing = false
   hurrying = false
@@ -113,7 +113,7 @@ export class Host implements ConnectionHost {
     if (this.#connections.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
-    this.#onEmpty?.()
+    for (const resolve of this.#onEmpty.splice(0)) resolve()
   }
 
   /** Makes {@link drain} wait for `promise`. */
@@ -154,10 +154,8 @@ export class Host implements ConnectionHost {
   }
 
   #empty(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onEmpty = resolve
-      if (this.#connections.size === 0) resolve()
-    })
+    if (this.#connections.size === 0) return Promise.resolve()
+    return new Promise((resolve) => void this.#onEmpty.push(resolve))
   }
 
   // Running requests can add promises, and so can the code behind pending promises.
