@@ -32,7 +32,8 @@ export class Host implements ConnectionHost {
   readonly #pending = new Set<Promise<unknown>>()
   #runningRequests = 0
   #timer: NodeJS.Timeout | undefined
-  #onEmpty: (() => void) | undefined
+  // Called when no connection is open. `drain` can wait for that twice at a time.
+  readonly #onEmpty: (() => void)[] = []
   tick = 0
   closing = false
   hurrying = false
@@ -113,7 +114,7 @@ export class Host implements ConnectionHost {
     if (this.#connections.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
-    this.#onEmpty?.()
+    for (const resolve of this.#onEmpty.splice(0)) resolve()
   }
 
   /** Makes {@link drain} wait for `promise`. */
@@ -155,8 +156,8 @@ export class Host implements ConnectionHost {
 
   #empty(): Promise<void> {
     return new Promise((resolve) => {
-      this.#onEmpty = resolve
       if (this.#connections.size === 0) resolve()
+      else this.#onEmpty.push(resolve)
     })
   }
 

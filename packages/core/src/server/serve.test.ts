@@ -104,7 +104,7 @@ describe('invalid options are refused', () => {
     [{ host: '127.0.0.1' }, /^TypeError: Specify one address to listen on/],
     [{ port: 0, mode: 0o660 }, /^TypeError: The option mode .* needs the option path\.$/],
     [{ path: '/tmp/x.sock', host: '::1' }, /^TypeError: The option host needs the option port\.$/],
-    [{ port: null }, /^TypeError: The option port is null/],
+    [{ port: null }, /^TypeError: The option port must be a number from 0 to 65535, not null\.$/],
     [{ mode: 660 }, /^RangeError: The option mode is 660; .* Write 0o660\.$/],
     [{ port: 0, onError: 'log' }, /^TypeError: The option onError must be a function, not log\.$/],
     [
