@@ -12,13 +12,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer as createNetServer } from 'node:net'
+import { connect, createServer as createNetServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Peer } from '@fcgi-bridge/testing'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createServer, type FastCgiServer } from '../server/server.ts'
 import { echo, makeFolder } from '../testing/serving.ts'
+import { supportsReusePort } from './check-place.ts'
 import { listenOn } from './listen.ts'
 import type { ListenOptions } from './listen-options.ts'
 
@@ -404,6 +405,71 @@ test.each<[unknown, RegExp]>([
   [{ prot: 9000 }, /^There is no option 'prot'\. Did you mean 'port'\?$/],
 ])('listen(%j) is an error', async (options, message) => {
   await expect(listen(options as ListenOptions)).rejects.toThrow(message)
+})
+
+describe('backlog', () => {
+  // Connections of one event loop tick: none is accepted before the last one is made.
+  async function connectAtOnce(path: string, count: number): Promise<string[]> {
+    const sockets = Array.from({ length: count }, () => connect({ path }))
+    const results = sockets.map((socket) =>
+      once(socket, 'connect').then(
+        () => 'connected',
+        ({ code }) => code as string,
+      ),
+    )
+    return Promise.all(results).finally(() => sockets.forEach((socket) => void socket.destroy()))
+  }
+
+  test('limits how many connections wait, and is 511 by default', async () => {
+    const [small, standard] = [join(makeFolder(), 'app.sock'), join(makeFolder(), 'app.sock')]
+    const server = await listen({ path: small, backlog: 2 })
+    await server.listen({ path: standard })
+    const results = await connectAtOnce(small, 20)
+    // Linux lets one more wait.
+    expect(results.filter((result) => result === 'connected')).toHaveLength(3)
+    expect(new Set(await connectAtOnce(standard, 20))).toEqual(new Set(['connected']))
+  })
+
+  test.each([0, -1, 1.5, Number.NaN, '511'])('%j is an error', async (backlog) => {
+    await expect(listen({ port: 0, backlog } as ListenOptions)).rejects.toThrow(
+      /^The option backlog is .*; it takes an integer from 1 to 2147483647\.$/,
+    )
+  })
+})
+
+describe('reusePort', () => {
+  test('lets several servers listen on one port, or says that this version of Node is too old', async () => {
+    if (!supportsReusePort(process.versions.node)) {
+      await expect(listen({ port: 0, reusePort: true })).rejects.toThrow(
+        /^The option reusePort needs Node 22\.12, 23\.1 or later; this is \d/,
+      )
+      return
+    }
+    const first = await listen({ port: 0, reusePort: true })
+    const { port } = first.address() as { port: number }
+    const second = await listen({ port, reusePort: true })
+    expect(second.address()).toMatchObject({ port })
+    await first.close()
+    expect(await answers({ port })).toBe(true)
+  })
+
+  test.each([
+    ['20.19.0', false],
+    ['22.11.0', false],
+    ['22.12.0', true],
+    ['23.0.0', false],
+    ['23.1.0', true],
+    ['24.0.0', true],
+  ])('Node %s has it: %j', (version, expected) => {
+    expect(supportsReusePort(version)).toBe(expected)
+  })
+
+  test('is for TCP', async () => {
+    const path = join(makeFolder(), 'app.sock')
+    await expect(listen({ path, reusePort: true } as unknown as ListenOptions)).rejects.toThrow(
+      'The option reusePort is for TCP; it needs the option port.',
+    )
+  })
 })
 
 test('a server can listen on several addresses', async () => {
