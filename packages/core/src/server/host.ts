@@ -32,7 +32,8 @@ export class Host implements ConnectionHost {
   readonly #pending = new Set<Promise<unknown>>()
   #runningRequests = 0
   #timer: NodeJS.Timeout | undefined
-  #onEmpty: (() => void)[] = []
+  // Called when no connection is open. `drain` can wait for that twice at a time.
+  readonly #onEmpty: (() => void)[] = []
   tick = 0
   closing = false
   hurrying = false
@@ -154,8 +155,10 @@ export class Host implements ConnectionHost {
   }
 
   #empty(): Promise<void> {
-    if (this.#connections.size === 0) return Promise.resolve()
-    return new Promise((resolve) => void this.#onEmpty.push(resolve))
+    return new Promise((resolve) => {
+      if (this.#connections.size === 0) resolve()
+      else this.#onEmpty.push(resolve)
+    })
   }
 
   // Running requests can add promises, and so can the code behind pending promises.

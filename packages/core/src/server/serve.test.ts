@@ -102,10 +102,10 @@ describe('invalid options are refused', () => {
   test.each<[unknown, RegExp]>([
     [{ port: 0, path: '/tmp/x.sock' }, /^TypeError: Specify one address to listen on/],
     [{ host: '127.0.0.1' }, /^TypeError: Specify one address to listen on/],
-    [{ port: 0, mode: 0o660 }, /^TypeError: The option mode .* needs the option path\.$/],
+    [{ port: 0, mode: 0o660 }, /^TypeError: The option mode .* It needs the option path\.$/],
     [{ path: '/tmp/x.sock', host: '::1' }, /^TypeError: The option host needs the option port\.$/],
-    [{ port: null }, /^TypeError: The option port is null/],
-    [{ mode: 660 }, /^RangeError: The option mode is 660; .* Write 0o660\.$/],
+    [{ port: null }, /^TypeError: The option port must be a number from 0 to 65535, not null\.$/],
+    [{ mode: 660 }, /^RangeError: The option mode must be .*, not 660\. Write 0o660\.$/],
     [{ port: 0, onError: 'log' }, /^TypeError: The option onError must be a function, not log\.$/],
     [
       { port: 0, allowedServers: '::1' },
