@@ -33,7 +33,7 @@ const SLICE_MIN = 512
 // write and an event loop tick. A Unix socket accepts this many bytes at a time.
 const WRITE_BUFFER_MAX = 160 * 1024
 
-/** How a response ends: the two fields of FCGI_END_REQUEST (section 5.5), and what follows it. */
+/** How a response ends: the two fields of FCGI_END_REQUEST (section 5.5), and whether a record follows it. */
 export interface EndRequest {
   appStatus: number
   protocolStatus: number
@@ -43,9 +43,9 @@ export interface EndRequest {
 
 /**
 /**
- * An empty FCGI_GET_VALUES_RESULT record (section 4.1), which means nothing to a peer that did not ask. nginx (1.22 and 1.26) does not
- * reuse a connection on which anything follows END_REQUEST, so it sends its next request on another one. Only for nginx:
- * mod_proxy_fcgi responds with a 503 to the next request on such a connection.
+ * An empty FCGI_GET_VALUES_RESULT record (section 4.1), which has no meaning without a query. nginx (1.22 and 1.26) does not reuse a
+ * connection on which anything follows END_REQUEST, so it sends its next request on another one. Use it only for nginx: mod_proxy_fcgi
+ * responds with a 503 to the next request on such a connection.
  */
 export const GO_AWAY: Buffer = encodeHeader(FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, 0, 0)
 const GO_AWAY_TEXT = GO_AWAY.toString('latin1')
@@ -142,7 +142,7 @@ function endLength({ goAway }: EndRequest): number {
   return END_REQUEST_LENGTH + (goAway ? GO_AWAY.length : 0)
 }
 
-// Returns where it ends.
+// Writes END_REQUEST and, if requested, GO_AWAY. Returns the offset after them.
 function writeEnd(buffer: Buffer, at: number, requestId: number, end: EndRequest): number {
   const after = writeEndRequest(buffer, at, requestId, end.appStatus, end.protocolStatus)
   return end.goAway ? after + GO_AWAY.copy(buffer, after) : after

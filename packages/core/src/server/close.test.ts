@@ -96,14 +96,14 @@ test('close() again is the same close', async () => {
 test('close() of a server that never listened', async () => {
   const server = createServer(echo)
   await server.close()
-  await expect(server.listen({ port: 0 })).rejects.toThrow('The server was closed: make a new one.')
+  await expect(server.listen({ port: 0 })).rejects.toThrow('The server has been closed. Create a new one.')
 })
 
 test('a listener that comes up while the server closes is closed', async () => {
   const server = createServer(echo)
   const listening = server.listen({ port: 0 })
   const closed = server.close()
-  await expect(listening).rejects.toThrow('The server was closed')
+  await expect(listening).rejects.toThrow('The server has been closed')
   await closed
   expect(server.address()).toBeNull()
 })

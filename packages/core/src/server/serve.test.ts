@@ -55,15 +55,15 @@ describe('options that say nothing to serve() are refused', () => {
     )
 
   test.each([
-    [9000, 'TypeError: The options are 9000; they must be an object. Write { port: 9000 }.'],
-    ['9000', "TypeError: The options are '9000'; they must be an object. Write { port: 9000 }."],
+    [9000, 'TypeError: The options must be an object, not 9000. Write { port: 9000 }.'],
+    ['9000', "TypeError: The options must be an object, not '9000'. Write { port: 9000 }."],
     ['0.0.0.0:9000', /Write \{ port: 9000, host: '0\.0\.0\.0' \}\.$/],
     ['/run/app.sock', /Write \{ path: '\/run\/app\.sock' \}\.$/],
     ['somewhere', /Write \{ port: 9000 \} or \{ path: '\/run\/app\.sock' \}\.$/],
-    [() => {}, /^TypeError: The options are a function.*onListen/],
-    [null, /^TypeError: The options are null/],
-    [true, /^TypeError: The options are true/],
-    [[9000], /^TypeError: The options are an array/],
+    [() => {}, /^TypeError: The options must be an object, not a function.*onListen/],
+    [null, /^TypeError: The options must be an object, not null/],
+    [true, /^TypeError: The options must be an object, not true/],
+    [[9000], /^TypeError: The options must be an object, not an array/],
   ])('%j in place of options', async (options, expected) => {
     expect(await message(options)).toMatch(expected)
   })
@@ -100,8 +100,8 @@ describe('options that say nothing to serve() are refused', () => {
   })
 
   test.each<[unknown, RegExp]>([
-    [{ port: 0, path: '/tmp/x.sock' }, /^TypeError: Say one place to listen/],
-    [{ host: '127.0.0.1' }, /^TypeError: Say one place to listen/],
+    [{ port: 0, path: '/tmp/x.sock' }, /^TypeError: Specify one address to listen on/],
+    [{ host: '127.0.0.1' }, /^TypeError: Specify one address to listen on/],
     [{ port: 0, mode: 0o660 }, /^TypeError: The option mode .* needs the option path\.$/],
     [{ path: '/tmp/x.sock', host: '::1' }, /^TypeError: The option host needs the option port\.$/],
     [{ port: null }, /^TypeError: The option port is null/],
