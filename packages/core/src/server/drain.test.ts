@@ -111,6 +111,8 @@ test.each([0, 1])(
     const { peer, server } = await connected(app.handler, { drainTimeout })
     peer.get(1, {}, KEPT)
     await app.next()
+    // The timer of drainTimeout then runs before the next immediate, with which the queue is emptied.
+    await turns(1)
     const close = server.close()
     const end = performance.now() + 20
     while (performance.now() < end);
