@@ -13,9 +13,9 @@ export interface ListenFlags {
   mount?: MountOption
 }
 
-/** Adds the flags for the address on which an app listens for FastCGI, and for its mount. */
-export function addListenFlags(command: Command): Command {
-  return command
+/** Adds the flags for the address on which an app listens for FastCGI, and, unless `mount` is false, for its mount. */
+export function addListenFlags(command: Command, { mount = true }: { mount?: boolean } = {}): Command {
+  command
     .addOption(
       new Option('-p, --port <port>', 'TCP port; 0 picks a free one')
         .argParser(parsePort)
@@ -50,12 +50,13 @@ export function addListenFlags(command: Command): Command {
         'with --port: let other processes listen on the same port, with a socket each (Node 22.12 or later)',
       ).conflicts(['path', 'fd']),
     )
-    .addOption(
-      new Option(
-        '--mount <mount>',
-        "where the app is below the site's root: /shop, or auto, script-name, none (default: auto). Under mod_fcgid's FcgidWrapper, and in a shell script, script-name",
-      ).argParser(parseMount),
-    )
+  if (!mount) return command
+  return command.addOption(
+    new Option(
+      '--mount <mount>',
+      "where the app is below the site's root: /shop, or auto, script-name, none (default: auto). Under mod_fcgid's FcgidWrapper, and in a shell script, script-name",
+    ).argParser(parseMount),
+  )
 }
 
 /** The listen options from the flags. Without an address, the process that started this one provides the socket. */

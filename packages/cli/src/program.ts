@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addConfig } from './commands/config.ts'
 import { addConformance } from './commands/conformance.ts'
+import { addControl } from './commands/control.ts'
 import { addDev } from './commands/dev.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addInit } from './commands/init.ts'
 import { addPing } from './commands/ping.ts'
 import { addRequest } from './commands/request.ts'
+import { addRun } from './commands/run.ts'
 import { addServe } from './commands/serve.ts'
 import { EXIT_HELP } from './exit-codes.ts'
 import { type Output, painter } from './terminal.ts'
@@ -32,6 +34,8 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
     .configureHelp({ styleTitle: (title) => paint('bold', title) })
     .addHelpText('after', EXIT_HELP)
   addServe(program)
+  addRun(program)
+  addControl(program)
   addDev(program)
   addConfig(program, stdout)
   addInit(program, stdout)

@@ -8,6 +8,7 @@ export type { Exchange, Handler, Role, WriteCallback } from './exchange/exchange
 export { EXCHANGE_CHANNEL, type ExchangeMessage } from './exchange/exchange-channel.ts'
 export type { Input } from './exchange/input.ts'
 export { reserveStandardOutput } from './listen/cgi-output.ts'
+export { findInherited, type Inherited } from './listen/inherited.ts'
 export type {
   FdListenOptions,
   ListenOptions,

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
+import { inspect } from 'node:util'
 import { reserveStandardOutput, type ServeOptions, serve } from '@fcgi-bridge/core'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -7,6 +8,7 @@ import { Failure } from '../failure.ts'
 import type { ListenFlags } from '../listen-flags.ts'
 import { painter, printJson } from '../terminal.ts'
 import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
+import { announce } from './announce.ts'
 import { reportListening } from './detach.ts'
 import { logExchanges } from './exchange-log.ts'
 import { serveFailure } from './failure-page.ts'
@@ -16,6 +18,7 @@ import { findModule, loadModule } from './load-module.ts'
 import { watchOwnServers } from './own-servers.ts'
 import { projectFolder } from './project-folder.ts'
 import type { App, AppKind } from './recognize.ts'
+import { isStartedByFrontServer } from './started-by.ts'
 
 /** The flags of `fcgi-bridge serve`. */
 export interface ServeFlags extends ListenFlags {
@@ -49,9 +52,16 @@ export async function checkApp(file: string, flags: ServeFlags): Promise<never> 
 /**
  * Serves a module's app as this program's FastCGI server, on the address in `listen`, else on the socket that the starting process
  * provides. Throws a Failure if there is no app or the server cannot listen.
+ *
+ * In a worker of a pool, `isWorkerOf` says whether a front server started the pool. The pool prints the addresses then.
  */
-export async function serveApp(file: string, flags: ServeFlags, listen: ServeOptions): Promise<void> {
-  const isChild = isStartedByFrontServer(listen)
+export async function serveApp(
+  file: string,
+  flags: ServeFlags,
+  listen: ServeOptions,
+  isWorkerOf?: { isChild: boolean },
+): Promise<void> {
+  const isChild = isWorkerOf?.isChild ?? isStartedByFrontServer(listen)
   const loaded = await loadApp(file, flags, isChild, (address) => {
     process.stderr.write(
       `${file} also listens on ${address} itself. Requests there reach the app without the front server: leave listen() out, or keep it in another file that imports the app.\n`,
@@ -71,14 +81,18 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ServeOpt
   await listenFor(app, {
     ...listen,
     overrideGlobalObjects: flags.overrideGlobalObjects,
-    restartFiles: [...(flags.restartFile ?? []), ...(isChild ? restartFiles(path, process.argv[1]) : [])],
+    // The pool watches them, and reloads.
+    restartFiles: isWorkerOf === undefined ? restartFilesOf(flags, path, isChild) : [],
     ...(flags.mount !== undefined && { mount: flags.mount }),
     ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
     wrap:
       isLogged && !flags.json ? (handler) => withLog(handler, logger(flags, output)) : (handler) => handler,
     // Without this, errors appear only in the front server's log.
     ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
-    ...(!isChild && { onListen: (address: AddressInfo | string) => announce(file, app, address, flags) }),
+    ...(!isChild &&
+      isWorkerOf === undefined && {
+        onListen: (address: AddressInfo | string) => announce(`${file}, ${app.what},`, address, flags.json),
+      }),
   })
   reportListening()
 }
@@ -96,7 +110,25 @@ async function loadApp(
   // mod_fcgid sets the working directory to the folder of FcgidWrapper's program; lighttpd and systemd to the root or their own.
   if (isChild) process.chdir(projectFolder(path))
   const { listens } = watchOwnServers(onOwnListen)
-  return { app: await findApp(await loadModule(path), file, { ...flags, listens }), path }
+  const namespace = await loadModule(path)
+  const app = await findApp(namespace, file, { ...flags, listens })
+  if (!flags.check) await untilReady(namespace.ready, file)
+  return { app, path }
+}
+
+// Optional: what a module has to do before its first request, such as connecting to a database.
+async function untilReady(ready: unknown, file: string): Promise<void> {
+  try {
+    await (typeof ready === 'function' ? ready() : ready)
+  } catch (error) {
+    throw new Failure(EXIT.app, `${file} is not ready: its export 'ready' failed.\n\n${inspect(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+function restartFilesOf({ restartFile = [] }: ServeFlags, path: string, isChild: boolean): string[] {
+  return isChild ? [...restartFile, ...restartFiles(path, process.argv[1]!)] : restartFile
 }
 
 // As Passenger has it: in the folder of the app, and in that of the program that the front server runs.
@@ -124,33 +156,8 @@ async function listenFor(
   }
 }
 
-function isStartedByFrontServer(listen: object): boolean {
-  const { GATEWAY_INTERFACE, LISTEN_FDS, FCGI_BRIDGE_LISTEN } = process.env
-  if (Object.keys(listen).some((name) => name !== 'mode' && name !== 'backlog')) return false
-  return GATEWAY_INTERFACE !== undefined || LISTEN_FDS !== undefined || !FCGI_BRIDGE_LISTEN
-}
-
 function logger({ logFormat }: ServeFlags, output: NodeJS.WriteStream): (entry: LogEntry) => void {
   const paint = painter(output)
   const format = logFormat === 'combined' ? formatCombined : (entry: LogEntry) => formatShort(entry, paint)
   return (entry) => output.write(`${format(entry)}\n`)
-}
-
-function announce(file: string, app: App, address: AddressInfo | string, { json }: ServeFlags): void {
-  if (json) {
-    printJson({ listening: typeof address === 'string' ? { path: address } : hostAndPort(address) })
-    return
-  }
-  const where = typeof address === 'string' ? address : shortAddress(address)
-  process.stderr.write(
-    `Serving ${file}, ${app.what}, over FastCGI on ${painter(process.stderr)('bold', where)}\n`,
-  )
-}
-
-function hostAndPort({ address, port }: AddressInfo): { host: string; port: number } {
-  return { host: address, port }
-}
-
-function shortAddress({ address, port, family }: AddressInfo): string {
-  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
 }

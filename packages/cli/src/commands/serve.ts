@@ -3,6 +3,7 @@ import { detach, isDetached } from '../app/detach.ts'
 import type { ServeFlags } from '../app/serve-app.ts'
 import { addAppFlags } from '../app-flags.ts'
 import { addListenFlags, listenOptionsOf } from '../listen-flags.ts'
+import { addPoolFlags, type PoolFlags, workersOf } from '../pool-flags.ts'
 import { parseSize } from '../size.ts'
 
 const HELP = `
@@ -13,8 +14,12 @@ variable FCGI_BRIDGE_LISTEN.
 NODE_ENV is production, unless it is set. When a front server or systemd starts it, the working directory is the folder of
 the app's package.json, or else the folder of the module.
 
+With --workers, a master process holds the sockets and starts the workers. SIGHUP or fcgi-bridge reload replaces them without
+losing a request; SIGTTIN and SIGTTOU add and remove one.
+
 Examples:
   fcgi-bridge serve ./app.js --port 9000
+  fcgi-bridge serve ./app.js --port 9000 --workers auto --control /run/app.ctl
   fcgi-bridge serve ./app.js --path /run/app.sock --mode 660
   Apache:    FcgidWrapper "/usr/bin/env fcgi-bridge serve /srv/app.js --mount script-name" .web
   lighttpd:  "bin-path" => "/usr/local/bin/fcgi-bridge serve /srv/app.js"`
@@ -23,7 +28,7 @@ Examples:
 export function addServe(program: Command): void {
   const command = program.command('serve').description("serve an app's module over FastCGI")
   addAppFlags(command)
-  addListenFlags(command)
+  addPoolFlags(addListenFlags(command))
     .option(
       '--max-body <size>',
       'the largest request body, such as 10m (default: what the front server lets through)',
@@ -42,7 +47,7 @@ export function addServe(program: Command): void {
     .option('--json', 'print the address and the log lines as JSON')
     .option(
       '--restart-file <file...>',
-      'end, as SIGTERM does, when one of these files is touched (default, if a front server started the app: tmp/restart.txt and restart.txt)',
+      'end, as SIGTERM does, or reload the workers, when one of these files is touched (default, with workers or if a front server started the app: tmp/restart.txt and restart.txt)',
     )
     .option('--program <file>', 'the file that the front server runs, if it is not the module of the app')
     .option(
@@ -56,7 +61,7 @@ export function addServe(program: Command): void {
     )
     .option('--check', 'load the module, print the kind of app, and exit')
     .addHelpText('after', HELP)
-    .action(async (file: string, flags: ServeFlags) => {
+    .action(async (file: string, flags: ServeFlags & PoolFlags) => {
       const listen = listenOptionsOf(command, flags)
       if (flags.detach && !isDetached) {
         if (flags.port === undefined && flags.path === undefined) {
@@ -65,6 +70,12 @@ export function addServe(program: Command): void {
         return detach()
       }
       // Loaded on use, so that other commands start faster.
+      const workers = flags.check ? undefined : workersOf(command, flags)
+      if (workers !== undefined) {
+        const { servePool } = await import('../pool/serve-pool.ts')
+        await servePool(file, flags, listen, workers)
+        return
+      }
       const { checkApp, serveApp } = await import('../app/serve-app.ts')
       if (flags.check) await checkApp(file, flags)
       else await serveApp(file, flags, listen)

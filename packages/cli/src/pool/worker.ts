@@ -1,0 +1,36 @@
+// The program of each worker under `fcgi-bridge serve --workers`.
+
+import { UnplacedSyntaxError } from '../app/load-module.ts'
+import type { ServeFlags } from '../app/serve-app.ts'
+import { endProgram } from '../end-program.ts'
+import { reportError } from '../failure.ts'
+import { logToFile } from '../log-file.ts'
+import { painter } from '../terminal.ts'
+
+/** The options of a worker, passed as JSON. */
+export interface WorkerOptions {
+  /** The app's module as the user named it. */
+  file: string
+  /** Its real path: the working directory may be another one. */
+  path: string
+  flags: ServeFlags
+  /** Whether a front server or systemd started the pool. */
+  isChild: boolean
+  /** `--backlog`. */
+  backlog: number | undefined
+}
+
+const { file, path, flags, isChild, backlog }: WorkerOptions = JSON.parse(process.argv[2]!)
+process.argv.splice(2, 1)
+// Before anything uses the standard streams. Each process has to notice that the file was renamed.
+if (flags.logFile !== undefined) logToFile(flags.logFile)
+
+const { serveApp } = await import('../app/serve-app.ts')
+try {
+  await serveApp(isChild ? path : file, flags, { backlog }, { isChild })
+} catch (error) {
+  const { text, exitCode } = reportError(error)
+  process.stderr.write(`${painter(process.stderr)('red', 'fcgi-bridge:')} ${text}\n`)
+  if (error instanceof UnplacedSyntaxError) error.endProgram()
+  else await endProgram(exitCode)
+}

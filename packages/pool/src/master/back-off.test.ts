@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { afterEarlyDeath, EARLY, isOver, NO_BACK_OFF } from './back-off.ts'
+
+const middle = () => 0.5
+
+test('the first death is replaced at once, the next ones after 0.2 s, doubling up to 30 s', () => {
+  let backOff = NO_BACK_OFF
+  const delays: number[] = []
+  for (let deaths = 0; deaths < 11; deaths++) {
+    backOff = afterEarlyDeath(backOff, 1000, middle)
+    delays.push(backOff.notBefore - 1000)
+  }
+  expect(delays).toEqual([0, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000])
+})
+
+test('fewer than fifteen starts in the first minute of a program that crashes at once', () => {
+  let backOff = NO_BACK_OFF
+  let starts = 0
+  for (let now = 0; now < 60_000; now = backOff.notBefore) {
+    starts++
+    // The shortest delays that chance gives.
+    backOff = afterEarlyDeath(backOff, now + 1, () => 0)
+  }
+  expect(starts).toBeLessThan(12)
+})
+
+test('it varies, so that pools that fail together do not retry together', () => {
+  const failing = afterEarlyDeath(NO_BACK_OFF, 0)
+  expect(afterEarlyDeath(failing, 0, () => 0).notBefore).toBeCloseTo(160)
+  expect(afterEarlyDeath(failing, 0, () => 1).notBefore).toBeCloseTo(240)
+})
+
+test('it is over once a worker that was started after the last death has lived for ten seconds', () => {
+  const failing = afterEarlyDeath(NO_BACK_OFF, 5000, middle)
+  expect(isOver(failing, 5000, 5000 + EARLY)).toBe(true)
+  expect(isOver(failing, 5000, 4999 + EARLY)).toBe(false)
+  // A worker with the old code proves nothing about the new one.
+  expect(isOver(failing, 4999, 5000 + EARLY)).toBe(false)
+})

@@ -1,0 +1,14 @@
+/** A promise that is settled from outside. Nobody has to handle its rejection. */
+export class Deferred {
+  readonly promise: Promise<void>
+  resolve!: () => void
+  reject!: (error: Error) => void
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+    this.promise.catch(() => {})
+  }
+}

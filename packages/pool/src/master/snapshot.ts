@@ -1,0 +1,9 @@
+import type { WorkerStatus } from '../status.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+/** What is known of a worker now. */
+export function statusOf(worker: WorkerProcess): WorkerStatus {
+  const { slot, pid, state, reason, generation, startTime, stats, heartbeatAt } = worker
+  const heartbeatAge = Math.round(performance.now() - heartbeatAt)
+  return { slot, pid, state, reason, generation, startTime, ...stats, heartbeatAge }
+}

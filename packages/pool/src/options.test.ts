@@ -1,0 +1,41 @@
+import { availableParallelism } from 'node:os'
+import { describe, expect, test } from 'vitest'
+import { type PoolOptions, resolveOptions } from './options.ts'
+
+const script = 'server.mjs'
+
+test('the defaults', () => {
+  expect(resolveOptions({ script })).toMatchObject({
+    workers: 1,
+    listen: undefined,
+    maxSurge: 1,
+    startTimeout: 30_000,
+    stopTimeout: 30_000,
+    stuckTimeout: 30_000,
+    maxRequests: 0,
+    slowAfter: 5000,
+  })
+})
+
+test('auto is a worker for each processor', () => {
+  expect(resolveOptions({ script, workers: 'auto' }).workers).toBe(availableParallelism())
+})
+
+describe('what is wrong is an error that says what to write', () => {
+  test.each<[PoolOptions, RegExp]>([
+    [{ script, wrokers: 2 } as unknown as PoolOptions, /no option 'wrokers'. The options are script, args/],
+    [{} as PoolOptions, /script is undefined; it takes the path/],
+    [{ script, workers: 0 }, /workers is 0; it takes an integer from 1/],
+    [{ script, workers: '4' as unknown as number }, /workers is 4; it takes an integer/],
+    [{ script, maxAge: -1 }, /maxAge is -1; it takes a number from 0 up/],
+    [{ script, stuckTimeout: Number.NaN }, /stuckTimeout is NaN/],
+    [{ script, listen: { port: 9000, reusePort: true } }, /reusePort has no use in a pool/],
+    [{ script, listen: [] }, /listen is empty/],
+    [{ script, perWorkerSockets: true }, /perWorkerSockets needs the option listen/],
+    [{ script, perWorkerSockets: true, listen: { path: '/run/app.sock' } }, /needs %i, as in/],
+    [{ script, perWorkerSockets: true, listen: { fd: 3 } }, /one descriptor is one socket/],
+    [{ script, perWorkerSockets: true, listen: { port: 0 } }, /takes the first port/],
+  ])('%j', (options, message) => {
+    expect(() => resolveOptions(options)).toThrow(message)
+  })
+})

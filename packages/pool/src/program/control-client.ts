@@ -1,0 +1,21 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { PoolAnswer, PoolCommand } from './commands.ts'
+
+/**
+ * Sends a command to the pool behind a control socket. Resolves with its answer: after a `reload`, when the new workers serve or one
+ * of them has failed; after a `stop`, when the pool is closed. Rejects if the pool cannot be reached.
+ */
+export async function sendCommand(path: string, command: PoolCommand): Promise<PoolAnswer> {
+  const socket = connect({ path })
+  await once(socket, 'connect')
+  socket.setEncoding('utf8').write(`${JSON.stringify(command)}\n`)
+  let text = ''
+  for await (const chunk of socket) text += chunk
+  if (!text.endsWith('\n')) {
+    throw Object.assign(new Error(`${path} closed the connection before it answered.`), {
+      code: 'ECONNRESET',
+    })
+  }
+  return JSON.parse(text) as PoolAnswer
+}

@@ -1,0 +1,62 @@
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
+import type { Pool } from '../master/pool.ts'
+import { bindAt } from '../sockets/socket-file.ts'
+import type { PoolAnswer } from './commands.ts'
+
+// Who can connect can stop the pool.
+const MODE = 0o600
+// Longer than any command, in characters.
+const COMMAND_MAX = 1000
+
+/**
+ * Takes commands on a Unix socket until the pool is closed. Replaces a stale socket, and never one that a live program listens on.
+ * Rejects with an Error that says what to do.
+ */
+export async function listenForCommands(pool: Pool, path: string): Promise<void> {
+  const server = createServer((socket) => serveCommands(pool, socket))
+  await bindAt(path, MODE, async () => {
+    server.listen({ path })
+    await once(server, 'listening')
+  })
+  // The command `stop` is answered after the pool has closed.
+  pool.once('close', () => setImmediate(() => server.close()))
+}
+
+function serveCommands(pool: Pool, socket: Socket): void {
+  let text = ''
+  socket.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+    const end = text.indexOf('\n')
+    if (end < 0) {
+      if (text.length > COMMAND_MAX) socket.destroy()
+      return
+    }
+    socket.removeAllListeners('data').resume()
+    answer(pool, text.slice(0, end)).then((answer) => socket.end(`${JSON.stringify(answer)}\n`))
+  })
+  // The other side may leave before its answer.
+  socket.on('error', () => {})
+}
+
+async function answer(pool: Pool, line: string): Promise<PoolAnswer> {
+  try {
+    const command = commandOf(line)
+    if (command === 'reload') await pool.reload()
+    else if (command === 'stop') await pool.close()
+    else if (command === 'status') return { ok: true, status: pool.status() }
+    else throw new Error(`There is no command ${line}. The commands are reload, status and stop.`)
+    return { ok: true }
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException
+    return { ok: false, error: { message, ...(code !== undefined && { code }) } }
+  }
+}
+
+function commandOf(line: string): unknown {
+  try {
+    return (JSON.parse(line) as { command?: unknown } | null)?.command
+  } catch {
+    return undefined
+  }
+}

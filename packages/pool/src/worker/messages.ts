@@ -1,0 +1,82 @@
+// What the master and a worker tell each other. Both sides are always of the same version: the master names the worker's file.
+
+/** The name of the environment variable with the {@link WorkerConfig} as JSON. The worker removes it. */
+export const CONFIG_VARIABLE = 'FCGI_BRIDGE_POOL_WORKER'
+
+/** The first inherited descriptor, as in sd_listen_fds(3). */
+export const LISTEN_FDS_START = 3
+
+/** What the master tells a worker when it starts it. Times are milliseconds. */
+export interface WorkerConfig {
+  /** The number of the worker's place in the pool, from 0. */
+  slot: number
+  /** The number of listening sockets, from descriptor 3. */
+  sockets: number
+  /** The first of as many copies of the sockets, if nobody has called listen(2) on them yet. */
+  copiesAt?: number
+  /** How many connections may wait in a queue, until the program listens with a number of its own. */
+  backlog?: number
+  /** A pipe on which the watchdog thread reports a blocked event loop, even while the main thread is stuck. */
+  reportFd?: number
+  heartbeatInterval: number
+  /** Requests after which the worker asks to be replaced; 0 is no limit. */
+  maxRequests: number
+  /** Requests that run longer are reported as slow, and so is an event loop that is blocked for longer; 0 is never. */
+  slowAfter: number
+}
+
+/** A request that runs. */
+export interface RunningRequest {
+  method: string | undefined
+  /** Path and query, as the client sent them. */
+  target: string | undefined
+  remoteAddress: string | undefined
+  /** Milliseconds since the request began. */
+  age: number
+}
+
+/** What a worker says of itself with each heartbeat. */
+export interface WorkerStats {
+  /** Requests that have begun. */
+  requests: number
+  /** Requests that run now. */
+  active: number
+  /** Resident memory of the process, in bytes. */
+  rss: number
+  /** By how many milliseconds the heartbeat was late: how long the event loop was busy. */
+  delay: number
+}
+
+export type WorkerMessage =
+  /** listen(2) was called on all sockets. From now on, connections wait in the queue. */
+  | { fcgiBridgePool: 'listening' }
+  /** The program accepts connections on all sockets. */
+  | { fcgiBridgePool: 'ready'; stats: WorkerStats }
+  | { fcgiBridgePool: 'heartbeat'; stats: WorkerStats }
+  /** `maxRequests` is reached. */
+  | { fcgiBridgePool: 'exhausted' }
+  /** An exception that nobody catches: the program is about to end. */
+  | { fcgiBridgePool: 'failing' }
+  /** The program listens on an address of its own instead of the pool's sockets. */
+  | { fcgiBridgePool: 'elsewhere'; address: string }
+  | { fcgiBridgePool: 'slow'; requests: RunningRequest[] }
+
+/** What the master tells a worker. */
+export interface MasterMessage {
+  /** The pool closes: accept what waits in the queue, then end as at SIGTERM. Nobody else will accept it. */
+  fcgiBridgePool: 'stop'
+}
+
+/** What the watchdog thread writes to the pipe, one JSON document a line. */
+export interface BlockedReport {
+  /** How long the event loop had not turned, in milliseconds. */
+  blocked: number
+  /** The JavaScript call stack, innermost first: `name (file:line:column)`. Empty if no JavaScript runs. */
+  stack: string[]
+  requests: RunningRequest[]
+}
+
+/** Whether a message is one of the pool, and not one of the program. */
+export function isPoolMessage(value: unknown): value is WorkerMessage | MasterMessage {
+  return typeof value === 'object' && value !== null && 'fcgiBridgePool' in value
+}

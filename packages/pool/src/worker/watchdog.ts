@@ -1,0 +1,40 @@
+import { Worker } from 'node:worker_threads'
+import type { RunningRequest, WorkerConfig } from './messages.ts'
+
+/** What the watchdog thread is given. */
+export interface WatchdogData {
+  /** The main thread's event loop increments the number with each heartbeat. */
+  heartbeats: Int32Array<SharedArrayBuffer>
+  heartbeatInterval: number
+  /** The event loop is blocked if it has not turned for so many milliseconds. */
+  blockedAfter: number
+  /** Where to write a report: the master's pipe. */
+  reportFd: number
+}
+
+/** The global function that lists the running requests. The watchdog thread calls it in the stopped main thread. */
+export const REQUESTS_KEY = 'fcgi-bridge.pool.requests'
+
+/**
+ * Starts a thread that reports the call stack and the running requests if the event loop is blocked. Returns a function that the
+ * event loop must call at each heartbeat.
+ */
+export function startWatchdog(config: WorkerConfig, requests: () => RunningRequest[]): () => void {
+  const { heartbeatInterval, slowAfter, reportFd } = config
+  if (slowAfter === 0 || reportFd === undefined) return () => {}
+  Object.defineProperty(globalThis, Symbol.for(REQUESTS_KEY), { value: requests })
+  const heartbeats = new Int32Array(new SharedArrayBuffer(4))
+  const workerData: WatchdogData = { heartbeats, heartbeatInterval, blockedAfter: slowAfter, reportFd }
+  new Worker(new URL('./watchdog-thread.js', import.meta.url), {
+    workerData,
+    // It needs no more, and must not load what the program's own flags preload.
+    execArgv: [],
+    env: {},
+    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 },
+  })
+    .on('error', (error) => process.emitWarning(`The pool's watchdog thread failed: ${error.message}`))
+    .unref()
+  return () => {
+    Atomics.add(heartbeats, 0, 1)
+  }
+}

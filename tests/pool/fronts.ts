@@ -1,0 +1,135 @@
+// Front servers before one app that listens: what a pool has to satisfy.
+
+import { startApache } from '../support/fronts/apache.ts'
+import type { Origin } from '../support/fronts/front.ts'
+import { startLighttpd } from '../support/fronts/lighttpd.ts'
+import { startNginx } from '../support/fronts/nginx.ts'
+import type { Listening } from '../support/fronts/ports.ts'
+import { required } from '../support/fronts/programs.ts'
+import type { Site } from '../support/fronts/site.ts'
+
+/** A front server as it is set up before the pool. */
+export interface PoolFront {
+  name: string
+  socket: 'tcp' | 'unix'
+  /** Starts it before the app at this address. */
+  start(site: Site, at: Listening): Promise<Origin>
+}
+
+const startAt = (port: number | undefined): Origin => ({ host: '127.0.0.1', port: port! })
+
+function nginx(upstream: string, location: string): PoolFront['start'] {
+  return async (site, at) => {
+    const [port] = await startNginx(
+      site,
+      1,
+      ([port]) => `
+        upstream app { server ${'path' in at ? `unix:${at.path}` : `${at.host}:${at.port}`}; ${upstream} }
+        server {
+          listen 127.0.0.1:${port};
+          location / { include /etc/nginx/fastcgi_params; fastcgi_pass app; ${location} }
+        }`,
+    )
+    return startAt(port)
+  }
+}
+
+async function apache(site: Site, at: Listening): Promise<Origin> {
+  const url = 'path' in at ? `unix:${at.path}|fcgi://app/` : `fcgi://${at.host}:${at.port}/`
+  const { ports } = await startApache(site, {
+    modules: ['proxy', 'proxy_fcgi'],
+    hosts: [`ProxyPass "/" "${url}"`],
+  })
+  return startAt(ports[0])
+}
+
+async function lighttpd(site: Site, at: Listening): Promise<Origin> {
+  const where = 'path' in at ? `"socket" => "${at.path}"` : `"host" => "${at.host}", "port" => ${at.port}`
+  const ports = await startLighttpd(
+    site,
+    1,
+    () => `
+      server.modules = ("mod_fastcgi")
+      fastcgi.server = ("/" => ((${where}, "check-local" => "disable", "fix-root-scriptname" => "enable")))`,
+  )
+  return startAt(ports[0])
+}
+
+async function caddy(site: Site, at: Listening): Promise<Origin> {
+  const home = site.makeFolder('home')
+  const { ports } = await site.startServer(1, ([port]) => {
+    const to = 'path' in at ? `unix/${at.path}` : `${at.host}:${at.port}`
+    const config = site.write(
+      'Caddyfile',
+      `{
+        admin off
+        auto_https off
+      }
+      :${port} {
+        bind 127.0.0.1
+        reverse_proxy ${to} {
+          transport fastcgi
+        }
+      }`,
+    )
+    const env = { HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home }
+    return { file: required('caddy'), args: ['run', '--config', config, '--adapter', 'caddyfile'], env }
+  })
+  return startAt(ports[0])
+}
+
+async function haproxy(site: Site, at: Listening): Promise<Origin> {
+  const { ports } = await site.startServer(1, ([port]) => {
+    const config = site.write(
+      'haproxy.cfg',
+      `
+global
+  nbthread 1
+  maxconn 1000
+  log stderr format raw daemon
+
+defaults
+  mode http
+  option http-no-delay
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+
+fcgi-app app
+  docroot /srv
+  no option keep-conn
+
+listen front
+  bind 127.0.0.1:${port}
+  use-fcgi-app app
+  server app ${'path' in at ? `unix@${at.path}` : `${at.host}:${at.port}`} proto fcgi
+`,
+    )
+    return { file: required('haproxy'), args: ['-db', '-f', config] }
+  })
+  return startAt(ports[0])
+}
+
+/** The set-ups in which a reload must lose nothing. */
+export const POOL_FRONTS: readonly PoolFront[] = [
+  { name: 'nginx over TCP', socket: 'tcp', start: nginx('', '') },
+  { name: 'nginx over a Unix socket', socket: 'unix', start: nginx('', '') },
+  {
+    name: 'nginx with kept connections over TCP',
+    socket: 'tcp',
+    start: nginx('keepalive 16;', 'fastcgi_keep_conn on;'),
+  },
+  {
+    name: 'nginx with kept connections over a Unix socket',
+    socket: 'unix',
+    start: nginx('keepalive 16;', 'fastcgi_keep_conn on;'),
+  },
+  { name: 'Apache over TCP', socket: 'tcp', start: apache },
+  { name: 'Apache over a Unix socket', socket: 'unix', start: apache },
+  { name: 'HAProxy over TCP', socket: 'tcp', start: haproxy },
+  { name: 'HAProxy over a Unix socket', socket: 'unix', start: haproxy },
+  { name: 'lighttpd over TCP', socket: 'tcp', start: lighttpd },
+  { name: 'lighttpd over a Unix socket', socket: 'unix', start: lighttpd },
+  { name: 'Caddy over TCP', socket: 'tcp', start: caddy },
+  { name: 'Caddy over a Unix socket', socket: 'unix', start: caddy },
+]

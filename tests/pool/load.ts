@@ -1,0 +1,93 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
+import { send } from '../support/cases/http.ts'
+import type { Origin } from '../support/fronts/front.ts'
+
+export interface LoadFailure {
+  method: string
+  /** Milliseconds since the load began. */
+  at: number
+  error: string
+}
+
+/**
+ * Requests at a fixed rate, whatever the answers do: every third is a POST, and each has its own client connection. With `maxActive`
+ * so many run at once and no more: a machine that is too busy for the rate would else fill the queue of the app's socket.
+ */
+export class Load {
+  readonly failures: LoadFailure[] = []
+  /** Milliseconds from each request to its answer. */
+  readonly durations: number[] = []
+  count = 0
+  readonly #start = performance.now()
+  readonly #running = new Set<Promise<void>>()
+  readonly #loop: Promise<void>
+  #stopped = false
+
+  /** `rate` is requests per second. The app is the one of {@link LOAD_APP}. */
+  constructor(origin: Origin, rate: number, maxActive: number = Number.POSITIVE_INFINITY) {
+    this.#loop = this.#run(origin, rate, maxActive)
+  }
+
+  /** Stops sending, and resolves when all requests have ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#loop
+    await Promise.all(this.#running)
+  }
+
+  /** Milliseconds below which this share of the answers came. */
+  percentile(share: number): number {
+    const sorted = this.durations.toSorted((a, b) => a - b)
+    return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
+  }
+
+  async #run(origin: Origin, rate: number, maxActive: number): Promise<void> {
+    let skipped = 0
+    while (!this.#stopped) {
+      const due = Math.floor(((performance.now() - this.#start) / 1000) * rate)
+      while (this.count + skipped < due) {
+        if (this.#running.size >= maxActive) {
+          skipped++
+          continue
+        }
+        const request = this.#send(origin, this.count++).finally(() => this.#running.delete(request))
+        this.#running.add(request)
+      }
+      await setTimeout(1000 / rate)
+    }
+  }
+
+  async #send(origin: Origin, number: number): Promise<void> {
+    const method = number % 3 === 0 ? 'POST' : 'GET'
+    const begin = performance.now()
+    try {
+      const ask = method === 'POST' ? { method, body: `body ${number}` } : {}
+      const { status, text } = await send(origin, `/load?${number}`, ask)
+      const expected = method === 'POST' ? `POST body ${number}` : 'GET '
+      if (status !== 200 || text !== expected) throw new Error(`${status} ${text.slice(0, 80)}`)
+      this.durations.push(performance.now() - begin)
+    } catch (error) {
+      this.failures.push({ method, at: Math.round(begin - this.#start), error: String(error) })
+    }
+  }
+}
+
+/** A module for `fcgi-bridge serve`: it echoes, after 0 to 20 ms. `/pid`, `/spin`, `/wait`, `/throw` and `/memory` are for tests. */
+export const LOAD_APP = `
+const kept = []
+const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+export default {
+  async fetch(request) {
+    const { pathname, searchParams } = new URL(request.url)
+    const size = Number(searchParams.get('n'))
+    if (pathname === '/pid') return new Response(String(process.pid))
+    if (pathname === '/spin') for (;;);
+    if (pathname === '/throw') setTimeout(() => { throw new Error('thrown by the app') })
+    if (pathname === '/memory') kept.push(Buffer.alloc(size, 1))
+    if (pathname === '/wait') await later(size)
+    else await later(Math.random() * 20)
+    return new Response(request.method + ' ' + (await request.text()))
+  },
+}
+`
