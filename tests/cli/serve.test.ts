@@ -19,10 +19,11 @@ import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
 const EXPRESS = createRequire(import.meta.url).resolve('express')
 
 const FETCH_APP = `
+const PlatformResponse = Response
 export default {
   fetch(request, { mount }) {
     const { pathname, search } = new URL(request.url)
-    return Response.json({ at: pathname + search, mount, mode: process.env.NODE_ENV, pid: process.pid, cwd: process.cwd() })
+    return Response.json({ at: pathname + search, mount, isReplaced: Response !== PlatformResponse, mode: process.env.NODE_ENV, pid: process.pid, cwd: process.cwd() })
   },
 }`
 
@@ -56,6 +57,19 @@ describe('started by a user', () => {
     await program.printed(/^GET \/fail 500 /m)
     expect(await program.stop()).toEqual({ code: 0, signal: null })
   })
+
+  test.each([
+    [[], true],
+    [['--no-override-global-objects'], false],
+  ])(
+    'with %j, are the global Request and Response replaced for a fetch handler? %s',
+    async (flags, isReplaced) => {
+      const program = run('serve', 'fetch.mjs', '--port', '0', ...flags)
+      const [, port] = await program.printed(/Serving fetch\.mjs.* 127\.0\.0\.1:(\d+)$/m)
+      expect(await ask(`127.0.0.1:${port}`, '/')).toMatchObject({ isReplaced })
+      await program.stop()
+    },
+  )
 
   test('listens on a Unix socket, and prints JSON with --json', async () => {
     const path = site.path('app.sock')

@@ -21,8 +21,8 @@ const collectGarbage = runInNewContext('gc') as (options: { type: 'minor' | 'maj
 
 // V8 decides where to allocate objects of one place in the code when a hundred or more of them are alive at a minor collection.
 const CONCURRENT = 250
-const ROUNDS = 20
-const MEASURED = 500
+const ROUNDS = 8
+const MEASURED = 300
 // In bytes for each request. A request that an old object keeps alive takes at least 3500 bytes. Code that V8 compiles during the test
 // takes a few hundred.
 const LEFT_MAX = 1500
