@@ -61,7 +61,13 @@ export function listenerToHandler(listener: RequestListener): Handler {
   return (exchange) => handle(exchange, call, makers, observers)
 }
 
-function handle(exchange: Exchange, call: CallListener, makers: Makers, observers: ObservedRequests): void {
+/** Makes the request and the response of an exchange, and passes them to `call`. */
+export function handle(
+  exchange: Exchange,
+  call: CallListener,
+  makers: Makers,
+  observers: ObservedRequests,
+): void {
   const socket = createSocket(exchange)
   makers.refresh()
   const request = new makers.Request(socket, exchange)
@@ -100,15 +106,15 @@ function checkResult(
 }
 
 /** The constructors of a listener's requests and responses: an Express app's have its own prototypes. */
-class Makers {
+export class Makers {
   readonly #app: Readonly<Prototypes> | undefined
   Request: RequestConstructor
   Response: ResponseConstructor
 
-  constructor(listener: RequestListener) {
+  constructor(listener: RequestListener, { request, response }: Prototypes = NODE_PROTOTYPES) {
     this.#app = hasPrototypes(listener) ? listener : undefined
-    this.Request = defineRequest(this.#app?.request ?? IncomingMessage.prototype)
-    this.Response = defineResponse(this.#app?.response ?? ServerResponse.prototype)
+    this.Request = defineRequest(this.#app?.request ?? request)
+    this.Response = defineResponse(this.#app?.response ?? response)
   }
 
   /** Uses the prototypes that the app has now: it may have been given others. */
@@ -123,6 +129,11 @@ class Makers {
 interface Prototypes {
   request: object
   response: object
+}
+
+const NODE_PROTOTYPES: Prototypes = {
+  request: IncomingMessage.prototype,
+  response: ServerResponse.prototype,
 }
 
 function hasPrototypes(listener: object): listener is Prototypes {

@@ -12,3 +12,4 @@ export {
 export { toHandler } from './handler.ts'
 export type { RequestListener } from './listener.ts'
 export { serve } from './serve.ts'
+export { createServer, type HttpServerOptions } from './server/create-server.ts'

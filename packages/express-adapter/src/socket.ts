@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import type { Exchange } from '@fcgi-bridge/core'
 import { likeNetSocket } from './client-socket.ts'
 import { namesFile } from './file-headers.ts'
@@ -60,7 +61,9 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     const bodyComing = !request.complete && !this.exchange.stdin.ended
     const toRequest = bodyComing && request.emit('timeout', this)
     const toResponse = response?.emit('timeout', this) ?? false
-    if (!toRequest && !toResponse) this.destroy()
+    // Set for an app that has an http.Server.
+    const toServer = (this.server as EventEmitter | null)?.emit('timeout', this) ?? false
+    if (!toRequest && !toResponse && !toServer) this.destroy()
     this.emit('timeout')
   }
 

@@ -3,20 +3,23 @@
 import { reportAbort } from '../exchange/abort-reports.ts'
 import type { FastCgiServer } from './server.ts'
 
-const atSignals = new Set<FastCgiServer>()
+/** `unless-handled`: only if the program has no listener of its own for the signal. */
+type When = 'always' | 'unless-handled'
+
+const atSignals = new Map<FastCgiServer, When>()
 const atExceptions = new Set<FastCgiServer>()
 
 /**
  * Ends the program at SIGTERM, SIGUSR1 (mod_fcgid, Apache) or SIGINT, until `server` has closed. A second SIGINT exits at
  * once; a second SIGTERM is no order to hurry, for mod_fcgid always sends two.
  */
-export function endAtSignals(server: FastCgiServer): void {
+export function endAtSignals(server: FastCgiServer, when: When = 'always'): void {
   if (atSignals.size === 0) {
     process.on('SIGTERM', stop)
     process.on('SIGUSR1', stop)
     process.on('SIGINT', interrupt)
   }
-  atSignals.add(server)
+  atSignals.set(server, when)
   server.once('close', () => {
     atSignals.delete(server)
     if (atSignals.size > 0) return
@@ -31,16 +34,19 @@ let interrupted = false
 
 function interrupt(signal: NodeJS.Signals): void {
   if (interrupted) process.exit(130)
-  interrupted = true
-  stop(signal)
+  interrupted = stop(signal)
 }
 
 // Milliseconds. With the default of `drainTimeout` the program has ended before mod_fcgid kills it, 8.4 seconds after the signal.
 const GRACE = 1000
 
-// Monitoring tools handle the signal, too: OpenTelemetry then sends its last spans. They get time for it.
-function stop(signal: NodeJS.Signals): void {
-  end(atSignals, process.listenerCount(signal) > 1 ? GRACE : 0)
+// Monitoring tools handle the signal, too: OpenTelemetry then sends its last spans. They get time for it. Returns false if the
+// program handles the signal itself.
+function stop(signal: NodeJS.Signals): boolean {
+  const isHandled = process.listenerCount(signal) > 1
+  if (isHandled && ![...atSignals.values()].includes('always')) return false
+  end(atSignals.keys(), isHandled ? GRACE : 0)
+  return true
 }
 
 /**

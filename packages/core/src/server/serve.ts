@@ -10,10 +10,12 @@ import type {
   TcpListenOptions,
   UnixListenOptions,
 } from '../listen/listen-options.ts'
+import { type Handlers, toHandlers } from './handlers.ts'
+import { type Launcher, takeLauncher } from './launcher.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
 import { endAtExceptions, endAtSignals } from './program-end.ts'
-import { FastCgiServer, type Handlers, toHandlers } from './server.ts'
+import { FastCgiServer } from './server.ts'
 import { surviveAborts } from './unhandled-aborts.ts'
 
 /** Where {@link serve} listens: at most one place. Without `port`, `path` and `fd` the process that started this one says where. */
@@ -33,8 +35,9 @@ interface ProgramOptions {
   /**
    * Default true: SIGTERM, SIGUSR1 (mod_fcgid, Apache) and SIGINT close the server, running requests finish, and the process
    * exits with 0. A second SIGINT exits at once; a second SIGTERM is no order to hurry, for mod_fcgid always sends two.
+   * `'unless-handled'`: only those signals for which the program has no listener of its own.
    */
-  handleSignals?: boolean
+  handleSignals?: boolean | 'unless-handled'
   /**
    * Default true: an exception that nobody catches, where the program has no `uncaughtException` listener either, ends the
    * process with 1 once running requests have finished, so that it costs no request but its own. With either value an unhandled
@@ -73,9 +76,32 @@ export function isServeOption(name: string): boolean {
  * and a message that says what to do.
  */
 export function serve(handler: Handler | Handlers, options: ServeOptions = {}): Promise<FastCgiServer> {
-  return start(handler, options).catch((error: unknown) => {
+  const launcher = takeLauncher()
+  const starting =
+    launcher === undefined ? start(handler, options) : startLaunched(launcher, handler, options)
+  launcher?.onStart?.(starting)
+  return starting.catch((error: unknown) => {
     endProgramIfUnhandled(error)
     throw error
+  })
+}
+
+async function startLaunched(
+  launcher: Launcher,
+  handler: Handler | Handlers,
+  options: ServeOptions,
+): Promise<FastCgiServer> {
+  checkOptions(options, NAMES)
+  const { port, host, path, mode, fd, ...others } = options
+  const replaced = { ...(launcher.replacesPlace ? others : options), ...launcher.options } as ServeOptions
+  const { onListen } = replaced
+  const onListens = onListen === options.onListen ? [onListen] : [options.onListen, onListen]
+  const handlers = toHandlers(handler)
+  return start(launcher.wrap?.(handlers) ?? handlers, {
+    ...replaced,
+    onListen: (address) => {
+      for (const call of onListens) call?.(address)
+    },
   })
 }
 
@@ -98,7 +124,9 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   if (signal?.aborted) close()
   signal?.addEventListener('abort', close, { once: true })
   server.once('close', () => signal?.removeEventListener('abort', close))
-  if (options.handleSignals ?? true) endAtSignals(server)
+  const handleSignals = options.handleSignals ?? true
+  if (handleSignals !== false)
+    endAtSignals(server, handleSignals === 'unless-handled' ? handleSignals : 'always')
   // In front of endAtExceptions: the first listener decides.
   surviveAborts(server)
   if (options.handleExceptions ?? true) endAtExceptions(server)

@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events'
-import { realpathSync } from 'node:fs'
 import {
   type AddressInfo,
   createServer as createNetServer,
@@ -16,28 +15,12 @@ import { checkOptions } from '../listen/check-options.ts'
 import { type CloseListener, listenOn } from '../listen/listen.ts'
 import type { ListenOptions } from '../listen/listen-options.ts'
 import type { ProtocolError } from '../protocol/error.ts'
+import { type Handlers, toHandlers } from './handlers.ts'
+import { mainProgram } from './main-program.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import { resolveOptions, type ServerOptions, type Settings } from './options.ts'
+import type { ServerEvents } from './server-events.ts'
 import { sweep } from './timeouts.ts'
-
-/** A handler a role (section 6). Roles without one are refused with FCGI_UNKNOWN_ROLE. */
-export interface Handlers {
-  responder?: Handler
-  authorizer?: Handler
-  filter?: Handler
-}
-
-/** The events of a {@link FastCgiServer}. */
-export interface ServerEvents {
-  /** It listens on one more address. */
-  listening: [address: AddressInfo | string]
-  /** A front server connected. */
-  connection: [socket: Duplex]
-  /** A peer sent what is no FastCGI. The connection is closed; nothing else is harmed. */
-  protocolError: [error: ProtocolError, remoteAddress: string | undefined]
-  /** All is closed. */
-  close: []
-}
 
 // Milliseconds between two looks at what has waited too long; also the grain of the time-outs.
 const TICK = 1000
@@ -52,23 +35,12 @@ export function createServer(handler: Handler | Handlers, options: ServerOptions
   return new FastCgiServer(toHandlers(handler), options)
 }
 
-/** The handlers of a server: a function is the responder. Throws a TypeError unless there is a function in it. */
-export function toHandlers(handler: Handler | Handlers): Handlers {
-  if (typeof handler === 'function') return { responder: handler }
-  const { responder, authorizer, filter } = handler ?? {}
-  const given = [responder, authorizer, filter].filter((one) => one !== undefined)
-  if (given.length === 0 || given.some((one) => typeof one !== 'function')) {
-    throw new TypeError(
-      'The handler must be a function (exchange) => …, or { responder, authorizer, filter } with functions.',
-    )
-  }
-  return handler
-}
-
 /** A FastCGI server, with the habits of net.Server; made by {@link createServer}. */
 export class FastCgiServer extends EventEmitter<ServerEvents> {
   readonly #host: Host
   readonly #closeListeners: CloseListener[] = []
+  readonly #listeners = new Set<NetServer>()
+  #isReferenced = true
   #addresses: (AddressInfo | string)[] = []
   #closed: Promise<void> | undefined
 
@@ -93,10 +65,41 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     if (this.#closed !== undefined) await closeListener()
     this.#throwIfClosed()
     this.#closeListeners.push(closeListener)
+    this.#listeners.add(listener)
+    if (!this.#isReferenced) listener.unref()
     this.#addresses.push(address)
     // A full table of file descriptors comes as an error; accepting goes on when there is room again.
     listener.on('error', () => {})
     this.emit('listening', address)
+    return this
+  }
+
+  /** Open connections of front servers. */
+  get connectionCount(): number {
+    return this.#host.connectionCount
+  }
+
+  /** Closes the connections on which no request runs. */
+  closeIdleConnections(): void {
+    this.#host.closeIdleConnections()
+  }
+
+  /** Closes all connections. Requests that run are aborted, as when `drainTimeout` is over. */
+  closeAllConnections(): void {
+    this.#host.closeAllConnections()
+  }
+
+  /** The process stays alive while the server listens (the default). */
+  ref(): this {
+    this.#isReferenced = true
+    for (const listener of this.#listeners) listener.ref()
+    return this
+  }
+
+  /** That the server listens does not keep the process alive. */
+  unref(): this {
+    this.#isReferenced = false
+    for (const listener of this.#listeners) listener.unref()
     return this
   }
 
@@ -191,6 +194,10 @@ class Host implements ConnectionHost {
     }
   }
 
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
   get isFull(): boolean {
     return this.#connections.size >= this.options.maxConnections
   }
@@ -253,10 +260,18 @@ class Host implements ConnectionHost {
     })
     await Promise.race([empty.then(() => this.#settled()), late])
     clearTimeout(deadline)
+    this.closeAllConnections()
+    await empty
+  }
+
+  closeIdleConnections(): void {
+    for (const connection of [...this.#connections]) if (connection.idle) connection.drain()
+  }
+
+  closeAllConnections(): void {
     for (const connection of [...this.#connections]) {
       connection.destroy('FCGI_ERR_SHUTDOWN', 'The server closed before the request was answered.', 503)
     }
-    await empty
   }
 
   // Requests may add to what is pending until the last one has ended, and what is pending may add more.
@@ -277,13 +292,4 @@ class Host implements ConnectionHost {
 
 function warn(error: unknown): void {
   process.emitWarning(`The option onError threw: ${describeError(error)}`)
-}
-
-// What SCRIPT_FILENAME is compared with: the path under which this process was started, links resolved.
-function mainProgram(): string | undefined {
-  try {
-    return realpathSync(process.argv[1]!)
-  } catch {
-    return undefined
-  }
 }

@@ -7,8 +7,9 @@ import { Peer } from '@fcgi-bridge/testing'
 import { onTestFinished, vi } from 'vitest'
 import type { Exchange, Handler } from '../exchange/exchange.ts'
 import type { Input } from '../exchange/input.ts'
+import type { Handlers } from '../server/handlers.ts'
 import type { ServerOptions } from '../server/options.ts'
-import { createServer, type FastCgiServer, type Handlers } from '../server/server.ts'
+import { createServer, type FastCgiServer } from '../server/server.ts'
 
 /** The kinds of socket that a front server connects through. */
 export const TRANSPORTS = ['tcp', 'unix'] as const

@@ -1,0 +1,21 @@
+import type { Handler } from '../exchange/exchange.ts'
+
+/** A handler for each role (section 6). Roles without one are refused with FCGI_UNKNOWN_ROLE. */
+export interface Handlers {
+  responder?: Handler
+  authorizer?: Handler
+  filter?: Handler
+}
+
+/** The handlers of a server: a function is the responder. Throws a TypeError unless there is a function in it. */
+export function toHandlers(handler: Handler | Handlers): Handlers {
+  if (typeof handler === 'function') return { responder: handler }
+  const { responder, authorizer, filter } = handler ?? {}
+  const given = [responder, authorizer, filter].filter((one) => one !== undefined)
+  if (given.length === 0 || given.some((one) => typeof one !== 'function')) {
+    throw new TypeError(
+      'The handler must be a function (exchange) => …, or { responder, authorizer, filter } with functions.',
+    )
+  }
+  return handler
+}
