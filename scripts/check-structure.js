@@ -36,7 +36,7 @@ const FLOORS = {
     ['exit-codes.ts', 'terminal.ts', 'pairs.ts', 'shell-word.ts', 'size.ts', 'end-program.ts'],
     ['failure.ts', 'app-address.ts', 'app-flags.ts', 'listen-flags.ts', 'request-flags.ts'],
     ['app', 'examine', 'conformance'],
-    ['config', 'dev', 'doctor', 'gateway-for.ts'],
+    ['config', 'dev', 'doctor', 'gateway-for.ts', 'register.ts'],
     'commands',
     'program.ts',
     'run.ts',

@@ -3,17 +3,23 @@ import { toHandler as listenerToHandler } from '@fcgi-bridge/express-adapter'
 import { toHandler as fetchToHandler, toAuthorizer } from '@fcgi-bridge/fetch-adapter'
 import type { App } from './recognize.ts'
 
-/** Converts an app to core's handlers. `wrap` wraps each of them, for example to log its requests. */
-export function handlersOf(app: App, wrap: (handler: Handler) => Handler = (handler) => handler): Handlers {
-  if (app.kind === 'listener') {
-    const responder = wrap(listenerToHandler(app.listener))
-    return { responder }
-  }
+/** Converts an app to core's handlers. */
+export function handlersOf(app: App): Handlers {
+  if (app.kind === 'listener') return { responder: listenerToHandler(app.listener) }
   const handlers: Handlers = {}
   if (app.fetch !== undefined) {
-    handlers.responder = wrap(fetchToHandler(app.fetch))
+    handlers.responder = fetchToHandler(app.fetch)
     handlers.filter = handlers.responder
   }
-  if (app.authorize !== undefined) handlers.authorizer = wrap(toAuthorizer(app.authorize))
+  if (app.authorize !== undefined) handlers.authorizer = toAuthorizer(app.authorize)
   return handlers
+}
+
+/** Wraps each handler, for example to log its requests. */
+export function wrapHandlers(handlers: Handlers, wrap: (handler: Handler) => Handler): Handlers {
+  const wrapped: Handlers = {}
+  for (const [role, handler] of Object.entries(handlers) as [keyof Handlers, Handler][]) {
+    wrapped[role] = wrap(handler)
+  }
+  return wrapped
 }

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
-import { type Handler, type ServeOptions, serve } from '@fcgi-bridge/core'
+import type { FastCgiServer, Handlers, ServeOptions } from '@fcgi-bridge/core'
+import { startedWith } from '@fcgi-bridge/core/started'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
@@ -7,12 +8,11 @@ import type { ListenFlags } from '../listen-flags.ts'
 import { painter, printJson } from '../terminal.ts'
 import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
 import { logExchanges } from './exchange-log.ts'
-import { findApp } from './find-app.ts'
-import { handlersOf } from './handlers.ts'
-import { findModule, loadModule } from './load-module.ts'
-import { watchOwnServers } from './own-servers.ts'
+import { wrapHandlers } from './handlers.ts'
+import { findModule } from './load-module.ts'
 import { projectFolder } from './project-folder.ts'
-import type { App, AppKind } from './recognize.ts'
+import type { AppKind } from './recognize.ts'
+import { type Program, runModule } from './run-module.ts'
 
 /** The flags of `fcgi-bridge serve`. */
 export interface ServeFlags extends ListenFlags {
@@ -27,65 +27,92 @@ export interface ServeFlags extends ListenFlags {
 }
 
 /**
- * Loads a module's app as {@link serveApp} does, prints its kind, and exits without serving it. Throws a Failure if there is no
- * app.
+ * Loads a module as {@link serveApp} does, prints what it would serve, and exits. Throws a Failure if that is nothing.
  */
 export async function checkApp(file: string, flags: ServeFlags): Promise<never> {
-  const { app } = await loadApp(file, flags, false, () => {})
-  if (flags.json) printJson({ app: { kind: app.kind, what: app.what } })
-  else process.stdout.write(`${file} exports ${app.what}.\n`)
-  return endProgram(EXIT.ok)
+  const path = prepare(file, false)
+  await runModule({
+    path,
+    name: file,
+    find: flags,
+    isOnce: false,
+    onOther: () => {},
+    serve: async ({ what, app }) => {
+      if (flags.json) printJson({ app: { kind: app?.kind ?? 'program', what } })
+      else process.stdout.write(app === undefined ? `${file} is ${what}.\n` : `${file} exports ${what}.\n`)
+      return await endProgram(EXIT.ok)
+    },
+  })
+  return await endProgram(EXIT.ok)
 }
 
 /**
- * Serves a module's app as this program's FastCGI server, on the address in `listen`, else on the socket that the starting process
- * provides. Throws a Failure if there is no app or the server cannot listen.
+ * Serves a module as this program's FastCGI server, on the address in `listen`, else on the socket that the starting process
+ * provides: the app that it exports, its own HTTP server, or what it passes to `serve()`. Throws a Failure if there is none of them
+ * or the server cannot listen.
  */
 export async function serveApp(file: string, flags: ServeFlags, listen: ServeOptions): Promise<void> {
   const isChild = isStartedByFrontServer(listen)
-  const { app, path } = await loadApp(file, flags, isChild, (address) => {
-    process.stderr.write(
-      `${file} also listens on ${address} itself. Requests there reach the app without the front server: leave listen() out, or keep it in another file that imports the app.\n`,
-    )
-  })
-  // Make the app's module the main script, as if Node had started it. If SCRIPT_FILENAME names it, the mount is certain.
-  process.argv[1] = path
+  const isPlaced = hasPlace(listen)
+  const started = isPlaced ? undefined : startedWith()
+  const path = prepare(file, isChild)
   const isLogged = flags.log ?? !isChild
   // If a front server started this program, standard output is not connected, or carries the response (CGI).
   const output = isChild ? process.stderr : process.stdout
   if (isLogged && flags.json) logExchanges((entry) => printJson({ request: entry }, output))
-  await listenFor(app, {
-    ...listen,
-    ...(flags.mount !== undefined && { mount: flags.mount }),
-    ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
-    wrap:
-      isLogged && !flags.json ? (handler) => withLog(handler, logger(flags, output)) : (handler) => handler,
-    // Without this, errors appear only in the front server's log.
-    ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
-    ...(!isChild && { onListen: (address: AddressInfo | string) => announce(file, app, address, flags) }),
+  const log = isLogged && !flags.json ? logger(flags, output) : undefined
+  await runModule({
+    path,
+    name: file,
+    find: flags,
+    isOnce: listen.fd !== undefined || (started !== undefined && started !== 'address'),
+    onOther: (address) => {
+      process.stderr.write(
+        `${file} also listens on ${address} itself. Requests there reach the app without the front server.\n`,
+      )
+    },
+    serve: ({ what, handlers, options, start }) => {
+      const { port, host, path, mode, fd, onListen, ...own } = options
+      const isReplaced = isPlaced || started !== undefined
+      return startServer(
+        start,
+        log === undefined ? handlers : wrapHandlers(handlers, (handler) => withLog(handler, log)),
+        {
+          // Without this, errors appear only in the front server's log.
+          ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
+          ...(isReplaced ? own : options),
+          ...listen,
+          ...(flags.mount !== undefined && { mount: flags.mount }),
+          ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
+          onListen: (address: AddressInfo | string) => {
+            if (!isChild) announce(file, what, address, flags)
+            onListen?.(address)
+          },
+        } as ServeOptions,
+      )
+    },
   })
 }
 
-async function loadApp(
-  file: string,
-  flags: ServeFlags,
-  isChild: boolean,
-  onOwnListen: (address: string) => void,
-): Promise<{ app: App; path: string }> {
+// Returns the path of the module.
+function prepare(file: string, isChild: boolean): string {
   process.env.NODE_ENV ||= 'production'
   const path = findModule(file)
   // mod_fcgid sets the working directory to the folder of FcgidWrapper's program; lighttpd and systemd to the root or their own.
   if (isChild) process.chdir(projectFolder(path))
-  const { listens } = watchOwnServers(onOwnListen)
-  return { app: await findApp(await loadModule(path), file, { ...flags, listens }), path }
+  // Make the app's module the main script, as if Node had started it. If SCRIPT_FILENAME names it, the mount is certain.
+  process.argv[1] = path
+  process.argv.length = 2
+  return path
 }
 
-async function listenFor(
-  app: App,
-  { wrap, ...options }: ServeOptions & { wrap: (handler: Handler) => Handler },
-): Promise<void> {
+async function startServer(
+  start: Program['start'],
+  handlers: Handlers,
+  options: ServeOptions,
+): Promise<FastCgiServer> {
   try {
-    await serve(handlersOf(app, wrap), options)
+    return await start(handlers, options)
   } catch (error) {
     const { message } = error as Error
     throw new Failure(
@@ -99,9 +126,14 @@ async function listenFor(
   }
 }
 
+// `mode` alone is for the path in FCGI_BRIDGE_LISTEN.
+function hasPlace(listen: object): boolean {
+  return Object.keys(listen).some((name) => name !== 'mode')
+}
+
 function isStartedByFrontServer(listen: object): boolean {
   const { GATEWAY_INTERFACE, LISTEN_FDS, FCGI_BRIDGE_LISTEN } = process.env
-  if (Object.keys(listen).some((name) => name !== 'mode')) return false
+  if (hasPlace(listen)) return false
   return GATEWAY_INTERFACE !== undefined || LISTEN_FDS !== undefined || !FCGI_BRIDGE_LISTEN
 }
 
@@ -111,14 +143,14 @@ function logger({ logFormat }: ServeFlags, output: NodeJS.WriteStream): (entry: 
   return (entry) => output.write(`${format(entry)}\n`)
 }
 
-function announce(file: string, app: App, address: AddressInfo | string, { json }: ServeFlags): void {
+function announce(file: string, what: string, address: AddressInfo | string, { json }: ServeFlags): void {
   if (json) {
     printJson({ listening: typeof address === 'string' ? { path: address } : hostAndPort(address) })
     return
   }
   const where = typeof address === 'string' ? address : shortAddress(address)
   process.stderr.write(
-    `Serving ${file}, ${app.what}, over FastCGI on ${painter(process.stderr)('bold', where)}\n`,
+    `Serving ${file}, ${what}, over FastCGI on ${painter(process.stderr)('bold', where)}\n`,
   )
 }
 

@@ -32,9 +32,42 @@ export function findInherited(env: NodeJS.ProcessEnv = process.env): Inherited {
   )
 }
 
-function systemdDescriptors(env: NodeJS.ProcessEnv): number[] {
+/**
+ * How a process was started for FastCGI: with sockets from systemd, with a listening socket as standard input, as a CGI program,
+ * or with an address in FCGI_BRIDGE_LISTEN.
+ */
+export type StartedWith = 'systemd' | 'stdin' | 'cgi' | 'address'
+
+/**
+ * Finds out how this process was started, as {@link findInherited} does, and changes nothing. Undefined if it was not started for
+ * FastCGI.
+ */
+export function startedWith(env: NodeJS.ProcessEnv = process.env): StartedWith | undefined {
+  if (countSystemdSockets(env) > 0) return 'systemd'
+  if (isListeningSocket(0, env)) return 'stdin'
+  if (env.GATEWAY_INTERFACE !== undefined) return 'cgi'
+  return env.FCGI_BRIDGE_LISTEN ? 'address' : undefined
+}
+
+// In a cluster the sockets are those of the primary, which listens for its workers.
+function countSystemdSockets(env: NodeJS.ProcessEnv): number {
   const count = Number(env.LISTEN_FDS)
-  if (Number(env.LISTEN_PID) !== process.pid || !(count > 0)) return []
+  const owner = Number(env.LISTEN_PID)
+  if (!(count > 0)) return 0
+  return owner === process.pid || (owner === process.ppid && isClusterWorker()) ? count : 0
+}
+
+// Loading node:cluster takes longer than all the rest here, so it is loaded only for a process that can be a worker.
+function isClusterWorker(): boolean {
+  return (
+    process.connected &&
+    (process.getBuiltinModule('node:cluster') as unknown as { isWorker: boolean }).isWorker
+  )
+}
+
+function systemdDescriptors(env: NodeJS.ProcessEnv): number[] {
+  const count = countSystemdSockets(env)
+  if (count === 0) return []
   // They are for this process: what it starts must not take them for its own.
   delete env.LISTEN_PID
   delete env.LISTEN_FDS

@@ -4,16 +4,17 @@
 import type { Handlers } from './handlers.ts'
 import type { FastCgiServer } from './server.ts'
 
-/** How a launcher runs the server of a program. */
+/** Runs the server of a program. */
 export interface Launcher {
-  /** Options of `serve` that replace those of the program. */
-  readonly options: Readonly<Record<string, unknown>>
-  /** Drop the program's `port`, `host`, `path`, `mode` and `fd`. */
-  readonly replacesPlace: boolean
-  /** Wraps the handlers of the program, for example to log requests. */
-  wrap?(handlers: Handlers): Handlers
-  /** Called when the program starts to listen, with the promise of its server. */
-  onStart?(starting: Promise<FastCgiServer>): void
+  /**
+   * Called in place of `serve(handlers, options)` of the program. `start` does what that would do, with any handlers and options of
+   * `serve`.
+   */
+  serve(
+    handlers: Handlers,
+    options: object,
+    start: (handlers: Handlers, options: object) => Promise<FastCgiServer>,
+  ): Promise<FastCgiServer>
 }
 
 interface Global {
@@ -27,9 +28,14 @@ export function setLauncher(launcher: Launcher | undefined): void {
   ;(globalThis as Global)[LAUNCHER] = launcher
 }
 
-/** The launcher, if there is one and no server of this program has it. It runs one server, so the next call returns undefined. */
+/** The launcher, if there is one and no server of this program has it. */
+export function currentLauncher(): Launcher | undefined {
+  return (globalThis as Global)[LAUNCHER]
+}
+
+/** The same, for a server that starts: a launcher runs one server, so the next call returns undefined. */
 export function takeLauncher(): Launcher | undefined {
-  const launcher = (globalThis as Global)[LAUNCHER]
+  const launcher = currentLauncher()
   if (launcher !== undefined) setLauncher(undefined)
   return launcher
 }

@@ -79,30 +79,19 @@ export function serve(handler: Handler | Handlers, options: ServeOptions = {}): 
   const launcher = takeLauncher()
   const starting =
     launcher === undefined ? start(handler, options) : startLaunched(launcher, handler, options)
-  launcher?.onStart?.(starting)
   return starting.catch((error: unknown) => {
     endProgramIfUnhandled(error)
     throw error
   })
 }
 
+// An async function, so that all failures are rejections.
 async function startLaunched(
   launcher: Launcher,
   handler: Handler | Handlers,
   options: ServeOptions,
 ): Promise<FastCgiServer> {
-  checkOptions(options, NAMES)
-  const { port, host, path, mode, fd, ...others } = options
-  const replaced = { ...(launcher.replacesPlace ? others : options), ...launcher.options } as ServeOptions
-  const { onListen } = replaced
-  const onListens = onListen === options.onListen ? [onListen] : [options.onListen, onListen]
-  const handlers = toHandlers(handler)
-  return start(launcher.wrap?.(handlers) ?? handlers, {
-    ...replaced,
-    onListen: (address) => {
-      for (const call of onListens) call?.(address)
-    },
-  })
+  return launcher.serve(toHandlers(handler), options, start)
 }
 
 async function start(handler: Handler | Handlers, options: ServeOptions): Promise<FastCgiServer> {

@@ -1,11 +1,8 @@
 import { type ServerOptions as NodeServerOptions, Server } from 'node:http'
-import { isServeOption, type ServeOptions, type ServerOptions, serve } from '@fcgi-bridge/core'
-import { updateExpressEnv } from '../express-env.ts'
+import { isServeOption, type ServerOptions } from '@fcgi-bridge/core'
 import type { RequestListener } from '../listener.ts'
-import { serverToHandler } from './dispatch.ts'
+import { prepareFastCgi } from './fcgi-start.ts'
 import { HttpListening, setListening } from './http-listening.ts'
-import { removeTimer } from './node-listeners.ts'
-import { captureRejections, emitClientError, onErrorOf } from './server-errors.ts'
 
 /**
  * Options of {@link createServer}: those of a FastCGI server, and those of `http.createServer`, of which `IncomingMessage` and
@@ -42,7 +39,7 @@ export function createServer(
   const given = typeof options === 'function' ? {} : (options ?? {})
   const onRequest = typeof options === 'function' ? options : listener
   const server = new Server(given as NodeServerOptions, onRequest)
-  serveFastCgi(server, fastCgiOptions(given))
+  setListening(server, new HttpListening(server, prepareFastCgi(server, fastCgiOptions(given))))
   return server
 }
 
@@ -58,30 +55,3 @@ const NOT_OF_THE_SERVER: readonly string[] = [
   ...['port', 'host', 'path', 'mode', 'fd', 'signal', 'onListen', 'handleSignals', 'handleExceptions'],
   'requestTimeout',
 ]
-
-/** Makes `listen()` of an `http.Server` serve FastCGI. */
-function serveFastCgi(server: Server, options: ServerOptions): void {
-  removeTimer(server)
-  captureRejections(server)
-  const handler = serverToHandler(server)
-  const listening = new HttpListening(server, async (place) => {
-    const isProgram = place === undefined
-    const { maxConnections = options.maxConnections } = server
-    const before = process.env.NODE_ENV
-    const starting = serve(handler, {
-      ...options,
-      ...(maxConnections !== undefined && { maxConnections }),
-      ...place,
-      onError: onErrorOf(server, options.onError),
-      handleSignals: isProgram && 'unless-handled',
-      handleExceptions: isProgram,
-    } as ServeOptions)
-    if (process.env.NODE_ENV !== before) {
-      for (const listener of server.listeners('request')) updateExpressEnv(listener as RequestListener)
-    }
-    const fcgi = await starting
-    fcgi.on('protocolError', (error) => emitClientError(server, error))
-    return fcgi
-  })
-  setListening(server, listening)
-}

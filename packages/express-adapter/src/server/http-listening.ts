@@ -7,9 +7,22 @@ import { completeListenError } from './listening-error.ts'
 /** Starts a FastCGI server for an `http.Server`. Without `place`, the process that started this one says where to listen. */
 export type StartListening = (place: ListenOptions | undefined) => Promise<FastCgiServer>
 
+/** How a server listens for a program that was written for HTTP. */
+export interface ProgramOptions {
+  /** What `address()` returns while the server listens: where the program would listen for HTTP. */
+  addressOf: (place: ListenOptions | undefined) => AddressInfo | string
+  /**
+   * Start only after the program's listeners for 'listening' have run, unless they closed the server. A program that probes a port
+   * does that, and a socket that the process inherited cannot be opened again.
+   */
+  startsLate: boolean
+}
+
 // From listen() to close().
 interface Cycle {
   readonly starting: Promise<FastCgiServer>
+  /** Where the program thinks that it listens, if it was written for HTTP. */
+  readonly imitated: AddressInfo | string | undefined
   /** Undefined until it listens. */
   fcgi: FastCgiServer | undefined
 }
@@ -21,14 +34,16 @@ interface Cycle {
 export class HttpListening {
   readonly #server: Server
   readonly #start: StartListening
+  readonly #program: ProgramOptions | undefined
   #cycle: Cycle | undefined
   // Closed, with requests that still run.
   readonly #ending = new Set<Cycle>()
   #isReferenced = true
 
-  constructor(server: Server, start: StartListening) {
+  constructor(server: Server, start: StartListening, program?: ProgramOptions) {
     this.#server = server
     this.#start = start
+    this.#program = program
   }
 
   /**
@@ -44,7 +59,12 @@ export class HttpListening {
       )
     }
     if (callback !== undefined) this.#server.once('listening', callback)
-    const cycle: Cycle = { starting: this.#start(place), fcgi: undefined }
+    const program = this.#program
+    const cycle: Cycle = {
+      starting: program?.startsLate ? this.#startLate(place) : this.#start(place),
+      imitated: program?.addressOf(place),
+      fcgi: undefined,
+    }
     this.#cycle = cycle
     cycle.starting.then(
       (fcgi) => this.#onListening(cycle, fcgi),
@@ -55,12 +75,12 @@ export class HttpListening {
   }
 
   get listening(): boolean {
-    return this.#cycle?.fcgi !== undefined
+    return this.#cycle?.fcgi !== undefined || this.#cycle?.imitated !== undefined
   }
 
   /** Where it listens for FastCGI: a path for a Unix socket, `fd 0` for an inherited one. Null if it does not listen. */
   address(): AddressInfo | string | null {
-    return this.#cycle?.fcgi?.address() ?? null
+    return this.#cycle?.imitated ?? this.#cycle?.fcgi?.address() ?? null
   }
 
   /** Accepts no more connections and lets the requests that run finish, for at most `drainTimeout`. Then emits 'close'. */
@@ -125,10 +145,24 @@ export class HttpListening {
       this.#cycle = undefined
       this.#emitCloseIfEnded()
     })
-    // Not in a promise's callback, where what a listener throws would be a rejection.
+    if (!this.#program?.startsLate) this.#emitListening(cycle)
+  }
+
+  // Not in a promise's callback, where what a listener throws would be a rejection.
+  #emitListening(cycle: Cycle | undefined): void {
     process.nextTick(() => {
       if (this.#cycle === cycle) this.#server.emit('listening')
     })
+  }
+
+  async #startLate(place: ListenOptions | undefined): Promise<FastCgiServer> {
+    // The caller has set #cycle by then.
+    await undefined
+    const cycle = this.#cycle
+    this.#emitListening(cycle)
+    await new Promise((resolve) => setImmediate(resolve))
+    if (cycle === undefined || this.#cycle !== cycle) throw new Error('The server was closed.')
+    return this.#start(place)
   }
 
   #onError(cycle: Cycle, error: unknown): void {
@@ -139,8 +173,9 @@ export class HttpListening {
 
   #end(cycle: Cycle): void {
     this.#ending.add(cycle)
-    cycle.starting
-      .then((fcgi) => fcgi.close())
+    // At once if it listens: the address is free then, as with node:http.
+    const closed = cycle.fcgi?.close() ?? cycle.starting.then((fcgi) => fcgi.close())
+    closed
       .catch(() => {})
       .finally(() => {
         this.#ending.delete(cycle)
