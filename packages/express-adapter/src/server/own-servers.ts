@@ -31,16 +31,11 @@ export interface OwnServerOptions {
 
 type Place = ListenOptions | undefined
 
-// The server that serves FastCGI.
-interface Taken {
-  readonly listening: HttpListening
-  readonly place: Place
-}
-
 /**
  * Makes one `http.Server` of this program serve FastCGI when it calls `listen()`: the one that listens on the port in the variable
- * PORT, or the first one if PORT is not set, or if none has listened there within a second. To the program, it listens where it asked for. A server on the same port with another
- * address, as Fastify makes one for `localhost`, listens nowhere. All others listen as they are.
+ * PORT, or the first one if PORT is not set, or if none has listened there within a second. To the program, it listens where it
+ * asked for. A server on the same port with another address, as Fastify makes one for `localhost`, listens nowhere. All others
+ * listen as they are.
  *
  * An `https` or `http2` server gets an 'error' that says what to do.
  */
@@ -62,7 +57,8 @@ export function serveOwnServer(options: OwnServerOptions): void {
 class OwnServers {
   readonly #options: OwnServerOptions
   readonly #nodeListen: NetServer['listen']
-  #taken: Taken | undefined
+  // Of the server that serves FastCGI.
+  #taken: HttpListening | undefined
   #starts = 0
 
   constructor(options: OwnServerOptions, nodeListen: NetServer['listen']) {
@@ -81,7 +77,7 @@ class OwnServers {
       startsLate: this.#options.isOnce,
     })
     setListening(server, listening)
-    this.#taken = { listening, place }
+    this.#taken = listening
     this.#options.onTake?.()
     return server.listen(...(args as []))
   }
@@ -89,7 +85,7 @@ class OwnServers {
   // Nobody serves FastCGI, and this is the server that should.
   #isFree(place: Place): boolean {
     const { canTake = true, launcher } = this.#options
-    if (!canTake || this.#taken?.listening.listening) return false
+    if (!canTake || this.#taken?.listening) return false
     // Without a server of its own that has it, the program has called serve().
     if (currentLauncher() !== launcher && this.#starts === 0) return false
     const { PORT } = process.env
@@ -98,7 +94,7 @@ class OwnServers {
 
   // The server is to listen on the port of the one that serves FastCGI, or on that which it seems to have.
   #isTwin(place: Place): boolean {
-    const taken = this.#taken?.listening.address()
+    const taken = this.#taken?.address()
     return typeof taken === 'object' && taken !== null && place?.port === taken.port
   }
 
