@@ -7,6 +7,7 @@ import { type AddressInfo, isIP, Server as NetServer } from 'node:net'
 import {
   createServer,
   currentLauncher,
+  type FastCgiServer,
   type Launcher,
   type ListenOptions,
   setLauncher,
@@ -59,6 +60,7 @@ class OwnServers {
   readonly #nodeListen: NetServer['listen']
   // Of the server that serves FastCGI.
   #taken: HttpListening | undefined
+  #starting: Promise<FastCgiServer> | undefined
   #starts = 0
 
   constructor(options: OwnServerOptions, nodeListen: NetServer['listen']) {
@@ -100,13 +102,27 @@ class OwnServers {
 
   #starter(server: HttpServer): StartListening {
     const start = prepareFastCgi(server, {})
-    return async () => {
-      const { isOnce, launcher } = this.#options
-      if (isOnce && this.#starts > 0) throw new Error(ONLY_ONCE)
-      this.#starts++
-      setLauncher(launcher)
-      return start(undefined)
+    return () => {
+      const starting = this.#startAfter(this.#starting, start)
+      this.#starting = starting
+      return starting
     }
+  }
+
+  // A server that was closed while it started still has the address until it has started and closed.
+  async #startAfter(
+    previous: Promise<FastCgiServer> | undefined,
+    start: StartListening,
+  ): Promise<FastCgiServer> {
+    const { isOnce, launcher } = this.#options
+    if (isOnce && this.#starts > 0) throw new Error(ONLY_ONCE)
+    this.#starts++
+    if (previous !== undefined) {
+      await previous.catch(() => {})
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    setLauncher(launcher)
+    return start(undefined)
   }
 
   #listenNowhere(server: HttpServer, args: unknown[]): NetServer {
