@@ -14,15 +14,15 @@ import {
   startVirtualHost,
 } from './testing/fronts.ts'
 
-// The configs that the examples ship are used as they are, but for the places that a machine has only one of:
-// port 80, the sockets, and the folder that the repository is in.
+// The examples' configurations are used unchanged, except for values that must be unique on a machine: port 80, the
+// sockets, and the repository's folder.
 
 const EXAMPLES = fileURLToPath(new URL('.', import.meta.url)).replace(/\/$/, '')
 const FOLDER: Places[number] = ['/srv/fcgi-bridge/examples', EXAMPLES]
 const SOCKET = '/run/example.sock'
 
 type Example = 'environ' | 'express' | 'fetch'
-/** Starts a front server with an example behind it; gives its port. */
+/** Starts a front server for an example. Resolves with its port. */
 type Start = (site: Site, example: Example) => Promise<number>
 
 const starts: Record<string, Start> = {
@@ -67,7 +67,7 @@ const ZEROS_SHA256 = '5647f05ec18958947d32874eeb788fa396a05d0bab7c1b71f112ceb7e9
 describe.each(['apache-mod_fcgid.conf', 'apache-mod_proxy_fcgi.conf', 'nginx.conf', 'lighttpd.conf'])(
   'examples/express/conf/%s',
   (config) => {
-    it('serves routes, uploads beyond the stock limit, and events as they happen', async () => {
+    it('serves routes, uploads beyond the default limit, and events at once', async () => {
       const port = await start(config, 'express')
       await expectRouteAndEvents(port)
       const upload = new FormData()
@@ -86,7 +86,7 @@ describe.each(['apache-mod_fcgid.conf', 'apache-mod_proxy_fcgi.conf', 'nginx.con
 describe.each(['apache-mod_fcgid.conf', 'nginx.conf', 'lighttpd.conf'])(
   'examples/fetch/conf/%s',
   (config) => {
-    it('serves routes, uploads beyond the stock limit, and events as they happen', async () => {
+    it('serves routes, uploads beyond the default limit, and events at once', async () => {
       const port = await start(config, 'fetch')
       await expectRouteAndEvents(port)
       const { body } = await send(port, 'PUT', '/upload/zeros.bin', { body: new Response(ZEROS) })
@@ -111,18 +111,21 @@ describe.each(['apache-mod_fcgid.conf', 'nginx.conf', 'lighttpd.conf'])(
   },
 )
 
-describe('examples/express behind Apache mod_fcgid, which passes on no NODE_ENV', () => {
-  it('sends no stack of an error to the client', async () => {
+describe('examples/express behind Apache mod_fcgid, which passes no NODE_ENV', () => {
+  it('sends no stack trace to the client', async () => {
     const port = await start('apache-mod_fcgid.conf', 'express')
     const body = new Response('{', { headers: { 'content-type': 'application/json' } })
-    const answer = await send(port, 'POST', '/api/echo', { body })
-    expect(answer.status).toBe(400)
-    expect(answer.body).toContain('Bad Request')
-    expect(answer.body).not.toMatch(/node_modules| at |\.m?js/)
+    const response = await send(port, 'POST', '/api/echo', { body })
+    expect(response.status).toBe(400)
+    expect(response.body).toContain('Bad Request')
+    expect(response.body).not.toMatch(/node_modules| at |\.m?js/)
   })
 })
 
-/** A route whose path is not plain ASCII, and an event stream, of which the first event comes before the next one. */
+/**
+ * Requests a route whose path is not plain ASCII, and an event stream whose first event must arrive before the second
+ * is sent.
+ */
 async function expectRouteAndEvents(port: number): Promise<void> {
   const hello = await send(port, 'GET', '/hello/J%C3%BCrgen%2FMaria')
   expect(hello).toEqual({ status: 200, body: 'Hello, Jürgen/Maria!\n' })

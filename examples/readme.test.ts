@@ -11,11 +11,17 @@ import {
   startVirtualHost,
 } from './testing/fronts.ts'
 
-// What a new user pastes from the README, as it stands there.
+// The code blocks that a new user copies from the README, unchanged.
 const blocks = readBlocks(readFileSync(new URL('../README.md', import.meta.url), 'utf8'))
-const [expressServer, fetchApp, fetchServer, shim] = blocks.js!
-const [virtualHost, htaccess] = blocks.apache!
-const ANSWER = { status: 200, body: 'Hello 127.0.0.1, this is example.com\n' }
+const expressServer = findBlock('js', "from 'express'")
+const fetchApp = findBlock('js', 'async fetch(')
+const fetchServer = findBlock('js', "from '@fcgi-bridge/fetch-adapter'")
+const launcher = findBlock('js', '#!/usr/bin/env node')
+const virtualHost = findBlock('apache', 'ScriptAlias "/"')
+const htaccess = findBlock('apache', 'AddHandler fcgid-script')
+const nginxConfig = findBlock('nginx', 'fastcgi_pass app;')
+const lighttpdConfig = findBlock('lighttpd', 'mod_fastcgi')
+const RESPONSE = { status: 200, body: 'Hello 127.0.0.1, this is example.com\n' }
 
 let site: Site
 beforeEach(() => {
@@ -27,22 +33,22 @@ afterEach(async ({ task }) => {
 })
 
 describe.each([
-  ['express', { 'server.mjs': expressServer! }],
-  ['fetch', { 'app.mjs': fetchApp!, 'server.mjs': fetchServer! }],
+  ['express', { 'server.mjs': expressServer }],
+  ['fetch', { 'app.mjs': fetchApp, 'server.mjs': fetchServer }],
 ])('the README, with its %s app', (example, files) => {
   beforeEach(() => {
     writeApp(example)
     for (const [name, text] of Object.entries(files)) site.write(`app/${name}`, text)
-    writeExecutable('app/app.fcgi', shim!)
+    writeExecutable('app/app.fcgi', launcher)
   })
 
-  it('answers behind Apache mod_fcgid', async () => {
-    const config = replacePlaces(virtualHost!, [['/srv/app', site.path('app')]])
-    expect(await send(await startVirtualHost(site, ['fcgid'], config), 'GET', '/')).toEqual(ANSWER)
+  it('responds behind Apache mod_fcgid', async () => {
+    const config = replacePlaces(virtualHost, [['/srv/app', site.path('app')]])
+    expect(await send(await startVirtualHost(site, ['fcgid'], config), 'GET', '/')).toEqual(RESPONSE)
   })
 
-  it('answers behind Apache mod_fcgid with nothing but an .htaccess', async () => {
-    site.write('app/.htaccess', htaccess!)
+  it('responds behind Apache mod_fcgid configured by an .htaccess only', async () => {
+    site.write('app/.htaccess', htaccess)
     const config = `<VirtualHost *:80>
       DocumentRoot "${site.path('app')}"
       <Directory "${site.path('app')}">
@@ -50,25 +56,25 @@ describe.each([
         Require all granted
       </Directory>
     </VirtualHost>`
-    expect(await send(await startVirtualHost(site, ['fcgid'], config), 'GET', '/')).toEqual(ANSWER)
+    expect(await send(await startVirtualHost(site, ['fcgid'], config), 'GET', '/')).toEqual(RESPONSE)
   })
 
-  it('answers behind nginx', async () => {
+  it('responds behind nginx', async () => {
     const address = await startProgram(site, site.path('app/server.mjs'), 'tcp')
-    const config = replacePlaces(blocks.nginx![0]!, [['127.0.0.1:9000', address]])
-    expect(await send(await startNginxSite(site, config), 'GET', '/')).toEqual(ANSWER)
+    const config = replacePlaces(nginxConfig, [['127.0.0.1:9000', address]])
+    expect(await send(await startNginxSite(site, config), 'GET', '/')).toEqual(RESPONSE)
   })
 
-  it('answers behind lighttpd', async () => {
-    expect(await send(await startLighttpdSite(site, lighttpdConfig()), 'GET', '/')).toEqual(ANSWER)
+  it('responds behind lighttpd', async () => {
+    expect(await send(await startLighttpdSite(site, placeLighttpdConfig()), 'GET', '/')).toEqual(RESPONSE)
   })
 
-  it('answers as a link in a project of ES modules', async () => {
+  it('responds through a link in a project of ES modules', async () => {
     site.write('app/package.json', '{ "type": "module" }')
-    writeExecutable('app/start.js', shim!.replace('__dirname', 'import.meta.dirname'))
+    writeExecutable('app/start.js', launcher.replace('__dirname', 'import.meta.dirname'))
     symlinkSync('start.js', site.path('app/linked.fcgi'))
-    const config = replacePlaces(lighttpdConfig(), [['app/app.fcgi', 'app/linked.fcgi']])
-    expect(await send(await startLighttpdSite(site, config), 'GET', '/')).toEqual(ANSWER)
+    const config = replacePlaces(placeLighttpdConfig(), [['app/app.fcgi', 'app/linked.fcgi']])
+    expect(await send(await startLighttpdSite(site, config), 'GET', '/')).toEqual(RESPONSE)
   })
 })
 
@@ -78,12 +84,12 @@ describe("the README's Express app behind Apache mod_fcgid", () => {
 
   beforeEach(() => {
     writeApp('express')
-    site.write('app/server.mjs', expressServer!.replace('serve(app)', `${route}serve(app)`))
+    site.write('app/server.mjs', expressServer.replace('serve(app)', `${route}serve(app)`))
   })
 
-  it('tells the client nothing of an error', async () => {
-    writeExecutable('app/app.fcgi', shim!)
-    const config = replacePlaces(virtualHost!, [['/srv/app', site.path('app')]])
+  it('sends the client no detail of an error', async () => {
+    writeExecutable('app/app.fcgi', launcher)
+    const config = replacePlaces(virtualHost, [['/srv/app', site.path('app')]])
     const port = await startVirtualHost(site, ['fcgid'], config)
     const { status, body } = await send(port, 'GET', '/fail')
     expect(status).toBe(500)
@@ -92,10 +98,10 @@ describe("the README's Express app behind Apache mod_fcgid", () => {
     expect((await send(port, 'GET', '/cwd')).body).toBe(site.path('app'))
   })
 
-  it('works in its own folder, outside of the public one', async () => {
+  it('runs in its own folder, outside of the public folder', async () => {
     site.makeFolder('public')
-    site.write('public/.htaccess', htaccess!)
-    const outside = shim!
+    site.write('public/.htaccess', htaccess)
+    const outside = launcher
       .replace('__dirname', JSON.stringify(site.path('app')))
       .replace('./server.mjs', site.path('app/server.mjs'))
     writeExecutable('public/app.fcgi', outside)
@@ -112,7 +118,7 @@ describe("the README's Express app behind Apache mod_fcgid", () => {
   })
 })
 
-/** The folder of an app, with what `npm install` of the README would put there. */
+/** Creates the app's folder, with the packages that the README's `npm install` would install. */
 function writeApp(example: string): void {
   site.makeFolder('app')
   symlinkSync(
@@ -121,8 +127,8 @@ function writeApp(example: string): void {
   )
 }
 
-function lighttpdConfig(): string {
-  return replacePlaces(blocks.lighttpd![0]!, [
+function placeLighttpdConfig(): string {
+  return replacePlaces(lighttpdConfig, [
     ['/srv/app', site.path('app')],
     ['/run/lighttpd/app.sock', site.path('spawned.sock')],
   ])
@@ -132,7 +138,14 @@ function writeExecutable(name: string, text: string): void {
   chmodSync(site.write(name, text), 0o755)
 }
 
-/** The fenced blocks of a Markdown text, those in lists too, by language. */
+/** Finds the only code block in `language` that contains `text`. */
+function findBlock(language: string, text: string): string {
+  const found = blocks[language]?.filter((block) => block.includes(text)) ?? []
+  if (found.length !== 1) throw new Error(`${found.length} ${language} blocks of README.md contain: ${text}`)
+  return found[0]!
+}
+
+/** The fenced code blocks of a Markdown text by language, including those in lists. */
 function readBlocks(markdown: string): Record<string, string[]> {
   const blocks: Record<string, string[]> = {}
   for (const [, language, text] of markdown.matchAll(/^ *```(\w+)\n(.*?)^ *```$/gms)) {

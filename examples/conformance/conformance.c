@@ -1,4 +1,4 @@
-/* The routes on libfcgi (cc conformance.c -lfcgi). It listens on the path, or :PORT, that it is told. */
+/* The routes on libfcgi (cc conformance.c -lfcgi). The argument is the path or :PORT to listen on. */
 #include <fcgiapp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static const char *param(FCGX_Request *request, const char *name)
     return value == NULL ? "" : value;
 }
 
-/* `name=value`, each in hexadecimal: the first `=` of an entry is between them. */
+/* Prints `name=value`, both in hexadecimal. The first `=` of an entry separates them. */
 static void params(FCGX_Request *request)
 {
     for (char **entry = request->envp; *entry != NULL; entry++) {
@@ -44,7 +44,7 @@ static void echo(FCGX_Request *request)
     FCGX_PutS(HEAD, request->out);
     FCGX_PutS("begun\n", request->out);
     FCGX_FFlush(request->out);
-    /* FCGX_GetStr waits until its buffer is full; one byte is there or is not. */
+    /* FCGX_GetStr waits until its buffer is full, so read one byte at a time. */
     for (int byte; (byte = FCGX_GetChar(request->in)) != EOF;) {
         FCGX_PutChar(byte, request->out);
         FCGX_FFlush(request->out);
@@ -104,7 +104,7 @@ static void serve(FCGX_Request *request)
     } else if (strcmp(path, "/data") == 0) {
         filter(request);
     } else {
-        /* `/hints`: the program writes the head itself, and CGI has no place for another before it. */
+        /* `/hints`: the program writes the head itself, and CGI allows no other head before it. */
         FCGX_FPrintF(request->out, "Status: %d\r\n\r\n", strcmp(path, "/hints") == 0 ? 501 : 404);
     }
 }

@@ -1,4 +1,4 @@
-// The routes on Go's net/http/fcgi. It listens on the path, or HOST:PORT, that it is told.
+// The routes on Go's net/http/fcgi. The argument is the path or HOST:PORT to listen on.
 package main
 
 import (
@@ -41,7 +41,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// The number behind the route.
+// The number after the route.
 func number(r *http.Request) int {
 	value, _ := strconv.Atoi(r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:])
 	return value
@@ -73,7 +73,7 @@ func hints(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "hints")
 }
 
-// The package gives no way to FCGI_STDERR, to FCGI_DATA, or to an application status.
+// The package has no FCGI_STDERR, no FCGI_DATA, and no application status.
 func unable(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }

@@ -1,5 +1,5 @@
 <?php
-// The routes for PHP-FPM and php-cgi. PATH_INFO says which.
+// The routes for PHP-FPM and php-cgi. PATH_INFO selects one.
 
 [, $route, $number] = explode('/', $_SERVER['PATH_INFO'] . '/');
 $number = (int) $number;
@@ -39,7 +39,7 @@ switch ($route) {
     case 'stderr':
         for ($i = 0; $i < 100; $i++) {
             echo "out $i\n";
-            // 4: to the log of the SAPI, which is FCGI_STDERR.
+            // Type 4 is the log of the SAPI, which is FCGI_STDERR.
             error_log("err $i", 4);
         }
         break;
@@ -51,7 +51,7 @@ switch ($route) {
     case 'exit':
     case 'data':
     case 'hints':
-        // PHP has no application status, gives a script no FCGI_DATA, and sends no interim answers.
+        // PHP has no application status, passes no FCGI_DATA to a script, and sends no interim responses.
         http_response_code(501);
         break;
 

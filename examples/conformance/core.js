@@ -57,7 +57,7 @@ async function answer(exchange) {
       exchange.end(await buffer(createBody(exchange.data)))
       break
     case 'hints':
-      // The core has no interim answers.
+      // core has no interim responses.
       exchange.writeHead(501)
       exchange.end()
       break

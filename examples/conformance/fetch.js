@@ -28,7 +28,7 @@ async function answer(request, context) {
       return new Response(data)
     case 'exit':
     case 'hints':
-      // A Response has no application status, and none comes before it.
+      // A Response has no application status and no interim responses.
       return new Response(null, { status: 501 })
     default:
       return new Response(null, { status: 404 })

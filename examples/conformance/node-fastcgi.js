@@ -1,4 +1,4 @@
-// The routes on node-fastcgi, another FastCGI server for Node. It listens where it is told, on a port or a path.
+// The routes on node-fastcgi, another FastCGI server for Node. The argument is the port or path to listen on.
 import { buffer } from 'node:stream/consumers'
 import fastcgi from 'node-fastcgi'
 import { digits, listParams, routeOf, sleep } from './routes.js'

@@ -1,4 +1,4 @@
-/** Answers with every FastCGI param of the request, a line each and sorted: what the front server really sends. */
+/** Responds with every FastCGI param of the request, sorted, one per line: exactly what the front server sends. */
 export default {
   /**
    * @param {Request} _request
@@ -7,7 +7,7 @@ export default {
   fetch(_request, { params }) {
     const lines = Object.entries(params).map(([name, value]) => `${printable(name)}=${printable(value)}\n`)
     const text = `Flup works!\n\n${lines.sort().join('')}`
-    // A param is bytes read as latin1: written the same way, UTF-8 comes out as it went in.
+    // Params are bytes decoded as latin1. Encoding them as latin1 again restores UTF-8 text.
     return new Response(Buffer.from(text, 'latin1'), {
       headers: {
         'Content-Type': 'text/plain; charset=utf-8',
@@ -18,8 +18,8 @@ export default {
   },
 }
 
-/** A decoded path can hold a line feed (%0A), which must not pass for a line of its own. */
+/** Escapes control characters. A decoded path can contain a line feed (%0A), which would start a false line. */
 function printable(text) {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression matches control characters on purpose
   return text.replace(/[\x00-\x1f\x7f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

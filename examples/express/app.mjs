@@ -5,7 +5,7 @@ import multer from 'multer'
 
 const app = express()
 
-// The session is in the cookie, signed: every process can read it, if every process has the same secret.
+// The signed cookie contains the session. All processes can read it if they have the same secret.
 app.use(
   cookieSession({
     name: 'session',
@@ -24,7 +24,7 @@ app.get('/hello/:name', (req, res) => {
   res.type('text').send(`Hello, ${req.params.name}!\n`)
 })
 
-// JSON. `req.fcgi` is what FastCGI adds to a request; without it (the same app on node:http) it is undefined.
+// JSON. `req.fcgi` is the information that FastCGI adds to a request. It is undefined if the app runs on node:http.
 app.get('/api/request', (req, res) => {
   res.json({
     method: req.method,
@@ -49,7 +49,7 @@ app.post('/form', express.urlencoded(), (req, res) => {
   res.type('text').send(`Pleased to meet you, ${name}.\n`)
 })
 
-// A file upload. The limit is the app's: the front server has one of its own.
+// A file upload with a limit of the app. The front server has its own limit.
 const upload = multer({
   storage: multer.memoryStorage(),
   limits: { files: 1, fileSize: 10 * 1024 * 1024 },
@@ -63,12 +63,12 @@ app.post('/upload', upload.single('file'), (req, res) => {
   res.json({ name: file.originalname, type: file.mimetype, size: file.size, sha256 })
 })
 
-// Server-sent events: a counter that stops when its reader leaves.
+// Server-sent events: a counter that stops when the client disconnects.
 app.get('/events', (_req, res) => {
   res.writeHead(200, {
     'Content-Type': 'text/event-stream',
     'Cache-Control': 'no-cache',
-    // nginx holds a response back until its buffer is full, unless it reads this.
+    // Without this header, nginx holds the response back until its buffer is full.
     'X-Accel-Buffering': 'no',
   })
   let count = 0
@@ -96,7 +96,7 @@ app.use((error, _req, res, next) => {
   next(error)
 })
 
-// Relative links, so that the page works under any mount (https://example.com/shop/).
+// The links are relative, so that the page works under any mount (https://example.com/shop/).
 const page = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -107,7 +107,7 @@ const page = `<!doctype html>
 <h1>Express over FastCGI</h1>
 <ul>
   <li><a href="hello/world">A route</a>
-  <li><a href="api/request">JSON: this request as Express sees it</a>
+  <li><a href="api/request">JSON: this request as Express gets it</a>
   <li><a href="events">Server-sent events</a>
   <li><a href="session">A cookie session: reload it</a>
 </ul>

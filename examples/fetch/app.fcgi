@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// What a front server starts. Node reads a .fcgi file as CommonJS, and import() takes it to the ES modules.
-// mod_fcgid passes on no NODE_ENV, and leaves the working directory at the folder of this file or of a link to it.
+// Front servers start this file. Node reads a .fcgi file as CommonJS, so import() loads the ES modules.
+// mod_fcgid passes no NODE_ENV. The working directory is the folder of this file, or of a link to it.
 process.env.NODE_ENV ||= 'production'
 process.chdir(__dirname)
 import('./server.mjs')

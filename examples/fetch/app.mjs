@@ -5,7 +5,7 @@ import { streamSSE } from 'hono/streaming'
 import { getPath } from 'hono/utils/url'
 
 const app = new Hono({
-  // A fetch handler sees the whole URL: under a mount (https://example.com/shop/) the routes begin after it.
+  // A fetch handler gets the full URL. Under a mount (https://example.com/shop/), routes begin after the mount.
   getPath: (request, options) => getPath(request).slice(options?.env?.mount?.length ?? 0) || '/',
 })
 
@@ -13,7 +13,7 @@ app.get('/', (c) => c.html(page))
 
 app.get('/hello/:name', (c) => c.text(`Hello, ${c.req.param('name')}!\n`))
 
-// JSON. `c.env` is the second argument of a fetch handler: what FastCGI adds to the request.
+// JSON. `c.env` is the second argument of a fetch handler: the information that FastCGI adds to the request.
 app.get('/api/request', (c) =>
   c.json({
     method: c.req.method,
@@ -34,7 +34,7 @@ app.post('/form', async (c) => {
   return c.text(`Pleased to meet you, ${name.trim()}.\n`)
 })
 
-// An upload of any size: the body is hashed as it comes in and never held.
+// An upload of any size: the body is hashed while it arrives, and never buffered as a whole.
 app.put('/upload/:name', async (c) => {
   const hash = createHash('sha256')
   let size = 0
@@ -45,9 +45,9 @@ app.put('/upload/:name', async (c) => {
   return c.json({ name: c.req.param('name'), size, sha256: hash.digest('hex') })
 })
 
-// Server-sent events: a counter that stops when its reader leaves.
+// Server-sent events: a counter that stops when the client disconnects.
 app.get('/events', (c) => {
-  // nginx holds a response back until its buffer is full, unless it reads this.
+  // Without this header, nginx holds the response back until its buffer is full.
   c.header('X-Accel-Buffering', 'no')
   return streamSSE(c, async (stream) => {
     for (let count = 1; !stream.aborted; count++) {
@@ -72,7 +72,7 @@ app.get('/session', async (c) => {
   return c.json({ visits })
 })
 
-// Relative links, so that the page works under any mount.
+// The links are relative, so that the page works under any mount.
 const page = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -83,7 +83,7 @@ const page = `<!doctype html>
 <h1>Hono over FastCGI</h1>
 <ul>
   <li><a href="hello/world">A route</a>
-  <li><a href="api/request">JSON: this request as the handler sees it</a>
+  <li><a href="api/request">JSON: this request as the handler gets it</a>
   <li><a href="events">Server-sent events</a>
   <li><a href="session">A signed cookie: reload it</a>
 </ul>

@@ -8,12 +8,12 @@ import { startNginx } from '../../tests/support/fronts/nginx.ts'
 import { accepting } from '../../tests/support/fronts/ports.ts'
 import type { Site } from '../../tests/support/fronts/site.ts'
 
-/** What stands in a config, and what takes its place in a test. */
+/** Texts of a configuration, and their replacements in a test. */
 export type Places = readonly (readonly [from: string, to: string])[]
 
 /**
- * `config` with each of `places` replaced: what a machine has only one of, as port 80. Throws where one of them is not
- * in it, for a test must not change by accident what it is about.
+ * Replaces each of `places` in `config`: values that must be unique on a machine, such as port 80. Throws if one is
+ * missing, because the test would then use another configuration than intended.
  */
 export function replacePlaces(config: string, places: Places): string {
   for (const [from, to] of places) {
@@ -23,7 +23,7 @@ export function replacePlaces(config: string, places: Places): string {
   return config
 }
 
-/** Starts Apache with a config that is one `<VirtualHost *:80>`; gives its port. */
+/** Starts Apache with a configuration that is one `<VirtualHost *:80>`. Resolves with its port. */
 export async function startVirtualHost(
   site: Site,
   modules: readonly string[],
@@ -36,7 +36,7 @@ export async function startVirtualHost(
   return ports[0]!
 }
 
-/** Starts nginx with a config as in sites-available; gives its port. */
+/** Starts nginx with a configuration from sites-available. Resolves with its port. */
 export async function startNginxSite(site: Site, config: string): Promise<number> {
   const [port] = await startNginx(site, 1, (ports) =>
     replacePlaces(config.replace('listen [::]:80;', ''), [
@@ -47,13 +47,13 @@ export async function startNginxSite(site: Site, config: string): Promise<number
   return port!
 }
 
-/** Starts lighttpd with a config as in conf-available; gives its port. */
+/** Starts lighttpd with a configuration from conf-available. Resolves with its port. */
 export async function startLighttpdSite(site: Site, config: string): Promise<number> {
   const [port] = await startLighttpd(site, 1, () => config)
   return port!
 }
 
-/** Starts a program as a FastCGI server of its own; gives its address, as FCGI_BRIDGE_LISTEN takes it. */
+/** Starts a program as a FastCGI server. Resolves with its address in the form of FCGI_BRIDGE_LISTEN. */
 export async function startProgram(site: Site, program: string, kind: 'tcp' | 'unix'): Promise<string> {
   for (;;) {
     const [port] = await freePorts(1)
@@ -62,18 +62,18 @@ export async function startProgram(site: Site, program: string, kind: 'tcp' | 'u
     const env = { ...process.env, FCGI_BRIDGE_LISTEN: address }
     const running = site.start(process.execPath, [program], { env })
     if (await accepting(at, () => !running.running)) return address
-    // Another may have been faster to take the port.
+    // Another process may have taken the port first.
     await running.printed(/EADDRINUSE/)
   }
 }
 
 export interface Sent {
-  /** The request's Host: the one that the config names. */
+  /** The Host header. Default: the server name in the configuration. */
   host?: string
   body?: Response
 }
 
-/** Sends a request to a port of this machine, and reads the answer to its end. */
+/** Sends a request to a port of this machine, and reads the whole response. */
 export async function send(
   port: number,
   method: string,

@@ -1,4 +1,4 @@
-// `fcgi-bridge config`: what it prints is given to the real server as it is, and serves the examples.
+// `fcgi-bridge config`: real servers run with the printed config, unchanged, and serve the examples.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, renameSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -16,7 +16,7 @@ import { required } from '../support/fronts/programs.ts'
 import { Site } from '../support/fronts/site.ts'
 import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
 
-// What a server is told to start, where it starts the app.
+// The program in configs in which the server starts the app.
 process.argv[1] = COMMAND_LINE
 
 interface Setup {
@@ -24,7 +24,7 @@ interface Setup {
   example: 'express' | 'fetch'
   socket: 'unix' | 'tcp'
   mount: string
-  /** What the URLs of files begin with that the server serves; none where it serves none. */
+  /** The URL path of the files that the server serves. Undefined: it serves no files. */
   files?: string
   tls?: boolean
 }
@@ -68,19 +68,19 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
       })
       afterAll(() => site.kill())
 
-      test('a URL is what the client asked for', async () => {
+      test('the app sees the URL of the client', async () => {
         onTestFailed(() => console.error(site.report()))
         const { text } = await ask(`${mount}/hello/J%C3%BCrgen%2FMaria`)
         expect(text).toBe('Hello, Jürgen/Maria!\n')
-        const seen = JSON.parse((await ask(`${mount}/api/request?a=1&b=%20`)).text)
-        expect(seen).toMatchObject(
+        const request = JSON.parse((await ask(`${mount}/api/request?a=1&b=%20`)).text)
+        expect(request).toMatchObject(
           example === 'express'
             ? { baseUrl: mount, url: '/api/request?a=1&b=%20', secure: tls === true, ip: '127.0.0.1' }
             : { mount, url: `${front.url}${mount}/api/request?a=1&b=%20`, remoteAddress: '127.0.0.1' },
         )
       })
 
-      test('the mount itself, and what only begins like it', async () => {
+      test('the mount without a slash reaches the app, and a longer name does not', async () => {
         expect((await ask(mount || '/')).text).toContain('over FastCGI')
         expect((await ask(`${mount}/`)).text).toContain('over FastCGI')
         if (mount === '') return
@@ -89,29 +89,29 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
         }
       })
 
-      test('a body reaches the app, and one that is too large does not', async () => {
+      test('a request body reaches the app, and one that is too large gets an error', async () => {
         const json = ['Content-Type', 'application/json']
         const echo = await ask(`${mount}/api/echo`, { method: 'POST', headers: json, body: '{"a":1}' })
         expect(JSON.parse(echo.text)).toEqual({ youSent: { a: 1 } })
         const large = Buffer.alloc(MEBI + 1)
-        const refused = await answerOf(() =>
+        const refused = await responseOf(() =>
           ask(`${mount}/api/echo`, { method: 'POST', headers: json, body: large }),
         )
         expect(refused.status).toBe(413)
-        // What does not tell its length is refused by some with another status.
+        // Some servers respond with another status if there is no Content-Length.
         const chunked = { method: 'POST', headers: json, body: [large] }
-        const { status } = await answerOf(() => ask(`${mount}/api/echo`, chunked))
+        const { status } = await responseOf(() => ask(`${mount}/api/echo`, chunked))
         expect(status).toBeGreaterThanOrEqual(400)
       })
 
-      test('events come as they happen', async () => {
+      test('events arrive as they are sent', async () => {
         const events = await open(front.origin, `${mount}/events`, { ...front.ask })
         expect(await readUntil(events, 'data: 1\n\n')).toBe('data: 1\n\n')
         events.destroy()
       })
 
       if (files !== undefined)
-        test('files are served, and what is hidden is not', async () => {
+        test('files are served, except hidden ones', async () => {
           const css = await ask(`${files}/css/a%20style.css`)
           expect(css).toMatchObject({
             status: 200,
@@ -138,8 +138,8 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
         })
 
       if (tls)
-        test('HTTP is redirected', async () => {
-          // Whatever is encoded stays as it is, except where the server itself decodes %2F before it looks at a URL.
+        test('HTTP is redirected to HTTPS', async () => {
+          // The percent-encoding is kept. These two servers decode %2F when they parse a URL.
           const decodes = ['lighttpd', 'h2o'].includes(server)
           for (const target of ['/hello/a%20b?c=d', '/a%2Fb%25c%3Fd?e=%2F%25&f', '/%C3%BC+/;x=1', '/a?b?c']) {
             const { status, headers } = await send(front.plain!, mount + target, {
@@ -162,7 +162,7 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
   )
 })
 
-// What the examples do not show: an event stream that asks for nothing, and what the app is told of a request.
+// An app that shows what the examples do not: an event stream of another content type, and the params of a request.
 const PROBE = `
 import { existsSync } from 'node:fs'
 
@@ -189,7 +189,7 @@ export default {
   },
 }`
 
-describe('what reaches the app, and the client', () => {
+describe('the params that reach the app, and the events that reach the client', () => {
   let site: Site
   siteForEachTest(
     (each) => {
@@ -211,16 +211,16 @@ describe('what reaches the app, and the client', () => {
       HTTP_AUTHORIZATION: 'Basic bWU6cHc=',
       REMOTE_ADDR: '127.0.0.1',
     })
-    // H2O has no way to drop it, so there the app's side does.
+    // H2O cannot drop the Proxy header. fcgi-bridge drops it.
     expect(params.proxy).toBe(null)
     expect(params.HTTP_PROXY ?? '').toBe(server === 'h2o' ? 'http://evil.test' : '')
-    // Nobody has asked who the user is; HAProxy, whose config says so, takes the client's word.
+    // The password was not checked, so there is no REMOTE_USER. HAProxy sends one anyway, and a comment in its config says so.
     expect(params.REMOTE_USER ?? '').toBe(server === 'haproxy' ? 'me' : '')
 
     const events = await open(front.origin, '/shop/events', front.ask)
     expect(await readUntil(events, 'first')).toBe('first')
     events.destroy()
-    // Some servers stay until it ends.
+    // Some servers do not exit until the stream ends.
     site.write('over', '')
   })
 })
@@ -242,7 +242,8 @@ describe('lighttpd --spawn', () => {
   })
 })
 
-// What names may hold, what a server's config has no way to write in a path, and what Node loads no module of.
+// ODD: strings that a file name can contain. UNSAYABLE: those that a server's config cannot express in a path. UNLOADABLE: those of
+// which Node loads no module.
 const HOME = '$' + '{HOME}'
 const ODD = [...' "\'\\$%#{};[]*?&<>~|,:!`()=@+^-ü', '%20', '$1', HOME, '\\n', '\\"', '"; #']
 const UNSAYABLE: Readonly<Record<string, readonly string[]>> = {
@@ -256,7 +257,7 @@ const UNSAYABLE: Readonly<Record<string, readonly string[]>> = {
 }
 const UNLOADABLE = ['\\', '\\n', '\\"']
 
-describe('odd characters in paths are served, or refused', () => {
+describe('a path with unusual characters works, or is an error', () => {
   let site: Site
   siteForEachTest(
     (each) => {
@@ -267,13 +268,13 @@ describe('odd characters in paths are served, or refused', () => {
 
   test.each(Object.keys(CONFIGURED))('%s', async (server) => {
     const servesFiles = server !== 'haproxy'
-    const apps = await longest('app', (folder) => {
+    const apps = await longestName('app', (folder) => {
       site.write(`${folder}/app.mjs`, "export default (req, res) => res.end('the app')")
       return print(server, site.path(folder, 'app.mjs'), '--no-check')
     })
     const mayNotLoad = server === 'apache-fcgid' ? [...UNLOADABLE, HOME] : UNLOADABLE
     expect.soft(apps.refused.toSorted()).toEqual(mayNotLoad.toSorted())
-    const files = await longest('files', (folder) => {
+    const files = await longestName('files', (folder) => {
       const tls = certificateIn(folder)
       const statics = servesFiles ? ['--static', site.path(folder)] : []
       return print(
@@ -301,8 +302,8 @@ describe('odd characters in paths are served, or refused', () => {
     expect(await send(front.origin, '/file.txt', front.ask)).toMatchObject({ status: 200, text: 'a file' })
   })
 
-  /** A folder whose name has as many odd characters as `print` makes a config of, and those that it refuses. */
-  async function longest(
+  /** Makes a folder whose name has all strings of ODD for which `print` prints a config. Returns it with the refused strings. */
+  async function longestName(
     folder: string,
     print: (folder: string) => Promise<PrintedConfig>,
   ): Promise<{ folder: string; refused: string[] }> {
@@ -313,7 +314,7 @@ describe('odd characters in paths are served, or refused', () => {
         await print(folder + odd)
         folder += odd
       } catch (error) {
-        expect(String(error)).toMatch(/(has no way to write|Node loads no module) .* Rename it/)
+        expect(String(error)).toMatch(/(syntax cannot express|Node cannot load a module) .* Rename /)
         refused.push(odd)
       }
     }
@@ -332,7 +333,7 @@ describe('systemd', () => {
   })
 
   test.each(['unix', 'tcp'] as const)(
-    'systemd finds nothing amiss, and passes the app its socket: %s',
+    'systemd accepts the units, and passes the socket to the app: %s',
     async (kind) => {
       const at = kind === 'unix' ? site.path('app.sock') : `127.0.0.1:${(await freePorts(1))[0]}`
       const { files, app } = await print(
@@ -355,7 +356,7 @@ describe('systemd', () => {
     },
   )
 
-  test('a user of its own, and what of home has to be seen', async () => {
+  test('the service has a dynamic user or that of --user, and can read an app in a home folder', async () => {
     const [, service] = (await print('systemd', exampleApp('express'))).files
     expect(service!.text).toContain('\nDynamicUser=yes\n')
     expect(service!.text).toMatch(/\nProtectHome=(yes|read-only)\n/)
@@ -380,7 +381,7 @@ function makeFiles(site: Site): string {
   return folder
 }
 
-/** Starts a server with its config for an app, and the app as that config says. */
+/** Prints a server's config for an app, and starts the server and the app. */
 async function start(
   site: Site,
   server: string,
@@ -391,7 +392,7 @@ async function start(
 ) {
   const tcp = `127.0.0.1:${(await freePorts(1))[0]}`
   const at = socket === 'unix' ? ['--socket', site.path('app.sock')] : ['--address', tcp]
-  // It opens the sockets itself.
+  // mod_fcgid opens the sockets itself.
   const address = server === 'apache-fcgid' ? [] : at
   const printFor = ([port, plainPort]: number[]) => {
     const words = [server, app, ...address, ...flags, '--listen', `127.0.0.1:${port}`]
@@ -429,8 +430,8 @@ async function print(...words: readonly string[]): Promise<PrintedConfig> {
   return JSON.parse(text)
 }
 
-// Where a server answers and closes while the body is on its way, Node may fail to write before it has read the answer.
-async function answerOf(ask: () => Promise<Answer>): Promise<Answer> {
+// If a server responds and closes while the body is being sent, a write may fail before Node reads the response. Then try again.
+async function responseOf(ask: () => Promise<Answer>): Promise<Answer> {
   for (let tries = 1; ; tries++) {
     try {
       return await ask()

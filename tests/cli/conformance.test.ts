@@ -1,4 +1,4 @@
-// `fcgi-bridge conformance`, as a user runs it.
+// The command `fcgi-bridge conformance`.
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -22,40 +22,42 @@ afterEach(async () => {
   await site.stop()
 })
 
-test('a server that meets what is asked', async () => {
+test('a server that passes the checks', async () => {
   const program = conformance(await startApp('core'), '--only', 'records/longest', 'end')
   expect(await program.exited).toMatchObject({ code: 0 })
   expect(program.output).toBe(
     'pass  records/longest\npass  end/one\npass  end/fields\npass  end/reserved\npass  end/app-status\n\n' +
-      '5 pass, 0 fail, 0 do not apply\n',
+      '5 passed, 0 failed, 0 not applicable\n',
   )
 })
 
-test('what an app has no means for does not apply', async () => {
+test('a check that the app does not support does not apply', async () => {
   const program = conformance(await startApp('express'), '--only', 'end/app-status', 'filter/unread')
   expect(await program.exited).toMatchObject({ code: 0 })
-  expect(program.output).toMatch(/^n\/a {3}end\/app-status {2}the app answers 501/m)
-  expect(program.output).toMatch(/^n\/a {3}filter\/unread {2}it is no filter \(UNKNOWN_ROLE\)/m)
+  expect(program.output).toMatch(/^n\/a {3}end\/app-status {2}the app responds with 501/m)
+  expect(program.output).toMatch(
+    /^n\/a {3}filter\/unread {2}the server does not have the role filter \(UNKNOWN_ROLE\)/m,
+  )
 })
 
-test('a server that does not: what was sent, expected and seen, and status 6', async () => {
+test('a failed check shows what was sent, expected and received, and the exit status is 6', async () => {
   const program = conformance(await startBroken(), '--only', 'end/fields')
   expect(await program.exited).toMatchObject({ code: 6 })
   expect(program.output).toBe(
     [
       'FAIL  end/fields',
-      '      must      END_REQUEST has 8 bytes. A request that went well has REQUEST_COMPLETE, and an appStatus of 0. (5.5)',
+      '      must      The content of END_REQUEST is 8 bytes long. For a successful request it has REQUEST_COMPLETE and the appStatus 0. (5.5)',
       '      sent      BEGIN_REQUEST 1 (RESPONDER); PARAMS 1 (278); PARAMS 1 (0); STDIN 1 (0)',
       '      expected  an appStatus of 0',
-      '      saw       0000000700000000',
+      '      received  0000000700000000',
       '',
-      '0 pass, 1 fail (1 must, 0 should), 0 do not apply',
+      '0 passed, 1 failed (1 must, 0 should), 0 not applicable',
       '',
     ].join('\n'),
   )
 })
 
-test('JSON for scripts', async () => {
+test('--json prints the results', async () => {
   const program = conformance(await startBroken(), '--only', 'end/fields', 'end/reserved', '--json')
   expect(await program.exited).toMatchObject({ code: 6 })
   expect(JSON.parse(program.output)).toMatchObject({
@@ -70,21 +72,21 @@ test('JSON for scripts', async () => {
   })
 })
 
-test('routes below a path, and params that the server wants', async () => {
+test('--base is the path of the routes, and --params adds or replaces params', async () => {
   const at = await startApp('core')
-  const elsewhere = conformance(at, '--base', '/shop', '--only', 'end/one')
-  expect(await elsewhere.exited).toMatchObject({ code: 6 })
-  expect(elsewhere.output).toMatch(/does not serve \/shop\/bytes\/10[\s\S]*Status: 404/)
+  const withBase = conformance(at, '--base', '/shop', '--only', 'end/one')
+  expect(await withBase.exited).toMatchObject({ code: 6 })
+  expect(withBase.output).toMatch(/does not serve \/shop\/bytes\/10[\s\S]*Status: 404/)
   const params = ['REQUEST_URI=/bytes/10', 'SCRIPT_FILENAME=/srv/app']
-  const told = conformance(at, '--base', '/shop', '--only', 'end/fields', '--params', ...params)
-  expect(await told.exited).toMatchObject({ code: 0 })
+  const withParams = conformance(at, '--base', '/shop', '--only', 'end/fields', '--params', ...params)
+  expect(await withParams.exited).toMatchObject({ code: 0 })
 })
 
-test('the checks, without a server', async () => {
+test('--list prints the checks without a server', async () => {
   const all = run('conformance', '--list')
   expect(await all.exited).toMatchObject({ code: 0 })
   expect(all.output).toMatch(
-    /^closing\/keeps {2}must, 5\.1\n {2}With KEEP_CONN it leaves the connection open/m,
+    /^closing\/keeps {2}must, 5\.1\n {2}With KEEP_CONN the server keeps the connection open/m,
   )
   const some = run('conformance', '--list', '--only', 'abort/kept', '--json')
   await some.exited
@@ -92,13 +94,13 @@ test('the checks, without a server', async () => {
 })
 
 test.each([
-  ['nobody there', ['/no/such/socket.sock'], 5, /Nobody answers at \/no\/such\/socket\.sock: ENOENT/],
+  ['no server', ['/no/such/socket.sock'], 5, /No server responds at \/no\/such\/socket\.sock: ENOENT/],
   ['no address', [], 2, /say the address of the app, or --list/],
-  ['an address that is none', ['somewhere'], 2, /It takes 127\.0\.0\.1:9000/],
-  ['a check that is none', ['9000', '--only', 'aborts'], 2, /no check aborts\. The areas are records, ids/],
-  ['a base that is none', ['9000', '--base', 'c.php'], 2, /It takes a path such as \/shop/],
-  ['a param that is none', ['9000', '--params', 'x'], 2, /NAME=VALUE/],
-])('%s', async (_, args, code, message) => {
+  ['an invalid address', ['somewhere'], 2, /It takes 127\.0\.0\.1:9000/],
+  ['an unknown check', ['9000', '--only', 'aborts'], 2, /no check aborts\. The areas are records, ids/],
+  ['an invalid base', ['9000', '--base', 'c.php'], 2, /It takes a path such as \/shop/],
+  ['an invalid param', ['9000', '--params', 'x'], 2, /NAME=VALUE/],
+])('an error message for: %s', async (_, args, code, message) => {
   const program = run('conformance', ...args)
   await program.printed(message)
   expect(await program.exited).toMatchObject({ code })
@@ -112,7 +114,7 @@ function run(...args: string[]): Program {
   return site.start(process.execPath, [COMMAND_LINE, ...args])
 }
 
-/** Starts one of examples/conformance. */
+/** Starts one of the apps in examples/conformance. */
 async function startApp(name: string): Promise<string> {
   const path = site.path('app.sock')
   const file = fileURLToPath(new URL(`../../examples/conformance/${name}.js`, import.meta.url))
@@ -122,12 +124,12 @@ async function startApp(name: string): Promise<string> {
   return path
 }
 
-/** A server that says that each request went wrong, whatever is sent. */
+/** Starts a server that responds to each request with an appStatus of 7. */
 async function startBroken(): Promise<string> {
   const path = site.path('broken.sock')
   const page = Buffer.from('Content-Type: text/plain\r\n\r\n0123456789')
-  const answer = Buffer.concat([encodeRecord(FCGI_STDOUT, 1, page), encodeEndRequest(1, 7, 0)])
-  broken = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end(answer)))
+  const response = Buffer.concat([encodeRecord(FCGI_STDOUT, 1, page), encodeEndRequest(1, 7, 0)])
+  broken = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end(response)))
   await once(broken.listen(path), 'listening')
   return path
 }

@@ -1,4 +1,4 @@
-// `fcgi-bridge dev` as a developer uses it: with an app that changes, breaks, and is mended.
+// `fcgi-bridge dev` with an app that changes, fails, and is fixed.
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fetch, request } from 'undici'
@@ -21,7 +21,7 @@ siteForEachTest((each) => {
   site.write('package.json', '{}')
 })
 
-test('an Express app, through FastCGI, at the URL that is printed', async () => {
+test('serves an Express app through FastCGI at the printed URL', async () => {
   site.write('app.cjs', expressApp('hello'))
   const { program, url } = await dev('app.cjs')
   expect(await text(url)).toBe('hello')
@@ -31,7 +31,7 @@ test('an Express app, through FastCGI, at the URL that is printed', async () => 
   expect(await program.stop('SIGINT')).toEqual({ code: 0, signal: null })
 })
 
-test('JSON for scripts', async () => {
+test('--json prints the URLs', async () => {
   site.write('app.mjs', fetchApp('hello'))
   const program = start('dev', 'app.mjs', '--port', '0', '--json')
   const [line] = await program.printed(/^\{.*$/m)
@@ -40,7 +40,7 @@ test('JSON for scripts', async () => {
   expect(await text(listening.url)).toBe('hello')
 })
 
-test('below a mount', async () => {
+test('serves an app at a mount, and responds with a 404 outside it', async () => {
   site.write(
     'app.mjs',
     "export default (request, { mount }) => new Response(mount + ' ' + new URL(request.url).pathname)",
@@ -52,30 +52,30 @@ test('below a mount', async () => {
   expect(await text(`${url}sh%6Fp/cart`)).toMatch(/ \/sh%6Fp\/cart$/)
   for (const path of ['', 'other', 'shopping', 'shop.html', '?shop', 'shop/../other', 'shop/%2e%2e/other']) {
     const { statusCode, body } = await request(url, { path: `/${path}`, origin: url } as never)
-    const said = await body.text()
+    const text = await body.text()
     expect.soft(statusCode, path).toBe(404)
-    expect.soft(said, path).toContain('The app is mounted at /shop, and has no path outside it.')
+    expect.soft(text, path).toMatch(/The app is mounted at \/shop, and \/\S* is outside this mount\./)
   }
   const page = await fetch(`${url}other`, { headers: BROWSER })
   expect(await page.text()).toContain('<h1>The app is mounted at /shop')
 })
 
-test('a change starts it again, and no request fails meanwhile', async () => {
+test('a change restarts the app, and no request fails meanwhile', async () => {
   site.write(
     'app.mjs',
     "import { answer } from './answer.mjs'\nexport default { fetch: () => new Response(answer) }",
   )
   site.write('answer.mjs', "export const answer = 'first'")
   const { program, url } = await dev('app.mjs')
-  const answers = [await text(url)]
-  expect(answers).toEqual(['first'])
+  const responses = [await text(url)]
+  expect(responses).toEqual(['first'])
   site.write('answer.mjs', "export const answer = 'second'")
-  while (answers.at(-1) !== 'second') answers.push(await text(url))
-  expect(new Set(answers)).toEqual(new Set(['first', 'second']))
+  while (responses.at(-1) !== 'second') responses.push(await text(url))
+  expect(new Set(responses)).toEqual(new Set(['first', 'second']))
   await program.printed(/^answer\.mjs has changed/m)
 })
 
-test('what is no code starts nothing again, unless it is asked for', async () => {
+test('a change of a file that is not code restarts the app only with --watch', async () => {
   site.write('app.mjs', `${fetchApp('hello')}\nexport const pid = process.pid`)
   site.makeFolder('views')
   const { program } = await dev('app.mjs', '--watch', site.path('views'))
@@ -89,7 +89,7 @@ test('what is no code starts nothing again, unless it is asked for', async () =>
 })
 
 describe('errors', () => {
-  test('a syntax error at the start is shown, and gone when it is mended', async () => {
+  test('a syntax error is shown until it is fixed', async () => {
     site.write('app.mjs', 'const a = 1\nconst b = = 2\n')
     const { program, url } = await dev('app.mjs')
     const page = await fetch(url, { headers: BROWSER })
@@ -98,16 +98,16 @@ describe('errors', () => {
     expect(html).toContain('The app did not start')
     expect(html).toContain('<h1>SyntaxError: Unexpected token &#39;=&#39;</h1>')
     expect(html).toContain('<mark>&#62; 2 | const b = = 2</mark>')
-    // For curl.
+    // Without Accept: text/html the page is plain text.
     expect(await text(url)).toMatch(/^The app did not start\n\nSyntaxError: [\s\S]*app\.mjs:2\n/)
     await program.printed(/app\.mjs:2\s+const b = = 2[\s\S]*The app did not start\./)
 
-    site.write('app.mjs', fetchApp('mended'))
+    site.write('app.mjs', fetchApp('fixed'))
     await program.printed(/^ready/m)
-    expect(await text(url)).toBe('mended')
+    expect(await text(url)).toBe('fixed')
   })
 
-  test('a module without an app', async () => {
+  test('a module without an app is an error that says so', async () => {
     site.write('app.mjs', '')
     const { url } = await dev('app.mjs')
     expect(await text(url)).toContain('app.mjs exports nothing, so there is no app to serve.')
@@ -116,7 +116,7 @@ describe('errors', () => {
   test.each([
     ['a listener', 'export default (req, res) => {\n  throw new TypeError("<oh no>")\n}'],
     ['a fetch handler', 'export default async (request) => {\n  throw new TypeError("<oh no>")\n}'],
-  ])('%s that throws: the place in the browser, the stack in the terminal', async (_, app) => {
+  ])('the error of %s: its line in the browser, its stack in the terminal', async (_, app) => {
     site.write('app.mjs', app)
     const { program, url } = await dev('app.mjs')
     const page = await fetch(url, { headers: BROWSER })
@@ -127,7 +127,7 @@ describe('errors', () => {
     await program.printed(/TypeError: <oh no>\n {4}at .*app\.mjs:2:9/)
   })
 
-  test('a crash: the request that it cut sees why, and so do the next, until it is started again', async () => {
+  test('a crash is explained to the request that it cut off and to later ones, until the app restarts', async () => {
     site.write(
       'app.mjs',
       `export default (req, res) => {
@@ -143,7 +143,7 @@ describe('errors', () => {
     expect(cut.status).toBe(502)
     const page = await cut.text()
     expect(page).toContain('<h1>RangeError: out of luck</h1>')
-    // What went wrong before is not what it crashed of.
+    // The page shows the exception that ended the process, not an error that the app had logged before.
     expect(page).toContain('<mark>&#62; 2 |')
     expect(page).not.toContain('only logged')
     expect(await text(url)).toContain('The app has crashed')
@@ -153,30 +153,30 @@ describe('errors', () => {
     expect(await text(url)).toBe('hello')
   })
 
-  test('an upload to a crashed app is answered', async () => {
+  test('an upload to a crashed app gets a response', async () => {
     site.write('app.mjs', 'process.exit(7)')
     const { url } = await dev('app.mjs')
     const response = await fetch(url, { method: 'POST', body: new Uint8Array(8 * 1024 * 1024) }).catch(String)
-    // Some clients see the connection end before they read the answer: then they have been told as well.
+    // A client that is still sending may get an error instead of the response, because the server closes the connection.
     expect(typeof response === 'string' ? 502 : response.status).toBe(502)
-    expect(await text(url)).toContain('It ended with status 7.')
+    expect(await text(url)).toContain("The app's process exited with status 7.")
   })
 
-  test('a port in use', async () => {
+  test('a port in use is an error that says what to do', async () => {
     site.write('app.mjs', fetchApp('hello'))
     const { url } = await dev('app.mjs')
     const second = start('dev', 'app.mjs', '--port', new URL(url).port)
     await second.printed(
-      /Can not listen on 127\.0\.0\.1: .*EADDRINUSE.*choose another port; --port 0 picks a free one\.$/m,
+      /Cannot listen on 127\.0\.0\.1: .*EADDRINUSE.*choose another port\. --port 0 picks a free one\.$/m,
     )
     expect(await second.exited).toEqual({ code: 4, signal: null })
   })
 })
 
-test('what is below /__fcgi is for this machine alone', async () => {
+test('URLs below /__fcgi respond to this machine only', async () => {
   site.write('app.mjs', fetchApp('hello'))
   const { url } = await dev('app.mjs')
-  // A name elsewhere that points here, and a page elsewhere that posts here.
+  // Another site's name that resolves to this machine, and another site's page that sends a POST.
   const rebound = await request(`${url}__fcgi/events`, { headers: { host: 'evil.example' } })
   expect(rebound.statusCode).toBe(403)
   const posted = await request(`${url}__fcgi/restart`, {
@@ -184,7 +184,7 @@ test('what is below /__fcgi is for this machine alone', async () => {
     headers: { origin: 'http://evil.example' },
   })
   expect(posted.statusCode).toBe(403)
-  // A tunnel or a proxy on this machine, which may rewrite Host.
+  // A tunnel or a proxy on this machine. It may rewrite Host.
   for (const headers of [
     { 'x-forwarded-for': '192.0.2.1' },
     { forwarded: 'for=192.0.2.1' },
@@ -195,10 +195,10 @@ test('what is below /__fcgi is for this machine alone', async () => {
     expect.soft(proxied.statusCode, JSON.stringify(headers)).toBe(403)
     expect
       .soft(await proxied.body.text())
-      .toContain('It refuses requests that came through a proxy or a tunnel')
+      .toContain('It rejects requests that came through a proxy or a tunnel')
   }
   expect((await request(`${url}__fcgi`)).statusCode).toBe(200)
-  // 32 event streams are all there are: other sites get none of them.
+  // At most 32 event streams can be open. Other sites cannot open any.
   const accept = { accept: 'text/event-stream' }
   const streams = await Promise.all(
     Array.from({ length: 33 }, () =>
@@ -211,11 +211,11 @@ test('what is below /__fcgi is for this machine alone', async () => {
   })
   expect(own.statusCode).toBe(200)
   own.body.destroy()
-  // What a page can load as an image does not occupy an event stream.
+  // A request for an image does not open an event stream.
   expect((await request(`${url}__fcgi/events`)).statusCode).toBe(406)
 })
 
-test('an app that does not end does not keep a change from it, and nothing outlives a killed developer', async () => {
+test('an app that ignores SIGTERM is restarted, and no process survives when fcgi-bridge dev is killed', async () => {
   site.write('app.mjs', `process.on('SIGTERM', () => {})\n${fetchApp('first')}`)
   const { program, url } = await dev('app.mjs')
   await program.printed(/^ready/m)
@@ -247,7 +247,7 @@ function start(...args: string[]): Program {
 async function dev(...args: string[]): Promise<{ program: Program; url: string }> {
   const program = start('dev', ...args, '--port', '0')
   const [, url] = await program.printed(/^ {2}(http:\/\/localhost:\d+\/)\S*$/m)
-  // Localhost may be ::1 first.
+  // localhost may resolve to ::1 first.
   return { program, url: url!.replace('localhost', '127.0.0.1') }
 }
 

@@ -1,12 +1,12 @@
-// `fcgi-bridge doctor` where the front server does not get to the app, beside an app that runs, and of an app alone.
+// `fcgi-bridge doctor` with a front server that does not reach the app, with a running app, and with an app alone.
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest'
-import { askDoctor, codesOf } from '../doctor/diagnoses.ts'
-import { nginxWithTls } from '../doctor/patients/nginx.ts'
+import { askDoctor, codesOf } from '../doctor/faults.ts'
+import { nginxWithTls } from '../doctor/setups/nginx.ts'
 import { COMMAND_LINE } from '../support/fronts/command-line.ts'
 import { startLighttpd } from '../support/fronts/lighttpd.ts'
 import { startNginx } from '../support/fronts/nginx.ts'
@@ -38,34 +38,37 @@ beforeEach(() => {
 
 afterEach(() => site.stop())
 
-test('for people: what is wrong, why, and the line that mends it', async () => {
+test('the report for people has the fault, its consequence, and the line that fixes it', async () => {
   const url = await startFront('fastcgi_param HTTP_AUTHORIZATION "";')
   const program = command('doctor', url, '--app', socket)
   expect(await program.exited).toMatchObject({ code: 6 })
   expect(program.output).toContain(`${url} (nginx/`)
   expect(program.output).toMatch(
-    /\n\n✗ The app is not told the Authorization header\. \[authorization\]\n {2}\S.*\n {2}→ in the .*:\n {6}fastcgi_param HTTP_AUTHORIZATION \$http_authorization;\n\n/,
+    /\n\n✗ The Authorization header does not reach the app\. \[authorization\]\n {2}\S.*\n {2}→ in the .*:\n {6}fastcgi_param HTTP_AUTHORIZATION \$http_authorization;\n\n/,
   )
   expect(program.output).toMatch(/\n✓ variables, /)
-  expect(program.output).toMatch(/\n\d+ to mend, \d+ that can be better\.\n$/)
+  expect(program.output).toMatch(/\n\d+ faults? to fix\. \d+ possible improvements?\.\n$/)
   expect(program.output).not.toContain('\x1b')
 })
 
-test.each(['http', 'https'])('the %s URL of a port where an app speaks FastCGI', async (scheme) => {
-  site.write('app.mjs', APP)
-  const app = site.start(process.execPath, [COMMAND_LINE, 'serve', site.path('app.mjs'), '--port', '0'])
-  const [, port] = await app.printed(/FastCGI on 127\.0\.0\.1:(\d+)$/m)
-  for (const more of [[], ['--app', `127.0.0.1:${port}`], ['--token', TOKEN]]) {
-    const program = command('doctor', `${scheme}://127.0.0.1:${port}/`, ...more)
-    expect(await program.exited).toMatchObject({ code: 5 })
-    expect(program.output).toContain(
-      `127.0.0.1:${port} speaks FastCGI, not HTTP: an app listens there, and no front server.\n` +
-        `Examine the app with fcgi-bridge doctor 127.0.0.1:${port}, or give the URL of the front server and --app 127.0.0.1:${port}.\n`,
-    )
-  }
-})
+test.each(['http', 'https'])(
+  'an %s URL whose port speaks FastCGI is an error that says so',
+  async (scheme) => {
+    site.write('app.mjs', APP)
+    const app = site.start(process.execPath, [COMMAND_LINE, 'serve', site.path('app.mjs'), '--port', '0'])
+    const [, port] = await app.printed(/FastCGI on 127\.0\.0\.1:(\d+)$/m)
+    for (const more of [[], ['--app', `127.0.0.1:${port}`], ['--token', TOKEN]]) {
+      const program = command('doctor', `${scheme}://127.0.0.1:${port}/`, ...more)
+      expect(await program.exited).toMatchObject({ code: 5 })
+      expect(program.output).toContain(
+        `127.0.0.1:${port} speaks FastCGI, not HTTP: an app listens there, not a front server.\n` +
+          `Examine the app alone with fcgi-bridge doctor 127.0.0.1:${port}, or give the URL of the front server and --app 127.0.0.1:${port}.\n`,
+      )
+    }
+  },
+)
 
-test('a socket that the front server may not write to, and the command that mends it', async () => {
+test('if the front server may not write to the socket, the doctor prints the command that fixes it', async () => {
   await startApp('--mode', '600')
   const isRoot = process.getuid?.() === 0
   if (!isRoot) chmodSync(socket, 0)
@@ -88,25 +91,25 @@ test('a socket that the front server may not write to, and the command that mend
     expect(lines).toEqual([`chgrp www-data ${socket} && chmod 660 ${socket}`])
     execFileSync('/bin/sh', ['-c', lines[0]!])
   } else {
-    // The doctor is then that user itself.
+    // The doctor runs as the same user, so it cannot connect either.
     const program = command('doctor', url, '--app', socket)
     expect(await program.exited).toMatchObject({ code: 5 })
-    const [mend] = await program.printed(/^chmod .*$/m)
-    execFileSync('/bin/sh', ['-c', mend])
+    const [, fix] = await program.printed(/^To fix it: (chmod .*)$/m)
+    execFileSync('/bin/sh', ['-c', fix!])
   }
-  // lighttpd looks again once a second at an app that it could not reach.
+  // lighttpd tries an app that it could not reach again after a second.
   await expect.poll(async () => (await fetch(url)).status).toBe(200)
   expect(codesOf((await askDoctor(site, url, '--app', socket)).report)).toEqual([])
 })
 
-test('a front server that looks for the app elsewhere', async () => {
+test('a front server that connects to another address', async () => {
   const url = await startFront('', `unix:${site.path('elsewhere.sock')}`)
   const { report, code } = await askDoctor(site, url, '--app', socket)
   expect(code).toBe(6)
   expect(report.findings).toMatchObject([
     { code: 'unreached', mend: { lines: [`fastcgi_pass unix:${socket};`] } },
   ])
-  // Without an address it can not say more.
+  // Without --app, the doctor does not know the right address.
   const alone = await askDoctor(site, url)
   expect(alone.code).toBe(6)
   expect(alone.report.findings).toMatchObject([
@@ -116,21 +119,21 @@ test('a front server that looks for the app elsewhere', async () => {
 
 test.each([
   ['a URL that is not the app', 'return 404;', / with 404/],
-  ['a redirect', 'return 301 https://shop.example/;', /301 to https:\/\/shop\.example\//],
+  ['a redirect', 'return 301 https://shop.example/;', / with 301.* redirects to https:\/\/shop\.example\//],
   [
     'a redirect without a host',
     'absolute_redirect off; return 301 /shop/;',
-    /301 to http:\/\/127\.0\.0\.1:\d+\/shop\/\.$/,
+    / with 301.* redirects to http:\/\/127\.0\.0\.1:\d+\/shop\/\.$/,
   ],
   ['a login', 'auth_basic "shop"; auth_basic_user_file /dev/null;', / with 401/],
-])('%s is told', async (_, lines, seen) => {
+])('the doctor finds that the front server responds itself, with %s', async (_, lines, seen) => {
   const url = await startFront(lines)
   const { report, code } = await askDoctor(site, url, '--app', socket)
   expect(code).toBe(6)
   expect(report.findings).toMatchObject([{ code: 'not-passed-on', seen: expect.stringMatching(seen) }])
 })
 
-test('a site that asks for a login is examined with one', async () => {
+test('a front server that requires a login is examined with the Authorization header of -H', async () => {
   const users = site.write('users', 'ann:{PLAIN}secret\n')
   chmodSync(users, 0o644)
   const url = await startFront(`auth_basic "shop"; auth_basic_user_file ${users};`)
@@ -140,18 +143,18 @@ test('a site that asks for a login is examined with one', async () => {
   expect(codesOf(report)).not.toContain('authorization')
 })
 
-test('beside an app that runs: both answer the same', async () => {
+test('with a running app: no fault if the front server and the app respond with the same status', async () => {
   await startApp()
   const url = await startFront('')
   const well = await askDoctor(site, url, '--app', socket)
   expect(well).toMatchObject({ code: 0, report: { healthy: true, findings: [] } })
-  expect(well.report.hint).toContain('Stop it and ask again')
+  expect(well.report.hint).toContain('Stop the app and run the doctor again')
   const program = command('doctor', url, '--app', socket)
   expect(await program.exited).toMatchObject({ code: 0 })
-  expect(program.output).toMatch(/\n\nNothing wrong is seen from outside\.\n$/)
+  expect(program.output).toMatch(/\n\nNo faults found from outside\.\n$/)
 })
 
-test('beside an app that runs: another status, and events that are held back', async () => {
+test('with a running app: the doctor finds another status, and buffered events', async () => {
   await startApp()
   const url = await startFront(`
     location = /other { return 418; }
@@ -166,24 +169,24 @@ test('beside an app that runs: another status, and events that are held back', a
   ])
 })
 
-test('an app alone', async () => {
+test('an app is examined without a front server', async () => {
   await startApp()
   expect(await askDoctor(site, socket)).toMatchObject({ code: 0, report: { findings: [] } })
 })
 
 test.each([
-  ['nobody at the address of an app', ['1'], 5, /Nobody listens on 127\.0\.0\.1:1/],
+  ['no app at the address', ['1'], 5, /No app listens on 127\.0\.0\.1:1/],
   [
-    'nobody at the URL',
+    'no front server at the URL',
     ['http://127.0.0.1:1/'],
     5,
-    /The front server at http:\/\/127\.0\.0\.1:1 can not be asked/,
+    /No response from the front server at http:\/\/127\.0\.0\.1:1: [\s\S]*Check that it runs/,
   ],
   [
     'an address of another machine',
     ['http://127.0.0.1:1/', '--app', '192.0.2.1:9000'],
     4,
-    /is no address of this machine/,
+    /is not an address of this machine/,
   ],
   ['nothing to examine', [], 2, /say the URL of the front server/],
   ['a token that can be guessed', ['--probe', '--token', 'x'], 2, /8 characters or more/],
@@ -192,17 +195,17 @@ test.each([
     'a probe that no front server starts',
     ['--probe', '--token', TOKEN],
     4,
-    /^The probe is started by the front server/m,
+    /^Let the front server start the probe/m,
   ],
-  ['a host beside the URL', ['http://127.0.0.1:1/', '-H', 'Host: shop.example'], 2, /--connect says where/],
-  ['a size that is none', ['9000', '--upload', 'much'], 2, /a size such as 500k/],
-])('%s', async (_, args, code, printed) => {
+  ['a Host header', ['http://127.0.0.1:1/', '-H', 'Host: shop.example'], 2, /--connect says where/],
+  ['an invalid size', ['9000', '--upload', 'much'], 2, /a size such as 500k/],
+])('an error message for: %s', async (_, args, code, printed) => {
   const program = command('doctor', ...args)
   expect(await program.exited).toEqual({ code, signal: null })
   await program.printed(printed)
 })
 
-test('an answer that streams for ever is no reason to wait', async () => {
+test('the doctor does not wait for the end of a response that never ends', async () => {
   const endless = createHttpServer((_, response) => {
     const more = (): void => {
       while (response.write('x'.repeat(10_000)));
@@ -221,31 +224,31 @@ test('an answer that streams for ever is no reason to wait', async () => {
   }
 })
 
-test('a redirect whose URL a shell would take apart', async () => {
+test('the URL of a redirect is quoted for the shell', async () => {
   const url = await startFront(`return 302 "https://shop.example/;id&a='";`)
   const { report } = await askDoctor(site, url, '--app', socket)
   expect(report.findings[0]!.mend.where).toBe(
-    `Examine that: fcgi-bridge doctor 'https://shop.example/;id&a='\\'''`,
+    `Examine that URL: fcgi-bridge doctor 'https://shop.example/;id&a='\\'''`,
   )
 })
 
-test('a certificate that nobody has signed', async () => {
+test('a self-signed certificate is an error that names --insecure', async () => {
   const { origin, args } = await nginxWithTls.start(site, nginxWithTls.healthy)
   const program = command('doctor', origin, ...args.filter((one) => one !== '--insecure'))
   expect(await program.exited).toMatchObject({ code: 5 })
-  await program.printed(/Say --insecure to take any certificate/)
-  // Node warns where an address is used as a name.
+  await program.printed(/Use --insecure to accept any certificate/)
+  // Node prints a warning if an IP address is used as a TLS server name.
   expect(program.output).not.toContain('Warning')
 })
 
-test('the host of a URL that does not lead to the front server', async () => {
+test('--connect gives the address of the front server if the host of the URL does not resolve to it', async () => {
   const url = new URL(await startFront(''))
   const { report } = await askDoctor(site, 'http://shop.example/', '--app', socket, '--connect', url.host)
   expect(codesOf(report)).not.toContain('host')
   expect(report.of).toBe('http://shop.example/')
 })
 
-test('a probe with another token', async () => {
+test('the doctor finds that the probe has another token', async () => {
   site.start(process.execPath, [COMMAND_LINE, 'doctor', '--probe', '--token', TOKEN], {
     env: { ...process.env, FCGI_BRIDGE_LISTEN: socket },
   })
@@ -254,7 +257,7 @@ test('a probe with another token', async () => {
   expect(codesOf(report)).toEqual(['wrong-token'])
 })
 
-test('what is no request is told', async () => {
+test('the doctor finds that the front server sends invalid requests', async () => {
   const url = await startFront('fastcgi_param CONTENT_LENGTH many;')
   const { report } = await askDoctor(site, url, '--app', socket)
   expect(report.findings).toMatchObject([
@@ -262,8 +265,8 @@ test('what is no request is told', async () => {
   ])
 })
 
-test('an interrupted doctor leaves no socket behind', async () => {
-  // A front server that never answers.
+test('the doctor removes its socket when it is interrupted', async () => {
+  // A front server that never responds.
   const silent = createServer()
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
   try {
@@ -278,7 +281,7 @@ test('an interrupted doctor leaves no socket behind', async () => {
   }
 })
 
-test('the probe tells nobody what it was sent who does not have its token', async () => {
+test('the probe shows a request only to a client with its token', async () => {
   site.start(process.execPath, [COMMAND_LINE, 'doctor', '--probe', '--token', TOKEN], {
     env: { ...process.env, FCGI_BRIDGE_LISTEN: socket },
   })
@@ -312,7 +315,7 @@ async function startApp(...args: string[]): Promise<void> {
   )
 }
 
-// Lines of the server, in front of the location of the app; gives the URL.
+// Starts nginx with `lines` in its server block, before the location of the app. Returns its URL.
 async function startFront(lines: string, to = `unix:${socket}`): Promise<string> {
   const [port] = await startNginx(
     site,

@@ -1,4 +1,4 @@
-// The inspector of `fcgi-bridge dev`, as a developer sees it in a browser.
+// The inspector of `fcgi-bridge dev` in a browser.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -38,12 +38,12 @@ let site: Site
 let page: Page
 let program: Program
 let url: string
-const complaints: string[] = []
+const consoleMessages: string[] = []
 
 beforeAll(async () => {
   browser = await chromium.launch({
     executablePath: required('chromium'),
-    // As root, without a graphics card, and without asking anything of the network.
+    // The tests may run as root, without a graphics card, and without a network.
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'].concat(
       '--disable-background-networking',
       '--disable-component-update',
@@ -64,9 +64,9 @@ beforeEach(async () => {
   url = origin!.replace('localhost', '127.0.0.1')
   await program.printed(/^ready/m)
   page = await browser.newPage()
-  complaints.length = 0
-  page.on('console', (message) => complaints.push(message.text()))
-  page.on('pageerror', (error) => complaints.push(String(error)))
+  consoleMessages.length = 0
+  page.on('console', (message) => consoleMessages.push(message.text()))
+  page.on('pageerror', (error) => consoleMessages.push(String(error)))
   await page.goto(`${url}/__fcgi`)
   await page.getByText('app is ready').waitFor()
 })
@@ -76,7 +76,7 @@ afterEach(async () => {
   await site.stop()
 })
 
-test('a request as it comes: how the app reads it, headers, params, records, STDERR', async () => {
+test('shows a request: how the app reads it, headers, params, records, STDERR', async () => {
   await fetch(`${url}/shop/c%C3%A4rt?x=<i>`, { method: 'POST', body: 'four', headers: { 'X-Test': 'ä' } })
   const row = page.getByRole('row', { name: /^POST \/shop\/c%C3%A4rt/ })
   await row.getByText('200').waitFor()
@@ -86,7 +86,7 @@ test('a request as it comes: how the app reads it, headers, params, records, STD
   expect(await tableBelow('How the app reads it')).toEqual(
     expect.arrayContaining([
       ['scheme', 'http', 'REQUEST_SCHEME', expect.any(String)],
-      ['host', new URL(url).host, 'HTTP_HOST', 'The client sent a Host.'],
+      ['host', new URL(url).host, 'HTTP_HOST', 'The client sent a Host header.'],
       ['path and query', '/shop/c%C3%A4rt?x=%3Ci%3E', 'REQUEST_URI', expect.any(String)],
       ['mount', '/shop', 'SCRIPT_NAME\nPATH_INFO', expect.stringContaining('req.url /c%C3%A4rt')],
       ['client', '127.0.0.1', 'REMOTE_ADDR', expect.any(String)],
@@ -117,11 +117,11 @@ test('a request as it comes: how the app reads it, headers, params, records, STD
     ]),
   )
   expect(await page.locator('#part-stderr + pre').textContent()).toContain('careful, /c%C3%A4rt')
-  // No script was blocked, none failed.
-  expect(complaints).toEqual([])
+  // No script was blocked, and no script failed.
+  expect(consoleMessages).toEqual([])
 })
 
-test('values that log in are hidden until they are clicked', async () => {
+test('credentials are hidden until they are clicked', async () => {
   const secrets = ['Basic dXNlcjpwYXNz', 'session=sent-back', 'Basic cHJveHk=', 'session=given-out']
   const [authorization, cookie, proxyAuthorization] = secrets as [string, string, string, string]
   const headers = { authorization, cookie, 'proxy-authorization': proxyAuthorization, 'x-test': 'plain' }
@@ -140,7 +140,7 @@ test('values that log in are hidden until they are clicked', async () => {
   await row.getByRole('button').click()
   expect(await row.textContent()).toBe(`HTTP_COOKIE${cookie}`)
   expect(await buttons.count()).toBe(6)
-  // Another request, and this one again: hidden as before.
+  // Selecting another request hides them again.
   await fetch(`${url}/shop/other`)
   await page.getByRole('row', { name: '/shop/other' }).click()
   await detail.getByText('GET /shop/other', { exact: true }).waitFor()
@@ -149,17 +149,17 @@ test('values that log in are hidden until they are clicked', async () => {
   expect(await buttons.count()).toBe(7)
 })
 
-test('pages of other sites reach nothing of it, and do not occupy its event streams', async () => {
+test('pages of other sites cannot load or restart anything, or occupy event streams', async () => {
   const other = createServer((_, response) => {
     response.writeHead(200, { 'Content-Type': 'text/html' }).end('<title>another site</title>')
   })
   await once(other.listen(0, '127.0.0.1'), 'listening')
   onTestFinished(() => void other.close())
-  const elsewhere = await browser.newPage()
-  // localhost and 127.0.0.1 are two sites to a browser.
-  await elsewhere.goto(`http://localhost:${(other.address() as AddressInfo).port}/`)
-  // Text, for it runs in the browser: the types of these tests are Node's.
-  const results = await elsewhere.evaluate(`(async () => {
+  const otherPage = await browser.newPage()
+  // For a browser, localhost and 127.0.0.1 are two sites.
+  await otherPage.goto(`http://localhost:${(other.address() as AddressInfo).port}/`)
+  // A string, because the code runs in the browser and the types of these tests are Node's.
+  const results = await otherPage.evaluate(`(async () => {
     const inspector = '${url}/__fcgi'
     const settled = (target) => new Promise((resolve) => {
       for (const type of ['error', 'load', 'open']) target.addEventListener(type, () => resolve(type))
@@ -170,7 +170,7 @@ test('pages of other sites reach nothing of it, and do not occupy its event stre
       all.push(settled(image), settled(new EventSource(inspector + '/events')))
       image.src = inspector + '/events?' + i
     }
-    // Neither of these sends an Origin: the browser's Sec-Fetch-Site alone says where they come from.
+    // Requests for a script and a style sheet have no Origin. Only Sec-Fetch-Site shows where they come from.
     const script = document.createElement('script')
     const style = Object.assign(document.createElement('link'), { rel: 'stylesheet' })
     all.push(settled(script), settled(style))
@@ -184,22 +184,22 @@ test('pages of other sites reach nothing of it, and do not occupy its event stre
   const again = await browser.newPage()
   await again.goto(`${url}/__fcgi`)
   await again.getByText('app is ready').waitFor()
-  // The POST started nothing.
+  // The POST did not restart the app.
   expect(program.output.match(/^ready/gm)).toHaveLength(1)
   await again.close()
-  await elsewhere.close()
+  await otherPage.close()
 })
 
-test('its link opens the app where it is mounted', async () => {
+test('the link "Open app" opens the mount', async () => {
   expect(await page.getByRole('link', { name: 'Open app' }).getAttribute('href')).toBe('/shop/')
 })
 
-test('a request that runs is seen running, and then its end', async () => {
+test('shows that a request is running, and then its end', async () => {
   const response = await fetch(`${url}/shop/held`)
   const row = page.getByRole('row', { name: '/shop/held' })
   await row.getByText('…').first().waitFor()
   await row.click()
-  await page.getByText(/ · runs · /).waitFor()
+  await page.getByText(/ · running · /).waitFor()
   for (const { pid, command } of site.processes()) {
     if (command.includes('child.js')) process.kill(pid, 'SIGUSR2')
   }
@@ -207,10 +207,10 @@ test('a request that runs is seen running, and then its end', async () => {
   await page.getByText(/ · end after /).waitFor()
 })
 
-test('a long answer: the first records and the last', async () => {
+test('shows the first and the last records of a long response', async () => {
   await (await fetch(`${url}/shop/many`)).text()
   await page.getByRole('row', { name: '/shop/many' }).click()
-  await page.getByText(/^\d+ more are not kept\.$/).waitFor()
+  await page.getByText(/^\d+ more records were left out\.$/).waitFor()
   expect((await tableBelow('Records')).at(-1)?.[1]).toBe('END_REQUEST')
 })
 
@@ -231,29 +231,29 @@ test('filter, pause, clear', async () => {
   await page.getByLabel('Pause').uncheck()
   await page.getByRole('row', { name: '/shop/c' }).waitFor()
   await page.getByRole('button', { name: 'Clear' }).click()
-  await page.getByText('No request yet.').waitFor()
+  await page.getByText('No requests yet.').waitFor()
 })
 
-test('an error of the app in its page, which loads again when it is mended', async () => {
+test('the error page of the app reloads when the error is fixed', async () => {
   const shop = await browser.newPage()
   await shop.goto(`${url}/shop/broken`)
   await shop.getByRole('heading', { name: 'TypeError: out of order' }).waitFor()
-  site.write('app.mjs', "export default (req, res) => res.end('mended')")
-  await shop.getByText('mended').waitFor()
+  site.write('app.mjs', "export default (req, res) => res.end('fixed')")
+  await shop.getByText('fixed').waitFor()
   await page.getByRole('row', { name: '/shop/broken' }).last().getByText('500').waitFor()
   await shop.close()
 })
 
-test('the state of the app', async () => {
+test('shows the state of the app', async () => {
   site.write('app.mjs', 'const = 1')
   await page.getByText('app did not start').waitFor()
   site.write('app.mjs', APP)
   await page.getByText('app is ready').waitFor()
   await program.stop()
-  await page.getByText('fcgi-bridge dev is gone').waitFor()
+  await page.getByText('fcgi-bridge dev has stopped').waitFor()
 })
 
-/** The cells of the table below the part with this title. */
+/** Returns the cells of the table below the heading with this title. */
 async function tableBelow(title: string): Promise<string[][]> {
   const rows = page.locator('h2', { hasText: title }).locator('xpath=following-sibling::table[1]/tbody/tr')
   return rows.evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent ?? '')))

@@ -1,4 +1,4 @@
-// `fcgi-bridge ping`, of apps that are well and of those that are not.
+// `fcgi-bridge ping` with healthy and unhealthy apps.
 import { chmodSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createTcpServer, type Server } from 'node:net'
@@ -29,7 +29,7 @@ siteForEachTest((each) => {
   site = each
 })
 
-test('an app that is well', async () => {
+test('a healthy app', async () => {
   const path = await startApp()
   const program = ping(path)
   expect(await program.exited).toMatchObject({ code: 0 })
@@ -39,7 +39,7 @@ test('an app that is well', async () => {
   )
 })
 
-test('JSON for scripts, with the status of the page that is asked for', async () => {
+test('--json prints the values and the status of the requested page', async () => {
   const path = await startApp()
   const program = ping(path, '--json', '--path', '/health?x=ü')
   expect(await program.exited).toMatchObject({ code: 0 })
@@ -51,71 +51,95 @@ test('JSON for scripts, with the status of the page that is asked for', async ()
 })
 
 test.each([
-  ['a page that must be there', ['--path', '/'], 6, / GET \/ 404 /],
-  ['an error', ['--path', '/broken'], 6, / GET \/broken 500 /],
-  ['no page at all', ['--no-request'], 0, /^values .*4096.*\n$/m],
-  ['a page that never ends', ['--path', '/endless'], 0, / GET \/endless 200 /],
+  ['a missing page of --path', ['--path', '/'], 6, / GET \/ 404 /],
+  ['a server error', ['--path', '/broken'], 6, / GET \/broken 500 /],
+  ['--no-request', ['--no-request'], 0, /^values .*4096.*\n$/m],
+  ['a response that never ends', ['--path', '/endless'], 0, / GET \/endless 200 /],
   [
     'a header and a param',
     ['--path', '/host', '-H', 'Host: shop.example', '--params', 'A=b', 'C='],
     0,
     /200/,
   ],
-  ['no answer', ['--path', '/hangs', '--timeout', '0.3'], 6, /gave no answer in time/],
-  ['a param that is none', ['--params', 'HTTPS'], 2, /It takes NAME=VALUE/],
-  ['a header that is none', ['-H', 'Host'], 2, /It takes 'Name: value'/],
-])('%s', async (_, args, code, printed) => {
+  ['no response', ['--path', '/hangs', '--timeout', '0.3'], 6, /did not respond within the timeout/],
+  ['an invalid param', ['--params', 'HTTPS'], 2, /It takes NAME=VALUE/],
+  ['an invalid header', ['-H', 'Host'], 2, /It takes 'Name: value'/],
+])('exit status and output for %s', async (_, args, code, printed) => {
   const program = ping(await startApp(), ...args)
   expect(await program.exited).toEqual({ code, signal: null })
   await program.printed(printed)
 })
 
-test('nobody there: what to do', async () => {
+test('if no app listens, the error says what to do', async () => {
   const path = site.path('app.sock')
-  await told(
+  await expectError(
     ping(path),
     5,
-    `There is no socket at ${path}. Start the app: fcgi-bridge serve app.js --path ${path}`,
+    `There is no socket at ${path}: no app listens there. Start the app: fcgi-bridge serve app.js --path ${path}`,
   )
-  await told(ping('1'), 5, 'Nobody listens on 127.0.0.1:1. Start the app: fcgi-bridge serve app.js --port 1')
-  await told(ping('no-such-host.invalid:9000'), 5, 'The name in no-such-host.invalid:9000 is not known here')
-  await told(ping('9000x'), 2, 'It takes 127.0.0.1:9000, 9000, [::1]:9000, or the path of a Unix socket.')
+  await expectError(
+    ping('1'),
+    5,
+    'No app listens on 127.0.0.1:1. Start the app: fcgi-bridge serve app.js --port 1',
+  )
+  await expectError(
+    ping('no-such-host.invalid:9000'),
+    5,
+    'The host name in no-such-host.invalid:9000 cannot be resolved',
+  )
+  await expectError(
+    ping('9000x'),
+    2,
+    'It takes 127.0.0.1:9000, 9000, [::1]:9000, or the path of a Unix socket.',
+  )
   const file = site.write('file', '')
-  await told(ping(file), 5, `${file} is no socket.`)
+  await expectError(ping(file), 5, `${file} is not a socket.`)
   const json = ping('1', '--json')
   expect(await json.exited).toMatchObject({ code: 5 })
   expect(JSON.parse(json.output)).toMatchObject({ error: { code: 'ECONNREFUSED' } })
 })
 
-test('a socket that was left behind', async () => {
+test('a stale socket is an error that says so', async () => {
   const path = site.path('app.sock')
   const { program } = await site.startApp('core', path)
   await program.stop('SIGKILL')
-  await told(ping(path), 5, `Nobody listens on ${path}: the socket was left behind by a program that ended.`)
+  await expectError(
+    ping(path),
+    5,
+    `No app listens on ${path}: a program that has ended left this socket behind.`,
+  )
 })
 
-test('a socket that this user may not use, and the command that mends it', async () => {
+test('if the user may not connect to the socket, the error has the command that fixes it', async () => {
   const path = await startApp()
   chmodSync(path, 0)
-  const output = await told(pingAsOther(path), 5, `${path} is s---------`)
-  expect(output).toMatch(/^ch(mod u\+rw|grp \S+) \S+app\.sock/m)
+  const output = await expectError(pingAsOther(path), 5, `${path} is s---------`)
+  expect(output).toMatch(/^To fix it: ch(mod u\+rw|grp \S+) \S+app\.sock/m)
   chmodSync(path, 0o666)
   expect(await pingAsOther(path).exited).toMatchObject({ code: 0 })
 })
 
-test('what listens there is no FastCGI', async () => {
+test('a server that does not speak FastCGI is an error that says so', async () => {
   const http = createServer()
   const silent = createTcpServer((socket) => socket.on('error', () => {}).resume())
   try {
-    await told(ping(String(await listen(http))), 6, 'does not speak FastCGI: an HTTP server, it seems.')
-    await told(ping(String(await listen(silent)), '--timeout', '0.3'), 6, 'gave no answer in time')
+    await expectError(
+      ping(String(await listen(http))),
+      6,
+      'does not speak FastCGI. It seems to be an HTTP server.',
+    )
+    await expectError(
+      ping(String(await listen(silent)), '--timeout', '0.3'),
+      6,
+      'did not respond within the timeout',
+    )
   } finally {
     http.close()
     silent.close()
   }
 })
 
-test("PHP-FPM's ping page; PHP-FPM answers FCGI_GET_VALUES and closes", async () => {
+test('the ping page of PHP-FPM, which closes the connection after FCGI_GET_VALUES', async () => {
   const { address, stop } = await startPhpFpm({ pool: { 'ping.path': '/ping' } })
   try {
     const page = ['--path', '/ping', '--params', 'SCRIPT_NAME=/ping', 'SCRIPT_FILENAME=/ping']
@@ -137,7 +161,7 @@ function ping(...args: string[]): Program {
   return site.start(process.execPath, [COMMAND_LINE, 'ping', ...args])
 }
 
-// As a user who has no rights but to read what is in this checkout.
+// Runs ping as a user who has no permissions, except to read the files of this checkout.
 function pingAsOther(path: string): Program {
   if (process.getuid?.() !== 0) return ping(path)
   const only = '-all,+dac_read_search'
@@ -151,7 +175,7 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as { port: number }).port
 }
 
-async function told(program: Program, code: number, text: string): Promise<string> {
+async function expectError(program: Program, code: number, text: string): Promise<string> {
   expect(await program.exited).toEqual({ code, signal: null })
   expect(program.output).toContain(text)
   return program.output

@@ -1,4 +1,4 @@
-// `fcgi-bridge request`: curl for FastCGI, against apps that are served by `fcgi-bridge serve` and by PHP-FPM.
+// `fcgi-bridge request` with apps that are served by `fcgi-bridge serve` and by PHP-FPM.
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -58,15 +58,14 @@ beforeAll(async () => {
 
 afterAll(() => site.stop())
 
-test('GET is what it does, of a path or a URL', async () => {
-  const here = await output('/a%2Fb/../c?x=%20y')
-  expect(here).toMatch(/^GET localhost \/a%2Fb\/\.\.\/c\?x=%20y /)
+test('sends a GET for a path or a URL', async () => {
+  expect(await output('/a%2Fb/../c?x=%20y')).toMatch(/^GET localhost \/a%2Fb\/\.\.\/c\?x=%20y /)
   expect(await output('https://shop.example:8443/cart')).toMatch(/^GET shop\.example:8443 \/cart /)
   expect(await output()).toMatch(/^GET localhost \/ /)
   expect(await output('/shop/cart', '--mount', '/shop')).toContain(' /shop/cart mount=/shop ')
 })
 
-test('a method, headers, params, and the head of the answer', async () => {
+test('sends a method, headers and params, and prints the response headers with -i', async () => {
   const options = ['-X', 'PATCH', '-H', 'X-Name: Jürgen', '-i', '--params', 'HTTP_HOST=a.example', 'B=c=d']
   const text = await output('/', ...options)
   expect(text).toMatch(/^Status: 200 OK\r\n/)
@@ -74,7 +73,7 @@ test('a method, headers, params, and the head of the answer', async () => {
   expect(text).toMatch(/\r\n\r\nPATCH a\.example \/ .*Jürgen$/)
 })
 
-test('a body: text, a file with its length, standard input without one', async () => {
+test('sends a body: text, a file with its length, or standard input without a length', async () => {
   expect(await output('/echo', '-i', '--body', 'hellö')).toMatch(/X-Echo: POST[\s\S]*\r\n\r\nhellö$/)
   const hash = createHash('sha256').update(BYTES).digest('hex')
   expect(await output('/upload', '--body', `@${site.path('bytes')}`)).toBe(`${hash} ${BYTES.length}`)
@@ -84,7 +83,7 @@ test('a body: text, a file with its length, standard input without one', async (
   expect(program.output).toBe(`${hash} undefined`)
 })
 
-test('every byte as it is, to standard output and into a file', async () => {
+test('writes the body unchanged to standard output or to a file', async () => {
   const file = `@${site.path('bytes')}`
   const target = site.path('copy')
   await output('/echo', '--body', file, '-o', target)
@@ -94,7 +93,7 @@ test('every byte as it is, to standard output and into a file', async () => {
   expect(shell.output).toContain(createHash('sha256').update(BYTES).digest('hex'))
 })
 
-test('events are shown as they come', async () => {
+test('prints events as they arrive', async () => {
   const goOn = site.path('go-on')
   const program = start(['/events', '--params', `GO_ON=${goOn}`])
   await program.printed(/^data: 1\n\n$/)
@@ -103,29 +102,29 @@ test('events are shown as they come', async () => {
   expect(await program.exited).toMatchObject({ code: 0 })
 })
 
-test('a reader that has enough ends it, and nothing is said of that', async () => {
+test('ends without an error when the reader of its output closes the pipe', async () => {
   const shell = site.start('/bin/sh', ['-c', `"$0" "$@" | head -c 5`, ...command('/endless')])
   expect(await shell.exited).toMatchObject({ code: 0 })
   expect(shell.output).toBe('xxxxx')
 })
 
-test('FCGI_STDERR when it is asked for, and a hint when it is not', async () => {
+test('prints FCGI_STDERR with --stderr, and a hint without it', async () => {
   const program = start(['/fails', '--stderr'])
   expect(await program.exited).toMatchObject({ code: 0 })
   await program.printed(/Error: not well\n {4}at /)
-  await start(['/fails']).printed(/The app wrote to FCGI_STDERR: --stderr shows it/)
+  await start(['/fails']).printed(/The app wrote to FCGI_STDERR\. Use --stderr to see it/)
 })
 
-test('JSON for scripts; bytes that are no text are in base64', async () => {
-  const answer = JSON.parse(await output('/', '--json'))
-  expect(answer).toMatchObject({
+test('--json prints the response as JSON, with base64 for a body that is not UTF-8', async () => {
+  const response = JSON.parse(await output('/', '--json'))
+  expect(response).toMatchObject({
     status: 200,
     body: expect.stringMatching(/^GET/),
     stderr: '',
     appStatus: 0,
   })
-  expect(answer.headers).toContainEqual(['Set-Cookie', 'b=2'])
-  expect(answer.records).toBeUndefined()
+  expect(response.headers).toContainEqual(['Set-Cookie', 'b=2'])
+  expect(response.records).toBeUndefined()
   const echo = JSON.parse(await output('/echo', '--json', '--verbose', '--body', `@${site.path('bytes')}`))
   expect(Buffer.from(echo.bodyBase64, 'base64').equals(BYTES)).toBe(true)
   expect(echo.params).toContainEqual(['CONTENT_LENGTH', String(BYTES.length)])
@@ -134,7 +133,7 @@ test('JSON for scripts; bytes that are no text are in base64', async () => {
   expect(JSON.parse(await output('/fails', '--json')).stderr).toContain('Error: not well')
 })
 
-test('the wire, with --verbose', async () => {
+test('--verbose prints the params and records', async () => {
   const program = start(['/', '-v'])
   await program.printed(
     /^ {2}REQUEST_METHOD=GET\n[\s\S]*^> FCGI_PARAMS \d+ bytes[\s\S]*^< FCGI_STDOUT \d+ bytes/m,
@@ -143,29 +142,29 @@ test('the wire, with --verbose', async () => {
 })
 
 test.each([
-  ['--fail: an error is status 6', ['/fails', '--fail'], 6, /Internal Server Error/],
-  ['an answer that breaks off', ['/breaks'], 6, /the beginning[\s\S]*The answer of \S+ broke off: /],
+  ['an error response with --fail', ['/fails', '--fail'], 6, /Internal Server Error/],
+  ['a response that is cut off', ['/breaks'], 6, /the beginning[\s\S]*The response of \S+ was cut off: /],
+  ['a missing file', ['/upload', '--body', '@/no/such/file'], 2, /Cannot read \/no\/such\/file/],
+  ['a folder in place of a file', ['/upload', '--body', '@/tmp'], 2, /Cannot read \/tmp: it is a folder/],
   [
-    'a file that is not there',
-    ['/upload', '--body', '@/no/such/file'],
+    'a file that cannot be written',
+    ['/', '-o', '/no/such/folder/file'],
     2,
-    /\/no\/such\/file can not be read/,
+    /Cannot write \/no\/such\/folder\/file/,
   ],
-  ['a folder in place of a file', ['/upload', '--body', '@/tmp'], 2, /\/tmp can not be read: it is a folder/],
-  ['a file that can not be written', ['/', '-o', '/no/such/folder/file'], 2, /\/no\/such\/folder\/file/],
-  ['a path that is none', ['cart'], 2, /It takes a path such as \/health/],
-  ['a method that FastCGI can not say', ['/', '-X', 'CONNECT'], 2, /no way to tunnel/],
-  ['a method that is none', ['/', '-X', 'A B'], 2, /It takes a method/],
-])('%s', async (_, args, code, printed) => {
+  ['an invalid path', ['cart'], 2, /It takes a path such as \/health/],
+  ['a method that FastCGI does not support', ['/', '-X', 'CONNECT'], 2, /no way to tunnel/],
+  ['an invalid method', ['/', '-X', 'A B'], 2, /It takes a method/],
+])('exit status and output for %s', async (_, args, code, printed) => {
   const program = start(args)
   expect(await program.exited).toEqual({ code, signal: null })
   await program.printed(printed)
 })
 
-test('nobody there', async () => {
+test('if no app listens, the error says so', async () => {
   const program = site.start(process.execPath, [COMMAND_LINE, 'request', '1', '/'])
   expect(await program.exited).toMatchObject({ code: 5 })
-  await program.printed(/Nobody listens on 127\.0\.0\.1:1/)
+  await program.printed(/No app listens on 127\.0\.0\.1:1/)
 })
 
 test('a script of PHP-FPM', async () => {

@@ -16,33 +16,33 @@ type Difference = [fronts: FrontName | 'Apache', names: string, why: string]
 
 // The params that are not compared.
 const LEFT_OUT: readonly [names: RegExp, why: string][] = [
-  [/^SERVER_(SOFTWARE|SIGNATURE|ADMIN)$/, 'each says its own'],
-  [/^(SERVER|REMOTE)_PORT$/, 'each has its own; they are tested beside the gateway'],
+  [/^SERVER_(SOFTWARE|SIGNATURE|ADMIN)$/, 'each server has its own'],
+  [/^(SERVER|REMOTE)_PORT$/, 'each server has its own; tested in packages/client'],
   [
     /^(DOCUMENT_ROOT|SCRIPT_FILENAME|PATH_TRANSLATED|CONTEXT_\w+)$/,
-    'the gateway has no files, unless documentRoot says so',
+    'the gateway has no files without documentRoot',
   ],
   [/^(PATH|ap_trust_cgilike_cl|proxy-nokeepalive)$/, "Apache's own environment"],
   [/^Authorization$/, "FcgidPassHeader's own name for HTTP_AUTHORIZATION"],
-  [/^DOCUMENT_URI$/, "nginx's own; the gateway has it too"],
-  [/^REDIRECT_STATUS$/, "nginx's, for php-cgi; the gateway has it too"],
-  [/^REMOTE_USER$/, 'nginx says what the client claims, which nobody has checked'],
-  [/^HTTP_CONTENT_(TYPE|LENGTH)$/, 'nginx says them twice'],
+  [/^DOCUMENT_URI$/, "nginx's own; the gateway sends it too"],
+  [/^REDIRECT_STATUS$/, "nginx's, for php-cgi; the gateway sends it too"],
+  [/^REMOTE_USER$/, 'nginx sends the unchecked user name of Authorization'],
+  [/^HTTP_CONTENT_(TYPE|LENGTH)$/, 'nginx sends them twice'],
   [
     /^HTTP_(CONNECTION|KEEP_ALIVE|TE|TRAILER|UPGRADE|PROXY_CONNECTION)$/,
-    'about one hop: the gateway drops them',
+    'hop-by-hop headers: the gateway drops them',
   ],
-  [/^HTTP_EXPECT$/, 'the gateway answers it itself'],
+  [/^HTTP_EXPECT$/, 'the gateway handles it itself'],
 ]
 
-const NAME_OF_NGINX: Difference = ['nginx', 'SERVER_NAME', 'its server_name, whatever the client asks for']
+const NAME_OF_NGINX: Difference = ['nginx', 'SERVER_NAME', 'its server_name, whatever Host the client sends']
 const STREAMED: Difference[] = [
-  ['nginx', 'CONTENT_LENGTH', 'it has read the whole body; the gateway hands it on as it comes'],
-  ['Apache', 'CONTENT_LENGTH HTTP_TRANSFER_ENCODING', 'it has read the whole body (of small ones)'],
+  ['nginx', 'CONTENT_LENGTH', 'buffers the whole body; the gateway streams it'],
+  ['Apache', 'CONTENT_LENGTH HTTP_TRANSFER_ENCODING', 'buffers the whole body if it is small'],
 ]
 
 const LATER_NGINX: Difference[] = isAtLeast('nginx', '1.23')
-  ? [['nginx', 'CONTENT_TYPE', 'joins them since 1.23']]
+  ? [['nginx', 'CONTENT_TYPE', 'joins the values since 1.23']]
   : []
 
 interface Case {
@@ -88,38 +88,40 @@ const targets: readonly Case[] = [
   get('/a/b/.'),
   get('/a/%2e%2e/b'),
   get('/a%2Fb%2fc', [
-    ['Apache', 'PATH_INFO', 'AllowEncodedSlashes NoDecode leaves %2F alone; Off makes it a 404'],
+    ['Apache', 'PATH_INFO', 'AllowEncodedSlashes NoDecode keeps %2F; with Off it is a 404'],
   ]),
-  get('/a%0D%0Ab', [['nginx', 'SCRIPT_NAME PATH_INFO', 'a dot in fastcgi_split_path_info is no line feed']]),
-  // Rejected by all three.
+  get('/a%0D%0Ab', [
+    ['nginx', 'SCRIPT_NAME PATH_INFO', 'a dot in fastcgi_split_path_info does not match a line feed'],
+  ]),
+  // All three reject these.
   get('/../../etc/passwd'),
   get('/a/../../etc/passwd'),
   get('/%2e%2e/etc/passwd'),
-  get('/a/..%2f..%2fb', [['Apache', 'refused', 'NoDecode: %2F is no slash there']]),
+  get('/a/..%2f..%2fb', [['Apache', 'refused', 'NoDecode: %2F does not count as a slash']]),
   get('/a%00b'),
   get('/a%zzb'),
   get('/a%'),
   get('a/b'),
   get('*'),
-  get('/a#b?c', [['nginx', 'refused', 'cuts the fragment off']]),
+  get('/a#b?c', [['nginx', 'refused', 'drops the fragment']]),
   get('/caf\xc3\xa9', [
-    ['nginx', 'refused', 'lets bytes through that no URL has; Node does not'],
-    ['Apache', 'refused', 'lets bytes through that no URL has; Node does not'],
+    ['nginx', 'refused', 'accepts bytes that are not allowed in a URL; Node does not'],
+    ['Apache', 'refused', 'accepts bytes that are not allowed in a URL; Node does not'],
   ]),
 ]
 
-const ABSOLUTE: Difference = ['Apache', 'REQUEST_URI', 'leaves scheme and host in it']
+const ABSOLUTE: Difference = ['Apache', 'REQUEST_URI', 'keeps scheme and host in it']
 const absolute: readonly Case[] = [
   get('http://front.test/x?y=1', [ABSOLUTE]),
   get('http://abs.test:81/x?y=1', [NAME_OF_NGINX, ABSOLUTE]),
   get('HTTP://ABS.test/x', [NAME_OF_NGINX, ABSOLUTE]),
   get('http://abs.test', [NAME_OF_NGINX, ABSOLUTE]),
   get('http://abs.test?x=1', [
-    ['nginx', 'refused', 'its REQUEST_URI begins with no slash, and the app refuses that'],
+    ['nginx', 'refused', 'sends a REQUEST_URI without a slash at its start, and the app refuses that'],
     ABSOLUTE,
   ]),
   get('http://u:p@abs.test/x'),
-  get('ftp://abs.test/x', [['nginx', 'refused', 'takes it for http']]),
+  get('ftp://abs.test/x', [['nginx', 'refused', 'treats it as http']]),
 ]
 
 const methods: readonly Case[] = [
@@ -131,16 +133,16 @@ const methods: readonly Case[] = [
     name: 'OPTIONS *',
     http: `OPTIONS * HTTP/1.1${HOST}`,
     differences: [
-      ['nginx', 'refused', 'has no answer to it'],
-      ['Apache', 'answered', 'answers it itself'],
+      ['nginx', 'refused', 'does not support it'],
+      ['Apache', 'responded', 'responds itself'],
     ],
   },
   {
     name: 'TRACE',
     http: `TRACE /a HTTP/1.1${HOST}`,
     differences: [
-      ['nginx', 'refused', 'never hands it on'],
-      ['Apache', 'answered', 'answers it itself'],
+      ['nginx', 'refused', 'never forwards it'],
+      ['Apache', 'responded', 'responds itself'],
     ],
   },
 ]
@@ -149,9 +151,9 @@ const hosts: readonly Case[] = [
   withHost('FRONT.Test:8080'),
   withHost('[::1]:8080', [NAME_OF_NGINX]),
   withHost('my_host.test', [NAME_OF_NGINX]),
-  withHost('front.test.', [['nginx', 'HTTP_HOST', 'without the dot']]),
-  withHost('front.test:', [['Apache', 'refused', 'wants a number behind the colon, RFC 3986 does not']]),
-  // Rejected by all three.
+  withHost('front.test.', [['nginx', 'HTTP_HOST', 'removes the dot']]),
+  withHost('front.test:', [['Apache', 'refused', 'requires a number after the colon; RFC 3986 does not']]),
+  // All three reject these.
   withHost(''),
   withHost('a/b'),
   withHost('a b'),
@@ -162,8 +164,8 @@ const hosts: readonly Case[] = [
     name: 'none in HTTP/1.0',
     http: 'GET /a HTTP/1.0',
     differences: [
-      ['nginx', 'HTTP_HOST SERVER_NAME', 'makes one up of its server_name'],
-      ['Apache', 'SERVER_NAME', 'its ServerName; the gateway has an address alone'],
+      ['nginx', 'HTTP_HOST SERVER_NAME', 'uses its server_name'],
+      ['Apache', 'SERVER_NAME', 'its ServerName; the gateway only has an address'],
     ],
   },
   { name: 'one in HTTP/1.0', http: 'GET /a HTTP/1.0\r\nHost: Front.Test' },
@@ -171,61 +173,58 @@ const hosts: readonly Case[] = [
 
 const headers: readonly Case[] = [
   withHeaders(
-    'a few',
+    'several',
     'Accept: text/html\r\naccept-language: de\r\nReferer: http://x/\r\nUser-Agent: test\r\nRange: bytes=0-1\r\nIf-None-Match: "a"',
   ),
   withHeaders(
     'bytes and blanks',
     'X-Empty:\r\nX-Blanks:   a  b   \r\nX-Utf8: caf\xc3\xa9\r\nX-Latin1: caf\xe9',
   ),
-  withHeaders('tabs', 'X-Tab:\ta\tb\t', [['nginx', 'HTTP_X_TAB', 'takes them for a part of the value']]),
+  withHeaders('tabs', 'X-Tab:\ta\tb\t', [['nginx', 'HTTP_X_TAB', 'treats them as part of the value']]),
   withHeaders(
-    'odd names',
+    'unusual names',
     "X_Under: 1\r\nX.Dot: 2\r\nX'Q: 3\r\nX~T: 4\r\nX9: 5\r\n9X: 6\r\nX--Y: 7\r\n-Z: 8",
   ),
-  withHeaders('Proxy', 'Proxy: http://evil', [['nginx', 'HTTP_PROXY', 'lets it through (httpoxy.org)']]),
+  withHeaders('Proxy', 'Proxy: http://evil', [['nginx', 'HTTP_PROXY', 'forwards it (httpoxy.org)']]),
   withHeaders('Authorization', 'Authorization: Basic dXNlcjpwYXNz'),
   withHeaders(
     'X-Forwarded-For',
     'X-Forwarded-For: 192.0.2.1\r\nForwarded: for=192.0.2.1\r\nX-Real-IP: 192.0.2.1',
   ),
   withHeaders('repeated', 'X-Same: one\r\nX-Other: o\r\nx-same: two\r\nCookie: a=1\r\nCookie: b=2', [
-    ['Apache', 'HTTP_COOKIE', 'joins by commas, which no cookie parser knows'],
+    ['Apache', 'HTTP_COOKIE', 'joins by commas, which cookie parsers do not accept'],
   ]),
-  withHeaders(
-    'about one hop',
-    'Keep-Alive: timeout=5\r\nTE: trailers\r\nProxy-Connection: x\r\nUpgrade: h2c',
-  ),
+  withHeaders('hop-by-hop', 'Keep-Alive: timeout=5\r\nTE: trailers\r\nProxy-Connection: x\r\nUpgrade: h2c'),
   {
     name: 'named by Connection',
     http: `GET /a HTTP/1.1${HOST}\r\nConnection: close, X-Hop\r\nX-Hop: 1`,
     differences: [
-      ['nginx', 'HTTP_X_HOP', 'hands it on, against RFC 9110 section 7.6.1'],
-      ['Apache', 'HTTP_X_HOP', 'hands it on, against RFC 9110 section 7.6.1'],
+      ['nginx', 'HTTP_X_HOP', 'forwards it, against RFC 9110 section 7.6.1'],
+      ['Apache', 'HTTP_X_HOP', 'forwards it, against RFC 9110 section 7.6.1'],
     ],
   },
   withHeaders('folded', 'X-Fold: a\r\n  b', [
-    ['Apache', 'refused', 'unfolds it; RFC 9112 section 5.2 lets a server refuse'],
+    ['Apache', 'refused', 'unfolds it; RFC 9112 section 5.2 allows a server to refuse it'],
   ]),
 ]
 
 const bodies: readonly Case[] = [
-  post('a length', 'Content-Type: text/plain\r\nContent-Length: 5', 'hello'),
-  post('of nothing', 'Content-Length: 0', ''),
+  post('with a length', 'Content-Type: text/plain\r\nContent-Length: 5', 'hello'),
+  post('with length 0', 'Content-Length: 0', ''),
   { name: 'none', http: `POST /a HTTP/1.1${HOST}` },
   { name: 'of a GET', http: `GET /a HTTP/1.1${HOST}\r\nContent-Length: 5\r\n\r\nhello` },
   post('two types', 'Content-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 1', 'x', [
-    ['Apache', 'CONTENT_TYPE', 'joins them'],
+    ['Apache', 'CONTENT_TYPE', 'joins the values'],
     ...LATER_NGINX,
   ]),
   post('a length with zeros', 'Content-Length: 005', 'hello', [
-    ['nginx', 'CONTENT_LENGTH', 'as it was written'],
+    ['nginx', 'CONTENT_LENGTH', 'sends it unchanged'],
   ]),
-  post('a length that is none', 'Content-Length: 5x', 'hello'),
+  post('an invalid length', 'Content-Length: 5x', 'hello'),
   post('two lengths', 'Content-Length: 5\r\nContent-Length: 5', 'hello'),
   post('in chunks', 'Transfer-Encoding: chunked', '2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n', STREAMED),
   post('in chunks, empty', 'Transfer-Encoding: chunked', '0\r\n\r\n', [
-    ['Apache', 'HTTP_TRANSFER_ENCODING', 'it has read the whole body'],
+    ['Apache', 'HTTP_TRANSFER_ENCODING', 'buffers the whole body'],
   ]),
   post(
     'in chunks, with trailers',
@@ -234,14 +233,14 @@ const bodies: readonly Case[] = [
     STREAMED,
   ),
   post('a length and chunks', 'Content-Length: 5\r\nTransfer-Encoding: chunked', '5\r\nhello\r\n0\r\n\r\n', [
-    ['Apache', 'refused', 'believes the chunks; RFC 9112 section 6.1 lets a server refuse'],
+    ['Apache', 'refused', 'uses the chunks; RFC 9112 section 6.1 allows a server to refuse it'],
   ]),
   post('another encoding', 'Transfer-Encoding: gzip, chunked', '5\r\nhello\r\n0\r\n\r\n', [
-    ['Apache', 'refused', 'hands on what is compressed, and does not say so'],
+    ['Apache', 'refused', 'forwards the compressed body without its coding'],
   ]),
   post('Expect', 'Expect: 100-continue\r\nContent-Length: 5', 'hello'),
   post('another expectation', 'Expect: else\r\nContent-Length: 5', 'hello', [
-    ['nginx', 'refused', 'lets it through; RFC 9110 section 10.1.1 lets a server refuse'],
+    ['nginx', 'refused', 'forwards it; RFC 9110 section 10.1.1 allows a server to refuse it'],
   ]),
 ]
 
@@ -318,15 +317,15 @@ function isAmong(front: FrontName, fronts: FrontName | 'Apache'): boolean {
   return front === fronts || (fronts === 'Apache' && front !== 'nginx')
 }
 
-/** The params that the app received. `refused` or `answered` if the front server sent it no request. */
+/** Returns the params that the app received. `refused` or `responded` if the front server sent the app no request. */
 async function paramsFrom(front: keyof typeof ports, http: string): Promise<Params> {
   const [head, ...body] = http.split('\r\n\r\n')
   const close = /^Connection:/m.test(http) ? '' : '\r\nConnection: close'
-  const answer = await raw(ports[front], `${head}${close}\r\n\r\n${body.join('\r\n\r\n')}`)
-  const [, status] = /^HTTP\/1\.1 (?!100)(\d{3})/m.exec(answer) ?? []
-  const [, seen] = /^x-seen: (.*)\r$/im.exec(answer) ?? []
+  const response = await raw(ports[front], `${head}${close}\r\n\r\n${body.join('\r\n\r\n')}`)
+  const [, status] = /^HTTP\/1\.1 (?!100)(\d{3})/m.exec(response) ?? []
+  const [, seen] = /^x-seen: (.*)\r$/im.exec(response) ?? []
   if (seen !== undefined) return JSON.parse(Buffer.from(seen, 'base64').toString())
-  return Number(status) < 400 ? { answered: 'by the front server' } : { refused: 'by the front server' }
+  return Number(status) < 400 ? { responded: 'by the front server' } : { refused: 'by the front server' }
 }
 
 async function raw(port: number, request: string): Promise<string> {
@@ -335,9 +334,9 @@ async function raw(port: number, request: string): Promise<string> {
   return Buffer.concat(await socket.toArray()).toString('latin1')
 }
 
-/** The sorted names of the params that differ. */
+/** Returns the sorted names of the params that differ. */
 function differing(ours: Params, theirs: Params, front: FrontName): string[] {
-  for (const whole of ['refused', 'answered']) {
+  for (const whole of ['refused', 'responded']) {
     if (whole in ours !== whole in theirs) return [whole]
   }
   const names = new Set([...Object.keys(ours), ...Object.keys(theirs)])

@@ -80,8 +80,8 @@ async function startGateway(at: { path: string }, options: GatewayOptions): Prom
   return (gateway.address() as AddressInfo).port
 }
 
-/** The response that a client receives if the app's response begins with `lines`. */
-function answerOf(front: string, lines: string, ask: Ask = {}): Promise<Answer> {
+/** Returns the response that a client receives if the app's response begins with `lines`. */
+function responseOf(front: string, lines: string, ask: Ask = {}): Promise<Answer> {
   return send(
     { host: '127.0.0.1', port: ports[front]! },
     `/from%20here?${Buffer.from(`${lines}\r\n\r\nits body`).toString('base64url')}`,
@@ -89,13 +89,13 @@ function answerOf(front: string, lines: string, ask: Ask = {}): Promise<Answer> 
   )
 }
 
-describe('a redirect within the site', () => {
+describe('a local redirect', () => {
   test.each<[string, Ask]>([
     ['GET', {}],
     ['POST', { method: 'POST', body: 'hello', headers: ['Content-Type', 'text/plain', 'X-Own', '1'] }],
-  ])('%s: the app sees what it sees under mod_fcgid', async (_, ask) => {
+  ])('%s: the app gets the same request as under mod_fcgid', async (_, ask) => {
     const seen = async (front: string): Promise<unknown> => {
-      const { text } = await answerOf(front, 'Location: /seen?x=%2F', ask)
+      const { text } = await responseOf(front, 'Location: /seen?x=%2F', ask)
       const { CONTENT_LENGTH, CONTENT_TYPE, ...params } = JSON.parse(text)
       const { REQUEST_METHOD, REQUEST_URI, SCRIPT_NAME, PATH_INFO, QUERY_STRING, HTTP_X_OWN } = params
       const { REDIRECT_STATUS, REDIRECT_URL, REDIRECT_QUERY_STRING } = params
@@ -119,27 +119,27 @@ describe('a redirect within the site', () => {
   })
 
   test.each([
-    ['in circles', 'Location: /again', 500],
+    ['in a loop', 'Location: /again', 500],
     ['above the root', 'Location: /../x', undefined],
     ['with a status', 'Status: 302 Found\r\nLocation: /seen', 302],
-    ['to elsewhere', 'Location: http://elsewhere.test/', 302],
+    ['to another host', 'Location: http://elsewhere.test/', 302],
   ])('%s', async (_, lines, status) => {
-    const [ours, theirs] = await Promise.all([answerOf('gateway', lines), answerOf('mod_fcgid', lines)])
+    const [ours, theirs] = await Promise.all([responseOf('gateway', lines), responseOf('mod_fcgid', lines)])
     if (status === undefined) expect([ours.status, theirs.status]).toEqual([502, 400])
     else expect([ours.status, theirs.status]).toEqual([status, status])
   })
 
-  test('nginx leaves it to the client, and so does the gateway that is told to', async () => {
+  test('nginx passes it to the client, and so does the gateway with localRedirects: false', async () => {
     for (const front of ['nginx', 'gatewayOff']) {
-      const { status, headers } = await answerOf(front, 'Location: /seen?x=1')
+      const { status, headers } = await responseOf(front, 'Location: /seen?x=1')
       expect(status).toBe(302)
       expect(headers.location).toMatch(/\/seen\?x=1$/)
     }
   })
 })
 
-/** A file response as clients receive it: status, body and headers about the file. */
-function told({ status, text, headers }: Answer): unknown {
+/** The parts of a file response that are compared: status, body and headers about the file. */
+function fileResponse({ status, text, headers }: Answer): unknown {
   const { 'content-length': length, 'content-range': range, 'x-other': other } = headers
   const { 'cache-control': cache, 'content-disposition': disposition, 'set-cookie': cookies } = headers
   return status < 300 ? { status, text, length, range, other, cache, disposition, cookies } : { status }
@@ -163,37 +163,37 @@ const RANGE: Ask = { headers: ['Range', 'bytes=5-6'] }
 describe.each([
   ['X-Sendfile', 'lighttpd', (name: string) => `X-Sendfile: ${folder}/${name}`],
   ['X-Accel-Redirect', 'nginx', (name: string) => `X-Accel-Redirect: /protected/${name}`],
-])('%s, as %s has it', (_, server, line) => {
+])('%s, compared with %s', (_, server, line) => {
   test.each(NAMES)('%s', async (name) => {
-    const ours = told(await answerOf('gateway', line(name)))
+    const ours = fileResponse(await responseOf('gateway', line(name)))
     // The front servers keep a percent sign that starts no valid escape. The gateway responds with 404.
     if (name === '50%.txt') expect(ours).toEqual({ status: 404 })
-    else expect(ours).toEqual(told(await answerOf(server, line(name))))
+    else expect(ours).toEqual(fileResponse(await responseOf(server, line(name))))
   })
 
   test.each<[string, string, Ask]>([
     ['a range', '', RANGE],
-    ['what the app says of it', `\r\n${MORE}`, {}],
-    ['both, and a length that is not the file’s', `\r\n${MORE}\r\nContent-Length: 8`, RANGE],
+    ['with headers of the app', `\r\n${MORE}`, {}],
+    ['both, and a length that differs from that of the file', `\r\n${MORE}\r\nContent-Length: 8`, RANGE],
     ['a status', '\r\nStatus: 404 Not Found', {}],
     ['HEAD', '', { method: 'HEAD' }],
     ['POST', '', { method: 'POST', body: 'hello' }],
   ])('%s', async (_name, lines, ask) => {
-    const ours = told(await answerOf('gateway', line('a.txt') + lines, ask))
-    expect(ours).toEqual(told(await answerOf(server, line('a.txt') + lines, ask)))
+    const ours = fileResponse(await responseOf('gateway', line('a.txt') + lines, ask))
+    expect(ours).toEqual(fileResponse(await responseOf(server, line('a.txt') + lines, ask)))
   })
 
-  test('a link out of the folder is sent there, and not here', async () => {
-    expect((await answerOf(server, line('link.txt'))).text).toBe('TOP SECRET')
-    const { status, text } = await answerOf('gateway', line('link.txt'))
+  test('a link out of the folder is followed by the front server, and not by the gateway', async () => {
+    expect((await responseOf(server, line('link.txt'))).text).toBe('TOP SECRET')
+    const { status, text } = await responseOf('gateway', line('link.txt'))
     expect(status).toBe(403)
     expect(text).not.toContain('TOP SECRET')
   })
 })
 
-test('X-Sendfile is dropped where it is not turned on, and the body is sent', async () => {
+test('X-Sendfile is dropped unless it is enabled, and the body is sent', async () => {
   for (const front of ['lighttpdOff', 'gatewayOff']) {
-    const { text, headers } = await answerOf(front, 'Status: 200 OK\r\nX-Sendfile: /a.txt')
+    const { text, headers } = await responseOf(front, 'Status: 200 OK\r\nX-Sendfile: /a.txt')
     expect(text).toBe('its body')
     expect(headers).not.toHaveProperty('x-sendfile')
   }

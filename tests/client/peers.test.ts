@@ -35,7 +35,7 @@ for (const socket of ['unix', 'tcp'] as const) {
 }
 
 describe('appStatus', () => {
-  test('an observer is told what an answer ended with', async () => {
+  test('an observer gets the appStatus of a response', async () => {
     const ends: ExchangeEnd[] = []
     const dispatcher = await connectLibfcgi({ observer: { onEnd: (end) => ends.push(end) } })
     const response = await request('http://peer.test/status?status=7', { dispatcher })
@@ -43,7 +43,7 @@ describe('appStatus', () => {
     expect(ends).toEqual([expect.objectContaining({ appStatus: 7, protocolStatus: 0 })])
   })
 
-  test('a program that ends without an answer is an error that has it', async () => {
+  test('the error of a program that exits without a response has the appStatus', async () => {
     const dispatcher = await connectLibfcgi()
     await expect(request('http://peer.test/exit?status=7', { dispatcher })).rejects.toMatchObject({
       name: 'FastCgiError',

@@ -33,7 +33,7 @@ async function start(
   return { peer, get }
 }
 
-/** Calls `once` `times` times, 32 at a time. */
+/** Calls `once` `times` times, 32 concurrently. */
 async function repeat<T>(times: number, once: () => Promise<T>): Promise<T[]> {
   const results: T[] = []
   let left = times
@@ -46,8 +46,8 @@ async function repeat<T>(times: number, once: () => Promise<T>): Promise<T[]> {
 
 describe('pm.max_requests', () => {
   test.each([
-    ['more requests at once than workers', 32],
-    ['as many as workers, the others wait here', 4],
+    ['more concurrent requests than workers', 32],
+    ['as many concurrent requests as workers, and the rest wait in the client', 4],
   ])(
     'workers are replaced while hundreds of requests run, and none is lost or run twice: %s',
     async (_, maxConnections) => {
@@ -66,7 +66,7 @@ describe('pm.max_requests', () => {
 })
 
 describe('pm.max_children', () => {
-  test('what all workers are too busy for waits for one', async () => {
+  test('requests wait while all workers are busy', async () => {
     const { peer, get } = await start({ pool: { 'pm.max_children': 2 } })
     const { control } = peer.site
     const held = [get('/stream?id=one'), get('/stream?id=two')]
@@ -78,7 +78,7 @@ describe('pm.max_children', () => {
     expect(await Promise.all(waiting)).toEqual(Array.from({ length: 10 }, () => '0'))
   })
 
-  test('connections that are kept do not keep the workers from new ones', async () => {
+  test('kept connections do not occupy workers that new ones need', async () => {
     const { get } = await start(
       { pool: { 'pm.max_children': 1 } },
       // If the kept connection stayed open, the others would get no worker before the test ends.
@@ -88,7 +88,7 @@ describe('pm.max_children', () => {
     expect(texts).toEqual(Array.from({ length: 5 }, () => '0'))
   })
 
-  test('more than fit into listen.backlog wait as well', async () => {
+  test('more requests than listen.backlog wait as well', async () => {
     const { get } = await start({ pool: { 'pm.max_children': 1, 'listen.backlog': 1 } })
     const texts = await Promise.all(Array.from({ length: 30 }, () => get('/bytes?length=1')))
     expect(texts).toEqual(Array.from({ length: 30 }, () => '0'))
@@ -109,7 +109,7 @@ describe('a request body without a length', () => {
   test.each([
     ['scriptFilename', { scriptFilename: join(PHP_ROOT, 'index.php') }],
     ['splitPath', { documentRoot: PHP_ROOT, splitPath: ['.php'] }],
-  ])('PHP reads all of it, through the dispatcher and the gateway, with %s', async (_, options) => {
+  ])('PHP reads the whole body, through the dispatcher and the gateway, with %s', async (_, options) => {
     const { peer } = await start({}, options)
     const dispatcher = new FastCgiDispatcher(peer.address, options)
     const gateway = createGateway(peer.address, options)
@@ -144,7 +144,7 @@ describe('a request body without a length', () => {
     ])
   })
 
-  test('beyond maxBufferedBody it is a 411, and PHP is not asked', async () => {
+  test('is a 411 beyond maxBufferedBody, and PHP gets no request', async () => {
     const options = { documentRoot: PHP_ROOT, splitPath: ['.php'], maxBufferedBody: CONTENT.length - 1 }
     const { peer } = await start({}, options)
     const errors: Error[] = []
@@ -188,11 +188,11 @@ describe('scripts', () => {
       mkdirSync(join(root, script, '..'), { recursive: true })
       writeFileSync(join(root, script), PAGE)
     }
-    writeFileSync(join(root, 'picture.png'), 'no script')
+    writeFileSync(join(root, 'picture.png'), 'not a script')
     return root
   }
 
-  /** Real Caddy with `php_fastcgi` in front of the same PHP-FPM. */
+  /** Starts a real Caddy with `php_fastcgi` in front of the same PHP-FPM. */
   async function startCaddy({ address, site }: Peer, root: string): Promise<{ host: string; port: number }> {
     if (!('path' in address)) throw new TypeError('PHP-FPM listens on a path here.')
     const { ports } = await site.startServer(1, ([port]) => {
@@ -215,7 +215,7 @@ describe('scripts', () => {
     return { host: '127.0.0.1', port: ports[0]! }
   }
 
-  test("splitPath tells PHP what Caddy's php_fastcgi tells it", async () => {
+  test("splitPath sends the same variables as Caddy's php_fastcgi", async () => {
     const peer = await startPhpFpm()
     onTestFinished(() => peer.stop())
     const root = makeRoot(peer)
@@ -242,7 +242,7 @@ describe('scripts', () => {
     }
   })
 
-  test('what has no script of its own is answered by the index, and no file but a script is ever run', async () => {
+  test('the index handles paths without a script, and only scripts are run', async () => {
     const peer = await startPhpFpm()
     onTestFinished(() => peer.stop())
     const root = makeRoot(peer)

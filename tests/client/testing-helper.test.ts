@@ -44,7 +44,7 @@ test('a server that listens until it is closed', async () => {
   const server = gatewayFor((request) => new Response(new URL(request.url).pathname)).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const response = await fetch('http://127.0.0.1:' + server.address().port + '/a', { headers: { connection: 'close' } })
-  if ((await response.text()) !== '/a') throw new Error('another answer')
+  if ((await response.text()) !== '/a') throw new Error('wrong response')
   await new Promise((resolve) => server.close(resolve))
 })`
 
@@ -73,7 +73,7 @@ describe('Vitest', { timeout: TIMEOUT }, () => {
     expect(exit).toEqual({ code: 0, signal: null })
   })
 
-  test("the README's test of the README's app", async () => {
+  test("the README's test passes with the README's app", async () => {
     const blocks = [...README.matchAll(/^```js\n(.*?)^```$/gms)].map(([, text]) => text!)
     site.makeFolder('readme')
     site.write('readme/app.mjs', blocks.find((text) => text.includes('export default {'))!)

@@ -9,7 +9,7 @@ import { CANDIDATES } from './servers.ts'
 import { type Row, resultsDocument, verdictsIn } from './table.ts'
 
 // Timeout in seconds. This project's servers never reach it. Others mostly time out; libfcgi takes two seconds to close a connection.
-const PATIENCE = { own: 15, others: 4 }
+const TIMEOUT = { own: 15, others: 4 }
 const LIMIT = 180_000
 
 const RESULTS = fileURLToPath(new URL('../../packages/conformance/RESULTS.md', import.meta.url))
@@ -23,23 +23,23 @@ afterAll(() => site.stop())
 
 // Concurrent, because the runs mostly wait.
 test.concurrent.for(CANDIDATES)(
-  '$name is asked everything',
+  'all checks run against $name',
   { timeout: LIMIT },
   async ({ name, start, args = [], own }, { onTestFailed }) => {
     const peer = await start()
     try {
       onTestFailed(() => console.error(peer.site.report().slice(-4000)))
       const address = 'path' in peer.address ? peer.address.path : `${peer.address.host}:${peer.address.port}`
-      const ask = (patience: number, ...more: string[]) =>
-        conformance(address, '--timeout', String(patience), ...args, ...more)
-      const { code, results } = await ask(own ? PATIENCE.own : PATIENCE.others)
+      const check = (seconds: number, ...more: string[]) =>
+        conformance(address, '--timeout', String(seconds), ...args, ...more)
+      const { code, results } = await check(own ? TIMEOUT.own : TIMEOUT.others)
       expect(code).toBe(own ? 0 : 6)
       if (own) expect(results.filter(({ verdict }) => verdict === 'fail')).toEqual([])
       // A busy machine must not change another server's verdict. Go's server also varies: it sends one or two END_REQUESTs at an abort.
       const other = results
         .filter(({ id, verdict }) => verdict !== expected.get(name)?.get(id))
         .map(({ id }) => id)
-      const again = own || other.length === 0 ? [] : (await ask(PATIENCE.own, '--only', ...other)).results
+      const again = own || other.length === 0 ? [] : (await check(TIMEOUT.own, '--only', ...other)).results
       columns.set(
         name,
         results.map((row) => again.find(({ id }) => id === row.id) ?? row),
@@ -50,9 +50,9 @@ test.concurrent.for(CANDIDATES)(
   },
 )
 
-test('the table in the documents says what was seen', async () => {
+test('the table in RESULTS.md has these results', async () => {
   const inOrder = new Map(CANDIDATES.map(({ name }) => [name, columns.get(name)!]))
-  expect([...inOrder.values()], 'what all of them came to').not.toContain(undefined)
+  expect([...inOrder.values()], 'the results of all servers').not.toContain(undefined)
   const document = resultsDocument(inOrder)
   const others = document.split('\n').filter((line) => !written.includes(line))
   await expect(document, others.join('\n')).toMatchFileSnapshot(RESULTS)

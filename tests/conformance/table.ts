@@ -5,15 +5,15 @@ export type Row = Omit<Check, 'run'> & { verdict: Result['verdict'] }
 
 const CELLS = { pass: '✓', fail: '**✗**', 'not-applicable': '–' } as const
 
-const HEAD = `# What servers come to
+const HEAD = `# Conformance results
 
-Written by \`npm run conformance\`, and compared by \`npm test\` with what the servers do. ✓ met, **✗** not met, – does not apply:
-\`fcgi-bridge conformance\` tells why, and what it saw.
+\`npm run conformance\` writes this file, and \`npm test\` compares it with the behaviour of the servers. ✓: met. **✗**: not met. –: does
+not apply. Run \`fcgi-bridge conformance\` for the details of a failure.
 
-A server is what a program has that uses it as its documentation says (examples/conformance). With libfcgi the program itself is to leave
-out the body for HEAD, and to compare what it reads with CONTENT_LENGTH. node-fastcgi and libfcgi are started
-again where a check has ended them. PHP-FPM is 8.2, libfcgi 2.4.2, Go 1.19, as Debian 12 has them; node-fastcgi is 2.0.0.
-One time in forty Go fails \`abort/in-stdin\`, too: its app answers what has been aborted, and a second END_REQUEST comes.
+Each server runs an app that uses it as its documentation describes (examples/conformance). With libfcgi, the app must omit the body for
+HEAD, and compare the size of the request body with CONTENT_LENGTH. node-fastcgi and libfcgi are restarted if a check has
+crashed them. Versions: PHP-FPM 8.2, libfcgi 2.4.2 and Go 1.19, from Debian 12; node-fastcgi 2.0.0.
+In about one of forty runs, Go also fails \`abort/in-stdin\`: its app responds to the aborted request, with a second END_REQUEST.
 `
 
 /** The document with the results of each server, by its name. */
@@ -76,7 +76,7 @@ function* totals(columns: ReadonlyMap<string, readonly Row[]>): Generator<string
     ['met', ({ verdict }) => verdict === 'pass'],
     ['not met, must', ({ verdict, level }) => verdict === 'fail' && level === 'must'],
     ['not met, should', ({ verdict, level }) => verdict === 'fail' && level === 'should'],
-    ['do not apply', ({ verdict }) => verdict === 'not-applicable'],
+    ['does not apply', ({ verdict }) => verdict === 'not-applicable'],
   ]
   for (const [name, test] of lines) {
     yield [name, ...[...columns.values()].map((rows) => String(rows.filter(test).length))]

@@ -3,12 +3,12 @@ import { expect, test } from 'vitest'
 import { startApache } from '../support/fronts/apache.ts'
 import { installCommandLine } from '../support/fronts/command-line.ts'
 import type { Site } from '../support/fronts/site.ts'
-import { askDoctor, type Config, describeDiagnoses, type Patient, TIMEOUT, withSite } from './diagnoses.ts'
+import { askDoctor, type Config, type FrontSetup, TIMEOUT, testFaults, withSite } from './faults.ts'
 
-// mod_fcgid starts the app itself: here it starts the probe in its place, as the README says.
+// mod_fcgid starts the app. In these tests it starts the probe in place of the app, as the README describes.
 const TOKEN = 'a-token-of-mine'
 
-const alias: Patient = {
+const alias: FrontSetup = {
   name: 'mod_fcgid by ScriptAlias',
   prefix: '/shop',
   healthy: {
@@ -19,8 +19,8 @@ const alias: Patient = {
   start,
 }
 
-const rewrite: Patient = {
-  name: 'mod_fcgid behind a rewrite',
+const rewrite: FrontSetup = {
+  name: 'mod_fcgid with a rewrite',
   prefix: '',
   healthy: {
     server: ['FcgidMaxRequestLen 20971520', 'FcgidOutputBufferSize 0'],
@@ -34,37 +34,47 @@ const rewrite: Patient = {
       'RewriteRule ^ app.fcgi [L]',
     ],
   },
-  // Its SCRIPT_NAME is /app.fcgi, which no URL has.
-  left: ['mount'],
+  // SCRIPT_NAME is /app.fcgi, which is no part of the URL.
+  always: ['mount'],
   start,
 }
 
-describeDiagnoses(alias, [
-  { name: 'Authorization is kept', codes: ['authorization'], without: /CGIPassAuth/, place: 'directory' },
+testFaults(alias, [
   {
-    name: 'the stock limit of bodies',
+    name: 'Authorization is not passed on',
+    codes: ['authorization'],
+    without: /CGIPassAuth/,
+    place: 'directory',
+  },
+  {
+    name: 'the default limit of the request body',
     codes: ['body-limit'],
     without: /FcgidMaxRequestLen/,
     place: 'server',
   },
   {
-    name: 'a limit of bodies',
+    name: 'a low limit of the request body',
     codes: ['body-limit'],
     wrong: { host: ['LimitRequestBody 100000'] },
     place: 'host',
   },
-  { name: 'the stock buffer', codes: ['buffering'], without: /FcgidOutputBufferSize/, place: 'server' },
   {
-    name: 'a path with %2F',
+    name: 'the default response buffer',
+    codes: ['buffering'],
+    without: /FcgidOutputBufferSize/,
+    place: 'server',
+  },
+  {
+    name: 'paths with %2F are rejected',
     codes: ['encoded-slash'],
     wrong: { host: ['AllowEncodedSlashes Off'] },
     place: 'host',
   },
 ])
 
-describeDiagnoses(rewrite, [
+testFaults(rewrite, [
   {
-    name: 'the path in the rewritten URL',
+    name: 'a rewrite whose target contains the path',
     codes: ['decoded-twice'],
     without: /RewriteRule/,
     wrong: { directory: ['RewriteRule ^(.*)$ app.fcgi/$1 [L]'] },
@@ -79,9 +89,9 @@ describeDiagnoses(rewrite, [
   },
 ])
 
-// Shared hosting: the server's config is not to be changed, and the app is below a folder.
-const htaccess: Patient = {
-  name: 'mod_fcgid by an .htaccess alone',
+// Shared hosting: the user can change an .htaccess only, and the app is in a subfolder.
+const htaccess: FrontSetup = {
+  name: 'mod_fcgid with an .htaccess only',
   prefix: '/shop',
   healthy: {
     server: ['FcgidMaxRequestLen 20971520', 'FcgidOutputBufferSize 0'],
@@ -96,29 +106,34 @@ const htaccess: Patient = {
       'RewriteRule ^ app.fcgi [L]',
     ],
   },
-  // Its SCRIPT_NAME is /shop/app.fcgi, which no URL has: the app is told its mount.
-  left: ['mount'],
+  // SCRIPT_NAME is /shop/app.fcgi, which is no part of the URL, so the app needs the option `mount`.
+  always: ['mount'],
   start,
 }
 
-describeDiagnoses(htaccess, [
-  { name: 'Authorization is kept', codes: ['authorization'], without: /CGIPassAuth/, place: 'htaccess' },
+testFaults(htaccess, [
   {
-    name: 'a limit of bodies',
+    name: 'Authorization is not passed on',
+    codes: ['authorization'],
+    without: /CGIPassAuth/,
+    place: 'htaccess',
+  },
+  {
+    name: 'a low limit of the request body',
     codes: ['body-limit'],
     wrong: { directory: ['LimitRequestBody 100000'] },
     place: 'htaccess',
   },
 ])
 
-const MENDS: readonly (readonly [code: string, config: Config, line: RegExp])[] = [
+const FIXES: readonly (readonly [code: string, config: Config, line: RegExp])[] = [
   ['body-limit', { server: ['FcgidOutputBufferSize 0'] }, /^FcgidMaxRequestLen /],
   ['buffering', { server: ['FcgidMaxRequestLen 20971520'] }, /^FcgidOutputBufferSize 0$/],
   ['encoded-slash', { host: ['AllowEncodedSlashes Off'] }, /^AllowEncodedSlashes NoDecode$/],
 ]
 
-test.each(MENDS)(
-  'what an .htaccess may not say is said: %s',
+test.each(FIXES)(
+  'a fix that is not allowed in an .htaccess has an alternative: %s',
   { timeout: TIMEOUT },
   async (code, config, line) => {
     const finding = await withSite(async (site) => {
@@ -126,9 +141,11 @@ test.each(MENDS)(
       const { report } = await askDoctor(site, `${origin}/shop`, ...args)
       return report.findings.find((one) => one.code === code)!
     })
-    expect(finding.mend.otherwise!.where).toContain('if you have only an .htaccess, which may not say this: ')
+    expect(finding.mend.otherwise!.where).toContain(
+      'if you can change an .htaccess only, where this is not allowed: ',
+    )
     expect(finding.mend.lines[0]).toMatch(line)
-    // Apache says so itself.
+    // Apache rejects the lines of the fix in an .htaccess.
     await withSite(async (site) => {
       const lines = [...htaccess.healthy.htaccess!, ...finding.mend.lines]
       const { origin } = await start(site, { ...htaccess.healthy, htaccess: lines })
@@ -138,7 +155,7 @@ test.each(MENDS)(
   },
 )
 
-test('where there is only an .htaccess the app is told its mount, as the doctor says', {
+test('if the user can change an .htaccess only, the doctor suggests the option mount, and it works', {
   timeout: TIMEOUT,
 }, async () => {
   const otherwise = await withSite(async (site) => {
@@ -146,7 +163,7 @@ test('where there is only an .htaccess the app is told its mount, as the doctor 
     const { report } = await askDoctor(site, `${origin}/shop`, ...args)
     return report.findings.find(({ code }) => code === 'mount')!.mend.otherwise!
   })
-  expect(otherwise.where).toContain('with an .htaccess alone')
+  expect(otherwise.where).toContain('if you can change an .htaccess only')
   expect(otherwise.lines).toEqual(["serve(app, { mount: '/shop' })", 'fcgi-bridge serve --mount /shop'])
   await withSite(async (site) => {
     const app = "module.exports = (req, res) => res.end([req.fcgi.mount, req.url].join(' '))"

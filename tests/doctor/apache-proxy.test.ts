@@ -1,16 +1,21 @@
-import { describeDiagnoses } from './diagnoses.ts'
-import { apacheProxy, apacheProxyBySetHandler, mountedApacheProxy } from './patients/apache-proxy.ts'
+import { testFaults } from './faults.ts'
+import { apacheProxy, apacheProxyBySetHandler, mountedApacheProxy } from './setups/apache-proxy.ts'
 
-describeDiagnoses(apacheProxy, [
-  { name: 'Authorization is kept', codes: ['authorization'], without: /CGIPassAuth/, place: 'location' },
+testFaults(apacheProxy, [
   {
-    name: 'a path with %2F',
+    name: 'Authorization is not passed on',
+    codes: ['authorization'],
+    without: /CGIPassAuth/,
+    place: 'location',
+  },
+  {
+    name: 'paths with %2F are rejected',
     codes: ['encoded-slash'],
     wrong: { host: ['AllowEncodedSlashes Off'] },
     place: 'host',
   },
   { name: 'buffering', codes: ['buffering'], without: /flushpackets/, place: 'options' },
-  { name: 'no kept connections', codes: ['keep-conn'], without: /enablereuse/, place: 'options' },
+  { name: 'connections are not reused', codes: ['keep-conn'], without: /enablereuse/, place: 'options' },
   { name: 'SCRIPT_NAME is the whole path', codes: ['mount'], without: /ProxyFCGISetEnvIf/, place: 'host' },
   {
     name: 'error pages of Apache',
@@ -19,17 +24,17 @@ describeDiagnoses(apacheProxy, [
     place: 'host',
   },
   {
-    name: 'methods that are not let through',
+    name: 'methods that are not forwarded',
     codes: ['methods'],
     wrong: { location: ['<LimitExcept GET POST>', 'Require all denied', '</LimitExcept>'] },
   },
 ])
 
-describeDiagnoses(mountedApacheProxy, [
+testFaults(mountedApacheProxy, [
   { name: 'SCRIPT_NAME is the whole path', codes: ['mount'], without: /ProxyFCGISetEnvIf/, place: 'host' },
 ])
 
-describeDiagnoses(apacheProxyBySetHandler, [
+testFaults(apacheProxyBySetHandler, [
   {
     name: 'SCRIPT_NAME ends at the first slash',
     codes: ['mount'],

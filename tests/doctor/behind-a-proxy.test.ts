@@ -2,18 +2,18 @@ import { readFileSync } from 'node:fs'
 import { makeCertificate } from '../support/fronts/certificate.ts'
 import { required } from '../support/fronts/programs.ts'
 import type { Site } from '../support/fronts/site.ts'
-import { type Config, type Diagnosis, describeDiagnoses, type Patient } from './diagnoses.ts'
-import { apacheProxy } from './patients/apache-proxy.ts'
-import { caddy } from './patients/caddy.ts'
-import { h2o } from './patients/h2o.ts'
-import { haproxy } from './patients/haproxy.ts'
-import { lighttpd } from './patients/lighttpd.ts'
-import { nginx, nginxWithTls } from './patients/nginx.ts'
+import { type Config, type Fault, type FrontSetup, testFaults } from './faults.ts'
+import { apacheProxy } from './setups/apache-proxy.ts'
+import { caddy } from './setups/caddy.ts'
+import { h2o } from './setups/h2o.ts'
+import { haproxy } from './setups/haproxy.ts'
+import { lighttpd } from './setups/lighttpd.ts'
+import { nginx, nginxWithTls } from './setups/nginx.ts'
 
-// A front server that gets its requests from a proxy which ends TLS: it does not know by itself who the client is,
-// nor that it came over HTTPS.
-const both = (place: Diagnosis['place']): Diagnosis => ({
-  name: 'the proxy is taken for the client, and HTTPS is lost',
+// A front server that gets its requests from a proxy that terminates TLS. Only headers from the proxy can tell the front server the
+// client's address, and that the client used HTTPS.
+const both = (place: Fault['place']): Fault => ({
+  name: 'REMOTE_ADDR is the address of the proxy, and HTTPS is lost',
   codes: ['https', 'remote-addr'],
   without: OF_THE_PROXY,
   ...(place !== undefined && { place }),
@@ -21,7 +21,7 @@ const both = (place: Diagnosis['place']): Diagnosis => ({
 
 const OF_THE_PROXY = /HTTPS|X.Forwarded|RemoteIP|real_ip|extforward/i
 
-describeDiagnoses(
+testFaults(
   behindProxy(nginx, {
     http: ['map $http_x_forwarded_proto $app_https { https on; }'],
     server: ['set_real_ip_from 127.0.0.1;', 'real_ip_header X-Forwarded-For;'],
@@ -30,7 +30,7 @@ describeDiagnoses(
   [both(['http', 'location', 'server', 'server'])],
 )
 
-describeDiagnoses(
+testFaults(
   behindProxy(apacheProxy, {
     host: [
       'SetEnvIf X-Forwarded-Proto "^https$" HTTPS=on',
@@ -41,14 +41,14 @@ describeDiagnoses(
   [both('host')],
 )
 
-describeDiagnoses(
+testFaults(
   behindProxy(lighttpd, {
     server: ['server.modules += ( "mod_extforward" )', 'extforward.forwarder = ( "127.0.0.1" => "trust" )'],
   }),
   [both(['server', 'server', 'server', 'server'])],
 )
 
-describeDiagnoses(
+testFaults(
   behindProxy(haproxy, {
     app: ['set-param HTTPS on if { req.hdr(x-forwarded-proto) https }'],
     front: ['http-request set-src hdr(x-forwarded-for) if { src 127.0.0.1 }'],
@@ -56,18 +56,18 @@ describeDiagnoses(
   [both(['app', 'front'])],
 )
 
-// These two have no setting for the client's address: the app has to be told that there is a proxy.
-for (const [patient, more, place] of [
+// These two have no setting for the client's address, so the app must trust the proxy.
+for (const [setup, more, place] of [
   [caddy, { transport: ['env HTTPS on'] }, 'transport'],
   [h2o, { path: ['setenv: { HTTPS: "on" }'] }, 'path'],
 ] as const) {
-  const left = [...(patient.left ?? []), 'remote-addr']
-  describeDiagnoses({ ...behindProxy(patient, more), left }, [
+  const always = [...(setup.always ?? []), 'remote-addr']
+  testFaults({ ...behindProxy(setup, more), always }, [
     { name: 'HTTPS is lost', codes: ['https'], without: OF_THE_PROXY, place },
   ])
 }
 
-describeDiagnoses(nginxWithTls, [
+testFaults(nginxWithTls, [
   {
     name: 'HTTPS is missing',
     codes: ['https'],
@@ -76,23 +76,22 @@ describeDiagnoses(nginxWithTls, [
   },
 ])
 
-function behindProxy(patient: Patient, more: Config): Patient {
-  const { healthy } = patient
+function behindProxy(setup: FrontSetup, more: Config): FrontSetup {
+  const { healthy } = setup
   const places = Object.keys({ ...healthy, ...more })
-  // What the proxy makes of them is wrong where the server has its own.
+  // Behind the proxy, the healthy config's own lines for HTTPS and HTTP_HOST would be wrong.
   const own = (place: string) => (healthy[place] ?? []).filter((line) => !/ (HTTPS|HTTP_HOST) /.test(line))
   return {
-    ...patient,
-    name: `${patient.name}, behind a proxy`,
+    ...setup,
+    name: `${setup.name}, behind a proxy`,
     healthy: Object.fromEntries(places.map((place) => [place, [...own(place), ...(more[place] ?? [])]])),
     async start(site, config) {
-      const { origin, args } = await patient.start(site, config)
+      const { origin, args } = await setup.start(site, config)
       return { origin: await startProxy(site, origin), args: [...args, '--insecure'] }
     },
   }
 }
 
-// As small as one gets.
 async function startProxy(site: Site, origin: string): Promise<string> {
   const { cert, key } = makeCertificate(site)
   const pem = site.write('proxy.pem', readFileSync(cert, 'utf8') + readFileSync(key, 'utf8'))

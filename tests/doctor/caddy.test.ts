@@ -1,21 +1,21 @@
-import { describeDiagnoses } from './diagnoses.ts'
-import { caddy, mountedCaddy } from './patients/caddy.ts'
+import { testFaults } from './faults.ts'
+import { caddy, mountedCaddy } from './setups/caddy.ts'
 
-describeDiagnoses(caddy, [
+testFaults(caddy, [
   { name: 'the Proxy header', codes: ['httpoxy'], without: /-Proxy/, place: 'site' },
   {
-    name: 'Authorization is taken out',
+    name: 'Authorization is removed',
     codes: ['authorization'],
     wrong: { site: ['request_header -Authorization'] },
   },
   {
-    name: 'a limit of bodies',
+    name: 'a low limit of the request body',
     codes: ['body-limit'],
     wrong: { site: ['request_body {', 'max_size 1MB', '}'] },
     place: 'site',
   },
 ])
 
-describeDiagnoses(mountedCaddy, [
-  { name: 'the app has the whole site', codes: ['mount'], without: /split/, place: 'transport' },
+testFaults(mountedCaddy, [
+  { name: 'the config does not have the mount', codes: ['mount'], without: /split/, place: 'transport' },
 ])

@@ -1,14 +1,14 @@
-import { describeDiagnoses } from './diagnoses.ts'
-import { h2o, mountedH2o } from './patients/h2o.ts'
+import { testFaults } from './faults.ts'
+import { h2o, mountedH2o } from './setups/h2o.ts'
 
-describeDiagnoses(h2o, [
-  { name: 'no kept connections', codes: ['keep-conn'], without: /keepalive/, place: 'path' },
+testFaults(h2o, [
+  { name: 'connections are not reused', codes: ['keep-conn'], without: /keepalive/, place: 'path' },
   {
-    name: 'a limit of bodies',
+    name: 'a low limit of the request body',
     codes: ['body-limit'],
     wrong: { server: ['limit-request-body: 1048576'] },
     place: 'server',
   },
 ])
 
-describeDiagnoses(mountedH2o, [])
+testFaults(mountedH2o, [])

@@ -1,12 +1,17 @@
-import { describeDiagnoses } from './diagnoses.ts'
-import { haproxy, mountedHaproxy } from './patients/haproxy.ts'
+import { testFaults } from './faults.ts'
+import { haproxy, mountedHaproxy } from './setups/haproxy.ts'
 
-describeDiagnoses(haproxy, [
-  { name: 'Authorization is kept', codes: ['authorization'], without: /pass-header/, place: 'app' },
+testFaults(haproxy, [
+  { name: 'Authorization is not passed on', codes: ['authorization'], without: /pass-header/, place: 'app' },
   { name: 'SCRIPT_NAME is the whole path', codes: ['mount'], without: /path-info/, place: 'app' },
-  { name: 'uploads in chunks beyond the buffer', codes: ['chunked'], without: /bufsize/, place: 'global' },
+  {
+    name: 'chunked uploads that are larger than the buffer',
+    codes: ['chunked'],
+    without: /bufsize/,
+    place: 'global',
+  },
 ])
 
-describeDiagnoses(mountedHaproxy, [
+testFaults(mountedHaproxy, [
   { name: 'SCRIPT_NAME is the whole path', codes: ['mount'], without: /path-info/, place: 'app' },
 ])

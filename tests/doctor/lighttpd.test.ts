@@ -1,22 +1,27 @@
-import { describeDiagnoses } from './diagnoses.ts'
-import { lighttpd, mountedLighttpd } from './patients/lighttpd.ts'
+import { testFaults } from './faults.ts'
+import { lighttpd, mountedLighttpd } from './setups/lighttpd.ts'
 
-describeDiagnoses(lighttpd, [
+testFaults(lighttpd, [
   {
     name: 'SCRIPT_NAME ends at the second slash',
     codes: ['mount'],
     without: /fix-root-scriptname/,
     place: 'backend',
   },
-  { name: 'the stock buffering', codes: ['buffering'], without: /stream-response-body/, place: 'server' },
   {
-    name: 'a limit of bodies',
+    name: 'the default response buffering',
+    codes: ['buffering'],
+    without: /stream-response-body/,
+    place: 'server',
+  },
+  {
+    name: 'a low limit of the request body',
     codes: ['body-limit'],
     wrong: { server: ['server.max-request-size = 1024'] },
     place: 'server',
   },
   {
-    name: 'bodies that are streamed need a length',
+    name: 'streamed request bodies need a Content-Length',
     codes: ['chunked'],
     wrong: { server: ['server.stream-request-body = 2'] },
     place: 'server',
@@ -29,9 +34,9 @@ describeDiagnoses(lighttpd, [
   },
 ])
 
-describeDiagnoses(mountedLighttpd, [
+testFaults(mountedLighttpd, [
   {
-    name: 'the app has the whole site',
+    name: 'the config does not have the mount',
     codes: ['mount'],
     without: /"\/shop"/,
     wrong: { key: ['"/" => (('], backend: ['"fix-root-scriptname" => "enable"'] },

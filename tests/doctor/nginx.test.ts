@@ -1,7 +1,7 @@
-import { type Diagnosis, describeDiagnoses } from './diagnoses.ts'
-import { encodedNginx, mountedNginx, nginx } from './patients/nginx.ts'
+import { type Fault, testFaults } from './faults.ts'
+import { encodedNginx, mountedNginx, nginx } from './setups/nginx.ts'
 
-const missing = (name: string): Diagnosis => ({
+const missing = (name: string): Fault => ({
   name: `${name} is missing`,
   codes: [`missing-${name.toLowerCase().replaceAll('_', '-')}`],
   without: new RegExp(`fastcgi_param ${name} `),
@@ -13,8 +13,8 @@ const line = (
   name: string,
   without: RegExp | undefined,
   wrong: string[],
-  place: Diagnosis['place'] = 'location',
-): Diagnosis => ({
+  place: Fault['place'] = 'location',
+): Fault => ({
   name,
   codes: [code],
   ...(without && { without }),
@@ -22,16 +22,16 @@ const line = (
   place,
 })
 
-describeDiagnoses(nginx, [
+testFaults(nginx, [
   ...['REQUEST_METHOD', 'REQUEST_URI', 'QUERY_STRING', 'SERVER_PROTOCOL', 'SERVER_NAME', 'SERVER_PORT'].map(
     missing,
   ),
   ...['REMOTE_ADDR', 'CONTENT_LENGTH', 'CONTENT_TYPE'].map(missing),
-  line('wrong-request-uri', 'REQUEST_URI decoded', /REQUEST_URI/, ['fastcgi_param REQUEST_URI $uri;']),
-  line('wrong-query-string', 'QUERY_STRING of a rewrite', /QUERY_STRING/, ['fastcgi_param QUERY_STRING "";']),
-  line('body-lost', 'no bodies', undefined, ['fastcgi_pass_request_body off;']),
-  line('headers-lost', 'no headers', undefined, ['fastcgi_pass_request_headers off;']),
-  line('mount', "fastcgi_params' SCRIPT_NAME, the whole path", /SCRIPT_NAME|PATH_INFO|split/, [
+  line('wrong-request-uri', 'a decoded REQUEST_URI', /REQUEST_URI/, ['fastcgi_param REQUEST_URI $uri;']),
+  line('wrong-query-string', 'an empty QUERY_STRING', /QUERY_STRING/, ['fastcgi_param QUERY_STRING "";']),
+  line('body-lost', 'request bodies are not passed on', undefined, ['fastcgi_pass_request_body off;']),
+  line('headers-lost', 'request headers are not passed on', undefined, ['fastcgi_pass_request_headers off;']),
+  line('mount', 'SCRIPT_NAME of fastcgi_params, which is the whole path', /SCRIPT_NAME|PATH_INFO|split/, [
     'fastcgi_param SCRIPT_NAME $fastcgi_script_name;',
   ]),
   {
@@ -44,15 +44,15 @@ describeDiagnoses(nginx, [
     },
     place: 'location',
   },
-  line('authorization', 'Authorization stripped', undefined, ['fastcgi_param HTTP_AUTHORIZATION "";']),
+  line('authorization', 'Authorization is removed', undefined, ['fastcgi_param HTTP_AUTHORIZATION "";']),
   line('host-port', "Debian's HTTP_HOST, without the port", /HTTP_HOST/, ['fastcgi_param HTTP_HOST $host;']),
   line('underscores', 'headers with underscores', undefined, ['underscores_in_headers on;'], 'server'),
   line('httpoxy', 'the Proxy header', /HTTP_PROXY/, []),
-  line('body-limit', 'the stock limit of bodies', /client_max_body_size/, [], 'server'),
+  line('body-limit', 'the default limit of the request body', /client_max_body_size/, [], 'server'),
   {
     ...line(
       'buffering',
-      'the stock buffering',
+      'the default response buffering',
       /fastcgi_buffering|keep/,
       [],
       ['upstream', 'location', 'location'],
@@ -64,21 +64,21 @@ describeDiagnoses(nginx, [
     'error_page 404 /missing.html;',
   ]),
   {
-    name: 'methods that are not let through',
+    name: 'methods that are not forwarded',
     codes: ['methods'],
     wrong: { location: ['limit_except GET POST { deny all; }'] },
   },
-  line('head-size', 'the stock size of a head', /fastcgi_buffer(s|_size)/, []),
-  line('keep-conn', 'no kept connections', /keepalive|keep_conn/, [], ['upstream', 'location']),
+  line('head-size', 'the default limit of response headers', /fastcgi_buffer(s|_size)/, []),
+  line('keep-conn', 'connections are not reused', /keepalive|keep_conn/, [], ['upstream', 'location']),
 ])
 
-describeDiagnoses(mountedNginx, [
+testFaults(mountedNginx, [
   line('mount', 'SCRIPT_NAME is the whole path', /SCRIPT_NAME|PATH_INFO|split/, [
     'fastcgi_param SCRIPT_NAME $fastcgi_script_name;',
   ]),
 ])
 
-describeDiagnoses(encodedNginx, [
+testFaults(encodedNginx, [
   line('mount', 'SCRIPT_NAME is the whole path', /SCRIPT_NAME|PATH_INFO|split/, [
     'fastcgi_param SCRIPT_NAME $fastcgi_script_name;',
   ]),

@@ -104,10 +104,10 @@ async function begin(
 async function seenOf(answer: Promise<{ status: number; text: string }>): Promise<string> {
   try {
     const { status, text } = await answer
-    if (text === 'the beginning\n') return 'passes for whole'
-    return text.startsWith('the beginning\n') ? 'error page behind it' : String(status)
+    if (text === 'the beginning\n') return 'looks complete'
+    return text.startsWith('the beginning\n') ? 'error page appended' : String(status)
   } catch {
-    return 'cut'
+    return 'cut off'
   }
 }
 

@@ -116,7 +116,7 @@ test('1000 connections that send half a header and stop', options, async ({ task
   victim.checkGrowth(task.name)
 })
 
-test('1000 requests whose params come a byte a second', options, async ({ task }) => {
+test('1000 requests whose params arrive at one byte per second', options, async ({ task }) => {
   const victim = await Victim.start({ paramsTimeout: 4000 })
   const peers = await victim.connections(1000)
   // The header of a record with 65535 bytes of content.
@@ -154,7 +154,7 @@ test('a peer that opens a million requests on one connection', options, async ({
   victim.checkGrowth(task.name)
 })
 
-test('the same peer, which reads no refusal', options, async ({ task }) => {
+test('a peer that also does not read the 503 responses', options, async ({ task }) => {
   const victim = await Victim.start()
   const peer = await victim.connect()
   peer.socket.pause()
@@ -165,7 +165,7 @@ test('the same peer, which reads no refusal', options, async ({ task }) => {
   victim.checkGrowth(task.name)
 })
 
-test('100 connections that ask without end and read nothing', options, async ({ task }) => {
+test('100 connections that send requests without end and do not read', options, async ({ task }) => {
   const victim = await Victim.start()
   const peers = await victim.connections(100)
   const questions = Buffer.concat(Array(50_000).fill(record(12, 0)))
@@ -195,7 +195,7 @@ test('4 connections with 256 requests of 300 KB of params each', options, async 
   victim.checkGrowth(task.name)
 })
 
-test('200 answers without an end that nobody reads', options, async ({ task }) => {
+test('200 endless responses that no peer reads', options, async ({ task }) => {
   const victim = await Victim.start({ writeTimeout: 3000 })
   const peers = await victim.connections(200)
   for (const peer of peers) {
@@ -215,7 +215,7 @@ test('200 answers without an end that nobody reads', options, async ({ task }) =
   victim.checkGrowth(task.name)
 })
 
-test('20 requests that write 10 MiB each to an error log that nobody reads', options, async ({ task }) => {
+test('20 requests that write 10 MiB of STDERR each that no peer reads', options, async ({ task }) => {
   const victim = await Victim.start()
   for (const peer of await victim.connections(20)) {
     peer.socket.pause()
@@ -225,7 +225,7 @@ test('20 requests that write 10 MiB each to an error log that nobody reads', opt
   victim.checkGrowth(task.name)
 })
 
-test('8 connections with 64 bodies each that nobody reads', options, async ({ task }) => {
+test('8 connections with 64 request bodies each that no app reads', options, async ({ task }) => {
   const victim = await Victim.start()
   const peers = await victim.connections(8)
   const ids = Array.from({ length: 64 }, (_, i) => i + 1)
@@ -239,7 +239,7 @@ test('8 connections with 64 bodies each that nobody reads', options, async ({ ta
   victim.checkGrowth(task.name)
 })
 
-test('100 000 connects and disconnects', options, async ({ task }) => {
+test('100,000 connects and disconnects', options, async ({ task }) => {
   const victim = await Victim.start()
   const connectAndLeave = async (count: number) => {
     for (let i = 0; i < count; i++) {
@@ -263,7 +263,7 @@ test('100 000 connects and disconnects', options, async ({ task }) => {
   victim.checkGrowth(task.name)
 })
 
-test('1 000 000 requests', options, async ({ task }) => {
+test('1,000,000 requests', options, async ({ task }) => {
   const victim = await Victim.start()
   const ids = Array.from({ length: 50 }, (_, i) => i + 1)
   const batch = Buffer.concat(ids.map((id) => get(id, {}, { keepConn: true })))

@@ -12,15 +12,15 @@ import { GET, Peer, Responder, type ResponderRequest } from '@fcgi-bridge/testin
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createDevServer } from '../../packages/cli/src/dev/dev-server.ts'
 import { DevTools } from '../../packages/cli/src/dev/dev-tools.ts'
-import type { Examination, Seen } from '../../packages/cli/src/doctor/examination.ts'
+import type { Examination, ProbeResult } from '../../packages/cli/src/doctor/examination.ts'
 import { examineFront } from '../../packages/cli/src/doctor/examine-front.ts'
 import { FrontClient } from '../../packages/cli/src/doctor/front-client.ts'
-import { notPassedOn } from '../../packages/cli/src/doctor/reach.ts'
+import { notPassedOn } from '../../packages/cli/src/doctor/not-probed.ts'
 import { formatReport, reportOf } from '../../packages/cli/src/doctor/report.ts'
 import { kindOf } from '../../packages/cli/src/doctor/server-kind.ts'
-import { askAlone } from '../../packages/cli/src/doctor/without-probe.ts'
+import { checkReachable } from '../../packages/cli/src/doctor/without-probe.ts'
 import { raw } from '../../packages/client/src/testing/gateway.ts'
-import { readHead } from '../../packages/conformance/src/wire/answer.ts'
+import { readHead } from '../../packages/conformance/src/wire/response.ts'
 import { findSuperlinear, type Input } from './growth.ts'
 
 // The sizes of one header with its name and of all params: the defaults of maxHeaderBytes and maxParamsBytes.
@@ -320,7 +320,7 @@ describe('dev', () => {
       onDevRequest: (request, response) => tools.handle(request, response),
       onStderr() {},
       onError() {},
-      onAnswer() {},
+      onResponse() {},
     })
     const { path } = (await Responder.listen((request) => {
       const { REQUEST_URI = '', HTTP_HOST = '', FCGI_BRIDGE_TRACE: trace } = request.params
@@ -384,7 +384,7 @@ describe('doctor', () => {
     const front = new FrontClient({ url, connect, headers: [], insecure: false, timeout: 10_000 })
     const feed = async (text: string): Promise<void> => {
       value = text
-      const report = await askAlone(url, front).catch(() => reportOf(url, undefined, []))
+      const report = await checkReachable(url, front).catch(() => reportOf(url, undefined, []))
       const answer = await front.send({ path: '/' }).catch(() => undefined)
       if (answer !== undefined) report.findings.push(notPassedOn(url, answer))
       formatReport(report)
@@ -406,12 +406,12 @@ describe('doctor', () => {
   ])('the probe behind a front server that sends %s', async (name) => {
     const feed = async (text: string): Promise<void> => {
       const params = new Map(Object.entries({ ...GET, REMOTE_ADDR: '192.0.2.1', [name]: text }))
-      const answer = { status: 200, headers: {}, software: text, text: '', from: '127.0.0.3', spread: 0 }
+      const response = { status: 200, headers: {}, software: text, text: '', from: '127.0.0.3', spread: 0 }
       const echo = { params: [...params], keepConn: true, bodyBytes: 0 }
-      const plain: Seen = { answer, echo, params }
+      const plain: ProbeResult = { response, echo, params }
       const server = kindOf(params.get('SERVER_SOFTWARE'), true)
       const rest = { url, prefix: '/shop', server, authorization: 'Basic YTpi', upload: 1000 }
-      const examination: Examination = { ...rest, plain, form: plain, ask: async () => plain }
+      const examination: Examination = { ...rest, plain, form: plain, send: async () => plain }
       const { findings, passed } = await examineFront(examination)
       formatReport({ ...reportOf(url, text, findings), passed })
     }

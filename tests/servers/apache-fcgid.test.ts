@@ -10,7 +10,7 @@ import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
 
 describeFront(apacheFcgid)
 
-// Apache does not pass NODE_ENV on, and Express sends error stacks to clients unless it is `production`.
+// Apache does not pass NODE_ENV, and Express sends stack traces to clients unless it is `production`.
 describe('NODE_ENV and the working directory of a program that Apache starts', () => {
   let site: Site
   siteForEachTest((each) => {
@@ -20,7 +20,7 @@ describe('NODE_ENV and the working directory of a program that Apache starts', (
       fileURLToPath(new URL('../../examples/express/node_modules', import.meta.url)),
       site.path('app/node_modules'),
     )
-    site.write('app/views.txt', 'a file beside the app')
+    site.write('app/views.txt', 'a file of the app')
   })
 
   const APP = `
@@ -31,7 +31,7 @@ describe('NODE_ENV and the working directory of a program that Apache starts', (
     }))
     serve(app, { mount: 'script-name' })`
 
-  /** How Apache starts the program, and the prefix of its URLs. */
+  /** The ways in which Apache starts the program. */
   const FORMS = {
     script: (program: string) => fcgid(`ScriptAlias "/shop" "${program}"`, 'SetHandler fcgid-script'),
     FcgidWrapper: (program: string) =>
@@ -81,7 +81,7 @@ describe('NODE_ENV and the working directory of a program that Apache starts', (
 
   const forms = Object.keys(FORMS) as (keyof typeof FORMS)[]
 
-  test.each(forms)('%s: serve() alone hides the stacks of an Express app', async (form) => {
+  test.each(forms)('%s: serve() alone hides the stack traces of an Express app', async (form) => {
     const program = writeProgram(
       'app/bare.fcgi',
       `#!${process.execPath}
@@ -105,7 +105,7 @@ describe('NODE_ENV and the working directory of a program that Apache starts', (
       readFileSync('views.txt')
       ${APP}`,
     )
-    // A program uses the folder of its app, also if Apache starts it through a link.
+    // A program uses the folder of its app even if Apache starts it through a link.
     site.makeFolder('public')
     symlinkSync(program, site.path('public/app.fcgi'))
     const { failure, state } = await ask(await FORMS[form](site.path('public/app.fcgi')))
@@ -113,7 +113,7 @@ describe('NODE_ENV and the working directory of a program that Apache starts', (
     expect(state).toEqual({ mode: 'production', env: 'production', cache: true, cwd: site.path('app') })
   })
 
-  test('a NODE_ENV that is set is kept, and an app that shows errors then does so', async () => {
+  test('an existing NODE_ENV is kept, so the app can show errors', async () => {
     const program = writeProgram(
       'app/bare.fcgi',
       `#!${process.execPath}
@@ -130,7 +130,7 @@ describe('NODE_ENV and the working directory of a program that Apache starts', (
     expect(state).toMatchObject({ mode: 'development', env: 'development', cache: false })
   })
 
-  test('an env that the app has set itself is kept', async () => {
+  test('a setting env of the app is kept', async () => {
     const program = writeProgram(
       'app/bare.fcgi',
       `#!${process.execPath}

@@ -12,7 +12,7 @@ import { Site } from '../support/fronts/site.ts'
 const ENDING = 30_000
 
 describe.concurrent.each(APPS)('%s', (app) => {
-  test('graceful restart: what runs is answered, what comes next meets new processes', async (context) => {
+  test('graceful restart: running requests complete, and later requests reach new processes', async (context) => {
     const { expect } = context
     const { site, apache, origin } = await start(context)
     const held = await Promise.all([hold(site, origin), hold(site, origin)])
@@ -30,7 +30,7 @@ describe.concurrent.each(APPS)('%s', (app) => {
     expect(held.map(({ pid }) => pid)).not.toContain(next.pid)
   })
 
-  test('graceful stop: what runs is answered, and all processes end', async (context) => {
+  test('graceful stop: running requests complete, and all processes exit', async (context) => {
     const { expect } = context
     const { site, apache, origin } = await start(context)
     const held = await Promise.all([hold(site, origin), hold(site, origin)])
@@ -43,7 +43,7 @@ describe.concurrent.each(APPS)('%s', (app) => {
     expect(await remaining(() => site.processes(), ENDING)).toEqual([])
   })
 
-  test('stop with idle processes: all processes end', async (context) => {
+  test('stop with idle processes: all processes exit', async (context) => {
     const { expect } = context
     const { site, apache, origin } = await start(context)
     const { id, answer, pid } = await hold(site, origin)

@@ -1,4 +1,4 @@
-// nginx configurations that override a param by naming it again, after `include fastcgi_params`.
+// nginx configurations that override a param by repeating it after `include fastcgi_params`.
 import { expect, test } from 'vitest'
 import { send } from '../support/cases/http.ts'
 import { sendRaw } from '../support/cases/raw-http.ts'
@@ -11,7 +11,7 @@ siteForEachTest((taken) => {
   site = taken
 })
 
-test('HTTP_HOST: Debian sends the name alone, $http_host all that the client sent', async () => {
+test('HTTP_HOST: Debian sends only the name, $http_host is what the client sent', async () => {
   const port = await startWith('fastcgi_param HTTP_HOST $http_host;')
   const host = `Front.Test:${port}`
   const { status, text } = await send({ host: '127.0.0.1', port }, '/echo', { headers: ['Host', host] })
@@ -28,7 +28,7 @@ test('HTTP_HOST: Debian sends the name alone, $http_host all that the client sen
   await site.logged('FastCGI sent in stderr: "Request refused with status 400 (FCGI_ERR_AUTHORITY): ')
 })
 
-test('CONTENT_LENGTH: a body that is not passed on has no length', async () => {
+test('CONTENT_LENGTH: a body that nginx does not forward has no length', async () => {
   const port = await startWith('fastcgi_pass_request_body off; fastcgi_param CONTENT_LENGTH "";')
   const { status, text } = await send({ host: '127.0.0.1', port }, '/echo', { method: 'POST', body: 'hello' })
   expect([status, JSON.parse(text)]).toMatchObject([200, { length: 0 }])

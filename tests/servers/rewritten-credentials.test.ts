@@ -1,4 +1,5 @@
-// On shared hosting, an .htaccess passes Authorization on as an environment variable, because Apache hides the header from programs.
+// On shared hosting, an .htaccess passes Authorization as an environment variable, because Apache hides the header from
+// programs.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { send } from '../support/cases/http.ts'
 import { startApache } from '../support/fronts/apache.ts'
@@ -7,7 +8,7 @@ import { Site } from '../support/fronts/site.ts'
 
 const AUTHORIZATION = 'Basic dXNlcjpwYXNz'
 
-/** The rewriting of an .htaccess, by what Apache makes of the variable. */
+/** The rewrite rules of an .htaccess, by what Apache does with the variable. */
 const REWRITES = {
   // The rules run again after the redirect, and set the variable once more.
   'a rule of its own': `
@@ -66,11 +67,11 @@ describe.each(hosts.map((host, index) => ({ ...host, index })))('$module, $name'
     return JSON.parse(text).headers
   }
 
-  test('the app sees the credentials', async () => {
+  test('the app gets the credentials', async () => {
     expect(await ask(['Authorization', AUTHORIZATION])).toMatchObject({ authorization: AUTHORIZATION })
   })
 
-  test('it sees none where the client sent none, and nobody can forge them', async () => {
+  test('the app gets no credentials if the client sent none, and clients cannot forge them', async () => {
     expect(await ask([])).not.toHaveProperty('authorization')
     const names = ['Redirect-Http-Authorization', 'REDIRECT_HTTP_AUTHORIZATION', 'Http-Authorization']
     const forged = names.flatMap((name) => [name, 'Basic Zm9yZ2Vk'])

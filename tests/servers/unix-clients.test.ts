@@ -1,5 +1,5 @@
-// Front servers that listen on a Unix socket, as behind a tunnel or another proxy: the client has no address there. node:http says so,
-// too.
+// Front servers that listen on a Unix socket, for example behind a tunnel or another proxy. The client then has no
+// address, as on node:http.
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import { expect, test } from 'vitest'
@@ -15,7 +15,7 @@ siteForEachTest((taken) => {
   site = taken
 })
 
-/** Starts a server that listens on `socket` and passes all requests to the app at `app`, both paths. */
+/** Starts a server that listens on `socket` and forwards all requests to the app at `app`. Both are paths. */
 const FRONTS: Record<string, (socket: string, app: string) => Promise<unknown>> = {
   nginx: (socket, app) =>
     startNginx(

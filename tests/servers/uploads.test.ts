@@ -13,15 +13,15 @@ import { lighttpd } from '../support/fronts/lighttpd.ts'
 import { nginx } from '../support/fronts/nginx.ts'
 import { WatchedSite } from '../support/fronts/watched-site.ts'
 
-/** More bytes than the server, a relay and the sockets between them buffer. */
+/** More bytes than the server, a relay and the sockets between them can buffer. */
 const LENGTH = 12 * 1024 * 1024
 
-/** A header, and four bytes of padding: the last comes three seconds after the first. */
+/** A header and four bytes of padding. The last one is written three seconds after the first. */
 const WRITES = 5
 
 const TIMEOUT = 120_000
 
-/** The modes in which the front server connects to an app that listens: the relay is between them. */
+/** The modes in which the front server connects to an app that listens. The relay is between them. */
 const FRONTS: [Front, readonly Mode[]][] = [
   [nginx, nginx.modes],
   [lighttpd, lighttpd.modes.filter(({ name }) => name !== 'bin-path')],
@@ -61,7 +61,7 @@ test.concurrent.for(FRONTS.map(([front, modes]) => ({ name: front.name, front, m
 async function upload(site: WatchedSite, running: RunningFront, mode: Mode, app: AppName): Promise<void> {
   const origin = running.origin(mode.name, app)
   const [late, beside] = [randomUUID(), randomUUID()]
-  if (!mode.traits.streamsAnswers) site.control.say(beside, 'go')
+  if (!mode.traits.streamsResponses) site.control.say(beside, 'go')
   const sibling = await open(origin, `${mode.prefix}/stream?id=${beside}`)
   const path = `${mode.prefix}/late?id=${late}`
   const headers = ['Content-Length', String(LENGTH)]

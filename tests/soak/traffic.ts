@@ -97,7 +97,7 @@ const KINDS: Record<string, (client: Client) => Promise<void>> = {
 
   async 'error after the head'({ target, url }) {
     // mod_fcgid ends a process that closes a connection early. Then no process would live for the whole run.
-    if (target.mode.traits.brokenAnswer === 'error page') return
+    if (target.mode.traits.failedResponse === 'error page') return
     let seen: string
     try {
       const incoming = await open(target.origin, url(`/fail/after?id=${SAID}`))

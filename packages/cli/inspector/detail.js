@@ -51,7 +51,7 @@ export function describe(detail) {
             made.map(({ what, value, from, why }) => [what, value, from.join('\n'), why]),
             'made',
           )
-        : element('p', { class: 'soft' }, 'The app has not been given this request (yet).'),
+        : element('p', { class: 'soft' }, 'The app has not received this request.'),
     ]),
     ...part('headers', headers.length > 0 && `Request headers (${headers.length})`, () => [
       table(
@@ -108,7 +108,7 @@ function factsOf(detail) {
     statusOf(detail),
     new Date(begun).toLocaleTimeString(),
     headTime === undefined ? undefined : `head after ${headTime.toFixed(1)} ms`,
-    duration === undefined ? 'runs' : `end after ${duration.toFixed(1)} ms`,
+    duration === undefined ? 'running' : `end after ${duration.toFixed(1)} ms`,
     `connection ${connection}, request id ${requestId}`,
     `${sent} bytes sent, ${received} received`,
     protocolStatus === undefined
@@ -143,11 +143,15 @@ function recordsOf({ firstRecords, lastRecords, recordsLeftOut }) {
   firstRecords.forEach(add)
   if (recordsLeftOut > 0) {
     body.append(
-      element('tr', {}, element('td', { colspan: 6, class: 'soft' }, `${recordsLeftOut} more are not kept.`)),
+      element(
+        'tr',
+        {},
+        element('td', { colspan: 6, class: 'soft' }, `${recordsLeftOut} more records were left out.`),
+      ),
     )
   }
   lastRecords.forEach(add)
-  const titles = ['', 'Type', 'Bytes', 'Padding', 'ms', 'When, and how large']
+  const titles = ['', 'Type', 'Bytes', 'Padding', 'ms', 'Time and size']
   const head = element(
     'tr',
     {},

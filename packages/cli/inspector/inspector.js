@@ -7,12 +7,12 @@ import { sizeOf, statusOf, toneOf } from './summary.js'
 const LIST_MAX = 200
 
 const STATES = {
-  starting: 'app starts',
+  starting: 'app is starting',
   ready: 'app is ready',
   failed: 'app did not start',
   crashed: 'app has crashed',
   stopped: 'stopped',
-  gone: 'fcgi-bridge dev is gone',
+  gone: 'fcgi-bridge dev has stopped',
 }
 
 const byId = (id) => document.getElementById(id)
@@ -94,7 +94,7 @@ function showNone() {
   const none = byId('none')
   none.hidden = [...rows.children].some((row) => !row.hidden)
   none.textContent =
-    exchanges.size > 0 ? 'No request matches.' : 'No request yet. They show up here as they come.'
+    exchanges.size > 0 ? 'No request matches.' : 'No requests yet. They appear here as they arrive.'
 }
 
 function makeRow(id) {
@@ -125,7 +125,7 @@ function choose(id) {
   if (id !== chosen) hideSecrets()
   chosen = id
   exchanges.get(chosen)?.row.setAttribute('aria-selected', 'true')
-  if (id === undefined) byId('detail').replaceChildren(element('p', { class: 'hint' }, 'Choose a request.'))
+  if (id === undefined) byId('detail').replaceChildren(element('p', { class: 'hint' }, 'Select a request.'))
   else load()
 }
 

@@ -18,7 +18,7 @@ const respond = (exchange: Exchange): void => {
   exchange.end(`hello ${exchange.target}`)
 }
 
-describe('what it takes', () => {
+describe('gatewayFor() accepts', () => {
   const text = (url: string | undefined): string => `hello ${url}`
   const hono = new Hono().get('/a', (c) => c.text(text(c.req.path)))
   const koa = new Koa().use((context) => {
@@ -49,28 +49,28 @@ describe('what it takes', () => {
     ['a module', import('./testing/module-app.ts')],
   ])('%s', async (_, app) => {
     const gateway = gatewayFor(app)
-    // supertest has it listen for each request.
+    // supertest calls listen() and close() for each request.
     for (let i = 0; i < 2; i++) await supertest(gateway).get('/a').expect(200, 'hello /a')
   })
 
-  test('what is no app is refused at once', () => {
+  test('a value that is not an app throws at once', () => {
     expect(() => gatewayFor({})).toThrow(/^gatewayFor\(\) takes an app: an Express/)
     expect(() => gatewayFor(function createApp() {})).toThrow(
-      /this function seems to make one: gatewayFor\(createApp\(\)\)/,
+      /this function seems to create one. Call it: gatewayFor\(createApp\(\)\)/,
     )
-    expect(() => gatewayFor((..._: unknown[]) => {})).toThrow(/Say gatewayFor\(app, \{ as: 'listener' \}\)/)
+    expect(() => gatewayFor((..._: unknown[]) => {})).toThrow(/Use gatewayFor\(app, \{ as: 'listener' \}\)/)
   })
 
   test.each<[string, () => object, RegExp]>([
-    ['no app behind a promise', () => Promise.resolve({}), /takes an app/],
-    ['a promise that fails', () => Promise.reject(new Error('no database')), /no database/],
+    ['a promise of a value that is not an app', () => Promise.resolve({}), /takes an app/],
+    ['a promise that rejects', () => Promise.reject(new Error('no database')), /no database/],
     [
       'a Fastify app that fails',
       () => fastify().register(() => Promise.reject(new Error('no database'))),
       /no database/,
     ],
     ['a server that listens', () => createServer().listen(0).unref(), /listens already/],
-  ])('%s is told to each request', async (_, make, message) => {
+  ])('each request gets a 500 with the error: %s', async (_, make, message) => {
     const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     onTestFinished(() => write.mockRestore())
     const gateway = gatewayFor(make())
@@ -80,7 +80,7 @@ describe('what it takes', () => {
   })
 })
 
-test('a mount, params and limits are what they would be behind a front server', async () => {
+test('a mount, params and limits have the same effect as with a front server', async () => {
   const app = express().post('/cart', express.text(), (request, response) => {
     response.json({ base: request.baseUrl, secure: request.secure, body: request.body })
   })
@@ -90,7 +90,7 @@ test('a mount, params and limits are what they would be behind a front server', 
   await post('hello!').expect(413)
 })
 
-test('while it listens one app answers all, and close() ends both servers', async () => {
+test('one app responds to all requests until close(), which closes both servers', async () => {
   const connections = new Set<number>()
   const observer = { onBegin: ({ connection }: { connection: number }) => void connections.add(connection) }
   const gateway = gatewayFor({ responder: respond }, { observer })

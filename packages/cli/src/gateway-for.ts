@@ -33,7 +33,7 @@ export interface GatewayForOptions extends Omit<GatewayOptions, 'scriptName'> {
  * Throws TypeError if `app` is not an app. If a promise resolves to something else, every request gets a 500.
  */
 export function gatewayFor(app: object, options: GatewayForOptions = {}): Server {
-  // Throw at once if `app` is no promise.
+  // If `app` is not a promise, find() throws at once.
   const found = types.isPromise(app) ? findPromised(app, options) : find(app, options)
   // Every request reports the rejection, so it is never unhandled.
   if (types.isPromise(found)) found.catch(() => {})
@@ -106,13 +106,13 @@ function find(value: unknown, { as }: GatewayForOptions): Found {
   if (app === 'unclear') {
     if (looksLikeFactory(value)) {
       throw new TypeError(
-        'gatewayFor() takes an app, and this function seems to make one: gatewayFor(createApp()). ' +
-          "If it is a handler, say gatewayFor(app, { as: 'listener' }), or { as: 'fetch' }.",
+        'gatewayFor() takes an app, and this function seems to create one. Call it: gatewayFor(createApp()). ' +
+          "If it is a handler, use gatewayFor(app, { as: 'listener' }) or gatewayFor(app, { as: 'fetch' }).",
       )
     }
     throw new TypeError(
-      'Whether this function is called as (request, response), or as (request) and returns a Response, can not be seen. ' +
-        "Say gatewayFor(app, { as: 'listener' }), or { as: 'fetch' }.",
+      'The parameters of this function do not show whether it is a listener (request, response) or a fetch handler (request). ' +
+        "Use gatewayFor(app, { as: 'listener' }) or gatewayFor(app, { as: 'fetch' }).",
     )
   }
   return { handlers: handlersOf(app), ready: app.ready }
@@ -121,5 +121,5 @@ function find(value: unknown, { as }: GatewayForOptions): Found {
 function respondWithError(response: ServerResponse, error: Error): void {
   process.stderr.write(`gatewayFor(): ${error.stack ?? error}\n`)
   response.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' })
-  response.end(`500 Internal Server Error\n\nThere is no app to ask: ${error.message}\n`)
+  response.end(`500 Internal Server Error\n\nThe app could not be started: ${error.message}\n`)
 }

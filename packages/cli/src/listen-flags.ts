@@ -47,9 +47,9 @@ export function addListenFlags(command: Command): Command {
 /** The listen options from the flags. Without an address, the process that started this one provides the socket. */
 export function listenOptionsOf(command: Command, flags: ListenFlags): ServeOptions {
   const { port, host, path, mode, fd } = flags
-  if (host !== undefined && port === undefined) command.error('error: --host goes with --port')
+  if (host !== undefined && port === undefined) command.error('error: --host needs a TCP port. Add --port')
   if (mode !== undefined && (port !== undefined || fd !== undefined)) {
-    command.error('error: --mode is for Unix sockets: say --path')
+    command.error('error: --mode applies to Unix sockets only. Use it with --path')
   }
   if (port !== undefined) return host === undefined ? { port } : { port, host }
   if (fd !== undefined) return { fd }

@@ -4,6 +4,7 @@ import { addConfig } from './commands/config.ts'
 import { addConformance } from './commands/conformance.ts'
 import { addDev } from './commands/dev.ts'
 import { addDoctor } from './commands/doctor.ts'
+import { addInit } from './commands/init.ts'
 import { addPing } from './commands/ping.ts'
 import { addRequest } from './commands/request.ts'
 import { addServe } from './commands/serve.ts'
@@ -33,6 +34,7 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
   addServe(program)
   addDev(program)
   addConfig(program, stdout)
+  addInit(program, stdout)
   addDoctor(program)
   addPing(program)
   addRequest(program)

@@ -11,7 +11,7 @@ async function runWith(...args: string[]): Promise<{ code: number; out: string; 
   return { code, out, err }
 }
 
-test('--version and --help are no errors', async () => {
+test('--version and --help exit with status 0', async () => {
   expect(await runWith('--version')).toMatchObject({
     code: 0,
     out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
@@ -21,7 +21,7 @@ test('--version and --help are no errors', async () => {
   expect(help.out).toContain('Exit status:')
 })
 
-test('an option that is none is the status for a wrong command line', async () => {
+test('an unknown option exits with the status for a wrong command line', async () => {
   const { code, err } = await runWith('--versoin')
   expect(code).toBe(EXIT.usage)
   expect(err).toContain('Did you mean --version?')
@@ -37,10 +37,10 @@ test('with --json a wrong command line is reported as JSON', async () => {
 
 test('a failure is reported as its message, and in JSON with its code', () => {
   const cause = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
-  const failure = new Failure(EXIT.unreachable, 'Nobody answers at /run/app.sock.', { cause })
+  const failure = new Failure(EXIT.unreachable, 'No server responds at /run/app.sock.', { cause })
   expect(reportError(failure)).toEqual({
-    text: 'Nobody answers at /run/app.sock.',
-    json: { error: { message: 'Nobody answers at /run/app.sock.', code: 'ECONNREFUSED' } },
+    text: 'No server responds at /run/app.sock.',
+    json: { error: { message: 'No server responds at /run/app.sock.', code: 'ECONNREFUSED' } },
     exitCode: 5,
   })
 })
@@ -55,11 +55,11 @@ test.each([
   ['a pipe', false, {}, false],
   ['a terminal', true, {}, true],
   ['a terminal under NO_COLOR', true, { NO_COLOR: '1' }, false],
-  ['an empty NO_COLOR, which is none', true, { NO_COLOR: '' }, true],
+  ['a terminal under an empty NO_COLOR', true, { NO_COLOR: '' }, true],
   ['a dumb terminal', true, { TERM: 'dumb' }, false],
   ['a pipe under FORCE_COLOR', false, { FORCE_COLOR: '1' }, true],
   ['a terminal under FORCE_COLOR=0', true, { FORCE_COLOR: '0' }, false],
-])('colours: %s', (_, isTTY, env, coloured) => {
+])('colours on %s', (_, isTTY, env, coloured) => {
   const text = painter({ isTTY, write() {} }, env)('red', 'x')
   expect(text).toBe(coloured ? '\x1b[31mx\x1b[39m' : 'x')
 })

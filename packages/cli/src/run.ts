@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander'
+import { reportFailure } from './app/detach.ts'
 import { UnplacedSyntaxError } from './app/load-module.ts'
 import { EXIT } from './exit-codes.ts'
 import { reportError, Verdict } from './failure.ts'
@@ -29,6 +30,7 @@ export async function run(
     }
     if (error instanceof Verdict) return error.exitCode
     const report = reportError(error)
+    reportFailure(report)
     if (json) printJson(report.json, stdout)
     else stderr.write(`${painter(stderr)('red', 'fcgi-bridge:')} ${report.text}\n`)
     if (error instanceof UnplacedSyntaxError && !json) error.endProgram()

@@ -2,19 +2,19 @@ import { once } from 'node:events'
 import type { ResponderRequest } from '@fcgi-bridge/testing'
 import { errors, fetch, request } from 'undici'
 import { expect, test } from 'vitest'
-import { answers, deferred, setup } from './testing/setup.ts'
+import { deferred, respondWith, setup } from './testing/setup.ts'
 
 const URL_ = 'http://example.test/'
 const HELLO = 'Content-Type: text/plain\r\n\r\nhello'
 
-/** A responder that hands the first request to the test, and answers the others. */
+/** A responder that passes the first request to the test and responds to the others. */
 function first(): { handler: (request: ResponderRequest) => void; promise: Promise<ResponderRequest> } {
   const { promise, resolve } = deferred<ResponderRequest>()
   let requests = 0
   return { promise, handler: (r) => (requests++ === 0 ? resolve(r) : r.respond(HELLO)) }
 }
 
-test('before the head: the application is told with FCGI_ABORT_REQUEST, and the connection goes on', async () => {
+test('before the head: sends FCGI_ABORT_REQUEST, and reuses the connection', async () => {
   const app = first()
   const { dispatcher, responder } = await setup(app.handler, { maxConnections: 1 })
   const controller = new AbortController()
@@ -29,7 +29,7 @@ test('before the head: the application is told with FCGI_ABORT_REQUEST, and the 
   expect(responder.sockets).toHaveLength(1)
 })
 
-test('an application that does not end an aborted request loses the connection', async () => {
+test('closes the connection of an application that does not end an aborted request', async () => {
   const app = first()
   const { dispatcher, responder } = await setup(app.handler, { maxConnections: 1 })
   const controller = new AbortController()
@@ -37,13 +37,13 @@ test('an application that does not end an aborted request loses the connection',
   const r = await app.promise
   controller.abort()
   await aborted
-  // Waits for the one connection that there may be.
+  // This request waits for the only connection that is allowed.
   expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')
   expect(responder.sockets).toHaveLength(2)
   if (!r.socket.closed) await once(r.socket, 'close')
 })
 
-test('inside of the body, by cancelling the stream', async () => {
+test('during the response body, by cancelling the stream', async () => {
   const app = first()
   const { dispatcher } = await setup(app.handler)
   const response = fetch(URL_, { dispatcher })
@@ -53,7 +53,7 @@ test('inside of the body, by cancelling the stream', async () => {
   await r.aborted
 })
 
-test('inside of the request body: no more STDIN follows, and its source is stopped', async () => {
+test('during the request body: sends no more STDIN, and stops the source of the body', async () => {
   const app = first()
   const { dispatcher } = await setup(app.handler)
   const controller = new AbortController()
@@ -85,7 +85,7 @@ test('inside of the request body: no more STDIN follows, and its source is stopp
   expect(r.stdinChunks).toHaveLength(before)
 })
 
-test('while it waits for a connection: the application never hears of it', async () => {
+test('while the request waits for a connection: the application gets no part of it', async () => {
   const app = first()
   const paths: string[] = []
   const { dispatcher } = await setup(
@@ -109,8 +109,8 @@ test('while it waits for a connection: the application never hears of it', async
   expect(paths).toEqual(['/', '/next'])
 })
 
-test('before the connection is up: the connection is there for the next', async () => {
-  const { dispatcher, responder } = await setup(answers(HELLO))
+test('before the connection is open: the next request uses the connection', async () => {
+  const { dispatcher, responder } = await setup(respondWith(HELLO))
   const controller = new AbortController()
   const aborted = expect(request(URL_, { dispatcher, signal: controller.signal })).rejects.toThrow()
   const connected = once(dispatcher, 'connect')
@@ -121,8 +121,8 @@ test('before the connection is up: the connection is there for the next', async 
   expect(responder.sockets).toHaveLength(1)
 })
 
-test('a signal that is aborted already', async () => {
-  const { dispatcher, responder } = await setup(answers(HELLO))
+test('a signal that was aborted before', async () => {
+  const { dispatcher, responder } = await setup(respondWith(HELLO))
   const signal = AbortSignal.abort(new Error('no'))
   await expect(request(URL_, { dispatcher, signal })).rejects.toThrow('no')
   expect(responder.sockets).toHaveLength(0)
@@ -145,7 +145,7 @@ test('a request body that fails aborts the request with its error', async () => 
 test.each([
   ['longer', 'hello!'],
   ['shorter', 'hell'],
-])('a request body that is %s than its Content-Length says', async (_, text) => {
+])('a request body that is %s than its Content-Length', async (_, text) => {
   const app = first()
   const { dispatcher } = await setup(app.handler)
   const body = async function* () {
@@ -157,7 +157,7 @@ test.each([
     errors.RequestContentLengthMismatchError,
   )
   await (await app.promise).aborted
-  // Where the whole body is there, nothing is sent at all.
+  // If the whole body is in memory, nothing is sent at all.
   await expect(request(URL_, { ...options, body: text })).rejects.toThrow(
     errors.RequestContentLengthMismatchError,
   )
@@ -166,27 +166,30 @@ test.each([
 test.each([
   ['fast', 100_000, 1000],
   ['slow', 1, 100_000],
-])('an answer before all of a %s request: it is whole, and the rest is not sent', async (_, size, count) => {
-  const { dispatcher, responder } = await setup((r) => {
-    r.stdout('Status: 413\r\n\r\ntoo large')
-    r.end()
-  })
-  const stopped = deferred()
-  const body = async function* () {
-    try {
-      for (let i = 0; i < count; i++) {
-        yield Buffer.alloc(size)
-        await new Promise((resolve) => setImmediate(resolve))
+])(
+  'a response before the end of a %s request is complete, and the rest of the request is not sent',
+  async (_, size, count) => {
+    const { dispatcher, responder } = await setup((r) => {
+      r.stdout('Status: 413\r\n\r\ntoo large')
+      r.end()
+    })
+    const stopped = deferred()
+    const body = async function* () {
+      try {
+        for (let i = 0; i < count; i++) {
+          yield Buffer.alloc(size)
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      } finally {
+        stopped.resolve()
       }
-    } finally {
-      stopped.resolve()
     }
-  }
-  const response = await request(URL_, { dispatcher, method: 'POST', body: body() as never })
-  expect(response.statusCode).toBe(413)
-  expect(await response.body.text()).toBe('too large')
-  await stopped.promise
-  // What the application still has of the old request must not meet the next one.
-  await (await fetch(URL_, { dispatcher })).text()
-  expect(responder.sockets).toHaveLength(2)
-})
+    const response = await request(URL_, { dispatcher, method: 'POST', body: body() as never })
+    expect(response.statusCode).toBe(413)
+    expect(await response.body.text()).toBe('too large')
+    await stopped.promise
+    // The rest of the old request must not be read as part of the next one, so the connection is not reused.
+    await (await fetch(URL_, { dispatcher })).text()
+    expect(responder.sockets).toHaveLength(2)
+  },
+)

@@ -45,20 +45,20 @@ test.each([
   { path: '/run/app.sock', port: 9000 },
   { socketPath: '/run/app.sock' },
   { path: '/run/a\0b' },
-])('%j is refused, and told what an address is', (address) => {
-  expect(() => parseAddress(address as FastCgiAddress)).toThrow(/is no FastCGI address\. Give \{ path \}/)
+])('%j is refused, with the valid forms in the message', (address) => {
+  expect(() => parseAddress(address as FastCgiAddress)).toThrow(/is not a FastCGI address\. Use \{ path \}/)
 })
 
 test.each([{ path: `/run/${'a'.repeat(103)}` }, `unix:/run/${'a'.repeat(103)}`, `/run/${'\xe9'.repeat(52)}`])(
-  '%j is longer than the path of a socket can be',
+  '%j is too long for the path of a socket',
   (address) => {
     expect(() => parseAddress(address)).toThrow(
-      /can have 107 bytes, and ".*" has (?:108|109)\. Use a shorter path/,
+      /can have up to 107 bytes, but ".*" has (?:108|109)\. Use a shorter path/,
     )
   },
 )
 
-test('an address reads as a person would write it', () => {
+test('formatAddress() writes an address as a person would', () => {
   expect(formatAddress({ path: '/run/app.sock' })).toBe('/run/app.sock')
   expect(formatAddress({ path: '\0abstract' })).toBe('@abstract')
   expect(formatAddress({ host: '127.0.0.1', port: 9000 })).toBe('127.0.0.1:9000')

@@ -1,7 +1,7 @@
 /**
- * Where a FastCGI application listens: `{ path }` or `{ host, port }`, a port as a number, or text: `'unix:/run/app.sock'`,
- * `'/run/app.sock'`, `'127.0.0.1:9000'`, `'[::1]:9000'`, `'9000'`. Without a host, 127.0.0.1. A `path` that begins with a
- * NUL is that of an abstract socket (Linux).
+ * The address of a FastCGI application: `{ path }`, `{ host, port }`, a port as a number, or text:
+ * `'unix:/run/app.sock'`, `'/run/app.sock'`, `'127.0.0.1:9000'`, `'[::1]:9000'`, `'9000'`. The default host is
+ * 127.0.0.1. A `path` that begins with a NUL is that of an abstract socket (Linux).
  */
 export type FastCgiAddress =
   | string
@@ -68,11 +68,11 @@ function checkPort(port: unknown, address: unknown): number {
 }
 
 function checkPath(path: string, address: unknown): string {
-  if (path.includes('\0', 1)) throw notAnAddress(address, 'A path cannot hold a NUL byte.')
+  if (path.includes('\0', 1)) throw notAnAddress(address, 'A path cannot contain a NUL byte.')
   const length = Buffer.byteLength(path)
   if (length > PATH_MAX) {
     throw new TypeError(
-      `The path of a Unix socket can have ${PATH_MAX} bytes, and ${JSON.stringify(path)} has ${length}. Use a shorter path.`,
+      `The path of a Unix socket can have up to ${PATH_MAX} bytes, but ${JSON.stringify(path)} has ${length}. Use a shorter path.`,
     )
   }
   return path
@@ -81,5 +81,5 @@ function checkPath(path: string, address: unknown): string {
 function notAnAddress(address: unknown, why = ''): TypeError {
   const shown = address === undefined ? 'undefined' : JSON.stringify(address)
   const forms = "{ path }, { host, port }, 9000, 'unix:/run/app.sock' or '127.0.0.1:9000'"
-  return new TypeError(`${shown} is no FastCGI address. Give ${forms}.${why && ` ${why}`}`)
+  return new TypeError(`${shown} is not a FastCGI address. Use ${forms}.${why && ` ${why}`}`)
 }

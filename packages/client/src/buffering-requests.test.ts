@@ -20,7 +20,7 @@ async function* pieces(...list: string[]): AsyncGenerator<string> {
   for (const piece of list) yield piece
 }
 
-/** A stream that has given `text` and does not end, and the promise of its destruction. */
+/** A stream that produces `text` and does not end, and a promise for its destruction. */
 function endless(text: string): { body: Readable; destroyed: Promise<unknown> } {
   const body = new Readable({ read() {} })
   body.push(text)
@@ -42,7 +42,7 @@ describe('a request body without a length', () => {
     }
   })
 
-  test('an empty one has the length 0', async () => {
+  test('an empty body has the length 0', async () => {
     const { dispatcher } = await setup(echo, PHP)
     const response = await request(URL_, { dispatcher, method: 'POST', body: pieces() as never })
     expect(await response.body.text()).toBe('0 undefined ')
@@ -57,7 +57,7 @@ describe('a request body without a length', () => {
     expect(text).toBe('abcdefghijklmnopqrstuvwxyz'.repeat(3847).slice(0, 100_000))
   })
 
-  test('longer than maxBufferedBody: an error, and the application sees nothing', async () => {
+  test('a body longer than maxBufferedBody is an error, and nothing is sent to the application', async () => {
     const { dispatcher, responder } = await setup(echo, { maxBufferedBody: 3 })
     const { body, destroyed } = endless('abcd')
     await expect(request(URL_, { dispatcher, method: 'POST', body })).rejects.toMatchObject({
@@ -69,7 +69,7 @@ describe('a request body without a length', () => {
     expect(responder.sockets).toHaveLength(0)
   })
 
-  test('with a length it is streamed, however long it is', async () => {
+  test('a body with a length is streamed, even if it is long', async () => {
     const { dispatcher } = await setup(echo, { maxBufferedBody: 3 })
     const response = await request(URL_, {
       dispatcher,
@@ -80,7 +80,7 @@ describe('a request body without a length', () => {
     expect(await response.body.text()).toBe('6 undefined abcdef')
   })
 
-  test('a body that fails, and an abort, end the request before it is sent', async () => {
+  test('a body that fails, or an abort, ends the request before it is sent', async () => {
     const { dispatcher, responder } = await setup(echo, PHP)
     const failing = new Readable({ read: () => failing.destroy(new Error('disk gone')) })
     await expect(request(URL_, { dispatcher, method: 'POST', body: failing })).rejects.toThrow('disk gone')
@@ -95,13 +95,13 @@ describe('a request body without a length', () => {
     expect(responder.sockets).toHaveLength(0)
   })
 
-  test('a request that CGI cannot express fails when its body is there', async () => {
+  test('a request that CGI cannot express fails when its body is complete', async () => {
     const { dispatcher } = await setup(echo, PHP)
     const refused = request(`${URL_}%00`, { dispatcher, method: 'POST', body: pieces('a') as never })
     await expect(refused).rejects.toMatchObject({ code: 'FCGI_ERR_REQUEST' })
   })
 
-  test('close() waits for it, and destroy() fails it', async () => {
+  test('close() waits for the request, and destroy() fails it', async () => {
     const { dispatcher } = await setup(echo, PHP)
     const { body } = endless('abc')
     const response = request(URL_, { dispatcher, method: 'POST', body })
@@ -123,7 +123,7 @@ describe('a request body without a length', () => {
 describe('the gateway', () => {
   const CHUNKED = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n'
 
-  test('a chunked upload has a length, and is a 411 beyond maxBufferedBody', async () => {
+  test('a chunked upload gets a length, and is a 411 beyond maxBufferedBody', async () => {
     const { port, errors: seen } = await open(echo, { ...PHP, maxBufferedBody: 4, exposeErrors: false })
     expect(await raw(port, `${CHUNKED}3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n`)).toMatch(
       /\r\n\r\n(?:.*\r\n)?4 undefined abcd/,
@@ -141,7 +141,7 @@ describe('options', () => {
     [{ path: '/run/app.sock' }, /has no option "path"/],
     [null, /must be an object/],
     [9000, /must be an object/],
-    [{ headersTimeout: '5000' }, /headersTimeout must be a number of 0 or more, and is "5000"/],
+    [{ headersTimeout: '5000' }, /headersTimeout must be a number of 0 or more, but is "5000"/],
     [{ idleTimeout: -1 }, /idleTimeout must be/],
     [{ maxHeaderSize: Number.NaN }, /maxHeaderSize must be/],
     [{ maxBufferedBody: -1 }, /maxBufferedBody must be a number of bytes, or false/],
@@ -153,7 +153,7 @@ describe('options', () => {
     expect(() => createGateway(9000, options as never)).toThrow(message)
   })
 
-  test("the gateway's own are no options of the dispatcher", () => {
+  test('the dispatcher refuses options of the gateway', () => {
     const options = { onError() {}, exposeErrors: true, localRedirects: false } as object
     expect(() => createGateway(9000, options)).not.toThrow()
     expect(() => new FastCgiDispatcher(9000, options)).toThrow('FastCgiDispatcher has no option "onError"')

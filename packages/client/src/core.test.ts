@@ -1,4 +1,4 @@
-// Both ends of this project's wire together: the client and the gateway here, the server of @fcgi-bridge/core.
+// The client and the gateway together with the server of @fcgi-bridge/core.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -129,7 +129,7 @@ describe.each(['dispatcher', 'gateway'])('through the %s', (way) => {
     expect(site.connections()).toBe(1)
   })
 
-  test('server-sent events, until the client leaves', async () => {
+  test('server-sent events, until the client disconnects', async () => {
     const left = deferred<Error>()
     const site = await open({
       '/events': (exchange) => {
@@ -166,7 +166,7 @@ describe.each(['dispatcher', 'gateway'])('through the %s', (way) => {
     expect(site.connections()).toBe(1)
   })
 
-  test('fifty at once', async () => {
+  test('fifty concurrent requests', async () => {
     const site = await open()
     const { base, ...options } = through(site)
     const bodies = Array.from({ length: 50 }, (_, i) => `body ${i}`)
@@ -176,7 +176,7 @@ describe.each(['dispatcher', 'gateway'])('through the %s', (way) => {
     expect(await Promise.all(echoes)).toEqual(bodies)
   })
 
-  test('an error of the app, before the head and after it', async () => {
+  test('an error of the app before and after the response head', async () => {
     const site = await open()
     const { base, ...options } = through(site)
     expect((await fetch(`${base}/throw`, options)).status).toBe(500)
@@ -184,7 +184,7 @@ describe.each(['dispatcher', 'gateway'])('through the %s', (way) => {
     expect((await fetch(`${base}/hello`, options)).status).toBe(200)
   })
 
-  test('an upload that the app does not read: its answer comes', async () => {
+  test('the response to an upload that the app does not read', async () => {
     const site = await open()
     const { base, ...options } = through(site)
     const body = Buffer.concat([...pieces(8 * 1024 * 1024)])
@@ -195,7 +195,7 @@ describe.each(['dispatcher', 'gateway'])('through the %s', (way) => {
   })
 })
 
-test('a server that is full answers 503, and the connection goes on', async () => {
+test('a server at its limit responds with 503, and the connection is reused', async () => {
   const began = deferred<Exchange>()
   const site = await open({ '/wait': began.resolve }, { maxRequests: 1 })
   const waiting = fetch('http://example.test/wait', { dispatcher: site.dispatcher })
@@ -205,7 +205,7 @@ test('a server that is full answers 503, and the connection goes on', async () =
   expect(await (await waiting).text()).toBe('done')
 })
 
-test('what the app writes to its error stream comes to onStderr', async () => {
+test('onStderr gets what the app writes to its error stream', async () => {
   const heard = deferred<string>()
   const site = await open(
     {
@@ -221,7 +221,7 @@ test('what the app writes to its error stream comes to onStderr', async () => {
   expect(await heard.promise).toBe('oops')
 })
 
-test('a server that closes closes kept connections, and the client minds nothing', async () => {
+test('a server that closes also closes kept connections, and no request fails', async () => {
   const site = await open()
   await (await fetch('http://example.test/hello', { dispatcher: site.dispatcher })).text()
   const gone = once(site.dispatcher, 'disconnect')

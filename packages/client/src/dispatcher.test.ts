@@ -6,12 +6,12 @@ import type { ResponderRequest } from '@fcgi-bridge/testing'
 import { errors, fetch, request } from 'undici'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { FastCgiDispatcher } from './dispatcher.ts'
-import { answers, deferred, setup } from './testing/setup.ts'
+import { deferred, respondWith, setup } from './testing/setup.ts'
 
 const HELLO = 'Content-Type: text/plain\r\n\r\nhello'
 const URL_ = 'http://example.test/'
 
-// A listener that never accepts, with its queue full: the kernel leaves further connections unanswered.
+// A listener that never accepts. Its queue is full, so the kernel does not respond to further connections.
 async function listenWithoutAccepting(): Promise<number> {
   const worker = new Worker(
     `const server = require('node:net').createServer()
@@ -23,7 +23,7 @@ async function listenWithoutAccepting(): Promise<number> {
   )
   onTestFinished(async () => void (await worker.terminate()))
   const [port] = await once(worker, 'message')
-  // Linux queues one more than the backlog.
+  // Linux queues one connection more than the backlog.
   for (let i = 0; i < 2; i++) {
     const socket = connect(port, '127.0.0.1')
     onTestFinished(() => void socket.destroy())
@@ -32,17 +32,17 @@ async function listenWithoutAccepting(): Promise<number> {
   return port
 }
 
-describe('a request and its answer', () => {
+describe('a request and its response', () => {
   test('over TCP and over a Unix socket', async () => {
     for (const kind of ['tcp', 'unix'] as const) {
-      const { dispatcher } = await setup(answers('Status: 201 Made\r\nX-A: 1\r\n\r\nhello'), { kind })
+      const { dispatcher } = await setup(respondWith('Status: 201 Made\r\nX-A: 1\r\n\r\nhello'), { kind })
       const response = await request(URL_, { dispatcher })
       expect(response).toMatchObject({ statusCode: 201, statusText: 'Made', headers: { 'x-a': '1' } })
       expect(await response.body.text()).toBe('hello')
     }
   })
 
-  test('the application has the method, the URL, the headers and the body', async () => {
+  test('the application gets the method, the URL, the headers and the body', async () => {
     const seen = deferred<[Record<string, string>, string]>()
     const { dispatcher } = await setup(async (r) => {
       seen.resolve([r.params, String(await r.body())])
@@ -63,23 +63,23 @@ describe('a request and its answer', () => {
     expect(body).toBe('body')
   })
 
-  test('a small request is one write, head, params, body and all', async () => {
-    const { dispatcher, responder } = await setup(answers(HELLO))
+  test('a small request is one write, including params and body', async () => {
+    const { dispatcher, responder } = await setup(respondWith(HELLO))
     await request(URL_, { dispatcher, method: 'POST', body: 'x'.repeat(1000) })
     expect(responder.reads).toHaveLength(1)
   })
 
-  test('several Set-Cookie stay several', async () => {
-    const { dispatcher } = await setup(answers('Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n'))
+  test('several Set-Cookie headers stay separate', async () => {
+    const { dispatcher } = await setup(respondWith('Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n'))
     const response = await fetch(URL_, { dispatcher })
     expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2'])
   })
 
-  test('records cut anywhere make the same answer', async () => {
+  test('records that are cut anywhere give the same response', async () => {
     const head = 'Status: 203 Cut\r\nX-A: 1\r\n\r\n'
     const { dispatcher } = await setup(async (r) => {
       for (const character of `${head}hello`) {
-        // A record a character, and a write a byte.
+        // One record per character, and one write per byte.
         for (const byte of encodeRecord(FCGI_STDOUT, r.requestId, Buffer.from(character))) {
           await new Promise((resolve) => r.socket.write(Uint8Array.of(byte), resolve))
         }
@@ -91,7 +91,7 @@ describe('a request and its answer', () => {
     expect(await response.text()).toBe('hello')
   })
 
-  test('the head is there before the body is, and each piece when it is sent', async () => {
+  test('delivers the head before the body, and each piece of the body when it is sent', async () => {
     const app = deferred<ResponderRequest>()
     const { dispatcher } = await setup((r) => {
       r.stdout('Content-Type: text/event-stream\r\n\r\n')
@@ -114,7 +114,9 @@ describe('a request and its answer', () => {
     ['GET', 205],
     ['GET', 304],
   ] as const)('a body that an application sends with %s and %d is dropped', async (method, status) => {
-    const { dispatcher } = await setup(answers(`Status: ${status}\r\nContent-Length: 5\r\n\r\nstray`, HELLO))
+    const { dispatcher } = await setup(
+      respondWith(`Status: ${status}\r\nContent-Length: 5\r\n\r\nstray`, HELLO),
+    )
     const response = await request(URL_, { dispatcher, method })
     expect(response.statusCode).toBe(status)
     expect(await response.body.text()).toBe('')
@@ -122,16 +124,16 @@ describe('a request and its answer', () => {
     expect(await next.body.text()).toBe('hello')
   })
 
-  test('interim heads are passed over', async () => {
+  test('interim responses are skipped', async () => {
     const { dispatcher } = await setup(
-      answers('Status: 103 Early Hints\r\nLink: </a>\r\n\r\nStatus: 404\r\n\r\ngone'),
+      respondWith('Status: 103 Early Hints\r\nLink: </a>\r\n\r\nStatus: 404\r\n\r\ngone'),
     )
     const response = await request(URL_, { dispatcher })
     expect(response).toMatchObject({ statusCode: 404, headers: {} })
     expect(await response.body.text()).toBe('gone')
   })
 
-  test('what the application writes to FCGI_STDERR comes with its request', async () => {
+  test('onStderr gets FCGI_STDERR together with the request', async () => {
     const heard: string[] = []
     const onStderr = (chunk: Buffer, { method, path }: { method: string; path: string }) => {
       heard.push(`${method} ${path}: ${chunk}`)
@@ -150,7 +152,7 @@ describe('a request and its answer', () => {
     expect(heard).toEqual(['GET /x: before', 'GET /x: within'])
   })
 
-  test('own params of one request come after those of the dispatcher', async () => {
+  test('the params of one request override those of the dispatcher', async () => {
     const { dispatcher } = await setup((r) => r.respond(`\r\n${r.params.A} ${r.params.B}`), {
       params: { A: '1', B: '1' },
     })
@@ -160,8 +162,8 @@ describe('a request and its answer', () => {
 })
 
 describe('connections', () => {
-  test('one after the other, requests share one', async () => {
-    const { dispatcher, responder } = await setup(answers(HELLO))
+  test('consecutive requests share one connection', async () => {
+    const { dispatcher, responder } = await setup(respondWith(HELLO))
     for (let i = 0; i < 5; i++) {
       const response = await request(URL_, { dispatcher, method: 'POST', body: 'x'.repeat(i * 20_000) })
       expect(await response.body.text()).toBe('hello')
@@ -169,7 +171,7 @@ describe('connections', () => {
     expect(responder.sockets).toHaveLength(1)
   })
 
-  test('fifty at once have fifty, of which maxIdleConnections are kept', async () => {
+  test('fifty concurrent requests have fifty connections, of which maxIdleConnections are kept', async () => {
     const running: ResponderRequest[] = []
     const { dispatcher, responder } = await setup(
       (r) => {
@@ -191,7 +193,7 @@ describe('connections', () => {
     await kept.promise
   })
 
-  test('requests beyond maxConnections wait for their turn, in order', async () => {
+  test('requests beyond maxConnections wait, and are sent in order', async () => {
     const order: string[] = []
     const { dispatcher, responder } = await setup(
       (r) => {
@@ -207,15 +209,15 @@ describe('connections', () => {
     expect(order.map((path) => Number(path.slice(1)))).toEqual(Array.from({ length: 20 }, (_, i) => i))
   })
 
-  test("dispatch() says when it is full, and 'drain' when it is not any more", async () => {
-    const { dispatcher } = await setup(answers(HELLO), { maxConnections: 1 })
+  test("dispatch() returns false when all connections are busy, and 'drain' follows when one is free", async () => {
+    const { dispatcher } = await setup(respondWith(HELLO), { maxConnections: 1 })
     const handler = { onRequestStart() {}, onResponseError() {} }
     expect(dispatcher.dispatch({ path: '/', method: 'GET' }, handler)).toBe(true)
     expect(dispatcher.dispatch({ path: '/', method: 'GET' }, handler)).toBe(false)
     await once(dispatcher, 'drain')
   })
 
-  test('without any kept, each request has its own and no FCGI_KEEP_CONN', async () => {
+  test('if no connection may be kept, each request has its own connection without FCGI_KEEP_CONN', async () => {
     const flags: boolean[] = []
     const { dispatcher, responder } = await setup(
       (r) => {
@@ -229,8 +231,8 @@ describe('connections', () => {
     expect(responder.sockets).toHaveLength(3)
   })
 
-  test('a kept one is closed when nobody has used it for idleTimeout', async () => {
-    const { dispatcher, responder } = await setup(answers(HELLO), { idleTimeout: 10 })
+  test('an idle connection is closed after idleTimeout', async () => {
+    const { dispatcher, responder } = await setup(respondWith(HELLO), { idleTimeout: 10 })
     const gone = once(dispatcher, 'disconnect')
     await (await fetch(URL_, { dispatcher })).text()
     await gone
@@ -238,8 +240,8 @@ describe('connections', () => {
     expect(responder.sockets).toHaveLength(2)
   })
 
-  test('a kept one that the application closes is not used again', async () => {
-    const { dispatcher, responder } = await setup(answers(HELLO))
+  test('an idle connection that the application closes is not used again', async () => {
+    const { dispatcher, responder } = await setup(respondWith(HELLO))
     await (await fetch(URL_, { dispatcher })).text()
     const gone = once(dispatcher, 'disconnect')
     responder.sockets[0]!.end()
@@ -248,7 +250,7 @@ describe('connections', () => {
     expect(responder.sockets).toHaveLength(2)
   })
 
-  test('close() lets what runs and waits end, and takes nothing more', async () => {
+  test('close() finishes running and waiting requests, and refuses new ones', async () => {
     const first = deferred<ResponderRequest>()
     const { dispatcher, responder } = await setup(
       (r) => {
@@ -268,7 +270,7 @@ describe('connections', () => {
     await new Promise<void>((resolve) => dispatcher.close(resolve))
   })
 
-  test('destroy() fails what runs and waits', async () => {
+  test('destroy() fails running and waiting requests', async () => {
     const began = deferred()
     const { dispatcher } = await setup(() => began.resolve(), { maxConnections: 1 })
     const requests = [1, 2].map(() => request(URL_, { dispatcher }))
@@ -286,9 +288,9 @@ describe('connections', () => {
   })
 })
 
-describe('what goes wrong', () => {
+describe('failures', () => {
   test('nobody listens', async () => {
-    const { responder } = await setup(answers(HELLO))
+    const { responder } = await setup(respondWith(HELLO))
     const dispatcher = new FastCgiDispatcher(responder.address)
     await responder.close()
     const connectionError = once(dispatcher, 'connectionError')
@@ -296,16 +298,16 @@ describe('what goes wrong', () => {
     await connectionError
     const none = new FastCgiDispatcher('/nowhere/app.sock')
     await expect(request(URL_, { dispatcher: none })).rejects.toMatchObject({ code: 'ENOENT' })
-    // What Node's fetch fails with, and where the cause is.
+    // Node's fetch wraps the error as the cause of its own.
     await expect(fetch(URL_, { dispatcher: none })).rejects.toMatchObject({ cause: { code: 'ENOENT' } })
   })
 
   test.each([
-    [0, 'FCGI_ERR_NO_RESPONSE', /without an answer \(appStatus 7\)/],
+    [0, 'FCGI_ERR_NO_RESPONSE', /without a response \(appStatus 7\)/],
     [2, 'FCGI_ERR_OVERLOADED', /FCGI_OVERLOADED/],
     [3, 'FCGI_ERR_UNKNOWN_ROLE', /FCGI_UNKNOWN_ROLE/],
     [9, 'FCGI_ERR_PROTOCOL_STATUS', /protocolStatus 9/],
-  ])('an END_REQUEST with protocolStatus %d and no answer is %s', async (protocolStatus, code, message) => {
+  ])('END_REQUEST with protocolStatus %d and no response is %s', async (protocolStatus, code, message) => {
     let requests = 0
     const { dispatcher, responder } = await setup((r) => {
       if (requests++ === 0) r.end(7, protocolStatus)
@@ -319,12 +321,12 @@ describe('what goes wrong', () => {
       protocolStatus,
       retryable: protocolStatus === 2,
     })
-    // The connection is none the worse for it.
+    // The connection can still be used.
     expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')
     expect(responder.sockets).toHaveLength(1)
   })
 
-  test('a refusal that is an answer as well is an answer', async () => {
+  test('a refusal with a response is delivered as a response', async () => {
     const { dispatcher } = await setup((r) => {
       r.stdout('Status: 503\r\n\r\nbusy')
       r.end(0, 2)
@@ -336,7 +338,7 @@ describe('what goes wrong', () => {
 
   test.each([
     ['at once', ''],
-    ['inside of the head', 'Status: 200\r\n'],
+    ['during the head', 'Status: 200\r\n'],
   ])('the connection closes %s', async (_, text) => {
     const { dispatcher } = await setup((r) => {
       if (text !== '') r.stdout(text)
@@ -350,7 +352,7 @@ describe('what goes wrong', () => {
     })
   })
 
-  test('the connection closes inside of the body: what came is read, and then the error', async () => {
+  test('the connection closes during the body: the received part is delivered, then the error', async () => {
     const { dispatcher } = await setup((r) => {
       r.stdout('Content-Length: 10\r\n\r\nhello')
       r.socket.end()
@@ -366,13 +368,13 @@ describe('what goes wrong', () => {
   test.each([
     ['less', 'hell'],
     ['more', 'hello!'],
-  ])('a body of %s bytes than its Content-Length says', async (_, text) => {
-    const { dispatcher } = await setup(answers(`Content-Length: 5\r\n\r\n${text}`))
+  ])('a body of %s bytes than its Content-Length', async (_, text) => {
+    const { dispatcher } = await setup(respondWith(`Content-Length: 5\r\n\r\n${text}`))
     const response = await request(URL_, { dispatcher })
     await expect(response.body.text()).rejects.toThrow(errors.ResponseContentLengthMismatchError)
   })
 
-  test('a head that is none, or too long: the application is told to stop, the connection stays', async () => {
+  test('a malformed or too long head aborts the request, and keeps the connection', async () => {
     const aborted: Promise<void>[] = []
     const texts = ['no header\r\n\r\n', `A: ${'x'.repeat(200)}\r\n\r\n`]
     const { dispatcher, responder } = await setup(
@@ -397,7 +399,7 @@ describe('what goes wrong', () => {
     ['another request id', encodeRecord(FCGI_STDOUT, 2, Buffer.from('\r\n')), 'FCGI_ERR_RECORD'],
     ['a short END_REQUEST', encodeRecord(3, 1, Buffer.alloc(4)), 'FCGI_ERR_RECORD'],
     ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 'FCGI_ERR_VERSION'],
-  ])('%s fails the request and ends the connection', async (_, bytes, code) => {
+  ])('%s fails the request and closes the connection', async (_, bytes, code) => {
     const { dispatcher, responder } = await setup((r) => {
       r.socket.write(bytes)
     })
@@ -406,7 +408,7 @@ describe('what goes wrong', () => {
     if (!socket.closed) await once(socket, 'close')
   })
 
-  test('records that nobody asked for on a kept connection end it, and harm no later request', async () => {
+  test('unexpected records on an idle connection close it, and no later request fails', async () => {
     const { dispatcher, responder } = await setup((r) => {
       r.respond(HELLO)
       r.socket.write(encodeRecord(FCGI_STDOUT, r.requestId, Buffer.from('Status: 500\r\n\r\n')))
@@ -419,7 +421,7 @@ describe('what goes wrong', () => {
     expect(responder.sockets).toHaveLength(2)
   })
 
-  test('management records and types of a later protocol are passed over', async () => {
+  test('management records and unknown record types are ignored', async () => {
     const { dispatcher } = await setup((r) => {
       r.socket.write(encodeRecord(10, 0, Buffer.from('\x0e\x01FCGI_MAX_CONNS1')))
       r.socket.write(encodeRecord(99, r.requestId, Buffer.from('?')))
@@ -440,14 +442,14 @@ describe('what goes wrong', () => {
     ['content-length', { headers: { 'content-length': '1e3' } }],
     ['body', { body: 5 }],
   ])('an invalid %s is refused before anything is sent: %j', async (_, options) => {
-    const { dispatcher, responder } = await setup(answers(HELLO))
+    const { dispatcher, responder } = await setup(respondWith(HELLO))
     const refused = dispatcher.request({ path: '/', method: 'POST', ...options } as never)
     await expect(refused).rejects.toThrow(errors.InvalidArgumentError)
     expect(responder.sockets).toHaveLength(0)
   })
 
-  test('an upgrade is refused: FastCGI has none', async () => {
-    const { dispatcher } = await setup(answers(HELLO))
+  test('an upgrade is refused: FastCGI has no upgrades', async () => {
+    const { dispatcher } = await setup(respondWith(HELLO))
     await expect(dispatcher.upgrade({ path: '/' })).rejects.toThrow(errors.NotSupportedError)
   })
 })
@@ -463,16 +465,16 @@ describe('time-outs', () => {
     await connectionError
   })
 
-  test('headersTimeout: the application is told to stop', async () => {
+  test('headersTimeout aborts the request', async () => {
     const app = deferred<ResponderRequest>()
     const { dispatcher } = await setup(app.resolve, { headersTimeout: 20 })
     await expect(request(URL_, { dispatcher })).rejects.toThrow(errors.HeadersTimeoutError)
     await (await app.promise).aborted
   })
 
-  test('headersTimeout does not run while the request body is slow to come', async () => {
+  test('headersTimeout does not run while the source of the request body is slow', async () => {
     const { dispatcher } = await setup(async (r) => r.respond(`\r\n${await r.body()}`), {
-      // As long as the answer may be late on a machine that is busy.
+      // Longer than a response may be delayed on a busy machine.
       headersTimeout: 1000,
     })
     const body = async function* () {
@@ -484,7 +486,7 @@ describe('time-outs', () => {
     expect(await response.body.text()).toBe('ab')
   })
 
-  test('bodyTimeout: between two pieces', async () => {
+  test('bodyTimeout limits the time between two pieces', async () => {
     const { dispatcher } = await setup((r) => {
       r.stdout('\r\nhello')
     })

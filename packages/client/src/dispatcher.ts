@@ -116,7 +116,7 @@ export class FastCgiDispatcher extends Dispatcher {
     if (!(maxConnections >= 1)) throw new TypeError('maxConnections must be at least 1.')
     const multiplex = toNumber(options.multiplex)
     if (!(Number.isInteger(multiplex) && multiplex >= 1 && multiplex < 65_536)) {
-      throw new TypeError('multiplex must be a boolean, or the requests at once on one connection.')
+      throw new TypeError('multiplex must be a boolean, or the most concurrent requests on one connection.')
     }
     this.#maxBufferedBody = maxBufferedBodyOf(options)
     this.#options = options

@@ -72,17 +72,20 @@ export function noResponse(appStatus: number, protocolStatus: number): FastCgiEr
 function reasonOf(appStatus: number, protocolStatus: number): [code: FastCgiErrorCode, why: string] {
   switch (protocolStatus) {
     case FCGI_REQUEST_COMPLETE:
-      return ['FCGI_ERR_NO_RESPONSE', `without an answer (appStatus ${appStatus})`]
+      return ['FCGI_ERR_NO_RESPONSE', `without a response (appStatus ${appStatus})`]
     case FCGI_OVERLOADED:
-      return ['FCGI_ERR_OVERLOADED', 'with FCGI_OVERLOADED: it has no room for another one now']
+      return ['FCGI_ERR_OVERLOADED', 'with FCGI_OVERLOADED: it has no room for another request now']
     case FCGI_CANT_MPX_CONN:
-      return ['FCGI_ERR_CANT_MPX_CONN', 'with FCGI_CANT_MPX_CONN: it takes one at a time on a connection']
+      return [
+        'FCGI_ERR_CANT_MPX_CONN',
+        'with FCGI_CANT_MPX_CONN: it takes one request at a time on a connection',
+      ]
     case FCGI_UNKNOWN_ROLE:
-      return ['FCGI_ERR_UNKNOWN_ROLE', 'with FCGI_UNKNOWN_ROLE: it is no responder']
+      return ['FCGI_ERR_UNKNOWN_ROLE', 'with FCGI_UNKNOWN_ROLE: it is not a responder']
     default:
       return [
         'FCGI_ERR_PROTOCOL_STATUS',
-        `with protocolStatus ${protocolStatus}, which FastCGI 1.0 does not know`,
+        `with protocolStatus ${protocolStatus}, which FastCGI 1.0 does not define`,
       ]
   }
 }

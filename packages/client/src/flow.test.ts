@@ -10,10 +10,10 @@ import { setup } from './testing/setup.ts'
 
 const URL_ = 'http://example.test/'
 const SIZE = 64 * 1024 * 1024
-// What may lie between the two ends: stream buffers, the socket's, and the kernel's on both sides.
+// The most bytes between both ends: in stream buffers, in the socket's, and in the kernel's on both sides.
 const IN_BETWEEN = 4 * 1024 * 1024
 
-/** Answers with `length` bytes, as fast as the client takes them, and tells how many are out. */
+/** Responds with `length` bytes, as fast as the client reads them, and reports how many were written. */
 async function download(r: ResponderRequest, length: number, onSent: (bytes: number) => void): Promise<void> {
   r.stdout('\r\n')
   for (const piece of pieces(length)) {
@@ -23,7 +23,7 @@ async function download(r: ResponderRequest, length: number, onSent: (bytes: num
   r.end()
 }
 
-test('64 MiB down are the same at both ends, by fetch and by request', async () => {
+test('64 MiB down arrive unchanged, by fetch and by request', async () => {
   const { dispatcher, responder } = await setup((r) => void download(r, SIZE, () => {}))
   const expected = await hash(pieces(SIZE))
   expect(await hash((await fetch(URL_, { dispatcher })).body!)).toBe(expected)
@@ -47,7 +47,7 @@ test.each<[string, () => unknown]>([
 })
 
 test.each(['fetch', 'request'] as const)(
-  'a client that reads slowly, by %s, holds the application back',
+  'a client that reads slowly, by %s, slows the application down',
   async (way) => {
     let sent = 0
     const { dispatcher } = await setup((r) => void download(r, SIZE, (bytes) => (sent += bytes)), {
@@ -59,7 +59,7 @@ test.each(['fetch', 'request'] as const)(
     let received = 0
     let most = 0
     for await (const chunk of body) {
-      // Time for the application to run ahead, if anything lets it.
+      // Give the application time to run ahead, in case nothing stops it.
       for (let i = 0; i < 10; i++) await turn()
       received += chunk.length
       sum.update(chunk)
@@ -70,7 +70,7 @@ test.each(['fetch', 'request'] as const)(
   },
 )
 
-test.each(['a stream', 'an iterable'])('an application that reads slowly holds %s back', async (kind) => {
+test.each(['a stream', 'an iterable'])('an application that reads slowly slows %s down', async (kind) => {
   let taken = 0
   let received = 0
   let most = 0
@@ -100,7 +100,7 @@ test.each(['a stream', 'an iterable'])('an application that reads slowly holds %
   expect(most).toBeLessThan(IN_BETWEEN)
 })
 
-test('up and down at once: what comes in goes out again', async () => {
+test('an echo streams up and down at the same time', async () => {
   const { dispatcher } = await setup((r) => {
     r.stdout('\r\n')
     const echo = async () => {

@@ -1,16 +1,16 @@
-// Node's own fetch, which carries an undici of another version than the one this package depends on: 6 in Node 20 and 22,
-// 7 in Node 24, 8 in Node 26. `npm run test:nodes` runs these tests on each.
+// Node's own fetch contains another version of undici than the one that this package depends on: 6 in Node 20 and 22, 7
+// in Node 24, 8 in Node 26. `npm run test:nodes` runs these tests on each of them.
 import { once } from 'node:events'
 import { gzipSync } from 'node:zlib'
 import type { ResponderRequest } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
 import { hash, pieces } from './testing/bytes.ts'
-import { answers, deferred, setup } from './testing/setup.ts'
+import { deferred, respondWith, setup } from './testing/setup.ts'
 
 const URL_ = 'http://example.test/'
 const SIZE = 16 * 1024 * 1024
 
-/** What fetch takes besides the options that Node's types know. */
+/** The init of fetch, with options that Node's types do not have. */
 function init(options: object): RequestInit {
   return options as RequestInit
 }
@@ -18,7 +18,7 @@ function init(options: object): RequestInit {
 describe(`the fetch of Node ${process.versions.node}, with undici ${process.versions.undici}`, () => {
   test('status, headers, several cookies, bytes', async () => {
     const { dispatcher } = await setup(
-      answers('Status: 203 Fine\r\nX-A: caf\xe9\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\nhello'),
+      respondWith('Status: 203 Fine\r\nX-A: caf\xe9\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\nhello'),
     )
     const response = await fetch(URL_, init({ dispatcher }))
     expect(response).toMatchObject({ status: 203, statusText: 'Fine', url: URL_ })
@@ -27,7 +27,7 @@ describe(`the fetch of Node ${process.versions.node}, with undici ${process.vers
     expect(await response.text()).toBe('hello')
   })
 
-  test('what it asks for itself reaches the application', async () => {
+  test('its own headers reach the application', async () => {
     const { dispatcher } = await setup((r) => r.respond(Buffer.from(`\r\n${JSON.stringify(r.params)}`)))
     const headers = { 'x-name': 'caf\xe9' }
     const response = await fetch(`${URL_}a%20b/?q=1`, init({ dispatcher, headers }))
@@ -61,7 +61,7 @@ describe(`the fetch of Node ${process.versions.node}, with undici ${process.vers
     )
   })
 
-  test('redirects are followed, encoded bodies decoded', async () => {
+  test('follows redirects and decodes encoded bodies', async () => {
     const { dispatcher } = await setup((r) => {
       if (r.params.PATH_INFO === '/') return r.respond('Status: 302\r\nLocation: /two\r\n\r\n')
       r.respond(Buffer.concat([Buffer.from('Content-Encoding: gzip\r\n\r\n'), gzipSync('hello')]))
@@ -76,12 +76,12 @@ describe(`the fetch of Node ${process.versions.node}, with undici ${process.vers
     ['GET', 204],
     ['GET', 304],
   ])('%s with %d has no body', async (method, status) => {
-    const { dispatcher } = await setup(answers(`Status: ${status}\r\nContent-Length: 5\r\n\r\nstray`))
+    const { dispatcher } = await setup(respondWith(`Status: ${status}\r\nContent-Length: 5\r\n\r\nstray`))
     const response = await fetch(URL_, init({ dispatcher, method }))
     expect([response.status, await response.text()]).toEqual([status, ''])
   })
 
-  test('up and down with bytes kept, and the application held back by a slow reader', async () => {
+  test('streams up and down unchanged, and a slow reader slows the application down', async () => {
     let sent = 0
     const { dispatcher } = await setup(
       async (r) => {
@@ -113,7 +113,7 @@ describe(`the fetch of Node ${process.versions.node}, with undici ${process.vers
     expect(most).toBeLessThan(4 * 1024 * 1024)
   })
 
-  test('an abort is told to the application, before the head and inside of the body', async () => {
+  test('an abort before the head or during the body sends FCGI_ABORT_REQUEST', async () => {
     const apps = [deferred<ResponderRequest>(), deferred<ResponderRequest>()]
     let requests = 0
     const { dispatcher } = await setup((r) => apps[requests++]!.resolve(r))
@@ -130,7 +130,7 @@ describe(`the fetch of Node ${process.versions.node}, with undici ${process.vers
     await reading.aborted
   })
 
-  test('errors are the cause of its TypeError', async () => {
+  test('errors are the cause of the TypeError', async () => {
     const { dispatcher } = await setup((r) => r.end(0, 2))
     await expect(fetch(URL_, init({ dispatcher }))).rejects.toMatchObject({
       name: 'TypeError',

@@ -1,4 +1,4 @@
-// undici's interceptors on the dispatcher, with core's server at the other end.
+// undici's interceptors on the dispatcher, with core's server as the application.
 import { gzipSync } from 'node:zlib'
 import { createServer, type Exchange, FCGI_OVERLOADED, type ServerOptions } from '@fcgi-bridge/core'
 import { type Dispatcher, interceptors } from 'undici'
@@ -8,7 +8,7 @@ import { setup } from './testing/setup.ts'
 
 const ORIGIN = 'http://app.test'
 
-/** A server of core's, a dispatcher for it with these interceptors, and the targets that the server was asked for. */
+/** Starts a server of core and a dispatcher for it with these interceptors. `asked` collects the requested targets. */
 async function start(
   handler: (exchange: Exchange) => void,
   list: Dispatcher.DispatcherComposeInterceptor[],
@@ -30,17 +30,17 @@ async function start(
   return { get: (path) => composed.request({ origin: ORIGIN, path, method: 'GET' }), asked }
 }
 
-function answer(exchange: Exchange, status: number, headers: string[], body: string | Buffer = ''): void {
+function respond(exchange: Exchange, status: number, headers: string[], body: string | Buffer = ''): void {
   exchange.writeHead(status, headers)
   exchange.end(body)
 }
 
-test('redirect follows what the application points to', async () => {
+test('redirect follows a Location', async () => {
   const { get, asked } = await start(
     (exchange) =>
       exchange.target === '/old'
-        ? answer(exchange, 302, ['location', '/new'])
-        : answer(exchange, 200, [], 'new'),
+        ? respond(exchange, 302, ['location', '/new'])
+        : respond(exchange, 200, [], 'new'),
     [interceptors.redirect({ maxRedirections: 2 })],
   )
   const response = await get('/old')
@@ -48,10 +48,10 @@ test('redirect follows what the application points to', async () => {
   expect(asked).toEqual(['/old', '/new'])
 })
 
-test('retry asks again after a 503', async () => {
+test('retry sends the request again after a 503', async () => {
   let busy = 2
   const { get, asked } = await start(
-    (exchange) => (busy-- > 0 ? answer(exchange, 503, [], 'busy') : answer(exchange, 200, [], 'done')),
+    (exchange) => (busy-- > 0 ? respond(exchange, 503, [], 'busy') : respond(exchange, 200, [], 'done')),
     [interceptors.retry({ minTimeout: 1 })],
   )
   const response = await get('/')
@@ -60,7 +60,7 @@ test('retry asks again after a 503', async () => {
   expect(asked).toHaveLength(3)
 })
 
-test('retry asks again after FCGI_OVERLOADED, once its code is among those to retry', async () => {
+test('retry sends the request again after FCGI_OVERLOADED if its code is in errorCodes', async () => {
   let busy = 2
   const { dispatcher } = await setup((request) =>
     busy-- > 0 ? request.end(0, FCGI_OVERLOADED) : request.respond('\r\ndone'),
@@ -79,11 +79,11 @@ test('retry asks again after FCGI_OVERLOADED, once its code is among those to re
   })
 })
 
-test('retry goes on with a download that broke off', async () => {
+test('retry resumes an interrupted download', async () => {
   const { get, asked } = await start(
     (exchange) => {
       if (exchange.params.HTTP_RANGE !== undefined) {
-        answer(exchange, 206, ['content-range', 'bytes 5-9/10', 'etag', '"one"'], '56789')
+        respond(exchange, 206, ['content-range', 'bytes 5-9/10', 'etag', '"one"'], '56789')
       } else {
         exchange.writeHead(200, ['content-length', '10', 'etag', '"one"', 'accept-ranges', 'bytes'])
         exchange.write('01234', () => exchange.fail(new Error('broken')))
@@ -102,28 +102,28 @@ test('retry goes on with a download that broke off', async () => {
   expect(asked).toHaveLength(2)
 })
 
-test('cache answers without the application what may be kept', async () => {
+test('cache serves a cacheable response without the application', async () => {
   const { get, asked } = await start(
-    (exchange) => answer(exchange, 200, ['cache-control', 'public, max-age=60'], 'kept'),
+    (exchange) => respond(exchange, 200, ['cache-control', 'public, max-age=60'], 'kept'),
     [interceptors.cache()],
   )
   for (let i = 0; i < 3; i++) expect(await (await get('/kept')).body.text()).toBe('kept')
   expect(asked).toEqual(['/kept'])
 })
 
-test('deduplicate asks once for what is asked for at the same time', async () => {
+test('deduplicate sends concurrent equal requests once', async () => {
   const waiting: Exchange[] = []
   const { get, asked } = await start((exchange) => waiting.push(exchange), [interceptors.deduplicate()])
   const responses = [get('/same'), get('/same')]
   while (waiting.length === 0) await new Promise(setImmediate)
-  answer(waiting[0]!, 200, [], 'once')
+  respond(waiting[0]!, 200, [], 'once')
   for (const response of await Promise.all(responses)) expect(await response.body.text()).toBe('once')
   expect(asked).toEqual(['/same'])
 })
 
 test('decompress', async () => {
   const { get } = await start(
-    (exchange) => answer(exchange, 200, ['content-encoding', 'gzip'], gzipSync('some text')),
+    (exchange) => respond(exchange, 200, ['content-encoding', 'gzip'], gzipSync('some text')),
     [interceptors.decompress()],
   )
   expect(await (await get('/')).body.text()).toBe('some text')
@@ -131,15 +131,15 @@ test('decompress', async () => {
 
 test('dump drops the body', async () => {
   const { get } = await start(
-    (exchange) => answer(exchange, 200, ['content-length', '9'], 'some text'),
+    (exchange) => respond(exchange, 200, ['content-length', '9'], 'some text'),
     [interceptors.dump({ maxSize: 1024 })],
   )
   expect(await (await get('/')).body.text()).toBe('')
 })
 
-test('responseError makes an error of a 404', async () => {
+test('responseError turns a 404 into an error', async () => {
   const { get } = await start(
-    (exchange) => answer(exchange, 404, [], 'nothing'),
+    (exchange) => respond(exchange, 404, [], 'nothing'),
     [interceptors.responseError()],
   )
   await expect(get('/')).rejects.toMatchObject({ statusCode: 404 })

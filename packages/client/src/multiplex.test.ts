@@ -11,7 +11,7 @@ const HELLO = '\r\nhello'
 const ABLE = { FCGI_MAX_CONNS: '100', FCGI_MAX_REQS: '100', FCGI_MPXS_CONNS: '1' }
 const MIB = 1024 * 1024
 
-/** Requests at the application, by their path; those that have not come yet can be awaited. */
+/** The requests at the application, by path. A test can await those that have not arrived yet. */
 class Arrivals {
   readonly #arrived = new Map<string, ReturnType<typeof deferred<ResponderRequest>>[]>()
   readonly #counts = new Map<string, number>()
@@ -23,7 +23,7 @@ class Arrivals {
     this.#at(path, count).resolve(r)
   }
 
-  /** The request for a path; with `nth` 1 the second of them. */
+  /** The request for a path. With `nth` 1, the second request for it. */
   of(path: string, nth = 0): Promise<ResponderRequest> {
     return this.#at(path, nth).promise
   }
@@ -42,11 +42,14 @@ interface Site {
   readonly arrivals: Arrivals
   /** Sends a request for a path, and waits until it has arrived. */
   readonly open: (path: string) => Promise<{ response: ReturnType<typeof fetch>; r: ResponderRequest }>
-  /** Sends a request for a path, gives it up when it has arrived, and waits until the application knows. */
+  /** Sends a request for a path, aborts it when it has arrived, and waits until the application knows. */
   readonly abort: (path: string) => Promise<ResponderRequest>
 }
 
-/** An application that was asked already, so that what follows shares connections where it may. */
+/**
+ * Starts an application that can multiplex. The dispatcher has asked it already, so later requests may share
+ * connections.
+ */
 async function able(
   options: FastCgiDispatcherOptions = {},
   values: Record<string, string> = ABLE,
@@ -68,7 +71,7 @@ async function able(
     return r
   }
   const first = await open('first')
-  // The answer to the question closes the connection that it came on.
+  // The dispatcher closes the connection of FCGI_GET_VALUES when it has the result.
   const asked = responder.sockets.find((socket) => socket !== first.r.socket)
   if (asked !== undefined && !asked.closed) await once(asked, 'close')
   first.r.respond(HELLO)
@@ -76,8 +79,8 @@ async function able(
   return { dispatcher, responder, arrivals, open, abort }
 }
 
-describe('an application that can', () => {
-  test('has many requests on one connection, ended in any order', async () => {
+describe('an application that can multiplex', () => {
+  test('gets many requests on one connection, and ends them in any order', async () => {
     const { open } = await able()
     const opened = await Promise.all(Array.from({ length: 20 }, (_, i) => open(`${i}`)))
     expect(new Set(opened.map(({ r }) => r.socket)).size).toBe(1)
@@ -91,7 +94,7 @@ describe('an application that can', () => {
     expect(texts).toEqual(Array.from({ length: 20 }, (_, i) => `body of /${i}`))
   })
 
-  test('has no more on each than asked for', async () => {
+  test('gets no more requests on a connection than the option allows', async () => {
     const { open } = await able({ multiplex: 4 })
     const opened = []
     for (let i = 0; i < 10; i++) opened.push(await open(`${i}`))
@@ -100,7 +103,7 @@ describe('an application that can', () => {
     await Promise.all(opened.map(async ({ response }) => (await response).text()))
   })
 
-  test('nor than it says that it takes', async () => {
+  test('gets no more requests on a connection than it reports', async () => {
     const { open } = await able({}, { ...ABLE, FCGI_MAX_REQS: '2' })
     const opened = []
     for (let i = 0; i < 4; i++) opened.push(await open(`${i}`))
@@ -108,14 +111,14 @@ describe('an application that can', () => {
     for (const { r } of opened) r.respond(HELLO)
   })
 
-  test('with maxConnections 1, all of them wait for no one', async () => {
+  test('with maxConnections 1, no request waits for another', async () => {
     const { open } = await able({ maxConnections: 1 })
     const opened = await Promise.all([open('a'), open('b'), open('c')])
     for (const { r } of opened) r.respond(HELLO)
     for (const { response } of opened) expect(await (await response).text()).toBe('hello')
   })
 
-  test('has two uploads at once, each with its own bytes', async () => {
+  test('gets two concurrent uploads, each with its own bytes', async () => {
     const { dispatcher, arrivals } = await able()
     const size = 8 * MIB
     const upload = (path: string) =>
@@ -131,7 +134,7 @@ describe('an application that can', () => {
     for (const response of responses) expect(await (await response).body.text()).toBe(expected)
   })
 
-  test('an abort ends one, and the others go on', async () => {
+  test('an abort ends one request, and the others continue', async () => {
     const { abort, open, responder } = await able()
     const other = await open('other')
     const r = await abort('aborted')
@@ -142,7 +145,7 @@ describe('an application that can', () => {
     expect(responder.sockets.filter((socket) => !socket.closed)).toHaveLength(1)
   })
 
-  test('each abort has its own time to be heeded', async () => {
+  test('each abort has its own time-out', async () => {
     const { abort, open } = await able()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
@@ -150,7 +153,7 @@ describe('an application that can', () => {
     vi.advanceTimersByTime(600)
     const second = await abort('second-aborted')
     first.end()
-    // What is answered behind that end shows that the end has been read.
+    // A response after that END_REQUEST shows that it has been read.
     const between = await open('between')
     between.r.respond(HELLO)
     await (await between.response).text()
@@ -162,11 +165,11 @@ describe('an application that can', () => {
     expect(await (await last.response).text()).toBe('hello')
   })
 
-  test('an abort that it does not heed closes the connection when the others are done with it', async () => {
+  test('an ignored abort closes the connection when its other requests have ended', async () => {
     const { abort, open } = await able()
     const other = await open('other')
     const r = await abort('aborted')
-    // Once the time for it is over, what is new goes elsewhere, and the other one still runs.
+    // After the time-out, new requests use another connection, while the other request is still running.
     let last = await open('0')
     for (let i = 1; last.r.socket === r.socket; i++) {
       last.r.respond(HELLO)
@@ -180,7 +183,7 @@ describe('an application that can', () => {
     last.r.respond(HELLO)
   })
 
-  test('a connection that ends fails those that have begun, and sends the others again', async () => {
+  test('a connection that closes fails requests whose response has begun, and sends the others again', async () => {
     const { open, arrivals } = await able()
     const begun = await open('begun')
     begun.r.stdout('\r\nhel')
@@ -195,7 +198,7 @@ describe('an application that can', () => {
     expect((await waiting.response).status).toBe(200)
   })
 
-  test('changes its mind: FCGI_CANT_MPX_CONN, and each has a connection of its own again', async () => {
+  test('sends FCGI_CANT_MPX_CONN later: each request then has its own connection again', async () => {
     const { open, arrivals } = await able()
     const [a, b] = [await open('a'), await open('b')]
     b.r.end(0, 1)
@@ -208,8 +211,8 @@ describe('an application that can', () => {
   })
 })
 
-describe('an answer that is not taken', () => {
-  test('does not stop the others on its connection, until a mebibyte of it is held', async () => {
+describe('a response that is not read', () => {
+  test('does not stop the other requests on its connection until 1 MiB is buffered', async () => {
     const { open } = await able()
     const stalled = await open('stalled')
     const other = await open('other')
@@ -228,8 +231,8 @@ describe('an answer that is not taken', () => {
       await take(MIB)
     }
 
-    // Beyond that its connection stops, what is new has another one, and nobody's memory grows. What is sent is more than the
-    // operating system's own buffers take where they may be large (tcp_rmem and tcp_wmem: 36 MiB).
+    // After that, the connection stops reading, new requests use another connection, and memory does not grow. The data
+    // is larger than the kernel's buffers at their largest (tcp_rmem and tcp_wmem: 36 MiB).
     const beyond = 32 * MIB
     stalled.r.stdout(Buffer.alloc(beyond))
     other.r.stdout(Buffer.alloc(beyond))
@@ -247,7 +250,7 @@ describe('an answer that is not taken', () => {
     expect((await reader.read()).done).toBe(true)
   })
 
-  test('does not stop them either when it was paused before its request had a connection', async () => {
+  test('does not stop them if it was paused before its request had a connection', async () => {
     const { dispatcher, arrivals, open } = await able()
     const data: string[] = []
     let controller: Dispatcher.DispatchController | undefined
@@ -281,7 +284,7 @@ describe('an answer that is not taken', () => {
     expect(data).toEqual(['held'])
   })
 
-  test('and is given up lets them go on', async () => {
+  test('lets them continue when it is aborted', async () => {
     const { open } = await able()
     const stalled = await open('stalled')
     const other = await open('other')
@@ -296,18 +299,18 @@ describe('an answer that is not taken', () => {
   })
 })
 
-describe('an application that can not', () => {
+describe('an application that cannot multiplex', () => {
   test.each<[string, Record<string, string> | undefined]>([
-    ['says so', { ...ABLE, FCGI_MPXS_CONNS: '0' }],
-    ['says nothing of it', {}],
-  ])('and %s has a connection for each', async (_, values) => {
+    ['reports that', { ...ABLE, FCGI_MPXS_CONNS: '0' }],
+    ['reports nothing about it', {}],
+  ])('and %s gets a connection for each request', async (_, values) => {
     const { open } = await able({}, values)
     const opened = [await open('a'), await open('b'), await open('c')]
     expect(new Set(opened.map(({ r }) => r.socket)).size).toBe(3)
     for (const { r } of opened) r.respond(HELLO)
   })
 
-  test('and does not answer the question: its requests do not wait for that', async () => {
+  test('and does not respond to FCGI_GET_VALUES: requests do not wait for it', async () => {
     const arrivals = new Arrivals()
     const { dispatcher, responder } = await setup(arrivals.handler, { multiplex: true })
     const response = request(`${URL_}a`, { dispatcher })
@@ -317,7 +320,7 @@ describe('an application that can not', () => {
     expect(responder.sockets).toHaveLength(2)
   })
 
-  test('is not asked where nobody wants to know', async () => {
+  test('gets no FCGI_GET_VALUES without the option', async () => {
     const arrivals = new Arrivals()
     const { dispatcher, responder } = await setup(arrivals.handler, { values: ABLE })
     const responses = ['a', 'b'].map((path) => request(URL_ + path, { dispatcher }))
@@ -327,6 +330,6 @@ describe('an application that can not', () => {
   })
 })
 
-test.each([0, -1, 65_536, Number.NaN, 'yes'])('multiplex can not be %s', async (multiplex) => {
+test.each([0, -1, 65_536, Number.NaN, 'yes'])('multiplex cannot be %s', async (multiplex) => {
   expect(() => new FastCgiDispatcher('/run/app.sock', { multiplex: multiplex as number })).toThrow(TypeError)
 })

@@ -15,17 +15,17 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { FastCgiDispatcher } from './dispatcher.ts'
 import { createGateway } from './gateway/gateway.ts'
 import type { ExchangeObserver } from './observer.ts'
-import { answers, deferred, setup } from './testing/setup.ts'
+import { deferred, respondWith, setup } from './testing/setup.ts'
 
 const URL_ = 'http://example.test/'
 
-type Told = { on: string; id: number; time?: number } & Record<string, unknown>
+type ObservedEvent = { on: string; id: number; time?: number } & Record<string, unknown>
 
-/** An observer that keeps all that it is told, in order. `ended` settles at the first onEnd. */
-function watch(): { observer: ExchangeObserver; told: Told[]; ended: Promise<void> } {
-  const told: Told[] = []
+/** Creates an observer that keeps all events in order. `ended` resolves at the first onEnd. */
+function watch(): { observer: ExchangeObserver; events: ObservedEvent[]; ended: Promise<void> } {
+  const events: ObservedEvent[] = []
   const { promise: ended, resolve } = deferred()
-  const keep = (on: string) => (event: { id: number }) => void told.push({ on, ...event })
+  const keep = (on: string) => (event: { id: number }) => void events.push({ on, ...event })
   const onEnd = (event: { id: number }): void => {
     keep('end')(event)
     resolve()
@@ -37,18 +37,18 @@ function watch(): { observer: ExchangeObserver; told: Told[]; ended: Promise<voi
     onHead: keep('head'),
     onEnd,
   }
-  return { observer, told, ended }
+  return { observer, events, ended }
 }
 
-/** Records as `sent 4 100+4`. */
-function recordsOf(told: Told[]): string[] {
-  return told
+/** Formats records as `sent 4 100+4`: direction, type, content and padding length. */
+function recordsOf(events: ObservedEvent[]): string[] {
+  return events
     .filter(({ on }) => on === 'record')
     .map((r) => `${r.direction} ${r.type} ${r.contentLength}+${r.paddingLength}`)
 }
 
 test('a request from begin to end: params, records, stderr, head', async () => {
-  const { observer, told, ended } = watch()
+  const { observer, events, ended } = watch()
   const { dispatcher } = await setup(
     async (r) => {
       await r.stdinEnded
@@ -61,7 +61,7 @@ test('a request from begin to end: params, records, stderr, head', async () => {
   expect(await response.body.text()).toBe('hello')
   await ended
 
-  const [begin] = told
+  const [begin] = events
   expect(begin).toMatchObject({
     on: 'begin',
     method: 'POST',
@@ -75,7 +75,7 @@ test('a request from begin to end: params, records, stderr, head', async () => {
       ['CONTENT_LENGTH', '4'],
     ]),
   )
-  const records = recordsOf(told)
+  const records = recordsOf(events)
   expect(records.map((line) => line.replace(/ \d+\+\d+$/, ''))).toEqual([
     `sent ${FCGI_BEGIN_REQUEST}`,
     `sent ${FCGI_PARAMS}`,
@@ -89,29 +89,29 @@ test('a request from begin to end: params, records, stderr, head', async () => {
   ])
   expect(records).toContain(`sent ${FCGI_STDIN} 4+4`)
   expect(records).toContain(`received ${FCGI_STDERR} 7+1`)
-  expect(told.find(({ on }) => on === 'stderr')).toMatchObject({ chunk: Buffer.from('careful') })
-  expect(told.find(({ on }) => on === 'head')).toMatchObject({
+  expect(events.find(({ on }) => on === 'stderr')).toMatchObject({ chunk: Buffer.from('careful') })
+  expect(events.find(({ on }) => on === 'head')).toMatchObject({
     status: 201,
     headers: ['X-A', '1', 'X-A', '2'],
   })
-  expect(told.at(-1)).toMatchObject({ on: 'end', appStatus: 0, protocolStatus: 0 })
-  expect(told.at(-1)).not.toHaveProperty('error')
-  expect(new Set(told.map(({ id }) => id)).size).toBe(1)
-  const times = told.slice(1).map(({ time }) => time!)
+  expect(events.at(-1)).toMatchObject({ on: 'end', appStatus: 0, protocolStatus: 0 })
+  expect(events.at(-1)).not.toHaveProperty('error')
+  expect(new Set(events.map(({ id }) => id)).size).toBe(1)
+  const times = events.slice(1).map(({ time }) => time!)
   expect(times).toEqual(times.toSorted((a, b) => a - b))
 })
 
-test('requests have ids of their own; kept connections are seen to be the same one', async () => {
-  const { observer, told } = watch()
-  const { dispatcher } = await setup(answers('\r\nhello'), { observer })
+test('each request has its own id, and a reused connection has the same number', async () => {
+  const { observer, events } = watch()
+  const { dispatcher } = await setup(respondWith('\r\nhello'), { observer })
   for (let i = 0; i < 2; i++) await (await fetch(URL_, { dispatcher })).text()
-  const begun = told.filter(({ on }) => on === 'begin')
+  const begun = events.filter(({ on }) => on === 'begin')
   expect(begun.map(({ connection }) => connection)).toEqual([1, 1])
   expect(begun[0]!.id).not.toBe(begun[1]!.id)
 })
 
-test('a long body is told record by record, and records that come in pieces once each', async () => {
-  const { observer, told, ended } = watch()
+test('a long body is reported record by record, and a record that arrives in pieces once', async () => {
+  const { observer, events, ended } = watch()
   const { dispatcher } = await setup(
     async (r) => {
       await r.stdinEnded
@@ -124,7 +124,7 @@ test('a long body is told record by record, and records that come in pieces once
   )
   await (await fetch(URL_, { dispatcher, method: 'POST', body: new Uint8Array(150_001) })).text()
   await ended
-  expect(recordsOf(told).slice(-6)).toEqual([
+  expect(recordsOf(events).slice(-6)).toEqual([
     'sent 5 65528+0',
     'sent 5 65528+0',
     'sent 5 18945+7',
@@ -135,37 +135,37 @@ test('a long body is told record by record, and records that come in pieces once
 })
 
 describe('how a request ends', () => {
-  test('the application ends it without an answer', async () => {
-    const { observer, told, ended } = watch()
+  test('the application ends it without a response', async () => {
+    const { observer, events, ended } = watch()
     const { dispatcher } = await setup((r) => r.end(7, 2), { observer })
     await expect(request(URL_, { dispatcher })).rejects.toThrow()
     await ended
-    expect(told.at(-1)).toMatchObject({
+    expect(events.at(-1)).toMatchObject({
       appStatus: 7,
       protocolStatus: 2,
       error: { code: 'FCGI_ERR_OVERLOADED' },
     })
   })
 
-  test('the connection ends', async () => {
-    const { observer, told, ended } = watch()
+  test('the connection closes', async () => {
+    const { observer, events, ended } = watch()
     const { dispatcher } = await setup((r) => void r.socket.end(), { observer })
     await expect(request(URL_, { dispatcher })).rejects.toThrow()
     await ended
-    expect(told.at(-1)).toMatchObject({ on: 'end', error: { code: 'FCGI_ERR_CONNECTION_CLOSED' } })
-    expect(told.at(-1)).not.toHaveProperty('appStatus')
+    expect(events.at(-1)).toMatchObject({ on: 'end', error: { code: 'FCGI_ERR_CONNECTION_CLOSED' } })
+    expect(events.at(-1)).not.toHaveProperty('appStatus')
   })
 
-  test('no connection comes up', async () => {
-    const { observer, told, ended } = watch()
+  test('the connection fails', async () => {
+    const { observer, events, ended } = watch()
     const dispatcher = new FastCgiDispatcher('/nowhere/app.sock', { observer })
     await expect(request(URL_, { dispatcher })).rejects.toThrow()
     await ended
-    expect(told).toMatchObject([{ on: 'begin' }, { on: 'end', error: { code: 'ENOENT' } }])
+    expect(events).toMatchObject([{ on: 'begin' }, { on: 'end', error: { code: 'ENOENT' } }])
   })
 
-  test('its client gives up: what the application still sends is told, and then the end', async () => {
-    const { observer, told, ended } = watch()
+  test('its client aborts it: later records are reported, then the end', async () => {
+    const { observer, events, ended } = watch()
     const app = deferred<ResponderRequest>()
     const { dispatcher } = await setup(app.resolve, { observer })
     const controller = new AbortController()
@@ -176,12 +176,12 @@ describe('how a request ends', () => {
     await r.aborted
     r.end()
     await ended
-    expect(recordsOf(told).slice(-2)).toEqual([`sent ${FCGI_ABORT_REQUEST} 0+0`, 'received 3 8+0'])
-    expect(told.at(-1)).toMatchObject({ on: 'end', appStatus: 0, error: { name: 'AbortError' } })
+    expect(recordsOf(events).slice(-2)).toEqual([`sent ${FCGI_ABORT_REQUEST} 0+0`, 'received 3 8+0'])
+    expect(events.at(-1)).toMatchObject({ on: 'end', appStatus: 0, error: { name: 'AbortError' } })
   })
 })
 
-test('methods that are not there are not missed', async () => {
+test('all methods are optional', async () => {
   const { promise, resolve } = deferred<number | undefined>()
   const observer: ExchangeObserver = { onEnd: ({ appStatus }) => resolve(appStatus) }
   const { dispatcher } = await setup((r) => r.stderr('x') && r.respond('\r\nhello'), { observer })
@@ -189,7 +189,7 @@ test('methods that are not there are not missed', async () => {
   expect(await promise).toBe(0)
 })
 
-test("an observer's own error is not the request's", async () => {
+test('an error in an observer does not fail the request', async () => {
   const thrown = deferred<Error>()
   const listeners = process.listeners('uncaughtException')
   process.removeAllListeners('uncaughtException')
@@ -202,16 +202,16 @@ test("an observer's own error is not the request's", async () => {
       throw new Error('a bug')
     },
   }
-  const { dispatcher } = await setup(answers('\r\nhello'), { observer })
+  const { dispatcher } = await setup(respondWith('\r\nhello'), { observer })
   expect(await (await fetch(URL_, { dispatcher })).text()).toBe('hello')
   expect(await thrown.promise).toMatchObject({ message: 'a bug' })
 })
 
-test('the gateway takes one too', async () => {
-  const { observer, told, ended } = watch()
-  const responder = await Responder.listen(answers('\r\nhello'))
+test('the gateway accepts an observer, too', async () => {
+  const { observer, events, ended } = watch()
+  const responder = await Responder.listen(respondWith('\r\nhello'))
   onTestFinished(() => responder.close())
   await supertest(createGateway(responder.address, { observer })).get('/x').expect(200)
   await ended
-  expect(told[0]).toMatchObject({ on: 'begin', target: '/x' })
+  expect(events[0]).toMatchObject({ on: 'begin', target: '/x' })
 })

@@ -19,6 +19,6 @@ export function checkNumbers(options: object, names: readonly string[]): void {
   for (const name of names) {
     const value = (options as Readonly<Record<string, unknown>>)[name]
     if (value === undefined || (typeof value === 'number' && value >= 0)) continue
-    throw new TypeError(`${name} must be a number of 0 or more, and is ${JSON.stringify(value)}.`)
+    throw new TypeError(`${name} must be a number of 0 or more, but is ${JSON.stringify(value)}.`)
   }
 }

@@ -141,7 +141,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
       if (this.#draining || this.#idle.length >= this.#options.maxIdleConnections) {
         connection.close()
       } else {
-        connection.rest(this.#options.idleTimeout)
+        connection.becomeIdle(this.#options.idleTimeout)
         this.#idle.push(connection)
         this.#makeRoom()
       }

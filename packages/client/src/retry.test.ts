@@ -9,12 +9,12 @@ const URL_ = 'http://example.test/'
 const HELLO = '\r\nhello'
 
 /**
- * An application that answers the first request on each connection, and closes the connection instead of answering the
- * next: what one does whose process ends at that moment.
+ * An application that responds to the first request on each connection, and closes the connection when the second
+ * arrives, like a process that exits at that moment.
  */
-function closing(answer: (request: ResponderRequest) => void = (r) => r.respond(HELLO)): {
+function closing(respond: (request: ResponderRequest) => void = (r) => r.respond(HELLO)): {
   handler: (request: ResponderRequest) => void
-  /** How many requests reached it. */
+  /** The number of requests that reached the application. */
   count: () => number
 } {
   const seen = new Set<unknown>()
@@ -25,14 +25,14 @@ function closing(answer: (request: ResponderRequest) => void = (r) => r.respond(
       requests++
       if (seen.has(r.socket)) return void r.socket.destroy()
       seen.add(r.socket)
-      answer(r)
+      respond(r)
     },
   }
 }
 
-describe('a request that meets a kept connection which closes', () => {
+describe('a request on a kept connection that closes', () => {
   test.each(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'] as const)(
-    '%s is sent again on a fresh one',
+    '%s is sent again on a new connection',
     async (method) => {
       const bodies: string[] = []
       const { handler } = closing(async (r) => {
@@ -49,7 +49,7 @@ describe('a request that meets a kept connection which closes', () => {
     },
   )
 
-  test('of many at once none is lost', async () => {
+  test('no concurrent request is lost', async () => {
     const { handler, count } = closing()
     const { dispatcher } = await setup(handler, { maxConnections: 5 })
     const texts = await Promise.all(
@@ -59,19 +59,19 @@ describe('a request that meets a kept connection which closes', () => {
     expect(count()).toBeGreaterThan(100)
   })
 
-  test('a POST is not, unless its caller says that it may be', async () => {
+  test('a POST is not sent again, unless the caller sets `idempotent`', async () => {
     const { handler } = closing()
     const { dispatcher } = await setup(handler)
     const post = { path: '/', method: 'POST', body: 'x' } as const
     await (await dispatcher.request(post)).body.text()
     await expect(dispatcher.request(post)).rejects.toMatchObject({ code: 'FCGI_ERR_CONNECTION_CLOSED' })
     await (await dispatcher.request(post)).body.text()
-    // undici's own option, which its types have on dispatch() alone.
+    // undici's own option. Its types have it only for dispatch().
     const again = await dispatcher.request({ ...post, idempotent: true } as never)
     expect(again.statusCode).toBe(200)
   })
 
-  test('a GET is not when its caller says that it may not be', async () => {
+  test('a GET is not sent again if the caller sets `idempotent: false`', async () => {
     const { handler } = closing()
     const { dispatcher } = await setup(handler)
     await (await request(URL_, { dispatcher })).body.text()
@@ -79,7 +79,7 @@ describe('a request that meets a kept connection which closes', () => {
     await expect(once).rejects.toMatchObject({ code: 'FCGI_ERR_CONNECTION_CLOSED' })
   })
 
-  test('nor one whose body has begun to go out and can not be had again', async () => {
+  test('nor is a request whose streamed body was sent in part', async () => {
     const { handler } = closing()
     const { dispatcher } = await setup(handler)
     await (await request(URL_, { dispatcher })).body.text()
@@ -90,7 +90,7 @@ describe('a request that meets a kept connection which closes', () => {
     await expect(put).rejects.toMatchObject({ code: 'FCGI_ERR_CONNECTION_CLOSED' })
   })
 
-  test('nor one whose answer has begun', async () => {
+  test('nor is a request whose response has begun', async () => {
     let requests = 0
     const { dispatcher } = await setup((r) => {
       if (requests++ === 0) return r.respond(HELLO)
@@ -102,7 +102,7 @@ describe('a request that meets a kept connection which closes', () => {
     expect(requests).toBe(2)
   })
 
-  test('it is sent again once: an application that closes every time is told of', async () => {
+  test('it is sent again only once: a second close is an error', async () => {
     let requests = 0
     const { dispatcher } = await setup((r) => {
       if (requests++ === 0) r.respond(HELLO)
@@ -113,7 +113,7 @@ describe('a request that meets a kept connection which closes', () => {
     expect(requests).toBe(3)
   })
 
-  test('one that was aborted meanwhile is not sent again', async () => {
+  test('a request that was aborted meanwhile is not sent again', async () => {
     const app = deferred<ResponderRequest>()
     let requests = 0
     const { dispatcher } = await setup((r) => (requests++ === 0 ? r.respond(HELLO) : app.resolve(r)))
@@ -131,7 +131,7 @@ describe('a request that meets a kept connection which closes', () => {
     expect(requests).toBe(2)
   })
 
-  test('while the dispatcher closes, too: it was taken', async () => {
+  test('it is sent again even while the dispatcher closes', async () => {
     const app = deferred<ResponderRequest>()
     let requests = 0
     const { dispatcher } = await setup((r) => {
@@ -148,7 +148,7 @@ describe('a request that meets a kept connection which closes', () => {
   })
 })
 
-test('on a fresh connection that closes nothing is sent again: the request may be what ended the application', async () => {
+test('a request on a new connection that closes is not sent again: the request may have crashed the application', async () => {
   let requests = 0
   const { dispatcher } = await setup((r) => {
     requests++
@@ -158,7 +158,7 @@ test('on a fresh connection that closes nothing is sent again: the request may b
   expect(requests).toBe(1)
 })
 
-test('where an application closes kept connections, a POST gets one of its own', async () => {
+test('if an application has closed a kept connection, each POST gets a new one', async () => {
   const { dispatcher, responder } = await setup((r) => r.respond(HELLO), { maxConnections: 1 })
   await (await request(URL_, { dispatcher })).body.text()
   const gone = once(dispatcher, 'disconnect')
@@ -167,11 +167,11 @@ test('where an application closes kept connections, a POST gets one of its own',
   for (const method of ['GET', 'POST', 'GET', 'POST'] as const) {
     await (await request(URL_, { dispatcher, method, body: method === 'POST' ? 'x' : null })).body.text()
   }
-  // The first, that of GET, POST with the GET after it, POST.
+  // The connections: the first one, that of GET, that of POST and the GET after it, that of POST.
   expect(responder.sockets).toHaveLength(4)
 })
 
-test('a minute after that, a POST takes a kept one again', async () => {
+test('a minute later, a POST uses a kept connection again', async () => {
   const { dispatcher, responder } = await setup((r) => r.respond(HELLO))
   const ask = async (method: 'GET' | 'POST') => (await request(URL_, { dispatcher, method })).body.text()
   await ask('GET')
@@ -186,8 +186,8 @@ test('a minute after that, a POST takes a kept one again', async () => {
   expect(responder.sockets).toHaveLength(2)
 })
 
-test('where an application answers and closes at once, not even a POST is lost that follows on the answer', async () => {
-  // END_REQUEST says that the connection is kept, and the end of the connection comes right behind it.
+test('if an application responds and closes at once, no POST right after the response is lost', async () => {
+  // END_REQUEST promises to keep the connection, but the application closes it directly afterwards.
   const { dispatcher, responder } = await setup((r) => {
     r.respond(HELLO)
     r.socket.end()
@@ -199,7 +199,7 @@ test('where an application answers and closes at once, not even a POST is lost t
   expect(responder.sockets).toHaveLength(50)
 })
 
-test('FCGI_CANT_MPX_CONN is sent again on a connection of its own, once', async () => {
+test('a request refused with FCGI_CANT_MPX_CONN is sent again, once, on its own connection', async () => {
   let refusals = 1
   const { dispatcher, responder } = await setup((r) => (refusals-- > 0 ? r.end(0, 1) : r.respond(HELLO)))
   const response = await request(URL_, { dispatcher, method: 'POST', body: 'x' })

@@ -12,17 +12,17 @@ const headers = channel('undici:request:headers')
 const trailers = channel('undici:request:trailers')
 const failed = channel('undici:request:error')
 
-/** Whether a tool, such as OpenTelemetry's instrumentation of undici, follows the requests of undici's dispatchers. */
+/** True if a tool follows the requests of undici's dispatchers, such as OpenTelemetry's instrumentation of undici. */
 export function isFollowed(): boolean {
   return create.hasSubscribers
 }
 
-/** A request as undici's channels have it. */
+/** A request as published on undici's channels. */
 class PublishedRequest {
   readonly origin: string
   readonly method: string
   readonly path: string
-  /** Name, value, name, value … */
+  /** [name, value, name, value…] */
   readonly headers: string[]
   completed = false
   aborted = false
@@ -35,7 +35,7 @@ class PublishedRequest {
     this.origin = origin?.toString() ?? `http://${host < 0 ? 'localhost' : this.headers[host + 1]}`
   }
 
-  /** How tools hand their context on. */
+  /** Called by tools to add their trace context. */
   addHeader(name: string, value: string): this {
     this.headers.push(name, value)
     return this
@@ -43,7 +43,7 @@ class PublishedRequest {
 }
 
 /**
- * Publishes `undici:request:create`, and gives what is to be dispatched instead: the options with the headers that subscribers
+ * Publishes `undici:request:create`. Returns what to dispatch instead: the options with the headers that subscribers
  * added, and a handler that publishes `undici:request:headers`, `undici:request:trailers` and `undici:request:error`.
  */
 export function follow(

@@ -1,5 +1,6 @@
-// undici's interceptors and handlers, with Node's own fetch and with undici 7 and 8. Each test runs twice: with a FastCgiDispatcher in
-// front of a FastCGI application, and with undici's own Agent in front of node:http. Both must give the same response.
+// undici's interceptors and handlers, with Node's own fetch and with undici 7 and 8. Each test runs twice: with a
+// FastCgiDispatcher in front of a FastCGI application, and with undici's own Agent in front of node:http. Both must
+// give the same response.
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
@@ -22,12 +23,12 @@ interface AppResponse {
 type App = (path: string, nth: number, headers: Readonly<Record<string, string>>) => AppResponse
 
 interface Outcome {
-  /** The paths that the application was asked for. */
+  /** The paths that were requested from the application. */
   asked: string[]
   results: unknown[]
 }
 
-/** Sends a GET through a dispatcher; resolves with what the caller sees. */
+/** Sends a GET through a dispatcher. Resolves with what the caller gets. */
 type Caller = (url: string, dispatcher: undici7.Dispatcher) => Promise<unknown>
 
 const [major, minor] = process.versions.node.split('.').map(Number) as [number, number]
@@ -41,7 +42,10 @@ if (major > 22 || (major === 22 && minor >= 19)) {
 
 interface CallerVersion {
   call: Caller
-  /** undici's own, for the same caller: the Agent of undici 8 refuses the handlers that Node's fetch gave before Node 26. */
+  /**
+   * The undici whose Agent is the reference for this caller: the Agent of undici 8 refuses the handlers that Node's
+   * fetch used before Node 26.
+   */
   reference: Undici
 }
 
@@ -59,7 +63,7 @@ for (const [name, reference] of Object.entries(packages)) {
 interface Case {
   interceptor: (all: Undici['interceptors']) => Interceptor
   app: App
-  /** The paths to ask for, all at once where `together`. */
+  /** The paths to request: one after the other, or all at once with `together`. */
   paths: string[]
   together?: boolean
 }
@@ -85,7 +89,7 @@ const cases: Record<string, Case> = {
     }),
     paths: ['/kept', '/kept', '/kept'],
   },
-  'cache, which asks again with If-None-Match': {
+  'cache, with a conditional request (If-None-Match)': {
     interceptor: ({ cache }) => cache(),
     app: (_, __, headers) =>
       headers['if-none-match'] === undefined
@@ -169,7 +173,7 @@ describe.each(Object.keys(callers))(`Node ${process.versions.node}, %s`, (caller
   })
 })
 
-describe.each(Object.keys(packages))('what a handler is given, as the Agent of %s gives it', (name) => {
+describe.each(Object.keys(packages))('a handler gets the same as from the Agent of %s', (name) => {
   test('rawHeaders and rawTrailers are null, then one array; both can be replaced', async () => {
     const app: App = () => ({ status: 200, headers: { 'X-A': '1', 'x-b': ['2', '3'] }, body: 'text' })
     const reference = await throughAgent(packages[name]!, (dispatch) => dispatch, app, handle, {
@@ -215,18 +219,23 @@ describe.each([
   const app: App = () => ({ status: 200, body: 'text' })
   const call: Caller = (url, dispatcher) => callsOf(url, dispatcher, body())
 
-  test('are these', async () => {
+  test('are the expected ones', async () => {
     expect((await throughFastCgi((dispatch) => dispatch, app, call, { paths: ['/'] })).results).toEqual([all])
   })
 
-  // undici 7 does not make those about the request to handlers of the newer kind.
-  test.each(Object.keys(packages).filter((name) => name !== 'undici 7'))('are those of %s', async (name) => {
-    const reference = await throughAgent(packages[name]!, (dispatch) => dispatch, app, call, { paths: ['/'] })
-    expect(reference.results).toEqual([all])
-  })
+  // undici 7 does not call the request hooks on handlers of the newer interface.
+  test.each(Object.keys(packages).filter((name) => name !== 'undici 7'))(
+    'are the same as those of %s',
+    async (name) => {
+      const reference = await throughAgent(packages[name]!, (dispatch) => dispatch, app, call, {
+        paths: ['/'],
+      })
+      expect(reference.results).toEqual([all])
+    },
+  )
 })
 
-/** The names of the calls that a handler of the newer kind gets, in order. */
+/** Returns the names of the methods that are called on a handler of the newer interface, in order. */
 function callsOf(url: string, dispatcher: undici7.Dispatcher, body: unknown): Promise<string[]> {
   const { origin, pathname } = new URL(url)
   const calls: string[] = []
@@ -260,7 +269,7 @@ function callsOf(url: string, dispatcher: undici7.Dispatcher, body: unknown): Pr
   })
 }
 
-/** Notes what undici's newer kind of handler is given. */
+/** Records what undici's newer handler interface provides. */
 function handle(url: string, dispatcher: undici7.Dispatcher): Promise<unknown> {
   const { origin, pathname } = new URL(url)
   const seen: Record<string, unknown> = {}
@@ -389,7 +398,10 @@ function requestWith(call: Undici['request']): Caller {
   }
 }
 
-/** Without the headers of one hop, the length, which node:http adds, and what the cache interceptor says of the time that has passed. */
+/**
+ * Without hop-by-hop headers, the length, which node:http adds, and headers of the cache interceptor that depend on
+ * time.
+ */
 function ofResponse(headers: Iterable<[string, unknown]>): Record<string, unknown> {
   const all: [string, unknown][] = []
   for (const [name, value] of headers) {

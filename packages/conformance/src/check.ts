@@ -1,15 +1,18 @@
 import type { Server } from './server.ts'
 
-/** One requirement, and how it is looked at from outside. */
+/** One requirement, and a test for it over the wire. */
 export interface Check {
-  /** `AREA/NAME`; it stays as it is from version to version. */
+  /** `AREA/NAME`. It does not change between versions. */
   readonly id: string
-  /** Where it is written: a section of FastCGI 1.0, or of RFC 3875. */
+  /** The section of FastCGI 1.0, or of RFC 3875, that the requirement comes from. */
   readonly section: string
-  /** `must` where the text says so; `should` where it leaves it open, and servers that do otherwise harm somebody. */
+  /**
+   * `must`: the specification requires it. `should`: the specification leaves it open, and a server that behaves otherwise harms apps,
+   * clients or front servers.
+   */
   readonly level: 'must' | 'should'
-  /** What a server does, in one sentence. */
+  /** The requirement in one or two sentences. */
   readonly requirement: string
-  /** Throws `Unmet` where it does not, `NotApplicable` where nothing can be asked. */
+  /** Tests the requirement. Throws `Unmet` if the server does not meet it, and `NotApplicable` if it cannot be tested. */
   run(server: Server): Promise<void>
 }

@@ -4,7 +4,7 @@ import { type Result, runChecks } from './run.ts'
 import { FAULTS } from './testing/faults.ts'
 import { type Faults, ReferenceServer } from './testing/reference-server.ts'
 
-test('a server that meets all of it passes', async () => {
+test('the reference server without faults passes all checks that apply', async () => {
   const results = await resultsWith(
     {},
     CHECKS.map(({ id }) => id),
@@ -15,18 +15,21 @@ test('a server that meets all of it passes', async () => {
   expect(inapplicable.map(({ check }) => check.id)).toEqual(['multiplexing/refused'])
 })
 
-test('every check has a server that fails it', () => {
+test('there is a fault for each check', () => {
   expect(Object.keys(FAULTS)).toEqual(CHECKS.map(({ id }) => id))
 })
 
-test.concurrent.for(Object.entries(FAULTS))('%s fails', async ([id, faults]) => {
-  const [result] = await resultsWith(faults, [id], 2000)
-  expect(result).toMatchObject({
-    verdict: 'fail',
-    expected: expect.stringMatching(/./),
-    saw: expect.stringMatching(/./),
-  })
-})
+test.concurrent.for(Object.entries(FAULTS))(
+  'the check %s fails on a server with its fault',
+  async ([id, faults]) => {
+    const [result] = await resultsWith(faults, [id], 2000)
+    expect(result).toMatchObject({
+      verdict: 'fail',
+      expected: expect.stringMatching(/./),
+      saw: expect.stringMatching(/./),
+    })
+  },
+)
 
 async function resultsWith(faults: Faults, ids: readonly string[], timeout: number): Promise<Result[]> {
   const server = await new ReferenceServer(faults).listen()

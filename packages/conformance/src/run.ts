@@ -3,28 +3,29 @@ import type { Check } from './check.ts'
 import { Server, type ServerOptions } from './server.ts'
 import { NotApplicable, Unmet } from './verdict.ts'
 
-/** What one check came to. */
+/** The result of one check. */
 export type Result = { readonly check: Check } & (
   | { readonly verdict: 'pass' }
   | { readonly verdict: 'not-applicable'; readonly reason: string }
   | {
       readonly verdict: 'fail'
-      /** The records that were sent, in words; empty where there was no connection. */
+      /** A description of the records that were sent. Empty if there was no connection. */
       readonly sent: string
-      /** What must happen. */
+      /** What the server must do. */
       readonly expected: string
-      /** What happened. */
+      /** What the server did. */
       readonly saw: string
     }
 )
 
-/** How long a server that has ended may take to be started again, in milliseconds. */
-const RESTART = 5000
+/** How long to wait for a server that has exited to be restarted, in milliseconds. */
+const RESTART_TIMEOUT = 5000
 
 /**
- * Runs checks one after the other, each on connections of its own, and gives their results as they come. A server that does
- * not answer, or has ended, fails the check that made it so; it is waited for until it is back, and what it can not be asked any more fails too.
- * Throws `Unmet` where it serves no plain request to begin with.
+ * Runs checks one after another, each on its own connections, and yields each result at once. A plain request follows each check. If
+ * the server does not respond to it, that check fails, and the next one waits until the server has been restarted. If it is not
+ * restarted in time, all remaining checks fail. Throws `Unmet` if the server does not respond to a plain request before the first
+ * check.
  */
 export async function* runChecks(
   checks: readonly Check[],
@@ -33,21 +34,22 @@ export async function* runChecks(
   const server = new Server(options)
   try {
     await server.probe()
-    server.values = await server.askValues('FCGI_MPXS_CONNS').catch(() => ({}))
-    server.release()
-    let lost: string | undefined
+    server.values = await server.getValues('FCGI_MPXS_CONNS').catch(() => ({}))
+    server.closeConnections()
+    let lastCheck: string | undefined
     for (const check of checks) {
-      if (lost !== undefined) {
-        yield { check, verdict: 'fail', sent: '', expected: 'a server', saw: `none any more, since ${lost}` }
+      if (lastCheck !== undefined) {
+        const saw = `none: it has not responded since ${lastCheck}`
+        yield { check, verdict: 'fail', sent: '', expected: 'a server', saw }
         continue
       }
       const result = await runCheck(check, server)
-      const gone = await isGone(server)
-      if (gone && !(await comesBack(server))) lost = check.id
-      yield gone && result.verdict !== 'fail' ? goneResult(check, gone) : result
+      const error = await probeError(server)
+      if (error && !(await isRestarted(server))) lastCheck = check.id
+      yield error && result.verdict !== 'fail' ? probeFailure(check, error) : result
     }
   } finally {
-    server.release()
+    server.closeConnections()
   }
 }
 
@@ -61,11 +63,12 @@ async function runCheck(check: Check, server: Server): Promise<Result> {
     const { sent, expected, saw } = error
     return { check, verdict: 'fail', sent, expected, saw }
   } finally {
-    server.release()
+    server.closeConnections()
   }
 }
 
-async function isGone(server: Server): Promise<Unmet | undefined> {
+// The error of a plain request. Undefined if the server responded.
+async function probeError(server: Server): Promise<Unmet | undefined> {
   try {
     await server.probe()
     return undefined
@@ -73,19 +76,19 @@ async function isGone(server: Server): Promise<Unmet | undefined> {
     if (error instanceof Unmet) return error
     throw error
   } finally {
-    server.release()
+    server.closeConnections()
   }
 }
 
-async function comesBack(server: Server): Promise<boolean> {
-  const until = performance.now() + RESTART
+async function isRestarted(server: Server): Promise<boolean> {
+  const until = performance.now() + RESTART_TIMEOUT
   while (performance.now() < until) {
     await setTimeout(100)
-    if (!(await isGone(server))) return true
+    if (!(await probeError(server))) return true
   }
   return false
 }
 
-function goneResult(check: Check, { saw, sent }: Unmet): Result {
-  return { check, verdict: 'fail', sent, expected: 'a plain request to be served afterwards', saw }
+function probeFailure(check: Check, { saw, sent }: Unmet): Result {
+  return { check, verdict: 'fail', sent, expected: 'a response to a plain request after this check', saw }
 }

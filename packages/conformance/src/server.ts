@@ -13,35 +13,35 @@ import {
 } from './wire/bytes.ts'
 import { type Address, Connection } from './wire/connection.ts'
 
-/** What is asked, beside the route. */
+/** Options of a request, in addition to its route. */
 export interface RequestOptions extends BeginOptions {
-  /** Default: POST where there is a body, else GET. */
+  /** Default: POST if there is a body, else GET. */
   method?: string
-  /** Sent as STDIN; CONTENT_LENGTH is its length. */
+  /** The request body, sent as STDIN. CONTENT_LENGTH is set to its length. */
   body?: string
-  /** Params that are added, or put in the place of others. */
+  /** Params to add or replace. */
   params?: Readonly<Record<string, string>>
 }
 
-/** How a server is reached. */
+/** How to connect to a server and send it requests. */
 export interface ServerOptions {
   address: Address
-  /** Where the app's routes begin: SCRIPT_NAME, such as `/conformance.php`; empty for the root. */
+  /** The path of the app's routes, sent as SCRIPT_NAME, such as `/conformance.php`. Empty for the root. */
   base: string
-  /** Params that this server needs beside the usual ones, such as SCRIPT_FILENAME for PHP-FPM. */
+  /** More params that this server needs, such as SCRIPT_FILENAME for PHP-FPM. */
   params: Readonly<Record<string, string>>
-  /** How long anything is waited for, in milliseconds. */
+  /** The time limit of each wait, in milliseconds. */
   timeout: number
 }
 
-/** What {@link Server.probe} asks for, and what an app answers. */
+/** The request of {@link Server.probe}, and the expected response body. */
 const PROBE = { route: '/bytes/10', body: '0123456789' }
 
-/** The server under test, as the checks see it. */
+/** The server under test. */
 export class Server {
   readonly #options: ServerOptions
   #connections: Connection[] = []
-  /** What it said to GET_VALUES; empty where it did not. */
+  /** Its response to GET_VALUES. Empty if it did not respond. */
   values: Readonly<Record<string, string>> = {}
 
   constructor(options: ServerOptions) {
@@ -52,15 +52,15 @@ export class Server {
     return this.#options.timeout
   }
 
-  /** A new connection, which {@link release} ends. */
+  /** Opens a connection. {@link closeConnections} closes it. */
   async connect(): Promise<Connection> {
     const connection = await Connection.open(this.#options.address, this.#options.timeout)
     this.#connections.push(connection)
     return connection
   }
 
-  /** Ends all connections. */
-  release(): void {
+  /** Closes all connections. */
+  closeConnections(): void {
     for (const connection of this.#connections.splice(0)) connection.destroy()
   }
 
@@ -95,43 +95,43 @@ export class Server {
   }
 
   /** The bytes of BEGIN_REQUEST and PARAMS. */
-  head(id: number, route: string, options: RequestOptions = {}): Buffer {
+  beginAndParams(id: number, route: string, options: RequestOptions = {}): Buffer {
     return bytes(begin(id, options), wholeStream(TYPES.PARAMS, id, pairs(this.params(route, options))))
   }
 
   /** The bytes of a whole request. */
   request(id: number, route: string, options: RequestOptions = {}): Buffer {
-    return bytes(this.head(id, route, options), wholeStream(TYPES.STDIN, id, options.body))
+    return bytes(this.beginAndParams(id, route, options), wholeStream(TYPES.STDIN, id, options.body))
   }
 
-  /** For checks that need two requests on one connection at once (section 3.2). */
+  /** Throws `NotApplicable` if the server does not multiplex: several concurrent requests on one connection (section 3.2). */
   requireMultiplexing(): void {
     const { FCGI_MPXS_CONNS: multiplexes } = this.values
     if (multiplexes === '1') return
     throw new NotApplicable(
       multiplexes === undefined
-        ? 'it does not say whether it multiplexes (GET_VALUES, FCGI_MPXS_CONNS)'
-        : `it does not multiplex (FCGI_MPXS_CONNS=${multiplexes})`,
+        ? 'the server does not report whether it multiplexes (GET_VALUES, FCGI_MPXS_CONNS)'
+        : `the server does not multiplex (FCGI_MPXS_CONNS=${multiplexes})`,
     )
   }
 
-  /** Asks for `names` with GET_VALUES, and gives what comes. */
-  async askValues(...names: string[]): Promise<Record<string, string>> {
+  /** Sends GET_VALUES with these names, and returns the values. */
+  async getValues(...names: string[]): Promise<Record<string, string>> {
     const connection = await this.connect()
     connection.write(record(TYPES.GET_VALUES, 0, bytes(...names.map((name) => pair(name, '')))))
-    return valuesFrom(connection)
+    return readValues(connection)
   }
 
-  /** Makes one plain request. Throws `Unmet` where it is not served. */
+  /** Sends a plain request. Throws `Unmet` if the response is not the expected one. */
   async probe(): Promise<void> {
     const connection = await this.connect()
     connection.write(this.request(1, PROBE.route))
-    await connection.served(1, PROBE.body)
+    await connection.expectOk(1, PROBE.body)
   }
 }
 
-/** Waits for a GET_VALUES_RESULT, and gives what it holds. */
-export async function valuesFrom(connection: Connection): Promise<Record<string, string>> {
+/** Waits for a GET_VALUES_RESULT, and returns its values. */
+export async function readValues(connection: Connection): Promise<Record<string, string>> {
   const expected = 'a GET_VALUES_RESULT'
   const { content } = await connection.until(
     () => connection.recordsOf(TYPES.GET_VALUES_RESULT, 0)[0],
@@ -140,6 +140,6 @@ export async function valuesFrom(connection: Connection): Promise<Record<string,
   try {
     return Object.fromEntries(readPairs(content))
   } catch {
-    throw connection.unmet('whole name-value pairs in GET_VALUES_RESULT', content.toString('hex'))
+    throw connection.unmet('complete name-value pairs in GET_VALUES_RESULT', content.toString('hex'))
   }
 }

@@ -1,14 +1,14 @@
-/** What a check throws when the server does not do what it must. */
+/** The error of a check whose requirement the server does not meet. */
 export class Unmet extends Error {
-  /** What must happen. */
+  /** What the server must do. */
   readonly expected: string
-  /** What happened instead. */
+  /** What the server did instead. */
   readonly saw: string
-  /** What had been sent; empty where nothing could be. */
+  /** A description of the records that were sent. Empty if there was no connection. */
   readonly sent: string
 
   constructor(expected: string, saw: string, sent = '') {
-    super(`Expected ${expected}. Saw ${saw}.`)
+    super(`Expected ${expected}. Received ${saw}.`)
     this.name = 'Unmet'
     this.expected = expected
     this.saw = saw
@@ -16,9 +16,9 @@ export class Unmet extends Error {
   }
 }
 
-/** What a check throws when nothing can be asked of this server. */
+/** The error of a check that cannot test this server. */
 export class NotApplicable extends Error {
-  /** `reason` says what the server or its app does not have. */
+  /** `reason` says what the server or its app does not support. */
   constructor(reason: string) {
     super(reason)
     this.name = 'NotApplicable'

@@ -1,5 +1,6 @@
 export { RequestError, type RequestErrorCode } from './cgi/error.ts'
 export type { MountOption } from './cgi/mount.ts'
+export { usesSendfile } from './cgi/sendfile.ts'
 export { SocketReader } from './connection/socket-reader.ts'
 export { createBody } from './exchange/body.ts'
 export { ExchangeError, type ExchangeErrorCode } from './exchange/error.ts'

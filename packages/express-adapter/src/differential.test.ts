@@ -15,7 +15,7 @@ const groups: readonly (readonly [name: string, scenarios: readonly Scenario[]])
   ['streaming', streamingScenarios],
   ['files', fileScenarios],
   ['middleware', middlewareScenarios],
-  ['ends and time-outs', lifecycleScenarios],
+  ['aborts, errors and time-outs', lifecycleScenarios],
 ]
 
 describe.each(expressVersions)('%s is the same over FastCGI as over HTTP', (_, express) => {

@@ -18,11 +18,12 @@ setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void
 
 const REQUESTS = 500
-// Bytes; a request that an old object holds leaves 3500 and more, and what V8 compiles meanwhile a few hundred.
+// In bytes for each request. A request that an old object keeps alive takes at least 3500 bytes. Code that V8 compiles during the test takes
+// a few hundred.
 const LEFT_MAX = 1500
 
-// Two collections: what has survived one is moved to the old space by the next.
-function oldSpaceBehindMinorCollections(): number {
+// Two collections: an object that survives the first is moved to the old space by the second.
+function oldSpaceAfterMinorCollections(): number {
   collectGarbage({ type: 'minor' })
   collectGarbage({ type: 'minor' })
   return getHeapSpaceStatistics().find(({ space_name: name }) => name === 'old_space')!.space_used_size
@@ -43,7 +44,7 @@ function request(params: Record<string, string>, body: string): Buffer {
 test.each([
   ['GET', ''],
   ['POST', 'text'],
-])('minor collections take all that requests leave behind: %s', async (method, body) => {
+])('minor collections free everything that requests allocate: %s', async (method, body) => {
   const { port } = await serveForTest((incoming, response) => {
     if (method === 'POST') incoming.resume().on('end', () => response.end('done'))
     else response.end('done')
@@ -56,12 +57,12 @@ test.each([
   }
   for (let i = 0; i < REQUESTS; i++) await send()
   collectGarbage({ type: 'major' })
-  const before = oldSpaceBehindMinorCollections()
+  const before = oldSpaceAfterMinorCollections()
   for (let i = 0; i < REQUESTS; i++) {
     await send()
-    if (i % 100 === 99) oldSpaceBehindMinorCollections()
+    if (i % 100 === 99) oldSpaceAfterMinorCollections()
   }
-  const bytesLeft = (oldSpaceBehindMinorCollections() - before) / REQUESTS
+  const bytesLeft = (oldSpaceAfterMinorCollections() - before) / REQUESTS
   socket.destroy()
   expect(bytesLeft).toBeLessThan(LEFT_MAX)
 })

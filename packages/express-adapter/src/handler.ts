@@ -1,28 +1,28 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Exchange, Handler } from '@fcgi-bridge/core'
-import { type FrameworkApp, recognizeFramework } from './framework.ts'
+import { type FrameworkApp, recognizeFramework } from './app/framework.ts'
+import type { RequestListener } from './app/listener.ts'
+import { fetchHandlerError } from './app/returned-response.ts'
 import type { InternalRequest, InternalResponse } from './internals.ts'
-import type { RequestListener } from './listener.ts'
-import { type CallListener, ObservedRequests } from './observed.ts'
 import {
   defineRequest,
   defineResponse,
   type RequestConstructor,
   type ResponseConstructor,
-} from './prototypes.ts'
-import { fetchHandlerError } from './returned-response.ts'
-import type { ExchangeSocket } from './socket.ts'
-import { createSocket } from './tls-socket.ts'
+} from './messages/prototypes.ts'
+import { type CallListener, ObservedRequests } from './observed.ts'
+import type { ExchangeSocket } from './socket/exchange-socket.ts'
+import { createSocket } from './socket/tls-socket.ts'
 
 /**
- * Makes a core handler of an app, for `createServer` of `@fcgi-bridge/core`. If the listener throws or rejects, the exchange
- * fails: with a 500 before the response head was sent, and else by a cut response.
+ * Turns an app into a handler for `createServer` of `@fcgi-bridge/core`. If the listener throws or rejects before the response head was
+ * sent, the response is a 500. If it does so later, the response is cut off.
  *
- * `app` is a listener, an Express or connect app, an `http.Server` that does not listen, or a Koa, Fastify, NestJS or hapi app. The
- * first requests wait for an app that has to start; if it fails to start, all of them fail.
+ * `app` is a listener, an Express or connect app, an `http.Server` that does not listen, or a Koa, Fastify, NestJS or hapi app.
+ * Requests wait until an app that has to start has started. If it fails to start, all requests fail.
  *
  * Pass the Express app itself rather than a function around it: on Node 20 and 22 a request then costs a fraction.
- * Throws a TypeError if `app` is none of them.
+ * Throws a TypeError if `app` is none of these.
  */
 export function toHandler(app: RequestListener | FrameworkApp): Handler {
   const recognized = recognizeFramework(app)
@@ -31,12 +31,12 @@ export function toHandler(app: RequestListener | FrameworkApp): Handler {
   let starting = recognized.ready?.().then(() => {
     starting = undefined
   })
-  // Each request reports it.
+  // Each request reports the failure.
   starting?.catch(() => {})
   return (exchange) => (starting === undefined ? handler(exchange) : starting.then(() => handler(exchange)))
 }
 
-/** The same for what is a listener itself. Throws a TypeError that says what to pass. */
+/** Does the work of {@link toHandler} for a listener. Throws a TypeError if `listener` is not a function. */
 export function listenerToHandler(listener: RequestListener): Handler {
   if (typeof listener !== 'function') {
     const isFetch = typeof (listener as { fetch?: unknown } | null | undefined)?.fetch === 'function'
@@ -47,7 +47,7 @@ export function listenerToHandler(listener: RequestListener): Handler {
             '(or app.callback()), Fastify, NestJS or hapi app.',
     )
   }
-  const makers = new Makers(listener)
+  const constructors = new MessageConstructors(listener)
   const call: CallListener = (request, response, socket) => {
     const result = listener(request, response)
     if (isThenable(result)) {
@@ -58,27 +58,27 @@ export function listenerToHandler(listener: RequestListener): Handler {
     } else if (result !== undefined) checkResult(result, listener, response, socket)
   }
   const observers = new ObservedRequests(call)
-  return (exchange) => handle(exchange, call, makers, observers)
+  return (exchange) => handle(exchange, call, constructors, observers)
 }
 
 /** Makes the request and the response of an exchange, and passes them to `call`. */
 export function handle(
   exchange: Exchange,
   call: CallListener,
-  makers: Makers,
+  constructors: MessageConstructors,
   observers: ObservedRequests,
 ): void {
   const socket = createSocket(exchange)
-  makers.refresh()
-  const request = new makers.Request(socket, exchange)
+  constructors.refresh()
+  const request = new constructors.Request(socket, exchange)
   const { observed } = observers
   const protocol = exchange.param('SERVER_PROTOCOL')
   if (observed) setHttpVersion(request, protocol)
-  // node:http knows no mount: tools and performance entries see the whole target, the app what is below the mount.
+  // node:http has no mounts: monitoring tools and performance entries see the whole target. The app sees the path below the mount.
   const { url } = request
   request.url = exchange.target
-  const response = new makers.Response(request)
-  if (observed) forgetHttpVersion(response)
+  const response = new constructors.Response(request)
+  if (observed) useHttp11Defaults(response)
   else setHttpVersion(request, protocol)
   try {
     if (observed) {
@@ -94,7 +94,7 @@ export function handle(
   socket.opened()
 }
 
-// A fetch handler never ends the response: the request would wait until the front server gives up.
+// A fetch handler never ends the response. Without this check the request would wait until the front server times out.
 function checkResult(
   value: unknown,
   listener: RequestListener,
@@ -105,8 +105,8 @@ function checkResult(
   if (error !== undefined && !response.headersSent && !response.writableEnded) socket.fail(error)
 }
 
-/** The constructors of a listener's requests and responses: an Express app's have its own prototypes. */
-export class Makers {
+/** The constructors of a listener's requests and responses. Those of an Express app have the app's own prototypes. */
+export class MessageConstructors {
   readonly #app: Readonly<Prototypes> | undefined
   Request: RequestConstructor
   Response: ResponseConstructor
@@ -117,7 +117,7 @@ export class Makers {
     this.Response = defineResponse(this.#app?.response ?? response)
   }
 
-  /** Uses the prototypes that the app has now: it may have been given others. */
+  /** Uses the prototypes that the app has now, because code can replace `app.request` and `app.response` at any time. */
   refresh(): void {
     const app = this.#app
     if (app === undefined) return
@@ -145,13 +145,13 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
 }
 
-// Node's constructor takes HTTP/2.0 for older than HTTP/1.1. How the body ends is FastCGI's to say.
-function forgetHttpVersion(response: InternalResponse): void {
+// Node's constructor treats HTTP/2.0 like a version before HTTP/1.1. FastCGI marks the end of the body, whatever the HTTP version.
+function useHttp11Defaults(response: InternalResponse): void {
   response.useChunkedEncodingByDefault = true
   response.shouldKeepAlive = true
 }
 
-// SERVER_PROTOCOL is what the client speaks with the front server: HTTP/1.0, HTTP/1.1, HTTP/2.0, HTTP/3.0.
+// SERVER_PROTOCOL is the protocol between the client and the front server: HTTP/1.0, HTTP/1.1, HTTP/2.0, HTTP/3.0.
 function setHttpVersion(request: InternalRequest, protocol: string | undefined): void {
   if (protocol === undefined || protocol === 'HTTP/1.1') return
   const match = /^HTTP\/(\d)(?:\.(\d))?$/.exec(protocol)

@@ -1,5 +1,4 @@
 export type { FastCgiServer, ServeOptions } from '@fcgi-bridge/core'
-export type { FcgiInfo } from './fcgi.ts'
 export {
   type FastifyApp,
   type FrameworkApp,
@@ -8,8 +7,9 @@ export {
   type NestApp,
   type Recognized,
   recognizeFramework,
-} from './framework.ts'
+} from './app/framework.ts'
+export type { RequestListener } from './app/listener.ts'
 export { toHandler } from './handler.ts'
-export type { RequestListener } from './listener.ts'
+export type { FcgiInfo } from './messages/fcgi-info.ts'
 export { serve } from './serve.ts'
 export { createServer, type HttpServerOptions } from './server/create-server.ts'

@@ -2,15 +2,15 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { missingInternals, nodeEnd, requireInternals } from './internals.ts'
 
-test('this Node has what the adapter relies on', () => {
+test('this version of Node has every internal that the adapter needs', () => {
   expect(missingInternals()).toEqual([])
 })
 
-test("Node's own end is known as that", () => {
+test("nodeEnd is Node's own end", () => {
   expect(nodeEnd).toBe(ServerResponse.prototype.end)
 })
 
-test('a Node without one of the methods is found out', () => {
+test('a version of Node without one of the methods is detected', () => {
   class Response extends ServerResponse {}
   Object.defineProperty(Response.prototype, '_storeHeader', { value: undefined })
   expect(missingInternals(IncomingMessage, Response as typeof ServerResponse)).toEqual(['_storeHeader'])
@@ -19,20 +19,20 @@ test('a Node without one of the methods is found out', () => {
   expect(missingInternals(Request, ServerResponse)).toEqual(['_dump'])
 })
 
-test('a Node whose end goes another way is found out', () => {
+test('a version of Node whose end() takes other steps is detected', () => {
   class Response extends ServerResponse {
     override end(): this {
       return this
     }
   }
   expect(missingInternals(IncomingMessage, Response as typeof ServerResponse)).toEqual([
-    'the way of a response (_storeHeader _send)',
+    'the steps of a response (_storeHeader _send)',
   ])
 })
 
-test('what is missing is said with the version of Node, and what to do', () => {
+test('the error names the version of Node, the missing internals, and what to do', () => {
   expect(() => requireInternals([])).not.toThrow()
   expect(() => requireInternals(['_storeHeader', 'kNeedDrain'])).toThrow(
-    new RegExp(`Node ${process.version}: .*\\(_storeHeader, kNeedDrain\\).*Node 20, 22, 24 or 26`),
+    new RegExp(`Node ${process.version}, .*: _storeHeader, kNeedDrain\\. .*Node 20, 22, 24 or 26`),
   )
 })

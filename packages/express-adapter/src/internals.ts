@@ -1,10 +1,10 @@
-// All that this package knows of Node's http module beyond its documented face is in this file: how
-// lib/_http_outgoing.js, lib/_http_server.js and lib/_http_incoming.js of Node 20 to 26 build, send and end a
-// response, and read a request. It is checked when the package is loaded.
+// The undocumented parts of Node's http module that this package uses. lib/_http_outgoing.js, lib/_http_server.js and
+// lib/_http_incoming.js of Node 20 to 26 read a request, and build, send and end a response, in the way described here. The package checks
+// this when it is loaded.
 
 import { IncomingMessage, ServerResponse } from 'node:http'
 
-/** Headers in every form in which `writeHead` hands them to `_storeHeader`. */
+/** Headers in every form that `writeHead` passes to `_storeHeader`. */
 export type HeaderInput =
   | Readonly<Record<string, unknown>>
   | readonly (readonly [string, unknown])[]
@@ -12,39 +12,39 @@ export type HeaderInput =
   | null
   | undefined
 
-/** Calls back when bytes are out of the process, or with what went wrong. */
+/** Called when the operating system has the bytes, or with the error. */
 export type SendCallback = (error?: Error | null) => void
 
-/** What Node's own code keeps on a response, and the four methods through which all output goes. */
+/** The internal properties of a response, and the four methods through which Node's code sends all output. */
 export interface ResponseInternals {
-  /** The rendered head, or null; `headersSent` is whether it is truthy. */
+  /** The rendered head, or null. `headersSent` is true if it is not empty. */
   _header: string | null
   _headerSent: boolean
   _hasBody: boolean
-  /** What `end(chunk)` has measured, or what the app's Content-Length says. */
+  /** The length of the chunk passed to `end`, or the app's Content-Length, in bytes. */
   _contentLength: number | null
   _removedContLen: boolean
   chunkedEncoding: boolean
   _closed: boolean
   destroyed: boolean
-  /** `writeHead` ends here: status line and headers become `_header`. */
+  /** The last step of `writeHead`: renders the status line and headers into `_header`. */
   _storeHeader(firstLine: string, headers: HeaderInput): void
-  /** Body bytes, and `''` for "the head, now" or "the end". */
+  /** Sends body bytes. `''` sends the head at once, or marks the end. */
   _send(
     data: string | Uint8Array,
     encoding?: BufferEncoding | null | SendCallback,
     callback?: SendCallback | null,
     byteLength?: number,
   ): boolean
-  /** Bytes that are no part of the response: 1xx. */
+  /** Sends bytes that do not belong to the final response: 1xx responses. */
   _writeRaw(
     data: string | Uint8Array,
     encoding?: BufferEncoding | null | SendCallback,
     callback?: SendCallback | null,
   ): boolean
-  /** `end` has handed everything over. */
+  /** The last step of `end`: all output was passed on. */
   _finish(): void
-  /** Calls `writeHead` with what has been set. */
+  /** Calls `writeHead` with the status and headers that were set. */
   _implicitHeader(): void
   end: NodeEnd
   socket: object | null
@@ -53,11 +53,11 @@ export interface ResponseInternals {
 /** A response with its internals. */
 export type InternalResponse = Omit<ServerResponse, keyof ResponseInternals> & ResponseInternals
 
-/** What Node's own code keeps on a request. */
+/** The internal properties of a request. */
 export interface RequestInternals {
-  /** Somebody has begun to read. */
+  /** The app has begun to read. */
   readonly _consuming: boolean
-  /** Nobody will read: what comes is dropped. */
+  /** Nobody will read. The body is dropped as it arrives. */
   readonly _dumped: boolean
   readonly _readableState: {
     readonly resumeScheduled: boolean
@@ -66,11 +66,11 @@ export interface RequestInternals {
     errored: Error | null
   }
   upgrade: boolean | null
-  /** Puts one raw header into `headers`, when those are made. */
+  /** Adds one raw header to `headers` while Node builds them. */
   _addHeaderLine(field: string, value: string, headers: Record<string, unknown>): void
-  /** The raw headers, of which `headers` is made when it is asked for. */
+  /** Sets the raw headers. Node builds `headers` from them on first use. */
   _addHeaderLines(headers: readonly string[], length: number): void
-  /** Reads and drops the rest. */
+  /** Reads the rest of the body and drops it. */
   _dump(): void
   _destroy(error: Error | null, callback: (error?: Error | null) => void): void
 }
@@ -78,29 +78,29 @@ export interface RequestInternals {
 /** A request with its internals. */
 export type InternalRequest = IncomingMessage & RequestInternals
 
-/** What Node's own code keeps on a socket while a response is written to it. */
+/** The internal properties of a socket while a response is written to it. */
 export interface SocketInternals {
   _httpMessage: InternalResponse | null
-  /** Node 20 and 22: a response on a socket that failed does not emit 'finish'. */
+  /** The socket has failed. On Node 20 and 22 its response then does not emit 'finish'. */
   _hadError: boolean
 }
 
 type Constructor<T> = (this: object, ...args: unknown[]) => T
 
-/** Makes a request of an object that exists: Node's constructors are functions. */
+/** Turns an existing object into a request. Node's constructors are functions, so they can be called on any object. */
 export const initIncomingMessage: Constructor<void> = IncomingMessage as unknown as Constructor<void>
 
-/** Makes a response of an object that exists. */
+/** Turns an existing object into a response. */
 export const initServerResponse: Constructor<void> = ServerResponse as unknown as Constructor<void>
 
-/** Node's own `_addHeaderLine`: it joins what is repeated. */
+/** Node's own `_addHeaderLine`, which joins repeated headers. */
 export const addNodeHeaderLine: RequestInternals['_addHeaderLine'] = (
   IncomingMessage.prototype as unknown as RequestInternals
 )._addHeaderLine
 
 const { _finish } = ServerResponse.prototype as unknown as ResponseInternals
 
-/** `end` of a response. */
+/** The `end` method of a response. */
 export type NodeEnd = (
   this: InternalResponse,
   chunk?: unknown,
@@ -110,12 +110,12 @@ export type NodeEnd = (
 
 const { end } = ServerResponse.prototype as unknown as { end: NodeEnd }
 
-/** Node's own `end`; undefined where something else had been put in its place before this package was loaded. */
+/** Node's own `end`. Undefined if other code replaced it before this package was loaded. */
 export const nodeEnd: NodeEnd | undefined = Function.prototype.toString.call(end).includes('_implicitHeader')
   ? end
   : undefined
 
-/** Node's own `_finish`: performance marks, and 'prefinish'. */
+/** Calls Node's own `_finish`, which sets performance marks and emits 'prefinish'. */
 export function emitPrefinish(response: InternalResponse): void {
   _finish.call(response)
 }
@@ -125,7 +125,7 @@ export function outHeaders(response: InternalResponse): Record<string, [string, 
   return (response as unknown as Record<symbol, Record<string, [string, unknown]> | null>)[kOutHeaders]!
 }
 
-/** Whether a `write` has returned false since the last call; says from then on that the app may write. */
+/** Returns whether a `write` has returned false since the last call, and resets that flag. */
 export function takeNeedDrain(response: InternalResponse): boolean {
   const flags = response as unknown as Record<symbol, boolean>
   if (!flags[kNeedDrain]) return false
@@ -133,19 +133,19 @@ export function takeNeedDrain(response: InternalResponse): boolean {
   return true
 }
 
-/** Somebody reads the request, or has said that they will. */
+/** The app reads the request, or has called `resume`. */
 export function isRead(request: InternalRequest): boolean {
   return request._consuming || request._readableState.resumeScheduled
 }
 
-/** From the end of its response on, the closing of the socket is no abort of the request (`request.signal`, Node 24). */
+/** Keeps a socket that closes after the response from aborting `request.signal`, which exists since Node 24. */
 export function detachSignal(request: InternalRequest): void {
   if (kDetachAbortSignal !== undefined) {
     ;(request as unknown as Record<symbol, () => void>)[kDetachAbortSignal]!()
   }
 }
 
-/** Node's end of a response's life, on the tick after 'finish' or with the socket's 'close'. */
+/** Closes a response as Node does on the tick after 'finish', or when its socket closes. */
 export function emitClose(response: InternalResponse): void {
   if (response._closed) return
   response.destroyed = true
@@ -153,12 +153,12 @@ export function emitClose(response: InternalResponse): void {
   response.emit('close')
 }
 
-/** The error that a request ends with when its client goes away. */
+/** The error of a request whose client disconnected. */
 export function abortedError(): Error {
   return Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
 }
 
-/** What the callbacks of writes get that a destroyed stream has dropped. */
+/** The error for the callbacks of writes that a destroyed stream has dropped. */
 export function destroyedError(): Error {
   return Object.assign(new Error('Cannot call write after a stream was destroyed'), {
     code: 'ERR_STREAM_DESTROYED',
@@ -166,8 +166,8 @@ export function destroyedError(): Error {
 }
 
 /**
- * What of the above this Node has not: names of members, and of the steps of a response's life that go another way.
- * Empty where all is well.
+ * Lists the parts described above that this version of Node lacks: names of members, and steps of a response that differ. Empty if Node
+ * has all of them.
  */
 export function missingInternals(
   Incoming: typeof IncomingMessage = IncomingMessage,
@@ -211,7 +211,7 @@ function requireMembers(object: object, names: readonly string[], missing: strin
   }
 }
 
-// Lives through one response, and takes note of where the steps are not those that this package replaces.
+// Sends one response, and notes the steps that differ from those that this package replaces.
 function tryResponse(response: InternalResponse, missing: string[]): void {
   const steps: string[] = []
   const socket = {
@@ -243,25 +243,25 @@ function tryResponse(response: InternalResponse, missing: string[]): void {
   if (!takeNeedDrain(response)) missing.push('kNeedDrain after write')
   ;(response as unknown as ServerResponse).end('x')
   const order = [...new Set(steps)].join(' ')
-  if (order !== '_storeHeader _send _finish') missing.push(`the way of a response (${order})`)
+  if (order !== '_storeHeader _send _finish') missing.push(`the steps of a response (${order})`)
 }
 
 function findSymbol(object: object, description: string): symbol | undefined {
   return Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === description)
 }
 
-// Node 20 and 22 have neither the signal nor this.
+// Node 20 and 22 have neither `request.signal` nor this symbol.
 const kDetachAbortSignal: symbol | undefined = findSymbol(IncomingMessage.prototype, 'kDetachAbortSignal')
 const probe = new ServerResponse(new IncomingMessage(null as never))
 const kOutHeaders: symbol = findSymbol(probe, 'kOutHeaders') ?? Symbol('kOutHeaders')
 const kNeedDrain: symbol = findSymbol(probe, 'kNeedDrain') ?? Symbol('kNeedDrain')
 
-/** Throws an Error that names this Node and what it lacks, unless `missing` is empty. */
+/** Throws an Error that names the version of Node and the missing parts, unless `missing` is empty. */
 export function requireInternals(missing: readonly string[]): void {
   if (missing.length === 0) return
   throw new Error(
-    `@fcgi-bridge/express-adapter can not run on Node ${process.version}: its http module has changed where the adapter ` +
-      `takes its place (${missing.join(', ')}). Use a version of the adapter that was tested with this Node, ` +
+    `@fcgi-bridge/express-adapter cannot run on Node ${process.version}, whose http module lacks internals that the adapter ` +
+      `needs: ${missing.join(', ')}. Use a version of the adapter that was tested with this version of Node, ` +
       'or Node 20, 22, 24 or 26.',
   )
 }

@@ -10,8 +10,8 @@ import type { InternalRequest } from './internals.ts'
 import { createFastCgiClient } from './testing/fastcgi-client.ts'
 import { serveForTest } from './testing/served.ts'
 
-describe('other listeners than Express', () => {
-  test('Koa: body, error, stream, and what it knows of the request', async () => {
+describe('listeners other than Express apps', () => {
+  test('Koa: request body, error, and properties of the request', async () => {
     const koa = new Koa({ proxy: false })
     koa.on('error', () => {})
     koa.use(async (context) => {
@@ -37,7 +37,7 @@ describe('other listeners than Express', () => {
     expect((await client.send({ path: '/fail' }).response).status).toBe(500)
   })
 
-  test('Fastify, by its routing', async () => {
+  test('Fastify, through its routing function', async () => {
     const fastify = Fastify()
     fastify.post('/echo/:id', async (request, reply) => {
       reply.header('x-ip', request.ip)
@@ -77,8 +77,8 @@ describe('other listeners than Express', () => {
   })
 })
 
-describe('the connection that there is not', () => {
-  test('a request to upgrade is a request as any other, and what is written to its socket goes nowhere', async () => {
+describe('req.socket', () => {
+  test('an upgrade request is an ordinary request, and data written to its socket is dropped', async () => {
     const { client } = await serveForTest((request, response) => {
       request.socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')
       response.end(`${(request as InternalRequest).upgrade} ${request.headers.upgrade}`)
@@ -88,7 +88,7 @@ describe('the connection that there is not', () => {
     expect([status, body.toString()]).toEqual([200, 'false undefined'])
   })
 
-  test('who listens for its close is told, once the response is out and the request is over', async () => {
+  test('emits close when both the response and the request have ended', async () => {
     const events: string[] = []
     let closed: Promise<unknown> = Promise.resolve()
     const { client } = await serveForTest((request, response) => {
@@ -104,14 +104,14 @@ describe('the connection that there is not', () => {
     expect(events).toHaveLength(3)
   })
 
-  test('to end it without an answer is to give up', async () => {
+  test('ending or destroying it before the response has ended is a 500', async () => {
     const { client } = await serveForTest((_, response) => void response.socket!.end())
     expect((await client.send().response).status).toBe(500)
     const other = await serveForTest((request) => request.socket.destroySoon())
     expect((await other.client.send().response).status).toBe(500)
   })
 
-  test('once it is destroyed, a write asks to wait', async () => {
+  test('when it is destroyed, response.write returns false', async () => {
     let more: boolean | undefined
     const { client } = await serveForTest((request, response) => {
       request.socket.destroy()
@@ -121,7 +121,7 @@ describe('the connection that there is not', () => {
     expect(more).toBe(false)
   })
 
-  test('a time-out that is none is refused', async () => {
+  test('setTimeout refuses NaN', async () => {
     const { client } = await serveForTest((request, response) => {
       try {
         request.socket.setTimeout(Number.NaN)
@@ -133,7 +133,7 @@ describe('the connection that there is not', () => {
   })
 })
 
-test('serve listens where it is told, and settles with the server', async () => {
+test('serve listens on the given port, and resolves with the server', async () => {
   const app = express()
   app.get('/', (_, response) => void response.send('served'))
   const server = await serve(app, { port: 0, host: '127.0.0.1', handleSignals: false })
@@ -144,6 +144,6 @@ test('serve listens where it is told, and settles with the server', async () => 
   await server.close()
 })
 
-test('serve refuses what is no app before it listens', () => {
+test('serve throws for a value that is not an app, before it listens', () => {
   expect(() => serve(undefined as never)).toThrow(TypeError)
 })

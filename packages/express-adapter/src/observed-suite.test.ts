@@ -1,4 +1,4 @@
-// The adapter's tests once more, while a monitoring tool looks: what the client and the app get is the same.
+// Runs the adapter's tests again while a monitoring tool observes requests. Clients and apps must not see a difference.
 
 import { subscribe } from 'node:diagnostics_channel'
 
@@ -7,4 +7,4 @@ subscribe('http.server.request.start', () => {})
 await import('./garbage.test.ts')
 await import('./handler.test.ts')
 await import('./listeners.test.ts')
-await import('./prototypes.test.ts')
+await import('./messages/prototypes.test.ts')

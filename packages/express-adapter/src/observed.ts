@@ -2,20 +2,20 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Exchange } from '@fcgi-bridge/core'
 import { HiddenServer, RequestMessage } from '@fcgi-bridge/core/monitoring'
 import type { InternalRequest, InternalResponse } from './internals.ts'
-import { storeHeader } from './outgoing.ts'
-import type { ExchangeSocket } from './socket.ts'
+import { storeHeader } from './messages/outgoing.ts'
+import type { ExchangeSocket } from './socket/exchange-socket.ts'
 
-/** Calls the app's listener for a request that the exchange's socket belongs to. */
+/** Calls the app's listener. `socket` is the socket of `request` and `response`. */
 export type CallListener = (
   request: IncomingMessage,
   response: ServerResponse,
   socket: ExchangeSocket,
 ) => void
 
-// A class for the reason that RequestMessage has.
+// A class, not an object literal, for the same reason as RequestMessage.
 class Call {
   readonly socket: ExchangeSocket
-  /** `request.url` for the app: without the mount. */
+  /** The `request.url` for the app, without the mount. */
   readonly url: string
 
   constructor(socket: ExchangeSocket, url: string) {
@@ -24,14 +24,14 @@ class Call {
   }
 }
 
-// On the request, because tools may put off the call of the listener. Not in a WeakMap: V8's minor collections keep its values.
+// A property of the request, because tools may delay the call of the listener. Not in a WeakMap: V8's minor collections keep its values.
 const kCall: unique symbol = Symbol('call')
 
 interface Observed {
   [kCall]?: Call
 }
 
-/** Requests that monitoring tools see: the events of node:http for them, in the order of lib/_http_server.js. */
+/** Shows requests to monitoring tools: publishes and emits the events of node:http, in the order of lib/_http_server.js. */
 export class ObservedRequests {
   readonly #server: HiddenServer
   readonly #emitRequest: CallListener | undefined
@@ -41,21 +41,21 @@ export class ObservedRequests {
     this.#emitRequest = server && callListener
     this.#server = new HiddenServer((request, response) => {
       const call = (request as Observed)[kCall]
-      // The request is not one of ours: a tool emitted it.
+      // Without a call, the request is not from this adapter: a tool emitted it.
       if (call === undefined) return
       request.url = call.url
       callListener(request, response, call.socket)
     }, server)
   }
 
-  /** Whether anybody sees more than the app does. */
+  /** Whether a monitoring tool observes requests. */
   get observed(): boolean {
     return this.#server.observed
   }
 
   /**
-   * Opens the exchange's socket and calls the listener by way of `emit('request')`. `request.url` becomes `url` when the listener
-   * is called. Throws what the listener throws.
+   * Opens the socket and calls the listener through `emit('request')`. Sets `request.url` to `url` right before the call. Throws the
+   * listener's error.
    */
   run(socket: ExchangeSocket, request: InternalRequest, response: InternalResponse, url: string): void {
     const message = new RequestMessage(request, response as unknown as ServerResponse, socket)
@@ -73,7 +73,7 @@ export class ObservedRequests {
   }
 }
 
-// node:http publishes in its own listener for 'finish', before it takes the response off the socket.
+// node:http publishes in its own 'finish' listener, before it detaches the response from the socket.
 function publishFirst(response: InternalResponse, publish: () => void): void {
   const own = response.listeners('finish').at(-1) as () => void
   response.removeListener('finish', own)
@@ -83,7 +83,7 @@ function publishFirst(response: InternalResponse, publish: () => void): void {
   })
 }
 
-// Elastic reads the headers of a response from the text that Node renders for HTTP/1.1. It is rendered only for observed requests.
+// Elastic reads the response headers from the HTTP/1.1 head that Node renders. The adapter renders it only for observed requests.
 function renderHead(response: InternalResponse, exchange: Exchange): void {
   const { writeHead } = exchange
   let lines = ''

@@ -1,13 +1,13 @@
 import { type FastCgiServer, type ServeOptions, serve as serveHandler } from '@fcgi-bridge/core'
-import { updateExpressEnv } from './express-env.ts'
-import { type FrameworkApp, recognizeFramework } from './framework.ts'
+import { updateExpressEnv } from './app/express-env.ts'
+import { type FrameworkApp, recognizeFramework } from './app/framework.ts'
+import type { RequestListener } from './app/listener.ts'
 import { listenerToHandler } from './handler.ts'
-import type { RequestListener } from './listener.ts'
 
 /**
- * Runs an app as this program's FastCGI server. `app` is a listener, an Express or connect app, an `http.Server` that does not
- * listen, or a Koa, Fastify, NestJS or hapi app. Where `options` do not say where to listen, the one that started the process
- * does: systemd, a front server through fd 0, CGI, or the variable FCGI_BRIDGE_LISTEN.
+ * Serves an app over FastCGI. `app` is a listener, an Express or connect app, an `http.Server` that does not listen, or a Koa, Fastify,
+ * NestJS or hapi app. Without an address in `options` the server listens where the environment says: sockets from systemd, a listening
+ * socket as fd 0 (a front server started the program), CGI, or the variable FCGI_BRIDGE_LISTEN.
  *
  * ```js
  * serve(app)
@@ -15,12 +15,12 @@ import type { RequestListener } from './listener.ts'
  * const server = await serve(app, { path: '/run/app.sock', mode: 0o660 })
  * ```
  *
- * If a front server started the program (fd 0, CGI) and NODE_ENV is not set, it is set to `production`, also for an Express app that
- * was made before.
+ * If a front server started the program (fd 0, CGI) and NODE_ENV is not set, `serve` sets it to `production`. This also applies to an
+ * Express app that was created before.
  *
- * An app that has to start (Fastify, NestJS, hapi) is started first. Settles with the server when it listens; where nobody
- * awaits that, a failure ends the program with a message. Throws a TypeError if `app` is none of these, and rejects if it fails to
- * start, or is an `http.Server` that listens already.
+ * Fastify, NestJS and hapi apps are started first. The promise resolves with the server when it listens. If nobody handles its
+ * rejection, the program ends with a message. Throws a TypeError if `app` is none of these. Rejects if the app fails to start, or is an
+ * `http.Server` that already listens.
  */
 export function serve(app: RequestListener | FrameworkApp, options?: ServeOptions): Promise<FastCgiServer> {
   const recognized = recognizeFramework(app)

@@ -30,22 +30,22 @@ describe('the fetch handler', () => {
   test.each<[what: string, app: unknown]>([
     ['a function', hello],
     ['an object with fetch', { fetch: hello }],
-    ['one that needs its this', new App()],
+    ['an object whose fetch needs its this', new App()],
     ['a module whose default is an object with fetch', { default: { fetch: hello } }],
-    ['a module whose default is such an app', { default: new App() }],
+    ['a module whose default is an object whose fetch needs its this', { default: new App() }],
     ['a module whose default is a function', { default: hello }],
     ['a module with an export called fetch', { fetch: hello, [Symbol.toStringTag]: 'Module' }],
-    ['default goes before fetch', { default: { fetch: hello }, fetch: other }],
+    ['a module whose default takes precedence over its fetch', { default: { fetch: hello }, fetch: other }],
     [
       'a CommonJS module that was compiled from a default export',
       { default: { __esModule: true, default: { fetch: hello } } },
     ],
-    ['a function that has a fetch', Object.assign(() => new Response('no'), { fetch: hello })],
+    ['a function with a fetch method', Object.assign(() => new Response('no'), { fetch: hello })],
   ])('%s', async (_what, app) => {
     expect(await answerOf(app)).toBe('hello')
   })
 
-  test('of real modules', async () => {
+  test('in real modules', async () => {
     expect(await answerOf(await import('./testing/default-app.ts'))).toBe('default app')
     expect(await answerOf(await import('./testing/named-app.ts'))).toBe('named app')
   })
@@ -56,14 +56,14 @@ describe('the fetch handler', () => {
     ['a string', './app.js', './app.js'],
     ['an object without fetch', { handler: hello, port: 1 }, 'an object with handler, port'],
     ['an empty module', { default: {} }, 'an object with default'],
-    ['fetch that is no function', { fetch: 'hello' }, 'an object with fetch'],
-  ])('none in %s: says what would be one', (_what, app, named) => {
+    ['an object whose fetch is not a function', { fetch: 'hello' }, 'an object with fetch'],
+  ])('%s has none: the error says what to pass', (_what, app, named) => {
     expect(() => resolveApp(app)).toThrow(TypeError)
-    expect(() => resolveApp(app)).toThrow(`serve() found no fetch handler in ${named}. Give it a function`)
+    expect(() => resolveApp(app)).toThrow(`serve() found no fetch handler in ${named}. Pass a function`)
   })
 })
 
-describe('an app of node:http is refused when it is given, and the error names its adapter', () => {
+describe('an app of node:http is refused at once, and the error names its adapter', () => {
   test.each<[what: string, app: unknown]>([
     ['an Express app', express()],
     ['an Express router', express.Router()],
@@ -72,7 +72,7 @@ describe('an app of node:http is refused when it is given, and the error names i
     ['a Fastify app', fastify()],
     ['an http.Server', createServer()],
   ])('%s', (what, app) => {
-    const message = `This is ${what}, which answers (req, res), not a fetch handler. Serve it with @fcgi-bridge/express-adapter`
+    const message = `This is ${what}, a (req, res) listener, not a fetch handler. Serve it with @fcgi-bridge/express-adapter`
     for (const given of [app, { default: app }, { fetch: app }, { default: { fetch: app } }]) {
       expect(() => resolveApp(given)).toThrow(message)
       expect(() => resolveApp(given)).toThrow(TypeError)
@@ -80,14 +80,14 @@ describe('an app of node:http is refused when it is given, and the error names i
     expect(() => toHandler(app as FetchHandler)).toThrow(message)
   })
 
-  test('but not one that has fetch', async () => {
+  test('an Express app with a fetch method is accepted', async () => {
     const app = Object.assign(express(), { fetch: hello })
     expect(await answerOf(app)).toBe('hello')
   })
 })
 
-test('toHandler refuses what is no function, and options that it does not have', () => {
-  expect(() => toHandler({ fetch: hello } as never)).toThrow('give it app.fetch')
+test('toHandler refuses a value that is not a function, and unknown options', () => {
+  expect(() => toHandler({ fetch: hello } as never)).toThrow('Pass app.fetch')
   expect(() => toHandler(hello, { overrideGlobalObject: true } as never)).toThrow(
     'toHandler() has no option "overrideGlobalObject"',
   )
@@ -102,7 +102,7 @@ describe('the authorize handler', () => {
       NOTHING,
     )
 
-  test('comes beside fetch, from the module, or as an option; the option goes first', () => {
+  test('is a member of the app or of the module, or an option, which takes precedence', () => {
     expect(decide({ fetch: hello, authorize: yes })).toBe(true)
     expect(decide({ default: { fetch: hello, authorize: yes } })).toBe(true)
     expect(decide({ default: { fetch: hello }, authorize: yes })).toBe(true)
@@ -110,14 +110,14 @@ describe('the authorize handler', () => {
     expect(decide(hello, yes)).toBe(true)
   })
 
-  test('may be all there is', () => {
+  test('can be the only handler', () => {
     expect(resolveApp({ authorize: yes }).fetch).toBeUndefined()
     expect(decide({ authorize: yes })).toBe(true)
   })
 })
 
 describe('options', () => {
-  test('are those of a plain object, and the second argument before them', () => {
+  test('come from a plain object and from the second argument, which takes precedence', () => {
     expect(resolveApp({ fetch: hello, authorize: yes, port: 9000, host: '::1' }).options).toEqual({
       port: 9000,
       host: '::1',
@@ -129,7 +129,7 @@ describe('options', () => {
     expect(resolveApp(hello, { port: 9001, authorize: yes }).options).toEqual({ port: 9001 })
   })
 
-  test("not an app's own properties, nor what a module says for another runtime", () => {
+  test("do not come from a class instance or from a module's default export", () => {
     class App {
       port = 3000
       fetch = hello

@@ -3,26 +3,26 @@ import type { AuthorizeHandler } from './authorize.ts'
 import type { FetchHandler, FetchHandlerOptions } from './handler.ts'
 import { nodeAppError, nodeAppKind } from './node-app.ts'
 
-/** An app as Hono, h3, Workers, Bun, Deno and srvx have it: an object with a `fetch` method. */
+/** An app of Hono, h3, Workers, Bun, Deno or srvx: an object with a `fetch` method. */
 export interface FetchApp {
   fetch: FetchHandler
-  /** Serves FCGI_AUTHORIZER requests. */
+  /** The handler for FCGI_AUTHORIZER requests. */
   authorize?: AuthorizeHandler
 }
 
-/** A program that only authorizes, as mod_fcgid's `FcgidAuthorizer` runs one. */
+/** An app that only authorizes, for example for mod_fcgid's `FcgidAuthorizer`. */
 export interface AuthorizerApp {
   fetch?: undefined
   authorize: AuthorizeHandler
 }
 
-/** A module that exports its app as default, or its handlers by name. */
+/** A module with an app as its default export, or with handlers as named exports. */
 export type FetchModule = { default: FetchApp | FetchHandler; authorize?: AuthorizeHandler } | FetchApp
 
-/** Options of `serve`: those of core's and of `toHandler`, and a handler for FCGI_AUTHORIZER for apps that have no place for one. */
+/** Options of `serve`: those of core's `serve` and of `toHandler`. `authorize` is for apps that cannot have an `authorize` method. */
 export type FetchServeOptions = ServeOptions & FetchHandlerOptions & { authorize?: AuthorizeHandler }
 
-/** The handlers that were found, and where they are to listen. */
+/** The handlers of an app, and the options to serve them with. */
 export interface ResolvedApp {
   fetch: FetchHandler | undefined
   authorize: AuthorizeHandler | undefined
@@ -31,12 +31,12 @@ export interface ResolvedApp {
 }
 
 /**
- * Finds the handlers in what was given to `serve`. Options are taken from `options`, and from the app only if it is a plain
- * object: a module says what the app is, not where this program listens, and an app of a class may use the same names
- * for its own (`app.mount`). Throws a TypeError if there is no handler, and for apps of node:http (Express, Koa, Fastify).
+ * Finds the handlers and options in the arguments of `serve`. Options come from `options`, and from the app only if it is a plain
+ * object. A module's exports are not options, because they may be for another runtime. A class instance may use the same names for
+ * other things (`app.mount`). Throws a TypeError if there is no handler, and for apps of node:http (Express, Koa, Fastify).
  */
 export function resolveApp(app: unknown, options: FetchServeOptions = {}): ResolvedApp {
-  // Core's serve refuses what is no object, and says what to write.
+  // Core's serve throws for options that are not an object, with a message that says what to write.
   const given = typeof options === 'object' && options !== null ? options : undefined
   const found = findHandlers(app)
   const fetch = found.fetch
@@ -49,8 +49,8 @@ export function resolveApp(app: unknown, options: FetchServeOptions = {}): Resol
   return { fetch, authorize, handlerOptions, options: serveOptions }
 }
 
-// An unknown name is refused as a misspelt option, unless it has a function or an object: an app may have more members
-// than `fetch` (`scheduled` of a Worker, the `hooks` of Nitro).
+// Unknown members are passed on, and core's serve throws for a misspelt option. Functions and objects are left out, because an app may have
+// other members than `fetch` (`scheduled` of a Worker, `hooks` of Nitro).
 function optionsOf(app: unknown): object {
   if (!isOptionsObject(app)) return {}
   const { fetch: _, ...members } = app
@@ -69,7 +69,7 @@ function findHandlers(app: unknown): Handlers {
   if (kind !== undefined) throw nodeAppError(kind)
   const source = app as Partial<FetchApp & { default: unknown }> | null | undefined
   if (source === null || source === undefined) return {}
-  // `{ fetch: expressApp }`, too.
+  // `{ fetch: expressApp }`
   const inner = nodeAppKind(source.fetch)
   if (inner !== undefined) throw nodeAppError(inner)
   const authorize = boundMethod(source, source.authorize)
@@ -79,7 +79,7 @@ function findHandlers(app: unknown): Handlers {
   return { fetch, authorize: exported.authorize ?? authorize }
 }
 
-// The app's methods may need their `this`.
+// The methods of the app may need `this`.
 function boundMethod<T extends (...args: never[]) => unknown>(
   owner: object,
   method: T | undefined,
@@ -101,5 +101,5 @@ function noHandler(app: unknown): string {
     typeof app === 'object' && app !== null
       ? `an object with ${Object.keys(app).join(', ') || 'nothing'}`
       : String(app)
-  return `serve() found no fetch handler in ${what}. Give it a function (request) => Response, an object with a \`fetch\` method (a Hono or h3 app, { fetch }), or a module that exports one as its default.`
+  return `serve() found no fetch handler in ${what}. Pass a function (request) => Response, an object with a \`fetch\` method (a Hono or h3 app, { fetch }), or a module whose default export is one of these.`
 }

@@ -21,7 +21,7 @@ describe('grants', () => {
     ['a promise of true', async () => true],
     ['a Response with status 200', () => new Response('ignored')],
     [
-      'one whose body was read',
+      'a Response whose body was read',
       async () => {
         const response = new Response('read')
         await response.text()
@@ -34,7 +34,7 @@ describe('grants', () => {
     expect(errors).toEqual([])
   })
 
-  test('Variable-* headers go to the app, named as params are; other headers go nowhere', async () => {
+  test('Variable-* headers are sent with names in upper case; other headers are dropped', async () => {
     const { answer } = await authorize(
       () =>
         new Response(null, {
@@ -47,7 +47,7 @@ describe('grants', () => {
         }),
     )
     expect(answer.status).toBe(200)
-    // As on the wire: a front server takes the name as it is written.
+    // The lines as sent: front servers keep the case of the name.
     expect([...answer.lines].sort()).toEqual(['Variable-AUTH_TYPE: cookie', 'Variable-REMOTE_USER: ann'])
   })
 
@@ -67,7 +67,7 @@ describe('grants', () => {
     expect(cancelled).toBe(true)
   })
 
-  test('the same Response may grant again and again', async () => {
+  test('the same Response can grant several requests', async () => {
     const yes = new Response('yes')
     const server = await listen({ authorizer: toAuthorizer(() => yes) })
     for (let i = 0; i < 3; i++) expect((await ask(server, { role: 'authorizer' })).status).toBe(200)
@@ -109,7 +109,7 @@ describe('denies', () => {
       },
     ],
     ['a rejection', () => Promise.reject(new Error('secret'))],
-    ['a Variable that can not be sent', () => ({ status: 200, headers: [['variable-x', 'a\r\nb']] })],
+    ['a Variable that cannot be sent', () => ({ status: 200, headers: [['variable-x', 'a\r\nb']] })],
     [
       'a body that fails',
       () =>
@@ -117,14 +117,14 @@ describe('denies', () => {
           status: 403,
         }),
     ],
-  ])('%s is a whole 500', async (_what, handler) => {
+  ])('%s is a complete 500', async (_what, handler) => {
     const { answer, errors } = await authorize(handler as AuthorizeHandler)
     expect(answer.status).toBe(500)
     expect(answer.text).not.toContain('secret')
     expect(errors).toHaveLength(1)
   })
 
-  test('a denial that breaks behind its beginning does not become a grant', async () => {
+  test('a denial whose body fails after its first chunk is a 500, not a grant', async () => {
     let enqueued = false
     const { answer } = await authorize(
       () =>
@@ -142,14 +142,14 @@ describe('denies', () => {
     expect(answer.status).toBe(500)
   })
 
-  test('a method that no Request has', async () => {
+  test('a method that no Request can have is a 501', async () => {
     const { answer } = await authorize(() => true, { method: 'TRACE' })
     expect(answer.status).toBe(501)
   })
 })
 
 describe('the request', () => {
-  test('is that of the client, without a body, before STDIN ends', async () => {
+  test('has the data of the client and no body, and does not wait for the end of STDIN', async () => {
     const { answer } = await authorize(
       async (request, context) => {
         expect(context.role).toBe('authorizer')
@@ -164,7 +164,7 @@ describe('the request', () => {
     expect(answer.status).toBe(200)
   })
 
-  test('waitUntil is there too', async () => {
+  test('waitUntil works', async () => {
     const done: string[] = []
     const server = await listen(
       {
@@ -181,7 +181,7 @@ describe('the request', () => {
   })
 })
 
-test('without a handler the role is refused, and access with it', async () => {
+test('without a handler the role is refused, which denies access', async () => {
   const server = await listen({ responder: () => {} })
   const answer = await ask(server, { role: 'authorizer' })
   expect(answer).toMatchObject({ status: 500, protocolStatus: 3 })

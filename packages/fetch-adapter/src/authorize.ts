@@ -1,21 +1,21 @@
 import type { Exchange, Handler } from '@fcgi-bridge/core'
-import { discardBody } from './body-source.ts'
-import { createContext, type FetchContext } from './context.ts'
-import { isPromiseLike, requestOf } from './handler.ts'
+import { requestOf, whenSettled } from './handler.ts'
 import { observable } from './observable.ts'
+import { createContext, type FetchContext } from './request/context.ts'
+import { discardBody } from './response/body-source.ts'
+import { sendResponse } from './response/send-response.ts'
 import { isResponseLike, listHeaders, type ResponseLike } from './response-like.ts'
-import { sendResponse } from './send-response.ts'
 
-/** What an {@link AuthorizeHandler} decides. */
+/** The decision of an {@link AuthorizeHandler}. */
 export type Authorization = Response | boolean
 
 /**
- * Decides, in the role of an authorizer (section 6.3), whether the front server may serve a request; the request
- * has no body here.
+ * Decides, in the role of an authorizer (FastCGI 1.0 section 6.3), whether the front server may serve a request. The request has no body.
  *
- * `true` grants, and so does a Response with status 200: of its headers those called `Variable-NAME` reach
- * the app that then answers, as the param `NAME`. `false` is a 403. A Response with any other status is sent to the
- * client instead. What throws, rejects, or gives anything else denies with a 500.
+ * - `true`, or a Response with status 200, grants access. The app that then responds gets each header `Variable-NAME` as the param `NAME`.
+ * - `false` denies access with a 403.
+ * - A Response with any other status denies access and is sent to the client.
+ * - If the handler throws, rejects or returns anything else, access is denied with a 500.
  */
 export type AuthorizeHandler = (
   request: Request,
@@ -23,21 +23,13 @@ export type AuthorizeHandler = (
   executionContext: FetchContext,
 ) => Authorization | PromiseLike<Authorization>
 
-/** Makes a core handler of an authorize handler, for `createServer({ authorizer })` of `@fcgi-bridge/core`. */
+/** Turns an authorize handler into a handler for `createServer({ authorizer })` of `@fcgi-bridge/core`. */
 export function toAuthorizer(authorize: AuthorizeHandler): Handler {
   return observable((exchange) => {
     const context = createContext(exchange)
     const request = requestOf(exchange, context)
     if (request === undefined) return
-    const result = authorize(request, context, context)
-    if (isPromiseLike(result)) {
-      result.then(
-        (authorization) => decide(exchange, authorization),
-        (error: unknown) => exchange.fail(error),
-      )
-    } else {
-      decide(exchange, result)
-    }
+    whenSettled(exchange, authorize(request, context, context), decide)
   })
 }
 
@@ -53,7 +45,7 @@ function decide(exchange: Exchange, authorization: unknown): void {
       deny(exchange)
     } else if (!isResponseLike(authorization)) {
       throw new TypeError(
-        `The authorize handler gave ${String(authorization)}, and access is denied. Return true, false or a Response.`,
+        `The authorize handler returned ${String(authorization)}, so access is denied. Return true, false or a Response.`,
       )
     } else if (authorization.status === 200) {
       grant(exchange, listVariables(authorization))
@@ -78,8 +70,8 @@ function deny(exchange: Exchange): void {
 
 const VARIABLE = 'variable-'
 
-// Other headers mean nothing to a front server that goes on (section 6.3), yet mod_fcgid hands them to the client. Headers
-// lower-cases names, and front servers take a variable's name as it comes: params are in upper case.
+// The front server must ignore other headers (section 6.3), but mod_fcgid sends them to the client. `Headers` converts names to lower case.
+// Front servers keep the case of a variable's name, so the name is converted to upper case, like other params.
 function listVariables(response: ResponseLike): string[] {
   const variables: string[] = []
   const headers = listHeaders(response.headers)

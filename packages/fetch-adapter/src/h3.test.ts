@@ -17,7 +17,7 @@ declare module 'h3' {
 
 const THIS_FILE = fileURLToPath(import.meta.url)
 
-test('an app is served as it is', async () => {
+test('an app is served unchanged', async () => {
   const app = new H3()
   app.get('/hello/:name', (event) => `Hello ${event.context.params!.name}`)
   app.get('/json', () => ({ a: 1 }))
@@ -67,7 +67,7 @@ test('a Node stream', async () => {
   expect((await ask(server)).bytes.equals(await readFile(THIS_FILE))).toBe(true)
 })
 
-test('server-sent events arrive one by one; h3 hears that the client left', async () => {
+test('server-sent events arrive one by one, and onDispose runs when the client disconnects', async () => {
   const opened = deferred<{ push(message: string): Promise<void> }>()
   const disposed = deferred()
   const app = new H3()
@@ -89,7 +89,7 @@ test('server-sent events arrive one by one; h3 hears that the client left', asyn
   await disposed.promise
 })
 
-test('the context, where it is handed on', async () => {
+test('the context that is passed to app.request', async () => {
   const done: string[] = []
   const app = new H3()
   app.get('/:id', (event) => {
@@ -108,7 +108,7 @@ test('the context, where it is handed on', async () => {
   expect(done).toEqual(['counted'])
 })
 
-test('without that: the client, waitUntil, and the context by event.runtime', async () => {
+test('app.fetch alone: the client, waitUntil, and the context in event.runtime', async () => {
   const done: string[] = []
   const app = new H3()
   app.get('/', (event) => {
@@ -122,7 +122,7 @@ test('without that: the client, waitUntil, and the context by event.runtime', as
   expect(done).toEqual(['counted'])
 })
 
-test('errors are answers of the app', async () => {
+test('error responses of the app are sent', async () => {
   const app = new H3({ silent: true })
   app.get('/teapot', () => {
     throw HTTPError.status(418, 'Teapot')
@@ -137,7 +137,7 @@ test('errors are answers of the app', async () => {
   expect(broken.text).not.toContain('secret')
 })
 
-test("srvx's FastResponse by itself: parts as given, once, and checked", async () => {
+test("srvx's FastResponse is sent from its parts, once only, with headers checked", async () => {
   const once = new FastResponse('once')
   const answers: Record<string, () => Response> = {
     '/text': () => new FastResponse('h\u00e9', { status: 201, statusText: 'Fast', headers: { 'X-A': 'b' } }),

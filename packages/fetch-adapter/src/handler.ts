@@ -1,15 +1,15 @@
 import type { Exchange, Handler } from '@fcgi-bridge/core'
-import { createContext, type FetchContext } from './context.ts'
 import { overrideGlobalObjects } from './light/override.ts'
 import { createLightRequest } from './light/request.ts'
 import { nodeAppError, nodeAppKind } from './node-app.ts'
 import { observable } from './observable.ts'
-import { sendResponse } from './send-response.ts'
-import { addServerMembers } from './served-request.ts'
+import { createContext, type FetchContext } from './request/context.ts'
+import { addServerMembers } from './request/server-members.ts'
+import { sendResponse } from './response/send-response.ts'
 
 /**
- * Answers a Request. The third argument is the context once more: there apps written for Workers look for
- * `waitUntil` (Hono's `c.executionCtx`).
+ * Responds to a Request. The third argument is the context again: apps written for Workers look for `waitUntil` there (Hono's
+ * `c.executionCtx`).
  */
 export type FetchHandler = (
   request: Request,
@@ -20,17 +20,16 @@ export type FetchHandler = (
 /** Options of {@link toHandler}. */
 export interface FetchHandlerOptions {
   /**
-   * Default false. True makes a request cost a fraction: the global `Request`, `Response` and `fetch` are replaced, for as
-   * long as the process lives, by ones whose objects build what is costly of them only when somebody asks for it.
-   * They are of the platform's own prototypes, and behave as the Fetch standard says.
+   * Replaces the global `Request`, `Response` and `fetch` until the process ends. Default: false. A request then costs a fraction, because
+   * the new objects build their expensive parts on first use. They have the platform's prototypes, and behave as the Fetch standard says.
    */
   overrideGlobalObjects?: boolean
 }
 
 /**
- * Makes a core handler of a fetch handler, for `createServer` of `@fcgi-bridge/core`: as responder, or as filter. What
- * `fetch` throws or rejects with becomes a 500 that does not show it, and goes to the error log and to `onError`. Throws a
- * TypeError for apps of node:http (Express, Koa, Fastify), and for an unknown option.
+ * Turns a fetch handler into a handler for `createServer` of `@fcgi-bridge/core`, as responder or as filter. If `fetch` throws or rejects,
+ * the response is a 500 without detail, and the error goes to the error log and to `onError`. Throws a TypeError for apps of
+ * node:http (Express, Koa, Fastify), and for an unknown option.
  */
 export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}): Handler {
   checkArguments(fetch, options)
@@ -40,35 +39,43 @@ export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}
     const context = createContext(exchange)
     const request = requestOf(exchange, context, makeRequest)
     if (request === undefined) return
-    const result = fetch(request, context, context)
-    if (isPromiseLike(result)) {
-      result.then(
-        (response) => sendResponse(exchange, response),
-        (error: unknown) => exchange.fail(error),
-      )
-    } else {
-      sendResponse(exchange, result)
-    }
+    whenSettled(exchange, fetch(request, context, context), sendResponse)
   })
+}
+
+/** Gives `respond` the result of a handler, at once or when its promise resolves. A rejection fails the exchange. */
+export function whenSettled<T>(
+  exchange: Exchange,
+  result: T | PromiseLike<T>,
+  respond: (exchange: Exchange, value: T) => void,
+): void {
+  if (isPromiseLike(result)) {
+    result.then(
+      (value) => respond(exchange, value),
+      (error: unknown) => exchange.fail(error),
+    )
+  } else {
+    respond(exchange, result)
+  }
 }
 
 function checkArguments(fetch: unknown, options: object): void {
   const kind = nodeAppKind(fetch)
   if (kind !== undefined) throw nodeAppError(kind)
   if (typeof fetch !== 'function') {
-    throw new TypeError('toHandler() takes a function (request) => Response: give it app.fetch, not the app.')
+    throw new TypeError('toHandler() takes a function (request) => Response. Pass app.fetch, not the app.')
   }
   for (const [name, value] of Object.entries(options)) {
     if (name !== 'overrideGlobalObjects') {
       throw new TypeError(`toHandler() has no option ${JSON.stringify(name)}, only overrideGlobalObjects.`)
     }
     if (value !== undefined && typeof value !== 'boolean') {
-      throw new TypeError(`The option overrideGlobalObjects is true or false, not ${String(value)}.`)
+      throw new TypeError(`The option overrideGlobalObjects must be true or false, not ${String(value)}.`)
     }
   }
 }
 
-/** The exchange's Request. Undefined if its method is one that no Request has: the exchange has then its response. */
+/** Returns the Request of an exchange. If no Request can have its method, responds with a 501 and returns undefined. */
 export function requestOf(
   exchange: Exchange,
   context: FetchContext,
@@ -78,7 +85,7 @@ export function requestOf(
   if (method === 'GET' || method === 'POST' || !UNSUPPORTED_METHODS.test(method)) {
     return addServerMembers(makeRequest(exchange), exchange, context)
   }
-  // RFC 9110 section 15.6.2: the server supports the method for no resource. The app did not fail.
+  // RFC 9110 section 15.6.2: the server does not support this method for any resource. This is not an error of the app.
   exchange.writeHead(501, ['content-type', 'text/plain; charset=utf-8'])
   exchange.end('501 Not Implemented\n')
   return undefined
@@ -88,9 +95,9 @@ function standardRequest(exchange: Exchange): Request {
   return exchange.request
 }
 
-// Fetch section 2.2.1: the forbidden methods. The Request constructor throws for them.
+// The forbidden methods (Fetch section 2.2.1). The Request constructor throws for them.
 const UNSUPPORTED_METHODS = /^(?:connect|trace|track)$/i
 
-export function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof (value as Partial<PromiseLike<T>> | null | undefined)?.then === 'function'
 }

@@ -13,7 +13,7 @@ import { ask, Front, listen } from './testing/front.ts'
 
 type Env = { Bindings: FetchContext }
 
-test('an app is served as it is', async () => {
+test('an app is served unchanged', async () => {
   const app = new Hono()
   app.get('/hello/:name', (c) => c.text(`Hello ${c.req.param('name')}`))
   app.post('/form', async (c) => c.json(await c.req.parseBody()))
@@ -27,7 +27,7 @@ test('an app is served as it is', async () => {
   expect(await ask(server, { target: '/hello/x', method: 'HEAD' })).toMatchObject({ status: 200, text: '' })
 })
 
-test('getConnInfo of @hono/node-server knows the client', async () => {
+test('getConnInfo of @hono/node-server returns the client', async () => {
   const app = new Hono<Env>()
   app.get('/', (c) => c.json(getConnInfo(c)))
   const server = await listen(toHandler(app.fetch))
@@ -36,7 +36,7 @@ test('getConnInfo of @hono/node-server knows the client', async () => {
   })
 })
 
-test('c.env is the context, and c.executionCtx takes waitUntil', async () => {
+test('c.env is the context, and c.executionCtx.waitUntil works', async () => {
   const done: string[] = []
   const app = new Hono<Env>()
   app.get('/', (c) => {
@@ -49,7 +49,7 @@ test('c.env is the context, and c.executionCtx takes waitUntil', async () => {
   expect(done).toEqual(['counted'])
 })
 
-test('c.env.incoming has the facts of the request; there is no c.env.outgoing', async () => {
+test('c.env.incoming describes the request; there is no c.env.outgoing', async () => {
   const app = new Hono<Env>()
   app.get('/', (c) =>
     c.json([c.env.incoming.url, c.env.incoming.headers['x-a'], 'outgoing' in c.env, { ...c.env }.mount]),
@@ -58,7 +58,7 @@ test('c.env.incoming has the facts of the request; there is no c.env.outgoing', 
   expect((await ask(server, { target: '/?b', headers: { 'x-a': '1' } })).text).toBe('["/?b","1",false,""]')
 })
 
-test('cookies, both ways', async () => {
+test('request and response cookies', async () => {
   const app = new Hono()
   app.get('/', (c) => {
     setCookie(c, 'one', '1')
@@ -74,7 +74,7 @@ test('cookies, both ways', async () => {
   ])
 })
 
-test('server-sent events arrive one by one, and end when the client leaves', async () => {
+test('server-sent events arrive one by one, and end when the client disconnects', async () => {
   const aborted = deferred()
   const next = [deferred(), deferred()]
   const app = new Hono()
@@ -100,7 +100,7 @@ test('server-sent events arrive one by one, and end when the client leaves', asy
   await aborted.promise
 })
 
-test('a streamed copy of the upload', async () => {
+test('a response that streams the upload back', async () => {
   const app = new Hono()
   app.post('/', (c) => stream(c, (out) => out.pipe(c.req.raw.body!)))
   const server = await listen(toHandler(app.fetch))
@@ -118,7 +118,7 @@ test('compress', async () => {
   expect(gunzipSync(answer.bytes).toString()).toBe('word '.repeat(2000))
 })
 
-test("the app's own errors are its answers", async () => {
+test("the app's error responses are sent", async () => {
   const app = new Hono()
   app.get('/teapot', () => {
     throw new HTTPException(418, { message: 'short and stout' })

@@ -1,5 +1,5 @@
 export type { AuthorizerApp, FetchApp, FetchModule, FetchServeOptions } from './app.ts'
 export { type Authorization, type AuthorizeHandler, toAuthorizer } from './authorize.ts'
-export type { FetchContext, Incoming, PeerAddress } from './context.ts'
 export { type FetchHandler, type FetchHandlerOptions, toHandler } from './handler.ts'
+export type { FetchContext, Incoming, PeerAddress } from './request/context.ts'
 export { serve } from './serve.ts'

@@ -8,7 +8,7 @@ import { Front, listen } from './testing/front.ts'
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-test('nothing of a request stays when it is over, however it ended, on a connection that is kept', async () => {
+test('a request that has ended, in any way, is freed while its connection stays open', async () => {
   const refs: WeakRef<object>[] = []
   const server = await listen(
     toHandler(async (request, context) => {

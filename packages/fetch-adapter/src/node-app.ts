@@ -1,7 +1,6 @@
 /**
- * What kind of Node app `value` is, if it is one that responds through `(req, res)`: `'an Express app'`. Undefined for
- * anything else, and for apps that also have a `fetch` method. It looks at the members, because importing the frameworks, or
- * node:http, costs start-up time.
+ * Returns the kind of a Node app that responds through `(req, res)`, such as `'an Express app'`. Undefined for any other value, and for an app
+ * that also has a `fetch` method. The function checks members, because importing the frameworks or node:http costs start-up time.
  */
 export function nodeAppKind(value: unknown): string | undefined {
   if ((typeof value !== 'function' && typeof value !== 'object') || value === null) return undefined
@@ -11,7 +10,6 @@ export function nodeAppKind(value: unknown): string | undefined {
   if (typeof value === 'function') {
     if (has('handle', 'use', 'listen', 'set')) return 'an Express app'
     if (has('handle', 'use', 'listen')) return 'a Connect app'
-    // Express's Router.
     if (has('handle', 'use', 'route')) return 'an Express router'
     return undefined
   }
@@ -23,9 +21,9 @@ export function nodeAppKind(value: unknown): string | undefined {
   return undefined
 }
 
-/** The error for a Node app that was given in place of a fetch handler. */
+/** The error for a Node app that was passed in place of a fetch handler. */
 export function nodeAppError(kind: string): TypeError {
   return new TypeError(
-    `This is ${kind}, which answers (req, res), not a fetch handler. Serve it with @fcgi-bridge/express-adapter: import { serve } from '@fcgi-bridge/express-adapter'.`,
+    `This is ${kind}, a (req, res) listener, not a fetch handler. Serve it with @fcgi-bridge/express-adapter: import { serve } from '@fcgi-bridge/express-adapter'.`,
   )
 }

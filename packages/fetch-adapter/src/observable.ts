@@ -4,28 +4,28 @@ import type { IncomingRequest } from './observed/incoming-request.ts'
 import type * as Observe from './observed/observe.ts'
 
 /**
- * Makes `answer` visible to monitoring tools: OpenTelemetry, Sentry, Datadog and others that see HTTP requests through node:http. While
- * there is none, `answer` is called directly, and nothing is loaded or built for them.
+ * Makes requests visible to monitoring tools that observe node:http: OpenTelemetry, Sentry, Datadog and others. Without such a tool,
+ * `respond` is called directly, and nothing is loaded or built for tools.
  */
-export function observable(answer: (exchange: Exchange) => void): Handler {
+export function observable(respond: (exchange: Exchange) => void): Handler {
   const server = new HiddenServer((request) => {
     const { exchange } = request as Partial<IncomingRequest>
-    // The request is not one of ours: a tool emitted it.
+    // A request without an exchange is not from this adapter: a tool emitted it.
     if (exchange === undefined) return
     try {
-      answer(exchange)
+      respond(exchange)
     } catch (error) {
-      // Not thrown through the tools, because an HTTP server for fetch handlers answers with a 500, too.
+      // The tools do not see the error: an HTTP server for fetch handlers also catches it, and sends a 500.
       exchange.fail(error)
     }
   })
   const run = ({ observe }: typeof Observe, exchange: Exchange): void => {
     if (!exchange.ended) observe(exchange, server)
   }
-  // Tools are set up before the app most of the time: the first request then need not wait.
+  // Most tools are set up before the app. The first request then does not wait for the import.
   if (server.observed) void load()
   return (exchange) => {
-    if (!server.observed) answer(exchange)
+    if (!server.observed) respond(exchange)
     else if (loaded !== undefined) run(loaded, exchange)
     else return load().then((module) => run(module, exchange))
     return undefined

@@ -7,12 +7,12 @@ interface Observed {
   [kIncoming]?: IncomingMessage
 }
 
-/** Says which request tools see for an exchange. */
+/** Sets the request that monitoring tools see for an exchange. */
 export function setIncoming(exchange: Exchange, request: IncomingMessage): void {
   ;(exchange as Observed)[kIncoming] = request
 }
 
-/** The request that tools see for an exchange; undefined while nobody observes. */
+/** Returns the request that monitoring tools see for an exchange. Undefined if no tool observes it. */
 export function incomingOf(exchange: Exchange): IncomingMessage | undefined {
   return (exchange as Observed)[kIncoming]
 }

@@ -10,7 +10,7 @@ interface Ended {
   stderr: string
 }
 
-// A program of its own: the built package under its name.
+// Runs `source` in a new process, with the built package.
 function run(source: string, env: Record<string, string>): Promise<Ended> {
   const program = `import { serve } from '@fcgi-bridge/fetch-adapter'\n${source}`
   return new Promise((resolve) => {
@@ -36,7 +36,7 @@ const CGI = {
   QUERY_STRING: 'q=1',
 }
 
-test('as a CGI program it answers its one request, and waitUntil is waited for', async () => {
+test('as a CGI program it responds to one request, and waits for waitUntil', async () => {
   const { code, stdout, stderr } = await run(
     `serve({
       async fetch(request, context) {
@@ -52,7 +52,7 @@ test('as a CGI program it answers its one request, and waitUntil is waited for',
   expect(code).toBe(0)
 })
 
-test('where it can not listen, a bare serve ends the program with one message', async () => {
+test('without an address to listen on, serve ends the program with one message', async () => {
   const { code, stdout, stderr } = await run(`serve(() => new Response())`, {})
   expect(code).toBe(1)
   expect(stdout).toBe('')
@@ -60,7 +60,7 @@ test('where it can not listen, a bare serve ends the program with one message', 
   expect(stderr).not.toMatch(/^\s+at /m)
 })
 
-test('a failure that somebody awaits is theirs', async () => {
+test('an error that the program catches does not end it', async () => {
   const { code, stdout } = await run(
     `try { await serve(() => new Response()) } catch (error) { console.log('caught', error instanceof Error) }`,
     {},

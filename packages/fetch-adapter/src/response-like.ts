@@ -1,4 +1,4 @@
-/** What of a Response is read: the global one, undici's own, node-fetch's, another realm's. */
+/** The members of a Response that the adapter reads. It may be the global Response, undici's own, node-fetch's or another realm's. */
 export interface ResponseLike {
   readonly status: number
   readonly statusText?: string
@@ -9,25 +9,25 @@ export interface ResponseLike {
 
 interface HeadersLike extends Iterable<readonly [name: string, value: string]> {
   getSetCookie?(): string[]
-  /** node-fetch's own way to tell repeated headers apart. */
+  /** The repeated headers of node-fetch, as lists. */
   raw?(): Record<string, string[]>
 }
 
 /**
- * A response that can tell its parts without building a Response: srvx's FastResponse, which h3 answers with.
- * `body` is what the app gave (string, bytes, ReadableStream, Node stream), and the call takes it out of the object.
+ * A response that gives its parts without building a Response: srvx's FastResponse, which h3 returns. `body` is the value that the app
+ * passed (string, bytes, ReadableStream, Node stream). The call removes it from the object.
  */
 export interface RawResponse {
   _toNodeResponse(): {
     readonly status: number
     readonly statusText: string | undefined
-    /** Name, value, name, value …; not checked, not always strings. */
+    /** Name, value, name, value … The values are not validated, and not always strings. */
     readonly headers: readonly unknown[]
     readonly body: unknown
   }
 }
 
-/** Whether `value` can be read as a {@link ResponseLike}. */
+/** Returns whether `value` has the members of a {@link ResponseLike}. */
 export function isResponseLike(value: unknown): value is ResponseLike {
   if (value instanceof Response) return true
   if (typeof value !== 'object' || value === null) return false
@@ -40,16 +40,16 @@ export function isResponseLike(value: unknown): value is ResponseLike {
   )
 }
 
-/** Whether `value` is a {@link RawResponse}. */
+/** Returns whether `value` is a {@link RawResponse}. */
 export function isRawResponse(value: unknown): value is RawResponse {
   return typeof (value as Partial<RawResponse> | null | undefined)?._toNodeResponse === 'function'
 }
 
-/** The headers as a flat list: name, value, name, value …, each Set-Cookie apart. */
+/** Returns headers as a flat list: name, value, name, value … Each Set-Cookie has its own entry. */
 export function listHeaders(headers: HeadersLike): string[] {
   const list: string[] = []
   if (headers instanceof Headers) {
-    // The standard's iteration gives every Set-Cookie by itself.
+    // Iterating over standard Headers yields every Set-Cookie by itself.
     for (const [name, value] of headers) list.push(name, value)
     return list
   }

@@ -13,7 +13,7 @@ async function closing(serving: Promise<FastCgiServer>): Promise<FastCgiServer> 
   return server
 }
 
-test('one object says what is served and where', async () => {
+test('one object has the handlers and the address', async () => {
   const listening: unknown[] = []
   const server = await closing(
     serve({
@@ -29,14 +29,14 @@ test('one object says what is served and where', async () => {
   expect((await ask(server, { role: 'authorizer', headers: { cookie: 'a=1' } })).status).toBe(200)
 })
 
-test('a function, a module, and options apart', async () => {
+test('serves a function or a module, with options as the second argument', async () => {
   const server = await closing(serve(() => new Response('function'), LOOPBACK))
   expect((await ask(server)).text).toBe('function')
   const other = await closing(serve(await import('./testing/default-app.ts'), LOOPBACK))
   expect((await ask(other)).text).toBe('default app')
 })
 
-test('what is not there is refused: no authorizer without authorize, no responder without fetch', async () => {
+test('refuses a role without a handler: authorizer without authorize, responder without fetch', async () => {
   const app = await closing(serve(() => new Response('app'), LOOPBACK))
   expect(await ask(app, { role: 'authorizer' })).toMatchObject({ status: 500, protocolStatus: 3 })
   const guard = await closing(serve({ authorize: () => true, ...LOOPBACK }))
@@ -44,12 +44,12 @@ test('what is not there is refused: no authorizer without authorize, no responde
   expect((await ask(guard, { role: 'authorizer' })).status).toBe(200)
 })
 
-test('a filter request comes to fetch', async () => {
+test('passes a filter request to fetch', async () => {
   const server = await closing(serve((_request, { role }) => new Response(role), LOOPBACK))
   expect((await ask(server, { role: 'filter', params: { FCGI_DATA_LENGTH: '0' } })).text).toBe('filter')
 })
 
-test('rejects where there is nothing to serve', async () => {
+test('rejects if there is no handler', async () => {
   await expect(serve({} as never, LOOPBACK)).rejects.toThrow('serve() found no fetch handler')
 })
 
@@ -60,18 +60,18 @@ test.each([
   await expect(start()).rejects.toThrow("There is no option 'prot'. Did you mean 'port'?")
 })
 
-test('what is no options object is refused', async () => {
+test('options that are not an object are refused', async () => {
   await expect(serve(() => new Response(), 9000 as never)).rejects.toThrow('Write { port: 9000 }')
   await expect(serve(() => new Response(), null as never)).rejects.toThrow('The options are null')
 })
 
-test("an app's other members are not options", async () => {
+test('functions and objects in the app are not options', async () => {
   const app = { fetch: () => new Response('worker'), scheduled() {}, hooks: {}, ...LOOPBACK }
   const server = await closing(serve(app))
   expect((await ask(server)).text).toBe('worker')
 })
 
-test('close waits for waitUntil, and onError hears of it when it fails', async () => {
+test('close waits for waitUntil, and a rejection goes to onError', async () => {
   const work = deferred()
   const errors: unknown[] = []
   const server = await serve({

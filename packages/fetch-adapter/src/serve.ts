@@ -10,7 +10,7 @@ import { toAuthorizer } from './authorize.ts'
 import { type FetchHandler, toHandler } from './handler.ts'
 
 /**
- * Runs a fetch handler as this program's FastCGI server.
+ * Serves a fetch handler over FastCGI.
  *
  * ```js
  * serve({ fetch: (request, context) => new Response('hello') })
@@ -19,10 +19,10 @@ import { type FetchHandler, toHandler } from './handler.ts'
  * serve(await import('./app.js'))
  * ```
  *
- * Without `port`, `path` and `fd` the program that started the process says where to listen: systemd, a front server through
- * fd 0, CGI, or the variable FCGI_BRIDGE_LISTEN. Settles with the server when it listens. If nobody awaits that, a failure
- * ends the program with a message. Rejects with a TypeError for an unknown option, and if there is no fetch handler in `app`: apps of
- * node:http (Express, Koa, Fastify) are served by `@fcgi-bridge/express-adapter`.
+ * Without `port`, `path` and `fd` the server listens where the environment says: sockets from systemd, a listening socket as fd 0 (a front
+ * server started the program), CGI, or the variable FCGI_BRIDGE_LISTEN. The promise resolves with the server when it listens. If nobody
+ * handles its rejection, the program ends with a message. Rejects with a TypeError for an unknown option, and if `app` has no fetch handler.
+ * `@fcgi-bridge/express-adapter` serves apps of node:http (Express, Koa, Fastify).
  */
 export function serve(app: (FetchApp | AuthorizerApp) & FetchServeOptions): Promise<FastCgiServer>
 export function serve(

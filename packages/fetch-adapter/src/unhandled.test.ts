@@ -11,14 +11,14 @@ const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 
 interface Program {
   server: FastCgiServer
-  /** The next line that it prints. */
+  /** Resolves with the next line of the program's output. */
   line(): Promise<string>
-  /** Its exit status, and what it wrote to standard error. */
+  /** Resolves with the exit status and the text of standard error. */
   ended: Promise<[code: number | null, stderr: string]>
   end(): void
 }
 
-// A program of its own, on the built package: it prints its port, then what it has to say.
+// Runs `source` in a new process, with the built package. The program prints its port first.
 async function run(source: string, flags: readonly string[] = []): Promise<Program> {
   const child = spawn(process.execPath, [...flags, '--input-type=module', '--eval', source], {
     cwd: PACKAGE,
@@ -62,8 +62,8 @@ await start((request) => {
     Promise.reject(new Error('of the app'))
     return new Response('other')
   }
-  console.log('came')
-  request.signal.addEventListener('abort', () => console.log('left'))
+  console.log('called')
+  request.signal.addEventListener('abort', () => console.log('aborted'))
   // Nobody handles this promise.
   return new Promise((resolve, reject) => {
     new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason)))
@@ -71,12 +71,12 @@ await start((request) => {
 }, OPTIONS)
 `
 
-async function leave(program: Program, target: string): Promise<void> {
+async function disconnect(program: Program, target: string): Promise<void> {
   const front = await Front.connect(program.server)
   front.request({ target })
-  expect(await program.line()).toBe('came')
+  expect(await program.line()).toBe('called')
   front.destroy()
-  expect(await program.line()).toBe('left')
+  expect(await program.line()).toBe('aborted')
 }
 
 async function ask(program: Program, target: string): Promise<string> {
@@ -93,7 +93,7 @@ describe('an unhandled rejection with the reason of an abort', () => {
   ])('is reported, and does not end the program: %j, %s', async (flags, options) => {
     const program = await run(OWN.replace('OPTIONS', options), flags)
     for (const target of ['/one', '/two']) {
-      await leave(program, target)
+      await disconnect(program, target)
       expect(await program.line()).toBe(`onError FCGI_ERR_CONNECTION_CLOSED ${target}`)
       expect(await ask(program, '/ok')).toBe('ok')
     }
@@ -101,31 +101,34 @@ describe('an unhandled rejection with the reason of an abort', () => {
     expect((await program.ended)[0]).toBe(0)
   })
 
-  test.each(['warn', 'none'])('is as Node has it in the mode %s, which ends no program', async (mode) => {
-    const program = await run(OWN.replace('OPTIONS', '{}'), [`--unhandled-rejections=${mode}`])
-    await leave(program, '/one')
-    expect(await ask(program, '/ok')).toBe('ok')
-    program.end()
-    const [, stderr] = await program.ended
-    expect(stderr.includes('UnhandledPromiseRejectionWarning')).toBe(mode !== 'none')
-  })
+  test.each(['warn', 'none'])(
+    'is handled by Node in the mode %s, which does not end the program',
+    async (mode) => {
+      const program = await run(OWN.replace('OPTIONS', '{}'), [`--unhandled-rejections=${mode}`])
+      await disconnect(program, '/one')
+      expect(await ask(program, '/ok')).toBe('ok')
+      program.end()
+      const [, stderr] = await program.ended
+      expect(stderr.includes('UnhandledPromiseRejectionWarning')).toBe(mode !== 'none')
+    },
+  )
 
   test.each(['unhandledRejection', 'uncaughtException'])(
-    'goes to the listener for %s that the program has',
+    "goes to the program's own listener for %s",
     async (event) => {
       const source = `process.on('${event}', (error) => console.log('listener', error.code))\n${OWN}`
       const program = await run(source.replace('OPTIONS', '{}'))
-      await leave(program, '/one')
+      await disconnect(program, '/one')
       expect(await program.line()).toBe('listener FCGI_ERR_CONNECTION_CLOSED')
       expect(await ask(program, '/ok')).toBe('ok')
     },
   )
 
-  test('while the program ends of an exception: that exception alone is shown, and is the status', async () => {
+  test('is not shown while the program ends because of an exception', async () => {
     const program = await run(OWN.replace('OPTIONS', '{ drainTimeout: 300 }'))
     const front = await Front.connect(program.server)
     front.request({ target: '/one' })
-    expect(await program.line()).toBe('came')
+    expect(await program.line()).toBe('called')
     const other = await Front.connect(program.server)
     other.request({ target: '/other' })
     const [code, stderr] = await program.ended
@@ -135,7 +138,7 @@ describe('an unhandled rejection with the reason of an abort', () => {
   })
 })
 
-describe('any other unhandled rejection is as Node has it', () => {
+describe('Node handles any other unhandled rejection', () => {
   test.each(['strict', 'throw', 'warn', 'none'])('in the mode %s', async (mode) => {
     const flags = [`--unhandled-rejections=${mode}`]
     const program = await run(OWN.replace('OPTIONS', '{ handleExceptions: false }'), flags)
@@ -164,7 +167,7 @@ describe('any other unhandled rejection is as Node has it', () => {
   })
 })
 
-test('h3 2.0.1-rc.2: the client of server-sent events leaves, and the program goes on', async () => {
+test('h3 2.0.1-rc.2: the client of server-sent events disconnects, and the program continues', async () => {
   const program = await run(`${SERVE}
 import { createEventStream, H3 } from 'h3-rc2'
 const app = new H3()
@@ -173,7 +176,7 @@ app.get('/events', (event) => {
   const events = createEventStream(event)
   events.onClosed(() => {})
   events.push('one')
-  console.log('came')
+  console.log('called')
   return events.send()
 })
 await start((request) => app.fetch(request))
@@ -181,7 +184,7 @@ await start((request) => app.fetch(request))
   for (let round = 0; round < 3; round++) {
     const front = await Front.connect(program.server)
     const request = front.request({ target: '/events' })
-    await expect.poll(() => program.line()).toBe('came')
+    await expect.poll(() => program.line()).toBe('called')
     expect(await request.chunk()).toContain('one')
     front.destroy()
     expect(await program.line()).toBe('onError FCGI_ERR_CONNECTION_CLOSED /events')

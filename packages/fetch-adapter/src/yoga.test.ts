@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type FetchContext, toHandler } from './index.ts'
 import { ask, listen } from './testing/front.ts'
 
-// Without its types: they bring in the DOM's, which contradict those of Node.
+// Imported without types: they include the DOM's, which contradict Node's.
 const { createSchema, createYoga } = await import(String('graphql-yoga'))
 
 test('GraphQL Yoga runs queries, and its resolvers have the context', async () => {

@@ -64,7 +64,7 @@ export class Peer {
     address: { port: number; host?: string; localAddress?: string } | { path: string },
   ): Promise<Peer> {
     const socket: Socket = connect({ ...address, allowHalfOpen: true })
-    // All front servers do so. Otherwise Nagle's algorithm delays a small write until the previous one is acknowledged.
+    // All front servers disable Nagle's algorithm, which delays a small write until the previous one is acknowledged.
     socket.setNoDelay()
     await once(socket, 'connect')
     return new Peer(socket)
@@ -114,13 +114,13 @@ export class Peer {
     return this.write(begin(id, options), params(id, { ...POST, ...changes }))
   }
 
-  /** Waits until `done` returns neither `undefined` nor `false`. Rejects if the connection ends first. */
-  async until<T>(done: () => T | undefined | false, what = 'what the test waits for'): Promise<T> {
+  /** Waits until `done` returns a value other than `undefined` and `false`, and returns it. Rejects if the connection ends first. */
+  async until<T>(done: () => T | undefined | false, what = 'the awaited records'): Promise<T> {
     for (;;) {
       const result = done()
       if (result !== undefined && result !== false) return result
       if (this.ended || this.closed) {
-        throw new Error(`The connection ended before ${what} came (${this.error ?? 'cleanly'}).`)
+        throw new Error(`The connection ended before ${what} arrived (${this.error ?? 'cleanly'}).`)
       }
       await this.#change()
     }
@@ -142,9 +142,9 @@ export class Peer {
 
   /** Waits for one more record of this type and id, and returns it. */
   async next(type: number, id: number): Promise<WireRecord> {
-    const seen = this.records.length
+    const before = this.records.length
     return this.until(
-      () => this.records.slice(seen).find((r) => r.type === type && r.id === id),
+      () => this.records.slice(before).find((r) => r.type === type && r.id === id),
       `a record of type ${type}`,
     )
   }
@@ -169,14 +169,14 @@ export class Peer {
     return Buffer.concat(this.records.filter((r) => r.type === type && r.id === id).map((r) => r.content))
   }
 
-  /** Discards the records received, so that an id can be used again. */
+  /** Discards the records received so far, so that an id can be reused. */
   forget(): this {
     this.records.length = 0
     return this
   }
 
-  /** Discards the records received, and returns how many there were. */
-  forgetting(): number {
+  /** Discards the records received so far, and returns their number. */
+  discardRecords(): number {
     return this.records.splice(0).length
   }
 
@@ -185,19 +185,19 @@ export class Peer {
     if (this.socket.writableNeedDrain) await once(this.socket, 'drain')
   }
 
-  /** Waits until the server has stopped reading, or has read all that was written. */
+  /** Waits until the server has stopped reading, or has read everything. */
   async paused(): Promise<void> {
     const { socket } = this
     let before = -1
     // The server has stopped if nothing was read for three intervals. A packet takes less than one on loopback.
-    for (let still = 0; socket.writableLength > 0 && still < 3; ) {
-      still = socket.writableLength === before ? still + 1 : 0
+    for (let unchanged = 0; socket.writableLength > 0 && unchanged < 3; ) {
+      unchanged = socket.writableLength === before ? unchanged + 1 : 0
       before = socket.writableLength
       await setTimeout(20)
     }
   }
 
-  /** Ends the stream, and continues to read. */
+  /** Closes the write side, and continues to read. */
   halfClose(): this {
     this.socket.end()
     return this

@@ -12,7 +12,7 @@ function read(...chunks: Buffer[]): { records: WireRecord[]; invalid: boolean } 
 }
 
 describe('RecordReader', () => {
-  // Written by hand: version 1, STDOUT, id 0x0102, 3 bytes of content, 2 of padding.
+  // Version 1, STDOUT, id 0x0102, 3 bytes of content, 2 bytes of padding.
   const wire = Buffer.from([1, 6, 1, 2, 0, 3, 2, 0, 97, 98, 99, 0xaa, 0xaa])
 
   test('reads a record however its bytes are split', () => {
@@ -49,7 +49,7 @@ describe('readPairs', () => {
     ])
   })
 
-  test('rejects a pair that is cut short', () => {
+  test('throws for a truncated pair', () => {
     expect(() => readPairs(bytes([1, 2], 'ab'))).toThrow(RangeError)
     expect(() => readPairs(bytes([1, 0x80, 0]))).toThrow(RangeError)
   })

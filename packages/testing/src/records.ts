@@ -21,7 +21,7 @@ export const ROLES = { responder: 1, authorizer: 2, filter: 3 } as const
 /** FCGI_KEEP_CONN, a flag of BEGIN_REQUEST (section 8). */
 export const KEEP_CONN = 1
 
-/** The most bytes that one record carries (section 3.3: `contentLength` has 16 bits). */
+/** The maximum content of a record, in bytes (section 3.3: `contentLength` has 16 bits). */
 const CONTENT_MAX = 65535
 
 /**
@@ -57,13 +57,13 @@ export function endRequest(id: number, appStatus = 0, protocolStatus = 0): Buffe
   return record(TYPES.END_REQUEST, id, content)
 }
 
-/** Stream records that carry `content`, without the empty record that ends the stream. No content gives no record. */
+/** Stream records with `content`, without the empty record that ends the stream. Empty content gives no record. */
 export function stream(type: number, id: number, content: Bytes): Buffer {
   return Buffer.concat(pieces(content).map((piece) => record(type, id, piece)))
 }
 
 /**
- * The same as {@link stream}, in one buffer a record and with padding to a multiple of 8 bytes, which section 3.3 recommends.
+ * The same as {@link stream}, but one buffer per record, and with padding to a multiple of 8 bytes, which section 3.3 recommends.
  */
 export function alignedRecords(type: number, id: number, content: Bytes): Buffer[] {
   return pieces(content).map((piece) => record(type, id, piece, (8 - (piece.length % 8)) % 8))

@@ -10,7 +10,7 @@ import { alignedRecords, endRequest, KEEP_CONN, record, TYPES } from './records.
 /** Where a {@link Responder} listens. */
 export type ResponderAddress = { host: string; port: number } | { path: string }
 
-/** One request as the application receives it, and methods that send its response. Each record is one write. */
+/** One request as a FastCGI application receives it, with methods that send its response. Each record is one write. */
 export class ResponderRequest {
   readonly socket: Socket
   readonly requestId: number
@@ -96,8 +96,8 @@ export class Responder {
   }
 
   /**
-   * Calls `handler` when the params of a request are complete. `values` are the response to FCGI_GET_VALUES; without them the
-   * responder ignores that record.
+   * Starts a responder. It calls `handler` when the params of a request are complete. `values` is the reply to FCGI_GET_VALUES. Without
+   * it, that record is ignored.
    */
   static async listen(
     handler: (request: ResponderRequest) => void,
@@ -148,7 +148,7 @@ export class Responder {
       this.reads.push(chunk)
       reader.push(chunk)
     })
-    // Some tests let the client reset the connection.
+    // In some tests the client resets the connection.
     socket.on('error', () => {})
   }
 }

@@ -113,8 +113,11 @@ const EXPLAINED = [
     [linesOf, stuckOf],
   ],
   [
-    "bytes beyond the Content-Length, if Node's client leaves because of them while the request runs",
-    (script, http, fastcgi) => isLonger(script, http, fastcgi) && http.lines.includes('req aborted'),
+    // The request has no 'aborted' event if it has closed before.
+    "bytes beyond the Content-Length, if Node's client leaves because of them while the response runs",
+    (script, http, fastcgi) =>
+      isLonger(script, http, fastcgi) &&
+      (http.lines.includes('req aborted') || !http.lines.includes('res finish')),
     [restOfImpatient, stuckOf],
   ],
   [

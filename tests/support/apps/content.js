@@ -4,8 +4,8 @@ import { setTimeout } from 'node:timers/promises'
 const BLOCK_LENGTH = 64 * 1024
 
 /**
- * `length` bytes in blocks, the same ones for the same length, no block like another: a lost, doubled or
- * swapped piece changes the hash.
+ * Generates `length` bytes in blocks. They are the same for the same length, and no two blocks are equal: a lost,
+ * repeated or swapped piece changes the hash.
  *
  * @param {number} length
  * @returns {Generator<Buffer, void, void>}
@@ -18,7 +18,7 @@ export function* content(length) {
 }
 
 /**
- * The SHA-256, in hex, of all bytes that `chunks` gives.
+ * The SHA-256, in hex, of all bytes of `chunks`.
  *
  * @param {Iterable<Uint8Array> | AsyncIterable<Uint8Array>} chunks
  * @returns {Promise<{ length: number, sha256: string }>}
@@ -37,7 +37,7 @@ const PAUSE_EVERY = 8 * 1024 * 1024
 const PAUSE = 120
 
 /**
- * Reads `chunks` slowly: a pause of 120 ms every 8 MiB. Gives how many bytes there were.
+ * Reads `chunks` slowly, with a pause of 120 ms every 8 MiB. Returns the number of bytes.
  *
  * @param {AsyncIterable<Uint8Array>} chunks
  * @returns {Promise<number>}

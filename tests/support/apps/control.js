@@ -1,13 +1,13 @@
-// How a test and an app in another process speak beside the request: words about a request's id, as files in
-// one folder. It works the same for an app that answers one request and exits (CGI), and for an app whose only
-// process is busy (mod_fcgid gives each process one request at a time).
+// Lets a test and an app in another process communicate outside of the request. Messages are words about a request's
+// id, stored as files in a folder. This also works for an app that exits after one request (CGI), and for an app whose
+// only process is busy (mod_fcgid gives each process one request at a time).
 import { existsSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The environment variable that tells an app the folder. */
+/** The environment variable with the folder. */
 export const CONTROL_VARIABLE = 'FCGI_BRIDGE_TEST_CONTROL'
 
-/** The words of one folder: what either side says, the other can wait for. */
+/** The messages in one folder. Each side can send them and wait for them. */
 export class Control {
   /** @type {string} */
   #folder
@@ -19,7 +19,7 @@ export class Control {
   }
 
   /**
-   * Says `word` about the request `id`. Synchronous: it is said even where the process ends now.
+   * Sends `word` about the request `id`. Synchronous, so that it also works if the process exits now.
    *
    * @param {string} id
    * @param {string} word
@@ -27,14 +27,14 @@ export class Control {
    */
   say(id, word, detail = '') {
     const file = this.#file(id, word)
-    // Two processes may say the same.
+    // Two processes may send the same message.
     const unfinished = `${file}.${process.pid}`
     writeFileSync(unfinished, detail)
     renameSync(unfinished, file)
   }
 
   /**
-   * True when `word` was said about `id`.
+   * True if `word` was sent about `id`.
    *
    * @param {string} id
    * @param {string} word
@@ -44,7 +44,7 @@ export class Control {
   }
 
   /**
-   * Waits until `word` was said about `id`; gives its detail.
+   * Waits until `word` was sent about `id`. Resolves with its detail.
    *
    * @param {string} id
    * @param {string} word

@@ -1,9 +1,9 @@
-// A bare core app, for the tests that are about the process and its sockets.
+// A minimal core app, for tests of the process and its sockets.
 import { serve } from '@fcgi-bridge/core'
 import { CONTROL_VARIABLE, Control } from './control.js'
 import { serveOptions } from './options.js'
 
-/** The environment variable that carries further options of `serve`, as JSON. */
+/** The environment variable with further options of `serve`, as JSON. */
 const OPTIONS_VARIABLE = 'FCGI_BRIDGE_TEST_OPTIONS'
 
 const control = process.env[CONTROL_VARIABLE] && new Control()

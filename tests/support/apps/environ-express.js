@@ -1,4 +1,4 @@
-// flup's listing of the environment, as an Express app that routes on the path that was asked for.
+// flup's list of the environment, as an Express app with a route for the requested path.
 import { serve } from '@fcgi-bridge/express-adapter'
 import express from 'express'
 import { serveOptions } from './options.js'

@@ -1,4 +1,4 @@
-// The routes that tests/cases/ asks for, as an Express app.
+// The routes for tests/support/cases/, as an Express app.
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -56,13 +56,13 @@ app.post('/digest', async (req, res) => {
   res.json(await digest(req))
 })
 
-// What reads forms takes a while to load, and a CGI program is started for each request.
+// The form parser is slow to load, and a CGI program is started for each request.
 async function readFiles(req, res, next) {
   const { default: multer } = await import('multer')
   multer().any()(req, res, next)
 }
 
-// Reads nothing until it is told to.
+// Reads nothing until the test says so.
 app.post('/late', async (req, res) => {
   const { id } = req.query
   control.say(id, 'held')
@@ -70,7 +70,7 @@ app.post('/late', async (req, res) => {
   res.json(await digest(req))
 })
 
-// Answers without a look at the body.
+// Responds without reading the body.
 app.post('/refuse', (_req, res) => {
   res.status(413).type('text/plain').send('too large\n')
 })
@@ -100,7 +100,7 @@ app.all('/status/:status', (req, res) => {
   res.status(Number(req.params.status)).end()
 })
 
-// With a Content-Length, and a body where Node sends one.
+// With a Content-Length, and a body if Node sends one for that status.
 app.all('/empty/:status', (req, res) => {
   res.writeHead(Number(req.params.status), { 'Content-Type': 'text/plain', 'Content-Length': '5' })
   res.end('hello')
@@ -167,7 +167,7 @@ app.get('/fail/after', (req, res, next) => {
   })
 })
 
-// Ends after 4 bytes, once the head and these were sent.
+// Ends after 4 bytes, after the head and these bytes were sent.
 app.get('/short/:length', (req, res) => {
   const { id } = req.query
   res.type('text/plain').set('Content-Length', req.params.length)
@@ -184,7 +184,7 @@ app.get('/fetched', async (req, res) => {
   await pipeline(Readable.fromWeb(upstream.body), res)
 })
 
-// Its body, if it has one, is not read.
+// The request body is not read.
 app.all('/hold', async (req, res) => {
   const { id } = req.query
   process.once('SIGTERM', () => control.say(id, 'SIGTERM'))

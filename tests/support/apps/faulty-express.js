@@ -1,4 +1,4 @@
-// What can go wrong in an app, as an Express app: tests/faults asks for it.
+// An Express app that fails in various ways, for tests/faults.
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout } from 'node:timers/promises'
@@ -21,7 +21,7 @@ app.get('/hold', async (req, res) => {
   res.type('text/plain').send(`held until ${Date.now()}\n`)
 })
 
-// Needs no file, as /hold does.
+// Unlike /hold, it needs no file.
 app.get('/later', async (_req, res) => {
   await setTimeout(1000)
   res.type('text/plain').send('later\n')
@@ -45,7 +45,7 @@ app.post('/throw-in-listener', (req) => {
 })
 
 app.get('/reject', () => {
-  // Nobody awaits it: Express sees nothing of it.
+  // Nothing awaits it, so Express does not get the error.
   Promise.reject(new Error('rejected, and not handled'))
 })
 

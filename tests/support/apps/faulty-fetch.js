@@ -1,4 +1,4 @@
-// What can go wrong in an app, as a fetch handler: tests/faults asks for it.
+// A fetch handler that fails in various ways, for tests/faults.
 import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -18,7 +18,7 @@ const routes = {
     return new Response(`held until ${Date.now()}\n`)
   },
 
-  // Needs no file, as /hold does.
+  // Unlike /hold, it needs no file.
   async '/later'() {
     await setTimeout(1000)
     return new Response('later\n')
@@ -43,7 +43,7 @@ const routes = {
   },
 
   '/reject'() {
-    // Nobody awaits it: its request sees nothing of it.
+    // Nothing awaits it, so the request does not get the error.
     Promise.reject(new Error('rejected, and not handled'))
     return new Promise(() => {})
   },

@@ -1,4 +1,4 @@
-// The routes that tests/cases/ asks for, as a bare fetch handler.
+// The routes for tests/support/cases/, as a plain fetch handler.
 import { setImmediate } from 'node:timers/promises'
 import { serve } from '@fcgi-bridge/fetch-adapter'
 import { content, digest, readSlowly } from './content.js'
@@ -9,7 +9,7 @@ import { serveFile } from './serve-file.js'
 const control = new Control()
 const encoder = new TextEncoder()
 
-/** First segment of the path below the mount -> its handler. */
+/** Handlers by the first segment of the path below the mount. */
 const routes = {
   async echo({ request, url, context }) {
     const { length, sha256 } = await digest(request.body ?? [])
@@ -49,14 +49,14 @@ const routes = {
 
   digest: async ({ request }) => Response.json(await digest(request.body ?? [])),
 
-  // Reads nothing until it is told to.
+  // Reads nothing until the test says so.
   async late({ request, id }) {
     control.say(id, 'held')
     await control.heard(id, 'go')
     return Response.json(await digest(request.body))
   },
 
-  // Answers without a look at the body.
+  // Responds without reading the body.
   refuse: () => new Response('too large\n', { status: 413, headers: { 'content-type': 'text/plain' } }),
 
   slow: async ({ request }) => Response.json({ length: await readSlowly(request.body) }),
@@ -82,7 +82,7 @@ const routes = {
 
   status: ({ rest }) => new Response(null, { status: Number(rest) }),
 
-  // With a Content-Length; a Response of such a status cannot have a body.
+  // With a Content-Length. A Response with such a status cannot have a body.
   empty: ({ rest }) =>
     new Response(null, {
       status: Number(rest),
@@ -152,7 +152,7 @@ const routes = {
     if (rest === 'before') throw new Error(`a secret of the app: ${id}`)
     async function* pieces() {
       yield encoder.encode('the beginning\n')
-      // What is there without waiting is gathered; after a turn of the event loop it has gone out.
+      // The adapter batches data that is available without waiting. It has sent the data after an event loop turn.
       await setImmediate()
       control.say(id, 'begun')
       await control.heard(id, 'go')
@@ -161,11 +161,11 @@ const routes = {
     return new Response(ReadableStream.from(pieces()), { headers: { 'content-type': 'text/plain' } })
   },
 
-  // Ends after 4 bytes, once the head and these were sent.
+  // Ends after 4 bytes, after the head and these bytes were sent.
   async short({ rest, id }) {
     async function* pieces() {
       yield encoder.encode('half')
-      // The adapter gathers what comes without waiting, and would respond with a 500.
+      // The adapter batches data that arrives without waiting, and would respond with a 500.
       await setImmediate()
       control.say(id, 'begun')
       await control.heard(id, 'go')
@@ -177,7 +177,7 @@ const routes = {
 
   fetched: ({ url }) => globalThis.fetch(url.searchParams.get('from')),
 
-  // Its body, if it has one, is not read.
+  // The request body is not read.
   async hold({ id }) {
     process.once('SIGTERM', () => control.say(id, 'SIGTERM'))
     control.say(id, 'held', String(process.pid))

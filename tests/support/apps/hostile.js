@@ -1,4 +1,4 @@
-// A core app for tests/limits/hostile-memory.test.ts: it answers, or does what makes a peer that reads nothing expensive.
+// A core app for tests/limits/hostile-memory.test.ts. Its routes send data that a peer may leave unread.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { serve } from '@fcgi-bridge/core'
@@ -12,7 +12,7 @@ const LINE = `${'an error message '.repeat(60)}\n`
 
 /** @type {Record<string, import('@fcgi-bridge/core').Handler>} */
 const routes = {
-  // As fast as it is taken.
+  // Sends data as fast as the peer reads it.
   '/endless'(exchange) {
     const write = () => {
       while (!exchange.ended && exchange.write(PIECE));
@@ -21,7 +21,7 @@ const routes = {
     write()
   },
 
-  // Ten mebibytes, whether or not they are taken.
+  // Writes 10 MiB, regardless of the peer.
   '/stderr'(exchange) {
     for (let i = 0; i < 10_000; i++) exchange.stderr.write(LINE)
   },

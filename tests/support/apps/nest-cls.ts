@@ -1,4 +1,4 @@
-// A Nest app whose requests remember their user with nestjs-cls.
+// A Nest app that stores the user of each request with nestjs-cls.
 import 'reflect-metadata'
 import { setTimeout } from 'node:timers/promises'
 import { All, Controller, Inject, Module, Req } from '@nestjs/common'
@@ -21,13 +21,13 @@ class Visits {
   }
 }
 
-// Decorators as functions: Node strips types only.
+// Decorators are called as functions, because Node only strips types.
 Inject(ClsService)(Visits, undefined, 0)
 Req()(Visits.prototype, 'visit', 0)
 All()(Visits.prototype, 'visit', Object.getOwnPropertyDescriptor(Visits.prototype, 'visit')!)
 Controller()(Visits)
 
-/** The app as an Express app, and what of its context is visible where no request should have one. */
+/** The app as an Express app, and functions that report its context where no request should have one. */
 export async function nestClsApp(
   useEnterWith: boolean,
 ): Promise<{ app: RequestHandler; before: () => unknown; close: () => Promise<void> }> {

@@ -1,11 +1,11 @@
 import { CONTROL_VARIABLE } from './control.js'
 
-/** The environment variable that carries the server's `mount` option to an app. */
+/** The environment variable with the `mount` option for an app. */
 export const MOUNT_VARIABLE = 'FCGI_BRIDGE_TEST_MOUNT'
 
 /**
- * The options of `serve` that differ from one front server to the next. Where to listen is not among them: the
- * environment says it, as it would for a user's app.
+ * The options of `serve` that differ between front servers. The address is not one of them: as for a user's app, the
+ * environment contains it.
  */
 export const serveOptions = {
   ...(process.env[MOUNT_VARIABLE] !== undefined && { mount: process.env[MOUNT_VARIABLE] }),
@@ -16,7 +16,7 @@ export const serveOptions = {
 }
 
 /**
- * The environment that the apps under test need, as a front server must pass it on.
+ * The environment of the apps under test, which a front server must pass on.
  *
  * @param {string} control the folder of {@link Control}
  * @param {string} [mount]

@@ -1,4 +1,5 @@
-// Tells in a header what it was sent, so that HEAD tells it too: the params, every value one character a byte, and the body.
+// Sends what it received back in a header, so that HEAD gets it too: the params, with one character per byte, and the
+// body.
 import { createBody, serve } from '@fcgi-bridge/core'
 import { serveOptions } from './options.js'
 

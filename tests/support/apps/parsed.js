@@ -1,4 +1,5 @@
-// What Express and its body parsers make of a request: an app for the adapter, and for node:http as the reference.
+// Reports what Express and its body parsers read from a request. Runs on the adapter, and on node:http as the
+// reference.
 import express from 'express'
 import { digest } from './content.js'
 

@@ -1,5 +1,5 @@
-// Answers with what its query holds in base64url, byte by byte, as only an app without a library would; `/seen` tells its params,
-// `/again` redirects to itself. It listens on FCGI_BRIDGE_LISTEN, a path, or on fd 0.
+// Responds with the bytes that its query contains in base64url, like an app without a library. `/seen` reports its
+// params, and `/again` redirects to itself. It listens on the path in FCGI_BRIDGE_LISTEN, or on fd 0.
 import { createServer } from 'node:net'
 import {
   decodeNameValues,
@@ -33,15 +33,15 @@ function sinkOf(socket) {
       if (type !== FCGI_STDIN || start !== end || request === undefined) return
       requests.delete(id)
       const { keepConn, params } = request
-      const answer = answerTo(Object.fromEntries(decodeNameValues(Buffer.concat(params))))
-      socket.write(encodeRecord(FCGI_STDOUT, id, Buffer.from(answer)))
+      const response = responseTo(Object.fromEntries(decodeNameValues(Buffer.concat(params))))
+      socket.write(encodeRecord(FCGI_STDOUT, id, Buffer.from(response)))
       socket.write(encodeEndRequest(id, 0, 0))
       if (!keepConn) socket.end()
     },
   }
 }
 
-function answerTo(params) {
+function responseTo(params) {
   const path = params.SCRIPT_NAME + (params.PATH_INFO ?? '')
   if (path === '/again') return 'Location: /again\r\n\r\n'
   if (path !== '/seen') return Buffer.from(params.QUERY_STRING, 'base64url')

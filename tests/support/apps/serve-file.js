@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 
 /**
- * A file as fetch handlers serve one: with validators, If-None-Match, and single byte ranges.
+ * Serves a file as fetch handlers do: with validators, If-None-Match, and single byte ranges.
  *
  * @param {Request} request
  * @param {URL} file

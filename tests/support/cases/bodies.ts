@@ -12,8 +12,8 @@ export const bodies: readonly Case[] = [
     async run({ origin, path }) {
       const headers = ['Content-Type', 'application/x-www-form-urlencoded']
       const body = 'name=J%C3%BCrgen+X&empty=&sign=%26'
-      const answer = await send(origin, path('/form'), { method: 'POST', headers, body })
-      expect(JSON.parse(answer.text)).toEqual({ name: 'Jürgen X', empty: '', sign: '&' })
+      const response = await send(origin, path('/form'), { method: 'POST', headers, body })
+      expect(JSON.parse(response.text)).toEqual({ name: 'Jürgen X', empty: '', sign: '&' })
     },
   },
   {
@@ -22,8 +22,8 @@ export const bodies: readonly Case[] = [
       const value = { text: 'Jürgen €', list: [1, null, { deep: true }] }
       const headers = ['Content-Type', 'application/json']
       const body = JSON.stringify(value)
-      const answer = await send(origin, path('/json'), { method: 'POST', headers, body })
-      expect(JSON.parse(answer.text)).toEqual(value)
+      const response = await send(origin, path('/json'), { method: 'POST', headers, body })
+      expect(JSON.parse(response.text)).toEqual(value)
     },
   },
   {
@@ -35,8 +35,8 @@ export const bodies: readonly Case[] = [
       form.set('text', new Blob(['a small file\n'], { type: 'text/plain' }), 'small.txt')
       form.set('bytes', new Blob([bytes], { type: 'application/octet-stream' }), 'large.bin')
       const url = `http://${origin.host}:${origin.port}${path('/files')}`
-      const answer = await fetch(url, { method: 'POST', body: form })
-      expect(await answer.json()).toEqual({
+      const response = await fetch(url, { method: 'POST', body: form })
+      expect(await response.json()).toEqual({
         fields: { title: 'Größe' },
         files: [
           {
@@ -56,8 +56,8 @@ export const bodies: readonly Case[] = [
     async run({ origin, path }) {
       const headers = ['Content-Type', 'application/octet-stream', 'Content-Length', String(64 * MIB)]
       const body = content(64 * MIB)
-      const answer = await send(origin, path('/digest'), { method: 'POST', headers, body })
-      expect(JSON.parse(answer.text)).toEqual(await digest(content(64 * MIB)))
+      const response = await send(origin, path('/digest'), { method: 'POST', headers, body })
+      expect(JSON.parse(response.text)).toEqual(await digest(content(64 * MIB)))
     },
   },
   {
@@ -70,12 +70,16 @@ export const bodies: readonly Case[] = [
     },
   },
   {
-    name: 'an answer that is there before the upload',
+    name: 'a response before the end of the upload',
     async run({ origin, path }) {
       for (const length of [100_000, 4 * MIB]) {
         const headers = ['Content-Length', String(length)]
-        const answer = await send(origin, path('/refuse'), { method: 'POST', headers, body: content(length) })
-        expect(answer).toMatchObject({ status: 413, text: 'too large\n' })
+        const response = await send(origin, path('/refuse'), {
+          method: 'POST',
+          headers,
+          body: content(length),
+        })
+        expect(response).toMatchObject({ status: 413, text: 'too large\n' })
         expect((await send(origin, path('/text'))).text).toBe('some text\n')
       }
     },

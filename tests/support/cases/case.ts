@@ -1,17 +1,17 @@
 import type { AppName, Mode, Origin } from '../fronts/front.ts'
 import type { Site } from '../fronts/site.ts'
 
-/** The target of a case: one app, behind one front server, in one of its modes. */
+/** The target of a case: one app behind one front server in one of its modes. */
 export interface Target {
   origin: Origin
   mode: Mode
   app: AppName
   site: Site
-  /** The path that a client asks for, of a path of the app's. */
+  /** Returns the path for clients, for a path of the app. */
   path(ofApp: string): string
 }
 
-/** A behaviour that users rely on with any front server. */
+/** A behaviour that users rely on with every front server. */
 export interface Case {
   name: string
   /** Run in only one mode of each front server: the case takes long, and all modes behave alike. */

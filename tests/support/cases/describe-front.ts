@@ -1,19 +1,22 @@
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
 import { APPS, type Front, type RunningFront } from '../fronts/front.ts'
 import { Site } from '../fronts/site.ts'
-import { answers } from './answers.ts'
 import { bodies } from './bodies.ts'
 import { lengths } from './lengths.ts'
 import { requests } from './requests.ts'
+import { responses } from './responses.ts'
 import { sentHeaders } from './sent-headers.ts'
 import { streams } from './streams.ts'
 
-/** Milliseconds for a case: eight CGI programs at once are eight starts of Node, and other tests run beside them. */
+/**
+ * Time-out of a case in milliseconds. Eight concurrent CGI programs start Node eight times, while other tests are
+ * running.
+ */
 const TIMEOUT = 120_000
 
-const cases = [...requests, ...sentHeaders, ...bodies, ...answers, ...lengths, ...streams]
+const cases = [...requests, ...sentHeaders, ...bodies, ...responses, ...lengths, ...streams]
 
-/** Every case, for both apps, in every mode of a front server. */
+/** Declares every case, for both apps, in every mode of a front server. */
 export function describeFront(front: Front): void {
   describe(front.name, () => {
     let site: Site
@@ -36,7 +39,7 @@ export function describeFront(front: Front): void {
               const path = (ofApp: string) => mode.prefix + ofApp
               await run({ origin: running.origin(mode.name, app), mode, app, site, path })
               expect(site.ended()).toEqual([])
-              // nginx and Apache start a worker anew.
+              // If a worker crashes, nginx and Apache start a new one.
               expect(site.errorLog()).not.toMatch(/exit(ed on)? signal/)
             })
           }

@@ -6,14 +6,14 @@ import { open, readUntil, send } from './http.ts'
 
 const HEAD = 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 8\r\n\r\n'
 
-test.each(['end', 'reset'])('a response that is cut by the %s of its connection rejects', async (how) => {
+test.each(['end', 'reset'])('a response that is cut off by the %s of its connection rejects', async (how) => {
   const origin = await serve((socket) => {
     socket.write(`${HEAD}half`, () => (how === 'end' ? socket.end() : socket.resetAndDestroy()))
   })
   await expect(send(origin, '/')).rejects.toThrow(/aborted|socket hang up|ECONNRESET/)
 })
 
-test('readUntil rejects if the response was cut before it began to read', async () => {
+test('readUntil rejects if the response was cut off before the call', async () => {
   const origin = await serve((socket) => socket.end(`${HEAD}half`))
   const incoming = await open(origin, '/')
   const closed = new Promise((resolve) => incoming.once('close', resolve))

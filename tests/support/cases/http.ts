@@ -7,13 +7,16 @@ import type { Origin } from '../fronts/front.ts'
 
 export interface Ask {
   method?: string
-  /** Fields as they go out, repeats and case kept: name, value, name, value… Host is added where it is missing. */
+  /**
+   * Header fields as they are sent, including repeats and case: [name, value, name, value…]. Host is added if it is
+   * missing.
+   */
   headers?: readonly string[]
-  /** With a length that is known, or told by `headers`. */
+  /** A body of known length. For an iterable, `headers` must contain the length. */
   body?: string | Buffer | Iterable<Buffer>
   /** An agent for keep-alive connections. Without it each request uses a new connection. */
   agent?: Agent
-  /** HTTPS with a server whose certificate, for `localhost`, is this one. */
+  /** Use HTTPS, and trust this certificate for `localhost`. */
   ca?: string
 }
 
@@ -25,8 +28,8 @@ export interface Answer {
 }
 
 /**
- * Sends a request with the path and the fields exactly as given (fetch would normalise both); gives the
- * answer as soon as its head is there.
+ * Sends a request with the path and the fields exactly as given, which fetch would normalise. Resolves with the
+ * response when its head has arrived.
  */
 export async function open(origin: Origin, path: string, ask: Ask = {}): Promise<IncomingMessage> {
   const { method = 'GET', headers = [], body, agent = false, ca } = ask
@@ -40,7 +43,7 @@ export async function open(origin: Origin, path: string, ask: Ask = {}): Promise
   const options = { ...origin, method, path, agent, headers: [...ours, ...headers] }
   const outgoing =
     ca === undefined ? request(options) : requestHttps({ ...options, ca, servername: 'localhost' })
-  const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>
+  const responded = once(outgoing, 'response') as Promise<[IncomingMessage]>
   // `once` stops listening at the response. If a later error makes the response incomplete, reading it rejects.
   outgoing.on('error', () => {})
   // A server may respond and close before it has read the body. Then the response counts, not the failed upload.
@@ -48,7 +51,7 @@ export async function open(origin: Origin, path: string, ask: Ask = {}): Promise
     typeof body === 'object' && !Buffer.isBuffer(body)
       ? pipeline(Readable.from(body), outgoing)
       : void outgoing.end(body)
-  const [incoming] = await Promise.race([answered, rejectionOf(sent)])
+  const [incoming] = await Promise.race([responded, rejectionOf(sent)])
   return incoming
 }
 

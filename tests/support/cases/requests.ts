@@ -32,15 +32,15 @@ export const requests: readonly Case[] = [
     async run(target) {
       const host = `Front.Test:${target.origin.port}`
       const path = target.path('/echo/path?x=1&y=a%20b+c&x=%2F')
-      const seen = await echo(target, '/echo/path?x=1&y=a%20b+c&x=%2F', { headers: ['Host', host] })
-      expect(seen).toMatchObject({
+      const received = await echo(target, '/echo/path?x=1&y=a%20b+c&x=%2F', { headers: ['Host', host] })
+      expect(received).toMatchObject({
         method: 'GET',
         url: path,
         mount: target.mode.mount ?? target.mode.prefix,
         remoteAddress: '127.0.0.1',
         length: 0,
       })
-      expect(seen.headers.host).toBe(hostSeen(target.mode.traits, host))
+      expect(received.headers.host).toBe(expectedHost(target.mode.traits, host))
     },
   },
   {
@@ -52,17 +52,17 @@ export const requests: readonly Case[] = [
   ...['PUT', 'PATCH', 'DELETE', 'OPTIONS'].map((method) => ({
     name: method,
     async run(target: Target) {
-      const seen = await echo(target, '/echo/thing', { method, body: 'twelve bytes' })
+      const received = await echo(target, '/echo/thing', { method, body: 'twelve bytes' })
       const length = target.mode.traits.dropsBodyOf.includes(method) ? 0 : 12
-      expect(seen).toMatchObject({ method, url: target.path('/echo/thing'), length })
+      expect(received).toMatchObject({ method, url: target.path('/echo/thing'), length })
     },
   })),
   {
     name: 'repeated headers and cookies',
     async run(target) {
       const headers = ['X-Same', 'one', 'Cookie', 'a=1', 'X-Same', 'two', 'Cookie', 'b=2']
-      const seen = await echo(target, '/echo', { headers })
-      expect(seen.headers).toMatchObject({
+      const received = await echo(target, '/echo', { headers })
+      expect(received.headers).toMatchObject({
         'x-same': 'one, two',
         cookie: target.mode.traits.joinedCookies,
       })
@@ -72,8 +72,8 @@ export const requests: readonly Case[] = [
     name: 'Authorization',
     async run(target) {
       for (const authorization of ['Basic dXNlcjpwYXNz', 'Bearer abc.def-123']) {
-        const seen = await echo(target, '/echo', { headers: ['Authorization', authorization] })
-        expect(seen.headers.authorization).toBe(authorization)
+        const received = await echo(target, '/echo', { headers: ['Authorization', authorization] })
+        expect(received.headers.authorization).toBe(authorization)
       }
     },
   },
@@ -90,8 +90,8 @@ export const requests: readonly Case[] = [
     async run(target) {
       // Longer than a host name can be, which no front server checks.
       const host = `${randomUUID()}${'.long'.repeat(50)}.test`
-      const answer = await send(target.origin, target.path('/echo'), { headers: ['Host', host] })
-      expect(answer).toMatchObject({ status: 400, text: '400 Bad Request\n' })
+      const response = await send(target.origin, target.path('/echo'), { headers: ['Host', host] })
+      expect(response).toMatchObject({ status: 400, text: '400 Bad Request\n' })
       if (target.mode.traits.logsErrors) {
         await target.site.logged('Request refused with status 400 (FCGI_ERR_AUTHORITY): ')
         await target.site.logged(host.slice(0, 36))
@@ -99,7 +99,7 @@ export const requests: readonly Case[] = [
     },
   },
   {
-    name: 'two Host fields, or two lengths, are refused, or the app sees what the front server goes by',
+    name: 'two Host fields or two lengths are refused, or the app gets the ones that the front server uses',
     async run(target) {
       const { origin } = target
       const first = `POST ${target.path('/echo')} HTTP/1.1\r\nConnection: close\r\n`
@@ -119,12 +119,12 @@ export const requests: readonly Case[] = [
     },
   },
   {
-    name: 'many requests at once',
+    name: 'many concurrent requests',
     async run(target) {
       const length = target.mode.traits.startsPerRequest ? 8 : 50
       const numbers = Array.from({ length }, (_, index) => index)
-      const seen = await Promise.all(numbers.map((number) => echo(target, `/echo?number=${number}`)))
-      expect(seen.map(({ url }) => url)).toEqual(
+      const received = await Promise.all(numbers.map((number) => echo(target, `/echo?number=${number}`)))
+      expect(received.map(({ url }) => url)).toEqual(
         numbers.map((number) => target.path(`/echo?number=${number}`)),
       )
     },
@@ -132,12 +132,12 @@ export const requests: readonly Case[] = [
 ]
 
 async function echo(target: Target, path: string, ask?: Ask): Promise<Echo> {
-  const answer: Answer = await send(target.origin, target.path(path), ask)
-  expect(answer, answer.text).toMatchObject({ status: 200 })
-  return JSON.parse(answer.text)
+  const response: Answer = await send(target.origin, target.path(path), ask)
+  expect(response, response.text).toMatchObject({ status: 200 })
+  return JSON.parse(response.text)
 }
 
-function hostSeen({ host }: Traits, sent: string): string {
+function expectedHost({ host }: Traits, sent: string): string {
   if (host === 'as sent') return sent
   const lower = sent.toLowerCase()
   return host === 'lower case' ? lower : lower.replace(/:\d+$/, '')

@@ -1,4 +1,4 @@
-// An app sees the headers that the client sent, not those that the front server fills in. node:http is the reference.
+// The app gets the headers that the client sent, without those that the front server adds. node:http is the reference.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -14,14 +14,14 @@ interface Sent {
   body?: string
 }
 
-/** What the app reports; the fetch app only the first two. */
-interface Seen {
+/** What the app reports. The fetch app reports only the first two. */
+interface Received {
   method: string
   headers: Record<string, string>
   is?: unknown
   body?: unknown
   verified?: number
-  /** Bytes of the body that no parser has read. */
+  /** The number of body bytes that no parser has read. */
   length?: number
 }
 
@@ -63,7 +63,7 @@ export const sentHeaders: readonly Case[] = [
         for (const sent of mode.traits.startsPerRequest ? FEW : ALL) {
           if (isRefused(sent, mode.traits)) continue
           const got = await ask(origin, path(app === 'express' ? '/parsed' : '/echo'), sent)
-          const expected = await ask({ host: '127.0.0.1', port }, '/', seenAs(sent, mode.traits))
+          const expected = await ask({ host: '127.0.0.1', port }, '/', forwardedBy(sent, mode.traits))
           const { method, headers } = expected
           expect({ sent, method: got.method, headers: got.headers }).toEqual({ sent, method, headers })
           if (app === 'express') expect({ sent, ...got }).toEqual({ sent, ...expected })
@@ -79,7 +79,7 @@ async function ask(
   origin: { host: string; port: number },
   path: string,
   { method, headers, body }: Sent,
-): Promise<Seen> {
+): Promise<Received> {
   const length = body === undefined ? {} : { 'Content-Length': String(body.length) }
   const fields = { Host: 'front.test', Connection: 'close', ...headers, ...length }
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
@@ -88,20 +88,20 @@ async function ask(
     `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body ?? ''}`,
   )
   expect({ method, headers, status }, text).toEqual({ method, headers, status: 200 })
-  const seen: Seen = JSON.parse(text)
-  // These are the front server's own.
-  const theirs = Object.entries(seen.headers).filter(
+  const received: Received = JSON.parse(text)
+  // The front server adds these headers.
+  const theirs = Object.entries(received.headers).filter(
     ([name]) => !/^(?:connection$|x-forwarded-|via$)/.test(name),
   )
-  return { ...seen, headers: Object.fromEntries(theirs) }
+  return { ...received, headers: Object.fromEntries(theirs) }
 }
 
 function isRefused({ method, headers, body }: Sent, { requiresLengthOf }: Traits): boolean {
   return body === undefined && !('Content-Length' in headers) && requiresLengthOf?.includes(method) === true
 }
 
-/** What the front server lets the app know of a request. */
-function seenAs(sent: Sent, { emptyLength, dropsBodyOf }: Traits): Sent {
+/** The part of a request that the front server passes to the app. */
+function forwardedBy(sent: Sent, { emptyLength, dropsBodyOf }: Traits): Sent {
   const { method, headers, body } = sent
   if (body !== undefined && dropsBodyOf.includes(method)) return { method, headers }
   if (emptyLength === 'as sent' || body !== undefined) return sent

@@ -8,10 +8,10 @@ import { open, readAll, readUntil, send } from './http.ts'
 /** Events during a request: streaming, aborts and errors. */
 export const streams: readonly Case[] = [
   {
-    name: 'a streamed answer',
+    name: 'a streamed response',
     async run({ origin, path, mode, site }) {
       const id = randomUUID()
-      if (!mode.traits.streamsAnswers) site.control.say(id, 'go')
+      if (!mode.traits.streamsResponses) site.control.say(id, 'go')
       const incoming = await open(origin, path(`/stream?id=${id}`))
       const first = await readUntil(incoming, 'first\n')
       site.control.say(id, 'go')
@@ -19,7 +19,7 @@ export const streams: readonly Case[] = [
     },
   },
   {
-    name: 'server-sent events, until the client leaves and the app sees it',
+    name: 'server-sent events, until the client disconnects and the app detects it',
     async run({ origin, path, site }) {
       const id = randomUUID()
       const incoming = await open(origin, path(`/events?id=${id}`))
@@ -32,14 +32,14 @@ export const streams: readonly Case[] = [
   {
     name: 'an event stream opens before its first event',
     async run({ origin, path, mode, site }) {
-      // Heads of eight lengths: seven of them are no multiple of 8, to which FastCGI records are padded.
+      // Heads of eight lengths. Seven of them are not a multiple of 8, to which FastCGI records are padded.
       const lengths = mode.traits.startsPerRequest
         ? ['x']
         : Array.from({ length: 8 }, (_, i) => 'x'.repeat(i + 1))
       await Promise.all(
         lengths.map(async (length) => {
           const id = randomUUID()
-          if (!mode.traits.sendsHeadAlone) site.control.say(id, 'go')
+          if (!mode.traits.flushesHeads) site.control.say(id, 'go')
           const incoming = await open(origin, path(`/late-event?id=${id}&length=${length}`))
           expect(incoming.headers).toMatchObject({ 'content-type': 'text/event-stream', 'x-length': length })
           site.control.say(id, 'go')
@@ -49,7 +49,7 @@ export const streams: readonly Case[] = [
     },
   },
   {
-    name: 'an upload that the client cuts off',
+    name: 'an upload that the client aborts',
     async run({ origin, path, mode, site }) {
       const id = randomUUID()
       const client = connect(origin).on('error', () => {})
@@ -67,7 +67,7 @@ export const streams: readonly Case[] = [
       } else {
         client.destroySoon()
         await once(client, 'close')
-        // The front server has read all that came before it reads what follows.
+        // The front server has read the earlier data before it reads this request.
         expect((await send(origin, path('/text'))).text).toBe('some text\n')
         expect(site.control.isSaid(id, 'begun')).toBe(false)
       }
@@ -75,36 +75,37 @@ export const streams: readonly Case[] = [
     },
   },
   {
-    name: 'an error before the head: 500, and it is in the log alone',
+    name: 'an error before the head: 500, and the error is only in the log',
     async run({ origin, path, mode, site }) {
       const id = randomUUID()
-      const answer = await send(origin, path(`/fail/before?id=${id}`))
-      expect(answer.status).toBe(500)
-      expect(answer.text).not.toContain(id)
+      const response = await send(origin, path(`/fail/before?id=${id}`))
+      expect(response.status).toBe(500)
+      expect(response.text).not.toContain(id)
       if (mode.traits.logsErrors) await site.logged(id)
     },
   },
   {
-    name: 'an error after the head: the client sees that the answer is not whole',
+    name: 'an error after the head: the client detects that the response is incomplete',
     async run({ origin, path, mode, site }) {
       const id = randomUUID()
-      const { streamsAnswers, brokenAnswer } = mode.traits
+      const { streamsResponses, failedResponse } = mode.traits
       const opened = open(origin, path(`/fail/after?id=${id}`))
       // If the client cannot tell how much of the response was sent, the app reports it.
-      const beginning = streamsAnswers
+      const beginning = streamsResponses
         ? await readUntil(await opened, 'the beginning\n')
         : await site.control.heard(id, 'begun')
       site.control.say(id, 'go')
       const whole = opened.then(async (incoming) => {
         const rest = (await readAll(incoming)).toString()
-        if (incoming.statusCode !== 200) throw new Error(`answered ${incoming.statusCode}`)
+        if (incoming.statusCode !== 200) throw new Error(`responded with ${incoming.statusCode}`)
         return beginning + rest
       })
-      switch (brokenAnswer) {
+      switch (failedResponse) {
         case 'cut':
-          // A front server that has passed nothing on yet may close the connection, or answer in its own words.
+          // A front server that has forwarded nothing yet may close the connection, or respond with an error page of
+          // its own.
           await expect(whole).rejects.toThrow(
-            streamsAnswers ? 'aborted' : /aborted|socket hang up|answered 50[023]/,
+            streamsResponses ? 'aborted' : /aborted|socket hang up|responded with 50[023]/,
           )
           break
         case 'error page':
@@ -119,11 +120,11 @@ export const streams: readonly Case[] = [
     },
   },
   {
-    name: 'a request that fails, and an upload that breaks off, beside one that runs',
+    name: 'a request that fails and an upload that is aborted do not affect a running request',
     async run({ origin, path, mode, site }) {
-      const { streamsAnswers, streamsBodies } = mode.traits
+      const { streamsResponses, streamsBodies } = mode.traits
       const [running, failing, uploading] = [randomUUID(), randomUUID(), randomUUID()]
-      if (!streamsAnswers) site.control.say(running, 'go')
+      if (!streamsResponses) site.control.say(running, 'go')
       const incoming = await open(origin, path(`/stream?id=${running}`))
 
       const failed = send(origin, path(`/fail/after?id=${failing}`)).catch(() => {})

@@ -1,17 +1,18 @@
 import { apacheFront, apacheTraits } from './apache.ts'
 import type { Front, Mode, Traits } from './front.ts'
 
-// The end of a program's output is the end of its answer, and of its input the end of the request, however it came.
+// The response ends when the program's output ends, and the request body ends when its input ends, even after a
+// failure.
 const traits: Traits = {
   ...apacheTraits,
   abortsUploads: false,
-  brokenAnswer: 'nothing',
+  failedResponse: 'nothing',
   startsPerRequest: true,
 }
 
 const modes: readonly Mode[] = [{ name: 'ScriptAlias', prefix: '/shop', traits }]
 
-/** mod_cgid: the same program as with mod_fcgid, started for each request. */
+/** mod_cgid starts the same program as mod_fcgid, but once per request. */
 export const apacheCgi: Front = apacheFront('Apache CGI', modes, async (site, all) => ({
   modules: ['cgid'],
   server: `ScriptSock ${site.path('cgid.sock')}`,

@@ -7,17 +7,17 @@ const traits: Traits = {
   ...apacheTraits,
   streamsBodies: false,
   emptyLength: 'by method',
-  brokenAnswer: 'error page',
+  failedResponse: 'error page',
 }
 
 interface FcgidMode extends Mode {
-  /** Puts the app into `folder`, an empty folder of the site; gives the virtual host's directives. */
+  /** Installs the app in `folder`, an empty folder of the site. Returns the directives of the virtual host. */
   install(site: Site, folder: string, app: string): string
 }
 
 const modes: readonly FcgidMode[] = [
   {
-    name: 'a script under Options +ExecCGI',
+    name: 'a script with Options +ExecCGI',
     prefix: '/app.fcgi',
     traits,
     install(site, folder, app) {
@@ -30,7 +30,7 @@ const modes: readonly FcgidMode[] = [
     prefix: '/page.web',
     traits,
     install(site, folder, app) {
-      // The file that the URL names is not the program that runs, so SCRIPT_NAME is a mount only if it is said.
+      // The URL's file is not the running program, so SCRIPT_NAME is a mount only if the option says so.
       const wrapper = site.writeProgram(`${folder}-wrapper`, app, 'script-name')
       site.write(`${folder}/page.web`, '')
       return documents(
@@ -46,7 +46,8 @@ const modes: readonly FcgidMode[] = [
     traits,
     install(site, folder, app) {
       site.writeProgram(`${folder}/app.fcgi`, app)
-      // The path need not be in the rewritten URL, where Apache would decode it twice: REQUEST_URI stays the client's.
+      // The rewritten URL does not need the path, which Apache would decode twice there: REQUEST_URI is still the
+      // client's.
       return documents(
         site.path(folder),
         `AddHandler fcgid-script .fcgi
@@ -72,7 +73,7 @@ const modes: readonly FcgidMode[] = [
   },
 ]
 
-/** mod_fcgid: Apache starts the apps, and hands each its listening socket as fd 0. */
+/** mod_fcgid: Apache starts the apps, and passes each one its listening socket as fd 0. */
 export const apacheFcgid: Front = apacheFront('Apache mod_fcgid', modes, async (site, all) => {
   required('/usr/lib/apache2/modules/mod_fcgid.so')
   return {
@@ -86,7 +87,7 @@ export const apacheFcgid: Front = apacheFront('Apache mod_fcgid', modes, async (
   }
 })
 
-/** The settings of mod_fcgid for a whole server. */
+/** The server-wide settings of mod_fcgid. */
 export function fcgidDirectives(site: Site): string {
   return `
     FcgidIPCDir ${site.makeFolder('fcgid')}
@@ -95,7 +96,7 @@ export function fcgidDirectives(site: Site): string {
     FcgidOutputBufferSize 0
     FcgidPassHeader Authorization
     FcgidMaxProcessesPerClass 8
-    # Else it delays new processes where many were started of late.
+    # Without this, it delays new processes if many were started recently.
     FcgidSpawnScoreUpLimit 1000`
 }
 

@@ -3,43 +3,62 @@ import { required } from './programs.ts'
 import { runningOn, type Served, served } from './served.ts'
 import type { Site } from './site.ts'
 
-/** What every Apache does, whichever module speaks to the app. */
+/** What Apache does with every module. */
 export const apacheTraits: Traits = {
-  streamsAnswers: true,
-  sendsHeadAlone: false,
+  streamsResponses: true,
+  flushesHeads: false,
   streamsBodies: true,
   abortsUploads: true,
   dropsBodyOf: [],
   joinedCookies: 'a=1, b=2',
   host: 'as sent',
   emptyLength: 'as sent',
-  brokenAnswer: 'cut',
+  failedResponse: 'cut',
   logsErrors: true,
 }
 
 export interface ApacheConfig {
-  /** The modules to load beside the ones that every site needs: 'fcgid' is mod_fcgid.so. */
+  /** The modules to load in addition to those of every site: 'fcgid' is mod_fcgid.so. */
   modules: readonly string[]
-  /** Directives of the whole server. */
+  /** Default: `event`. mod_php needs `prefork`, where each request has a process of its own. */
+  mpm?: keyof typeof PROCESSES
+  /** Server-wide directives. */
   server?: string
-  /** Directives of each virtual host, by its index. */
+  /** Directives of each virtual host, in order. */
   hosts: readonly string[]
-  /** Instead of `hosts`, virtual hosts that are written elsewhere: as many ports as they take, and what makes them. */
+  /** Replaces `hosts`: virtual hosts that `write` creates for `count` ports. */
   written?: { count: number; write: (ports: number[]) => Promise<string> }
 }
 
-const BASE_MODULES = ['mpm_event', 'authz_core', 'env', 'mime', 'alias', 'rewrite']
+// Enough threads or processes for all tests, until the server stops.
+const PROCESSES = {
+  event: `
+      StartServers 1
+      ServerLimit 2
+      ThreadLimit 128
+      ThreadsPerChild 128
+      MaxRequestWorkers 256
+      MinSpareThreads 1
+      MaxSpareThreads 256`,
+  prefork: `
+      StartServers 8
+      MinSpareServers 8
+      MaxSpareServers 64
+      MaxRequestWorkers 64`,
+}
 
-/** Starts an Apache with one virtual host a port. */
+const BASE_MODULES = ['authz_core', 'setenvif', 'env', 'mime', 'alias', 'rewrite']
+
+/** Starts an Apache with one port per virtual host. */
 export async function startApache(
   site: Site,
-  { modules, server = '', hosts, written }: ApacheConfig,
+  { modules, mpm = 'event', server = '', hosts, written }: ApacheConfig,
 ): Promise<Apache> {
-  const load = [...BASE_MODULES, ...modules].map(
+  const load = [`mpm_${mpm}`, ...BASE_MODULES, ...modules].map(
     (name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`,
   )
   const { program, ports } = await site.startServer(written?.count ?? hosts.length, async (ports) => {
-    // Without NoDecode %2F is a 404; and since 2.4.59 an app's Content-Length counts only where it is said to.
+    // Without NoDecode %2F is a 404. Since 2.4.59 Apache ignores an app's Content-Length unless the variable is set.
     const virtualHosts = hosts.map(
       (directives, index) => `
       Listen 127.0.0.1:${ports[index]}
@@ -59,19 +78,12 @@ export async function startApache(
       TypesConfig /dev/null
       Mutex file:${site.makeFolder('mutexes')} default
       ${load.join('\n')}
-      # One process, with enough threads for every test, for as long as the server runs.
-      StartServers 1
-      ServerLimit 2
-      ThreadLimit 128
-      ThreadsPerChild 128
-      MaxRequestWorkers 256
-      MinSpareThreads 1
-      MaxSpareThreads 256
+      ${PROCESSES[mpm]}
       ${server}
       ${(await written?.write(ports)) ?? virtualHosts.join('\n')}`,
     )
     const command = asOrdinaryUser(required('apache2'), ['-f', config, '-DFOREGROUND'])
-    // It opens its ports first, and then finds out whether it can start.
+    // Apache opens its ports before it knows whether it can start.
     return { ...command, started: 'resuming normal operations' }
   })
   return { pid: program.pid, ports, exited: program.exited }
@@ -80,11 +92,11 @@ export async function startApache(
 export interface Apache {
   pid: number
   ports: number[]
-  /** Settles when the parent process has ended. */
+  /** Resolves when the parent process has exited. */
   exited: Promise<unknown>
 }
 
-/** A front server of Apache's. `configure` gives its directives once the apps are there to be named. */
+/** A front server based on Apache. `configure` returns its directives when the apps have addresses. */
 export function apacheFront<M extends Mode>(
   name: string,
   modes: readonly M[],
@@ -101,8 +113,8 @@ export function apacheFront<M extends Mode>(
   }
 }
 
-// Apache refuses to work as root, and its www-data may not be allowed to read the folder of this checkout: a
-// user without other rights than that one.
+// Apache refuses to serve as root, and its www-data may not read this checkout's folder. Use a user with only that
+// right.
 function asOrdinaryUser(file: string, args: string[]): { file: string; args: string[] } {
   if (process.getuid?.() !== 0) return { file, args }
   const rights = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override']

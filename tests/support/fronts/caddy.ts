@@ -3,15 +3,15 @@ import { required } from './programs.ts'
 import { runningOn, served, startApps } from './served.ts'
 
 const traits: Traits = {
-  streamsAnswers: true,
-  sendsHeadAlone: true,
+  streamsResponses: true,
+  flushesHeads: true,
   streamsBodies: true,
   abortsUploads: true,
   dropsBodyOf: ['OPTIONS'],
   joinedCookies: 'a=1, b=2',
   host: 'as sent',
   emptyLength: 'as sent',
-  brokenAnswer: 'nothing',
+  failedResponse: 'nothing',
   logsErrors: false,
 }
 
@@ -39,7 +39,7 @@ export const caddy: Front = {
             bind 127.0.0.1
             reverse_proxy ${'path' in at ? `unix/${at.path}` : `${at.host}:${at.port}`} {
               transport fastcgi
-              # Else only text/event-stream goes on as it comes.
+              # Without this, only text/event-stream is forwarded at once.
               flush_interval -1
             }
           }`

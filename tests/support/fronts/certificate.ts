@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { required } from './programs.ts'
 import type { Site } from './site.ts'
 
-/** Makes a certificate for localhost that nobody has signed. Gives the paths of its files: the key's is where HAProxy looks for it. */
+/**
+ * Creates a self-signed certificate for localhost. Returns the paths of its files. The key is where HAProxy looks for
+ * it.
+ */
 export function makeCertificate(site: Site): { cert: string; key: string } {
   const [cert, key] = [site.path('cert.pem'), site.path('cert.pem.key')]
   execFileSync(

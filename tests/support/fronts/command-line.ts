@@ -2,12 +2,12 @@ import { chmodSync, symlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Site } from './site.ts'
 
-/** The program `fcgi-bridge`, as it is built. */
+/** The built program `fcgi-bridge`. */
 export const COMMAND_LINE: string = fileURLToPath(
   new URL('../../../packages/cli/dist/main.js', import.meta.url),
 )
 
-/** Makes a folder in which `node` and `fcgi-bridge` are, as npm install puts them on the PATH. Returns its path. */
+/** Creates a folder with `node` and `fcgi-bridge`, as npm install puts them on the PATH. Returns its path. */
 export function installCommandLine(site: Site): string {
   const bin = site.makeFolder('bin')
   chmodSync(COMMAND_LINE, 0o755)

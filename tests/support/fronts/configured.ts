@@ -1,11 +1,11 @@
-// The servers that `fcgi-bridge config` writes configs for, each set up as its package sets it up, with such a config in it.
-import { execFileSync } from 'node:child_process'
+// The servers that `fcgi-bridge config` supports. Each is set up as its package does it, with a printed configuration.
+import { execFileSync, spawnSync } from 'node:child_process'
 import { startApache } from './apache.ts'
 import { startNginx } from './nginx.ts'
 import { required } from './programs.ts'
 import type { Site } from './site.ts'
 
-/** What `fcgi-bridge config --json` prints for a front server. */
+/** The output of `fcgi-bridge config --json` for a front server. */
 export interface PrintedConfig {
   files: { path: string; text: string }[]
   check: string
@@ -15,7 +15,10 @@ export interface PrintedConfig {
 
 type Print = (ports: number[]) => Promise<PrintedConfig>
 
-/** Has a server check a config, and starts it; `print` makes the config for `count` ports. Gives the ports. */
+/**
+ * Lets a server check a configuration, then starts it. `print` creates the configuration for `count` ports. Resolves
+ * with the ports.
+ */
 type Start = (site: Site, count: number, print: Print) => Promise<number[]>
 
 export const CONFIGURED: Readonly<Record<string, Start>> = {
@@ -37,10 +40,8 @@ export const CONFIGURED: Readonly<Record<string, Start>> = {
   async lighttpd(site, count, print) {
     const file = required('lighttpd')
     const { ports } = await site.startServer(count, async (ports) => {
-      // On a port that is not its own it does not start.
-      const config = site.write(
-        'lighttpd.conf',
-        `
+      // lighttpd does not start if its own port is in use, so its own address is a Unix socket.
+      const text = `
         server.modules = ("mod_indexfile", "mod_access", "mod_alias", "mod_redirect")
         server.document-root = "${site.makeFolder('documents')}"
         server.errorlog = "${site.path('error.log')}"
@@ -50,11 +51,14 @@ export const CONFIGURED: Readonly<Record<string, Start>> = {
         static-file.exclude-extensions = (".php", ".pl", ".fcgi")
         include_shell "/usr/share/lighttpd/create-mime.conf.pl"
         ${await textOf(print(ports))}
-        server.modules += ("mod_dirlisting", "mod_staticfile")`,
-      )
+        server.modules += ("mod_dirlisting", "mod_staticfile")`
+      site.write('check.conf', text)
+      // The printed config must not list folders, even if the rest of the config does.
+      const config = site.write('lighttpd.conf', `${text}\ndir-listing.activate = "enable"`)
       return { file, args: ['-D', '-f', config] }
     })
-    check(file, '-tt', '-f', site.path('lighttpd.conf'))
+    const { status, stderr } = spawnSync(file, ['-tt', '-f', site.path('check.conf')], { encoding: 'utf8' })
+    if (status !== 0 || stderr !== '') throw new Error(`lighttpd -tt: status ${status}\n${stderr}`)
     return ports
   },
 
@@ -104,12 +108,12 @@ ${await textOf(print(ports))}`,
   },
 }
 
-/** Has a server check its config. Throws, with what it prints, where that finds something. */
+/** Runs a server's own configuration check. Throws an error with its output if it fails. */
 function check(file: string, ...args: string[]): void {
   execFileSync(file, args, { stdio: 'pipe' })
 }
 
-/** Debian's Apache as it comes, with the modules that the config wants. */
+/** Debian's default Apache, with the modules that the configuration needs. */
 async function startApacheSite(
   site: Site,
   modules: readonly string[],

@@ -1,72 +1,79 @@
 import type { Site } from './site.ts'
 
-/** The apps under test, by the adapter that serves them: tests/apps/NAME.js. */
+/** The apps under test, by the adapter that serves them: tests/support/apps/NAME.js. */
 export const APPS = ['express', 'fetch'] as const
 export type AppName = (typeof APPS)[number]
 
-/** What the front server itself makes of a request or an answer. Data for the cases, so that each runs everywhere. */
+/**
+ * The front server's own differences in requests and responses, as data for the cases, so that every case runs on every
+ * server.
+ */
 export interface Traits {
-  /** An answer reaches the client piece by piece; else when it is whole. */
-  streamsAnswers: boolean
-  /** The client gets a response head that the app flushed; else only with the first byte of the body. */
-  sendsHeadAlone: boolean
-  /** The app gets a body while the client still sends it; else when it is whole. */
+  /** The client gets a response piece by piece. Otherwise it gets the response when it is complete. */
+  streamsResponses: boolean
+  /**
+   * The client gets a response head that the app flushed. Otherwise it gets the head with the first byte of the body.
+   */
+  flushesHeads: boolean
+  /** The app gets a body while the client is still sending. Otherwise it gets the body when it is complete. */
   streamsBodies: boolean
-  /** Where `streamsBodies`: an upload that breaks off aborts the request; else its body ends short, and that is all. */
+  /** With `streamsBodies`: an interrupted upload aborts the request. Otherwise its body just ends early. */
   abortsUploads: boolean
-  /** The methods whose body does not reach the app. */
+  /** The methods whose bodies do not reach the app. */
   dropsBodyOf: readonly string[]
-  /** The Cookie that an app sees when a client sent `a=1` and `b=2` in two fields (RFC 9113 wants '; '). */
+  /** The Cookie header that an app gets if a client sent `a=1` and `b=2` in two fields (RFC 9113 requires '; '). */
   joinedCookies: 'a=1; b=2' | 'a=1, b=2' | 'a=1;b=2'
-  /** The Host that an app sees, of a client's `Front.Test:PORT`. */
+  /** The Host header that an app gets if a client sent `Front.Test:PORT`. */
   host: 'as sent' | 'lower case' | 'lower case, no port'
   /**
-   * Which requests without a body have a `content-length: 0` for the app: those that have it on the wire, or, because the front server does
-   * not tell, every POST, PUT and PATCH.
+   * The requests without a body that have `content-length: 0` for the app: those that the client sent with it, or every
+   * POST, PUT and PATCH, because the front server does not pass on whether the client sent it.
    */
   emptyLength: 'as sent' | 'by method'
-  /** The methods that the front server answers with 411 if the client sends neither a length nor a chunked body. */
+  /**
+   * The methods for which the front server responds with 411 if the client sends neither a length nor a chunked body.
+   */
   requiresLengthOf?: readonly string[]
   /**
-   * What a client sees of an answer of unknown length that the app breaks off: a connection that is cut, an error page
-   * in place of the rest, or nothing: it passes for whole.
+   * What a client gets if the app fails during a response of unknown length: a closed connection, an error page in
+   * place of the rest, or no sign of the failure.
    */
-  brokenAnswer: 'cut' | 'error page' | 'nothing'
-  /** What an app writes to FCGI_STDERR is in the front server's log; else it is dropped. */
+  failedResponse: 'cut' | 'error page' | 'nothing'
+  /** The front server logs what an app writes to FCGI_STDERR. Otherwise it drops it. */
   logsErrors: boolean
-  /** What a client may see, besides 502 and 503, when an app stops before the front server has handed it the request. */
+  /** What a client may get, besides 502 and 503, if an app stops before the front server has passed it the request. */
   refusals?: readonly (number | string)[]
-  /** Each request is a start of the app: a second of a processor, and a hundred megabytes. */
+  /** Each request starts the app, which takes a second of CPU time and 100 MB. */
   startsPerRequest?: boolean
 }
 
-/** One way in which a front server is set up. */
+/** One way to set up a front server. */
 export interface Mode {
-  /** As the reader of a test report would say it. Unique within the front server. */
+  /** The name in test reports. Unique within the front server. */
   name: string
-  /** What URLs of the app begin with: '' at the root. */
+  /** The prefix of the app's URLs: '' at the root. */
   prefix: string
-  /** The mount that the app is to see, where it is not the prefix. */
+  /** The mount that the app must get, if it differs from the prefix. */
   mount?: string
   traits: Traits
 }
 
-/** Where an app answers. */
+/** The address of an app behind the front server. */
 export interface Origin {
   host: string
   port: number
 }
 
-/** A front server that runs. */
+/** A running front server. */
 export interface RunningFront {
-  /** Where the app answers in this mode. */
+  /** The address of the app in this mode. */
   origin(mode: string, app: AppName): Origin
 }
 
-/** A kind of front server: what a new file in this folder exports. */
+/** A kind of front server. Each file in this folder exports one. */
 export interface Front {
   name: string
   modes: readonly Mode[]
-  /** Starts it, with both apps behind it in every mode. */
+  /** Starts the server, with both apps in every mode. */
   start(site: Site): Promise<RunningFront>
 }

@@ -3,15 +3,15 @@ import { required } from './programs.ts'
 import { runningOn, served, startApps } from './served.ts'
 
 const traits: Traits = {
-  streamsAnswers: true,
-  sendsHeadAlone: false,
+  streamsResponses: true,
+  flushesHeads: false,
   streamsBodies: false,
   abortsUploads: true,
   dropsBodyOf: [],
   joinedCookies: 'a=1;b=2',
   host: 'as sent',
   emptyLength: 'as sent',
-  brokenAnswer: 'nothing',
+  failedResponse: 'nothing',
   logsErrors: true,
 }
 

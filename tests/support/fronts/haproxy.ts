@@ -4,31 +4,32 @@ import { runningOn, served, startApps } from './served.ts'
 import { isAtLeast } from './versions.ts'
 
 const traits: Traits = {
-  streamsAnswers: true,
-  sendsHeadAlone: true,
+  streamsResponses: true,
+  flushesHeads: true,
   streamsBodies: true,
   abortsUploads: true,
   dropsBodyOf: [],
   joinedCookies: 'a=1; b=2',
   host: 'as sent',
   emptyLength: 'by method',
-  brokenAnswer: 'cut',
+  failedResponse: 'cut',
   logsErrors: true,
-  // Since 3.0 it may also close the client's connection without a response.
-  refusals: isAtLeast('haproxy', '3.0') ? [500, 'Error: socket hang up'] : [],
+  // A request on a shared connection can be refused with 500: see `modes`. HAProxy 3.0 and later may also close the client's
+  // connection without a response.
+  refusals: isAtLeast('haproxy', '3.0') ? [500, 'Error: socket hang up'] : [500],
 }
 
 interface HaproxyMode extends Mode {
   socket: 'tcp' | 'unix'
-  /** What the fcgi-app has beside what all have. */
+  /** Additional options of the fcgi-app. */
   options: string
-  /** What the proxy has. */
+  /** Settings of the proxy. */
   settings: string
 }
 
-// Few requests share a connection: HAProxy 2.6 and 3.0 answer 500 themselves when the params of a new request do not fit into the
-// rest of a buffer of 16 KiB, in which the params and bodies of the others wait to be sent. With eight clients at once, whose
-// uploads the app refuses, that is one request in eight.
+// Limit the requests per connection. HAProxy 2.6 and 3.0 respond with 500 if the params of a new request do not fit in
+// the rest of a buffer of 16 KiB, in which the params and bodies of other requests wait to be sent. With eight
+// concurrent clients, whose uploads the app refuses, that affects one request in eight.
 const modes: readonly HaproxyMode[] = [
   { name: 'one request at a time, over TCP', prefix: '', traits, socket: 'tcp', options: '', settings: '' },
   {
@@ -41,7 +42,7 @@ const modes: readonly HaproxyMode[] = [
   },
 ]
 
-/** Keeps connections, and sends FCGI_KEEP_CONN, by default. */
+/** By default HAProxy keeps connections and sends FCGI_KEEP_CONN. */
 export const haproxy: Front = {
   name: 'HAProxy',
   modes,
@@ -76,7 +77,7 @@ global
 
 defaults
   mode http
-  # Else the pieces of an answer may be 200 ms late.
+  # Without this, pieces of a response may be delayed by 200 ms.
   option http-no-delay
   timeout connect 5s
   timeout client 60s

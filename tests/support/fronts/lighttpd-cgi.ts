@@ -2,12 +2,12 @@ import type { Front, Mode, Traits } from './front.ts'
 import { lighttpdTraits, sockets, startLighttpd } from './lighttpd.ts'
 import { runningOn, served } from './served.ts'
 
-// The end of a program's output is the end of its answer, however the program ends.
-const traits: Traits = { ...lighttpdTraits, brokenAnswer: 'nothing', startsPerRequest: true }
+// The response ends when the program's output ends, even if the program fails.
+const traits: Traits = { ...lighttpdTraits, failedResponse: 'nothing', startsPerRequest: true }
 
 const modes: readonly Mode[] = [{ name: 'cgi.assign', prefix: '/app.fcgi', traits }]
 
-/** mod_cgi: the same program as with bin-path, started for each request. */
+/** mod_cgi starts the same program as bin-path, but once per request. */
 export const lighttpdCgi: Front = {
   name: 'lighttpd CGI',
   modes,

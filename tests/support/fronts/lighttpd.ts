@@ -3,10 +3,10 @@ import { required } from './programs.ts'
 import { type ListeningApps, runningOn, served, startApps } from './served.ts'
 import type { Site } from './site.ts'
 
-/** What every lighttpd does that sends an answer on as it comes. */
+/** What every lighttpd does that streams responses. */
 export const lighttpdTraits: Traits = {
-  streamsAnswers: true,
-  sendsHeadAlone: true,
+  streamsResponses: true,
+  flushesHeads: true,
   streamsBodies: false,
   abortsUploads: true,
   dropsBodyOf: [],
@@ -14,11 +14,11 @@ export const lighttpdTraits: Traits = {
   host: 'lower case',
   emptyLength: 'as sent',
   requiresLengthOf: ['POST'],
-  brokenAnswer: 'cut',
+  failedResponse: 'cut',
   logsErrors: true,
 }
 
-/** Starts a lighttpd on `count` ports; `configure` gives what its config has of its own. Gives the ports. */
+/** Starts a lighttpd on `count` ports. `configure` returns the site's own configuration. Resolves with the ports. */
 export async function startLighttpd(
   site: Site,
   count: number,
@@ -41,7 +41,7 @@ export async function startLighttpd(
   return ports
 }
 
-/** The setting that gives each port its own settings. */
+/** Configuration that gives each port its own settings. */
 export function sockets(ports: readonly number[], settings: readonly string[]): string {
   const one = (port: number, index: number) =>
     `$SERVER["socket"] == "127.0.0.1:${port}" {\n${settings[index]}\n}`
@@ -50,7 +50,7 @@ export function sockets(ports: readonly number[], settings: readonly string[]): 
 
 interface FastCgiMode extends Mode {
   settings: string
-  /** The setting of fastcgi.server that says where the app is. */
+  /** The setting of fastcgi.server with the app's address. */
   backend(site: Site, app: 'express' | 'fetch', listening: ListeningApps): string
 }
 
@@ -81,7 +81,7 @@ const modes: readonly FastCgiMode[] = [
   },
 ]
 
-/** mod_fastcgi: to an app that listens, and to one that lighttpd starts with its socket as fd 0. */
+/** mod_fastcgi: connects to an app that listens, or starts the app with its socket as fd 0. */
 export const lighttpd: Front = {
   name: 'lighttpd',
   modes,

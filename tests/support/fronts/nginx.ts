@@ -4,15 +4,15 @@ import { runningOn, served, startApps } from './served.ts'
 import type { Site } from './site.ts'
 
 const traits: Traits = {
-  streamsAnswers: false,
-  sendsHeadAlone: true,
+  streamsResponses: false,
+  flushesHeads: true,
   streamsBodies: false,
   abortsUploads: true,
   dropsBodyOf: [],
   joinedCookies: 'a=1; b=2',
   host: 'lower case, no port', // Debian's fastcgi_params: HTTP_HOST is $host.
   emptyLength: 'as sent',
-  brokenAnswer: 'cut',
+  failedResponse: 'cut',
   logsErrors: true,
 }
 
@@ -29,7 +29,7 @@ const modes: readonly NginxMode[] = [
   {
     name: 'fastcgi_pass over a Unix socket, unbuffered',
     prefix: '',
-    traits: { ...traits, streamsAnswers: true, streamsBodies: true },
+    traits: { ...traits, streamsResponses: true, streamsBodies: true },
     socket: 'unix',
     upstream: '',
     location: UNBUFFERED,
@@ -45,7 +45,7 @@ const modes: readonly NginxMode[] = [
   {
     name: 'fastcgi_keep_conn and keepalive over TCP, unbuffered',
     prefix: '',
-    traits: { ...traits, streamsAnswers: true, streamsBodies: true },
+    traits: { ...traits, streamsResponses: true, streamsBodies: true },
     socket: 'tcp',
     upstream: 'keepalive 8;',
     location: `fastcgi_keep_conn on; ${UNBUFFERED}`,
@@ -75,7 +75,7 @@ export const nginx: Front = {
   },
 }
 
-/** Starts an nginx on `count` ports; `configure` gives what stands in its `http { … }`. Gives the ports. */
+/** Starts an nginx on `count` ports. `configure` returns the contents of its `http { … }`. Resolves with the ports. */
 export async function startNginx(
   site: Site,
   count: number,

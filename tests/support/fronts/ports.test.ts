@@ -11,7 +11,7 @@ async function listen(port: number): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-test('free ports: none twice, none that is in use, none that a server on port 0 is given', async () => {
+test('free ports are unique, not in use, and not given to a server on port 0', async () => {
   const ports = await freePorts(20)
   expect(new Set(ports).size).toBe(20)
   const given = await Promise.all(Array.from({ length: 50 }, () => listen(0)))
@@ -19,12 +19,12 @@ test('free ports: none twice, none that is in use, none that a server on port 0 
     expect(port < Math.min(...given) || port > Math.max(...given)).toBe(true)
     await listen(port)
   }
-  // So many that they come again.
+  // Enough that ports are reused.
   const others = await freePorts(500)
   expect(others.filter((port) => ports.includes(port))).toEqual([])
 })
 
-test('processes that run at once have ports of their own, whatever their ids are', async () => {
+test('concurrent processes get different ports, regardless of their ids', async () => {
   const module = new URL('../../../scripts/lib/free-ports.js', import.meta.url)
   const script = `
     Object.defineProperty(process, 'pid', { value: 1 })

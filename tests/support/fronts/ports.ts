@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 
-/** Where a server listens. */
+/** The address of a server. */
 export type Listening = { port: number; host: string } | { path: string }
 
-/** Whether something accepts connections there. */
+/** True if a program accepts connections there. */
 export async function accepts(where: Listening): Promise<boolean> {
   const socket = connect(where)
   try {
@@ -18,7 +18,7 @@ export async function accepts(where: Listening): Promise<boolean> {
   }
 }
 
-/** Connects until a connection is accepted, or `hasEnded` says that it never will be. False for the latter. */
+/** Connects until a connection is accepted. Resolves with false if `hasEnded` returns true first. */
 export async function accepting(where: Listening, hasEnded: () => boolean): Promise<boolean> {
   while (!(await accepts(where))) {
     if (hasEnded()) return false

@@ -3,13 +3,13 @@ import { setTimeout } from 'node:timers/promises'
 
 export interface Process {
   pid: number
-  /** Its whole command line. */
+  /** The full command line. */
   command: string
 }
 
 /**
- * The processes that belong to a test: those of the sessions that it started, and those that were given its
- * folder on their command line (some servers start their apps in a new session).
+ * The processes that belong to a test: those in the sessions that it started, and those with its folder on their
+ * command line, because some servers start their apps in a new session.
  */
 export function processesOf(sessions: readonly number[], folder: string): Process[] {
   return readdirSync('/proc')
@@ -17,20 +17,20 @@ export function processesOf(sessions: readonly number[], folder: string): Proces
     .flatMap((name) => {
       try {
         const stat = readFileSync(`/proc/${name}/stat`, 'latin1')
-        // pid (name) state ppid pgrp session …: the name may hold anything, even parentheses.
+        // pid (name) state ppid pgrp session …: the name can contain any character, even parentheses.
         const [state, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
         const command = readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' ').trim()
         const ours = sessions.includes(Number(session)) || command.includes(folder)
         return ours && state !== 'Z' ? [{ pid: Number(name), command }] : []
       } catch {
-        return [] // It ended while we looked.
+        return [] // It ended meanwhile.
       }
     })
 }
 
 /**
- * Waits until `look` finds no process; gives those that are still there after `deadline` milliseconds. The
- * end of a process that is nobody's child here is no event, so it has to be looked for.
+ * Waits until `look` finds no process. Returns the processes that still run after `deadline` milliseconds. It has to
+ * poll, because the exit of a process that is not a child of this one is no event.
  */
 export async function remaining(look: () => Process[], deadline: number): Promise<Process[]> {
   const until = performance.now() + deadline
@@ -41,7 +41,7 @@ export async function remaining(look: () => Process[], deadline: number): Promis
   }
 }
 
-/** Kills a process, unless it has ended since it was seen. */
+/** Kills a process, unless it has ended meanwhile. */
 export function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
@@ -50,7 +50,7 @@ export function kill(pid: number): void {
   }
 }
 
-/** A process's memory in bytes: now (`VmRSS`), or the most since it was last reset (`VmHWM`). */
+/** A process's memory in bytes: now (`VmRSS`), or the peak since the last reset (`VmHWM`). */
 export function residentMemory(pid: number, which: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1')
   return Number(new RegExp(`^${which}:\\s+(\\d+) kB$`, 'm').exec(status)![1]) * 1024

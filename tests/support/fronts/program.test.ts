@@ -10,13 +10,13 @@ siteForEachTest((each) => {
   site = each
 })
 
-test('all that a program printed is there when it has ended, whatever else ends at that time', async () => {
+test('the whole output of a program is available when it has exited, even if another exits at the same time', async () => {
   const go = site.path('go')
   const wait = `echo ready; while [ ! -e "${go}" ]; do sleep 0.01; done; echo the last words`
   const program = site.start('/bin/sh', ['-c', wait])
   await program.printed(/^ready$/m)
   const other = site.start('/bin/echo', ['ready'])
-  // What it printed and that it ended come to Node together; and while it reads the one, the first program ends as well.
+  // Node learns of the output and of the exit together. The first program exits while Node reads the output.
   blockUntilEnded(other)
   await other.printed(/ready/)
   writeFileSync(go, '')
@@ -25,14 +25,14 @@ test('all that a program printed is there when it has ended, whatever else ends 
   expect(program.output).toBe('ready\nthe last words\n')
 })
 
-test('a program has ended, though another goes on with the same output', async () => {
+test('a program has exited, even if another process still has its output open', async () => {
   const program = new Program('/bin/sh', ['-c', 'sleep 60 & echo $!'])
   const [other] = await program.printed(/^\d+$/m)
   expect(await program.exited).toEqual({ code: 0, signal: null })
   process.kill(Number(other), 'SIGTERM')
 })
 
-/** Keeps Node from everything else until a process has ended that it does not know to have ended. */
+/** Blocks the event loop until a process has exited, before Node knows of the exit. */
 function blockUntilEnded({ pid }: Program): void {
   while (!readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z '));
 }

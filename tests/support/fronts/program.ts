@@ -8,19 +8,19 @@ export interface Exit {
   signal: NodeJS.Signals | null
 }
 
-/** A process that a test started: what it printed is kept, its lines can be awaited, its end is known. */
+/** A process that a test started. Keeps its output, and can wait for lines of it and for the exit. */
 export class Program {
   readonly child: ChildProcess
-  /** Settles when the process has ended, and what it printed has been read. */
+  /** Resolves when the process has exited and its output has been read. */
   readonly exited: Promise<Exit>
-  /** What it printed on stdout and stderr so far. */
+  /** The output on stdout and stderr so far. */
   output = ''
   #state: 'running' | 'exited' | 'closed' = 'running'
   #changed: (() => void)[] = []
 
   /**
-   * Starts a program in a session of its own, so that it and what it starts can be told from everything else.
-   * It ends when the test's process ends, however that ends.
+   * Starts a program in its own session, so that its processes can be identified. The program is killed when the test's
+   * process ends for any reason.
    */
   constructor(file: string, args: string[], options: SpawnOptions = {}) {
     this.child = spawn(required('setpriv'), ['--pdeathsig', 'TERM', '--', file, ...args], {
@@ -56,7 +56,7 @@ export class Program {
     return this.#state === 'running'
   }
 
-  /** Waits for output that matches. Rejects, with what was printed, when the program ends without it. */
+  /** Waits for output that matches. Rejects with the output if the program exits without it. */
   async printed(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this.output)
@@ -68,13 +68,13 @@ export class Program {
     }
   }
 
-  /** Sends a signal, unless it has ended already, and waits for the end. */
+  /** Sends a signal, unless the program has exited, and waits for the exit. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
     this.child.kill(signal)
     return this.exited
   }
 
-  /** Kills it, and what it started that is not in a process group of its own, and waits for its end. */
+  /** Kills the program and its child processes, except those in their own process group. Waits for the exit. */
   async kill(): Promise<Exit> {
     if (this.running) process.kill(-this.pid, 'SIGKILL')
     return this.exited
@@ -85,8 +85,8 @@ export class Program {
   }
 }
 
-// Node may learn of the end of a process before it has read what that wrote last. All of it is there to be read by then, and is by
-// the end of the event loop's next turn. 'close' does not come as long as another process has the same output.
+// Node may learn of a process's exit before it has read the last output. By then all output can be read, and it has
+// been read after the next event loop turn. 'close' is not emitted while another process has the same output open.
 async function outputRead(): Promise<void> {
   await setImmediate()
   await setImmediate()

@@ -2,12 +2,13 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
 import packages from './debian-packages.json' with { type: 'json' }
 
-/** What the tests need of the machine: a program's name or a file's path, as debian-packages.json lists them. */
+/** A program or file that the tests need, as listed in debian-packages.json. */
 export type Requirement = keyof typeof packages
 
 /**
- * The path of a required program or file, or else that of one of the `alternatives`: its name in Debian 13. Throws when none is
- * installed, with the command that installs everything: a missing front server must never pass for one that was tested.
+ * Returns the path of a required program or file, or of one of the `alternatives`, which are its names in Debian 13.
+ * Throws an error with the command that installs everything if none exists: tests with a missing front server must not
+ * pass.
  */
 export function required(name: Requirement, ...alternatives: string[]): string {
   for (const each of [name, ...alternatives]) {
@@ -18,7 +19,7 @@ export function required(name: Requirement, ...alternatives: string[]): string {
   throw new Error(`${name} is not installed. Run: apt-get install --no-install-recommends ${all}`)
 }
 
-// Daemons are often in the sbin folders, which a user's PATH leaves out.
+// Daemons are often in sbin folders, which a user's PATH does not contain.
 function find(name: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
   const paths = isAbsolute(name) ? [name] : folders.map((folder) => join(folder, name))

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, onTestFailed } from 'vitest'
 import { Site } from './site.ts'
 
 /**
- * Gives each test of the file, or of the `describe` that this is called in, a site of its own by `take`. What its programs wrote
- * is printed where the test fails, and all of them are ended behind it, by `end`: stopped, where nothing else is said.
+ * Creates a site for each test of the file, or of the `describe` that calls this, and passes it to `take`. If a test
+ * fails, the output of its programs is printed. After each test `end` ends its programs. By default it stops them.
  */
 export function siteForEachTest(
   take: (site: Site) => void,

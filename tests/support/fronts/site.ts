@@ -9,19 +9,19 @@ import { accepting, type Listening } from './ports.ts'
 import { kill, processesOf, remaining } from './processes.ts'
 import { Program } from './program.ts'
 
-/** How long what a test started may take to end, in milliseconds: mod_fcgid kills an app 8.4 s after it asked. */
+/** How long programs of a test may take to exit, in milliseconds: mod_fcgid kills an app 8.4 s after the signal. */
 const ENDING = 30_000
 
 export interface ServerCommand {
   file: string
   args: string[]
-  /** Variables beside those of the test's process. */
+  /** Environment variables in addition to those of the test's process. */
   env?: Record<string, string>
-  /** What it logs when it has started, where accepting connections does not say that. */
+  /** The log line that says that it has started, for a server that accepts connections earlier. */
   started?: string
 }
 
-/** A folder of its own, and the servers and apps that run in it. */
+/** A temporary folder, and the servers and apps of a test that use it. */
 export class Site {
   readonly folder: string = mkdtempSync('/tmp/fcgi-bridge-')
   readonly control: Control
@@ -30,18 +30,18 @@ export class Site {
   readonly #servers: Program[] = []
 
   constructor() {
-    // A front server that is started as root works as another user.
+    // A front server that is started as root serves as another user.
     chmodSync(this.folder, 0o755)
     this.#controlFolder = this.makeFolder('control')
     this.control = new Control(this.#controlFolder)
   }
 
-  /** A path in the folder. */
+  /** Returns a path in the folder. */
   path(...names: string[]): string {
     return join(this.folder, ...names)
   }
 
-  /** Makes a folder in the folder, which anybody may write to. */
+  /** Creates a folder in the folder. All users may write to it. */
   makeFolder(...names: string[]): string {
     const path = this.path(...names)
     mkdirSync(path, { recursive: true })
@@ -59,7 +59,7 @@ export class Site {
     return appEnvironment(this.#controlFolder, mount)
   }
 
-  /** Starts tests/apps/NAME.js listening as FCGI_BRIDGE_LISTEN says: a path, or HOST:PORT. */
+  /** Starts tests/support/apps/NAME.js on the address `listen`: a path, or HOST:PORT. */
   async startApp(
     name: string,
     listen: string,
@@ -71,8 +71,8 @@ export class Site {
   }
 
   /**
-   * Writes an executable file that runs tests/apps/NAME.js: what a user's app.fcgi is. It carries its
-   * environment itself, because mod_fcgid hands on nothing but PATH.
+   * Writes an executable file that runs tests/support/apps/NAME.js, like a user's app.fcgi. It sets its environment
+   * itself, because mod_fcgid passes only PATH.
    */
   writeProgram(at: string, name: string, mount?: string): string {
     const path = this.path(at)
@@ -83,7 +83,7 @@ export class Site {
     return path
   }
 
-  /** Starts a program that {@link stop} ends. */
+  /** Starts a program. {@link stop} ends it. */
   start(file: string, args: string[], options: SpawnOptions = {}): Program {
     const program = new Program(file, args, options)
     this.#started.push(program)
@@ -91,8 +91,8 @@ export class Site {
   }
 
   /**
-   * Starts a server on `count` free ports and waits until it accepts on each. `configure` writes its
-   * configuration for these ports and gives its command.
+   * Starts a server on `count` free ports, and waits until it accepts connections on each. `configure` writes the
+   * configuration for these ports and returns the command.
    */
   async startServer(
     count: number,
@@ -115,7 +115,7 @@ export class Site {
     }
   }
 
-  /** What the server wrote to error.log in the folder. */
+  /** The contents of error.log in the folder. */
   errorLog(): string {
     try {
       return readFileSync(this.path('error.log'), 'utf8')
@@ -124,13 +124,13 @@ export class Site {
     }
   }
 
-  /** Everything that was logged and printed, for the reader of a failure. */
+  /** All logs and output, for the report of a failed test. */
   report(): string {
     const printed = this.#started.map((program) => program.output)
     return [this.errorLog(), ...printed].filter((text) => text !== '').join('\n')
   }
 
-  /** Waits until `text` was logged or printed. */
+  /** Waits until `text` has been logged or printed. */
   logged(text: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const streams = this.#started.flatMap(({ child }) => [child.stdout!, child.stderr!])
@@ -146,27 +146,27 @@ export class Site {
     })
   }
 
-  /** What was started and has ended, by its command: nothing, until {@link stop}. */
+  /** The commands of started programs that have exited. Empty until {@link stop}, unless one crashed. */
   ended(): string[] {
     return this.#started.filter(({ running }) => !running).map(({ child }) => child.spawnargs.join(' '))
   }
 
-  /** The processes of this site that run now. */
+  /** The running processes of this site. */
   processes(): ReturnType<typeof processesOf> {
     const sessions = this.#started.map((program) => program.pid)
     return processesOf(sessions, this.folder)
   }
 
   /**
-   * Kills what {@link startServer} started, and ends the rest as {@link stop} does: for tests that say nothing of how a server
-   * ends. Caddy and H2O wait for answers that nobody reads any more, and Apache looks for the end of its children after 1.4 s.
+   * Kills the servers of {@link startServer}, and stops the rest as {@link stop} does. For tests that do not test how a
+   * server stops: Caddy and H2O wait for responses that nobody reads, and Apache checks its children only after 1.4 s.
    */
   async kill(): Promise<void> {
     for (const server of this.#servers) await server.kill()
     await this.stop()
   }
 
-  /** Ends what was started, last started first. Throws when a process is left over; that one is killed. */
+  /** Stops all programs, last started first. Throws if a process remains, and kills it. */
   async stop(): Promise<void> {
     for (const program of this.#started.toReversed()) await program.stop()
     const left = await remaining(() => this.processes(), ENDING)
@@ -181,7 +181,7 @@ export class Site {
   }
 }
 
-/** Where a test app listens: it prints its address. */
+/** The address on which a test app listens. The app prints it. */
 export async function listeningOf(program: Program): Promise<Listening> {
   const [, address] = await program.printed(/^listening on (.*)$/m)
   const at: string | { address: string; port: number } = JSON.parse(address!)

@@ -13,7 +13,7 @@ const NAMES = {
   nginx: 'nginx',
 } as const
 
-test.each(SERVERS)('the README names the version of %s that is tested here', (server) => {
+test.each(SERVERS)('the README contains the tested version of %s', (server) => {
   const [, versions] = new RegExp(`^\\| ${NAMES[server]} +\\|(.*)\\|$`, 'm').exec(README)!
   const named = versions!.split('|').map((cell) => cell.trim())
   const isNamed = (version: string) => `${versionOf(server)}.`.startsWith(`${version}.`)

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { required } from './programs.ts'
 
-/** The front servers, and what makes each of them print its version. */
+/** The front servers, and the argument that makes each print its version. */
 const ARGUMENTS = {
   apache2: '-v',
   caddy: 'version',
@@ -15,7 +15,7 @@ export type Server = keyof typeof ARGUMENTS
 
 export const SERVERS = Object.keys(ARGUMENTS) as Server[]
 
-/** The version of a front server that is installed here: `1.26.3`. */
+/** The installed version of a front server, such as `1.26.3`. */
 export function versionOf(server: Server): string {
   const { stdout, stderr } = spawnSync(required(server), [ARGUMENTS[server]], { encoding: 'utf8' })
   const [version] = /\d+(?:\.\d+)+/.exec(stdout + stderr) ?? []
@@ -23,7 +23,7 @@ export function versionOf(server: Server): string {
   return version
 }
 
-/** Whether it is that version or a later one, such as 1.23: for traits that came with it. */
+/** True if the installed version is `version` or later. For traits that depend on it. */
 export function isAtLeast(server: Server, version: string): boolean {
   return versionOf(server).localeCompare(version, 'en', { numeric: true }) >= 0
 }

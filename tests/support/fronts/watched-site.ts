@@ -8,11 +8,13 @@ import { Site } from './site.ts'
 interface Watched {
   /** The params of its requests. */
   asked: string
-  /** How many pieces the app has sent since the last of them. */
+  /** The number of pieces that the app has sent since the last request. */
   pieces: number
 }
 
-/** A site whose front servers reach the apps that listen through a relay, so that a test sees what an app sends. */
+/**
+ * A site with a relay between the front servers and the apps that listen, so that a test knows what an app has sent.
+ */
 export class WatchedSite extends Site {
   readonly #relays: Server[] = []
   readonly #connections: Watched[] = []
@@ -24,7 +26,7 @@ export class WatchedSite extends Site {
     return { ...started, at: await this.#relay(started.at) }
   }
 
-  /** Waits until the app has sent `count` pieces on the connection that carries the request for `target`. */
+  /** Waits until the app has sent `count` pieces on the connection of the request for `target`. */
   async sent(target: string, count: number): Promise<void> {
     const isSent = ({ asked, pieces }: Watched) => asked.includes(target) && pieces >= count
     while (!this.#connections.some(isSent)) {
@@ -53,7 +55,7 @@ export class WatchedSite extends Site {
     this.#connections.push(watched)
     this.#sockets.push(front, app)
     front.on('data', (chunk: Buffer) => {
-      // The params are in the piece that begins a request.
+      // The piece that begins a request contains the params.
       const text = chunk.toString('latin1', 0, 4096)
       if (!text.includes('REQUEST_URI')) return
       watched.asked += text
@@ -63,7 +65,7 @@ export class WatchedSite extends Site {
       watched.pieces++
       for (const resolve of this.#changed.splice(0)) resolve()
     })
-    // An end of one is the end of the other, however it came about.
+    // If one side ends for any reason, end the other.
     for (const passed of [pipeline(front, app), pipeline(app, front)]) passed.catch(() => {})
   }
 }

@@ -6,11 +6,11 @@ import { FormData, fetch, pipeline, request, stream } from 'undici'
 import { afterAll, beforeAll, expect, onTestFailed, onTestFinished, test } from 'vitest'
 import type { Peer } from './peer.ts'
 
-/** What a kind of server makes of requests. */
+/** Differences between kinds of servers. */
 export interface PeerTraits {
-  /** What a client has to tell it beside the request. */
+  /** Options that a client needs for the server. */
   readonly options?: FastCgiDispatcherOptions
-  /** It reads multipart forms. */
+  /** The server parses multipart forms. */
   readonly readsForms?: boolean
   /** A program can write to FCGI_STDERR. */
   readonly hasStderr?: boolean
@@ -19,7 +19,7 @@ export interface PeerTraits {
 const ORIGIN = 'http://peer.test'
 const MIB = 1024 * 1024
 
-/** What a client can count on with every server in tests/peers. Declares the tests. */
+/** Declares the tests of what a client can rely on with every server in tests/support/peers. */
 export function testClient(start: () => Promise<Peer>, traits: PeerTraits = {}): void {
   let peer: Peer
 
@@ -36,7 +36,7 @@ export function testClient(start: () => Promise<Peer>, traits: PeerTraits = {}):
     return dispatcher
   }
 
-  test('GET: the program is told what was asked for', async () => {
+  test('GET: the program gets the request', async () => {
     const response = await request(`${ORIGIN}/params?a=1&b=%20`, {
       dispatcher: connect(),
       headers: { 'x-custom': 'some thing' },
@@ -53,7 +53,7 @@ export function testClient(start: () => Promise<Peer>, traits: PeerTraits = {}):
     )
   })
 
-  test('one request after another, on a connection that is kept where the program keeps it', async () => {
+  test('consecutive requests, on one connection if the program keeps it', async () => {
     const dispatcher = connect({ maxConnections: 1 })
     for (let i = 0; i < 20; i++) {
       const response = await request(`${ORIGIN}/bytes?length=${i}`, { dispatcher })
@@ -67,7 +67,7 @@ export function testClient(start: () => Promise<Peer>, traits: PeerTraits = {}):
     expect(await response.body.text()).toBe(checksum([Buffer.from(body)]))
   })
 
-  test('an upload of 20 MiB arrives whole', async () => {
+  test('an upload of 20 MiB arrives complete', async () => {
     const pieces = Array.from({ length: 20 }, (_, i) => Buffer.alloc(MIB, `piece ${i}`))
     const response = await request(`${ORIGIN}/body`, {
       dispatcher: connect(),
@@ -87,7 +87,7 @@ export function testClient(start: () => Promise<Peer>, traits: PeerTraits = {}):
       expect(await response.text()).toBe(`file.bin ${checksum([content])}`)
     })
 
-  test('a large answer, taken slowly, arrives whole', async () => {
+  test('a large response that is read slowly arrives complete', async () => {
     const response = await request(`${ORIGIN}/bytes?length=${8 * MIB + 1}`, { dispatcher: connect() })
     const pieces: Buffer[] = []
     for await (const piece of response.body) {
@@ -98,7 +98,7 @@ export function testClient(start: () => Promise<Peer>, traits: PeerTraits = {}):
     expect(Buffer.concat(pieces).equals(expected)).toBe(true)
   })
 
-  test('an answer is seen as it comes', async () => {
+  test('a response is streamed', async () => {
     const id = 'streamed'
     const response = await fetch(`${ORIGIN}/stream?id=${id}`, { dispatcher: connect() })
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
@@ -108,7 +108,7 @@ export function testClient(start: () => Promise<Peer>, traits: PeerTraits = {}):
     expect((await reader.read()).done).toBe(true)
   })
 
-  test('an answer that is given up leaves the program fit for the next request', async () => {
+  test('after an aborted response, the program can handle the next request', async () => {
     const id = 'abandoned'
     const dispatcher = connect({ maxConnections: 1 })
     const controller = new AbortController()
@@ -170,14 +170,14 @@ export function testClient(start: () => Promise<Peer>, traits: PeerTraits = {}):
   })
 
   if (traits.hasStderr)
-    test('what the program writes to FCGI_STDERR reaches onStderr', async () => {
+    test('onStderr gets what the program writes to FCGI_STDERR', async () => {
       const written: string[] = []
       const dispatcher = connect({
         onStderr: (chunk, { path }) => written.push(`${path}: ${chunk.toString().trim()}`),
       })
       const response = await request(`${ORIGIN}/stderr`, { dispatcher })
       expect(await response.body.text()).toBe('written\n')
-      // PHP-FPM writes something in front of it.
+      // PHP-FPM writes a prefix.
       expect(written.join('')).toMatch(/^\/stderr: .*a line for FCGI_STDERR$/)
     })
 }

@@ -1,23 +1,23 @@
 import { accepting, type Listening } from '../fronts/ports.ts'
 import { type ServerCommand, Site } from '../fronts/site.ts'
 
-/** A FastCGI server that runs: one that this project did not write, or its own. */
+/** A running FastCGI server: another project's or this project's. */
 export interface Peer {
   readonly address: Listening
-  /** Its folder, what it printed, and the {@link Control} that its `/stream` listens to. */
+  /** Its folder and output, and the {@link Control} of its `/stream`. */
   readonly site: Site
-  /** Ends it; throws when a process of it is left. */
+  /** Stops the server. Throws if a process remains. */
   stop(): Promise<void>
 }
 
-/** What it listens on. Default: `unix`. */
+/** The kind of socket. Default: `unix`. */
 export interface PeerOptions {
   readonly socket?: 'unix' | 'tcp'
 }
 
 /**
- * Starts a server and waits until it accepts. `configure` writes its configuration and gives its command; `listen` is
- * a path, or HOST:PORT.
+ * Starts a server and waits until it accepts connections. `configure` writes its configuration and returns its command.
+ * `listen` is a path, or HOST:PORT.
  */
 export async function startPeer(
   { socket = 'unix' }: PeerOptions,

@@ -2,32 +2,35 @@ import { fileURLToPath } from 'node:url'
 import { required } from '../fronts/programs.ts'
 import { type Peer, type PeerOptions, startPeer } from './peer.ts'
 
-/** The scripts that {@link startPhpFpm} and {@link startPhpCgi} serve unless told otherwise: index.php answers by PATH_INFO. */
+/** The default scripts of {@link startPhpFpm} and {@link startPhpCgi}: index.php selects the response by PATH_INFO. */
 export const PHP_ROOT: string = fileURLToPath(new URL('php', import.meta.url))
 
 export interface PhpFpmOptions extends PeerOptions {
-  /** Of the pool, such as `{ 'pm.max_children': 2 }`. Default: two children, which stay. */
+  /** Settings of the pool, such as `{ 'pm.max_children': 2 }`. Default: two static children. */
   readonly pool?: Readonly<Record<string, string | number>>
 }
 
 export interface PhpCgiOptions extends PeerOptions {
-  /** Children that take requests (PHP_FCGI_CHILDREN). Default: none, the process itself takes one at a time. */
+  /**
+   * The number of child processes (PHP_FCGI_CHILDREN). Default: none, and the process itself handles one request at a
+   * time.
+   */
   readonly children?: number
-  /** Requests after which one ends (PHP_FCGI_MAX_REQUESTS). Default: 500, as PHP has it. */
+  /** Requests after which a process exits (PHP_FCGI_MAX_REQUESTS). Default: 500, as in PHP. */
   readonly maxRequests?: number
 }
 
-// Beside PHP's own defaults; Debian's php.ini is left out.
+// Settings in addition to PHP's defaults. Debian's php.ini is not used.
 const SETTINGS = { post_max_size: '64M', upload_max_filesize: '64M', output_buffering: '0' }
 
-/** Starts PHP-FPM with a pool of its own, in the foreground, as the user that runs the tests: root too. */
+/** Starts PHP-FPM with its own pool, in the foreground, as the current user, including root. */
 export function startPhpFpm(options: PhpFpmOptions = {}): Promise<Peer> {
   const pool = { pm: 'static', 'pm.max_children': 2, ...options.pool }
   const root = process.getuid?.() === 0
   return startPeer(options, (site, listen) => {
     const lines = [
       '[global]',
-      // In the foreground standard error would do, but each line of a child would come twice.
+      // On standard error each line of a child would appear twice.
       `error_log = ${site.path('error.log')}`,
       'daemonize = no',
       '[peer]',

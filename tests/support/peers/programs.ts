@@ -2,13 +2,13 @@ import { fileURLToPath } from 'node:url'
 import { compile } from '../../../scripts/lib/compile.js'
 import { type Peer, type PeerOptions, startPeer } from './peer.ts'
 
-/** Starts a program on Go's net/http/fcgi: any number of connections, and of requests on each. */
+/** Starts a program on Go's net/http/fcgi: any number of connections, and any number of requests on each. */
 export function startGo(options: PeerOptions = {}): Promise<Peer> {
   const file = compile(source('go/main.go'))
   return startPeer(options, (_, listen) => ({ file, args: [listen] }))
 }
 
-/** Starts a program on libfcgi: one request at a time, and no other connection while one is kept. */
+/** Starts a program on libfcgi: one request at a time, and no second connection while one is kept. */
 export function startLibfcgi(options: PeerOptions = {}): Promise<Peer> {
   const file = compile(source('libfcgi/main.c'), ['-lfcgi'])
   return startPeer(options, (_, listen) => ({ file, args: [listen] }))

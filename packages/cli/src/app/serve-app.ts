@@ -7,6 +7,7 @@ import { Failure } from '../failure.ts'
 import type { ListenFlags } from '../listen-flags.ts'
 import { painter, printJson } from '../terminal.ts'
 import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
+import { reportListening } from './detach.ts'
 import { logExchanges } from './exchange-log.ts'
 import { wrapHandlers } from './handlers.ts'
 import { findModule } from './load-module.ts'
@@ -24,6 +25,8 @@ export interface ServeFlags extends ListenFlags {
   logFormat: LogFormat
   json?: boolean
   check?: boolean
+  detach?: boolean
+  logFile?: string
 }
 
 /**
@@ -92,6 +95,7 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ServeOpt
       )
     },
   })
+  reportListening()
 }
 
 // Returns the path of the module.

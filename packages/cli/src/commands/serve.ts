@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { detach, isDetached } from '../app/detach.ts'
 import type { ServeFlags } from '../app/serve-app.ts'
 import { addAppFlags } from '../app-flags.ts'
 import { addListenFlags, listenOptionsOf } from '../listen-flags.ts'
@@ -39,10 +40,21 @@ export function addServe(program: Command): void {
         .default('short'),
     )
     .option('--json', 'print the address and the log lines as JSON')
+    .option(
+      '--log-file <file>',
+      'write all output to this file instead (mode 0600; over 10 MiB it is renamed to FILE.1)',
+    )
+    .option('--detach', 'run in the background; exit with 0 when the app listens', false)
     .option('--check', 'load the module, print the kind of app, and exit')
     .addHelpText('after', HELP)
     .action(async (file: string, flags: ServeFlags) => {
       const listen = listenOptionsOf(command, flags)
+      if (flags.detach && !isDetached) {
+        if (flags.port === undefined && flags.path === undefined) {
+          command.error('error: --detach needs an address: add --path /run/app.sock or --port 9000')
+        }
+        return detach()
+      }
       // Loaded on use, so that other commands start faster.
       const { checkApp, serveApp } = await import('../app/serve-app.ts')
       if (flags.check) await checkApp(file, flags)

@@ -1,30 +1,31 @@
 import { virtualHosts } from './apache.ts'
 import { apacheWord, fcgidCommand } from './quote.ts'
 import { inheritWords, programWords, type Site } from './site.ts'
-import { APP_SILENCE, type Config } from './target.ts'
+import { APP_READ_TIMEOUT, type Config } from './target.ts'
 import { lines } from './text.ts'
 
-/** A virtual host for Apache with mod_fcgid, which starts the app itself. */
+/** Builds a virtual host for Apache with mod_fcgid. Apache starts the app. */
 export function apacheFcgid(site: Site): Config {
   const { maxBody, buffer } = site
   const command = fcgidCommand([...programWords(), ...inheritWords(site).slice(1)])
   return virtualHosts(site, {
     modules: ['fcgid'],
-    app: 'Apache starts the app, as many processes as it needs, and stops those that are idle.',
+    app: 'Apache starts as many processes of the app as it needs, and stops idle ones.',
     host: lines(
       '',
-      '# In bytes; mod_fcgid’s own limit is 128 KiB.',
+      '# The largest request body, in bytes. mod_fcgid’s default is 128 KiB.',
       `FcgidMaxRequestLen ${maxBody}`,
-      !buffer && '# Hand on what the app sends at once: server-sent events need it.',
+      !buffer && '# Do not buffer the response. Server-sent events need this.',
       !buffer && 'FcgidOutputBufferSize 0',
-      '# A process gets one request at a time: this many run at once, event streams included.',
+      '# A process handles one request at a time, so this is also the number of concurrent requests, including',
+      '# event streams.',
       'FcgidMaxProcessesPerClass 20',
-      '# Seconds: how long a request may take in all, and how long the app may stay silent in it.',
+      '# In seconds: the longest time for a whole request, and the longest time that the app may send nothing.',
       'FcgidBusyTimeout 3600',
-      `FcgidIOTimeout ${APP_SILENCE}`,
+      `FcgidIOTimeout ${APP_READ_TIMEOUT}`,
     ),
     location: lines('Require all granted', 'Options +ExecCGI', `FcgidWrapper ${apacheWord(command)} virtual`),
     handler: 'SetHandler fcgid-script',
-    measured: 'FcgidMaxRequestLen’s, which makes it a 500',
+    chunkedLimit: 'FcgidMaxRequestLen limits a body without a Content-Length, with a 500.',
   })
 }

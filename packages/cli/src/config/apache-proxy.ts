@@ -2,34 +2,34 @@ import { formatAddress } from '@fcgi-bridge/client/address'
 import { section, virtualHosts } from './apache.ts'
 import { apacheWord } from './quote.ts'
 import { type Site, serveWords } from './site.ts'
-import { APP_SILENCE, type Config, runsByItself } from './target.ts'
+import { APP_READ_TIMEOUT, type Config, howToStart } from './target.ts'
 import { lines, pattern } from './text.ts'
 
-/** A virtual host for Apache with mod_proxy_fcgi: the app listens, Apache connects. */
+/** Builds a virtual host for Apache with mod_proxy_fcgi. The app listens, and Apache connects to it. */
 export function apacheProxy(site: Site): Config {
   const { name, address, mount, buffer } = site
   const backend =
     'path' in address ? `unix:${address.path}|fcgi://${name}` : `fcgi://${formatAddress(address)}`
   const config = virtualHosts(site, {
     modules: ['proxy_fcgi'],
-    app: runsByItself(site),
+    app: howToStart(site),
     host: section(
       `Proxy "${backend}/"`,
       lines(
-        !buffer && '# Hand on what the app sends at once: server-sent events need it.',
+        !buffer && '# Do not buffer the response. Server-sent events need this.',
         !buffer && 'ProxySet flushpackets=on',
-        '# Seconds: to connect, and how long the app may stay silent in a request.',
-        `ProxySet connectiontimeout=5 timeout=${APP_SILENCE}`,
+        '# In seconds: the longest time to connect, and the longest time that the app may send nothing.',
+        `ProxySet connectiontimeout=5 timeout=${APP_READ_TIMEOUT}`,
       ),
     ),
     location: lines(
       'Require all granted',
-      '# Else SCRIPT_NAME is as much of the path as there happens to be on the disk.',
+      '# Without these lines, Apache looks for the path on the disk, and SCRIPT_NAME is the part that exists there.',
       `ProxyFCGISetEnvIf ${apacheWord(`%{REQUEST_URI} =~ m#^${pattern(mount)}(/.*)?$#`)} PATH_INFO "$1"`,
       `ProxyFCGISetEnvIf "true" SCRIPT_NAME ${apacheWord(mount)}`,
     ),
     handler: `SetHandler "proxy:${backend}/"`,
-    measured: 'measured by the app',
+    chunkedLimit: 'The app limits a body without a Content-Length.',
   })
   return { ...config, app: serveWords(site) }
 }

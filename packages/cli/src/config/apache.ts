@@ -4,23 +4,23 @@ import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from
 import { type Config, header } from './target.ts'
 import { indent, lines, pattern } from './text.ts'
 
-/** What a module of Apache's that speaks FastCGI adds to a virtual host. */
+/** What one of Apache's FastCGI modules adds to a virtual host. */
 export interface ApacheModule {
-  /** As `a2enmod` takes them. */
+  /** The names of the modules for `a2enmod`. */
   modules: readonly string[]
-  /** What starts the app. */
+  /** A sentence for the header comment that says what starts the app. */
   app: string
   /** Directives of the virtual host. */
   host: string
   /** Directives of the `<Location>` of the app's URLs. */
   location: string
-  /** The directive there that hands a request to the app, where a file may be in its place. */
+  /** The directive that forwards a request to the app. With static files it applies only if no file has the request's path. */
   handler: string
-  /** Who measures a body that does not tell its length. */
-  measured: string
+  /** A sentence for a comment that says what limits a request body without a Content-Length. */
+  chunkedLimit: string
 }
 
-/** A virtual host for an app, with a second one that redirects to HTTPS. */
+/** Builds a virtual host for an app. With TLS, a second virtual host redirects HTTP to HTTPS. */
 export function virtualHosts(site: Site, module: ApacheModule): Config {
   const path = `/etc/apache2/sites-available/${site.name}.conf`
   const check = 'apachectl configtest'
@@ -41,7 +41,7 @@ export function virtualHosts(site: Site, module: ApacheModule): Config {
   return { files: [{ path, text }], check, reload }
 }
 
-/** `<Name argument>`, and what is in it. */
+/** Writes `<Name argument>`, the indented body, and `</Name>`. `head` is `Name argument`. */
 export function section(head: string, body: string): string {
   return `<${head}>\n${indent(body)}\n</${head.split(' ')[0]}>`
 }
@@ -52,9 +52,9 @@ function host(site: Site, module: ApacheModule): string {
     `ServerName ${serverName}`,
     tls && lines('', certificates(tls)),
     '',
-    '# The path reaches the app as the client sent it; else /a%2Fb is a 404 of Apache’s own.',
+    '# Pass the path to the app as the client sent it. By default Apache responds to /a%2Fb with a 404.',
     'AllowEncodedSlashes NoDecode',
-    ...elsewhere(site),
+    ...notFoundOutside(site),
     module.host,
     '',
     statics && lines(files(statics), ''),
@@ -64,14 +64,14 @@ function host(site: Site, module: ApacheModule): string {
         module.location,
         statics?.shared
           ? lines(
-              '# What is a file is served as one; every other URL goes to the app.',
+              '# Apache serves the files that exist. Every other URL goes to the app.',
               section('If "! -f %{REQUEST_FILENAME}"', module.handler),
             )
           : module.handler,
-        '# Apache keeps the Authorization header to itself unless told otherwise.',
+        '# By default Apache does not pass on the Authorization header.',
         'CGIPassAuth On',
-        '# The largest request body, in bytes; more is a 413. LimitRequestBody does not hold here: what does not',
-        `# tell its length is ${module.measured}.`,
+        '# The largest request body, in bytes. Respond to a larger one with a 413. LimitRequestBody has no effect here.',
+        `# ${module.chunkedLimit}`,
         section(`If "%{HTTP:Content-Length} -gt ${maxBody}"`, 'Redirect 413 "/"'),
       ),
     ),
@@ -79,11 +79,11 @@ function host(site: Site, module: ApacheModule): string {
   )
 }
 
-// Else it is a file of the server's, or a 403 of its own.
-function elsewhere({ mount, statics }: Site): string[] {
+// Without this, Apache responds to a URL outside the mount with a file of its document root, or with a 403.
+function notFoundOutside({ mount, statics }: Site): string[] {
   if (mount === '') return []
-  const ours = [`${mount}(/|$)`, ...(statics && !statics.shared ? [`${statics.url}/`] : [])]
-  return [`RedirectMatch 404 "^(?!${pattern(ours.join('|'))})"`]
+  const inside = [`${mount}(/|$)`, ...(statics && !statics.shared ? [`${statics.url}/`] : [])]
+  return [`RedirectMatch 404 "^(?!${pattern(inside.join('|'))})"`]
 }
 
 function files({ folder, url }: Statics): string {
@@ -94,7 +94,7 @@ function files({ folder, url }: Statics): string {
       lines(
         'Require all granted',
         'AllowOverride None',
-        '# No listings, no index.html, no redirect to the name with a slash.',
+        '# Do not list folders, do not serve index.html, and do not redirect to add a slash.',
         'Options FollowSymLinks',
         'DirectoryIndex disabled',
         'DirectorySlash Off',
@@ -103,25 +103,25 @@ function files({ folder, url }: Statics): string {
   )
 }
 
-// After the <Location> of the app, for the last one that matches counts.
+// Must come after the app's <Location>: Apache applies the last section that matches.
 function hidden({ url }: Statics): string {
   return lines(
-    '# No .env, no .git.',
+    '# Do not serve hidden files such as .env and .git.',
     section(`LocationMatch "^${pattern(url)}/(.*/)?\\.(?!well-known/)"`, 'Require all denied'),
   )
 }
 
-// Redirect (mod_alias) would encode the %2F of a path once more, since NoDecode leaves it in the path.
+// Uses mod_rewrite because Redirect (mod_alias) would encode a %2F in the path again: NoDecode keeps it encoded.
 function redirect(site: Site, { redirectFrom }: Tls): string {
   return section(
     `VirtualHost ${address(redirectFrom)}`,
     lines(
       `ServerName ${site.serverName}`,
       'AllowEncodedSlashes NoDecode',
-      '# The target as the client sent it. 308 keeps the method; 301 makes a GET of a POST.',
+      '# Redirect to the path and query as the client sent them. 308 keeps the method; with 301 a POST becomes a GET.',
       'RewriteEngine On',
       'RewriteCond %{THE_REQUEST} "^\\S+ (?:https?://[^/?\\s]*)?(/[^?\\s]*)(?:\\?(\\S*))?"',
-      // Without a literal `?` Apache 2.4.60 and later refuse a target with a query.
+      // Apache 2.4.60 and later reject a target with a query unless the rule has a literal `?`.
       `RewriteRule ^ "${httpsOrigin(site)}%1?%2" [R=308,NE,L]`,
     ),
   )
@@ -140,13 +140,13 @@ function address({ host = '*', port }: HostAndPort): string {
   return formatAddress({ host, port })
 }
 
-// Debian's ports.conf has 80, and 443 with mod_ssl.
+// Debian's ports.conf listens on 80, and on 443 with mod_ssl.
 function listens({ listen, tls }: Site): string[] {
   const all = [listen, ...(tls ? [tls.redirectFrom] : [])]
   const others = all.filter(({ port }) => port !== 80 && port !== 443)
   if (others.length === 0) return []
   return [
-    '# Not where the server listens there already: see ports.conf.',
+    '# Remove a line if ports.conf has it already.',
     ...others.map((where) => `Listen ${where.host === undefined ? where.port : address(where)}`),
     '',
   ]

@@ -1,10 +1,13 @@
 import { formatAddress } from '@fcgi-bridge/client/address'
 import { caddyFolder, caddyWord } from './quote.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, serveWords, type Tls } from './site.ts'
-import { APP_SILENCE, type Config, header, runsByItself } from './target.ts'
+import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
 import { block, lines } from './text.ts'
 
-/** A site for Caddy. A name of the public DNS, without a port or certificate of its own, gets Caddy's automatic HTTPS. */
+/**
+ * Builds a site for Caddy. Caddy's automatic HTTPS is used if the server name can be a public DNS name and the site has neither
+ * `listen` nor `tls`.
+ */
 export function caddy(site: Site): Config {
   const path = `/etc/caddy/sites/${site.name}.caddyfile`
   const check = 'caddy validate --config /etc/caddy/Caddyfile'
@@ -14,7 +17,7 @@ export function caddy(site: Site): Config {
     header(
       `Caddy for ${site.serverName}`,
       `Save this as ${path}, with a line \`import sites/*.caddyfile\` in\n/etc/caddy/Caddyfile. Then: ${check} && ${reload}`,
-      runsByItself(site),
+      howToStart(site),
     ),
     '',
     site.tls &&
@@ -23,13 +26,13 @@ export function caddy(site: Site): Config {
           `http://${site.serverName}:${site.tls.redirectFrom.port}`,
           lines(
             bind(site.tls.redirectFrom),
-            '# 308 keeps the method; 301 makes a GET of a POST.',
+            '# 308 keeps the method; with 301 a POST becomes a GET.',
             `redir ${httpsOrigin(site)}{uri} 308`,
           ),
         ),
         '',
       ),
-    automatic && '# Caddy gets a certificate for it by itself, and redirects HTTP to HTTPS.',
+    automatic && '# Caddy obtains a certificate for this name, and redirects HTTP to HTTPS.',
     block(automatic ? site.serverName : address(site), body(site)),
     '',
   )
@@ -53,19 +56,19 @@ function body(site: Site): string {
   return lines(
     bind(listen),
     tls && certificates(tls),
-    '# The largest request body, in bytes; more is a 413.',
+    '# The largest request body, in bytes. Caddy responds to a larger one with a 413.',
     block('request_body', `max_size ${maxBody}`),
-    '# A client’s Proxy header must not become the variable HTTP_PROXY (httpoxy).',
+    '# Drop the Proxy header: it would become the variable HTTP_PROXY (httpoxy).',
     'request_header -Proxy',
     '',
     block(
       'route',
       lines(
         statics && hidden(statics),
-        statics && !statics.shared && apart(statics),
+        statics && !statics.shared && filesUnderOwnUrl(statics),
         mount !== '' && `@elsewhere not path ${mount} ${mount}/*\nerror @elsewhere 404`,
         mount !== '' && `uri strip_prefix ${mount}`,
-        statics?.shared && shared(statics),
+        statics?.shared && filesAmongAppUrls(statics),
         backend(site),
       ),
     ),
@@ -76,10 +79,10 @@ function certificates({ cert, key }: Tls): string {
   return `tls ${caddyWord(cert)} ${caddyWord(key)}`
 }
 
-// Go's expressions know no lookahead: a name with a dot in front, but for .well-known alone.
+// Go's regular expressions have no lookahead, so .well-known needs a matcher of its own.
 function hidden({ url }: Statics): string {
   return lines(
-    '# No .env, no .git.',
+    '# Do not serve hidden files such as .env and .git.',
     block(
       '@hidden',
       lines(
@@ -92,13 +95,13 @@ function hidden({ url }: Statics): string {
   )
 }
 
-function apart({ folder, url }: Statics): string {
+function filesUnderOwnUrl({ folder, url }: Statics): string {
   return block(`handle_path ${url}/*`, lines(`root * ${caddyFolder(folder)}`, 'file_server'))
 }
 
-function shared({ folder }: Statics): string {
+function filesAmongAppUrls({ folder }: Statics): string {
   return lines(
-    '# What is a file is served as one; every other URL goes to the app.',
+    '# Caddy serves the files that exist. Every other URL goes to the app.',
     `root * ${caddyFolder(folder)}`,
     block('@file', lines('file', 'not path */')),
     'file_server @file',
@@ -110,15 +113,15 @@ function backend({ address, mount, buffer }: Site): string {
   return block(
     `reverse_proxy ${at}`,
     lines(
-      !buffer && '# Hand on what the app sends at once, whatever its type.',
+      !buffer && '# Do not buffer the response, of any content type.',
       !buffer && 'flush_interval -1',
       block(
         'transport fastcgi',
         lines(
           mount !== '' && `env SCRIPT_NAME ${mount}`,
           'dial_timeout 5s',
-          '# How long the app may stay silent in a request.',
-          `read_timeout ${APP_SILENCE}s`,
+          '# The longest time that the app may send nothing.',
+          `read_timeout ${APP_READ_TIMEOUT}s`,
         ),
       ),
     ),

@@ -7,15 +7,15 @@ import { Failure } from '../failure.ts'
 import type { Output } from '../terminal.ts'
 import type { SiteApp } from './site.ts'
 
-// Also where this file is run from its source.
+// The built program, even if this file itself runs from its TypeScript source.
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
 /** How long a module may take to load, in milliseconds. */
 const LOADING_MAX = 20_000
 
 /**
- * Loads an app as `fcgi-bridge serve` does, in a process of its own, which ends then. Throws a Failure with what `serve` says where
- * it finds no app. Of a module that takes longer than 20 s to load nothing is known, which is printed.
+ * Checks in a child process that `fcgi-bridge serve` finds an app in the module. Throws a Failure with the error message of `serve`
+ * if it does not. If the module does not load within 20 s, prints that the check has no result.
  */
 export async function checkApp({ file, flags }: SiteApp, stderr: Output): Promise<void> {
   const child = spawn(process.execPath, [PROGRAM, 'serve', file, ...flags, '--check'], {
@@ -32,14 +32,15 @@ export async function checkApp({ file, flags }: SiteApp, stderr: Output): Promis
   if (code === EXIT.ok) return
   if (signal === 'SIGKILL') {
     stderr.write(
-      `${file} did not load within ${LOADING_MAX / 1000} s, so whether it has an app is not known.\n`,
+      `${file} did not load within ${LOADING_MAX / 1000} s, so the config was printed without checking that it exports an app.\n`,
     )
     return
   }
   const why =
-    printed.replace(/^fcgi-bridge: /m, '').trim() || `${file} ended the program (${signal ?? code}).`
+    printed.replace(/^fcgi-bridge: /m, '').trim() ||
+    `${file} ended the process while it was loaded (${signal ? `signal ${signal}` : `status ${code}`}).`
   throw new Failure(EXIT.app, `${why}\n\n${ADVICE}`)
 }
 
 const ADVICE =
-  'A config for it would start a command that fails. If it only fails on this machine, say --no-check to have the config all the same.'
+  'No config was printed, because its command would fail to start the app. If the app fails on this machine only, use --no-check.'

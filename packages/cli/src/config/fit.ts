@@ -1,39 +1,51 @@
 import type { ServerName } from './servers.ts'
-import { wrong } from './site.ts'
+import { usageError } from './site.ts'
 
 type Refusal = readonly [flags: readonly string[], why: string]
 
-const FRONT: Refusal = [
+const FRONT_ONLY: Refusal = [
   ['serverName', 'listen', 'redirectFrom', 'static', 'staticUrl', 'tlsCert', 'tlsKey', 'buffer'],
-  'is for the front server: make its config as well',
+  'does not apply to systemd units. Use it with the config of the front server, for example: fcgi-bridge config nginx',
 ]
-const UNIT: Refusal = [['user', 'serverUser'], 'is for units of systemd: fcgi-bridge config systemd']
-const SPAWN: Refusal = [['spawn'], 'is for lighttpd']
+const UNIT_ONLY: Refusal = [
+  ['user', 'serverUser'],
+  'applies to systemd units only: fcgi-bridge config systemd',
+]
+const LIGHTTPD_ONLY: Refusal = [['spawn'], 'applies to lighttpd only. Remove it']
 
 const REFUSALS: Readonly<Record<ServerName, readonly Refusal[]>> = {
-  nginx: [UNIT, SPAWN],
+  nginx: [UNIT_ONLY, LIGHTTPD_ONLY],
   'apache-fcgid': [
-    UNIT,
-    [['spawn'], 'is what mod_fcgid always does'],
-    [['socket', 'address'], 'is not for mod_fcgid, which opens the sockets itself. apache-proxy takes it'],
+    UNIT_ONLY,
+    [['spawn'], 'is not needed: mod_fcgid always starts the app. Remove it'],
+    [
+      ['socket', 'address'],
+      'does not apply to mod_fcgid, which opens the sockets itself. Remove it, or use apache-proxy',
+    ],
   ],
-  'apache-proxy': [UNIT, SPAWN],
-  lighttpd: [UNIT],
-  caddy: [UNIT, SPAWN],
-  h2o: [UNIT, [['spawn'], 'is for lighttpd: an app that H2O started and that ends is never started again']],
+  'apache-proxy': [UNIT_ONLY, LIGHTTPD_ONLY],
+  lighttpd: [UNIT_ONLY],
+  caddy: [UNIT_ONLY, LIGHTTPD_ONLY],
+  h2o: [
+    UNIT_ONLY,
+    [['spawn'], 'applies to lighttpd only: H2O does not restart an app that has exited. Remove it'],
+  ],
   haproxy: [
-    UNIT,
-    SPAWN,
-    [['static', 'staticUrl'], 'is for servers that serve files, and HAProxy serves none. Let the app do it'],
+    UNIT_ONLY,
+    LIGHTTPD_ONLY,
+    [
+      ['static', 'staticUrl'],
+      'does not apply to HAProxy, which serves no files. Remove it, and serve the files from the app',
+    ],
   ],
-  systemd: [FRONT, SPAWN],
+  systemd: [FRONT_ONLY, LIGHTTPD_ONLY],
 }
 
-/** Throws a Failure for a flag that a server can not honour. `given` says whether one, by its property name, was given. */
+/** Throws a Failure for a flag that a server does not support. `given` tells whether a flag, by its property name, was given. */
 export function checkFit(server: ServerName, given: (flag: string) => boolean): void {
   for (const [flags, why] of REFUSALS[server]) {
     const flag = flags.find(given)
     if (flag === undefined) continue
-    throw wrong(`--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${why}.`)
+    throw usageError(`--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${why}.`)
   }
 }

@@ -1,9 +1,9 @@
 import { yamlWord } from './quote.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, serveWords, type Tls } from './site.ts'
-import { APP_SILENCE, type Config, header, runsByItself } from './target.ts'
+import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
 import { indent, lines } from './text.ts'
 
-/** The whole config of H2O. */
+/** Builds a complete `h2o.conf`. */
 export function h2o(site: Site): Config {
   const path = '/etc/h2o/h2o.conf'
   const check = `h2o -t -c ${path}`
@@ -13,13 +13,13 @@ export function h2o(site: Site): Config {
   const text = lines(
     header(
       `H2O for ${serverName}`,
-      `Save this as ${path}, or put what is below \`hosts\` into the one that is there.\nThen: ${check} && ${reload}`,
-      runsByItself(site),
+      `Save this as ${path}. If that file exists, add what is below \`hosts\` to its \`hosts\`.\nThen: ${check} && ${reload}`,
+      howToStart(site),
     ),
     '',
-    '# The largest request body, in bytes; more is a 413.',
+    '# The largest request body, in bytes. H2O responds to a larger one with a 413.',
     `limit-request-body: ${maxBody}`,
-    '# Seconds: how long a client may take for its request’s head.',
+    '# In seconds: the longest time that a client may take to send the request headers.',
     'http1-request-timeout: 15',
     '',
     'hosts:',
@@ -52,7 +52,7 @@ function redirect(site: Site, { redirectFrom }: Tls): string {
     listener(redirectFrom),
     'paths:',
     '  "/":',
-    '    # 308 keeps the method; 301 makes a GET of a POST.',
+    '    # 308 keeps the method; with 301 a POST becomes a GET.',
     `    redirect: { status: 308, url: "${httpsOrigin(site)}/" }`,
   )
 }
@@ -67,7 +67,7 @@ function files({ folder, shared }: Statics): string[] {
       'mruby.handler: |',
       indent(
         lines(
-          '# No .env, no .git. The path is as the client sent it.',
+          '# Do not serve hidden files such as .env and .git. The path here is percent-encoded, as the client sent it.',
           'hidden = %r{(?:/|%2f)(?:\\.|%2e)(?!well-known/)}i',
           'lambda { |env| hidden.match(env["SCRIPT_NAME"] + env["PATH_INFO"]) ? [404, {}, []] : [399, {}, []] }',
         ),
@@ -75,7 +75,7 @@ function files({ folder, shared }: Statics): string[] {
       ),
     ),
     lines(
-      shared && '# What is a file is served as one; every other URL goes to the app.',
+      shared && '# H2O serves the files that exist. Every other URL goes to the app.',
       `file.dir: ${yamlWord(folder)}`,
       'file.dirlisting: OFF',
     ),
@@ -88,9 +88,10 @@ function fastcgi({ address }: Site): string {
       ? `{ type: unix, port: "${address.path}" }`
       : `{ type: tcp, host: "${address.host}", port: ${address.port} }`
   return lines(
-    '# H2O can not drop a client’s Proxy header, HTTP_PROXY (httpoxy): fcgi-bridge does, other apps may not.',
+    '# H2O cannot drop a client’s Proxy header, which becomes the variable HTTP_PROXY (httpoxy). fcgi-bridge drops it.',
+    '# Another FastCGI app must drop it too.',
     `fastcgi.connect: ${at}`,
-    '# Milliseconds: how long the app may stay silent in a request.',
-    `fastcgi.timeout.io: ${APP_SILENCE * 1000}`,
+    '# In milliseconds: the longest time that the app may send nothing.',
+    `fastcgi.timeout.io: ${APP_READ_TIMEOUT * 1000}`,
   )
 }

@@ -1,10 +1,10 @@
 import { formatAddress } from '@fcgi-bridge/client/address'
 import { haproxyWord } from './quote.ts'
-import { type HostAndPort, httpsOrigin, type Site, serveWords, type Tls, wrong } from './site.ts'
-import { APP_SILENCE, type Config, header, runsByItself } from './target.ts'
+import { type HostAndPort, httpsOrigin, type Site, serveWords, type Tls, usageError } from './site.ts'
+import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
 import { indent, lines, pattern } from './text.ts'
 
-/** Sections for HAProxy's config: a frontend, its backend, and the FastCGI app. */
+/** Builds sections for HAProxy's config: a frontend, its backend, and the FastCGI app. */
 export function haproxy(site: Site): Config {
   const path = '/etc/haproxy/haproxy.cfg'
   const check = `haproxy -c -f ${path}`
@@ -14,7 +14,7 @@ export function haproxy(site: Site): Config {
     header(
       `HAProxy for ${site.serverName}`,
       `Add this to the end of ${path}. Then:\n  ${check} && ${reload}`,
-      runsByItself(site),
+      howToStart(site),
     ),
     '',
     tls &&
@@ -22,8 +22,8 @@ export function haproxy(site: Site): Config {
         `frontend ${name}-http`,
         lines(
           ...binds(tls.redirectFrom, ''),
-          TIMES,
-          '# 308 keeps the method; 301 makes a GET of a POST.',
+          HTTP_TIMEOUTS,
+          '# 308 keeps the method; with 301 a POST becomes a GET.',
           `http-request redirect prefix ${httpsOrigin(site)} code 308`,
         ),
       ),
@@ -34,10 +34,10 @@ export function haproxy(site: Site): Config {
   return { files: [{ path, text }], check, reload, app: serveWords(site) }
 }
 
-const TIMES = lines(
+const HTTP_TIMEOUTS = lines(
   'mode http',
   'timeout client 60s',
-  '# How long a client may take for its request’s head.',
+  '# The longest time that a client may take to send the request headers.',
   'timeout http-request 15s',
 )
 
@@ -48,10 +48,11 @@ function section(head: string, body: string): string {
 function frontend({ name, listen, tls, mount, maxBody, buffer }: Site): string {
   return lines(
     ...binds(listen, tls ? ` ssl crt ${haproxyWord(pem(tls))} ssl-min-ver TLSv1.2` : ''),
-    TIMES,
-    !buffer && '# Hand on what the app sends at once: server-sent events need it.',
+    HTTP_TIMEOUTS,
+    !buffer && '# Do not delay the response. Server-sent events need this.',
     !buffer && 'option http-no-delay',
-    '# The largest request body, in bytes. One that does not tell its length is a 400 when it does not fit a buffer (16 KiB).',
+    '# The largest request body, in bytes. HAProxy responds to a larger one with a 413, and with a 400 to a body without',
+    '# a Content-Length that does not fit its buffer (16 KiB).',
     `http-request deny deny_status 413 if { req.hdr(content-length) -m int gt ${maxBody} }`,
     mount !== '' && `http-request deny deny_status 404 unless { path ${mount} } or { path_beg ${mount}/ }`,
     `default_backend ${name}`,
@@ -63,8 +64,8 @@ function backend({ name, address, buffer }: Site): string {
     'mode http',
     !buffer && 'option http-no-delay',
     'timeout connect 5s',
-    '# How long the app may stay silent in a request.',
-    `timeout server ${APP_SILENCE}s`,
+    '# The longest time that the app may send nothing.',
+    `timeout server ${APP_READ_TIMEOUT}s`,
     `use-fcgi-app ${name}`,
     `server app ${'path' in address ? `unix@${address.path}` : formatAddress(address)} proto fcgi`,
   )
@@ -72,12 +73,12 @@ function backend({ name, address, buffer }: Site): string {
 
 function app({ mount }: Site): string {
   return lines(
-    '# It has to be said, and nothing is read there.',
+    '# HAProxy requires a docroot, but reads nothing from it.',
     'docroot /nonexistent',
     mount !== '' && `path-info ^(${pattern(mount)})(/.*)?$`,
     'log-stderr global',
-    '# HAProxy keeps the Authorization header to itself unless told otherwise. Mind that REMOTE_USER is then what the',
-    '# client claims there: nobody has checked it.',
+    '# By default HAProxy does not pass on the Authorization header. Do not trust REMOTE_USER: HAProxy copies the user',
+    '# name from this header without checking the password.',
     'pass-header Authorization',
   )
 }
@@ -88,11 +89,11 @@ function binds({ host, port }: HostAndPort, options: string): string[] {
   )
 }
 
-// HAProxy 2.x looks for the key in the certificate's file, then in the file of that name with .key behind it.
+// HAProxy 2.x looks for the key in the certificate's file, then in a file with that name plus `.key`.
 function pem({ cert, key }: Tls): string {
   if (key !== cert && key !== `${cert}.key`) {
-    throw wrong(
-      `--tls-key ${key}: HAProxy reads the key from the file of the certificate, or from ${cert}.key. Put it there, and name that.`,
+    throw usageError(
+      `--tls-key ${key}: HAProxy reads the key only from the certificate's file, or from ${cert}.key. Move the key there, and give that path.`,
     )
   }
   return cert

@@ -10,13 +10,13 @@ import {
   serveWords,
   type Tls,
 } from './site.ts'
-import { APP_SILENCE, type Config, header, runsByItself } from './target.ts'
+import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
 import { block, indent, lines, pattern } from './text.ts'
 
-// What is no file is rewritten to it. The app goes by REQUEST_URI, which stays as the client sent it.
+// URLs without a file are rewritten to this path. fcgi-bridge reads REQUEST_URI, which a rewrite does not change.
 const REWRITTEN = '/fcgi-bridge'
 
-/** A site for lighttpd, by its host name; lighttpd can start the app itself. */
+/** Builds a site for lighttpd, selected by its host name. With `spawn`, lighttpd starts the app. */
 export function lighttpd(site: Site): Config {
   const { name, serverName, listen, tls, spawn } = site
   const path = `/etc/lighttpd/conf-available/50-${name}.conf`
@@ -27,7 +27,7 @@ export function lighttpd(site: Site): Config {
     header(
       `lighttpd for ${serverName}`,
       `${tls ? 'apt-get install lighttpd-mod-openssl. ' : ''}Save this as ${path}. Then:\n  lighty-enable-mod ${name} && ${check} && ${reload}`,
-      spawn ? 'lighttpd starts the app.' : `${runsByItself(site)}\nWith --spawn, lighttpd starts it.`,
+      spawn ? 'lighttpd starts the app.' : `${howToStart(site)}\nWith --spawn, lighttpd starts it.`,
     ),
     '',
     `server.modules += ( ${modules.map((module) => `"mod_${module}"`).join(', ')} )`,
@@ -41,7 +41,7 @@ export function lighttpd(site: Site): Config {
   return { files: [{ path, text }], check, reload, ...(!spawn && { app: serveWords(site) }) }
 }
 
-// Port 80 is lighttpd.conf's.
+// lighttpd.conf already listens on port 80.
 function sockets(where: HostAndPort, tls: Tls | undefined): string[] {
   const { host, port } = where
   if (port === 80 && host === undefined) return []
@@ -70,7 +70,7 @@ function named({ serverName }: Site, body: string): string {
 
 function redirect(site: Site): string {
   return lines(
-    '# 308 keeps the method; 301 makes a GET of a POST.',
+    '# 308 keeps the method; with 301 a POST becomes a GET.',
     'url.redirect-code = 308',
     `url.redirect = ( "" => "${httpsOrigin(site)}\${url.path}\${qsa}" )`,
   )
@@ -80,29 +80,29 @@ function body(site: Site): string {
   const { mount, statics, maxBody, buffer } = site
   const below = mount === '' ? '' : `^${pattern(mount)}(/|$)`
   return lines(
-    '# The largest request body, in KiB; more is a 413.',
+    '# The largest request body, in KiB. lighttpd responds to a larger one with a 413.',
     `server.max-request-size = ${Math.ceil(maxBody / 1024)}`,
-    '# Seconds: how long a client may take for a piece of its request, and how long the app may stay silent.',
+    '# In seconds: the longest pause in a request from a client, and the longest time that the app may send nothing.',
     'server.max-read-idle = 60',
-    `server.max-write-idle = ${APP_SILENCE}`,
-    !buffer && '# Hand on what the app sends at once: server-sent events need it.',
+    `server.max-write-idle = ${APP_READ_TIMEOUT}`,
+    !buffer && '# Do not buffer the response. Server-sent events need this.',
     !buffer && 'server.stream-response-body = 1',
     '',
-    statics?.shared ? shared(site, statics) : apart(site, statics, below),
+    statics?.shared ? filesAmongAppUrls(site, statics) : filesUnderOwnUrl(site, statics, below),
     statics && hidden(statics),
   )
 }
 
-function shared(site: Site, { folder, url }: Statics): string {
+function filesAmongAppUrls(site: Site, { folder, url }: Statics): string {
   return lines(
-    '# What is a file is served as one; every other URL goes to the app.',
+    '# lighttpd serves the files that exist. Every other URL goes to the app.',
     `alias.url = ( "${url}/" => ${lighttpdWord(`${folder}/`)} )`,
     `url.rewrite-if-not-file = ( "^${pattern(url)}(?:[/?]|$)" => "${REWRITTEN}\${qsa}" )`,
     backend(site, REWRITTEN),
   )
 }
 
-function apart(site: Site, statics: Statics | undefined, below: string): string {
+function filesUnderOwnUrl(site: Site, statics: Statics | undefined, below: string): string {
   const app = backend(site, site.mount || '/')
   const files =
     statics &&
@@ -114,12 +114,14 @@ function apart(site: Site, statics: Statics | undefined, below: string): string 
   return `${files} else ${block(`$HTTP["url"] =~ "${below}"`, app)}`
 }
 
-function hidden({ url }: Statics): string {
+// Does not use dir-listing.activate: unless something else enables it, lighttpd 1.4.69 does not load mod_dirlisting, and warns that
+// the key is unknown. If the app shares the URL path of the files, the rewrite sends the URLs of folders to the app.
+function hidden({ url, shared }: Statics): string {
+  const names = shared ? '\\.(?!well-known/)' : '(\\.(?!well-known/)|$)'
   return lines(
     'index-file.names = ()',
-    'dir-listing.activate = "disable"',
-    '# No .env, no .git.',
-    block(`$HTTP["url"] =~ "^${pattern(url)}/(.*/)?\\.(?!well-known/)"`, 'url.access-deny = ( "" )'),
+    `# Do not serve hidden files such as .env and .git${shared ? '' : ', and do not list folders'}.`,
+    block(`$HTTP["url"] =~ "^${pattern(url)}/(.*/)?${names}"`, 'url.access-deny = ( "" )'),
   )
 }
 
@@ -134,7 +136,7 @@ function backend(site: Site, prefix: string): string {
         : [`"host" => "${address.host}"`, `"port" => ${address.port}`]
   const started = command && [
     `"bin-path" => ${lighttpdWord(lighttpdCommand(command))}`,
-    '# One process serves many requests at once; lighttpd’s own default is four.',
+    '# One process handles many requests concurrently. lighttpd’s default is four processes.',
     '"max-procs" => 1',
     '"bin-environment" => ( "NODE_ENV" => "production" )',
   ]
@@ -143,7 +145,7 @@ ${indent(settings([...at, ...(started || []), '"check-local" => "disable"', '"fi
 )) )`
 }
 
-// A comma behind each but the last, and none behind comments.
+// Adds a comma after each setting but the last, and none after comments.
 function settings(all: readonly string[]): string {
   return all
     .map((line, index) => (line.startsWith('#') || index === all.length - 1 ? line : `${line},`))

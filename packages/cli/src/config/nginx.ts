@@ -2,20 +2,20 @@ import { formatAddress } from '@fcgi-bridge/client/address'
 import { formatSize } from '../size.ts'
 import { nginxWord } from './quote.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, serveWords, type Tls } from './site.ts'
-import { APP_SILENCE, type Config, header, runsByItself } from './target.ts'
+import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
 import { block, lines, pattern } from './text.ts'
 
-/** A site for nginx: an upstream, and a server of its own. */
+/** Builds a site for nginx: an upstream and a server. With TLS, a second server redirects HTTP to HTTPS. */
 export function nginx(site: Site): Config {
   const path = `/etc/nginx/sites-available/${site.name}.conf`
   const check = 'nginx -t'
   const reload = 'systemctl reload nginx'
   const install = lines(
-    `Save this as ${path} and link it into sites-enabled, or where there is`,
-    `no such folder as /etc/nginx/conf.d/${site.name}.conf. Then: ${check} && ${reload}`,
+    `Save this as ${path} and link it into sites-enabled. If there is no`,
+    `such folder, save it as /etc/nginx/conf.d/${site.name}.conf. Then: ${check} && ${reload}`,
   )
   const text = lines(
-    header(`nginx for ${site.serverName}`, install, runsByItself(site)),
+    header(`nginx for ${site.serverName}`, install, howToStart(site)),
     '',
     upstream(site),
     '',
@@ -31,7 +31,7 @@ function upstream({ name, address }: Site): string {
   return block(
     `upstream ${name}`,
     `server ${at};
-# Connections to the app that are kept for the next request, per worker.
+# The number of idle connections to the app that each worker keeps open.
 keepalive 16;`,
   )
 }
@@ -40,7 +40,7 @@ function redirect(site: Site, { redirectFrom }: Tls): string {
   return lines(
     ...listens(redirectFrom),
     `server_name ${site.serverName};`,
-    '# 308 keeps the method; 301 makes a GET of a POST.',
+    '# 308 keeps the method; with 301 a POST becomes a GET.',
     `return 308 ${httpsOrigin(site)}$request_uri;`,
   )
 }
@@ -53,9 +53,9 @@ function server(site: Site): string {
     'server_tokens off;',
     '',
     tls && lines(...certificates(tls), ''),
-    '# The largest request body; more is a 413.',
+    '# The largest request body. nginx responds to a larger one with a 413.',
     `client_max_body_size ${formatSize(maxBody)};`,
-    '# How long a client may take for its header, and between two pieces of a body.',
+    '# The longest time to receive the request headers, and the longest pause in a request body.',
     'client_header_timeout 15s;',
     'client_body_timeout 30s;',
     '',
@@ -81,11 +81,11 @@ function files({ folder, url, shared }: Statics, missing: string): string {
   return block(
     `location ^~ ${url}/`,
     lines(
-      shared && '# What is a file is served as one; every other URL goes to the app.',
+      shared && '# nginx serves the files that exist. Every other URL goes to the app.',
       `alias ${nginxWord(`${folder}/`)};`,
       `try_files $uri ${missing};`,
       'add_header X-Content-Type-Options nosniff;',
-      '# No .env, no .git.',
+      '# Do not serve hidden files such as .env and .git.',
       'location ~ /\\.(?!well-known/) { return 404; }',
     ),
   )
@@ -96,16 +96,16 @@ function fastcgi(site: Site): string {
   return lines(
     `fastcgi_pass ${name};`,
     'fastcgi_keep_conn on;',
-    !buffer && '# Hand on what the app sends at once: server-sent events need it.',
+    !buffer && '# Do not buffer the response. Server-sent events need this.',
     !buffer && 'fastcgi_buffering off;',
-    '# The head of an answer, with all its cookies; more is a 502.',
+    '# The response headers, with all cookies, must fit this buffer. If they do not, nginx responds with a 502.',
     'fastcgi_buffer_size 16k;',
     'fastcgi_buffers 8 16k;',
-    '# How long the app may stay silent in a request.',
-    `fastcgi_read_timeout ${APP_SILENCE}s;`,
+    '# The longest time that the app may send nothing.',
+    `fastcgi_read_timeout ${APP_READ_TIMEOUT}s;`,
     '',
     mount !== '' && `fastcgi_split_path_info "(?s)^(${pattern(mount)})(/.*)$";`,
-    '# In full, because the fastcgi_params of some systems lower the case of Host and drop its port.',
+    '# All params are listed because the fastcgi_params file of some systems lower-cases the host and drops its port.',
     ...params({
       GATEWAY_INTERFACE: 'CGI/1.1',
       SERVER_SOFTWARE: 'nginx/$nginx_version',
@@ -125,7 +125,7 @@ function fastcgi(site: Site): string {
       CONTENT_TYPE: '$content_type',
       CONTENT_LENGTH: '$content_length',
     }),
-    '# A client’s Proxy header must not become the variable HTTP_PROXY (httpoxy).',
+    '# A Proxy header from the client must not become the variable HTTP_PROXY (httpoxy).',
     ...params({ HTTP_PROXY: '""' }),
   )
 }

@@ -24,12 +24,12 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** Runs `fcgi-bridge config`, without loading the app; `~` stands for the folder. */
+/** Runs `fcgi-bridge config` without loading the app. `~` stands for the folder. */
 async function config(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  return checked(...args, '--no-check')
+  return configWithCheck(...args, '--no-check')
 }
 
-async function checked(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+async function configWithCheck(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   let [out, err] = ['', '']
   const words = args.map((word) => word.replace(/^~/, folder))
   const code = await run(
@@ -40,7 +40,7 @@ async function checked(...args: string[]): Promise<{ code: number; out: string; 
   return { code, out, err }
 }
 
-test('an app is called as its file, or as its folder where that says more', async () => {
+test('the default name is that of the module, or of its folder if the module has a common name', async () => {
   expect((await config('nginx', '~/shop/app.mjs')).out).toContain('upstream shop {')
   writeFileSync(join(folder, 'shop/Über Cart.mjs'), '')
   expect((await config('nginx', '~/shop/Über Cart.mjs')).out).toContain('upstream ber-cart {')
@@ -48,7 +48,7 @@ test('an app is called as its file, or as its folder where that says more', asyn
   expect((await config('nginx', '--address', '9001', '--name', 'basket')).out).toContain('upstream basket {')
 })
 
-test('the command that starts the app is one that can be pasted', async () => {
+test('the command that starts the app can be pasted into a shell', async () => {
   writeFileSync(join(folder, "shop/it's.mjs"), '')
   const { out } = await config('nginx', "~/shop/it's.mjs", '--address', '[::1]:9001', '--as', 'fetch')
   expect(out).toContain(
@@ -56,12 +56,12 @@ test('the command that starts the app is one that can be pasted', async () => {
   )
 })
 
-test('a link to the app stays one: it is what the next deploy changes', async () => {
+test('a symbolic link in the path of the app is kept, because the next deploy changes it', async () => {
   symlinkSync(join(folder, 'shop'), join(folder, 'current'))
   expect((await config('nginx', '~/current/app.mjs')).out).toContain(`${folder}/current/app.mjs`)
 })
 
-test('no path that a link leads to ends a line of the config', async () => {
+test('a line break in the path that a link resolves to is an error, and never ends a line of the config', async () => {
   mkdirSync(join(folder, 'a\nb'))
   writeFileSync(join(folder, 'a\nb/index.js'), '')
   symlinkSync(join(folder, 'a\nb'), join(folder, 'current'))
@@ -71,7 +71,7 @@ test('no path that a link leads to ends a line of the config', async () => {
   })
 })
 
-test('a file is written once', async () => {
+test('--output does not overwrite a file', async () => {
   const file = join(folder, 'site.conf')
   const first = await config('nginx', '~/shop/app.mjs', '--output', file)
   expect(first).toEqual({ code: 0, out: '', err: '' })
@@ -79,12 +79,12 @@ test('a file is written once', async () => {
   expect(text).toBe((await config('nginx', '~/shop/app.mjs')).out)
   expect(await config('nginx', '~/shop/app.mjs', '--output', file, '--buffer')).toMatchObject({
     code: EXIT.failed,
-    err: expect.stringContaining(`${file} is there already`),
+    err: expect.stringContaining(`${file} already exists`),
   })
   expect(readFileSync(file, 'utf8')).toBe(text)
 })
 
-describe('an app that serve refuses is refused, with the same words', () => {
+describe('a module in which serve finds no app is an error, with the same message', () => {
   test.each<[string, string, RegExp]>([
     ['no export', '', /app\.mjs exports nothing, so there is no app to serve/],
     [
@@ -96,21 +96,28 @@ describe('an app that serve refuses is refused, with the same words', () => {
     ['an unclear function', 'export default (a, b) => [a, b]', /say --as listener/],
     ['a syntax error', 'const b = = 2', /app\.mjs:1\n+const b = = 2/],
     ['an error', "throw new Error('no database')", /no database/],
-    ['an end of the program', 'process.exit(9)', /app\.mjs ended the program \(9\)/],
+    ['process.exit()', 'process.exit(9)', /app\.mjs ended the process while it was loaded \(status 9\)/],
   ])('%s', async (_, module, message) => {
     writeFileSync(join(folder, 'shop/app.mjs'), module)
-    const { code, out, err } = await checked('nginx', '~/shop/app.mjs')
+    const { code, out, err } = await configWithCheck('nginx', '~/shop/app.mjs')
     expect({ code, out }).toEqual({ code: EXIT.app, out: '' })
     expect(err).toMatch(message)
-    expect(err).toContain('say --no-check to have the config all the same')
+    expect(err).toContain('If the app fails on this machine only, use --no-check')
     expect(err.match(/fcgi-bridge: /g)).toHaveLength(1)
     expect((await config('nginx', '~/shop/app.mjs')).code).toBe(EXIT.ok)
   })
 
-  test('--as and --export are heeded, and what the app prints or leaves open does not matter', async () => {
+  test('--as and --export are used, and output and open timers of the app are ignored', async () => {
     const module = "console.log('hello')\nsetInterval(() => {}, 1000)\nexport const shop = (a, b) => [a, b]"
     writeFileSync(join(folder, 'shop/app.mjs'), module)
-    const { code, out } = await checked('nginx', '~/shop/app.mjs', '--as', 'listener', '--export', 'shop')
+    const { code, out } = await configWithCheck(
+      'nginx',
+      '~/shop/app.mjs',
+      '--as',
+      'listener',
+      '--export',
+      'shop',
+    )
     expect(code).toBe(EXIT.ok)
     expect(out).toMatch(/^# nginx for localhost/)
   })
@@ -121,10 +128,10 @@ describe('--output', () => {
 
   test.each([
     ['a folder', '~/units/', 'units/shop'],
-    ['a folder without its slash', '~/units', 'units/shop'],
+    ['a folder without a slash at its end', '~/units', 'units/shop'],
     ['a name', '~/units/web', 'units/web'],
     ['the name of one unit', '~/units/web.service', 'units/web'],
-  ])('both units of systemd: %s', async (_, output, stem) => {
+  ])('writes both systemd units, given %s', async (_, output, stem) => {
     mkdirSync(join(folder, 'units'))
     expect(await units('--output', output)).toEqual({ code: 0, out: '', err: '' })
     const { files } = JSON.parse((await units('--json')).out)
@@ -135,17 +142,17 @@ describe('--output', () => {
     expect(readdirSync(join(folder, 'units'))).toHaveLength(2)
   })
 
-  test('nothing is written where one of the files is there', async () => {
+  test('writes nothing if one of the files exists', async () => {
     writeFileSync(join(folder, 'web.service'), 'mine')
     expect(await units('--output', '~/web')).toMatchObject({
       code: EXIT.failed,
-      err: expect.stringContaining('web.service is there already'),
+      err: expect.stringContaining('web.service already exists'),
     })
     expect(readFileSync(join(folder, 'web.service'), 'utf8')).toBe('mine')
     expect(existsSync(join(folder, 'web.socket'))).toBe(false)
   })
 
-  test('a config of one file, into a folder', async () => {
+  test('writes a config of one file into a folder', async () => {
     mkdirSync(join(folder, 'sites'))
     expect(await config('nginx', '~/shop/app.mjs', '--output', '~/sites')).toEqual({
       code: 0,
@@ -156,7 +163,14 @@ describe('--output', () => {
   })
 })
 
-test('--json has the commands beside the config', async () => {
+test('if there are several files, a line before each has its path', async () => {
+  const { out } = await config('systemd', '~/shop/app.mjs')
+  const { files } = JSON.parse((await config('systemd', '~/shop/app.mjs', '--json')).out)
+  const [socket, service] = files as { path: string; text: string }[]
+  expect(out).toBe(`### ${socket!.path} ###\n${socket!.text}\n### ${service!.path} ###\n${service!.text}`)
+})
+
+test('--json prints the config and its commands', async () => {
   const { out } = await config('nginx', '~/shop/app.mjs', '--mount', '/shop/', '--json')
   expect(JSON.parse(out)).toEqual({
     files: [
@@ -179,9 +193,9 @@ test('--json has the commands beside the config', async () => {
 })
 
 test.each([
-  [[], /What is the app\? Name its module, or say where it listens/],
-  [['--socket', '/run/a b.sock'], /other characters than letters, digits/],
-  [['--socket', `/run/${'a'.repeat(103)}`], /may have 107 bytes/],
+  [[], /Name the app's module, or give the address on which it listens/],
+  [['--socket', '/run/a b.sock'], /characters in a socket's path other than letters, digits/],
+  [['--socket', `/run/${'a'.repeat(103)}`], /has 108 bytes, and a Unix socket's path can have at most 107/],
   [['--socket', 'a', '--address', '1'], /cannot be used with/],
   [['--address', 'localhost'], /It takes a port such as 8080/],
   [['--listen', '70000'], /It takes a port/],
@@ -193,18 +207,15 @@ test.each([
   [['--name', 'a b'], /It takes a name/],
   [['--max-body', '0'], /It takes a size/],
   [['--max-body', '2g'], /below 2g/],
-  [['--socket', '/s', '--static', '~/none'], /none is no folder/],
-  [['--socket', '/s', '--static', '~/shop/app.mjs'], /is no folder/],
-  [['--socket', '/s', '--static-url', '/a'], /--static-url goes with --static/],
-  [['--socket', '/s', '--tls-cert', 'a'], /go together/],
-  [['--socket', '/s', '--redirect-from', '80'], /goes with --tls-cert/],
+  [['--socket', '/s', '--static', '~/none'], /none: there is no such folder/],
+  [['--socket', '/s', '--static', '~/shop/app.mjs'], /there is no such folder/],
+  [['--socket', '/s', '--static-url', '/a'], /--static-url needs --static/],
+  [['--socket', '/s', '--tls-cert', 'a'], /must be used together. Add --tls-key/],
+  [['--socket', '/s', '--redirect-from', '80'], /Add --tls-cert and --tls-key/],
   [['--socket', '/s', '--tls-cert', 'a\nb', '--tls-key', 'c'], /control character/],
-  [
-    ['~/shop/app.mjs', '--export', 'a\nuser root;'],
-    /--export "a\\nuser root;": there is a control character/,
-  ],
-  [['--socket', '/s', '--tls-cert', 'a$b', '--tls-key', 'c'], /has no way to write \$/],
-])('wrong: %j', async (args, message) => {
+  [['~/shop/app.mjs', '--export', 'a\nuser root;'], /--export "a\\nuser root;" contains a control character/],
+  [['--socket', '/s', '--tls-cert', 'a$b', '--tls-key', 'c'], /cannot express \$/],
+])('a wrong command line is an error: %j', async (args, message) => {
   const { code, out, err } = await config('nginx', ...args)
   expect(err).toMatch(message)
   expect(code).toBe(EXIT.usage)
@@ -212,46 +223,46 @@ test.each([
 })
 
 test.each([
-  ['nginx', '--user', 'shop', '--user is for units of systemd'],
-  ['nginx', '--spawn', '', '--spawn is for lighttpd'],
-  ['apache-fcgid', '--socket', '/run/app.sock', '--socket is not for mod_fcgid'],
-  ['haproxy', '--static', '~/shop/public', '--static is for servers that serve files'],
-  ['systemd', '--tls-cert', 'cert.pem', '--tls-cert is for the front server'],
-  ['systemd', '--address', 'localhost:9000', 'systemd looks up no names. Say 127.0.0.1:9000'],
-])('%s can not honour %s', async (server, flag, value, message) => {
+  ['nginx', '--user', 'shop', '--user applies to systemd units only'],
+  ['nginx', '--spawn', '', '--spawn applies to lighttpd only'],
+  ['apache-fcgid', '--socket', '/run/app.sock', '--socket does not apply to mod_fcgid'],
+  ['haproxy', '--static', '~/shop/public', '--static does not apply to HAProxy, which serves no files'],
+  ['systemd', '--tls-cert', 'cert.pem', '--tls-cert does not apply to systemd units'],
+  ['systemd', '--address', 'localhost:9000', 'systemd does not resolve host names. Use 127.0.0.1:9000'],
+])('%s does not support %s', async (server, flag, value, message) => {
   const { code, err } = await config(server, '~/shop/app.mjs', flag, ...(value === '' ? [] : [value]))
   expect(err).toContain(message)
   expect(code).toBe(EXIT.usage)
 })
 
-test('HAProxy finds the key beside the certificate alone', async () => {
+test('HAProxy reads the key from the certificate file, or from a file next to it, and from nowhere else', async () => {
   const key = (path: string) =>
     config('haproxy', '~/shop/app.mjs', '--tls-cert', '/etc/cert.pem', '--tls-key', path)
   expect((await key('/etc/key.pem')).err).toContain('or from /etc/cert.pem.key')
   expect((await key('/etc/cert.pem')).out).toContain("crt '/etc/cert.pem'")
 })
 
-test('Caddy has HTTPS by itself for a name of the DNS', async () => {
+test('Caddy uses its automatic HTTPS for a DNS name', async () => {
   const { out } = await config('caddy', '~/shop/app.mjs', '--server-name', 'shop.example.com')
   expect(out).toContain('\nshop.example.com {\n')
 })
 
-test("a server is told to start no program of npx's cache", () => {
+test("a config in which the server starts a program of npx's cache is an error", () => {
   expect(() => programWords('/root/.npm/_npx/1/node_modules/.bin/fcgi-bridge')).toThrow(
     'npm install fcgi-bridge',
   )
 })
 
-test('the source of an app is never among the files', async () => {
-  const wrong = (path: string) => config('nginx', '~/shop/app.mjs', '--static', path)
-  expect((await wrong('~/shop')).err).toContain('holds the app itself')
+test("a folder with the app's source code cannot be served", async () => {
+  const withStatic = (path: string) => config('nginx', '~/shop/app.mjs', '--static', path)
+  expect((await withStatic('~/shop')).err).toContain('contains the app')
   symlinkSync(join(folder, 'shop'), join(folder, 'shop/public/link'))
-  expect((await wrong('~/shop/public/link')).err).toContain('holds the app itself')
+  expect((await withStatic('~/shop/public/link')).err).toContain('contains the app')
   writeFileSync(join(folder, 'shop/public/package.json'), '{}')
-  expect((await wrong('~/shop/public')).err).toContain("it is a project's folder")
+  expect((await withStatic('~/shop/public')).err).toContain("it is a project's folder")
 })
 
-test('a server that is none, and an app that is not there', async () => {
+test('an unknown server and a missing app are errors', async () => {
   expect(await config('iis', 'app.js')).toMatchObject({
     code: EXIT.usage,
     err: expect.stringContaining('nginx'),

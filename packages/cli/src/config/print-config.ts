@@ -16,11 +16,11 @@ import { type Site, type SiteFlags, siteOf } from './site.ts'
 import { systemd } from './systemd.ts'
 import type { Config, ConfigFile } from './target.ts'
 
-/** What `fcgi-bridge config` is told. */
+/** The values of the flags of `fcgi-bridge config`. */
 export interface ConfigFlags extends SiteFlags {
   output?: string
   json?: boolean
-  /** Load the app first, and refuse what `serve` refuses. */
+  /** Load the app first, and fail if `serve` would find no app in it. */
   check: boolean
 }
 
@@ -36,8 +36,8 @@ const CONFIGS: Readonly<Record<ServerName, (site: Site) => Config>> = {
 }
 
 /**
- * Prints a server's config for an app, or writes it to a file. Throws a Failure where the flags make no config, or where
- * `fcgi-bridge serve`, which the config names, would find no app in the module.
+ * Prints a server's config for an app, or writes it to a file. Throws a Failure if the flags contradict each other, or if
+ * `fcgi-bridge serve`, which the config starts or names, would find no app in the module.
  */
 export async function printConfig(
   server: ServerName,
@@ -50,24 +50,30 @@ export async function printConfig(
   const config = CONFIGS[server](site)
   if (site.app !== undefined && flags.check) await checkApp(site.app, stderr)
   if (flags.output !== undefined) write(flags.output, config.files)
-  else if (!flags.json) stdout.write(config.files.map((file) => file.text).join('\n'))
+  else if (!flags.json) stdout.write(textOf(config.files))
   if (flags.json) printJson(config, stdout)
 }
 
+// If there are several files, a comment before each has its path.
+function textOf(files: readonly ConfigFile[]): string {
+  const titled = files.length > 1
+  return files.map(({ path, text }) => (titled ? `### ${path} ###\n${text}` : text)).join('\n')
+}
+
 function write(output: string, files: readonly ConfigFile[]): void {
-  const paths = files.map((file) => placeOf(output, file, files.length))
+  const paths = files.map((file) => outputPath(output, file, files.length))
   const there = paths.find((path) => existsSync(path))
-  if (there !== undefined) throw isThere(there)
+  if (there !== undefined) throw fileExists(there)
   for (const [index, path] of paths.entries()) writeNew(path, files[index]!.text)
 }
 
-// In a folder each file has its own name. Of several files, such as the units of systemd, each keeps its ending.
-function placeOf(output: string, { path }: ConfigFile, count: number): string {
+// If `output` is a folder, each file keeps its own name. If it is a file name and there are several files, such as systemd's two
+// units, each keeps its own extension.
+function outputPath(output: string, { path }: ConfigFile, count: number): string {
   if (output.endsWith('/') || statSync(output, { throwIfNoEntry: false })?.isDirectory()) {
     return join(output, basename(path))
   }
-  const ending = extname(path)
-  return count === 1 ? output : `${output.replace(/\.(service|socket)$/, '')}${ending}`
+  return count === 1 ? output : `${output.replace(/\.(service|socket)$/, '')}${extname(path)}`
 }
 
 function writeNew(path: string, text: string): void {
@@ -75,12 +81,12 @@ function writeNew(path: string, text: string): void {
     writeFileSync(path, text, { flag: 'wx' })
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw isThere(path, error)
-    throw new Failure(EXIT.failed, `${path} cannot be written: ${message}`, { cause: error })
+    if (code === 'EEXIST') throw fileExists(path, error)
+    throw new Failure(EXIT.failed, `Cannot write ${path}: ${message}`, { cause: error })
   }
 }
 
-function isThere(path: string, cause?: unknown): Failure {
-  const message = `${path} is there already, perhaps with changes of yours. Remove it, or name another file.`
+function fileExists(path: string, cause?: unknown): Failure {
+  const message = `${path} already exists, and may contain your changes. Remove it, or choose another file.`
   return new Failure(EXIT.failed, message, cause === undefined ? { code: 'EEXIST' } : { cause })
 }

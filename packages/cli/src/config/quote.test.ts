@@ -13,22 +13,22 @@ import {
   yamlWord,
 } from './quote.ts'
 
-// That the servers read them so is proved in tests/cli/config.test.ts.
+// tests/cli/config.test.ts tests with the real servers that they read these words as the same text.
 test.each([
   ['nginx', nginxWord, '/a "b"\\c\\', '"/a \\"b\\"\\\\c\\\\"'],
   ['Apache', apacheWord, '/a "b"\\$c\\', '"/a \\"b\\"\\\\$c\\\\"'],
   ['lighttpd', lighttpdWord, '/a "b"\\c', '"/a \\"b\\"\\c"'],
   ['Caddy', caddyWord, '/a $b', '"/a $b"'],
-  ['Caddy, where quotes do not do', caddyWord, '/a "b"\\', '`/a "b"\\`'],
+  ['Caddy, text that needs backquotes', caddyWord, '/a "b"\\', '`/a "b"\\`'],
   ['YAML', yamlWord, '/a "b"\\', '"/a \\"b\\"\\\\"'],
   ['HAProxy', haproxyWord, "/a 'b' $c", "'/a '\\''b'\\'' $c'"],
   ['systemd', systemdWord, '/a "b" %h $c \\', '"/a \\"b\\" %%h $$c \\\\"'],
   ['systemd, a plain word', systemdWord, '/srv/app.js', '/srv/app.js'],
-])('%s', (_, quote, text, written) => {
+])('a word for %s', (_, quote, text, written) => {
   expect(quote(text)).toBe(written)
 })
 
-test('commands', () => {
+test('commands for mod_fcgid and lighttpd', () => {
   expect(fcgidCommand(['node', "/it's me"])).toBe("node '/it\\'s me'")
   expect(lighttpdCommand(['node', '/"me"'])).toBe('node /"me"')
 })
@@ -38,12 +38,12 @@ test.each([
   ['Apache', apacheWord, '/$' + '{a}', '${'],
   ['Apache', apacheFolder, '/a*', '*'],
   ['lighttpd', lighttpdWord, '/a\\', '\\ at the end'],
-  ['lighttpd', (text: string) => lighttpdCommand([text]), '/a b', 'a blank'],
+  ['lighttpd', (text: string) => lighttpdCommand([text]), '/a b', 'a space'],
   ['Caddy', caddyWord, '/{a}', '{'],
-  ['Caddy', caddyWord, '/`"', '` beside " or \\'],
+  ['Caddy', caddyWord, '/`"', '` together with " or \\'],
   ['Caddy', caddyFolder, '/[a]', '['],
-])('%s has no way to write %s', (server, quote, text, what) => {
+])("%s: text that the server's syntax cannot express is rejected", (server, quote, text, what) => {
   expect(() => quote(text)).toThrow(
-    `${JSON.stringify(text)}: ${server}'s config has no way to write ${what} in this place.`,
+    `${JSON.stringify(text)}: ${server}'s config syntax cannot express ${what} here.`,
   )
 })

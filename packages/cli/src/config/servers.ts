@@ -1,4 +1,4 @@
-/** What there are configs for. */
+/** The front servers, and systemd, that `fcgi-bridge config` writes configs for. */
 export const SERVERS = [
   'nginx',
   'apache-fcgid',

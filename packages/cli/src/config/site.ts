@@ -6,15 +6,16 @@ import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { formatSize } from '../size.ts'
 
-/** A host, or all of this machine's addresses, and a port. */
+/** Where a server listens. */
 export interface HostAndPort {
+  /** Undefined: all addresses of this machine. */
   host: string | undefined
   port: number
 }
 
-/** An app and what stands in front of it: what every config is made of. All of it is checked. */
+/** An app and its front server, as all configs are built from them. Every value has been validated. */
 export interface Site {
-  /** What files, upstreams and units are called: letters, digits and dashes. */
+  /** The name of files, upstreams and units: letters, digits and dashes. */
   name: string
   app: SiteApp | undefined
   /** Where the app listens for FastCGI. */
@@ -22,49 +23,51 @@ export interface Site {
   serverName: string
   /** Where the front server listens. */
   listen: HostAndPort
-  /** What URLs of the app begin with: `''` at the root, or such as `/shop`. */
+  /** The URL path under which the app is mounted, such as `/shop`. `''` for the root. */
   mount: string
   statics: Statics | undefined
   /** The largest request body, in bytes. */
   maxBody: number
   tls: Tls | undefined
-  /** Answers may be held back until a buffer is full. */
+  /** Keep the front server's response buffering. */
   buffer: boolean
   /** The front server starts the app. */
   spawn: boolean
-  /** Who runs the app: a user of the system's, else one made for it. */
+  /** The system user that runs the app. Undefined: systemd creates one. */
   user: string | undefined
-  /** Who runs the front server. */
+  /** The system user that runs the front server. */
   serverUser: string
 }
 
-/** The app, where its module is known. */
+/** The app's module. */
 export interface SiteApp {
   /** The module's absolute path. */
   file: string
-  /** The flags of `fcgi-bridge serve` that say what in the module the app is. */
+  /** The flags of `fcgi-bridge serve` that select the app in the module. */
   flags: readonly string[]
 }
 
 /** Files that the front server serves itself. */
 export interface Statics {
-  /** Absolute, without a slash at its end. */
+  /** An absolute path without a slash at its end. */
   folder: string
-  /** What their URLs begin with. */
+  /** The URL path of the files, such as `/assets`. */
   url: string
-  /** The app has URLs there as well: it gets those that are no file's. */
+  /** The URL path of the files is also the app's mount. The app gets the URLs without a file. */
   shared: boolean
 }
 
-/** How HTTPS is spoken. */
+/** The HTTPS settings of the front server. */
 export interface Tls {
+  /** The absolute path of the certificate chain. */
   cert: string
+  /** The absolute path of the private key. */
   key: string
-  /** Where HTTP is answered with a redirect to HTTPS. */
+  /** Where the front server listens for HTTP, to redirect it to HTTPS. */
   redirectFrom: HostAndPort
 }
 
-/** What the command line says of a site. */
+/** The values of the flags that describe a site. */
 export interface SiteFlags {
   as?: string
   export?: string
@@ -88,12 +91,14 @@ export interface SiteFlags {
 
 const DEFAULT_ADDRESS = { host: '127.0.0.1', port: 9000 }
 
-/** The site that a command line describes. Throws a Failure, with what to say instead, where it can not be. */
+/** Builds the site that a command line describes. Throws a Failure if it describes none. */
 export function siteOf(module: string | undefined, flags: SiteFlags): Site {
   const app = module === undefined ? undefined : { file: fileOf(module), flags: flagsOf(flags) }
   const socket = flags.socket === undefined ? undefined : socketPath(flags.socket)
   if (app === undefined && socket === undefined && flags.address === undefined) {
-    throw wrong('What is the app? Name its module, or say where it listens: --socket or --address.')
+    throw usageError(
+      "Neither an app nor its address is given. Name the app's module, or give the address on which it listens: --socket or --address.",
+    )
   }
   const tls = tlsOf(flags)
   return {
@@ -113,12 +118,12 @@ export function siteOf(module: string | undefined, flags: SiteFlags): Site {
   }
 }
 
-/** What HTTPS URLs of the site begin with. */
+/** The origin of the site's HTTPS URLs. */
 export function httpsOrigin({ serverName, listen: { port } }: Site): string {
   return `https://${serverName}${port === 443 ? '' : `:${port}`}`
 }
 
-/** The command that serves the app where the site says, word by word. */
+/** The words of the command that serves the app on the site's address. */
 export function serveWords(site: Site): string[] {
   const { address } = site
   const host = 'host' in address && address.host !== DEFAULT_ADDRESS.host ? ['--host', address.host] : []
@@ -127,7 +132,7 @@ export function serveWords(site: Site): string[] {
   return [...inheritWords(site), ...at]
 }
 
-/** The same for an app whose socket is opened by the one who starts it. */
+/** Like {@link serveWords}, without an address: the process that starts the app provides the socket. */
 export function inheritWords({ app, mount, maxBody }: Site): string[] {
   return [
     'fcgi-bridge',
@@ -141,29 +146,31 @@ export function inheritWords({ app, mount, maxBody }: Site): string[] {
 }
 
 /**
- * How this program is started again, word by word, by whoever has no PATH and another folder. Throws a Failure where it runs
- * from npx's cache, which is emptied at any time.
+ * The words of a command that starts this program with no PATH and from any folder. Throws a Failure if the program runs from npx's
+ * cache, because that can be emptied at any time.
  */
 export function programWords(program: string = process.argv[1]!): string[] {
   if (/[\\/]_npx[\\/]/.test(program)) {
-    throw wrong(
-      `This config has the server start fcgi-bridge, which runs from npx's cache now: ${program}. Install it where the app is: npm install fcgi-bridge.`,
+    throw usageError(
+      `The server in this config starts fcgi-bridge, but fcgi-bridge now runs from npx's temporary cache: ${program}. Install it in the app's folder: npm install fcgi-bridge.`,
     )
   }
   return [process.execPath, program]
 }
 
-/** A wrong command line. */
-export function wrong(message: string): Failure {
+/** The error for a wrong command line. */
+export function usageError(message: string): Failure {
   return new Failure(EXIT.usage, message)
 }
 
 function fileOf(module: string): string {
   const real = findModule(module)
-  // A link such as /srv/app/current is what the next deploy changes, so it stays one.
+  // Keep a symbolic link such as /srv/app/current: the next deploy points it at another folder.
   const named = resolve(module)
   const file = absolute('The app', existsSync(named) && statSync(named).isFile() ? named : real)
-  if (file.includes('\\')) throw wrong(`${file}: Node loads no module of a path with a backslash. Rename it.`)
+  if (file.includes('\\')) {
+    throw usageError(`${file}: Node cannot load a module whose path has a backslash. Rename it.`)
+  }
   return file
 }
 
@@ -175,55 +182,64 @@ function flagsOf(flags: SiteFlags): string[] {
 }
 
 function nameOf(file: string): string {
-  const own = basename(file).replace(/\.\w+$/, '')
-  const telling = /^(app|index|main|server|start|www)$/i.test(own) ? basename(dirname(file)) : own
-  const plain = telling
+  const stem = basename(file).replace(/\.\w+$/, '')
+  const specific = /^(app|index|main|server|start|www)$/i.test(stem) ? basename(dirname(file)) : stem
+  const plain = specific
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
   return plain === '' ? 'app' : plain
 }
 
-// sun_path holds 108 bytes, with the NUL at its end.
+// sun_path has 108 bytes, including the NUL at its end.
 const SOCKET_PATH_MAX = 107
 
 function socketPath(path: string): string {
   const full = resolve(path)
   if (!/^[\w./@+-]+$/.test(full)) {
-    throw wrong(
-      `--socket ${JSON.stringify(path)}: servers write a socket's path in too many ways for other characters than letters, digits and ./_@+-. Choose another path, such as /run/app.sock.`,
+    throw usageError(
+      `--socket ${JSON.stringify(path)}: some servers cannot express characters in a socket's path other than letters, digits and ./_@+-. Choose another path, such as /run/app.sock.`,
     )
   }
   if (full.length > SOCKET_PATH_MAX) {
-    throw wrong(`--socket ${path}: a socket's path may have ${SOCKET_PATH_MAX} bytes. Choose a shorter one.`)
+    throw usageError(
+      `--socket ${path}: the path has ${full.length} bytes, and a Unix socket's path can have at most ${SOCKET_PATH_MAX}. Choose a shorter path.`,
+    )
   }
   return full
 }
 
 function staticsOf(flags: SiteFlags, app: string | undefined): Statics | undefined {
   if (flags.static === undefined) {
-    if (flags.staticUrl !== undefined)
-      throw wrong('--static-url goes with --static, the folder of the files.')
+    if (flags.staticUrl !== undefined) {
+      throw usageError('--static-url needs --static. Give the folder of the files with --static.')
+    }
     return undefined
   }
   const folder = absolute('--static', flags.static)
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
-    throw wrong(`--static ${flags.static} is no folder.`)
+    throw usageError(
+      `--static ${flags.static}: there is no such folder (${folder}). Give the folder that has the files.`,
+    )
   }
-  refuseSource(folder, app)
+  rejectSourceFolder(folder, app)
   const url = flags.staticUrl ?? flags.mount
   return { folder, url, shared: url === flags.mount }
 }
 
-// Whoever serves a project's folder gives its source, and what is in its configs, to the world.
-function refuseSource(folder: string, app: string | undefined): void {
-  const advice = 'Keep what is public in a folder of its own, such as public.'
+// A project's folder contains source code and configuration that must not be public.
+function rejectSourceFolder(folder: string, app: string | undefined): void {
+  const advice = 'Put public files into a folder of their own, such as public.'
   if (app !== undefined && isWithin(realpathSync(folder), realpathSync(app))) {
-    throw wrong(`--static ${folder} holds the app itself, whose source would be served. ${advice}`)
+    throw usageError(
+      `--static ${folder}: this folder contains the app, so the app's source code would be public. ${advice}`,
+    )
   }
   const found = ['package.json', 'node_modules'].find((name) => existsSync(`${folder}/${name}`))
   if (found !== undefined) {
-    throw wrong(`--static ${folder} has a ${found}: it is a project's folder, and would be served. ${advice}`)
+    throw usageError(
+      `--static ${folder}: this folder contains ${found}, so it is a project's folder, and all its files would be public. ${advice}`,
+    )
   }
 }
 
@@ -234,10 +250,15 @@ function isWithin(folder: string, file: string): boolean {
 
 function tlsOf({ tlsCert, tlsKey, redirectFrom }: SiteFlags): Tls | undefined {
   if (tlsCert === undefined && tlsKey === undefined) {
-    if (redirectFrom !== undefined) throw wrong('--redirect-from goes with --tls-cert and --tls-key.')
+    if (redirectFrom !== undefined) {
+      throw usageError('--redirect-from needs HTTPS. Add --tls-cert and --tls-key.')
+    }
     return undefined
   }
-  if (tlsCert === undefined || tlsKey === undefined) throw wrong('--tls-cert and --tls-key go together.')
+  if (tlsCert === undefined || tlsKey === undefined) {
+    const missing = tlsCert === undefined ? '--tls-cert' : '--tls-key'
+    throw usageError(`--tls-cert and --tls-key must be used together. Add ${missing}.`)
+  }
   return {
     cert: absolute('--tls-cert', tlsCert),
     key: absolute('--tls-key', tlsKey),
@@ -245,17 +266,16 @@ function tlsOf({ tlsCert, tlsKey, redirectFrom }: SiteFlags): Tls | undefined {
   }
 }
 
-// The path from the root.
 function absolute(what: string, path: string): string {
   return onOneLine(what, resolve(path))
 }
 
-// A control character would end a comment or a line in any of the servers' configs.
+// A control character would end a comment or a line in the servers' configs.
 function onOneLine(what: string, text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters are matched on purpose
   if (/[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(text)) {
-    throw wrong(
-      `${what} ${JSON.stringify(text)}: there is a control character in it, and no config can say that. Rename it.`,
+    throw usageError(
+      `${what} ${JSON.stringify(text)} contains a control character, which no config can express. Rename it.`,
     )
   }
   return text

@@ -1,17 +1,21 @@
 import { isIP } from 'node:net'
 import { formatAddress } from '@fcgi-bridge/client/address'
 import { systemdWord } from './quote.ts'
-import { inheritWords, programWords, type Site, type SiteApp, wrong } from './site.ts'
+import { inheritWords, programWords, type Site, type SiteApp, usageError } from './site.ts'
 import { type Config, header } from './target.ts'
 import { lines } from './text.ts'
 
-/** A service of systemd's that runs an app, and the socket that starts it. */
+/** Builds a systemd socket unit, and the service unit that it starts, which runs the app. */
 export function systemd(site: Site): Config {
   const { name, app, address } = site
-  if (app === undefined) throw wrong('What is the app? Name its module: fcgi-bridge config systemd app.js.')
+  if (app === undefined) {
+    throw usageError(
+      "No app is given, and the service needs one to run. Name the app's module: fcgi-bridge config systemd app.js.",
+    )
+  }
   if ('host' in address && isIP(address.host) === 0) {
-    throw wrong(
-      `--address ${formatAddress(address)}: systemd looks up no names. Say 127.0.0.1:${address.port}.`,
+    throw usageError(
+      `--address ${formatAddress(address)}: a systemd socket needs an IP address, because systemd does not resolve host names. Use 127.0.0.1:${address.port}.`,
     )
   }
   const folder = '/etc/systemd/system'
@@ -33,17 +37,14 @@ export function systemd(site: Site): Config {
 function socket({ address, serverUser, app }: Site, path: string, check: string, reload: string): string {
   return lines(
     header(
-      `The socket of ${app?.file}`,
-      lines(
-        `Save this as ${path}, and the service beside it; both begin with`,
-        `such a comment. Then:\n  ${check} && ${reload}`,
-      ),
-      'systemd opens it before the app is there, and keeps it while the app is started anew: nobody is refused.',
+      `The systemd socket of ${app?.file}`,
+      `Save this as ${path},\nand save the service unit in the same folder. Then:\n  ${check} && ${reload}`,
+      'systemd opens the socket before the app starts, and keeps it open while the app restarts. Connections wait\nmeanwhile; none is refused.',
     ),
     '',
     '[Socket]',
     `ListenStream=${formatAddress(address)}`,
-    'path' in address && '# The front server may connect, and nobody else: --server-user.',
+    'path' in address && '# Only the front server’s user may connect (--server-user).',
     'path' in address && `SocketUser=${serverUser}`,
     'path' in address && 'SocketMode=0600',
     '',
@@ -55,7 +56,11 @@ function socket({ address, serverUser, app }: Site, path: string, check: string,
 
 function service({ name, user }: Site, app: SiteApp, path: string, command: readonly string[]): string {
   return lines(
-    header(`The service of ${app.file}`, `Save this as ${path}.`, `What it logs: journalctl -u ${name}`),
+    header(
+      `The systemd service of ${app.file}`,
+      `Save this as ${path}.`,
+      `To see its log: journalctl -u ${name}`,
+    ),
     '',
     '[Unit]',
     `Requires=${name}.socket`,
@@ -63,29 +68,29 @@ function service({ name, user }: Site, app: SiteApp, path: string, command: read
     '[Service]',
     `ExecStart=${command.map(systemdWord).join(' ')}`,
     'Environment=NODE_ENV=production',
-    '# Secrets, a NAME=value each line, in a file that root alone can read.',
+    '# Optional: secrets, one NAME=value per line, in a file that only root can read.',
     `EnvironmentFile=-/etc/${name}.env`,
-    '# A stop goes to Node alone, which lets the requests that run come to their end.',
+    '# On stop, send SIGTERM to the main process only. It finishes the running requests.',
     'KillMode=mixed',
     'TimeoutStopSec=15',
     'Restart=on-failure',
     '',
     user === undefined
-      ? '# A user of its own that owns nothing. It has to be able to read the app: else say --user.\nDynamicUser=yes'
+      ? '# systemd creates a user that owns no files. If it cannot read the app’s files, use --user.\nDynamicUser=yes'
       : `User=${user}`,
-    `# The one folder that it may write to: /var/lib/${name}, which it finds in the variable STATE_DIRECTORY.`,
+    `# The app can write to /var/lib/${name} only. The variable STATE_DIRECTORY has this path.`,
     `StateDirectory=${name}`,
     'UMask=0027',
     'NoNewPrivileges=yes',
     'CapabilityBoundingSet=',
     'ProtectSystem=strict',
-    homeOf([app.file, ...command]),
-    temporaryOf([app.file, ...command]),
+    protectHome([app.file, ...command]),
+    privateTmp([app.file, ...command]),
     ...HARDENED.map((setting) => `${setting}=yes`),
     'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6',
     'SystemCallArchitectures=native',
     'SystemCallFilter=@system-service',
-    '# No MemoryDenyWriteExecute: V8 compiles as it runs.',
+    '# MemoryDenyWriteExecute must stay off: V8 compiles code at run time.',
     '',
   )
 }
@@ -104,15 +109,15 @@ const HARDENED = [
   'RestrictSUIDSGID',
 ]
 
-// What of the program is in there has to be seen.
-function homeOf(files: readonly string[]): string {
+// The app and Node must stay readable if they are in a home folder.
+function protectHome(files: readonly string[]): string {
   return files.some((file) => /^\/(home|root|run\/user)\//.test(file))
-    ? '# The app, or Node, is in there.\nProtectHome=read-only'
+    ? '# Read-only, because the app or Node is in a home folder.\nProtectHome=read-only'
     : 'ProtectHome=yes'
 }
 
-function temporaryOf(files: readonly string[]): string {
+function privateTmp(files: readonly string[]): string {
   return files.some((file) => /^(\/var)?\/tmp\//.test(file))
-    ? '# No PrivateTmp: the app is in there, until the next boot.'
+    ? '# PrivateTmp must stay off because the app is in /tmp. Move the app: /tmp is emptied at boot.'
     : 'PrivateTmp=yes'
 }

@@ -1,27 +1,27 @@
-/** A piece of a config; what is not there is left out, with its line. */
+/** A piece of a config. `false` and `undefined` are left out. */
 export type Piece = string | false | undefined
 
-/** The pieces, each beginning a line of its own. */
+/** Joins the pieces with line breaks. */
 export function lines(...pieces: readonly Piece[]): string {
   return pieces.filter((piece) => typeof piece === 'string').join('\n')
 }
 
-/** The text with each line that is not empty moved to the right. */
+/** Indents each line that is not empty. */
 export function indent(text: string, by = 4): string {
   return text.replace(/^(?=.)/gm, ' '.repeat(by))
 }
 
-/** The text as comment lines, for the servers whose comments begin with `#`: all of them. */
+/** Makes each line a comment. In the configs of all servers a comment begins with `#`. */
 export function comment(text: string): string {
   return text.replace(/^/gm, '# ').replace(/ +$/gm, '')
 }
 
-/** `head { body }`, the form of nginx, lighttpd and Caddy. */
+/** Writes `head { body }`, the syntax of nginx, lighttpd and Caddy. */
 export function block(head: string, body: string): string {
   return `${head} {\n${body === '' ? '' : `${indent(body)}\n`}}`
 }
 
-/** A mount or another URL path as a regular expression that matches it alone. */
+/** Escapes a mount or another URL path for a regular expression. The path has passed `parseUrlPath`. */
 export function pattern(path: string): string {
   return path.replaceAll('.', '\\.')
 }

@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from 'commander'
 import type { HostAndPort } from './site.ts'
 
-// What the flags of `fcgi-bridge config` take. Their values are written into configs as they are, so each takes only what
-// has no meaning of its own in any of them.
+// Parsers for the flags of `fcgi-bridge config`. The values are written into configs without quotes, so each parser accepts only
+// characters that have no special meaning in any server's syntax. Each throws InvalidArgumentError for anything else.
 
-/** `8080`, `127.0.0.1:8080`, `[::1]:8080`. */
+/** Parses `8080`, `127.0.0.1:8080` or `[::1]:8080`. */
 export function parseListen(text: string): HostAndPort {
   const match = /^(?:(?:\[([0-9a-f:.]+)\]|([\w.-]+)):)?(\d{1,5})$/i.exec(text)
   const port = Number(match?.[3])
@@ -14,13 +14,13 @@ export function parseListen(text: string): HostAndPort {
   return { host: match[1] ?? match[2], port }
 }
 
-/** The same, and a port alone is one of 127.0.0.1. */
+/** Like {@link parseListen}; a port without a host is a port on 127.0.0.1. */
 export function parseTcpAddress(text: string): { host: string; port: number } {
   const { host = '127.0.0.1', port } = parseListen(text)
   return { host, port }
 }
 
-/** A host name, or an IPv4 address. */
+/** Parses a host name or an IPv4 address. */
 export function parseServerName(text: string): string {
   const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'
   if (text.length > 253 || !new RegExp(`^${label}(?:\\.${label})*$`, 'i').test(text)) {
@@ -29,7 +29,7 @@ export function parseServerName(text: string): string {
   return text.toLowerCase()
 }
 
-/** A path that URLs begin with; `''` for the root. */
+/** Parses the path of a mount: `''` for the root. */
 export function parseUrlPath(text: string): string {
   if (!/^(?:\/[\w~-][\w.~-]*)*\/?$/.test(text)) {
     throw new InvalidArgumentError('It takes a path of letters, digits and ._~-, such as /shop.')
@@ -37,7 +37,7 @@ export function parseUrlPath(text: string): string {
   return text.replace(/\/$/, '')
 }
 
-/** What files, upstreams and units are called. */
+/** Parses the name of files, upstreams and units. */
 export function parseName(text: string): string {
   if (!/^[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?$/.test(text)) {
     throw new InvalidArgumentError('It takes a name of a-z, 0-9 and dashes, such as shop.')
@@ -45,8 +45,9 @@ export function parseName(text: string): string {
   return text
 }
 
-/** A user of the system. */
+/** Parses the name of a system user. */
 export function parseUser(text: string): string {
-  if (!/^[a-z_][a-z0-9_-]{0,30}$/i.test(text)) throw new InvalidArgumentError("It takes a user's name.")
+  if (!/^[a-z_][a-z0-9_-]{0,30}$/i.test(text))
+    throw new InvalidArgumentError('It takes the name of a system user, such as www-data.')
   return text
 }

@@ -5,9 +5,9 @@ import { Failure, Verdict } from '../failure.ts'
 import { type Output, painter, printJson } from '../terminal.ts'
 import { type Counts, formatCheck, formatResult, formatSummary } from './report.ts'
 
-/** What `fcgi-bridge conformance` is told. */
+/** The values of the flags of `fcgi-bridge conformance`. */
 export interface ConformanceFlags {
-  /** Areas, and names of checks; none is all. */
+  /** Areas, and names of checks. Empty: all checks. */
   only: readonly string[]
   list?: boolean
   base: string
@@ -17,7 +17,7 @@ export interface ConformanceFlags {
   json?: boolean
 }
 
-/** Prints what the checks are. Throws a Failure where `only` names none. */
+/** Lists the checks. Throws a Failure if `only` has a name that is neither a check nor an area. */
 export function listChecks({ only, json }: ConformanceFlags, output: Output = process.stdout): void {
   const checks = select(only)
   if (json) printJson({ checks: checks.map(describe) }, output)
@@ -25,8 +25,8 @@ export function listChecks({ only, json }: ConformanceFlags, output: Output = pr
 }
 
 /**
- * Runs the checks, and prints what each comes to as soon as it is known. Throws a Failure where nobody answers, or the app does not serve
- * the routes; a Verdict where a check fails.
+ * Runs the checks, and prints each result at once. Throws a Failure if no server responds, or if the app does not have the required
+ * routes. Throws a Verdict if a check fails.
  */
 export async function checkConformance(
   address: Address,
@@ -52,7 +52,7 @@ function select(names: readonly string[]): readonly Check[] {
     const areas = [...new Set(CHECKS.map(({ id }) => id.slice(0, id.indexOf('/'))))]
     throw new Failure(
       EXIT.usage,
-      `There is no check ${name}. The areas are ${areas.join(', ')}; --list tells the checks.`,
+      `There is no check ${name}. The areas are ${areas.join(', ')}. Use --list to see all checks.`,
     )
   }
   return names.length === 0 ? CHECKS : CHECKS.filter(({ id }) => names.some((name) => matches(id, name)))
@@ -73,12 +73,16 @@ async function* resultsOf(
     if (!(error instanceof Unmet)) throw error
     const where = formatAddress(address)
     if (error.sent === '') {
-      throw new Failure(EXIT.unreachable, `Nobody answers at ${where}: ${error.saw}.`, { code: error.saw })
+      throw new Failure(
+        EXIT.unreachable,
+        `No server responds at ${where}: ${error.saw}. Start the app, or give the address on which it listens.`,
+        { code: error.saw },
+      )
     }
     throw new Failure(
       EXIT.badAnswer,
-      `The app at ${where} does not serve ${base}/bytes/10, so nothing can be asked.\nExpected ${error.expected}.\n` +
-        `Saw ${error.saw}.\nThe README of @fcgi-bridge/conformance tells the routes.`,
+      `The app at ${where} does not serve ${base}/bytes/10, so the checks cannot run.\nExpected ${error.expected}.\n` +
+        `Received ${error.saw}.\nAdd the routes that the README of @fcgi-bridge/conformance describes, or give their path with --base.`,
     )
   }
 }

@@ -7,12 +7,12 @@ const MARKS: Record<Result['verdict'], [style: Style, mark: string]> = {
   'not-applicable': ['dim', 'n/a '],
 }
 
-/** One check, for `--list`. */
+/** Formats one check for `--list`. */
 export function formatCheck({ id, level, section, requirement }: Check, paint: Paint): string {
   return `${paint('bold', id)}  ${paint('dim', `${level}, ${section}`)}\n  ${requirement}`
 }
 
-/** What one check came to: a line, and where it failed what was sent, expected and seen. */
+/** Formats the result of one check on one line. For a failure, more lines show what was sent, expected and received. */
 export function formatResult(result: Result, paint: Paint): string {
   const { check, verdict } = result
   const [style, mark] = MARKS[verdict]
@@ -23,27 +23,27 @@ export function formatResult(result: Result, paint: Paint): string {
     [check.level, `${check.requirement} (${check.section})`],
     ['sent', result.sent],
     ['expected', result.expected],
-    ['saw', result.saw],
+    ['received', result.saw],
   ].filter(([, text]) => text !== '')
   return [line, ...details.map(([name, text]) => `      ${name!.padEnd(9)} ${printable(text!)}`)].join('\n')
 }
 
-/** How many checks came to what. */
+/** The number of checks by result. */
 export interface Counts {
   passed: number
   failed: number
-  /** Those that failed of level `must`. */
+  /** The failed checks of level `must`. */
   failedMust: number
   notApplicable: number
 }
 
-/** The last line. */
+/** Formats the last line of the report. */
 export function formatSummary(counts: Counts, paint: Paint): string {
   const { passed, failed, failedMust, notApplicable } = counts
   const levels = failed > 0 ? ` (${failedMust} must, ${failed - failedMust} should)` : ''
   return [
-    paint('green', `${passed} pass`),
-    paint(failed > 0 ? 'red' : 'dim', `${failed} fail${levels}`),
-    paint('dim', `${notApplicable} do not apply`),
+    paint('green', `${passed} passed`),
+    paint(failed > 0 ? 'red' : 'dim', `${failed} failed${levels}`),
+    paint('dim', `${notApplicable} not applicable`),
   ].join(', ')
 }

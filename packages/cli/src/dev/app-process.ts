@@ -15,7 +15,10 @@ import { type ChildMessage, type ChildOptions, isChildMessage } from './messages
 export type AppState =
   | { name: 'starting' }
   | { name: 'ready'; what: string; path: string }
-  /** The process exited before it listened (`failed`) or later (`crashed`). `error`: its uncaught exception. `output`: its stderr. */
+  /**
+   * The process exited before it listened (`failed`) or later (`crashed`). `how` is a sentence with its status or signal, `error` its
+   * uncaught exception, `output` the end of its standard error.
+   */
   | { name: 'failed' | 'crashed'; how: string; output: string; error?: DescribedError | undefined }
   | { name: 'stopped' }
 
@@ -106,7 +109,10 @@ export class AppProcess extends EventEmitter<AppProcessEvents> {
     child.on('close', (code, signal) => {
       if (generation !== this.#generation) return
       const name = this.#state.name === 'ready' ? 'crashed' : 'failed'
-      const how = signal === null ? `It ended with status ${code}.` : `It was ended by ${signal}.`
+      const how =
+        signal === null
+          ? `The app's process exited with status ${code}.`
+          : `The app's process was killed by ${signal}.`
       this.#change({ name, how, output: stripVTControlCharacters(output).trim(), error })
     })
     child.on('error', (error) => {

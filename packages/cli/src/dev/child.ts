@@ -68,10 +68,10 @@ function showErrors(exchange: Exchange): void {
       fail(error)
       return
     }
-    const told = describeError(error)
-    exchange.stderr.write(`${told.stack}\n`)
+    const { message, stack, frame } = describeError(error)
+    exchange.stderr.write(`${stack}\n`)
     const page = errorPage(
-      { title: 'The app threw', heading: told.message, text: told.stack, frame: told.frame, start },
+      { title: 'The app threw an error', heading: message, text: stack, frame, start },
       exchange.param('HTTP_ACCEPT'),
     )
     exchange.writeHead(500, ['content-type', page.type, 'cache-control', 'no-store'])

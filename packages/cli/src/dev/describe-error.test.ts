@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const FRAME = ['  1 | one', '> 2 | two', '    |   ^', '  3 | three', '  4 | four', '  5 | five'].join('\n')
 
-test('the code around the first place that is the app’s', () => {
+test('the frame shows the code around the first line of the stack that is in the app', () => {
   const stack = [
     'Error: x',
     '    at f (/x/node_modules/router/index.js:1:1)',
@@ -28,16 +28,16 @@ test('the code around the first place that is the app’s', () => {
   expect(frameOf(stack)).toBe(FRAME)
 })
 
-test('what Node prints of a syntax error names a line alone', () => {
+test('the frame of a syntax error, for which Node prints a line without a column', () => {
   expect(frameOf(`${pathToFileURL(file)}:2\ntwo\n  ^\nSyntaxError: x`)).toBe(FRAME.replace('    |   ^\n', ''))
 })
 
-test('none where the place can not be read', () => {
+test('there is no frame if the file cannot be read, or the stack names none', () => {
   expect(frameOf('Error: x\n    at f (/no/such/file.js:1:1)')).toBe('')
   expect(frameOf('Error: x')).toBe('')
 })
 
-test('what is thrown need not be an error', () => {
+test('a thrown value that is not an Error', () => {
   expect(describeError('oops').message).toBe("'oops' was thrown.")
   expect(describeError(undefined).message).toBe('undefined was thrown.')
   expect(describeError(new TypeError('a\nb')).message).toBe('TypeError: a')

@@ -22,7 +22,7 @@ export function describeError(error: unknown): DescribedError {
   return { message: stack.split('\n', 1)[0]!, stack, frame: frameOf(stack) }
 }
 
-/** The code around the first line of the app's own files, without packages, that a stack or a program's last output names. */
+/** Returns the code around the first line in the app's own files, not in packages, that a stack or a program's last output names. */
 export function frameOf(stack: string): string {
   for (const [, url, path, line, column] of stack.matchAll(
     /^(?:\s+at .*?)?(?:(file:\/\/[^\s)]+?)|\(?(\/[^\s)]+?)):(\d+)(?::(\d+))?\)?$/gm,

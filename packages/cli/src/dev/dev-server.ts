@@ -18,16 +18,16 @@ export interface DevServerOptions {
   /** Called if a request gets no response from the app for another reason than the end of the app's process. */
   onError: (error: Error, request: IncomingMessage) => void
   /** Called at the end of each request. */
-  onAnswer: (request: IncomingMessage, response: ServerResponse, milliseconds: number) => void
+  onResponse: (request: IncomingMessage, response: ServerResponse, milliseconds: number) => void
 }
 
 /** URLs below this path belong to the inspector. */
 const DEV_PATH = '/__fcgi'
 
 // How long requests wait for a starting app, in milliseconds.
-const START_MAX = 30_000
+const START_TIMEOUT = 30_000
 // How long to wait for the exit of the app's process after its connection closed, in milliseconds.
-const ENDING_SEEN = 3000
+const EXIT_TIMEOUT = 3000
 
 /** Creates an HTTP server for an app that restarts. Requests wait while it starts, and get a page that explains a failure. */
 export function createDevServer(options: DevServerOptions): Server {
@@ -60,9 +60,9 @@ class DevServer {
       return
     }
     const begin = performance.now()
-    response.on('close', () => this.#options.onAnswer(request, response, performance.now() - begin))
+    response.on('close', () => this.#options.onResponse(request, response, performance.now() - begin))
     if (!isInMount(this.#options.mount, request.url!)) {
-      this.#answer(request, response, outside(this.#options.mount, request.url!), 404)
+      this.#respond(request, response, outsideMount(this.#options.mount, request.url!), 404)
       return
     }
     if (this.#gateway !== undefined) this.#forward(this.#gateway, event, request, response)
@@ -77,7 +77,7 @@ class DevServer {
     const state = await this.#settled(response)
     if (response.destroyed) return
     if (this.#gateway !== undefined) this.#forward(this.#gateway, event, request, response)
-    else this.#answer(request, response, pageOf(state))
+    else this.#respond(request, response, pageOf(state))
   }
 
   // The state after the start of the app, or 'starting' if that takes too long.
@@ -85,7 +85,7 @@ class DevServer {
     const { app } = this.#options
     const controller = new AbortController()
     const stop = (): void => controller.abort()
-    const timer = setTimeout(stop, START_MAX)
+    const timer = setTimeout(stop, START_TIMEOUT)
     response.once('close', stop)
     try {
       return await app.settled(controller.signal)
@@ -127,24 +127,24 @@ class DevServer {
     if (!isAppGone(error)) {
       this.#options.onError(error, request)
     } else if (!response.headersSent) {
-      void this.#answerForDeadApp(request, response)
+      void this.#explainDeadApp(request, response)
     }
   }
 
-  // The gateway goes on to answer with a page of its own, which can not say why the app is gone.
-  async #answerForDeadApp(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  // The gateway responds with its own page next, which cannot say why the app is gone. Disable writeHead() and end() meanwhile.
+  async #explainDeadApp(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { writeHead, end } = response
     Object.assign(response, { writeHead: () => response, end: () => response })
     const { app } = this.#options
     if (app.state.name === 'ready') {
-      await once(app, 'state', { signal: AbortSignal.timeout(ENDING_SEEN) }).catch(() => {})
+      await once(app, 'state', { signal: AbortSignal.timeout(EXIT_TIMEOUT) }).catch(() => {})
     }
     Object.assign(response, { writeHead, end })
     const { state } = app
-    this.#answer(request, response, state.name === 'crashed' ? pageOf(state) : CUT)
+    this.#respond(request, response, state.name === 'crashed' ? pageOf(state) : RESTARTED)
   }
 
-  #answer(
+  #respond(
     request: IncomingMessage,
     response: ServerResponse,
     page: Omit<ErrorPage, 'start'>,
@@ -162,18 +162,18 @@ class DevServer {
   }
 }
 
-const CUT: Omit<ErrorPage, 'start'> = {
-  title: 'The app gave no answer',
-  heading: 'It was started again while it had this request.',
+const RESTARTED: Omit<ErrorPage, 'start'> = {
+  title: 'The app did not respond',
+  heading: 'The app was restarted before it responded to this request. Send the request again.',
   text: '',
 }
 
 // A front server sends a 404 for a path that none of its locations, ProxyPass or ScriptAlias matches.
-function outside(mount: string, url: string): Omit<ErrorPage, 'start'> {
+function outsideMount(mount: string, url: string): Omit<ErrorPage, 'start'> {
   return {
     title: '404: outside the mount',
-    heading: `The app is mounted at ${mount}, and has no path outside it.`,
-    text: `--mount ${mount} says so: a front server would not send ${url} to the app. Open ${mount}/ instead.`,
+    heading: `The app is mounted at ${mount}, and ${url} is outside this mount.`,
+    text: `With --mount ${mount}, a front server does not send this request to the app. Open ${mount}/ instead.`,
   }
 }
 
@@ -182,7 +182,7 @@ function pageOf(state: AppState): Omit<ErrorPage, 'start'> {
     case 'failed':
     case 'crashed': {
       const { how, error } = state
-      // The stack of a SyntaxError does not say where it is: what was printed does.
+      // The stack of a SyntaxError does not have its place. Node prints the place on standard error.
       const output = error?.frame ? error.stack : state.output
       return {
         title: state.name === 'failed' ? 'The app did not start' : 'The app has crashed',
@@ -195,8 +195,8 @@ function pageOf(state: AppState): Omit<ErrorPage, 'start'> {
     default:
       return {
         title: 'The app has not started yet',
-        heading: `It does not listen after ${START_MAX / 1000} seconds.`,
-        text: 'Does its module await something that never comes?',
+        heading: `The app has not finished loading after ${START_TIMEOUT / 1000} seconds.`,
+        text: 'Check whether its module awaits a promise that never settles.',
         restart: true,
       }
   }
@@ -212,16 +212,16 @@ function isAppGone(error: Error): boolean {
   return /^(FCGI_ERR_CONNECTION_CLOSED|ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|UND_ERR_SOCKET)$/.test(code)
 }
 
-/** Whether a request target names the mount, or a path below it, as the gateway decodes and resolves it. */
+/** Whether a request target, decoded and resolved as the gateway does it, is the mount or a path below it. */
 function isInMount(mount: string, target: string): boolean {
   if (mount === '' || target === '*') return true
-  // A URL parser takes a backslash for a slash.
+  // The URL parser treats a backslash as a slash.
   const path = target.replace(/^https?:\/\/[^/?#]*/i, '').replaceAll('\\', '%5C')
   try {
     const { pathname } = new URL(`http://localhost${path.startsWith('/') ? path : `/${path}`}`)
     return isBelow(decodeURI(mount), decodeURIComponent(pathname).replace(/\/{2,}/g, '/'))
   } catch {
-    // The gateway refuses an invalid percent-encoding itself.
+    // The gateway rejects an invalid percent-encoding.
     return isBelow(mount, path)
   }
 }

@@ -21,14 +21,14 @@ const FILES: Record<string, { name: string; type: string }> = {
 }
 const FOLDER = new URL('../../inspector/', import.meta.url)
 
-const NOT_LOCAL = `The inspector answers this machine only: open http://localhost/__fcgi, with the port of the app.
-It refuses requests that came through a proxy or a tunnel (Forwarded, X-Forwarded-*, Via), and those of pages of other sites.
+const NOT_LOCAL = `The inspector responds to requests from this machine only. Open http://localhost/__fcgi, with the port of the app.
+It rejects requests that came through a proxy or a tunnel (Forwarded, X-Forwarded-*, Via), and requests from pages of other sites.
 `
 
-// How often changes are sent to pages, in milliseconds. A body of a gigabyte is sixteen thousand records.
-const PAUSE = 50
+// Milliseconds between two updates of a page. An upload of 1 GB has 16,000 records, which are not sent one by one.
+const UPDATE_INTERVAL = 50
 
-/** What `fcgi-bridge dev` serves below /__fcgi: the inspector, its events, and a way to start the app again. */
+/** Serves the URLs below /__fcgi of `fcgi-bridge dev`: the inspector, its events, and the restart of the app. */
 export class DevTools {
   readonly #app: AppProcess
   readonly #mount: string
@@ -53,10 +53,10 @@ export class DevTools {
     return this.#log
   }
 
-  /** Responds to a request below /__fcgi. Refuses requests from other machines, through proxies, and from pages of other sites. */
+  /** Responds to a request below /__fcgi. Rejects requests from other machines, through proxies, and from pages of other sites. */
   handle(request: IncomingMessage, response: ServerResponse): void {
     if (!isLocal(request)) {
-      answer(response, 403, NOT_LOCAL)
+      sendText(response, 403, NOT_LOCAL)
       return
     }
     const { pathname } = new URL(request.url!, 'http://localhost')
@@ -79,16 +79,16 @@ export class DevTools {
         return
       case 'POST /__fcgi/restart':
         void this.#app.start()
-        answer(response, 202, 'Started again.\n')
+        sendText(response, 202, 'The app restarts.\n')
         return
       case 'POST /__fcgi/clear':
         this.#log.clear()
         this.#changed.clear()
         this.#events.send('all', [])
-        answer(response, 202, 'Forgotten.\n')
+        sendText(response, 202, 'The list is empty.\n')
         return
       default:
-        answer(response, 404, 'There is nothing here.\n')
+        sendText(response, 404, 'The inspector has no such page. Open /__fcgi.\n')
     }
   }
 
@@ -105,13 +105,17 @@ export class DevTools {
       this.#timer = undefined
       this.#events.send('exchanges', [...this.#changed].map(summaryOf))
       this.#changed.clear()
-    }, PAUSE)
+    }, UPDATE_INTERVAL)
   }
 
   #sendExchange(response: ServerResponse, id: number): void {
     const exchange = this.#log.get(id)
     if (exchange === undefined) {
-      answer(response, 404, 'This request is not kept any more.\n')
+      sendText(
+        response,
+        404,
+        'The inspector no longer has this request: it keeps the most recent ones only.\n',
+      )
       return
     }
     const { params, read, stderrText, stderrBytes, responseHeaders, firstRecords, lastRecords } = exchange
@@ -157,7 +161,7 @@ function sendFile(response: ServerResponse, { name, type }: { name: string; type
   send(response, 200, `${type}; charset=utf-8`, readFileSync(new URL(name, FOLDER)))
 }
 
-function answer(response: ServerResponse, status: number, text: string): void {
+function sendText(response: ServerResponse, status: number, text: string): void {
   send(response, status, 'text/plain; charset=utf-8', text)
 }
 

@@ -53,7 +53,7 @@ export async function develop(name: string, flags: DevFlags): Promise<void> {
     },
     (error) => {
       process.stderr.write(
-        `${paint('yellow', 'Not all changes will be seen:')} ${(error as Error).message}\n`,
+        `${paint('yellow', 'Some changes may go unnoticed, because watching files failed:')} ${(error as Error).message}\n`,
       )
     },
   )
@@ -70,8 +70,8 @@ export async function develop(name: string, flags: DevFlags): Promise<void> {
     onError: (error, request) => {
       process.stderr.write(`${request.method} ${printable(request.url!)}: ${error.message}\n`)
     },
-    onAnswer: (request, response, milliseconds) => {
-      if (flags.log && !flags.json) logAnswer(request, response, milliseconds)
+    onResponse: (request, response, milliseconds) => {
+      if (flags.log && !flags.json) logResponse(request, response, milliseconds)
     },
   })
   const { url, notice } = await listenForHttp(server, flags).catch(async (error: unknown) => {
@@ -107,13 +107,13 @@ function report(app: AppProcess, name: string, paint: Paint): void {
     if (state.name === 'failed' || state.name === 'crashed') {
       const what = state.name === 'failed' ? 'The app did not start' : 'The app has crashed'
       process.stderr.write(
-        `${paint('red', `${what}.`)} ${state.how} It is started again at the next change.\n`,
+        `${paint('red', `${what}.`)} ${state.how} It restarts at the next change of its code.\n`,
       )
     }
   })
 }
 
-function logAnswer(request: IncomingMessage, response: ServerResponse, milliseconds: number): void {
+function logResponse(request: IncomingMessage, response: ServerResponse, milliseconds: number): void {
   const { statusCode } = response
   const paint = painter(process.stdout)
   const color =

@@ -55,8 +55,8 @@ function html({ title, heading, text, frame, restart, start }: ErrorPage): strin
 <h1>${escapeHtml(heading)}</h1>
 ${frame ? `<pre>${markLine(escapeHtml(frame))}</pre>` : ''}
 ${text === '' ? '' : `<pre>${escapeHtml(text)}</pre>`}
-${restart ? '<p><button id="restart">Start it again</button></p>' : ''}
-<footer>fcgi-bridge dev: this page loads again when the app does. <a href="/__fcgi">Inspector</a></footer>
+${restart ? '<p><button id="restart">Restart the app</button></p>' : ''}
+<footer>fcgi-bridge dev reloads this page when the app has restarted. <a href="/__fcgi">Inspector</a></footer>
 <script>
   new EventSource('/__fcgi/events?only=app').addEventListener('app', (event) => {
     const { state, start } = JSON.parse(event.data)

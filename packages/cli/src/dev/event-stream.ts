@@ -17,14 +17,14 @@ export class EventStream {
     response: ServerResponse,
     greeting: readonly (readonly [string, unknown])[],
   ): void {
-    // An EventSource asks for this type. An image or a script of another site's page, which browsers without Sec-Fetch-Site
-    // send here, cannot: it would occupy one of the streams.
+    // An EventSource sends this type. The request for an image or a script of another site's page does not, and would occupy one
+    // of the streams. In browsers without Sec-Fetch-Site, isLocal() cannot detect such a request.
     if (request.headers.accept?.includes('text/event-stream') !== true) {
       response.writeHead(406).end('This is an event stream: send Accept: text/event-stream.\n')
       return
     }
     if (this.#clients.size >= CLIENTS_MAX) {
-      response.writeHead(503, { 'Retry-After': '5' }).end('Too many pages are open.\n')
+      response.writeHead(503, { 'Retry-After': '5' }).end('Too many pages are open. Close some of them.\n')
       return
     }
     const only = new URL(request.url!, 'http://localhost').searchParams.getAll('only')

@@ -6,7 +6,7 @@ function begin(log: ExchangeLog, id: number, params: [string, string][] = []): v
   log.onBegin({ id, method: 'GET', target: `/${id}`, params, requestId: 1, connection: 1 })
 }
 
-test('an exchange from begin to end', () => {
+test('collects an exchange from its begin to its end', () => {
   const log = new ExchangeLog()
   const changes: number[] = []
   log.onChange = ({ id }) => changes.push(id)
@@ -22,12 +22,12 @@ test('an exchange from begin to end', () => {
   log.onRead('1', { url: 'http://x/7', mount: '', remoteAddress: undefined, headers: [] })
   const expected = { id: 7, status: 201, duration: 4, sent: 112, received: 24, stderr: true }
   expect(log.list()).toMatchObject([expected])
-  // What the inspector itself added is not shown as a param.
+  // The param that dev itself adds is not shown.
   expect(log.get(7)).toMatchObject({ params: [['REQUEST_URI', '/7']], read: { url: 'http://x/7' } })
   expect(changes).toHaveLength(7)
 })
 
-test('the last ones are kept, and what comes of those that are gone is nothing', () => {
+test('keeps the last exchanges, and ignores events of those that it has dropped', () => {
   const log = new ExchangeLog()
   for (let id = 1; id <= KEPT.exchanges + 3; id++) begin(log, id, [[TRACE_PARAM, String(id)]])
   expect(log.list()).toHaveLength(KEPT.exchanges)
@@ -37,7 +37,7 @@ test('the last ones are kept, and what comes of those that are gone is nothing',
   expect(log.get(1)).toBeUndefined()
 })
 
-test('of each, a bounded part', () => {
+test('keeps a limited amount of each exchange', () => {
   const log = new ExchangeLog()
   begin(
     log,
@@ -51,7 +51,7 @@ test('of each, a bounded part', () => {
   const { params, firstRecords, lastRecords, recordCount, stderrText, stderrBytes } = log.get(1)!
   expect(params[0]![1]).toBe(`${'x'.repeat(KEPT.value)}… (1000000 bytes)`)
   expect(params.flat().join('').length).toBeLessThan(KEPT.params + 1000)
-  expect(params.at(-1)![1]).toMatch(/^\d+ more are not kept/)
+  expect(params.at(-1)![1]).toMatch(/^\d+ more params were left out/)
   expect(firstRecords).toHaveLength(KEPT.firstRecords)
   expect(lastRecords.at(-1)).toMatchObject({ time: 9999 })
   expect(lastRecords).toHaveLength(KEPT.lastRecords)

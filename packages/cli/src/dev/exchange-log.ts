@@ -200,7 +200,7 @@ function keepParams(params: readonly Param[]): Param[] {
     const param: Param = [cut(name), cut(value)]
     room -= param[0].length + param[1].length
     if (room < 0) {
-      kept.push(['…', `${params.length - kept.length} more are not kept.`])
+      kept.push(['…', `${params.length - kept.length} more params were left out.`])
       break
     }
     kept.push(param)

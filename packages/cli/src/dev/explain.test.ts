@@ -13,7 +13,7 @@ function from(params: [string, string][], read = READ): Record<string, string[]>
   return Object.fromEntries(explain(params, read).map(({ what, from }) => [what, from]))
 }
 
-test('values are those that the app sees', () => {
+test('the values are those that the app sees', () => {
   const values = explain([], { ...READ, mount: '/shop' }).map(({ what, value }) => [what, value])
   expect(values).toEqual([
     ['scheme', 'https'],
@@ -46,23 +46,23 @@ test.each<[string, [string, string][], string[]]>([
   ['host', [['HTTP_HOST', '']], ['SERVER_NAME', 'SERVER_PORT']],
   ['path and query', [['REQUEST_URI', '/']], ['REQUEST_URI']],
   ['path and query', [], ['SCRIPT_NAME', 'PATH_INFO', 'QUERY_STRING']],
-])('%s of %j', (what, params, expected) => {
+])('the sources of the %s for the params %j', (what, params, expected) => {
   expect(from(params)[what]).toEqual(expected)
 })
 
-test('a mount says what Express makes of it', () => {
+test('the explanation of a mount has the values of Express', () => {
   const why = explain([], { ...READ, mount: '/shop' }).find(({ what }) => what === 'mount')!.why
   expect(why).toContain('req.baseUrl /shop, and req.url /cart?x=1')
 })
 
-test('headers and the params that carry them', () => {
+test('each header has the param that it comes from', () => {
   expect(explainHeaders(READ)).toEqual([
     { name: 'content-type', value: 'text/plain', from: 'CONTENT_TYPE' },
     { name: 'x-a', value: '1', from: 'HTTP_X_A' },
   ])
 })
 
-test('nothing of a request that the app did not get', () => {
+test('there are no explanations for a request that did not reach the app', () => {
   expect(explain([], undefined)).toEqual([])
   expect(explainHeaders(undefined)).toEqual([])
 })

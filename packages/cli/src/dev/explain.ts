@@ -25,7 +25,7 @@ export function explain(params: readonly Param[], read: ReadRequest | undefined)
       what: 'client',
       value: read.remoteAddress ?? 'unknown',
       from: ['REMOTE_ADDR'],
-      why: 'The front server says who connected: req.ip, or context.remoteAddress.',
+      why: 'The client’s address, from the front server. The app sees it as req.ip or context.remoteAddress.',
     },
   ]
 }
@@ -52,30 +52,33 @@ function explainScheme(params: ReadonlyMap<string, string>, value: string): Expl
     return { what, value, from: ['HTTPS'], why: `HTTPS is ${https}.` }
   }
   if (params.has('REQUEST_SCHEME')) {
-    return { what, value, from: ['REQUEST_SCHEME'], why: 'HTTPS is not on, and the scheme is said.' }
+    return { what, value, from: ['REQUEST_SCHEME'], why: 'HTTPS is not on, and REQUEST_SCHEME is set.' }
   }
-  return { what, value, from: [], why: 'Neither HTTPS nor REQUEST_SCHEME says otherwise.' }
+  return { what, value, from: [], why: 'HTTPS is not on, and there is no REQUEST_SCHEME.' }
 }
 
 function explainAuthority(params: ReadonlyMap<string, string>, value: string): Explained {
   const what = 'host'
-  if (params.get('HTTP_HOST')) return { what, value, from: ['HTTP_HOST'], why: 'The client sent a Host.' }
-  return { what, value, from: ['SERVER_NAME', 'SERVER_PORT'], why: 'The client sent no Host.' }
+  if (params.get('HTTP_HOST'))
+    return { what, value, from: ['HTTP_HOST'], why: 'The client sent a Host header.' }
+  return { what, value, from: ['SERVER_NAME', 'SERVER_PORT'], why: 'The client sent no Host header.' }
 }
 
 function explainTarget(params: ReadonlyMap<string, string>, value: string): Explained {
   const what = 'path and query'
   if (params.get('REQUEST_URI')) {
-    return { what, value, from: ['REQUEST_URI'], why: 'As the client sent it, not decoded.' }
+    return { what, value, from: ['REQUEST_URI'], why: 'The path as the client sent it, not decoded.' }
   }
   const from = ['SCRIPT_NAME', 'PATH_INFO', 'QUERY_STRING']
-  return { what, value, from, why: 'There is no REQUEST_URI: it is put together, and encoded again.' }
+  return { what, value, from, why: 'There is no REQUEST_URI, so the path is built from these and encoded.' }
 }
 
 function explainMount(params: ReadonlyMap<string, string>, mount: string, target: string): Explained {
   const what = 'mount'
   if (mount === '') {
-    const why = params.get('SCRIPT_NAME') ? 'The path is not below the mount.' : 'The app has the whole site.'
+    const why = params.get('SCRIPT_NAME')
+      ? 'The path is not below SCRIPT_NAME.'
+      : 'The app is mounted at the root.'
     return { what, value: '(none)', from: ['SCRIPT_NAME'], why }
   }
   const rest = target.slice(mount.length) || '/'
@@ -83,6 +86,6 @@ function explainMount(params: ReadonlyMap<string, string>, mount: string, target
     what,
     value: mount,
     from: ['SCRIPT_NAME', 'PATH_INFO'],
-    why: `--mount says so. Express sees req.baseUrl ${mount}, and req.url ${rest.startsWith('/') ? rest : `/${rest}`}.`,
+    why: `Set by --mount. Express sees req.baseUrl ${mount}, and req.url ${rest.startsWith('/') ? rest : `/${rest}`}.`,
   }
 }

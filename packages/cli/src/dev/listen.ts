@@ -9,7 +9,7 @@ const DEFAULT_PORT = 8080
 const LOOPBACK = '127.0.0.1'
 
 // Timeout of a connection to this machine itself, in milliseconds.
-const LOOPBACK_MAX = 500
+const LOOPBACK_TIMEOUT = 500
 
 /** Where an HTTP server listens. */
 export interface ListeningAt {
@@ -20,21 +20,21 @@ export interface ListeningAt {
 }
 
 /**
- * Makes an HTTP server listen on `port`. Without one, it listens on `usual`, or on a free port if that is in use. Throws a Failure
- * if the server cannot listen.
+ * Makes an HTTP server listen on `port`. Without `port`, it listens on `defaultPort`, or on a free port if that is in use. Throws a
+ * Failure if the server cannot listen.
  */
 export async function listenForHttp(
   server: Server,
   { port, host }: { port?: number; host: string },
-  usual: number = DEFAULT_PORT,
+  defaultPort: number = DEFAULT_PORT,
 ): Promise<ListeningAt> {
   let notice: string | undefined
   try {
-    await listenOn(server, port ?? usual, host)
+    await listenOn(server, port ?? defaultPort, host)
   } catch (error) {
-    if (port !== undefined || codeOf(error) !== 'EADDRINUSE') throw failure(error, port ?? usual, host)
+    if (port !== undefined || codeOf(error) !== 'EADDRINUSE') throw failure(error, port ?? defaultPort, host)
     await listenOn(server, 0, host)
-    notice = `Port ${usual} is in use, so this is a free one. --port chooses another.`
+    notice = `Port ${defaultPort} is in use, so another free port was chosen. Use --port to choose one.`
   }
   const address = server.address() as { port: number }
   return { url: `http://${await shownHost(host, address.port)}:${address.port}/`, notice }
@@ -49,7 +49,7 @@ async function shownHost(host: string, port: number): Promise<string> {
 async function accepts(host: string, port: number): Promise<boolean> {
   const socket = connect({ host, port })
   try {
-    await once(socket, 'connect', { signal: AbortSignal.timeout(LOOPBACK_MAX) })
+    await once(socket, 'connect', { signal: AbortSignal.timeout(LOOPBACK_TIMEOUT) })
     return true
   } catch {
     return false
@@ -65,16 +65,16 @@ async function listenOn(server: Server, port: number, host: string): Promise<voi
 }
 
 function failure(error: unknown, port: number, host: string): Failure {
-  return new Failure(EXIT.listen, `Can not listen on ${host}: ${why(error, port)}`, { cause: error })
+  return new Failure(EXIT.listen, `Cannot listen on ${host}: ${why(error, port)}`, { cause: error })
 }
 
 function why(error: unknown, port: number): string {
   const code = codeOf(error)
   switch (code) {
     case 'EADDRINUSE':
-      return `another program has port ${port} (${code}). Stop it, or choose another port; --port 0 picks a free one.`
+      return `port ${port} is in use by another program (${code}). Stop that program, or choose another port. --port 0 picks a free one.`
     case 'EACCES':
-      return `this user may not use port ${port} (${code}). Choose one above 1023.`
+      return `this user has no permission to use port ${port} (${code}). Choose a port above 1023.`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':

@@ -14,7 +14,7 @@ test.each([
   ['127.0.0.1', 'localhost:8080', 'http://evil.example', false],
   ['127.0.0.1', 'localhost:8080', 'null', false],
   [undefined, 'localhost:8080', undefined, false],
-])('from %s to %s, of a page of %s: %s', (remoteAddress, host, origin, expected) => {
+])('a request from %s with Host %s and Origin %s is local: %s', (remoteAddress, host, origin, expected) => {
   expect(isLocal({ socket: { remoteAddress }, headers: { host, origin } } as IncomingMessage)).toBe(expected)
 })
 
@@ -30,7 +30,7 @@ test.each([
   ['sec-fetch-site', 'same-origin', true],
   ['sec-fetch-site', 'none', true],
   ['sec-fetch-mode', 'navigate', true],
-])('with %s: %s: %s', (name, value, expected) => {
+])('a request with the header %s: %s is local: %s', (name, value, expected) => {
   const headers = { host: 'localhost:8080', [name]: value }
   expect(isLocal({ socket: { remoteAddress: '127.0.0.1' }, headers } as unknown as IncomingMessage)).toBe(
     expected,

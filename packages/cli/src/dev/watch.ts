@@ -9,8 +9,8 @@ export interface Watching {
 // Files that an app loads when it starts. It reads templates, styles and images during requests.
 const EXTENSIONS = new Set(['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.jsx', '.tsx', '.json', '.node'])
 const IGNORED = /(^|\/)(node_modules|\.git|\.hg|\.svn|coverage)(\/|$)/
-// Editors write a file in several steps, and save several files at once.
-const PAUSE = 60
+// Milliseconds. Editors write a file in several steps, and save several files at once, so wait for the last change.
+const DEBOUNCE = 60
 
 /**
  * Calls `onChange` when code below `folder` or any file below `more` changes. `changed` is one changed file, relative to `folder`.
@@ -40,7 +40,7 @@ export function watchApp(
     // Check the name here: a deleted file has no stats.
     if (event === 'addDir' || event === 'unlinkDir' || !(isCode(path) || isExtra(path))) return
     clearTimeout(timer)
-    timer = setTimeout(() => onChange(relative(folder, path)), PAUSE)
+    timer = setTimeout(() => onChange(relative(folder, path)), DEBOUNCE)
   })
   return new Promise((settle) => {
     watcher.once('ready', () => {

@@ -1,29 +1,29 @@
 import { FastCgiDispatcher, formatAddress, getValues, type SocketAddress } from '@fcgi-bridge/client'
 import { explainFailure } from '../examine/app-failure.ts'
 import { shellWord } from '../shell-word.ts'
-import { type Finding, mend } from './finding.ts'
+import { type Finding, fix } from './finding.ts'
 
-/** What an app answered when it was asked without a front server. */
-export interface DirectAnswer {
+/** An app's response to a request that did not go through a front server. */
+export interface AppResponse {
   status: number
-  /** Milliseconds to the first bytes of the body; undefined where there were none. */
+  /** Milliseconds to the first bytes of the body. Undefined: there were none. */
   firstAt: number | undefined
-  /** It had not ended a while after its first bytes had come. */
+  /** The body had begun and had not ended {@link STREAMING_AFTER} milliseconds after the response headers. */
   streams: boolean
 }
 
-/** How long an answer may take to end, before it counts as one that streams: in milliseconds. */
-export const SETTLED = 1500
-// How long an app that knows nothing of it may take not to answer FCGI_GET_VALUES, in milliseconds.
-const VALUES_MAX = 1000
+/** A response that has not ended after this many milliseconds counts as a streaming one. */
+export const STREAMING_AFTER = 1500
+// Milliseconds. An app that does not support FCGI_GET_VALUES sends nothing.
+const GET_VALUES_TIMEOUT = 1000
 
-/** Asks an app itself. Throws a Failure where nobody answers, or nothing that is FastCGI. */
-export async function askApp(
+/** Sends a GET to an app directly. Throws a Failure if nothing listens there, or if it does not speak FastCGI. */
+export async function requestApp(
   address: SocketAddress,
   url: URL,
   headers: readonly string[],
   timeout: number,
-): Promise<DirectAnswer> {
+): Promise<AppResponse> {
   const dispatcher = new FastCgiDispatcher(address, { maxIdleConnections: 0, headersTimeout: timeout })
   const begin = performance.now()
   try {
@@ -41,14 +41,14 @@ export async function askApp(
       .once('data', () => {
         firstAt = performance.now() - begin
       })
-    const isOver = await new Promise<boolean>((resolve) => {
-      const timer = setTimeout(resolve, SETTLED, false)
+    const hasEnded = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(resolve, STREAMING_AFTER, false)
       body.once('close', () => {
         clearTimeout(timer)
         resolve(true)
       })
     })
-    return { status, firstAt, streams: firstAt !== undefined && !isOver }
+    return { status, firstAt, streams: firstAt !== undefined && !hasEnded }
   } catch (error) {
     throw explainFailure(error, address)
   } finally {
@@ -56,34 +56,34 @@ export async function askApp(
   }
 }
 
-/** What is wrong with an app's answer to a plain GET, and to FCGI_GET_VALUES. */
+/** Checks an app's response to a plain GET, and whether it supports FCGI_GET_VALUES. */
 export async function checkApp(
   address: SocketAddress,
   url: URL,
-  { status }: DirectAnswer,
+  { status }: AppResponse,
 ): Promise<Finding[]> {
   const findings: Finding[] = []
   if (status >= 500) {
     findings.push({
       code: 'app-fails',
       level: 'error',
-      seen: `The app itself answers ${url.pathname} with ${status}.`,
-      why: 'No front server can mend that.',
-      mend: mend(
-        'See what it says',
+      seen: `Without the front server, the app responds to ${url.pathname} with ${status}.`,
+      why: 'The error is in the app. No change to the front server can fix it.',
+      mend: fix(
+        'Read the error that the app logs',
         `fcgi-bridge request ${shellWord(formatAddress(address))} ${shellWord(url.href)} --stderr`,
       ),
     })
   }
   try {
-    await getValues(address, { timeout: VALUES_MAX })
+    await getValues(address, { timeout: GET_VALUES_TIMEOUT })
   } catch {
     findings.push({
       code: 'no-values',
       level: 'note',
-      seen: 'The app does not answer FCGI_GET_VALUES.',
-      why: 'HAProxy with `option get-values`, and clients that would multiplex, wait for it in vain.',
-      mend: mend('Leave these options of the front server off.'),
+      seen: 'The app does not respond to FCGI_GET_VALUES.',
+      why: 'HAProxy with `option get-values`, and clients that multiplex requests, send it and wait for a response.',
+      mend: fix('Turn these options off in the front server.'),
     })
   }
   return findings

@@ -3,22 +3,22 @@ import { serve } from '@fcgi-bridge/core'
 import { EXIT } from '../exit-codes.ts'
 import { Failure, Verdict } from '../failure.ts'
 import { printJson } from '../terminal.ts'
-import { askApp, checkApp } from './app-checks.ts'
+import { checkApp, requestApp } from './app-checks.ts'
 import { FrontClient } from './front-client.ts'
 import { listenAsApp } from './listening-probe.ts'
 import { createProbe, createToken } from './probe.ts'
 import { formatReport, isHealthy, type Report } from './report.ts'
 import { examineWithProbe } from './with-probe.ts'
-import { askAlone, compareWithApp } from './without-probe.ts'
+import { checkReachable, compareWithApp } from './without-probe.ts'
 
-/** What `fcgi-bridge doctor` is told. */
+/** The values of the flags of `fcgi-bridge doctor`. */
 export interface DoctorFlags {
   app?: SocketAddress
   token?: string
   connect?: { host: string; port: number }
   /** [name, value, name, value…] */
   header: string[]
-  /** Bytes. */
+  /** The size of a request body that must reach the app, in bytes. */
   upload: number
   insecure?: boolean
   /** Milliseconds. */
@@ -27,8 +27,8 @@ export interface DoctorFlags {
 }
 
 /**
- * Examines a front server by its URL, an app by its address, or both; prints what is wrong and what mends it. Throws a Verdict
- * where something is, and a Failure where nobody answers.
+ * Examines a front server by its URL, an app by its address, or both. Prints the faults and how to fix them. Throws a Verdict if
+ * there are any, and a Failure if no server responds.
  */
 export async function examine(subject: URL | SocketAddress, flags: DoctorFlags): Promise<void> {
   const report = subject instanceof URL ? await ofFront(subject, flags) : await ofApp(subject, flags)
@@ -38,28 +38,28 @@ export async function examine(subject: URL | SocketAddress, flags: DoctorFlags):
 }
 
 /**
- * Serves the probe, where the one who started this process says: in place of the app that a front server starts. Throws a
- * Failure where it can not listen.
+ * Serves the probe in place of an app that a front server starts, on the socket that the front server provides. Throws a Failure
+ * if there is none.
  */
 export async function serveProbe(token: string): Promise<void> {
   try {
     await serve(createProbe(token))
   } catch (cause) {
     const { message } = cause as Error
-    const advice = 'The probe is started by the front server, in place of the app: see --help.'
+    const advice = 'Let the front server start the probe in place of the app: see fcgi-bridge doctor --help.'
     throw new Failure(EXIT.listen, message.replace(/^Say serve\(.*$/m, advice), { cause })
   }
 }
 
 async function ofApp(address: SocketAddress, { header, timeout }: DoctorFlags): Promise<Report> {
   const url = new URL('http://localhost/')
-  const direct = await askApp(address, url, header, timeout)
+  const direct = await requestApp(address, url, header, timeout)
   return {
     of: formatAddress(address),
     software: undefined,
     findings: await checkApp(address, url, direct),
-    passed: ['it can be reached, speaks FastCGI, and answers'],
-    hint: 'To examine the front server, too: fcgi-bridge doctor URL --app ADDRESS',
+    passed: ['the app accepts connections, speaks FastCGI and responds'],
+    hint: 'To examine the front server as well: fcgi-bridge doctor URL --app ADDRESS',
   }
 }
 
@@ -73,7 +73,7 @@ async function ofFront(url: URL, flags: DoctorFlags): Promise<Report> {
     timeout: flags.timeout,
   })
   if (token !== undefined) return examineWithProbe(url, front, flags, token)
-  if (app === undefined) return askAlone(url, front)
+  if (app === undefined) return checkReachable(url, front)
   const ownToken = createToken()
   const probe = await listenAsApp(app, ownToken)
   if (probe === 'in use') return compareWithApp(url, front, app, flags)

@@ -1,42 +1,43 @@
 import type { ServerKind } from './finding.ts'
-import type { Answer, Ask, FrontClient } from './front-client.ts'
-import { type Echo, PROBE_HEADER, type ProbeAction, parseEcho } from './probe.ts'
+import type { FrontClient, FrontRequest, FrontResponse } from './front-client.ts'
+import { type Echo, PROBE_REQUEST_HEADER, type ProbeAction, parseEcho } from './probe.ts'
 
-/** What a request came to: the answer, and what the probe was sent, where it was the probe that answered. */
-export interface Seen {
-  answer: Answer
+/** The result of a request to the probe through the front server. */
+export interface ProbeResult {
+  response: FrontResponse
+  /** What the probe received. Undefined: something else responded. */
   echo: Echo | undefined
-  /** The params that came, the last of each name. Empty where the probe got nothing. */
+  /** The params that the probe received, the last of each name. Empty if it received none. */
   params: ReadonlyMap<string, string>
 }
 
-/** A front server under examination, with the probe behind it. */
+/** A front server that is being examined, and that forwards requests to the probe. */
 export interface Examination {
   url: URL
-  /** What the paths of the app begin with, as the URL says: `''`, or `/shop`. */
+  /** The path under which the app is mounted, from the examined URL: `''` or `/shop`. */
   prefix: string
   server: ServerKind
-  /** What a plain GET came to: every check may look at it. */
-  plain: Seen
-  /** What a POST with {@link FORM} came to. */
-  form: Seen
-  /** The Authorization header that it was sent with. */
+  /** The result of {@link PLAIN}. Every check may use it. */
+  plain: ProbeResult
+  /** The result of {@link POST}. */
+  form: ProbeResult
+  /** The Authorization header that `plain` was sent with. */
   authorization: string
-  /** Bytes that an upload is to be able to have. */
+  /** The size of a request body that must reach the app, in bytes. */
   upload: number
-  /** Sends a request to the probe; `path` is below the prefix. */
-  ask(ask: Ask & { action?: ProbeAction }): Promise<Seen>
+  /** Sends a request to the probe through the front server. `path` is below the prefix. */
+  send(request: FrontRequest & { action?: ProbeAction }): Promise<ProbeResult>
 }
 
-/** The path of the plain GET, below the prefix: encoded and decoded it is not the same. */
+/** The path of {@link PLAIN}, below the prefix. Its encoded and decoded forms differ. */
 export const PLAIN_PATH = '/doctor/a%20b'
-/** Its query. */
+/** The query of {@link PLAIN}. */
 export const PLAIN_QUERY = 'x=%2F1&y'
-/** The body of the POST. */
+/** The body of {@link POST}. */
 export const FORM = 'name=doctor'
 
-/** Asks the probe behind a front server. */
-export class Asker {
+/** Sends requests to the probe through a front server. */
+export class ProbeClient {
   readonly #front: FrontClient
   readonly #prefix: string
   readonly #token: string
@@ -47,22 +48,26 @@ export class Asker {
     this.#token = token
   }
 
-  async ask({ action = 'echo', headers = [], ...ask }: Ask & { action?: ProbeAction }): Promise<Seen> {
-    const all = [PROBE_HEADER, `${this.#token} ${action}`, ...headers]
-    const answer = await this.#front.send({ ...ask, path: this.#prefix + ask.path, headers: all })
-    const echo = parseEcho(answer.text)
-    return { answer, echo, params: new Map(echo?.params) }
+  async send({
+    action = 'echo',
+    headers = [],
+    ...request
+  }: FrontRequest & { action?: ProbeAction }): Promise<ProbeResult> {
+    const all = [PROBE_REQUEST_HEADER, `${this.#token} ${action}`, ...headers]
+    const response = await this.#front.send({ ...request, path: this.#prefix + request.path, headers: all })
+    const echo = parseEcho(response.text)
+    return { response, echo, params: new Map(echo?.params) }
   }
 }
 
-/** The plain GET that every check may look at, with headers that front servers like to keep, and some that they should. */
-export const PLAIN: Ask = {
+/** A plain GET. It has headers that a front server should not pass on to the app: Proxy, and one with an underscore. */
+export const PLAIN: FrontRequest = {
   path: `${PLAIN_PATH}?${PLAIN_QUERY}`,
   headers: ['Proxy', 'http://doctor.invalid/', 'X_Doctor', '1'],
 }
 
-/** The POST. */
-export const POST: Ask = {
+/** A POST of a form. */
+export const POST: FrontRequest = {
   method: 'POST',
   path: '/doctor/form',
   headers: ['Content-Type', 'application/x-www-form-urlencoded'],

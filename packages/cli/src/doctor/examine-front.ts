@@ -1,4 +1,3 @@
-import { checkAnswers } from './checks/answers.ts'
 import { checkBodies } from './checks/bodies.ts'
 import { checkClient } from './checks/client.ts'
 import { checkConnections } from './checks/connections.ts'
@@ -6,11 +5,12 @@ import { checkEvents } from './checks/events.ts'
 import { checkHeaders } from './checks/headers.ts'
 import { checkMount } from './checks/mount.ts'
 import { checkPaths } from './checks/paths.ts'
+import { checkResponses } from './checks/responses.ts'
 import { checkVariables } from './checks/variables.ts'
 import type { Examination } from './examination.ts'
 import type { Finding } from './finding.ts'
 
-// In the order in which a reader wants to know of them.
+// The order of the report: the most important check is first.
 const CHECKS: readonly (readonly [name: string, check: (examination: Examination) => Promise<Finding[]>])[] =
   [
     ['variables', checkVariables],
@@ -19,11 +19,11 @@ const CHECKS: readonly (readonly [name: string, check: (examination: Examination
     ['headers', checkHeaders],
     ['HTTPS and the client', checkClient],
     ['uploads', checkBodies],
-    ['error pages, heads, methods', checkAnswers],
+    ['error pages, response headers, methods', checkResponses],
     ['connections', checkConnections],
   ]
 
-/** Makes every check of a front server that hands requests to the probe. */
+/** Runs every check of a front server that forwards requests to the probe. */
 export async function examineFront(
   examination: Examination,
 ): Promise<{ findings: Finding[]; passed: string[] }> {
@@ -33,7 +33,8 @@ export async function examineFront(
     findings.push(...found)
     if (found.length === 0) passed.push(name)
   }
-  // It is mostly waiting. The others come one by one: mod_fcgid starts a process for each request at a time.
+  // checkEvents() mostly waits, so it runs at the same time as the others. Those run one after another, because mod_fcgid starts a
+  // process for each concurrent request.
   const events = checkEvents(examination)
   events.catch(() => {})
   for (const [name, check] of CHECKS) add(name, await check(examination))

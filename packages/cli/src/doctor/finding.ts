@@ -1,33 +1,34 @@
-/** How much it matters: an `error` breaks apps, a `warning` some of them, a `note` none; it can be better. */
+/** How severe a finding is: an `error` breaks all apps, a `warning` breaks some, and a `note` is a possible improvement. */
 export type Level = 'error' | 'warning' | 'note'
 
-/** What is misconfigured. */
+/** One fault that the doctor found. `--json` prints it with these property names. */
 export interface Finding {
-  /** For scripts, such as `authorization`. */
+  /** A name for scripts, such as `authorization`. */
   code: string
   level: Level
-  /** What was seen, in one sentence. */
+  /** What the doctor observed, in one sentence. */
   seen: string
-  /** Why that matters. */
+  /** The consequence for the app or its users. */
   why: string
-  mend: Mend
+  /** How to fix it. */
+  mend: Fix
 }
 
 /** One thing to do. */
 export interface Step {
-  /** Where the lines go, or what to do if no line does it: `in the location of the app`. */
+  /** Where the lines go, such as `in the location of the app`. If there are no lines, what to do. */
   where: string
   /** The lines of the front server's config, a shell command, or code of the app; empty if there is none. */
   lines: readonly string[]
 }
 
-/** What mends it. */
-export interface Mend extends Step {
-  /** What to do instead, for those who cannot change that place: on shared hosting there is only an .htaccess. */
+/** How to fix a fault. */
+export interface Fix extends Step {
+  /** What to do instead if the user cannot change that place: on shared hosting there is only an .htaccess. */
   otherwise?: Step
 }
 
-/** The front servers that are known, Apache by the module that speaks to the app. */
+/** The front servers that the doctor knows. For Apache, the module that connects to the app. */
 export type ServerKind =
   | 'nginx'
   | 'apache-proxy'
@@ -38,25 +39,29 @@ export type ServerKind =
   | 'haproxy'
   | 'other'
 
-/** How each server is mended. `other` is for the servers that are not named: in words. */
-export type Mends = Partial<Record<ServerKind, Mend>> & { other: Mend }
+/** The fix for each server. `other` describes it in words, for the servers that have no entry. */
+export type Fixes = Partial<Record<ServerKind, Fix>> & { other: Fix }
 
-/** The mend for one server. */
-export function mendFor(server: ServerKind, mends: Mends): Mend {
-  return mends[server] ?? mends.other
+/** Returns the fix for one server. */
+export function fixFor(server: ServerKind, fixes: Fixes): Fix {
+  return fixes[server] ?? fixes.other
 }
 
-/** Makes a {@link Mend}. */
-export function mend(where: string, ...lines: string[]): Mend {
+/** Makes a {@link Fix}. */
+export function fix(where: string, ...lines: string[]): Fix {
   return { where, lines }
 }
 
-/** A mend, and what to do instead where it cannot be made. */
-export function withAlternative(mend: Mend, where: string, ...lines: string[]): Mend {
-  return { ...mend, otherwise: { where, lines } }
+/** Adds to a fix what to do if the user cannot apply it. */
+export function withAlternative(fix: Fix, where: string, ...lines: string[]): Fix {
+  return { ...fix, otherwise: { where, lines } }
 }
 
-/** A mend of Apache's that an .htaccess cannot make; `instead` says what its user can do. */
-export function notInHtaccess(mend: Mend, instead: string, ...lines: string[]): Mend {
-  return withAlternative(mend, `if you have only an .htaccess, which may not say this: ${instead}`, ...lines)
+/** A fix for Apache whose directives are not allowed in an .htaccess. `instead` is for a user who has only that file. */
+export function notInHtaccess(fix: Fix, instead: string, ...lines: string[]): Fix {
+  return withAlternative(
+    fix,
+    `if you can change an .htaccess only, where this is not allowed: ${instead}`,
+    ...lines,
+  )
 }

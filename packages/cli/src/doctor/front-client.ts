@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP } from 'node:net'
 import { finished } from 'node:stream/promises'
@@ -9,29 +9,29 @@ import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 
 /** One request to the front server. */
-export interface Ask {
+export interface FrontRequest {
   method?: string
-  /** Path and query as they go out. */
+  /** The path and query, as they are sent. */
   path: string
-  /** [name, value, name, value…] as they go out; Host and Connection are added. */
+  /** [name, value, name, value…], as they are sent. Host and Connection are added. */
   headers?: readonly string[]
-  /** Sent with a length; pieces are sent one by one, without a length. */
+  /** A Buffer is sent with a Content-Length. An array is sent piece by piece, with chunked encoding. */
   body?: Buffer | readonly Buffer[]
-  /** Ask whether the body is wanted before it is sent. */
+  /** Send `Expect: 100-continue`, and wait for the response before sending the body. */
   expectContinue?: boolean
   /** The address of this machine to connect from. */
   from?: string
 }
 
-/** What came back. */
-export interface Answer {
+/** The front server's response. */
+export interface FrontResponse {
   status: number
   headers: IncomingMessage['headers']
   /** The Server header. */
   software: string | undefined
-  /** What there is of it: an answer that is cut short ends there. */
+  /** The body. It may be truncated. */
   text: string
-  /** The address of this machine that it was sent from. */
+  /** The local address of the connection. */
   from: string | undefined
   /** Milliseconds from the first piece of the body to the last. */
   spread: number
@@ -40,30 +40,30 @@ export interface Answer {
 /** How to reach the front server. */
 export interface FrontOptions {
   url: URL
-  /** Where it is, if the URL's host does not lead there. */
+  /** The front server's address, if the URL's host does not resolve to it. */
   connect?: { host: string; port: number } | undefined
-  /** Headers of every request: [name, value, name, value…] */
+  /** Headers that are added to every request: [name, value, name, value…] */
   headers: readonly string[]
   /** Accept any certificate. */
   insecure: boolean
-  /** Milliseconds without anything from the front server. */
+  /** A request fails if the front server sends nothing for this many milliseconds. */
   timeout: number
 }
 
-// Milliseconds between the pieces of a body without a length: each is to go out by itself.
+// Milliseconds between the pieces of a chunked body, so that each piece is sent on its own.
 const PIECE_PAUSE = 50
-// How long a server may take to say that it wants a body, in milliseconds: then it gets it unasked.
-const CONTINUE_MAX = 1000
+// Milliseconds to wait for 100 Continue. After that, the body is sent anyway (RFC 9110 section 10.1.1).
+const CONTINUE_TIMEOUT = 1000
 
-/** The front server has not begun to answer in time. */
-export class NoAnswerError extends Error {
+/** The front server did not begin to respond within the timeout. */
+export class ResponseTimeoutError extends Error {
   constructor() {
-    super('there was no answer in time')
-    this.name = 'NoAnswerError'
+    super('there was no response within the timeout')
+    this.name = 'ResponseTimeoutError'
   }
 }
 
-/** Sends requests to the front server exactly as they are asked for, each on a connection of its own. */
+/** Sends requests to the front server without changing them, each on its own connection. */
 export class FrontClient {
   readonly #options: FrontOptions
 
@@ -82,23 +82,26 @@ export class FrontClient {
     return connect ?? { host, port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)) }
   }
 
-  /** Rejects where no answer comes. `enough` ends the request early: it is asked with every piece. */
-  async send(ask: Ask, enough?: (text: string) => boolean): Promise<Answer> {
-    const outgoing = this.#open(ask)
-    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+  /**
+   * Sends a request and reads the whole response. Rejects if there is none. `isEnough` is called with the body after each piece, and
+   * ends the request when it returns true.
+   */
+  async send(request: FrontRequest, isEnough?: (text: string) => boolean): Promise<FrontResponse> {
+    const outgoing = this.#open(request)
+    const responded = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve)
       outgoing.on('error', reject)
-      outgoing.once('timeout', () => outgoing.destroy(new NoAnswerError()))
+      outgoing.once('timeout', () => outgoing.destroy(new ResponseTimeoutError()))
     })
-    if (ask.expectContinue) {
-      const enoughTime = delay(CONTINUE_MAX, undefined, { ref: false })
-      await Promise.race([once(outgoing, 'continue'), answered, enoughTime])
+    if (request.expectContinue) {
+      const timedOut = delay(CONTINUE_TIMEOUT, undefined, { ref: false })
+      await Promise.race([once(outgoing, 'continue'), responded, timedOut])
     }
-    void writeBody(outgoing, ask.body)
-    return readAnswer(await answered, enough)
+    void writeBody(outgoing, request.body)
+    return readResponse(await responded, isEnough)
   }
 
-  #open({ method = 'GET', path, headers = [], body, expectContinue, from }: Ask): ClientRequest {
+  #open({ method = 'GET', path, headers = [], body, expectContinue, from }: FrontRequest): ClientRequest {
     const { url, insecure, timeout } = this.#options
     const isHttps = url.protocol === 'https:'
     const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -106,7 +109,7 @@ export class FrontClient {
     if (Buffer.isBuffer(body)) fields.push('Content-Length', String(body.length))
     else if (body !== undefined) fields.push('Transfer-Encoding', 'chunked')
     if (expectContinue) fields.push('Expect', '100-continue')
-    return (isHttps ? requestHttps : request)({
+    return (isHttps ? requestHttps : requestHttp)({
       ...this.address,
       method,
       path,
@@ -114,13 +117,13 @@ export class FrontClient {
       agent: false,
       timeout,
       ...(from !== undefined && { localAddress: from }),
-      // An address is no name for TLS (RFC 6066 section 3).
+      // An IP address is not allowed as a server name in TLS (RFC 6066 section 3).
       ...(isHttps && { rejectUnauthorized: !insecure, servername: isIP(host) === 0 ? host : '' }),
     })
   }
 }
 
-async function writeBody(outgoing: ClientRequest, body: Ask['body']): Promise<void> {
+async function writeBody(outgoing: ClientRequest, body: FrontRequest['body']): Promise<void> {
   if (body === undefined || Buffer.isBuffer(body)) {
     outgoing.end(body)
     return
@@ -132,7 +135,10 @@ async function writeBody(outgoing: ClientRequest, body: Ask['body']): Promise<vo
   outgoing.end()
 }
 
-async function readAnswer(incoming: IncomingMessage, enough?: (text: string) => boolean): Promise<Answer> {
+async function readResponse(
+  incoming: IncomingMessage,
+  isEnough?: (text: string) => boolean,
+): Promise<FrontResponse> {
   const from = incoming.socket.localAddress
   let text = ''
   let first: number | undefined
@@ -141,7 +147,7 @@ async function readAnswer(incoming: IncomingMessage, enough?: (text: string) => 
     text += piece
     last = performance.now()
     first ??= last
-    if (enough?.(text)) incoming.destroy()
+    if (isEnough?.(text)) incoming.destroy()
   })
   await finished(incoming).catch(() => {})
   const { statusCode, headers } = incoming
@@ -155,33 +161,38 @@ async function readAnswer(incoming: IncomingMessage, enough?: (text: string) => 
   }
 }
 
-// How long an app may take to answer FCGI_GET_VALUES, in milliseconds.
-const VALUES_MAX = 1000
+// Milliseconds to wait for a response to FCGI_GET_VALUES.
+const GET_VALUES_TIMEOUT = 1000
 
-/** Has the front server asked. Throws a Failure where that cannot be, also where an app listens there instead. */
-export async function reach<T>(front: FrontClient, ask: () => Promise<T>): Promise<T> {
+/**
+ * Runs `send`, which sends a request to the front server. Throws a Failure that says what to do if there is no response, or if a
+ * FastCGI app listens there instead of a front server.
+ */
+export async function explainFrontErrors<T>(front: FrontClient, send: () => Promise<T>): Promise<T> {
   const { url, address } = front
   try {
-    return await ask()
+    return await send()
   } catch (cause) {
     const { code = '', message } = cause as NodeJS.ErrnoException
-    // A FastCGI server closes the connection when it gets HTTP or TLS, or sends records that no HTTP parser takes.
+    // A FastCGI server that receives HTTP or TLS closes the connection, or sends records, which an HTTP parser rejects.
     if (/^(ECONNRESET|EPIPE|EPROTO|HPE_|ERR_SSL_)/.test(code) && (await speaksFastCgi(address))) {
       const where = formatAddress(address)
-      const what = `${where} speaks FastCGI, not HTTP: an app listens there, and no front server.`
-      const advice = `Examine the app with fcgi-bridge doctor ${where}, or give the URL of the front server and --app ${where}.`
+      const what = `${where} speaks FastCGI, not HTTP: an app listens there, not a front server.`
+      const advice = `Examine the app alone with fcgi-bridge doctor ${where}, or give the URL of the front server and --app ${where}.`
       throw new Failure(EXIT.unreachable, `${what}\n${advice}`, { cause })
     }
     const isCertificate = /CERT|SIGNED|ERR_TLS|UNABLE_TO/.test(code)
-    const more = isCertificate ? ' Say --insecure to take any certificate.' : ''
-    const what = `The front server at ${url.origin} can not be asked: ${message}.${more}`
-    throw new Failure(EXIT.unreachable, what, { cause })
+    const advice = isCertificate
+      ? 'Use --insecure to accept any certificate.'
+      : 'Check that it runs and that the URL is right. If the host of the URL does not resolve to it, use --connect.'
+    const what = `No response from the front server at ${url.origin}: ${message}.`
+    throw new Failure(EXIT.unreachable, `${what}\n${advice}`, { cause })
   }
 }
 
 async function speaksFastCgi(address: SocketAddress): Promise<boolean> {
   try {
-    await getValues(address, { timeout: VALUES_MAX })
+    await getValues(address, { timeout: GET_VALUES_TIMEOUT })
     return true
   } catch {
     return false

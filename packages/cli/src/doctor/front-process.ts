@@ -7,16 +7,16 @@ const NAMES = /^(nginx|apache2|httpd|lighttpd|caddy|h2o|haproxy)$/
 export interface FrontProcess {
   /** The name of its program. */
   name: string
-  /** Who works for it: the user of one of its processes that is not root's. Undefined where root alone does. */
+  /** The user of a process of it that does not run as root. Undefined: all of them run as root. */
   user: User | undefined
 }
 
-/** The server that listens on a port of this machine. Undefined where it can not be seen; Linux alone has it where this looks. */
-export function findFront(port: number): FrontProcess | undefined {
+/** Finds the server that listens on a port of this machine. Reads /proc, so it returns undefined on systems other than Linux. */
+export function findFrontProcess(port: number): FrontProcess | undefined {
   const inodes = listeningInodes(port)
   const all = processes()
   const listening = all.filter((pid) => holdsSocket(pid, inodes))
-  // Whoever is not root sees only its own processes' sockets, but everybody's names.
+  // A user who is not root can read the sockets of his own processes only, but the names of all processes.
   const found = listening.length > 0 ? listening : all.filter((pid) => NAMES.test(nameOf(pid)))
   if (found.length === 0) return undefined
   const user = found.map(userOf).find((one) => one !== undefined && one.uid !== 0)
@@ -35,7 +35,7 @@ function processes(): string[] {
   }
 }
 
-// Of sockets in the state LISTEN, 0A, on this port: `sl local_address rem_address st … inode`.
+// The inodes of the sockets that listen (state 0A) on this port. A line is `sl local_address rem_address st … inode`.
 function listeningInodes(port: number): Set<string> {
   const hex = port.toString(16).toUpperCase().padStart(4, '0')
   const lines = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => read(file).split('\n'))
@@ -56,7 +56,7 @@ function holdsSocket(pid: string, inodes: ReadonlySet<string>): boolean {
 
 function userOf(pid: string): User | undefined {
   const status = read(`/proc/${pid}/status`)
-  // Uid and Gid: real, effective, saved, of the file system.
+  // Both lines have four ids: real, effective, saved, file system.
   const [, uid] = /^Uid:\s+\d+\s+(\d+)/m.exec(status) ?? []
   const [, gid] = /^Gid:\s+\d+\s+(\d+)/m.exec(status) ?? []
   const [, groups = ''] = /^Groups:[ \t]*(.*)$/m.exec(status) ?? []

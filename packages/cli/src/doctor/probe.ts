@@ -3,60 +3,58 @@ import { setTimeout } from 'node:timers/promises'
 import { createBody, type Exchange, type Handler } from '@fcgi-bridge/core'
 import { pairs } from '../pairs.ts'
 
-/** The header that asks the probe for something: the token, a blank, what it is to do. */
-export const PROBE_HEADER = 'X-Fcgi-Bridge-Doctor'
+/** The request header for the probe. Its value is the token, a space, and a {@link ProbeAction}. */
+export const PROBE_REQUEST_HEADER = 'X-Fcgi-Bridge-Doctor'
 
-/** The header of the probe's answers. */
-export const PROBED_HEADER = 'x-fcgi-bridge-probe'
+/** The header that marks a response of the probe. */
+export const PROBE_RESPONSE_HEADER = 'x-fcgi-bridge-probe'
 
 const PROBE_PARAM = 'HTTP_X_FCGI_BRIDGE_DOCTOR'
 
 /**
- * What the probe is to do: `echo` tells what it was sent; `stream` sends one event, and another one after
- * {@link STREAM_PAUSE}; `status:N` and `head:BYTES` answer so.
+ * How the probe responds. `echo`: with what it received, as an {@link Echo}. `stream`: with one event, and another one after
+ * {@link STREAM_PAUSE}. `status:N`: with that status. `head:BYTES`: with a header of that size.
  */
 export type ProbeAction = 'echo' | 'stream' | `status:${number}` | `head:${number}`
 
-/** What the probe tells whoever does not have the token. */
+/** The body of the probe's response to a request without the token. */
 export const REFUSAL = 'This app is under examination by fcgi-bridge doctor.\n'
 
 /** Milliseconds between the two events. */
 export const STREAM_PAUSE = 2000
 
-/** What the probe was sent. */
+/** A request as the probe received it. */
 export interface Echo {
   params: [name: string, value: string][]
+  /** The front server keeps the connection open for the next request (FCGI_KEEP_CONN). */
   keepConn: boolean
-  /** Bytes of the body that came. */
+  /** The size of the request body in bytes. */
   bodyBytes: number
 }
 
-/** A token that nobody can guess. */
+/** Creates a random token. */
 export function createToken(): string {
   return randomBytes(16).toString('hex')
 }
 
-/**
- * The app that stands in for the one under examination: it tells whoever has the token what it was sent, and nobody else
- * anything.
- */
+/** Creates the app that replaces the examined one. It tells what it received only to a client that sends the token. */
 export function createProbe(token: string): Handler {
   return async (exchange) => {
-    const [said, action = 'echo'] = exchange.param(PROBE_PARAM)?.split(' ') ?? []
-    if (said !== token) {
+    const [given, action = 'echo'] = exchange.param(PROBE_PARAM)?.split(' ') ?? []
+    if (given !== token) {
       exchange.writeHead(503, ['Content-Type', 'text/plain'])
       exchange.end(REFUSAL)
       return
     }
     const [what, number] = action.split(':')
     if (what === 'stream') await stream(exchange)
-    else if (what === 'status') answer(exchange, Number(number), '{"probe":true}')
-    else if (what === 'head') answer(exchange, 200, '{}', ['X-Long', 'x'.repeat(Number(number))])
-    else answer(exchange, 200, JSON.stringify(await echo(exchange)))
+    else if (what === 'status') respond(exchange, Number(number), '{"probe":true}')
+    else if (what === 'head') respond(exchange, 200, '{}', ['X-Long', 'x'.repeat(Number(number))])
+    else respond(exchange, 200, JSON.stringify(await echo(exchange)))
   }
 }
 
-/** Reads the answer of the probe; undefined where it is another's. */
+/** Parses a response of the probe. Returns undefined if something else responded. */
 export function parseEcho(text: string): Echo | undefined {
   try {
     const echo = JSON.parse(text)
@@ -71,7 +69,7 @@ async function echo(exchange: Exchange): Promise<Echo> {
   return { params: pairs(rawParams), keepConn, bodyBytes: await countBody(exchange) }
 }
 
-// What comes of it: a body that is cut short is what the doctor wants to know of.
+// Ignores errors: the doctor needs the number of bytes of a truncated body, too.
 async function countBody(exchange: Exchange): Promise<number> {
   let bytes = 0
   try {
@@ -87,8 +85,8 @@ async function stream(exchange: Exchange): Promise<void> {
   exchange.end('data: last\n\n')
 }
 
-function answer(exchange: Exchange, status: number, body: string, headers: string[] = []): void {
-  const always = ['Content-Type', 'application/json', 'Cache-Control', 'no-store', PROBED_HEADER, '1']
+function respond(exchange: Exchange, status: number, body: string, headers: string[] = []): void {
+  const always = ['Content-Type', 'application/json', 'Cache-Control', 'no-store', PROBE_RESPONSE_HEADER, '1']
   exchange.writeHead(status, [...always, ...headers])
   exchange.end(body)
 }

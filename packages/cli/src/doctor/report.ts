@@ -1,36 +1,36 @@
 import { type Paint, painter, printable } from '../terminal.ts'
 import type { Finding, Level, Step } from './finding.ts'
 
-/** What came of an examination. */
+/** The result of an examination. */
 export interface Report {
-  /** What was examined: the URL of a front server, or the address of an app. */
+  /** The URL of the front server, or the address of the app, that was examined. */
   of: string
-  /** What the front server says that it is; undefined where it does not, or there is none. */
+  /** The front server's name and version, as it reports them. Undefined: it does not report them, or an app was examined. */
   software: string | undefined
   findings: Finding[]
   /** The names of the checks that found nothing. */
   passed: string[]
-  /** What was not looked at, and how it would be. */
+  /** What was not examined, and how to examine it. */
   hint?: string
 }
 
-const LOOKS: Record<Level, { sign: string; style: 'red' | 'yellow' | 'cyan' }> = {
+const APPEARANCE: Record<Level, { sign: string; style: 'red' | 'yellow' | 'cyan' }> = {
   error: { sign: '✗', style: 'red' },
   warning: { sign: '!', style: 'yellow' },
   note: { sign: '·', style: 'cyan' },
 }
 
-/** A report of a front server, of which nothing was found to be well. */
+/** Creates a report about a front server for which no check has passed. */
 export function reportOf(url: URL, software: string | undefined, findings: Finding[]): Report {
   return { of: url.href, software, findings, passed: [] }
 }
 
-/** Whether all is well: notes are no matter. */
+/** Whether there are no errors and no warnings. There may be notes. */
 export function isHealthy({ findings }: Report): boolean {
   return findings.every(({ level }) => level === 'note')
 }
 
-/** A report for people. */
+/** Formats a report for people. */
 export function formatReport(report: Report, paint: Paint = painter(process.stdout)): string {
   const { of, software, findings, passed, hint } = report
   const paragraphs = [
@@ -44,7 +44,7 @@ export function formatReport(report: Report, paint: Paint = painter(process.stdo
 }
 
 function formatFinding({ code, level, seen, why, mend }: Finding, paint: Paint): string {
-  const { sign, style } = LOOKS[level]
+  const { sign, style } = APPEARANCE[level]
   const steps = mend.otherwise === undefined ? [mend] : [mend, mend.otherwise]
   return [
     `${paint(style, `${sign} ${printable(seen)}`)} ${paint('dim', `[${code}]`)}`,
@@ -60,8 +60,12 @@ function formatStep({ where, lines }: Step, paint: Paint): string[] {
 
 function summaryOf(findings: readonly Finding[], isExamined: boolean): string {
   const notes = findings.filter(({ level }) => level === 'note').length
-  const rest = findings.length - notes
-  const noted = notes === 0 ? '' : `, ${notes} that can be better`
-  if (rest > 0) return `${rest} to mend${noted}.`
-  return isExamined ? `Nothing is wrong${noted}.` : `Nothing wrong is seen from outside${noted}.`
+  const faults = findings.length - notes
+  const also = notes === 0 ? '' : ` ${count(notes, 'possible improvement')}.`
+  if (faults > 0) return `${count(faults, 'fault')} to fix.${also}`
+  return isExamined ? `No faults found.${also}` : `No faults found from outside.${also}`
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

@@ -1,7 +1,7 @@
 import type { ServerKind } from './finding.ts'
 
 /**
- * The server that a SERVER_SOFTWARE or a Server header names. `listens`: the app is one that listens by itself, and so not
+ * Returns the kind of the server that SERVER_SOFTWARE or a Server header names. `listens`: the app listens by itself, so it was not
  * started by mod_fcgid.
  */
 export function kindOf(software: string | undefined, listens: boolean): ServerKind {

@@ -11,46 +11,47 @@ import type { RequestFlags } from '../request-flags.ts'
 import { painter, printJson } from '../terminal.ts'
 import { explainFailure } from './app-failure.ts'
 
-/** What `fcgi-bridge ping` is told. */
+/** The values of the flags of `fcgi-bridge ping`. */
 export interface PingFlags extends RequestFlags {
-  /** Undefined: it was not said. */
+  /** The path and query to request. Default: `/`. */
   path?: string
+  /** Send a request after FCGI_GET_VALUES. */
   request: boolean
   json?: boolean
 }
 
-interface Pong {
+interface PingResult {
   address: string
-  /** Null: the app does not answer FCGI_GET_VALUES. */
+  /** Null: the app does not respond to FCGI_GET_VALUES. */
   values: FastCgiValues | null
   request?: { path: string; status: number; milliseconds: number }
 }
 
-// How long an app that knows nothing of it may take not to answer FCGI_GET_VALUES, in milliseconds.
-const VALUES_MAX = 1000
+// Milliseconds. An app that does not support FCGI_GET_VALUES sends nothing.
+const GET_VALUES_TIMEOUT = 1000
 
 /**
- * Asks an app for its values and with a request, and prints what it says. Throws a Failure where nobody answers, and where
- * the answer is a bad one.
+ * Sends FCGI_GET_VALUES and a request to an app, and prints the responses. Throws a Failure if there is no response, and a Verdict
+ * if its status is an error.
  */
 export async function ping(address: SocketAddress, flags: PingFlags): Promise<void> {
-  const pong: Pong = { address: formatAddress(address), values: await valuesOf(address, flags) }
-  if (flags.request) pong.request = await ask(address, flags)
-  if (flags.json) printJson(pong)
-  else print(pong)
-  if (!isGood(pong, flags)) throw new Verdict(EXIT.badAnswer)
+  const result: PingResult = { address: formatAddress(address), values: await valuesOf(address, flags) }
+  if (flags.request) result.request = await sendRequest(address, flags)
+  if (flags.json) printJson(result)
+  else print(result)
+  if (!isHealthy(result, flags)) throw new Verdict(EXIT.badAnswer)
 }
 
 async function valuesOf(
   address: SocketAddress,
   { request, timeout }: PingFlags,
 ): Promise<FastCgiValues | null> {
-  const limit = request ? Math.min(timeout || VALUES_MAX, VALUES_MAX) : timeout
+  const limit = request ? Math.min(timeout || GET_VALUES_TIMEOUT, GET_VALUES_TIMEOUT) : timeout
   try {
     return await getValues(address, { timeout: limit })
   } catch (error) {
     const { code } = error as { code?: string }
-    // There are apps that know no FCGI_GET_VALUES. The request tells whether they work.
+    // Some apps do not support FCGI_GET_VALUES. The request then shows whether the app works.
     const isSilent =
       code === 'FCGI_ERR_CONNECTION_CLOSED' || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'ECONNRESET'
     if (isSilent && request) return null
@@ -58,7 +59,10 @@ async function valuesOf(
   }
 }
 
-async function ask(address: SocketAddress, flags: PingFlags): Promise<NonNullable<Pong['request']>> {
+async function sendRequest(
+  address: SocketAddress,
+  flags: PingFlags,
+): Promise<NonNullable<PingResult['request']>> {
   const { path = '/', header, params, timeout } = flags
   const dispatcher = new FastCgiDispatcher(address, {
     maxIdleConnections: 0,
@@ -76,7 +80,7 @@ async function ask(address: SocketAddress, flags: PingFlags): Promise<NonNullabl
       headers: header,
     })
     const milliseconds = Math.round((performance.now() - begin) * 10) / 10
-    // A page that streams for ever is alive.
+    // Do not wait for the end of the body: the response may be a stream that never ends.
     body.on('error', () => {}).destroy()
     return { path, status: statusCode, milliseconds }
   } catch (error) {
@@ -86,10 +90,10 @@ async function ask(address: SocketAddress, flags: PingFlags): Promise<NonNullabl
   }
 }
 
-function print({ address, values, request }: Pong): void {
+function print({ address, values, request }: PingResult): void {
   const paint = painter(process.stdout)
   console.log(`${paint('bold', address)} speaks FastCGI.`)
-  console.log(`values   ${values === null ? 'it does not answer FCGI_GET_VALUES' : listOf(values)}`)
+  console.log(`values   ${values === null ? 'no response to FCGI_GET_VALUES' : listOf(values)}`)
   if (request === undefined) return
   const { path, status, milliseconds } = request
   const color = status >= 500 ? 'red' : status >= 400 ? 'yellow' : 'green'
@@ -97,15 +101,15 @@ function print({ address, values, request }: Pong): void {
 }
 
 function listOf({ maxConns, maxReqs, mpxsConns }: FastCgiValues): string {
-  const said = [
+  const given = [
     maxConns !== undefined && `FCGI_MAX_CONNS ${maxConns}`,
     maxReqs !== undefined && `FCGI_MAX_REQS ${maxReqs}`,
     mpxsConns !== undefined && `FCGI_MPXS_CONNS ${mpxsConns ? 1 : 0}`,
   ].filter((one) => one !== false)
-  return said.join(', ') || 'none'
+  return given.join(', ') || 'none'
 }
 
-// Where nobody has said which page is there, 404 is as good an answer as any.
-function isGood({ request }: Pong, { path }: PingFlags): boolean {
+// Without --path the app may have no page at `/`, so a 404 is healthy too.
+function isHealthy({ request }: PingResult, { path }: PingFlags): boolean {
   return request === undefined || request.status < (path === undefined ? 500 : 400)
 }

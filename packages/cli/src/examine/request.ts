@@ -12,7 +12,7 @@ import { printJson } from '../terminal.ts'
 import { explainFailure } from './app-failure.ts'
 import { WireLog } from './wire-log.ts'
 
-/** What `fcgi-bridge request` is told. */
+/** The values of the flags of `fcgi-bridge request`. */
 export interface RequestCommandFlags extends RequestFlags {
   method?: string
   /** Text, `@file`, or `@-` for standard input. */
@@ -26,15 +26,14 @@ export interface RequestCommandFlags extends RequestFlags {
   json?: boolean
 }
 
-/** Where a request is for: the origin that the app is told, the path and query that it is asked for. */
+/** The target of a request: the origin that the app sees, and the path and query. */
 export interface RequestTarget {
   origin: string
   path: string
 }
 
 /**
- * Sends one request to an app, and prints the answer as it comes. Throws a Failure where there is none, or one that breaks
- * off.
+ * Sends one request to an app, and prints the response as it arrives. Throws a Failure if there is no response, or if it is cut off.
  */
 export async function sendRequest(
   address: SocketAddress,
@@ -67,21 +66,21 @@ export async function sendRequest(
       headers: length === undefined ? header : [...header, 'Content-Length', String(length)],
       body,
     })
-    if (flags.json) await printAnswer(response.body, log, stderr, flags)
-    else await copyAnswer(response.body, log.head!, destination, flags)
+    if (flags.json) await printAsJson(response.body, log, stderr, flags)
+    else await copyResponse(response.body, log.head!, destination, flags)
     if (!flags.json && !flags.stderr && stderr.length > 0 && response.statusCode >= 500) {
-      process.stderr.write('fcgi-bridge: The app wrote to FCGI_STDERR: --stderr shows it.\n')
+      process.stderr.write('fcgi-bridge: The app wrote to FCGI_STDERR. Use --stderr to see it.\n')
     }
     if (flags.fail && response.statusCode >= 400) throw new Verdict(EXIT.badAnswer)
   } catch (error) {
     throw explainFailure(error, address, log.head !== undefined)
   } finally {
-    // Its end of the request may still come; what is unread of the body may not matter to it.
+    // The app may have responded without reading the request body. Do not cut it off: wait until it ends the request.
     await dispatcher.close()
   }
 }
 
-async function copyAnswer(
+async function copyResponse(
   body: Readable,
   head: ExchangeHead,
   destination: WriteStream | undefined,
@@ -92,7 +91,7 @@ async function copyAnswer(
   await pipeline(body, output, { end: destination !== undefined })
 }
 
-async function printAnswer(
+async function printAsJson(
   body: Readable,
   log: WireLog,
   stderr: readonly Buffer[],
@@ -113,7 +112,7 @@ async function printAnswer(
   })
 }
 
-// What the app has sent: the head of a CGI response, the status in it.
+// The response head in the form of CGI, with a Status header.
 function formatHead({ status, headers }: ExchangeHead): string {
   const lines = pairs(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   return `Status: ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd().concat('\r\n', ...lines, '\r\n')
@@ -122,12 +121,12 @@ function formatHead({ status, headers }: ExchangeHead): string {
 function openBody(text: string | undefined): { body: Readable | string | null; length?: number } {
   if (text === undefined) return { body: null }
   if (!text.startsWith('@')) return { body: text }
-  // Standard input has no length before its end.
+  // The length of standard input is not known before its end.
   if (text === '@-') return { body: process.stdin }
   const file = text.slice(1)
   const length = tryFile(file, 'read', () => {
     const stats = statSync(file)
-    if (stats.isDirectory()) throw new Error('it is a folder.')
+    if (stats.isDirectory()) throw new Error('it is a folder. Give a file.')
     return stats.isFile() ? stats.size : undefined
   })
   const fd = tryFile(file, 'read', () => openSync(file, 'r'))
@@ -136,13 +135,13 @@ function openBody(text: string | undefined): { body: Readable | string | null; l
 
 function openOutput(file: string | undefined): WriteStream | undefined {
   if (file === undefined) return undefined
-  return createWriteStream(file, { fd: tryFile(file, 'written', () => openSync(file, 'w')) })
+  return createWriteStream(file, { fd: tryFile(file, 'write', () => openSync(file, 'w')) })
 }
 
-function tryFile<T>(file: string, what: 'read' | 'written', call: () => T): T {
+function tryFile<T>(file: string, action: 'read' | 'write', call: () => T): T {
   try {
     return call()
   } catch (cause) {
-    throw new Failure(EXIT.usage, `${file} can not be ${what}: ${(cause as Error).message}`, { cause })
+    throw new Failure(EXIT.usage, `Cannot ${action} ${file}: ${(cause as Error).message}`, { cause })
   }
 }

@@ -3,9 +3,9 @@ import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { currentUser, denialOf, look } from './socket-access.ts'
+import { currentUser, denialOf, statIfExists } from './socket-access.ts'
 
-// Nobody: neither the owner of what the test makes, nor in its group.
+// A user who is neither the owner of the test's files nor in their group.
 const STRANGER = { uid: 4_000_001, groups: [4_000_001] }
 const ME = currentUser()!
 
@@ -31,27 +31,27 @@ test.each([
   ['others', STRANGER, 0o660, /^chgrp 4000001 '.+app\.sock' && chmod 660 '/],
   ['the group', { ...STRANGER, groups: ME.groups }, 0o606, /^chmod g\+rw /],
   ['the owner', { ...ME, groups: [] }, 0o066, /^chmod u\+rw /],
-])('a socket that %s may not write to', (_, user, mode, mend) => {
+])('a socket on which %s has no write permission', (_, user, mode, fix) => {
   chmodSync(path, mode)
   const denial = denialOf(path, user)!
-  expect(denial.seen).toContain(`${path} is s`)
-  expect(denial.mend).toMatch(mend)
+  expect(denial.reason).toContain(`${path} is s`)
+  expect(denial.fix).toMatch(fix)
   chmodSync(path, 0o666)
   expect(denialOf(path, user)).toBeUndefined()
 })
 
-test('a folder on the way that may not be passed through', () => {
+test('a socket in a folder on which the user has no search permission', () => {
   chmodSync(path, 0o666)
   chmodSync(join(folder, 'run it'), 0o750)
   const denial = denialOf(path, STRANGER)!
-  expect(denial.seen).toMatch(
-    /^The folder \S+\/run it is drwxr-x--- \S+: the user 4000001 may not pass through it/,
+  expect(denial.reason).toMatch(
+    /^The folder \S+\/run it is drwxr-x--- \S+: the user 4000001 has no search permission on it/,
   )
-  expect(denial.mend).toBe(`chmod o+x '${join(folder, 'run it')}'`)
+  expect(denial.fix).toBe(`chmod o+x '${join(folder, 'run it')}'`)
 })
 
-test('what is there', () => {
-  expect([path, folder, join(folder, 'none')].map((one) => look(one)?.isSocket())).toEqual([
+test('statIfExists() of a socket, a folder, and a file that does not exist', () => {
+  expect([path, folder, join(folder, 'none')].map((one) => statIfExists(one)?.isSocket())).toEqual([
     true,
     false,
     undefined,

@@ -2,47 +2,51 @@ import { readFileSync, type Stats, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { shellWord } from '../shell-word.ts'
 
-/** A user of the operating system, as far as rights on files go. */
+/** A user of the operating system. */
 export interface User {
   readonly uid: number
-  /** All groups, the first one included. */
+  /** All groups. The primary group is the first. */
   readonly groups: readonly number[]
 }
 
-/** What keeps a user from connecting to a Unix socket, and what mends it. */
+/** Why a user cannot connect to a Unix socket, and how to fix it. */
 export interface Denial {
-  /** `/run/app.sock is srw------- node:node, …` */
-  readonly seen: string
+  /** A sentence: `/run/app.sock is srw------- node:node, …` */
+  readonly reason: string
   /** A shell command. */
-  readonly mend: string
+  readonly fix: string
 }
 
 /**
- * Why a user may not connect to a Unix socket: that takes the right to write to it, and to search each folder on the way
- * (unix(7)). Undefined: nothing is in the way, or it can not be seen from here. Root's power over files is not looked at.
+ * Finds out why a user cannot connect to a Unix socket. The user needs write permission on the socket, and search permission on each
+ * folder in its path (unix(7)). Returns undefined if the user has both, or if this process cannot read them. Does not treat root
+ * specially.
  */
 export function denialOf(path: string, user: User): Denial | undefined {
   const name = userName(user.uid)
   for (const folder of foldersOf(resolve(path))) {
-    const stats = look(folder)
+    const stats = statIfExists(folder)
     if (stats === undefined || stats.mode & bitsFor(stats, user, 0o1)) continue
     return {
-      seen: `The folder ${folder} is ${describe(stats)}: the user ${name} may not pass through it.`,
-      mend: `chmod ${classOf(stats, user)[0]}+x ${shellWord(folder)}`,
+      reason: `The folder ${folder} is ${describe(stats)}: the user ${name} has no search permission on it.`,
+      fix: `chmod ${classOf(stats, user)[0]}+x ${shellWord(folder)}`,
     }
   }
-  const stats = look(path)
+  const stats = statIfExists(path)
   if (stats === undefined || stats.mode & bitsFor(stats, user, 0o2)) return undefined
-  const mine = classOf(stats, user)
+  const permissionClass = classOf(stats, user)
   const group = groupName(user.groups[0] ?? user.uid)
   const word = shellWord(path)
   return {
-    seen: `${path} is ${describe(stats)}: the user ${name} may not write to it, and so not connect.`,
-    mend: mine === 'others' ? `chgrp ${group} ${word} && chmod 660 ${word}` : `chmod ${mine[0]}+rw ${word}`,
+    reason: `${path} is ${describe(stats)}: the user ${name} needs write permission to connect to it.`,
+    fix:
+      permissionClass === 'others'
+        ? `chgrp ${group} ${word} && chmod 660 ${word}`
+        : `chmod ${permissionClass[0]}+rw ${word}`,
   }
 }
 
-/** The user that this process runs as. Undefined where the system has none. */
+/** The user that this process runs as. Undefined on Windows. */
 export function currentUser(): User | undefined {
   const uid = process.geteuid?.()
   return uid === undefined ? undefined : { uid, groups: [process.getegid!(), ...process.getgroups!()] }
@@ -56,7 +60,7 @@ function groupName(gid: number): string {
   return nameIn('/etc/group', gid)
 }
 
-// Both files have the number in their third field.
+// In both files the third field is the id.
 function nameIn(file: string, id: number): string {
   try {
     const line = readFileSync(file, 'utf8')
@@ -68,14 +72,14 @@ function nameIn(file: string, id: number): string {
   }
 }
 
-/** What there is at a path. Undefined where there is nothing, or it can not be seen. */
-export function look(path: string): Stats | undefined {
+/** The stats of a file. Undefined if it does not exist, or if this process may not read it. */
+export function statIfExists(path: string): Stats | undefined {
   try {
     return statSync(path)
   } catch {
     return undefined
   } finally {
-    // On Node 20 and 22 no import() after a look at a socket finds its files (nodejs/node#51142); after one at a folder it does.
+    // On Node 20 and 22, import() fails after statSync() of a socket (nodejs/node#51142). statSync() of a folder repairs it.
     statSync('/')
   }
 }

@@ -26,10 +26,10 @@ const TYPES = new Map([
   [FCGI_STDERR, 'FCGI_STDERR'],
 ])
 
-/** A record of a request or its answer, for people and scripts. */
+/** A record of a request or its response, as it is printed. */
 export interface LoggedRecord {
   direction: ExchangeRecord['direction']
-  /** Its name in the specification, or its number. */
+  /** The name of the record type in the specification. For an unknown type, its number. */
   type: string
   contentLength: number
   paddingLength: number
@@ -37,13 +37,13 @@ export interface LoggedRecord {
   time: number
 }
 
-/** What one request looked like on the wire; printed on standard error as it happens, where that is asked for. */
+/** Collects the params and records of one request. With `print`, prints them on standard error as they are sent and received. */
 export class WireLog implements ExchangeObserver {
   params: ExchangeBegin['params'] = []
   readonly records: LoggedRecord[] = []
   head: ExchangeHead | undefined
   end: ExchangeEnd | undefined
-  /** Settles when the app has ended the request. */
+  /** Resolves when the app has ended the request. */
   readonly ended: Promise<void>
   readonly #print: boolean
   #settle!: () => void
@@ -57,14 +57,14 @@ export class WireLog implements ExchangeObserver {
 
   onBegin({ params }: ExchangeBegin): void {
     this.params = params
-    for (const [name, value] of params) this.#tell(`  ${name}=${value}`)
+    for (const [name, value] of params) this.#log(`  ${name}=${value}`)
   }
 
   onRecord({ direction, type, contentLength, paddingLength, time }: ExchangeRecord): void {
     const name = TYPES.get(type) ?? String(type)
     const record = { direction, type: name, contentLength, paddingLength, time: Math.round(time * 10) / 10 }
     this.records.push(record)
-    this.#tell(`${direction === 'sent' ? '>' : '<'} ${name} ${contentLength} bytes, ${record.time} ms`)
+    this.#log(`${direction === 'sent' ? '>' : '<'} ${name} ${contentLength} bytes, ${record.time} ms`)
   }
 
   onHead(head: ExchangeHead): void {
@@ -75,12 +75,12 @@ export class WireLog implements ExchangeObserver {
     this.end = end
     const { appStatus, protocolStatus, time } = end
     if (appStatus !== undefined) {
-      this.#tell(`* ended: appStatus ${appStatus}, protocolStatus ${protocolStatus}, ${time.toFixed(1)} ms`)
+      this.#log(`* ended: appStatus ${appStatus}, protocolStatus ${protocolStatus}, ${time.toFixed(1)} ms`)
     }
     this.#settle()
   }
 
-  #tell(line: string): void {
+  #log(line: string): void {
     if (this.#print) process.stderr.write(`${printable(line)}\n`)
   }
 }

@@ -10,14 +10,14 @@ class Greeter {
 
 class App {}
 
-// Node strips types, and takes no decorators.
+// Node strips types but does not support decorators, so apply them by hand.
 Controller()(Greeter)
 const method = Object.getOwnPropertyDescriptor(Greeter.prototype, 'greet')!
 Get('a')(Greeter.prototype, 'greet', method)
 Req()(Greeter.prototype, 'greet', 0)
 Module({ controllers: [Greeter] })(App)
 
-/** A Nest app that greets at /a, and is not initialized. */
+/** Creates a Nest app with the route /a. It is not initialized. */
 export function makeNestApp(): Promise<INestApplication> {
   return NestFactory.create(App, { logger: false })
 }

@@ -106,7 +106,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   }
 
   /** Makes the connection idle: it does not keep the process alive, and closes after `timeout` milliseconds. 0 is no limit. */
-  rest(timeout: number): void {
+  becomeIdle(timeout: number): void {
     this.#socket.keepAlive(false)
     if (timeout === 0) return
     if (this.#idleTimer === undefined) this.#idleTimer = setTimeout(this.#onIdleTimeout, timeout).unref()

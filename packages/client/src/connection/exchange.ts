@@ -151,7 +151,7 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
 
   /** The request was sent before, without a response: it needs a new connection. */
   get returned(): boolean {
-    return this.#sender.sentInVain
+    return this.#sender.sentBefore
   }
 
   get #resendable(): boolean {

@@ -12,7 +12,7 @@ const TICK = 5
 export class QueueWatch {
   readonly #onTick: () => void
   // Open connections that have received nothing, with the tick at which they opened, oldest first. take() removes entries.
-  readonly #unanswered = new Map<ClientConnection, number>()
+  readonly #awaitingResponse = new Map<ClientConnection, number>()
   #clock = 0
   #lastUp = 0
   #timer: NodeJS.Timeout | undefined
@@ -28,14 +28,14 @@ export class QueueWatch {
   }
 
   onOpen(connection: ClientConnection): void {
-    this.#unanswered.set(connection, this.#clock)
+    this.#awaitingResponse.set(connection, this.#clock)
     this.#lastUp = this.#clock
     this.#watch()
   }
 
   /** Something was received on the connection, or it has closed. */
   forget(connection: ClientConnection): void {
-    this.#unanswered.delete(connection)
+    this.#awaitingResponse.delete(connection)
   }
 
   /**
@@ -43,17 +43,17 @@ export class QueueWatch {
    * reason, only one kept connection is closed for it.
    */
   take(time: number = this.#clock): boolean {
-    for (const [connection, since] of this.#unanswered) {
+    for (const [connection, since] of this.#awaitingResponse) {
       if (since + QUEUED_TICKS > time) return false
       if (connection.running === 0) continue
-      this.#unanswered.delete(connection)
+      this.#awaitingResponse.delete(connection)
       return true
     }
     return false
   }
 
   #watch(): void {
-    if (this.#timer !== undefined || this.#unanswered.size === 0) return
+    if (this.#timer !== undefined || this.#awaitingResponse.size === 0) return
     if (this.#clock >= this.#lastUp + QUEUED_TICKS) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined

@@ -32,7 +32,7 @@ export class RequestSender implements StdinUser {
   readonly #handler: ResponseHandler
   readonly #user: SenderUser
   #state: 'unsent' | 'sent' = 'unsent'
-  #sentInVain = false
+  #sentBefore = false
   #stdin: StdinWriter | undefined
 
   constructor(handler: ResponseHandler, user: SenderUser) {
@@ -56,8 +56,8 @@ export class RequestSender implements StdinUser {
   }
 
   /** The request was sent before, on a connection that it was then detached from. */
-  get sentInVain(): boolean {
-    return this.#sentInVain
+  get sentBefore(): boolean {
+    return this.#sentBefore
   }
 
   send(request: ClientRequest, target: RequestTarget, requestId: number): void {
@@ -84,7 +84,7 @@ export class RequestSender implements StdinUser {
 
   /** Detaches the request from its connection, so that it can be sent on another. */
   detach(): void {
-    this.#sentInVain = this.begun
+    this.#sentBefore = this.begun
     this.#state = 'unsent'
     this.#stdin = undefined
   }

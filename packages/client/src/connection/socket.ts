@@ -148,7 +148,7 @@ export function closedEarly(address: SocketAddress, cause?: Error): FastCgiError
   const why = cause === undefined ? '' : `: ${cause.message}`
   return new FastCgiError(
     'FCGI_ERR_CONNECTION_CLOSED',
-    `The FastCGI application at ${at} closed the connection before its answer was complete${why}.`,
+    `The FastCGI application at ${at} closed the connection before its response was complete${why}.`,
     { cause },
   )
 }

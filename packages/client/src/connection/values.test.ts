@@ -19,7 +19,7 @@ async function listen(onData: (socket: import('node:net').Socket) => void): Prom
   return server.address() as { port: number }
 }
 
-test('what our own server says', async () => {
+test('the values of our own server', async () => {
   const server = createFastCgiServer(() => {}, { maxConnections: 7, maxRequests: 9 })
   await server.listen({ port: 0 })
   onTestFinished(() => server.close())
@@ -27,8 +27,8 @@ test('what our own server says', async () => {
   expect(await getValues({ port })).toEqual({ maxConns: 7, maxReqs: 9, mpxsConns: true })
 })
 
-test('that a dispatcher asks an application that is silent does not keep its process', async () => {
-  // Answers requests, and the question never.
+test('a pending FCGI_GET_VALUES of a dispatcher does not keep the process alive', async () => {
+  // Responds to requests, but never to FCGI_GET_VALUES.
   const responder = await Responder.listen((request) => request.respond('\r\nhello'))
   onTestFinished(() => responder.close())
   const program = `
@@ -41,7 +41,7 @@ test('that a dispatcher asks an application that is silent does not keep its pro
   expect(stdout).toBe('0\n')
 })
 
-test('what is not said, or is no number, is undefined', async () => {
+test('a missing value, or one that is not a number, is undefined', async () => {
   const responder = await Responder.listen(() => {}, 'unix', { FCGI_MPXS_CONNS: '0', FCGI_MAX_REQS: 'many' })
   onTestFinished(() => responder.close())
   expect(await getValues(responder.address)).toEqual({
@@ -51,7 +51,7 @@ test('what is not said, or is no number, is undefined', async () => {
   })
 })
 
-test('an application that closes instead', async () => {
+test('an application that closes the connection instead', async () => {
   const { port } = await listen((socket) => void socket.end())
   await expect(getValues({ port })).rejects.toMatchObject({
     code: 'FCGI_ERR_CONNECTION_CLOSED',
@@ -59,17 +59,17 @@ test('an application that closes instead', async () => {
   })
 })
 
-test('one that is silent', async () => {
+test('an application that does not respond', async () => {
   const { port } = await listen(() => {})
   await expect(getValues({ port }, { timeout: 20 })).rejects.toThrow(errors.HeadersTimeoutError)
 })
 
-test('something that speaks no FastCGI', async () => {
+test('a server that does not speak FastCGI', async () => {
   const { port } = await listen((socket) => void socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
   await expect(getValues({ port })).rejects.toMatchObject({ code: 'FCGI_ERR_VERSION' })
 })
 
-test('nobody, and a question that is taken back', async () => {
+test('no server, and an aborted query', async () => {
   await expect(getValues('/nowhere/app.sock')).rejects.toMatchObject({ code: 'ENOENT' })
   await expect(getValues('nowhere')).rejects.toThrow(TypeError)
   const { port } = await listen(() => controller.abort(new Error('enough')))

@@ -63,7 +63,7 @@ export async function askValues(
   const timer =
     timeout > 0
       ? setTimeout(() => {
-          const message = `The application at ${name} did not answer FCGI_GET_VALUES within ${timeout} ms.`
+          const message = `The application at ${name} did not respond to FCGI_GET_VALUES within ${timeout} ms.`
           socket.destroy(new errors.HeadersTimeoutError(message))
         }, timeout).unref()
       : undefined
@@ -99,7 +99,7 @@ function readValues(socket: Socket, name: string): Promise<Map<string, string>> 
     })
     socket.on('error', reject)
     socket.on('close', () => {
-      const message = `The application at ${name} closed the connection instead of answering FCGI_GET_VALUES.`
+      const message = `The application at ${name} closed the connection instead of responding to FCGI_GET_VALUES.`
       reject(new FastCgiError('FCGI_ERR_CONNECTION_CLOSED', message))
     })
   })
@@ -122,6 +122,6 @@ function toValues(values: Map<string, string>): FastCgiValues {
 function unexpectedRecord(name: string): FastCgiError {
   return new FastCgiError(
     'FCGI_ERR_RECORD',
-    `The application at ${name} sent something else than FCGI_GET_VALUES_RESULT when it was asked for its values.`,
+    `The application at ${name} responded to FCGI_GET_VALUES with something other than FCGI_GET_VALUES_RESULT.`,
   )
 }

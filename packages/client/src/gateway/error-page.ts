@@ -1,21 +1,24 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 
-// What happened, for whoever has no more to do with the application than to use it.
+// What each status means to a user of the application.
 const MEANINGS: Readonly<Record<number, string>> = {
-  400: 'This request can not be handed on to the application.',
-  403: 'The application names a file that must not be sent.',
-  404: 'The application names a file that is not there.',
+  400: 'The gateway cannot forward this request to the application.',
+  403: 'The application refers to a file that the gateway must not send.',
+  404: 'The application refers to a file that does not exist.',
   411: 'The application needs to know the length of the request body: send a Content-Length.',
-  412: 'The file is another one than this request is about.',
-  416: 'The file does not have the range that was asked for.',
-  500: 'The answer of the application could not be carried out.',
-  501: 'This request can not be handed on to the application.',
-  502: 'The application behind this gateway gave no usable answer.',
+  412: 'The file does not meet the conditions of this request.',
+  416: 'The file does not have the requested range.',
+  500: 'The gateway could not process the response of the application.',
+  501: 'The gateway cannot forward this request to the application.',
+  502: 'The application behind this gateway sent no valid response.',
   503: 'The application behind this gateway is busy. Try again later.',
-  504: 'The application behind this gateway did not answer in time.',
+  504: 'The application behind this gateway did not respond in time.',
 }
 
-/** Answers with a page of the gateway's own: HTML for browsers, else plain text. `details` are paragraphs below what it means. */
+/**
+ * Responds with an error page of the gateway: HTML for browsers, plain text otherwise. `details` are more paragraphs
+ * for it.
+ */
 export function sendErrorPage(
   request: IncomingMessage,
   response: ServerResponse,

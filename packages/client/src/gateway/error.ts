@@ -1,6 +1,6 @@
 import { errors } from 'undici'
 
-/** An answer of the application's that the gateway can not carry out. The message is for whoever runs it. */
+/** A response of the application that the gateway cannot process. The message is for the operator of the gateway. */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError'
   readonly status: number
@@ -11,7 +11,7 @@ export class GatewayError extends Error {
   }
 }
 
-/** The status of the answer to a request that failed between here and the application. */
+/** The response status for a request that failed between the gateway and the application. */
 export function statusOf(error: Error & { code?: string }): number {
   if (error instanceof GatewayError) return error.status
   if (error instanceof errors.HeadersTimeoutError || error instanceof errors.ConnectTimeoutError) return 504
@@ -21,39 +21,39 @@ export function statusOf(error: Error & { code?: string }): number {
   return 502
 }
 
-/** What to do about it, as far as that can be told from here. */
+/** Advice for the operator on how to fix the error. Empty if there is none. */
 export function adviceFor(error: Error & { code?: string; syscall?: string; port?: number }): string {
   switch (error.code) {
     case 'ECONNREFUSED':
       return error.port === undefined
-        ? 'The socket is there and nobody listens on it: start the application again.'
-        : 'Nobody listens there: start the application, or give the gateway the address that it listens on.'
+        ? 'The socket exists, but nothing listens on it. Start the application again.'
+        : 'Nothing listens there. Start the application, or give the gateway the address that it listens on.'
     case 'ENOENT':
-      return 'There is no such socket: start the application, or give the gateway the path that it listens on.'
+      return 'The socket does not exist. Start the application, or give the gateway the path that it listens on.'
     case 'EACCES':
-      return 'This user may not connect to the socket: let the application give it to a group of both (serve(app, { path, mode: 0o660 })).'
+      return 'This user may not connect to the socket. Give the socket to a group that both users are in, with serve(app, { path, mode: 0o660 }).'
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return 'The name of the host is not known here.'
+      return 'The host name cannot be resolved on this machine.'
     case 'UND_ERR_CONNECT_TIMEOUT':
-      return 'Is it the right address, and does the application still accept connections?'
+      return 'Check the address, and whether the application still accepts connections.'
     case 'UND_ERR_HEADERS_TIMEOUT':
-      return 'What does the application wait for? Where it needs that long, raise headersTimeout.'
+      return 'Find out what the application waits for. If it needs that long, raise headersTimeout.'
     case 'FCGI_ERR_CONNECTION_CLOSED':
     case 'ECONNRESET':
     case 'EPIPE':
-      return 'The application has crashed, or does not take requests from here (allowedServers, FCGI_WEB_SERVER_ADDRS), or does not speak FastCGI.'
+      return 'The application crashed, or does not accept requests from this machine (allowedServers, FCGI_WEB_SERVER_ADDRS), or does not speak FastCGI.'
     case 'FCGI_ERR_RECORD':
     case 'FCGI_ERR_VERSION':
-      return 'What listens there does not speak FastCGI. Is it an HTTP server?'
+      return 'The program at this address does not speak FastCGI. Check whether it is an HTTP server.'
     case 'FCGI_ERR_RESPONSE_HEAD':
-      return 'It has to begin with header lines (Status: 200 OK, Content-Type: text/plain) and a blank one.'
+      return 'The response must begin with header lines (Status: 200 OK, Content-Type: text/plain) and a blank line.'
     case 'FCGI_ERR_RESPONSE_HEAD_SIZE':
-      return 'Where the application needs that much, raise maxHeaderSize.'
+      return 'If the application needs such a long head, raise maxHeaderSize.'
     case 'FCGI_ERR_LENGTH_REQUIRED':
       return 'Send a Content-Length, or raise maxBufferedBody.'
     case 'FCGI_ERR_OVERLOADED':
-      return 'It may be given fewer at once (maxConnections), or take more.'
+      return 'Send it fewer requests at once (maxConnections), or raise the limit of the application.'
     default:
       return ''
   }

@@ -13,48 +13,48 @@ import { createGateway } from './gateway.ts'
 const SIZE = 64 * 1024 * 1024
 const UPLOAD = 8 * 1024 * 1024
 
-describe('what goes wrong', () => {
-  test('the application is down: 502, a clear page, and the reason in the log', async () => {
+describe('failures', () => {
+  test('the application is down: a 502 page, and the reason in the log', async () => {
     const { url, port, responder, errors } = await open(() => {}, { exposeErrors: false })
     await responder.close()
     const response = await fetch(url)
     expect(response.status).toBe(502)
     expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8')
     const page = await response.text()
-    expect(page).toBe('502 Bad Gateway\n\nThe application behind this gateway gave no usable answer.\n')
+    expect(page).toBe('502 Bad Gateway\n\nThe application behind this gateway sent no valid response.\n')
     expect(errors).toMatchObject([{ code: 'ECONNREFUSED' }])
     expect(await (await fetch(url, { method: 'HEAD' })).text()).toBe('')
-    // The body that nobody takes is read all the same, so that the next request is found behind it.
+    // The gateway reads and drops the body, so that it finds the next request after it.
     const upload = `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${UPLOAD}\r\n\r\n${'x'.repeat(UPLOAD)}`
     const both = await raw(port, `${upload}GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`)
     expect(both.match(/HTTP\/1\.1 502/g)).toHaveLength(2)
   })
 
-  test('the page says what to do where errors are exposed, to browsers as HTML', async () => {
+  test('the page says what to do if errors are exposed, and is HTML for browsers', async () => {
     const { url, responder } = await open(() => {}, { exposeErrors: true })
     await responder.close()
     const page = await (await fetch(url)).text()
     expect(page).toMatch(
-      /^502 Bad Gateway\n\n.*\n\nconnect ECONNREFUSED 127\.0\.0\.1:\d+\n\nNobody listens there: start/,
+      /^502 Bad Gateway\n\n.*\n\nconnect ECONNREFUSED 127\.0\.0\.1:\d+\n\nNothing listens there\. Start/,
     )
     const response = await fetch(url, { headers: { accept: 'text/html,*/*;q=0.8' } })
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
     expect(await response.text()).toMatch(
-      /<h1>502 Bad Gateway<\/h1>\n<p>The.*<p>Nobody listens there: start/s,
+      /<h1>502 Bad Gateway<\/h1>\n<p>The.*<p>Nothing listens there\. Start/s,
     )
   })
 
-  test('nothing that an application or a client sends is HTML in a page', async () => {
+  test('the page escapes what an application or a client sends', async () => {
     const { url } = await open((r) => r.respond('<script>\n\n'), { exposeErrors: true })
     const response = await fetch(url, { headers: { accept: 'text/html' } })
-    expect(await response.text()).toContain('this line is no header: &#34;&#60;script&#62;&#34;')
+    expect(await response.text()).toContain('this line is not a header: &#34;&#60;script&#62;&#34;')
   })
 
   test.each([
     [undefined, true],
     ['development', true],
     ['production', false],
-  ])('with NODE_ENV %s errors are exposed: %s', async (environment, exposed) => {
+  ])('with NODE_ENV %s, exposeErrors is %s', async (environment, exposed) => {
     vi.stubEnv('NODE_ENV', environment)
     onTestFinished(() => void vi.unstubAllEnvs())
     const { url, responder } = await open(() => {})
@@ -64,13 +64,18 @@ describe('what goes wrong', () => {
 
   test.each([
     [
-      'a socket that is not there',
+      'a socket that does not exist',
       '/no/such.sock',
       502,
-      /ENOENT \/no\/such\.sock\n\nThere is no such socket: start/,
+      /ENOENT \/no\/such\.sock\n\nThe socket does not exist\. Start/,
     ],
-    ['a file that is no socket', '/etc/hostname', 502, /nobody listens on it: start the application again/],
-    ['a host that is not there', 'no-such-host.invalid:9000', 502, /The name of the host is not known here/],
+    [
+      'a file that is not a socket',
+      '/etc/hostname',
+      502,
+      /nothing listens on it\. Start the application again/,
+    ],
+    ['an unknown host', 'no-such-host.invalid:9000', 502, /The host name cannot be resolved on this machine/],
   ])('%s', async (_, address, status, page) => {
     const gateway = createGateway(address, { onError: () => {}, exposeErrors: true })
     const response = await supertest(gateway).get('/').expect(status)
@@ -84,15 +89,17 @@ describe('what goes wrong', () => {
     const { port } = server.address() as AddressInfo
     const gateway = createGateway(`127.0.0.1:${port}`, { onError: () => {}, exposeErrors: true })
     const response = await supertest(gateway).get('/').expect(502)
-    expect(response.text).toContain('What listens there does not speak FastCGI. Is it an HTTP server?')
+    expect(response.text).toContain(
+      'The program at this address does not speak FastCGI. Check whether it is an HTTP server.',
+    )
   })
 
   test.each([
-    ['no answer', 502, (r: ResponderRequest) => r.end()],
+    ['no response', 502, (r: ResponderRequest) => r.end()],
     ['FCGI_OVERLOADED', 503, (r: ResponderRequest) => r.end(0, 2)],
-    ['a connection that ends', 502, (r: ResponderRequest) => void r.socket.end()],
-    ['no CGI head', 502, (r: ResponderRequest) => r.respond('HTTP/1.1 200 OK\r\n\r\n')],
-    ['nothing in time', 504, () => {}],
+    ['a connection that closes', 502, (r: ResponderRequest) => void r.socket.end()],
+    ['a malformed CGI head', 502, (r: ResponderRequest) => r.respond('HTTP/1.1 200 OK\r\n\r\n')],
+    ['a time-out', 504, () => {}],
   ])('%s is a %d', async (_, status, handler) => {
     const { url, errors } = await open(handler, status === 504 ? { headersTimeout: 50 } : {})
     const response = await fetch(url)
@@ -104,9 +111,9 @@ describe('what goes wrong', () => {
   test.each([
     ['with', 'Content-Length: 10\r\n\r\nhello'],
     ['without', '\r\nhello'],
-  ])('an answer %s length that breaks off is seen to by the client', async (_, answer) => {
+  ])('a response %s length that is cut off is an error for the client', async (_, text) => {
     const { url, errors } = await open((r) => {
-      r.stdout(answer)
+      r.stdout(text)
       r.socket.end()
     })
     const response = await fetch(url)
@@ -114,7 +121,7 @@ describe('what goes wrong', () => {
     expect(errors).toMatchObject([{ code: 'FCGI_ERR_CONNECTION_CLOSED' }])
   })
 
-  test('the client leaves while it waits, in the upload, in the answer: the application is told', async () => {
+  test('a client that disconnects while it waits, uploads or downloads aborts the request', async () => {
     const apps: ((request: ResponderRequest) => void)[] = []
     const { port, errors } = await open((r) => apps.shift()!(r))
     const meet = async (request: string): Promise<[Socket, ResponderRequest]> => {
@@ -135,11 +142,11 @@ describe('what goes wrong', () => {
     await once(reading, 'data')
     reading.destroy()
     await third.aborted
-    // Clients leave all the time: no news for the log.
+    // Clients disconnect all the time, so it is not logged.
     expect(errors).toEqual([])
   })
 
-  test('an early answer reaches a client that is still sending, and the connection goes on', async () => {
+  test('an early response reaches a client that is still sending, and the connection is reused', async () => {
     const client = deferred<Socket>()
     let requests = 0
     const { port, server } = await open(async (r) => {
@@ -179,7 +186,7 @@ describe('what goes wrong', () => {
     await supertest(createGateway(responder.address)).get('/x?y=1').expect(502)
     expect(written).toEqual([
       'the app says\n',
-      'fcgi-bridge gateway: GET /x?y=1: The FastCGI application ended the request without an answer (appStatus 0).\n',
+      'fcgi-bridge gateway: GET /x?y=1: The FastCGI application ended the request without a response (appStatus 0).\n',
     ])
   })
 })

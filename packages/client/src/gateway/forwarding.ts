@@ -6,20 +6,21 @@ import type { ResponseHandler } from '../response/handler.ts'
 import type { ResponseHead } from '../response/response-head.ts'
 import { adviceFor, GatewayError, statusOf } from './error.ts'
 import { sendErrorPage } from './error-page.ts'
-import type { NamedFile, NamedFiles } from './named-files.ts'
 import { type ForwardedRequest, RequestRefusal, readRequest, redirectedRequest } from './request.ts'
 import { requestBody } from './request-body.ts'
+import type { SendfileFolders, SendfileResponse } from './sendfile.ts'
 
-/** What is the same for all requests of a gateway. */
+/** What all requests of a gateway share. */
 export interface GatewayContext {
   readonly dispatcher: FastCgiDispatcher
   readonly onError: (error: Error, request: IncomingMessage) => void
   readonly exposeErrors: boolean
   readonly localRedirects: boolean
-  readonly files: NamedFiles | undefined
+  readonly files: SendfileFolders | undefined
 }
 
-// About one hop (RFC 9110 section 7.6.1), which Node says itself; and what is for a front server alone. Compared in lower case.
+// Response headers that the gateway does not forward. Most are hop-by-hop (RFC 9110 section 7.6.1): Node sets its own.
+// The last two are instructions for the front server. In lower case.
 const NOT_FORWARDED = new Set([
   'connection',
   'keep-alive',
@@ -32,10 +33,10 @@ const NOT_FORWARDED = new Set([
   'x-sendfile',
 ])
 
-// As many as Apache allows (LimitInternalRecursion).
+// Apache allows as many (LimitInternalRecursion).
 const REDIRECTS_MAX = 10
 
-/** One request of an HTTP client's on its way to the application, and the answer on its way back. */
+/** One request of an HTTP client: forwards it to the application, and the response to the client. */
 export class Forwarding implements ResponseHandler {
   readonly #context: GatewayContext
   readonly #request: IncomingMessage
@@ -43,7 +44,7 @@ export class Forwarding implements ResponseHandler {
   #forwarded!: ForwardedRequest
   #controller: Dispatcher.DispatchController | undefined
   #redirects = 0
-  // What follows an answer that does not go to the client itself.
+  // Runs when the application has ended a response that is not for the client: a local redirect, or the name of a file.
   #follow: (() => void) | undefined
   #wrote = false
 
@@ -60,9 +61,9 @@ export class Forwarding implements ResponseHandler {
       this.#forwarded = readRequest(request)
     } catch (error) {
       if (!(error instanceof RequestRefusal)) throw error
-      // It may send its body all the same, or not: nothing can follow on its connection.
+      // The client may or may not send its body now, so the connection cannot be reused.
       if (request.headers.expect !== undefined) response.shouldKeepAlive = false
-      // News for the client alone.
+      // Not reported to onError: the client is at fault.
       sendErrorPage(request, response, error.status, [error.message])
       return
     }
@@ -104,7 +105,7 @@ export class Forwarding implements ResponseHandler {
     const response = this.#response
     if (reason !== '') response.writeHead(status, reason, headers)
     else response.writeHead(status, headers)
-    // The head leaves with the body where that is here already, and alone where it is not.
+    // Send the head together with the first part of the body if that has arrived. Otherwise send it alone.
     process.nextTick(() => {
       if (!this.#wrote) response.flushHeaders()
     })
@@ -151,7 +152,7 @@ export class Forwarding implements ResponseHandler {
     this.#dispatch(null)
   }
 
-  async #sendFile(file: NamedFile): Promise<void> {
+  async #sendFile(file: SendfileResponse): Promise<void> {
     try {
       await this.#context.files!.send(this.#request, this.#response, file)
     } catch (error) {
@@ -164,11 +165,11 @@ export class Forwarding implements ResponseHandler {
     if (response.destroyed) return
     this.#context.onError(error, this.#request)
     if (response.headersSent) {
-      // Cut off, so that the client sees that this is not all of it.
+      // Abort the connection, so that the client detects that the response is incomplete.
       response.destroy()
       return
     }
-    // The error's message names sockets and paths.
+    // The error's message contains socket addresses and paths.
     const details = this.#context.exposeErrors ? [error.message, adviceFor(error)].filter(Boolean) : []
     sendErrorPage(this.#request, response, statusOf(error), details)
   }
@@ -180,8 +181,8 @@ function responseHeaders(headers: readonly string[], status: number): string[] {
     const name = headers[i]!
     const lowerName = name.toLowerCase()
     if (NOT_FORWARDED.has(lowerName)) continue
-    // Not with a 204 (RFC 9110 section 8.6), and a 205 has no body that it could be the length of (15.3.6): a client would wait
-    // for it, and take the next answer's head for it.
+    // A 204 must not have a Content-Length (RFC 9110 section 8.6). A 205 has no body (15.3.6): a client would wait for
+    // one, and take the head of the next response for it.
     if ((status === 204 || status === 205) && lowerName === 'content-length') continue
     forwarded.push(name, headers[i + 1]!)
   }

@@ -27,7 +27,7 @@ describe('large bodies and many requests', () => {
     expect(await hash(response.body!)).toBe(await hash(pieces(SIZE)))
   })
 
-  test('fifty at once, again and again, over kept connections', async () => {
+  test('fifty concurrent requests, repeated, over kept connections', async () => {
     const { url, responder } = await open((r) => r.respond(`\r\n${r.params.PATH_INFO}`), {
       maxConnections: 10,
     })
@@ -38,7 +38,7 @@ describe('large bodies and many requests', () => {
     expect(responder.sockets).toHaveLength(10)
   })
 
-  test('a client that reads slowly holds the application back', async () => {
+  test('a client that reads slowly slows the application down', async () => {
     let sent = 0
     const { port } = await open(async (r) => {
       r.stdout('\r\n')
@@ -57,13 +57,13 @@ describe('large bodies and many requests', () => {
       most = Math.max(most, sent - received)
     }
     expect(received).toBe(SIZE)
-    // Two TCP connections' kernel buffers, which grow to some MiB each.
+    // The kernel buffers of two TCP connections grow to some MiB each.
     expect(most).toBeLessThan(SIZE / 2)
   })
 })
 
 describe('as a server', () => {
-  test('supertest takes it, listening or not, again and again', async () => {
+  test('supertest accepts it repeatedly, listening or not', async () => {
     const responder = await Responder.listen(async (r) =>
       r.respond(`Status: 201\r\nContent-Type: text/plain\r\n\r\n${await r.body()}`),
     )
@@ -88,7 +88,7 @@ describe('as a server', () => {
     if (!socket!.closed) await once(socket!, 'close')
   })
 
-  test('an address that is none is refused at once', () => {
+  test('an invalid address is refused at once', () => {
     expect(() => createGateway('nowhere')).toThrow(TypeError)
   })
 })

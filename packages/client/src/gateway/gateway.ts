@@ -4,19 +4,23 @@ import { DISPATCHER_OPTIONS, FastCgiDispatcher, type FastCgiDispatcherOptions } 
 import { checkOptionNames } from '../options.ts'
 import { adviceFor } from './error.ts'
 import { Forwarding, type GatewayContext } from './forwarding.ts'
-import { type FileOptions, NamedFiles } from './named-files.ts'
+import { type FileOptions, SendfileFolders } from './sendfile.ts'
 
-/** Options of {@link createGateway}: those of the dispatcher, and these. */
+/** Options of {@link createGateway}, in addition to those of the dispatcher. */
 export interface GatewayOptions extends FastCgiDispatcherOptions, FileOptions {
-  /** What the application writes to FCGI_STDERR. Default: it goes to `process.stderr`. */
+  /** Called with what the application writes to FCGI_STDERR. Default: it is written to `process.stderr`. */
   readonly onStderr?: NonNullable<FastCgiDispatcherOptions['onStderr']>
-  /** A request that failed between here and the application. Default: one line on `process.stderr`. */
+  /**
+   * Called for a request that failed between the gateway and the application. Default: writes one line to
+   * `process.stderr`.
+   */
   readonly onError?: (error: Error, request: IncomingMessage) => void
-  /** Error pages say what went wrong and what to do. Default: unless NODE_ENV is `production`. */
+  /** Say on error pages what went wrong and what to do. Default: true, unless NODE_ENV is `production`. */
   readonly exposeErrors?: boolean
   /**
-   * An answer of nothing but a `Location` with a path is not for the client: the application is asked for that path, with GET
-   * (RFC 3875 section 6.2.2). As Apache's CGI modules do; nginx makes a 302 of it. Default: true.
+   * Follow local redirects (RFC 3875 section 6.2.2): if a response is nothing but a `Location` with a path, the gateway
+   * requests that path from the application with GET. Apache's CGI modules do the same. nginx sends the client a 302.
+   * Default: true.
    */
   readonly localRedirects?: boolean
 }
@@ -31,11 +35,11 @@ const OWN_NAMES: Readonly<Record<Exclude<keyof GatewayOptions, keyof FastCgiDisp
 const GATEWAY_OPTIONS: ReadonlySet<string> = new Set([...DISPATCHER_OPTIONS, ...Object.keys(OWN_NAMES)])
 
 /**
- * An HTTP server that hands each request to a FastCGI application, over kept connections, streaming both ways: a
- * plain `node:http` server, so `gateway.listen(8080)` and `supertest(gateway)` both work. Closing it closes the
- * connections to the application as well.
+ * Creates an HTTP server that forwards each request to a FastCGI application. It keeps connections to the application
+ * and streams both ways. It is a plain `node:http` server, so `gateway.listen(8080)` and `supertest(gateway)` work.
+ * Closing it also closes the connections to the application.
  *
- * Throws TypeError for an address that is none, for option names it does not know, and for invalid options.
+ * Throws TypeError for an invalid address, unknown option names, and invalid options.
  */
 export function createGateway(address: FastCgiAddress, options: GatewayOptions = {}): Server {
   checkOptionNames('createGateway', options, GATEWAY_OPTIONS)
@@ -49,14 +53,14 @@ export function createGateway(address: FastCgiAddress, options: GatewayOptions =
     onError: onError ?? logError,
     exposeErrors: exposeErrors ?? process.env.NODE_ENV !== 'production',
     localRedirects: localRedirects ?? true,
-    files: xSendfile === undefined && xAccelRedirect === undefined ? undefined : new NamedFiles(options),
+    files: xSendfile === undefined && xAccelRedirect === undefined ? undefined : new SendfileFolders(options),
   }
   const forward = (request: IncomingMessage, response: ServerResponse): void =>
     new Forwarding(context, request, response).start()
   const server = createServer(forward)
-  // Without this, Node says 100 Continue at once, before it is known that there is an application to take the body.
+  // By default, Node sends 100 Continue before it is known whether an application can take the body.
   server.on('checkContinue', forward)
-  // Not the dispatcher itself: the server may listen again, as supertest makes it do for every request.
+  // Do not close the dispatcher: the server may listen again. supertest makes it do so for every request.
   server.on('close', () => dispatcher.closeIdleConnections())
   return server
 }

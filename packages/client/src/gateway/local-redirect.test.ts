@@ -2,7 +2,7 @@ import type { ResponderRequest } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
 import { open, raw } from '../testing/gateway.ts'
 
-/** Redirects within the site as `/redirect?to` asks; else tells what it was asked. */
+/** Sends a local redirect for `/redirect?to`. For other paths it responds with what it received. */
 async function redirector(r: ResponderRequest): Promise<void> {
   const body = String(await r.body())
   const { REQUEST_METHOD, PATH_INFO, QUERY_STRING, CONTENT_LENGTH, CONTENT_TYPE, HTTP_COOKIE } = r.params
@@ -14,8 +14,8 @@ async function redirector(r: ResponderRequest): Promise<void> {
   r.respond(`Content-Type: application/json\n\n${JSON.stringify({ ...seen, ...before })}`)
 }
 
-describe('a redirect within the site (RFC 3875 section 6.2.2)', () => {
-  test('the application is asked for the other path, with what Apache says of the first', async () => {
+describe('a local redirect (RFC 3875 section 6.2.2)', () => {
+  test('requests the other path, with the variables that Apache sets for the first', async () => {
     const { url } = await open(redirector)
     const response = await fetch(`${url}/redirect%20a?/other%2520b%3fx=1`, { headers: { cookie: 'a=1' } })
     expect(response.redirected).toBe(false)
@@ -32,19 +32,19 @@ describe('a redirect within the site (RFC 3875 section 6.2.2)', () => {
     })
   })
 
-  test('a POST becomes a GET without its body, and the connection goes on', async () => {
+  test('a POST becomes a GET without a body, and the connection is reused', async () => {
     const { port } = await open(redirector)
     const post =
       'POST /redirect?/a HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello'
-    const answer = await raw(port, `${post}GET /b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`)
-    const [first, second] = answer.match(/\{.*?\}/g)!.map((text) => JSON.parse(text))
+    const response = await raw(port, `${post}GET /b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`)
+    const [first, second] = response.match(/\{.*?\}/g)!.map((text) => JSON.parse(text))
     expect(first).toMatchObject({ REQUEST_METHOD: 'GET', PATH_INFO: '/a', body: '' })
     expect(first).not.toHaveProperty('CONTENT_LENGTH')
     expect(first).not.toHaveProperty('CONTENT_TYPE')
     expect(second).toMatchObject({ PATH_INFO: '/b' })
   })
 
-  test('the application answers before the body is there', async () => {
+  test('the application responds before it has the body', async () => {
     const { port } = await open((r) =>
       r.params.PATH_INFO === '/a' ? r.respond('\r\nthere') : r.respond('Location: /a\r\n\r\n'),
     )
@@ -62,7 +62,7 @@ describe('a redirect within the site (RFC 3875 section 6.2.2)', () => {
     expect(methods).toEqual(['HEAD', 'HEAD'])
   })
 
-  test('up to ten times, then it is a 500', async () => {
+  test('is followed up to ten times, then it is a 500', async () => {
     let asked = 0
     const { url, errors } = await open((r) => {
       asked++
@@ -80,7 +80,7 @@ describe('a redirect within the site (RFC 3875 section 6.2.2)', () => {
     expect((await fetch(url)).status).toBe(502)
   })
 
-  test('with a status, or with more than the Location, it is for the client', async () => {
+  test('is passed to the client if it has a status or another header', async () => {
     const { url } = await open((r) =>
       r.respond(
         r.params.PATH_INFO === '/status'
@@ -95,7 +95,7 @@ describe('a redirect within the site (RFC 3875 section 6.2.2)', () => {
     }
   })
 
-  test('every one is for the client where localRedirects is false', async () => {
+  test('is passed to the client with localRedirects: false', async () => {
     const { url } = await open(redirector, { localRedirects: false })
     const response = await fetch(`${url}/redirect?/a`, { redirect: 'manual' })
     expect(response.status).toBe(302)

@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 
 /**
- * The request's body as a stream of its own, or null where there is none. The one of the request must not be destroyed when the
- * application wants no more of it: that would take the client's connection along, and the answer with it.
+ * Returns the request's body as a separate stream, or null if there is none. The application may stop reading it, which
+ * destroys the stream. Destroying the request itself would close the client's connection, and lose the response.
  *
- * A client that waits for it is told to go on (100 Continue) when the body is first read: there is an application then to take
- * it.
+ * A client that waits for 100 Continue gets it when the body is first read, because then there is an application to
+ * take the body.
  */
 export function requestBody(request: IncomingMessage, response: ServerResponse): Readable | Buffer | null {
   const length = request.headers['content-length']
@@ -15,7 +15,7 @@ export function requestBody(request: IncomingMessage, response: ServerResponse):
     if (Number(length) === 0) return Buffer.alloc(0)
   }
   let expectsContinue = request.headers.expect !== undefined
-  // A client that is not told to go on may never send its body: nothing can follow on its connection.
+  // Without 100 Continue the client may never send its body, so the connection cannot be reused.
   const { shouldKeepAlive } = response
   if (expectsContinue) response.shouldKeepAlive = false
   const body = new Readable({
@@ -39,7 +39,7 @@ export function requestBody(request: IncomingMessage, response: ServerResponse):
   const onEnd = (): void => {
     body.push(null)
   }
-  // That the client leaves in between is told by the response's 'close'.
+  // If the client disconnects meanwhile, the response emits 'close'.
   request.on('data', onData).on('end', onEnd)
   request.pause()
   return body

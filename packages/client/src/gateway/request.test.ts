@@ -8,7 +8,7 @@ import { deferred } from '../testing/setup.ts'
 import { createGateway } from './gateway.ts'
 
 describe('the request', () => {
-  test('the target is handed on as it stands', async () => {
+  test('the target is forwarded unchanged', async () => {
     for (const target of ['/a/../b//c%2Fd?x=%zz&y', '/x/\'"<>|', '/?', '/a%2F..%2Fb']) {
       expect(
         (await paramsOf(`GET ${target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`)).REQUEST_URI,
@@ -18,14 +18,14 @@ describe('the request', () => {
     expect(star).toMatchObject({ REQUEST_METHOD: 'OPTIONS', REQUEST_URI: '*' })
   })
 
-  test('the absolute form of a target brings its own host', async () => {
+  test('a target in absolute form overrides Host', async () => {
     const params = await paramsOf(
       'GET HTTP://Abs.test:81?x=1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n',
     )
     expect(params).toMatchObject({ REQUEST_URI: '/?x=1', HTTP_HOST: 'abs.test:81', SERVER_NAME: 'abs.test' })
   })
 
-  test('the application has the true addresses of both sides', async () => {
+  test('the application gets the real addresses of both sides', async () => {
     const seen = deferred<Record<string, string>>()
     const { port } = await open((r) => {
       seen.resolve(r.params)
@@ -48,7 +48,7 @@ describe('the request', () => {
     socket.destroy()
   })
 
-  test('an IPv4 client of a gateway that listens on IPv6 too has its IPv4 address', async () => {
+  test('an IPv4 client of a gateway that also listens on IPv6 has its IPv4 address', async () => {
     const responder = await Responder.listen((r) =>
       r.respond(`\r\n${r.params.REMOTE_ADDR} ${r.params.SERVER_ADDR}`),
     )
@@ -58,8 +58,8 @@ describe('the request', () => {
       server.close()
       await responder.close()
     })
-    const answer = await raw((server.address() as AddressInfo).port, 'GET / HTTP/1.0\r\n\r\n')
-    expect(answer).toMatch(/\r\n\r\n127\.0\.0\.1 127\.0\.0\.1$/)
+    const response = await raw((server.address() as AddressInfo).port, 'GET / HTTP/1.0\r\n\r\n')
+    expect(response).toMatch(/\r\n\r\n127\.0\.0\.1 127\.0\.0\.1$/)
   })
 
   test('without a Host there is no HTTP_HOST', async () => {
@@ -68,7 +68,7 @@ describe('the request', () => {
     expect(params).toMatchObject({ SERVER_PROTOCOL: 'HTTP/1.0', SERVER_NAME: '127.0.0.1' })
   })
 
-  test('headers: repeats joined, bytes kept, Proxy and names with underscores left out', async () => {
+  test('headers: repeated ones joined, bytes unchanged, Proxy and names with underscores dropped', async () => {
     const lines =
       'Host: h\r\nX-A: 1\r\nx-a: 2\r\nCookie: a=1\r\nCookie: b=2\r\nX-B: caf\xe9\r\nProxy: evil\r\nX_A: 3\r\n'
     const params = await paramsOf(`GET / HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`)
@@ -76,7 +76,7 @@ describe('the request', () => {
     expect(params).not.toHaveProperty('HTTP_PROXY')
   })
 
-  test('a body with a length, with none, and none at all', async () => {
+  test('a body with a length, a body without a length, and no body', async () => {
     const { url } = await open(async (r) => {
       const { CONTENT_LENGTH, HTTP_TRANSFER_ENCODING } = r.params
       r.respond(`\r\n${CONTENT_LENGTH} ${HTTP_TRANSFER_ENCODING} ${await r.body()}`)
@@ -91,7 +91,7 @@ describe('the request', () => {
     expect(await (await fetch(url)).text()).toBe('undefined undefined ')
   })
 
-  test('mounted, with own params', async () => {
+  test('scriptName and params', async () => {
     const options = { scriptName: '/shop', params: { SCRIPT_FILENAME: '/srv/app.fcgi' } }
     const params = await paramsOf('GET /shop/cart HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n', options)
     expect(params).toMatchObject({
@@ -105,43 +105,43 @@ describe('the request', () => {
 
 const close = 'Host: h\r\nConnection: close\r\n'
 
-describe('what no application is asked about', () => {
+describe('requests that the gateway refuses', () => {
   test.each([
     ['a path above the root', `GET /../x HTTP/1.1\r\n${close}`],
-    ['one that is encoded', `GET /a/%2e%2E/%2e./x HTTP/1.1\r\n${close}`],
-    ['one behind encoded slashes', `GET /a%2f..%2F../x HTTP/1.1\r\n${close}`],
+    ['an encoded path above the root', `GET /a/%2e%2E/%2e./x HTTP/1.1\r\n${close}`],
+    ['a path above the root with encoded slashes', `GET /a%2f..%2F../x HTTP/1.1\r\n${close}`],
     ['a NUL byte', `GET /a%00b HTTP/1.1\r\n${close}`],
-    ['a percent sign alone', `GET /100%/x HTTP/1.1\r\n${close}`],
+    ['a single percent sign', `GET /100%/x HTTP/1.1\r\n${close}`],
     ['a fragment', `GET /a#b HTTP/1.1\r\n${close}`],
     ['another scheme', `GET ftp://h/x HTTP/1.1\r\n${close}`],
     ['user information', `GET http://u:p@h/x HTTP/1.1\r\n${close}`],
-    ['no path', `GET * HTTP/1.1\r\n${close}`],
+    ['a target without a path', `GET * HTTP/1.1\r\n${close}`],
     ['an empty Host', 'GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n'],
     ['a Host with a path', 'GET / HTTP/1.1\r\nHost: a/b\r\nConnection: close\r\n'],
     ['two Hosts', `GET / HTTP/1.1\r\nHost: other\r\n${close}`],
-    ['no Host in HTTP/1.1', 'GET / HTTP/1.1\r\nConnection: close\r\n'],
+    ['HTTP/1.1 without a Host', 'GET / HTTP/1.1\r\nConnection: close\r\n'],
     ['two lengths', `POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n${close}`],
-    ['bytes that are no ASCII', `GET /caf\xc3\xa9 HTTP/1.1\r\n${close}`],
+    ['a target with bytes outside of ASCII', `GET /caf\xc3\xa9 HTTP/1.1\r\n${close}`],
   ])('%s is a 400', async (_, head) => {
     const { port, responder, errors } = await open((r) => r.respond('\r\n'))
     expect(await raw(port, `${head}\r\n`)).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
     expect(responder.sockets).toHaveLength(0)
-    // What clients do wrong is no news for the log.
+    // Client errors are not logged.
     expect(errors).toEqual([])
   })
 
-  test('the page says why, and the connection goes on', async () => {
+  test('the page says why, and the connection is reused', async () => {
     const { port } = await open((r) => r.respond('\r\nhello'))
     const body = 'Content-Length: 5\r\n\r\nhello'
     const both = await raw(port, `POST /.. HTTP/1.1\r\nHost: h\r\n${body}GET / HTTP/1.1\r\n${close}\r\n`)
     expect(both).toContain(
-      '\r\n\r\n400 Bad Request\n\nThis request can not be handed on to the application.\n\n',
+      '\r\n\r\n400 Bad Request\n\nThe gateway cannot forward this request to the application.\n\n',
     )
     expect(both).toContain('The path leads above the root.\n')
     expect(both).toMatch(/HTTP\/1\.1 200 OK\r\n.*hello/s)
   })
 
-  test('a Transfer-Encoding that is not understood is a 501', async () => {
+  test('an unsupported Transfer-Encoding is a 501', async () => {
     const { port, responder } = await open((r) => r.respond('\r\n'))
     const head = `POST / HTTP/1.1\r\n${close}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`
     expect(await raw(port, head)).toMatch(/^HTTP\/1\.1 501 Not Implemented\r\n/)
@@ -150,11 +150,11 @@ describe('what no application is asked about', () => {
 })
 
 describe('a connection', () => {
-  test('requests that come all at once are answered in their order, uploads among them', async () => {
+  test('pipelined requests, including uploads, get their responses in order', async () => {
     const { port, responder } = await open(async (r) =>
       r.respond(`\r\n${r.params.PATH_INFO} ${await r.body()}.`),
     )
-    const answer = await raw(
+    const response = await raw(
       port,
       [
         'GET /1 HTTP/1.1\r\nHost: h\r\n\r\n',
@@ -163,17 +163,17 @@ describe('a connection', () => {
         `GET /4 HTTP/1.1\r\n${close}\r\n`,
       ].join(''),
     )
-    expect(answer.match(/\/\d \w*\./g)).toEqual(['/1 .', '/2 two.', '/3 three.', '/4 .'])
-    expect(answer.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(4)
-    // As the application's own connections go on.
+    expect(response.match(/\/\d \w*\./g)).toEqual(['/1 .', '/2 two.', '/3 three.', '/4 .'])
+    expect(response.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(4)
+    // The connections to the application are reused.
     expect(responder.sockets.length).toBeLessThanOrEqual(4)
   })
 
-  test('HTTP/1.0 keeps it where it asks for that and the length is known', async () => {
+  test('HTTP/1.0 keeps it if the client asks for that and the length is known', async () => {
     const { port } = await open((r) => r.respond('Content-Length: 2\r\n\r\nhi'))
-    const answer = await raw(port, 'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\n\r\n')
-    expect(answer.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2)
-    expect(answer).toMatch(/Connection: keep-alive\r\n.*hiHTTP.*Connection: close\r\n.*hi$/s)
+    const response = await raw(port, 'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\n\r\n')
+    expect(response.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2)
+    expect(response).toMatch(/Connection: keep-alive\r\n.*hiHTTP.*Connection: close\r\n.*hi$/s)
   })
 
   test('trailers of an upload are dropped', async () => {
@@ -181,12 +181,12 @@ describe('a connection', () => {
       const body = await r.body()
       r.respond(`\r\n${body}${JSON.stringify(r.params)}`)
     })
-    const answer = await raw(
+    const response = await raw(
       port,
       `POST / HTTP/1.1\r\n${close}Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\nHost: evil\r\n\r\n`,
     )
-    expect(answer).toMatch(/hello\{.*"HTTP_HOST":"h"/)
-    expect(answer).not.toMatch(/X_SUM|TRAILER|evil/)
+    expect(response).toMatch(/hello\{.*"HTTP_HOST":"h"/)
+    expect(response).not.toMatch(/X_SUM|TRAILER|evil/)
   })
 })
 
@@ -194,7 +194,7 @@ describe('Expect: 100-continue', () => {
   const HEAD =
     'POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n'
 
-  test('the client is told to go on when the application is there', async () => {
+  test('the client gets 100 Continue if the application is running', async () => {
     const { port } = await open(async (r) => r.respond(`\r\n${await r.body()}`))
     const socket = connect(port, '127.0.0.1')
     socket.write(HEAD)
@@ -204,14 +204,14 @@ describe('Expect: 100-continue', () => {
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n.*Connection: close\r\n.*hello/s)
   })
 
-  test('and not when the request is refused', async () => {
+  test('the client gets no 100 Continue if the request is refused', async () => {
     const { port } = await open((r) => r.respond('\r\n'))
     expect(await raw(port, HEAD.replace('/', '/..').replace('Connection: close\r\n', ''))).toMatch(
       /^HTTP\/1\.1 400 Bad Request\r\n.*Connection: close\r\n/s,
     )
   })
 
-  test('and not when it is down: the connection closes, for a body may follow or not', async () => {
+  test('the client gets no 100 Continue if the application is down, and the connection closes because a body may or may not follow', async () => {
     const { port, responder } = await open(() => {})
     await responder.close()
     expect(await raw(port, HEAD)).toMatch(/^HTTP\/1\.1 502 Bad Gateway\r\n.*Connection: close\r\n/s)

@@ -1,18 +1,18 @@
 import type { IncomingMessage } from 'node:http'
 import { decodePath, type FastCgiParams } from '../request/params.ts'
 
-/** A request as it goes to the application. */
+/** A request as it is forwarded to the application. */
 export interface ForwardedRequest {
   readonly method: string
   /** Path and query, or `*`. */
   readonly target: string
   /** [name, value, name, value…] */
   readonly headers: readonly string[]
-  /** What is known of the connection. */
+  /** The params that describe the connection. */
   readonly params: FastCgiParams
 }
 
-/** A request that no application is asked about. The message is for the one who sent it. */
+/** A request that the gateway refuses without asking the application. The message is for the client. */
 export class RequestRefusal extends Error {
   override readonly name = 'RequestRefusal'
   readonly status: 400 | 501
@@ -27,8 +27,8 @@ export class RequestRefusal extends Error {
 const HOST = /^(\[[\da-f:.]+\]|[\w.~!$&'()*+,;=-]+)(?::\d*)?$/i
 
 /**
- * What the application is told of a request. Throws {@link RequestRefusal} for what nginx and Apache refuse too: a target
- * or a Host that is none, a path that climbs above the root.
+ * Reads what is forwarded of a request. Throws {@link RequestRefusal} for what nginx and Apache refuse as well: an
+ * invalid target or Host, and a path that climbs above the root.
  */
 export function readRequest(request: IncomingMessage): ForwardedRequest {
   const { method = 'GET', rawHeaders } = request
@@ -44,8 +44,8 @@ export function readRequest(request: IncomingMessage): ForwardedRequest {
 }
 
 /**
- * The request that stands in for one that was answered with a local redirect. It has the variables that Apache gives it:
- * REQUEST_URI stays what the client asked for. Throws {@link RequestRefusal} where `location` is no path to ask for.
+ * Returns the request that follows a local redirect. It has the variables that Apache sets: REQUEST_URI is still what
+ * the client requested. Throws {@link RequestRefusal} if `location` is not a valid target.
  */
 export function redirectedRequest(
   { method, target, headers, params }: ForwardedRequest,
@@ -65,7 +65,7 @@ export function redirectedRequest(
   }
 }
 
-// The absolute form of a target brings its own authority, which wins over Host (RFC 9112 section 3.2.2).
+// A target in absolute form contains an authority, which overrides Host (RFC 9112 section 3.2.2).
 function readTarget(method: string, url: string): { target: string; authority: string | undefined } {
   if (url.startsWith('/')) return { target: checkedTarget(url), authority: undefined }
   if (url === '*' && method === 'OPTIONS') return { target: url, authority: undefined }
@@ -82,12 +82,12 @@ function readTarget(method: string, url: string): { target: string; authority: s
 
 function checkedTarget(target: string): string {
   if (!/[%#]|\/\./.test(target)) return target
-  if (target.includes('#')) throw new RequestRefusal(400, 'The request target holds a "#".')
+  if (target.includes('#')) throw new RequestRefusal(400, 'The request target contains a "#".')
   const [path] = splitTarget(target)
   if (/%(?![\da-f]{2})/i.test(path)) {
-    throw new RequestRefusal(400, 'The path holds a "%" that does not begin a percent-encoding.')
+    throw new RequestRefusal(400, 'The path contains a "%" that does not begin a percent-encoding.')
   }
-  if (path.includes('%00')) throw new RequestRefusal(400, 'The path holds a NUL byte.')
+  if (path.includes('%00')) throw new RequestRefusal(400, 'The path contains a NUL byte.')
   if (climbsAboveRoot(path)) throw new RequestRefusal(400, 'The path leads above the root.')
   return target
 }
@@ -97,7 +97,7 @@ function splitTarget(target: string): [path: string, query: string] {
   return question === -1 ? [target, ''] : [target.slice(0, question), target.slice(question + 1)]
 }
 
-// As the path is when it is decoded: %2e%2e and %2f count.
+// Applied to the decoded path: %2e%2e and %2f count.
 function climbsAboveRoot(path: string): boolean {
   let depth = 0
   for (const segment of path.replace(/%2e/gi, '.').split(/\/|%2f/i)) {
@@ -108,13 +108,13 @@ function climbsAboveRoot(path: string): boolean {
   return false
 }
 
-// Two would be read as one by some, and as the other by others (RFC 9112 section 3.2).
+// Refuse a second Host: some programs would use the first, and others the second (RFC 9112 section 3.2).
 function readHost(rawHeaders: readonly string[]): string | undefined {
   let host: string | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!
     if (name.length !== 4 || name.toLowerCase() !== 'host') continue
-    if (host !== undefined) throw new RequestRefusal(400, 'The request has more than one Host.')
+    if (host !== undefined) throw new RequestRefusal(400, 'The request has more than one Host header.')
     host = rawHeaders[i + 1]!
     checkHost(host)
   }
@@ -122,18 +122,18 @@ function readHost(rawHeaders: readonly string[]): string | undefined {
 }
 
 function checkHost(host: string): void {
-  if (!HOST.test(host)) throw new RequestRefusal(400, 'The Host is none.')
+  if (!HOST.test(host)) throw new RequestRefusal(400, 'The Host header is not a valid host.')
 }
 
-// RFC 9112 section 6.1: what is not understood. Node undoes 'chunked', and hands on what is below it.
+// RFC 9112 section 6.1 requires 501 for an unknown coding. Node decodes 'chunked'.
 function checkTransferEncoding(value: string | undefined): void {
   if (value !== undefined && value.toLowerCase() !== 'chunked') {
-    throw new RequestRefusal(501, 'The only Transfer-Encoding that is understood here is chunked.')
+    throw new RequestRefusal(501, 'The gateway supports no Transfer-Encoding but chunked.')
   }
 }
 
-// A name with an underscore would come out as the same variable as one with a dash, which is how a client slips past
-// whoever sets or strips the latter (nginx and Apache drop such names as well).
+// A name with an underscore would become the same variable as one with a dash. A client could use that to bypass a
+// proxy that sets or removes the header with the dash. nginx and Apache drop such names as well.
 function forwardedHeaders(rawHeaders: readonly string[], authority: string | undefined): string[] {
   const headers: string[] = []
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -148,24 +148,24 @@ function forwardedHeaders(rawHeaders: readonly string[], authority: string | und
 function connectionParams({ httpVersion, socket }: IncomingMessage, host: string | undefined): FastCgiParams {
   return {
     SERVER_PROTOCOL: `HTTP/${httpVersion}`,
-    // nginx says "unix:" for a client on a Unix socket.
+    // nginx sends "unix:" for a client on a Unix socket.
     REMOTE_ADDR: plainAddress(socket.remoteAddress) ?? 'unix:',
     REMOTE_PORT: socket.remotePort === undefined ? '' : String(socket.remotePort),
     SERVER_ADDR: plainAddress(socket.localAddress) ?? 'unix:',
     SERVER_PORT: socket.localPort === undefined ? '' : String(socket.localPort),
     SERVER_NAME: serverName(host) ?? plainAddress(socket.localAddress) ?? 'localhost',
-    // Without a Host there is none, rather than a made-up one.
+    // If the client sent no Host, do not send a made-up HTTP_HOST.
     ...(host === undefined && { HTTP_HOST: undefined }),
   }
 }
 
-// The host alone, as Apache has it: lower case, no dot at its end.
+// Only the host, as in Apache: lower case, without a dot at its end.
 function serverName(host: string | undefined): string | undefined {
   const name = HOST.exec(host ?? '')?.[1]
   return name?.toLowerCase().replace(/\.$/, '')
 }
 
-// An IPv4 client on a socket that listens on IPv6 as well is an IPv4 client to applications.
+// For a socket that listens on IPv6 and IPv4, report an IPv4 client with its IPv4 address.
 function plainAddress(address: string | undefined): string | undefined {
   return address?.replace(/^::ffff:(?=\d+\.)/i, '')
 }

@@ -6,20 +6,20 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { open, raw } from '../testing/gateway.ts'
 import { deferred } from '../testing/setup.ts'
 
-describe('the answer', () => {
-  test('status, reason and headers as the application gave them', async () => {
+describe('the response', () => {
+  test('status, reason and headers are those of the application', async () => {
     const { port } = await open((r) => {
       r.respond(
         'Status: 299 So So\r\nX-Name: caf\xe9\r\nx-lower: 1\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nDate: x\r\n\r\nhello',
       )
     })
-    const answer = await raw(port, 'GET / HTTP/1.0\r\n\r\n')
-    expect(answer).toBe(
+    const response = await raw(port, 'GET / HTTP/1.0\r\n\r\n')
+    expect(response).toBe(
       'HTTP/1.1 299 So So\r\nX-Name: caf\xe9\r\nx-lower: 1\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nDate: x\r\nConnection: close\r\n\r\nhello',
     )
   })
 
-  test('what is about one hop does not pass, nor does a 1xx', async () => {
+  test('hop-by-hop headers and 1xx responses are dropped', async () => {
     const { url } = await open((r) => {
       r.respond(
         'Status: 103\r\nLink: </a>\r\n\r\nTransfer-Encoding: chunked\r\nConnection: close\r\nKeep-Alive: 1\r\nUpgrade: h2c\r\nTrailer: X\r\n\r\nhello',
@@ -40,7 +40,7 @@ describe('the answer', () => {
     ['GET', 204, undefined],
     ['GET', 205, undefined],
     ['GET', 304, '5'],
-  ])('%s with %d has no body, and the connection goes on', async (method, status, length) => {
+  ])('%s with %d has no body, and the connection is reused', async (method, status, length) => {
     const { port } = await open((r) => r.respond(`Status: ${status}\r\nContent-Length: 5\r\n\r\nstray`))
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
     onTestFinished(() => agent.destroy())
@@ -54,7 +54,7 @@ describe('the answer', () => {
     }
   })
 
-  test('server-sent events: the head and each event at once', async () => {
+  test('server-sent events: the head and each event arrive at once', async () => {
     const app = deferred<ResponderRequest>()
     const { url } = await open((r) => {
       r.stdout('Content-Type: text/event-stream\r\n\r\n')
@@ -70,7 +70,7 @@ describe('the answer', () => {
     await (await app.promise).aborted
   })
 
-  test('what the application writes to FCGI_STDERR goes to onStderr', async () => {
+  test('onStderr gets what the application writes to FCGI_STDERR', async () => {
     const heard: string[] = []
     const { url } = await open(
       (r) => {

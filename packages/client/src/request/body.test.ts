@@ -5,7 +5,7 @@ import { deferred, setup } from '../testing/setup.ts'
 
 const URL_ = 'http://example.test/'
 
-/** What the application has of a request with this body, by `dispatch` itself. */
+/** Sends a request with this body by `dispatch`, and returns what the application received. */
 async function send(
   body: unknown,
   headers: Record<string, string> = {},
@@ -45,7 +45,7 @@ test.each<[string, () => unknown]>([
   ['an iterable', () => ['hel', BYTES.subarray(3)]],
   ['an async iterable', () => slowly('hel', '', BYTES.subarray(3))],
   ['a web stream', () => ReadableStream.from([BYTES])],
-])('%s has none, unless Content-Length tells it', async (_, body) => {
+])('%s has no length without a Content-Length header', async (_, body) => {
   const without = await send(body())
   expect(without).toMatchObject({ body: 'hello', params: { HTTP_TRANSFER_ENCODING: 'chunked' } })
   expect(without.params).not.toHaveProperty('CONTENT_LENGTH')
@@ -54,7 +54,7 @@ test.each<[string, () => unknown]>([
   expect(told.params).not.toHaveProperty('HTTP_TRANSFER_ENCODING')
 })
 
-test('no body has no length, unless Content-Length says 0', async () => {
+test('an absent body has no length without Content-Length: 0', async () => {
   const { params, body } = await send(null)
   expect(body).toBe('')
   expect(params).not.toHaveProperty('CONTENT_LENGTH')
@@ -62,7 +62,7 @@ test('no body has no length, unless Content-Length says 0', async () => {
   expect((await send(null, { 'content-length': '0' })).params.CONTENT_LENGTH).toBe('0')
 })
 
-test("forms, Node's and undici's own, bring their type", async () => {
+test('the FormData classes of Node and undici set the type', async () => {
   for (const FormData of [globalThis.FormData, undici.FormData]) {
     const form = new FormData()
     form.append('name', 'value')
@@ -72,7 +72,7 @@ test("forms, Node's and undici's own, bring their type", async () => {
   }
 })
 
-test('a Blob brings its type, a Content-Type header wins', async () => {
+test('a Blob sets the type, and a Content-Type header overrides it', async () => {
   const blob = new Blob(['hello'], { type: 'text/plain' })
   expect((await send(blob)).params.CONTENT_TYPE).toBe('text/plain')
   expect((await send(blob, { 'content-type': 'text/css' })).params.CONTENT_TYPE).toBe('text/css')
@@ -82,7 +82,7 @@ test.each<[string, () => undici.BodyInit]>([
   ['a string', () => 'hello'],
   ['a Blob', () => new Blob(['hello'])],
   ['URLSearchParams', () => new URLSearchParams({ a: 'b' })],
-])('fetch with %s tells its length', async (_, body) => {
+])('fetch with %s sends the length', async (_, body) => {
   const { dispatcher } = await setup(async (r) =>
     r.respond(`\r\n${r.params.CONTENT_LENGTH} ${await r.body()}`),
   )
@@ -91,7 +91,7 @@ test.each<[string, () => undici.BodyInit]>([
   expect(await response.text()).toBe(`${expected.length} ${expected}`)
 })
 
-test('fetch with a form, read back by a multipart parser', async () => {
+test('a multipart parser can read a form that fetch sends', async () => {
   const { dispatcher } = await setup(async (r) => {
     const request = new Response(await r.body(), { headers: { 'content-type': r.params.CONTENT_TYPE! } })
     const form = await request.formData()
@@ -104,7 +104,7 @@ test('fetch with a form, read back by a multipart parser', async () => {
   expect(await response.text()).toBe('café contents')
 })
 
-test('fetch with a stream: the first pieces are answered before the last is sent', async () => {
+test('fetch with a stream: the response to the first pieces arrives before the last piece is sent', async () => {
   const { dispatcher } = await setup(async (r) => {
     r.stdout('\r\nbegun')
     r.stdout(String(await r.body()))
@@ -128,7 +128,7 @@ test('fetch with a stream: the first pieces are answered before the last is sent
   expect((await reader.read()).value).toBe('hellohello')
 })
 
-test('a stream that was read to its end, closed, or has failed before', async () => {
+test('a stream that was read to its end, was closed, or has failed before', async () => {
   const read = Readable.from(['x'])
   for await (const _ of read);
   expect((await send(read)).body).toBe('')
@@ -139,16 +139,16 @@ test('a stream that was read to its end, closed, or has failed before', async ()
   await expect(send(closed)).rejects.toThrow('The request body was closed before its end.')
 })
 
-test('a stream that closes in the middle, and one of the wrong things', async () => {
+test('a stream that closes early, and a stream with chunks of a wrong type', async () => {
   const stream = new Readable({ read() {} })
   stream.push('x')
   setImmediate(() => stream.destroy())
   await expect(send(stream)).rejects.toThrow('The request body was closed before its end.')
-  await expect(send(Readable.from([{}]))).rejects.toThrow('can not send a chunk of type object')
-  await expect(send(slowly(5 as never))).rejects.toThrow('can not send a chunk of type number')
+  await expect(send(Readable.from([{}]))).rejects.toThrow('cannot contain a chunk of type object')
+  await expect(send(slowly(5 as never))).rejects.toThrow('cannot contain a chunk of type number')
 })
 
-test('a stream is given up when its request fails, however early', async () => {
+test('a stream is destroyed when its request fails, even before it is sent', async () => {
   const { dispatcher, responder } = await setup(() => {})
   await responder.close()
   for (const [path, error] of [

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import * as undici from 'undici'
 
-/** Where a body's bytes go. */
+/** Receives the bytes of a body. */
 export interface BodySink {
   /** False: wait for {@link BodySource.resume}. */
   write(chunk: Uint8Array): boolean
@@ -9,21 +9,21 @@ export interface BodySink {
   fail(error: Error): void
 }
 
-/** Where the bytes of a body come from that is not there whole. */
+/** Produces the bytes of a body that is not in memory. */
 export interface BodySource {
   start(sink: BodySink): void
   resume(): void
-  /** Nobody wants the rest. Nothing is handed to the sink any more. */
+  /** Nobody needs the rest. The sink receives nothing after this. */
   stop(error?: Error): void
 }
 
-/** A request body: its bytes, or where they come from. */
+/** A request body: its bytes, or the source of them. */
 export interface Body {
   readonly bytes: Uint8Array | undefined
   readonly source: BodySource | undefined
-  /** Bytes, where the body itself tells. */
+  /** In bytes. Undefined if the body itself does not have a known length. */
   readonly length: number | undefined
-  /** The type that belongs to the body itself, as a form's boundary does. */
+  /** The media type that the body itself defines, such as that of a form, which contains the boundary. */
   readonly contentType: string | undefined
 }
 
@@ -40,7 +40,8 @@ export function toBody(body: unknown): Body | null {
   if (body instanceof Blob) {
     return ofSource(new IterableSource(body.stream()), body.type === '' ? undefined : body.type, body.size)
   }
-  // Each fetch implementation knows its own FormData only: Node's own, or that of the undici package.
+  // The two FormData classes, that of Node and that of the undici package, each work only with the Response of their
+  // own implementation.
   if (body instanceof undici.FormData) return ofForm(new undici.Response(body))
   if (body instanceof FormData) return ofForm(new Response(body))
   if (typeof body === 'object' && (Symbol.asyncIterator in body || Symbol.iterator in body)) {
@@ -78,7 +79,7 @@ function toBytes(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk)
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-  throw new TypeError(`A request body can not send a chunk of type ${typeof chunk}; give strings or bytes.`)
+  throw new TypeError(`A request body cannot contain a chunk of type ${typeof chunk}. Use strings or bytes.`)
 }
 
 class StreamSource implements BodySource {
@@ -87,7 +88,7 @@ class StreamSource implements BodySource {
 
   constructor(stream: Readable) {
     this.#stream = stream
-    // A stream that fails before its request has a connection must not end the process; start() finds the error.
+    // A stream that fails before its request has a connection must not end the process. start() checks for the error.
     stream.on('error', this.#onError)
   }
 
@@ -162,7 +163,7 @@ class IterableSource implements BodySource {
   stop(error?: Error): void {
     this.#stopped = true
     this.#wake?.()
-    // Takes effect when the iterable next comes by; nobody is left to tell of what it throws.
+    // A pending next() ends first. An error in return() has no request left to fail.
     const iterable = this.#iterable
     const returned =
       this.#iterator === undefined && iterable instanceof ReadableStream

@@ -1,20 +1,20 @@
 import { FastCgiError } from '../error.ts'
 import type { BodySink, BodySource } from './body.ts'
 
-// Room for the first bytes of a body; doubled as often as needed.
+// Initial size of the buffer. It doubles when it is full.
 const INITIAL_SIZE = 16_384
 
-/** What becomes of a {@link BufferedSource}: one call of these. */
+/** Receives the outcome of a {@link BufferedSource}. One of these methods is called, once. */
 export interface BufferUser {
-  /** `bytes` are the whole body. */
+  /** `bytes` is the whole body. */
   onBuffered(bytes: Uint8Array): void
-  /** The body failed, or is longer than the limit. */
+  /** The body failed, or it is longer than the limit. */
   onBufferFailed(error: Error): void
-  /** Nobody wants the body any more. */
+  /** The request ended before its body was read. */
   onBufferStopped(): void
 }
 
-/** Reads all of a request body, up to a limit in bytes, to learn its length. */
+/** Reads a whole request body, up to a limit in bytes, to learn its length. */
 export class BufferedSource implements BodySource, BodySink {
   readonly #source: BodySource
   readonly #limit: number
@@ -32,7 +32,7 @@ export class BufferedSource implements BodySource, BodySink {
     this.#source.start(this)
   }
 
-  // ---- BodySource: the request holds this as its body until all of it is here ----
+  // ---- BodySource: this is the request's body until all of it was read ----
 
   start(): void {}
 
@@ -58,7 +58,8 @@ export class BufferedSource implements BodySource, BodySink {
       )
       return true
     }
-    // One buffer, not a list of chunks: an upload in chunks of one byte would need a hundred times its size.
+    // Use one buffer, not a list of chunks: a list for an upload in chunks of one byte would need a hundred times its
+    // size.
     if (length > this.#buffer.length) {
       const grown = Buffer.allocUnsafe(Math.max(INITIAL_SIZE, Math.min(length * 2, this.#limit)))
       this.#buffer.copy(grown, 0, 0, this.#length)

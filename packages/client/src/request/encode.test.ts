@@ -13,7 +13,7 @@ function encodeRequest(
   return Buffer.from(encodeText(requestId, keepConn, writer.end(), stdin), 'latin1')
 }
 
-// Records as the specification draws them (section 3.3), put together here by hand.
+// Encodes a record as section 3.3 of the specification defines it, independently of the code under test.
 function record(type: number, requestId: number, content: Uint8Array): Buffer {
   const padding = (8 - (content.length % 8)) % 8
   const { length } = content
@@ -24,7 +24,7 @@ function record(type: number, requestId: number, content: Uint8Array): Buffer {
 const EMPTY = Buffer.alloc(0)
 const BEGIN_KEEP = record(1, 1, Buffer.from([0, 1, 1, 0, 0, 0, 0, 0]))
 
-test('a request without a body is one piece: BEGIN_REQUEST, PARAMS and its end, the end of STDIN', () => {
+test('a request without a body is one string: BEGIN_REQUEST, PARAMS and its end, the end of STDIN', () => {
   const params = new Map([
     ['A', 'x'],
     ['EMPTY', ''],
@@ -35,7 +35,7 @@ test('a request without a body is one piece: BEGIN_REQUEST, PARAMS and its end, 
   )
 })
 
-test('a small body is in the same piece', () => {
+test('a small body is in the same string', () => {
   const block = Buffer.from('\x01\x01Ax', 'latin1')
   expect(encodeRequest(1, true, new Map([['A', 'x']]), Buffer.from('hello'))).toEqual(
     Buffer.concat([
@@ -48,7 +48,7 @@ test('a small body is in the same piece', () => {
   )
 })
 
-test('with a body to follow, it stops behind PARAMS; ids have two bytes, KEEP_CONN is a flag', () => {
+test('without stdin, the string ends after PARAMS; ids have two bytes, KEEP_CONN is a flag', () => {
   expect(encodeRequest(0x1234, false, new Map([['A', 'x']]), undefined)).toEqual(
     Buffer.concat([
       record(1, 0x1234, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0])),
@@ -58,7 +58,7 @@ test('with a body to follow, it stops behind PARAMS; ids have two bytes, KEEP_CO
   )
 })
 
-test('lengths from 128 on take four bytes, values are one byte a character', () => {
+test('lengths of 128 and more take four bytes, and values have one byte per character', () => {
   const long = '\xe9'.repeat(128)
   const block = Buffer.from(`\x01\x7fA${'a'.repeat(127)}\x01\x80\x00\x00\x80B${long}`, 'latin1')
   const params = new Map([
@@ -70,7 +70,7 @@ test('lengths from 128 on take four bytes, values are one byte a character', () 
   )
 })
 
-test('more params than a record holds are cut between pairs, and inside of one only where it must be', () => {
+test('long params are split between pairs, and within a pair only if it does not fit in one record', () => {
   const params = new Map([
     ['A', 'a'.repeat(40_000)],
     ['B', 'b'.repeat(40_000)],

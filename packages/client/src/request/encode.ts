@@ -9,14 +9,15 @@ import {
   paddingFor,
 } from '@fcgi-bridge/core'
 
-/** The most body bytes that are copied so as to go out in one piece with what is before them. */
+/** The most body bytes that are copied to be sent in one write with the records before them. */
 export const COPY_MAX = 16_384
 
 const PADDING = Array.from({ length: FCGI_HEADER_LEN }, (_, length) => '\0'.repeat(length))
 
 /**
- * A request from BEGIN_REQUEST to the end of PARAMS, whose contents are `params`, in one piece; with `stdin`, its bytes and the end of STDIN as
- * well. All is one character a byte: Node writes such text to a socket with no memory of its own for it.
+ * Encodes a request from BEGIN_REQUEST to the end of PARAMS as one string. `params` are the contents of the PARAMS
+ * records. With `stdin`, its bytes and the end of STDIN are included. The result has one character per byte: Node
+ * writes such a string to a socket without allocating a buffer for it.
  */
 export function encodeRequest(
   requestId: number,

@@ -1,17 +1,18 @@
 import { ParamName } from './params-writer.ts'
 
-/** What is known of a request header's name. */
+/** The parsed name of a request header. */
 export interface HeaderName {
   readonly lowerCase: string
-  /** The variable that it becomes (RFC 3875 section 4.1.18). Undefined: it is not sent as one. */
+  /** The CGI variable for the header (RFC 3875 section 4.1.18). Undefined if the header does not become one. */
   readonly param: ParamName | undefined
 }
 
 // A field name is a token (RFC 9110 section 5.6.2).
 const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/
 
-// Headers that are about one hop (RFC 9110 section 7.6.1), answered here (Expect), or have a variable of their own;
-// and Proxy, which would come out as HTTP_PROXY, and many HTTP clients take that for their proxy (httpoxy.org).
+// Hop-by-hop headers (RFC 9110 section 7.6.1), Expect, which the gateway handles itself, and headers that have a
+// variable of their own. Proxy is not sent because it would become HTTP_PROXY, which many HTTP clients use as their
+// proxy (httpoxy.org).
 const NOT_SENT = new Set([
   'connection',
   'content-length',
@@ -27,11 +28,11 @@ const NOT_SENT = new Set([
   'upgrade',
 ])
 
-// By the name as it was given. What a client made up once is not kept for ever.
+// Parsed names, by the name as given. Limited, because clients can invent names.
 const KNOWN_MAX = 1000
 const known = new Map<string, HeaderName>()
 
-/** Undefined where it is no name of a header. */
+/** Parses a header name. Undefined if it is not a valid name. */
 export function headerName(name: string): HeaderName | undefined {
   return known.get(name) ?? readHeaderName(name)
 }

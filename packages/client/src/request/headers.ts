@@ -1,12 +1,12 @@
 import { errors } from 'undici'
 import { headerName } from './header-names.ts'
 
-// A field value has no control characters (RFC 9110 section 5.5) and is bytes.
+// A field value is bytes and has no control characters (RFC 9110 section 5.5).
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /**
- * Brings request headers from any form that undici's `dispatch` takes (flat list, object, iterable of pairs,
- * values that are lists) to one flat [name, value, name, value…] list.
+ * Converts request headers to one flat [name, value, name, value…] list. Accepts every form that undici's `dispatch`
+ * does: a flat list, an object, an iterable of pairs, and lists as values.
  *
  * Throws undici's InvalidArgumentError for names and values that HTTP does not allow.
  */

@@ -1,11 +1,11 @@
 import { RECORD_CONTENT_MAX } from '@fcgi-bridge/core'
 
-/** Text as UTF-8, one character a byte. */
+/** Encodes text as UTF-8, one character per byte. */
 export function latin1Bytes(text: string): string {
   return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
 }
 
-/** The name of a CGI variable, which remembers how its pairs begin. */
+/** The name of a CGI variable. Caches the encoded beginning of its name-value pairs. */
 export class ParamName {
   readonly name: string
   // Both lengths and the name, by the length of the value.
@@ -15,7 +15,7 @@ export class ParamName {
     this.name = name
   }
 
-  /** A name-value pair (section 3.4), one character a byte as `value` is. */
+  /** Encodes a name-value pair (section 3.4). `value` and the result have one character per byte. */
   encode(value: string): string {
     const { length } = value
     if (length >= 0x80) return encodeLength(this.name.length) + encodeLength(length) + this.name + value
@@ -24,18 +24,18 @@ export class ParamName {
   }
 }
 
-/** Puts params together as the contents of PARAMS records, one character a byte: nearly always one record. */
+/** Collects params into the contents of PARAMS records, one character per byte. Nearly always one record is enough. */
 export class ParamsWriter {
   readonly #contents: string[] = []
   readonly #own: ReadonlyMap<string, string | undefined> | undefined
   #content = ''
 
-  /** `own` are added at the end; what has a name in it is left out before. */
+  /** The variables in `own` are added at the end. {@link add} skips variables with these names. */
   constructor(own: ReadonlyMap<string, string | undefined> | undefined) {
     this.#own = own
   }
 
-  /** Whether any variable is replaced or taken out. */
+  /** True if any variable is replaced or removed. */
   get overrides(): boolean {
     return this.#own !== undefined
   }
@@ -45,7 +45,8 @@ export class ParamsWriter {
     this.append(name.encode(value))
   }
 
-  // A pair is cut only where it does not fit a record of its own: PHP-FPM refuses pairs that go on in the next one.
+  // Split a pair only if it does not fit in a record of its own: PHP-FPM refuses pairs that continue in the next
+  // record.
   append(pair: string): void {
     if (this.#content.length + pair.length > RECORD_CONTENT_MAX) {
       if (this.#content !== '') this.#contents.push(this.#content)

@@ -13,7 +13,7 @@ function paramsOf(
   return Object.fromEntries(decodeNameValues(Buffer.from(contents.join(''), 'latin1')))
 }
 
-test('a plain request has the variables of CGI, and those of nginx', () => {
+test('a simple request has the variables of CGI and those of nginx', () => {
   const request = { path: '/a/b%20c?x=1&y=%20', headers: ['Accept', '*/*', 'X-Two-Words', 'v'] }
   expect(paramsOf(request)).toEqual({
     QUERY_STRING: 'x=1&y=%20',
@@ -39,7 +39,7 @@ test('a plain request has the variables of CGI, and those of nginx', () => {
 
 describe('the path', () => {
   test.each([
-    // what REQUEST_URI holds, untouched; what nginx makes of it
+    // REQUEST_URI, which is sent unchanged, and the PATH_INFO that nginx would send
     ['/', '/'],
     ['/a%2Fb', '/a/b'],
     ['/caf%C3%A9', '/caf\xc3\xa9'],
@@ -59,11 +59,11 @@ describe('the path', () => {
     ['/a..b', '/a..b'],
     ['/p?a=/../b', '/p'],
     ['*', ''],
-  ])('%s gives PATH_INFO %s', (path, pathInfo) => {
+  ])('the PATH_INFO of %s is %s', (path, pathInfo) => {
     expect(paramsOf({ path })).toMatchObject({ REQUEST_URI: path, PATH_INFO: pathInfo, SCRIPT_NAME: '' })
   })
 
-  test('a NUL byte in it is refused: it would end file names early', () => {
+  test('a NUL byte in it is refused, because it would truncate file names', () => {
     expect(() => paramsOf({ path: '/a%00b' })).toThrow(expect.objectContaining({ code: 'FCGI_ERR_REQUEST' }))
   })
 
@@ -74,7 +74,7 @@ describe('the path', () => {
     ['/sh%6fp/cart', '/shop', '/cart'],
     ['/shopping', '/shopping', ''],
     ['/', '/', ''],
-  ])('mounted on /shop, %s is SCRIPT_NAME %s and PATH_INFO %j', (path, scriptName, pathInfo) => {
+  ])('with scriptName /shop, %s is SCRIPT_NAME %s and PATH_INFO %j', (path, scriptName, pathInfo) => {
     const params = paramsOf({ path }, { scriptName: '/shop' })
     expect(params).toMatchObject({ SCRIPT_NAME: scriptName, PATH_INFO: pathInfo, REQUEST_URI: path })
   })
@@ -107,28 +107,28 @@ describe('headers', () => {
     )
   })
 
-  test('Host wins over the origin', () => {
+  test('Host overrides the origin', () => {
     expect(paramsOf({ headers: ['host', 'other.test:81'] }).HTTP_HOST).toBe('other.test:81')
   })
 
-  test('repeated ones are one value: cookies joined by semicolons, others by commas', () => {
+  test('repeated headers are joined: cookies by semicolons, others by commas', () => {
     const headers = ['Cookie', 'a=1', 'X-A', '1', 'cookie', 'b=2', 'x-a', '2']
     expect(paramsOf({ headers })).toMatchObject({ HTTP_COOKIE: 'a=1; b=2', HTTP_X_A: '1, 2' })
   })
 
-  test('the type and the length of the body have their own variables, and no second ones', () => {
+  test('the type and the length of the body have their own variables, and no HTTP_* variables', () => {
     const params = paramsOf({ headers: ['Content-Type', 'text/plain', 'Content-Length', '3'] }, {}, 3)
     expect(params).toMatchObject({ CONTENT_TYPE: 'text/plain', CONTENT_LENGTH: '3' })
     expect(Object.keys(params).filter((name) => name.startsWith('HTTP_'))).toEqual(['HTTP_HOST'])
   })
 
-  test('a body whose length is not known yet says so', () => {
+  test('a body of unknown length is marked as chunked', () => {
     const params = paramsOf({}, {}, 'unknown')
     expect(params.HTTP_TRANSFER_ENCODING).toBe('chunked')
     expect(params).not.toHaveProperty('CONTENT_LENGTH')
   })
 
-  test('those about one hop are not sent, nor what Connection names', () => {
+  test('hop-by-hop headers and those that Connection names are not sent', () => {
     const headers = [
       'TE',
       'trailers',
@@ -152,8 +152,8 @@ describe('headers', () => {
   })
 })
 
-describe('own params', () => {
-  test('add, replace, and take out', () => {
+describe('the option params', () => {
+  test('adds, replaces and removes variables', () => {
     const params = paramsOf(
       {},
       { params: { SCRIPT_FILENAME: '/srv/index.php', SERVER_PORT: '81', HTTP_HOST: undefined } },
@@ -162,7 +162,7 @@ describe('own params', () => {
     expect(params).not.toHaveProperty('HTTP_HOST')
   })
 
-  test('a function has the request to go by', () => {
+  test('a function gets the request', () => {
     const params = paramsOf(
       { path: '/x.php' },
       { params: ({ path }) => ({ SCRIPT_FILENAME: `/srv${path}` }) },
@@ -170,12 +170,12 @@ describe('own params', () => {
     expect(params.SCRIPT_FILENAME).toBe('/srv/x.php')
   })
 
-  test.each([81, null, ['a'], { a: 1 }])('%j is none', (value) => {
+  test.each([81, null, ['a'], { a: 1 }])('%j is not a valid value', (value) => {
     const params = { SERVER_PORT: value as unknown as string }
     expect(() => paramsOf({}, { params })).toThrow('the param SERVER_PORT must be a string')
   })
 
-  test('text travels as UTF-8, bytes as they are', () => {
+  test('text is sent as UTF-8, and bytes are sent unchanged', () => {
     const params = paramsOf({}, { documentRoot: '/srv/é', params: { A: 'é', B: Uint8Array.of(0xe9) } })
     expect(params).toMatchObject({ DOCUMENT_ROOT: '/srv/\xc3\xa9', A: '\xc3\xa9', B: '\xe9' })
   })

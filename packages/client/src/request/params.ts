@@ -5,25 +5,25 @@ import { latin1Bytes, ParamName, ParamsWriter } from './params-writer.ts'
 import type { ScriptMapping, ScriptOptions } from './script.ts'
 
 /**
- * Values for CGI variables that the caller gives. A string is text and travels as UTF-8, a Uint8Array as it is;
- * `undefined` takes a variable out that would be sent otherwise.
+ * CGI variables that the caller sets. A string is sent as UTF-8, a Uint8Array as it is. `undefined` removes a variable
+ * that would be sent otherwise.
  */
 export type FastCgiParams = Readonly<Record<string, string | Uint8Array | undefined>>
 
-/** A request as it is known before its params are made. */
+/** A request before its params are built. */
 export interface FastCgiRequestInfo {
   readonly method: string
-  /** Path and query as they go out in REQUEST_URI, or `*`. */
+  /** Path and query as sent in REQUEST_URI, or `*`. */
   readonly path: string
-  /** The URL's origin, when the request has one: `http://example.com`. */
+  /** The URL's origin, such as `http://example.com`. Undefined if the request has none. */
   readonly origin: string | undefined
-  /** [name, value, name, value…], values as bytes (latin1). */
+  /** [name, value, name, value…]; values are bytes (latin1). */
   readonly headers: readonly string[]
 }
 
-/** How a request's params are made. */
+/** Options for building a request's params. */
 export interface ParamsOptions extends ScriptOptions {
-  /** Variables to add to every request, or to replace: an object, or a function of the request. */
+  /** Variables to add to every request or to replace: an object, or a function of the request. */
   readonly params?: FastCgiParams | ((request: FastCgiRequestInfo) => FastCgiParams)
 }
 
@@ -51,16 +51,17 @@ const FIXED: readonly (readonly [name: ParamName, value: string])[] = [
   [new ParamName('SERVER_SOFTWARE'), 'fcgi-bridge'],
   [new ParamName('REMOTE_ADDR'), '127.0.0.1'],
   [new ParamName('SERVER_ADDR'), '127.0.0.1'],
-  // php-cgi runs nothing without it (cgi.force_redirect).
+  // php-cgi refuses requests without it (cgi.force_redirect).
   [new ParamName('REDIRECT_STATUS'), '200'],
 ]
 const FIXED_TEXT = FIXED.map(([name, value]) => name.encode(value)).join('')
 
 /**
- * The CGI variables of a request (RFC 3875 section 4.1, and those that nginx's `fastcgi_params` adds) as the contents of PARAMS
- * records, one character a byte.
+ * Builds the CGI variables of a request (RFC 3875 section 4.1, and those that nginx's `fastcgi_params` adds). Returns
+ * the contents of PARAMS records, one character per byte.
  *
- * Throws {@link FastCgiError} for a path that CGI can not say, and undici's InvalidArgumentError for a param that is none.
+ * Throws {@link FastCgiError} for a path that CGI cannot express, and undici's InvalidArgumentError for a param of the
+ * wrong type.
  */
 export function buildParams(
   request: FastCgiRequestInfo,
@@ -93,7 +94,7 @@ export function buildParams(
   params.add(SERVER_PORT, origin.port)
   params.add(SERVER_NAME, origin.hostname)
   addHeaders(params, request.headers, origin.host)
-  // The mark of a body without a length that nginx and Apache send too. Body parsers look for it.
+  // nginx and Apache mark a body without a length in this way, too. Body parsers look for it.
   if (bodyLength === 'unknown') params.add(HTTP_TRANSFER_ENCODING, 'chunked')
   return params.end()
 }
@@ -111,7 +112,7 @@ function addHeaders(params: ParamsWriter, headers: readonly string[], originHost
       if (dropped?.has(lowerCase)) continue
       const before = values.get(param.name)
       if (before === undefined) names.push(param)
-      // A repeated header is one value.
+      // Repeated headers become one value.
       values.set(
         param.name,
         before === undefined ? value : before + (lowerCase === 'cookie' ? '; ' : ', ') + value,
@@ -119,7 +120,7 @@ function addHeaders(params: ParamsWriter, headers: readonly string[], originHost
     } else if (lowerCase === 'host') {
       host = host === undefined ? value : `${host}, ${value}`
     } else if (lowerCase === 'content-type') {
-      // The first of several, as Node and nginx have it.
+      // The first Content-Type counts, as in Node and nginx.
       contentType ??= value
     }
   }
@@ -128,8 +129,8 @@ function addHeaders(params: ParamsWriter, headers: readonly string[], originHost
   for (const name of names) params.add(name, values.get(name.name)!)
 }
 
-// Connection may come more than once. It names headers that are about this hop only (RFC 9110 section 7.6.1). Split at the commas
-// and trim each part: a pattern with blanks on both sides of the comma takes quadratic time for a long run of blanks.
+// Connection may be repeated. It names hop-by-hop headers (RFC 9110 section 7.6.1). Split at the commas and trim each
+// part: a pattern with blanks on both sides of the comma takes quadratic time for a long run of blanks.
 function namedByConnection(headers: readonly string[]): Set<string> | undefined {
   let named: Set<string> | undefined
   for (let i = 0; i < headers.length; i += 2) {
@@ -141,7 +142,7 @@ function namedByConnection(headers: readonly string[]): Set<string> | undefined 
   return named
 }
 
-// The later wins.
+// A later value replaces an earlier one.
 function ownOf(...all: (FastCgiParams | undefined)[]): Map<string, string | undefined> | undefined {
   let own: Map<string, string | undefined> | undefined
   for (const params of all) {
@@ -157,7 +158,7 @@ function ownValue(name: string, value: unknown): string | undefined {
   if (typeof value === 'string') return latin1Bytes(value)
   if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1')
   throw new errors.InvalidArgumentError(
-    `the param ${name} must be a string or a Uint8Array, or undefined to take it out`,
+    `the param ${name} must be a string or a Uint8Array, or undefined to remove it`,
   )
 }
 
@@ -168,7 +169,7 @@ interface OriginParts {
   readonly port: string
 }
 
-// Nearly all requests of a process go to one origin.
+// Nearly all requests of a process have the same origin, so the last result is kept.
 let lastOrigin: string | undefined
 let lastParts = readOrigin(undefined)
 
@@ -187,8 +188,8 @@ function readOrigin(origin: string | undefined): OriginParts {
 }
 
 /**
- * A path as nginx hands it on: percent-decoded, slashes merged, dot segments resolved. It ends up in file names,
- * so `..` can not climb above the root here.
+ * Decodes a path as nginx does: percent-decoded, slashes merged, dot segments resolved. The path becomes part of file
+ * names, so `..` cannot climb above the root.
  */
 export function decodePath(path: string): string {
   if (!/%|\/\/|\/\./.test(path)) return path
@@ -198,7 +199,7 @@ export function decodePath(path: string): string {
   if (decoded.includes('\0')) {
     throw new FastCgiError(
       'FCGI_ERR_REQUEST',
-      'The path holds a NUL byte (%00), which no CGI variable can carry.',
+      'The path contains a NUL byte (%00), which a CGI variable cannot contain.',
     )
   }
   const segments: string[] = []

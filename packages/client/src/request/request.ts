@@ -6,7 +6,7 @@ import { flattenHeaders } from './headers.ts'
 import { buildParams, type FastCgiParams, type FastCgiRequestInfo, type ParamsOptions } from './params.ts'
 import type { ScriptMapping } from './script.ts'
 
-/** What {@link FastCgiDispatcher.dispatch} (and so `request`, `stream`, `pipeline`) takes. */
+/** The options of {@link FastCgiDispatcher.dispatch}, and so of `request`, `stream` and `pipeline`. */
 export interface FastCgiDispatchOptions extends Omit<Dispatcher.DispatchOptions, 'body'> {
   /** A string, bytes, a Node or web stream, an iterable or async iterable of pieces, a Blob, or FormData. */
   body?: unknown
@@ -14,27 +14,27 @@ export interface FastCgiDispatchOptions extends Omit<Dispatcher.DispatchOptions,
   params?: FastCgiParams
 }
 
-/** One request, ready to be sent unless it is {@link ClientRequest.buffered}. */
+/** A request. It is ready to be sent unless {@link ClientRequest.buffered} is set. */
 export interface ClientRequest {
   readonly method: string
   /** Sending it twice has the same effect as sending it once (RFC 9110 section 9.2.2). */
   readonly idempotent: boolean
-  /** Path and query that were asked for. */
+  /** The requested path and query. */
   readonly target: string
-  /** The contents of the PARAMS records, one character a byte. */
+  /** The contents of the PARAMS records, one character per byte. */
   readonly params: readonly string[]
   readonly body: Body | null
   /** The value of CONTENT_LENGTH; undefined when it is not sent. */
   readonly contentLength: number | undefined
   readonly info: FastCgiRequestInfo
-  /** The length of the body is not known yet. */
+  /** Set while the length of the body is unknown: the body has to be buffered before the request can be sent. */
   readonly buffered?: BufferedRequest
 }
 
-/** A request whose body has to be read before its params can be made. */
+/** A request whose body has to be read before its params can be built. */
 export interface BufferedRequest {
   readonly source: BufferedSource
-  /** The request with its whole body. Throws what {@link toRequest} throws. */
+  /** Returns the request with its whole body. Throws what {@link toRequest} throws. */
   complete(bytes: Uint8Array): ClientRequest
 }
 
@@ -42,8 +42,9 @@ export interface BufferedRequest {
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 /**
- * Reads the options of one `dispatch`. `maxBufferedBody`: a body without a length is buffered up to so many bytes; undefined: it is
- * sent without a length. Throws undici's errors for options that are no request, {@link FastCgiError} for what CGI cannot express.
+ * Reads the options of one `dispatch`. A body without a length is buffered, up to `maxBufferedBody` bytes. If
+ * `maxBufferedBody` is undefined, it is sent without a length. Throws undici's errors for invalid options, and {@link
+ * FastCgiError} for a request that CGI cannot express.
  */
 export function toRequest(
   options: FastCgiDispatchOptions,
@@ -103,16 +104,16 @@ function toRequestInfo(options: FastCgiDispatchOptions): FastCgiRequestInfo {
     throw new errors.InvalidArgumentError('invalid request method')
   }
   if (method === 'CONNECT' || upgrade) {
-    throw new errors.NotSupportedError('FastCGI has no way to upgrade a connection, nor to tunnel')
+    throw new errors.NotSupportedError('FastCGI cannot upgrade a connection or tunnel')
   }
   let { path } = options
-  // As it stands is how it goes out, so it must be something that an HTTP request line could hold.
+  // The path is sent unchanged, so it must be valid in an HTTP request line.
   if (typeof path !== 'string' || !/^(?:\/[!-\xff]*|\*)$/.test(path)) {
-    throw new errors.InvalidArgumentError('path must start with a slash and hold no blanks')
+    throw new errors.InvalidArgumentError('path must start with a slash and contain no blanks')
   }
   if (query) {
     if (/[?#]/.test(path)) {
-      throw new errors.InvalidArgumentError('query can not be passed when the path holds "?" or "#" already')
+      throw new errors.InvalidArgumentError('query cannot be combined with a path that contains "?" or "#"')
     }
     const text = stringify(query)
     if (text !== '') path += `?${text}`
@@ -120,23 +121,23 @@ function toRequestInfo(options: FastCgiDispatchOptions): FastCgiRequestInfo {
   return { method, path, origin: origin?.toString(), headers: flattenHeaders(options.headers) }
 }
 
-/** What the headers say, or the body itself. Throws where both speak and differ. */
+/** Returns the length in the headers or that of the body. Throws if both are known and differ. */
 function contentLengthOf(info: FastCgiRequestInfo, body: Body | null): number | undefined {
-  let said: number | undefined
+  let declared: number | undefined
   for (let i = 0; i < info.headers.length; i += 2) {
     const name = info.headers[i]!
     if (name.length !== 14 || name.toLowerCase() !== 'content-length') continue
     const value = info.headers[i + 1]!
-    if (!/^\d{1,15}$/.test(value) || said !== undefined) {
+    if (!/^\d{1,15}$/.test(value) || declared !== undefined) {
       throw new errors.InvalidArgumentError('invalid content-length header')
     }
-    said = Number(value)
+    declared = Number(value)
   }
   const known = body === null ? undefined : body.length
-  if (said !== undefined && ((known ?? said) !== said || (body === null && said > 0))) {
+  if (declared !== undefined && ((known ?? declared) !== declared || (body === null && declared > 0))) {
     throw new errors.RequestContentLengthMismatchError()
   }
-  return known ?? said
+  return known ?? declared
 }
 
 function withContentType(info: FastCgiRequestInfo, body: Body | null): FastCgiRequestInfo {

@@ -24,7 +24,7 @@ describe('scriptFilename: one script for every path', () => {
   })
 })
 
-describe('splitPath without a look at the files', () => {
+describe('splitPath with tryFiles: false', () => {
   const mapping = createScriptMapping({
     documentRoot: '/srv/www',
     splitPath: ['.php', '.phtml'],
@@ -56,7 +56,7 @@ describe('splitPath without a look at the files', () => {
   })
 })
 
-test('splitPath looks for files whose names are not ASCII as well', () => {
+test('splitPath finds files whose names are not ASCII', () => {
   const root = mkdtempSync(join(tmpdir(), 'scripts-é-'))
   onTestFinished(() => rmSync(root, { recursive: true }))
   mkdirSync(join(root, 'ü'))
@@ -71,12 +71,15 @@ test.each<[options: ScriptOptions, message: RegExp]>([
   [{ scriptName: 'shop' }, /scriptName "shop" must begin with a slash/],
   [{ scriptFilename: 'index.php' }, /scriptFilename "index.php" must be an absolute path/],
   [{ scriptFilename: '/srv/../index.php' }, /must be an absolute path without dot segments/],
-  [{ splitPath: ['.php'] }, /splitPath needs the documentRoot/],
+  [{ splitPath: ['.php'] }, /splitPath needs documentRoot/],
   [{ splitPath: ['php'], documentRoot: '/' }, /a list of suffixes such as/],
   [{ splitPath: [], documentRoot: '/' }, /a list of suffixes such as/],
-  [{ splitPath: ['.php'], documentRoot: '/', scriptName: '/shop' }, /can not be given with/],
+  [{ splitPath: ['.php'], documentRoot: '/', scriptName: '/shop' }, /cannot be combined with/],
   [{ splitPath: ['.php'], documentRoot: '/', index: 'a/b.php' }, /must be the name of a file/],
-  [{ splitPath: ['.php'], documentRoot: '/no/such/folder' }, /is no folder here.*tryFiles: false/],
-])('%o can not be', (options, message) => {
+  [
+    { splitPath: ['.php'], documentRoot: '/no/such/folder' },
+    /is not a folder on this machine.*tryFiles: false/,
+  ],
+])('%o is refused', (options, message) => {
   expect(() => createScriptMapping(options)).toThrow(message)
 })

@@ -2,52 +2,54 @@ import { statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, normalize } from 'node:path'
 import { latin1Bytes } from './params-writer.ts'
 
-/** Which script the application is to run, and where the application is in the site. */
+/** Selects the script that the application runs, and where the application is mounted in the site. */
 export interface ScriptOptions {
   /**
-   * The folder that the site's paths are looked up in, as the application sees it: DOCUMENT_ROOT. Default: that of
-   * `scriptFilename`, or it is not sent.
+   * DOCUMENT_ROOT: the folder of the site, as the application sees it. Default: the folder of `scriptFilename`. Without
+   * that it is not sent.
    */
   readonly documentRoot?: string
   /**
-   * The path under which the application is mounted, such as `/shop`: SCRIPT_NAME; the rest of the path is
-   * PATH_INFO. A path outside of it is sent as SCRIPT_NAME whole, as nginx does. Default: `''`, the whole path is PATH_INFO;
-   * with `scriptFilename`, that file's path below `documentRoot`.
+   * SCRIPT_NAME: the path under which the application is mounted, such as `/shop`. The rest of the path is PATH_INFO.
+   * For a path outside of the mount, the whole path is sent as SCRIPT_NAME, as nginx does. Default: with
+   * `scriptFilename`, that file's path below `documentRoot`. Otherwise `''`, and the whole path is PATH_INFO.
    */
   readonly scriptName?: string
-  /** The one file that answers every request, as PHP-FPM wants to be told it: SCRIPT_FILENAME. An absolute path. */
+  /** SCRIPT_FILENAME: the absolute path of the one file that handles every request. PHP-FPM needs it. */
   readonly scriptFilename?: string
   /**
-   * Where in a path the script's name ends, such as `['.php']`, in upper or lower case: `/blog.php/2024` is SCRIPT_NAME
-   * `/blog.php` and PATH_INFO `/2024`, with SCRIPT_FILENAME and PATH_TRANSLATED below `documentRoot`, which is needed then. As
-   * Caddy's `php_fastcgi` has it; but the name has to end there: `/blog.phpx` is none.
+   * Where the script's name ends in a path, such as `['.php']`, in upper or lower case: `/blog.php/2024` is SCRIPT_NAME
+   * `/blog.php` and PATH_INFO `/2024`. SCRIPT_FILENAME and PATH_TRANSLATED are below `documentRoot`, which is required.
+   * This works like Caddy's `php_fastcgi`, but the suffix must be at the end of a path segment: `/blog.phpx` does not
+   * match.
    */
   readonly splitPath?: readonly string[]
-  /** With `splitPath`, the script that answers for a folder, and for what is no script. Default: `index.php`. */
+  /** With `splitPath`: the script for folders and for paths without a script. Default: `index.php`. */
   readonly index?: string
   /**
-   * With `splitPath`, whether to look below `documentRoot` which scripts there are: the one in the path, else the folder's
-   * `index`, else that of the root. Without, a path ending in a slash is a folder. Default: true.
+   * With `splitPath`: look for scripts below `documentRoot`. The first that exists is used: the script in the path, the
+   * folder's `index`, the root's `index`. `false`: decide by the path alone, and treat a path that ends in a slash as a
+   * folder. Default: true.
    */
   readonly tryFiles?: boolean
 }
 
-/** What a request's path says. One character a byte. */
+/** The variables that follow from a request's path, one character per byte. */
 export interface Script {
   readonly scriptName: string
   readonly pathInfo: string
-  /** DOCUMENT_URI. */
+  /** DOCUMENT_URI */
   readonly documentUri: string
-  /** Undefined: not sent. */
+  /** DOCUMENT_ROOT. Undefined: not sent, like the two below. */
   readonly documentRoot: string | undefined
   readonly scriptFilename: string | undefined
   readonly pathTranslated: string | undefined
 }
 
-/** Takes a path that is decoded and has no dot segments, one character a byte. */
+/** Maps a path to a {@link Script}. The path is decoded, has no dot segments, and has one character per byte. */
 export type ScriptMapping = (path: string) => Script
 
-/** Throws TypeError for options that can not be. */
+/** Creates the mapping for `options`. Throws TypeError for invalid options. */
 export function createScriptMapping(options: ScriptOptions): ScriptMapping {
   const { documentRoot, scriptFilename, scriptName, splitPath } = options
   if (scriptName !== undefined && scriptName !== '' && !/^\/.*[^/]$/.test(scriptName)) {
@@ -58,7 +60,7 @@ export function createScriptMapping(options: ScriptOptions): ScriptMapping {
   if (splitPath !== undefined) {
     if (scriptName !== undefined || scriptFilename !== undefined) {
       throw new TypeError(
-        'splitPath finds the script in the path: it can not be given with scriptFilename or scriptName.',
+        'splitPath finds the script in the path: it cannot be combined with scriptFilename or scriptName.',
       )
     }
     return splitMapping(options, splitPath)
@@ -83,7 +85,7 @@ function mountMapping(
 ): ScriptMapping {
   return (path) => {
     const mounted = mount === '' || path === mount || path.startsWith(`${mount}/`)
-    // What one script answers is all its own, whatever its name is.
+    // A single script handles every path, also those outside of its own name.
     const outside = !mounted && scriptFilename === undefined
     return {
       scriptName: outside ? path : mount,
@@ -99,7 +101,7 @@ function mountMapping(
 function splitMapping(options: ScriptOptions, splitPath: readonly string[]): ScriptMapping {
   const { documentRoot, index = 'index.php', tryFiles = true } = options
   if (documentRoot === undefined)
-    throw new TypeError('splitPath needs the documentRoot that its scripts are in.')
+    throw new TypeError('splitPath needs documentRoot, the folder of its scripts.')
   assertAbsolute('documentRoot', documentRoot)
   if (splitPath.length === 0 || !splitPath.every((suffix) => /^\.[^/]+$/.test(suffix))) {
     throw new TypeError("splitPath must be a list of suffixes such as ['.php'].")
@@ -108,7 +110,7 @@ function splitMapping(options: ScriptOptions, splitPath: readonly string[]): Scr
     throw new TypeError(`index ${JSON.stringify(index)} must be the name of a file.`)
   if (tryFiles && !isThere(latin1Bytes(documentRoot), 'folder')) {
     throw new TypeError(
-      `documentRoot ${documentRoot} is no folder here. Where the application sees other files than this machine, give tryFiles: false.`,
+      `documentRoot ${documentRoot} is not a folder on this machine. If the application runs on other files, set tryFiles: false.`,
     )
   }
   const root = latin1Bytes(withoutSlash(documentRoot))
@@ -145,7 +147,7 @@ function isThere(path: string, what: 'file' | 'folder'): boolean {
     const stats = statSync(Buffer.from(path, 'latin1'))
     return what === 'file' ? stats.isFile() : stats.isDirectory()
   } catch {
-    // Not only what is missing: a name too long, a file in the place of a folder, a folder that is closed to us.
+    // The file may be missing, its name too long, its folder a file, or its folder unreadable.
     return false
   }
 }

@@ -4,14 +4,14 @@ import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { type Dispatcher, errors, interceptors } from 'undici'
 import { describe, expect, test } from 'vitest'
-import { answers, deferred, setup } from '../testing/setup.ts'
+import { deferred, respondWith, setup } from '../testing/setup.ts'
 
 const GET = { path: '/', method: 'GET', origin: 'http://example.test' } as const
-const ANSWER = 'Status: 201 Made\r\nX-One: caf\xe9\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\nhello'
+const RESPONSE = 'Status: 201 Made\r\nX-One: caf\xe9\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\nhello'
 
 describe('a handler with a controller (undici 7 and later)', () => {
   test('is called in order', async () => {
-    const { dispatcher } = await setup(answers(ANSWER))
+    const { dispatcher } = await setup(respondWith(RESPONSE))
     const calls: unknown[] = []
     const done = deferred()
     dispatcher.dispatch(GET, {
@@ -47,9 +47,9 @@ describe('a handler with a controller (undici 7 and later)', () => {
     ])
   })
 
-  test('gets nothing between pause() and resume(), not even what is here already', async () => {
+  test('gets nothing between pause() and resume(), not even data that was received before', async () => {
     const { dispatcher } = await setup(async (r) => {
-      // One write, many records.
+      // One write with many records.
       r.socket.cork()
       r.stdout('\r\n')
       for (const character of 'hello') r.stdout(character)
@@ -81,7 +81,7 @@ describe('a handler with a controller (undici 7 and later)', () => {
     expect(calls).toEqual(['head', 'resume', ...[...'hello'].flatMap((character) => [character, 'resume'])])
   })
 
-  test('that pauses before it has a connection holds the application back', async () => {
+  test('that pauses before it has a connection stops the application from sending', async () => {
     let sent = 0
     const blocked = deferred()
     const { dispatcher } = await setup(
@@ -114,8 +114,8 @@ describe('a handler with a controller (undici 7 and later)', () => {
     expect(sent).toBe(1000)
   })
 
-  test('hears of abort() once, and nothing after it', async () => {
-    const { dispatcher } = await setup(answers(ANSWER))
+  test('gets one error after abort(), and nothing after that', async () => {
+    const { dispatcher } = await setup(respondWith(RESPONSE))
     const calls: unknown[] = []
     const why = new Error('enough')
     const done = deferred()
@@ -136,9 +136,9 @@ describe('a handler with a controller (undici 7 and later)', () => {
   })
 
   test.each(['onRequestStart', 'onResponseStart', 'onResponseData', 'onResponseEnd'])(
-    'that throws in %s fails its own request, and no other',
+    'that throws in %s fails only its own request',
     async (name) => {
-      const { dispatcher } = await setup(answers(ANSWER))
+      const { dispatcher } = await setup(respondWith(RESPONSE))
       const why = new Error('a bug')
       const failed = deferred<Error>()
       dispatcher.dispatch(GET, {
@@ -157,7 +157,7 @@ describe('a handler with a controller (undici 7 and later)', () => {
 
 describe('a handler with callbacks (undici up to 7, and the fetch of Node 20 to 24)', () => {
   test('is called in order', async () => {
-    const { dispatcher } = await setup(answers(ANSWER))
+    const { dispatcher } = await setup(respondWith(RESPONSE))
     const calls: unknown[] = []
     const done = deferred()
     dispatcher.dispatch(GET, {
@@ -187,8 +187,8 @@ describe('a handler with callbacks (undici up to 7, and the fetch of Node 20 to 
     ])
   })
 
-  test('holds the answer by returning false, until it calls resume', async () => {
-    const { dispatcher } = await setup(answers('\r\nhello'))
+  test('pauses the response by returning false, until it calls resume', async () => {
+    const { dispatcher } = await setup(respondWith('\r\nhello'))
     const calls: string[] = []
     const done = deferred()
     let resume!: () => void
@@ -215,7 +215,7 @@ describe('a handler with callbacks (undici up to 7, and the fetch of Node 20 to 
   })
 
   test('can abort when it connects', async () => {
-    const { dispatcher, responder } = await setup(answers(ANSWER))
+    const { dispatcher, responder } = await setup(respondWith(RESPONSE))
     const failed = deferred<Error>()
     dispatcher.dispatch(GET, { onConnect: (abort) => abort(), onError: failed.resolve })
     expect(await failed.promise).toBeInstanceOf(errors.RequestAbortedError)
@@ -223,12 +223,12 @@ describe('a handler with callbacks (undici up to 7, and the fetch of Node 20 to 
   })
 })
 
-test.each([undefined, null, 5, {}, { onConnect() {} }])('%j is no handler', async (handler) => {
-  const { dispatcher } = await setup(answers(ANSWER))
+test.each([undefined, null, 5, {}, { onConnect() {} }])('%j is not a handler', async (handler) => {
+  const { dispatcher } = await setup(respondWith(RESPONSE))
   expect(() => dispatcher.dispatch(GET, handler as never)).toThrow(errors.InvalidArgumentError)
 })
 
-describe("undici's own ways to ask", () => {
+describe("undici's own methods", () => {
   test('request, with a query', async () => {
     const { dispatcher } = await setup((r) => r.respond(`\r\n${r.params.REQUEST_URI}`))
     const response = await dispatcher.request({ ...GET, query: { a: 'b c', d: [1, 2] } })
@@ -236,7 +236,7 @@ describe("undici's own ways to ask", () => {
   })
 
   test('stream', async () => {
-    const { dispatcher } = await setup(answers(ANSWER))
+    const { dispatcher } = await setup(respondWith(RESPONSE))
     const target = new PassThrough()
     const read = text(target)
     const { trailers } = await dispatcher.stream(GET, ({ statusCode, headers }) => {
@@ -249,23 +249,23 @@ describe("undici's own ways to ask", () => {
 
   test('pipeline', async () => {
     const { dispatcher } = await setup(async (r) => r.respond(`\r\n${String(await r.body()).toUpperCase()}`))
-    let answer = ''
+    let responseText = ''
     await pipeline(
       Readable.from(['a', 'b', 'c']),
       dispatcher.pipeline({ ...GET, method: 'POST' }, ({ body }) => body),
       new Writable({
         write(chunk, _, callback) {
-          answer += chunk
+          responseText += chunk
           callback()
         },
       }),
     )
-    expect(answer).toBe('ABC')
+    expect(responseText).toBe('ABC')
   })
 
-  test('compose, with interceptors that follow redirects and try again', async () => {
+  test('compose, with interceptors for redirects and retries', async () => {
     const { dispatcher, responder } = await setup(
-      answers('Status: 302\r\nLocation: /two\r\n\r\n', 'Status: 503\r\n\r\n', '\r\nhello'),
+      respondWith('Status: 302\r\nLocation: /two\r\n\r\n', 'Status: 503\r\n\r\n', '\r\nhello'),
     )
     const composed = dispatcher.compose(
       interceptors.retry({ minTimeout: 1, maxRetries: 1 }),

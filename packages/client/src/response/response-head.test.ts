@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type ResponseHead, ResponseHeadParser } from './response-head.ts'
 
-/** The head in `text`, and the body behind it, with `text` cut at these places. */
+/** Parses `text`, cut at the given positions. Returns the head and the body after it. */
 function parse(text: string, cuts: number[] = [], maxSize = 65_536): { head: ResponseHead; body: string } {
   const bytes = Buffer.from(text, 'latin1')
   const parser = new ResponseHeadParser(maxSize)
@@ -15,7 +15,7 @@ function parse(text: string, cuts: number[] = [], maxSize = 65_536): { head: Res
     }
     start = end
   }
-  throw new Error('the head goes on')
+  throw new Error('the head is incomplete')
 }
 
 test('status, reason and headers, in order and with repeats', () => {
@@ -60,7 +60,7 @@ test('lines may end in LF, in CRLF, and in both', () => {
   expect(parse('A: 1\nB: 2\r\n\nx')).toMatchObject({ head: expected, body: 'x' })
 })
 
-test('a head cut anywhere reads the same', () => {
+test('a head that is cut anywhere gives the same result', () => {
   for (const text of ['Status: 201 Made\r\nA: 1\r\n\r\n', 'Status: 201 Made\nA: 1\n\n', '\r\n']) {
     const whole = parse(text)
     for (let cut = 0; cut <= text.length; cut++) expect(parse(text, [cut])).toEqual(whole)
@@ -73,7 +73,7 @@ test('a head cut anywhere reads the same', () => {
   }
 })
 
-test('values are bytes, blanks around them are not theirs', () => {
+test('values are bytes, without the blanks around them', () => {
   expect(parse('X: \t caf\xe9 \xc3\xa9\t\r\nEmpty:\r\n\r\n').head.headers).toEqual([
     'X',
     'caf\xe9 \xc3\xa9',
@@ -82,7 +82,7 @@ test('values are bytes, blanks around them are not theirs', () => {
   ])
 })
 
-test('Content-Length is read, and one that is repeated counts once', () => {
+test('Content-Length is parsed, and an equal repeated one counts once', () => {
   const { head } = parse('Content-Length: 12\r\ncontent-length: 12\r\n\r\n')
   expect(head.contentLength).toBe(12)
   expect(head.headers).toEqual(['Content-Length', '12'])
@@ -121,11 +121,11 @@ test.each([
   'Content-Length: -1',
   'Content-Length: 1, 1',
   'Content-Length: 1\nContent-Length: 2',
-])('%j is refused as no CGI head', (lines) => {
+])('%j is refused as a malformed CGI head', (lines) => {
   expect(() => parse(`${lines}\n\n`)).toThrow(expect.objectContaining({ code: 'FCGI_ERR_RESPONSE_HEAD' }))
 })
 
-test('a head up to the limit is taken, one byte more is refused, however it is cut', () => {
+test('a head up to the limit is accepted, and one byte more is refused, regardless of where it is cut', () => {
   const text = `A: ${'x'.repeat(92)}\n\n`
   const every = [...text].map((_, i) => i)
   const tooLong = expect.objectContaining({ code: 'FCGI_ERR_RESPONSE_HEAD_SIZE' })

@@ -165,6 +165,6 @@ function localPath([name, value]: readonly string[]): string | undefined {
 function badHead(line: string): FastCgiError {
   return new FastCgiError(
     'FCGI_ERR_RESPONSE_HEAD',
-    `The application's response does not begin with a CGI head; this line is no header: ${JSON.stringify(line.slice(0, 120))}`,
+    `The application's response does not begin with a CGI head; this line is not a header: ${JSON.stringify(line.slice(0, 120))}`,
   )
 }

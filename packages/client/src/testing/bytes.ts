@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto'
 
 const PIECE = Buffer.from(Uint8Array.from({ length: 100_003 }, (_, i) => (i * 7919 + (i >> 8)) & 0xff))
 
-/** `length` bytes in pieces of an odd size; the same every time. */
+/** Yields `length` bytes in pieces of an odd size. The bytes are the same every time. */
 export function* pieces(length: number): Generator<Buffer> {
   for (let left = length; left > 0; left -= PIECE.length)
     yield PIECE.subarray(0, Math.min(left, PIECE.length))

@@ -10,11 +10,11 @@ export interface Gateway {
   readonly responder: Responder
   readonly url: string
   readonly port: number
-  /** What went to onError. */
+  /** The errors that onError was called with. */
   readonly errors: Error[]
 }
 
-/** A gateway that listens, in front of a responder; both are gone when the test is. */
+/** Starts a gateway in front of a responder. Both are closed when the test has finished. */
 export async function open(
   handler: (request: ResponderRequest) => void,
   options: GatewayOptions = {},
@@ -33,7 +33,7 @@ export async function open(
   return { server, responder, port, url: `http://127.0.0.1:${port}`, errors }
 }
 
-/** Sends `request` as it stands; the whole answer, once the gateway has closed the connection. */
+/** Sends `request` unchanged. Returns the whole response when the gateway has closed the connection. */
 export async function raw(port: number, request: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   socket.write(request, 'latin1')
@@ -50,12 +50,12 @@ export async function stall(socket: Socket): Promise<void> {
   }
 }
 
-/** The params that the application has of a request. */
+/** Returns the params that the application gets for a request. */
 export async function paramsOf(
   request: string,
   options: GatewayOptions = {},
 ): Promise<Record<string, string>> {
   const { port } = await open((r) => r.respond(`\r\n${JSON.stringify(r.params)}`), options)
-  const answer = await raw(port, request)
-  return JSON.parse(/\{.*\}/s.exec(answer)![0])
+  const response = await raw(port, request)
+  return JSON.parse(/\{.*\}/s.exec(response)![0])
 }

@@ -2,7 +2,7 @@ import { Responder, type ResponderRequest } from '@fcgi-bridge/testing'
 import { onTestFinished } from 'vitest'
 import { FastCgiDispatcher, type FastCgiDispatcherOptions } from '../dispatcher.ts'
 
-/** A responder and a dispatcher for it, both gone when the test is. */
+/** Starts a responder and a dispatcher for it. Both are closed when the test has finished. */
 export async function setup(
   handler: (request: ResponderRequest) => void,
   options: FastCgiDispatcherOptions & { kind?: 'tcp' | 'unix'; values?: Record<string, string> } = {},
@@ -17,13 +17,13 @@ export async function setup(
   return { responder, dispatcher }
 }
 
-/** A handler for {@link setup} that gives each request the next answer in the list. */
-export function answers(...texts: string[]): (request: ResponderRequest) => void {
+/** A handler for {@link setup} that sends each request the next of `texts` as its response. */
+export function respondWith(...texts: string[]): (request: ResponderRequest) => void {
   let next = 0
   return (request) => request.respond(texts[next++ % texts.length]!)
 }
 
-/** A promise, and who settles it. */
+/** A promise and the function that resolves it. */
 export function deferred<T = void>(): { promise: Promise<T>; resolve: (value: T) => void } {
   let resolve!: (value: T) => void
   const promise = new Promise<T>((settle) => {

@@ -10,10 +10,10 @@ export const ABORT_CHECKS: readonly Check[] = [
     id: 'abort/in-params',
     section: '5.4',
     level: 'must',
-    requirement: 'ABORT_REQUEST before the end of PARAMS is answered with END_REQUEST.',
+    requirement: 'The server responds to ABORT_REQUEST before the end of PARAMS with END_REQUEST.',
     async run(server) {
       const connection = await server.connect()
-      connection.write(server.head(1, '/body').subarray(0, -8), ABORT)
+      connection.write(server.beginAndParams(1, '/body').subarray(0, -8), ABORT)
       await expectOneEnd(connection)
     },
   },
@@ -21,7 +21,7 @@ export const ABORT_CHECKS: readonly Check[] = [
     id: 'abort/at-once',
     section: '5.4',
     level: 'must',
-    requirement: 'So it is right behind BEGIN_REQUEST.',
+    requirement: 'The server responds to ABORT_REQUEST directly after BEGIN_REQUEST with END_REQUEST.',
     async run(server) {
       const connection = await server.connect()
       connection.write(begin(1), ABORT)
@@ -32,11 +32,15 @@ export const ABORT_CHECKS: readonly Check[] = [
     id: 'abort/in-stdin',
     section: '5.4',
     level: 'must',
-    requirement: 'So it is while the app waits for the body.',
+    requirement:
+      'The server responds to ABORT_REQUEST with END_REQUEST while the app waits for the request body.',
     async run(server) {
       const connection = await server.connect()
-      connection.write(server.head(1, '/body', { body: 'never whole' }), record(TYPES.STDIN, 1, 'never'))
-      await connection.writeApart('', ABORT)
+      connection.write(
+        server.beginAndParams(1, '/body', { body: 'incomplete' }),
+        record(TYPES.STDIN, 1, 'incom'),
+      )
+      await connection.writeSeparately('', ABORT)
       await expectOneEnd(connection)
     },
   },
@@ -44,16 +48,20 @@ export const ABORT_CHECKS: readonly Check[] = [
     id: 'abort/at-work',
     section: '5.4',
     level: 'should',
-    requirement: 'So it is while the app works, as soon as it can: not when the work is done.',
+    requirement:
+      'The server responds to ABORT_REQUEST with END_REQUEST while the app is working, before the app has finished.',
     async run(server) {
       const connection = await server.connect()
       const work = 2500
       connection.write(server.request(1, `/slow/${work}`))
-      await connection.writeApart('', ABORT)
+      await connection.writeSeparately('', ABORT)
       const begun = performance.now()
-      const { body } = await connection.answer(1)
+      const { body } = await connection.response(1)
       if (body === 'slow' || performance.now() - begun > work) {
-        throw connection.unmet('END_REQUEST before the work is done', 'it when the work was done')
+        throw connection.unmet(
+          'END_REQUEST before the app has finished',
+          'END_REQUEST after the app had finished',
+        )
       }
     },
   },
@@ -61,11 +69,11 @@ export const ABORT_CHECKS: readonly Check[] = [
     id: 'abort/in-answer',
     section: '5.4',
     level: 'must',
-    requirement: 'So it is inside of an answer, behind what is out already.',
+    requirement: 'The server responds to ABORT_REQUEST with END_REQUEST in the middle of a response.',
     async run(server) {
       const connection = await server.connect()
-      connection.write(server.head(1, '/echo', { body: 'never whole', method: 'PUT' }))
-      connection.write(record(TYPES.STDIN, 1, 'never'))
+      connection.write(server.beginAndParams(1, '/echo', { body: 'incomplete', method: 'PUT' }))
+      connection.write(record(TYPES.STDIN, 1, 'incom'))
       await connection.until(() => connection.text(TYPES.STDOUT, 1).includes('begun\n'), '`begun` on STDOUT')
       connection.write(ABORT)
       await expectOneEnd(connection)
@@ -75,38 +83,39 @@ export const ABORT_CHECKS: readonly Check[] = [
     id: 'abort/kept',
     section: '5.1, 5.4',
     level: 'must',
-    requirement: 'With KEEP_CONN the next request is served on the same connection.',
+    requirement: 'With KEEP_CONN the server handles another request on the same connection after an abort.',
     async run(server) {
       const connection = await server.connect()
-      connection.write(server.head(1, '/body', { body: 'never whole', keepConn: true }), ABORT)
-      await connection.answer(1)
-      connection.forget().write(server.request(1, '/body', { body: 'next' }))
-      await connection.served(1, 'next')
+      connection.write(server.beginAndParams(1, '/body', { body: 'incomplete', keepConn: true }), ABORT)
+      await connection.response(1)
+      connection.clear().write(server.request(1, '/body', { body: 'next' }))
+      await connection.expectOk(1, 'next')
     },
   },
   {
     id: 'abort/tolerated',
     section: '3.3, 5.4',
     level: 'should',
-    requirement: 'ABORT_REQUEST twice, with a content, and for a request that has ended, harms nothing.',
+    requirement:
+      'A repeated ABORT_REQUEST, one with content, and one for a request that has ended have no effect on the connection.',
     async run(server) {
       const connection = await server.connect()
-      const content = record(TYPES.ABORT_REQUEST, 1, 'with a content')
+      const content = record(TYPES.ABORT_REQUEST, 1, 'with content')
       connection.write(
-        server.head(1, '/body', { body: 'never whole', keepConn: true }),
+        server.beginAndParams(1, '/body', { body: 'incomplete', keepConn: true }),
         content,
         ABORT,
         ABORT,
       )
-      await connection.answer(1)
-      connection.forget().write(ABORT, content, server.request(1, '/body', { body: 'next' }))
-      await connection.served(1, 'next')
+      await connection.response(1)
+      connection.clear().write(ABORT, content, server.request(1, '/body', { body: 'next' }))
+      await connection.expectOk(1, 'next')
     },
   },
 ]
 
 async function expectOneEnd(connection: Connection): Promise<void> {
-  await connection.answer(1)
-  await connection.closed('the end of the connection, since there is no KEEP_CONN')
+  await connection.response(1)
+  await connection.expectClosed('the end of the connection, because KEEP_CONN is not set')
   if (connection.recordsOf(TYPES.END_REQUEST, 1).length !== 1) throw connection.unmet('one END_REQUEST')
 }

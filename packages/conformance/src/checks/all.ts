@@ -12,7 +12,7 @@ import { RESPONDER } from './responder.ts'
 import { ROLE_CHECKS } from './roles.ts'
 import { STREAMS } from './streams.ts'
 
-/** Every check there is, in the order in which they are run: those that may end a bad server come last. */
+/** All checks, in the order in which they run. The last ones may crash a faulty server. */
 export const CHECKS: readonly Check[] = [
   ...RECORDS,
   ...REQUEST_IDS,

@@ -3,18 +3,18 @@ import { bytes, pairs, record, STATUSES, TYPES, wholeStream } from '../wire/byte
 
 const UNKNOWN_ROLES = [0, 4, 65_535]
 
-/** Sections 5.1 and 5.5: BEGIN_REQUEST, END_REQUEST, refusals. */
+/** Sections 5.1 and 5.5: BEGIN_REQUEST, END_REQUEST and rejected requests. */
 export const BEGIN_END: readonly Check[] = [
   {
     id: 'begin/unknown-role',
     section: '5.5',
     level: 'must',
-    requirement: 'A role that is none (0, 4, 65535) is refused with UNKNOWN_ROLE in END_REQUEST.',
+    requirement: 'The server rejects an unknown role (0, 4, 65535) with UNKNOWN_ROLE in END_REQUEST.',
     async run(server) {
       for (const role of UNKNOWN_ROLES) {
         const connection = await server.connect()
         connection.write(server.request(1, '/bytes/10', { role }))
-        const { protocolStatus } = await connection.answer(1)
+        const { protocolStatus } = await connection.response(1)
         if (protocolStatus !== STATUSES.UNKNOWN_ROLE) throw connection.unmet(`UNKNOWN_ROLE for role ${role}`)
         connection.destroy()
       }
@@ -25,11 +25,11 @@ export const BEGIN_END: readonly Check[] = [
     section: '5.5',
     level: 'should',
     requirement:
-      'A refusal is an error for the client too: front servers look at STDOUT alone, and take none for an empty 200.',
+      'The response to a rejected request has an error status: front servers read STDOUT only, and treat an empty one as an empty 200.',
     async run(server) {
       const connection = await server.connect()
       connection.write(server.request(1, '/bytes/10', { role: 4 }))
-      const { status, stdout } = await connection.answer(1)
+      const { status, stdout } = await connection.response(1)
       if (status < 400) {
         throw connection.unmet(
           'a status of 400 or more on STDOUT',
@@ -43,30 +43,30 @@ export const BEGIN_END: readonly Check[] = [
     section: '5.1, 5.5',
     level: 'should',
     requirement:
-      'With KEEP_CONN the connection outlives a refusal, and what else comes for the refused id is ignored.',
+      'With KEEP_CONN a rejected request does not close the connection, and later records for its id are ignored.',
     async run(server) {
       const connection = await server.connect()
-      connection.write(server.request(1, '/body', { role: 4, body: 'refused', keepConn: true }))
-      await connection.answer(1)
-      connection.forget().write(record(TYPES.STDIN, 1, 'late'), server.request(1, '/bytes/10'))
-      await connection.served(1, '0123456789')
+      connection.write(server.request(1, '/body', { role: 4, body: 'rejected', keepConn: true }))
+      await connection.response(1)
+      connection.clear().write(record(TYPES.STDIN, 1, 'late'), server.request(1, '/bytes/10'))
+      await connection.expectOk(1, '0123456789')
     },
   },
   {
     id: 'begin/wrong-length',
     section: '5.1',
     level: 'should',
-    requirement: 'A BEGIN_REQUEST that has not 8 bytes begins no request.',
+    requirement: 'A BEGIN_REQUEST whose content is not 8 bytes long does not begin a request.',
     async run(server) {
       for (const size of [0, 7, 16]) {
         const connection = await server.connect()
         const body = bytes([0, 1, 0], Buffer.alloc(13)).subarray(0, size)
         const params = wholeStream(TYPES.PARAMS, 1, pairs(server.params('/bytes/10')))
         connection.write(record(TYPES.BEGIN_REQUEST, 1, body), params, record(TYPES.STDIN, 1))
-        const answer = await connection.answer(1).catch((error) => {
+        const response = await connection.response(1).catch((error) => {
           if (!connection.ended) throw error
         })
-        if (answer?.status === 200) throw connection.unmet(`no 200 for a BEGIN_REQUEST of ${size} bytes`)
+        if (response?.status === 200) throw connection.unmet(`no 200 for a BEGIN_REQUEST of ${size} bytes`)
         connection.destroy()
       }
     },
@@ -75,12 +75,12 @@ export const BEGIN_END: readonly Check[] = [
     id: 'end/one',
     section: '5.5',
     level: 'must',
-    requirement: 'There is one END_REQUEST, and nothing behind it.',
+    requirement: 'A response has one END_REQUEST, and nothing follows it.',
     async run(server) {
       const connection = await server.connect()
       connection.write(server.request(1, '/bytes/100000'))
-      await connection.served(1)
-      await connection.closed()
+      await connection.expectOk(1)
+      await connection.expectClosed()
       if (
         connection.records.findIndex(({ type }) => type === TYPES.END_REQUEST) !==
         connection.records.length - 1
@@ -94,11 +94,11 @@ export const BEGIN_END: readonly Check[] = [
     section: '5.5',
     level: 'must',
     requirement:
-      'END_REQUEST has 8 bytes. A request that went well has REQUEST_COMPLETE, and an appStatus of 0.',
+      'The content of END_REQUEST is 8 bytes long. For a successful request it has REQUEST_COMPLETE and the appStatus 0.',
     async run(server) {
       const connection = await server.connect()
       connection.write(server.request(1, '/bytes/10'))
-      await connection.served(1)
+      await connection.expectOk(1)
       const { content } = connection.recordsOf(TYPES.END_REQUEST, 1)[0]!
       if (content.readUInt32BE(0) !== 0) throw connection.unmet('an appStatus of 0', content.toString('hex'))
     },
@@ -107,11 +107,11 @@ export const BEGIN_END: readonly Check[] = [
     id: 'end/reserved',
     section: '5.5',
     level: 'should',
-    requirement: 'The reserved bytes of END_REQUEST are zeros, and not what happened to be in memory.',
+    requirement: 'The reserved bytes of END_REQUEST are zero, not uninitialized memory.',
     async run(server) {
       const connection = await server.connect()
       connection.write(server.request(1, '/bytes/10'))
-      await connection.served(1)
+      await connection.expectOk(1)
       const reserved = connection.recordsOf(TYPES.END_REQUEST, 1)[0]!.content.subarray(5)
       if (reserved.some((byte) => byte !== 0)) throw connection.unmet('three zeros', reserved.toString('hex'))
     },
@@ -120,12 +120,12 @@ export const BEGIN_END: readonly Check[] = [
     id: 'end/app-status',
     section: '5.5',
     level: 'must',
-    requirement: "The app's status is the appStatus of END_REQUEST, most significant byte first.",
+    requirement: "The appStatus of END_REQUEST is the app's exit status, most significant byte first.",
     async run(server) {
       for (const status of [3, 938]) {
         const connection = await server.connect()
         connection.write(server.request(1, `/exit/${status}`))
-        const { appStatus } = await connection.served(1)
+        const { appStatus } = await connection.expectOk(1)
         if (appStatus !== status) throw connection.unmet(`an appStatus of ${status}`)
         connection.destroy()
       }

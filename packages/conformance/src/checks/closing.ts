@@ -3,18 +3,18 @@ import { record, stream, TYPES } from '../wire/bytes.ts'
 
 const MEGABYTE = 1024 * 1024
 
-/** Sections 3.5 and 5.1: who closes the connection, and when. */
+/** Sections 3.5 and 5.1: when the server closes the connection. */
 export const CLOSING: readonly Check[] = [
   {
     id: 'closing/closes',
     section: '5.1',
     level: 'must',
-    requirement: 'Without KEEP_CONN it closes the connection behind the answer.',
+    requirement: 'Without KEEP_CONN the server closes the connection after the response.',
     async run(server) {
       const connection = await server.connect()
       connection.write(server.request(1, '/bytes/10'))
-      await connection.served(1)
-      await connection.closed()
+      await connection.expectOk(1)
+      await connection.expectClosed()
       connection.expectNoReset()
     },
   },
@@ -22,12 +22,13 @@ export const CLOSING: readonly Check[] = [
     id: 'closing/keeps',
     section: '5.1',
     level: 'must',
-    requirement: 'With KEEP_CONN it leaves the connection open: 20 requests follow each other on it.',
+    requirement:
+      'With KEEP_CONN the server keeps the connection open, and handles 20 requests in sequence on it.',
     async run(server) {
       const connection = await server.connect()
       for (let i = 0; i < 20; i++) {
-        connection.forget().write(server.request(1, '/body', { body: `body ${i}`, keepConn: true }))
-        await connection.served(1, `body ${i}`)
+        connection.clear().write(server.request(1, '/body', { body: `body ${i}`, keepConn: true }))
+        await connection.expectOk(1, `body ${i}`)
       }
     },
   },
@@ -36,25 +37,25 @@ export const CLOSING: readonly Check[] = [
     section: '5.1',
     level: 'must',
     requirement:
-      'KEEP_CONN is asked anew by each request: the first without it is the last of its connection.',
+      'KEEP_CONN applies to one request: after the first request without it, the server closes the connection.',
     async run(server) {
       const connection = await server.connect()
       connection.write(server.request(1, '/bytes/10', { keepConn: true }))
-      await connection.served(1)
-      connection.forget().write(server.request(2, '/bytes/10'))
-      await connection.served(2)
-      await connection.closed()
+      await connection.expectOk(1)
+      connection.clear().write(server.request(2, '/bytes/10'))
+      await connection.expectOk(2)
+      await connection.expectClosed()
     },
   },
   {
     id: 'closing/half-closed',
     section: '5.1',
     level: 'should',
-    requirement: 'A front server that half-closes behind its request gets the whole answer.',
+    requirement: 'A front server that half-closes the connection after its request gets the whole response.',
     async run(server) {
       const connection = await server.connect()
       connection.write(server.request(1, '/slow/300')).halfClose()
-      await connection.served(1, 'slow')
+      await connection.expectOk(1, 'slow')
     },
   },
   {
@@ -62,17 +63,17 @@ export const CLOSING: readonly Check[] = [
     section: '5.1',
     level: 'should',
     requirement:
-      'An answer that is given without reading the body arrives whole while the body is sent: no reset cuts it off.',
+      'If the app responds without reading the request body, the front server can send the whole body and gets the whole response, without a reset.',
     async run(server) {
       const connection = await server.connect()
       const body = 'x'.repeat(3 * MEGABYTE)
       connection.pause()
-      connection.write(server.head(1, '/bytes/100000', { body }))
-      await connection.writeWhole(stream(TYPES.STDIN, 1, body))
-      await connection.writeWhole(record(TYPES.STDIN, 1))
+      connection.write(server.beginAndParams(1, '/bytes/100000', { body }))
+      await connection.writeAndFlush(stream(TYPES.STDIN, 1, body))
+      await connection.writeAndFlush(record(TYPES.STDIN, 1))
       connection.resume()
-      await connection.served(1, '0123456789'.repeat(10_000))
-      await connection.closed()
+      await connection.expectOk(1, '0123456789'.repeat(10_000))
+      await connection.expectClosed()
       connection.expectNoReset()
     },
   },
@@ -80,29 +81,31 @@ export const CLOSING: readonly Check[] = [
     id: 'closing/unread-body-kept',
     section: '5.1',
     level: 'should',
-    requirement: 'With KEEP_CONN the rest of such a body is passed over, and the next request served.',
+    requirement:
+      'With KEEP_CONN the server skips a request body that the app has not read, and handles the next request.',
     async run(server) {
       const connection = await server.connect()
       const body = 'x'.repeat(MEGABYTE)
-      connection.write(server.head(1, '/bytes/10', { body, keepConn: true }))
-      await connection.writeWhole(stream(TYPES.STDIN, 1, body), record(TYPES.STDIN, 1))
-      await connection.served(1, '0123456789')
-      connection.forget().write(server.request(1, '/body', { body: 'next' }))
-      await connection.served(1, 'next')
+      connection.write(server.beginAndParams(1, '/bytes/10', { body, keepConn: true }))
+      await connection.writeAndFlush(stream(TYPES.STDIN, 1, body), record(TYPES.STDIN, 1))
+      await connection.expectOk(1, '0123456789')
+      connection.clear().write(server.request(1, '/body', { body: 'next' }))
+      await connection.expectOk(1, 'next')
     },
   },
   {
     id: 'closing/gone',
     section: '3.5',
     level: 'should',
-    requirement: 'Front servers that go away inside of a request, or of its answer, harm nobody else.',
+    requirement:
+      'A front server that closes the connection in the middle of a request or a response does not affect other connections.',
     async run(server) {
       for (let i = 0; i < 20; i++) {
-        const [inBody, inAnswer] = [await server.connect(), await server.connect()]
-        await inBody.writeWhole(server.head(1, '/body', { body: 'never sent' }))
+        const [inBody, inResponse] = [await server.connect(), await server.connect()]
+        await inBody.writeAndFlush(server.beginAndParams(1, '/body', { body: 'never sent' }))
         inBody.destroy()
-        await inAnswer.writeWhole(server.request(1, '/bytes/1000000'))
-        inAnswer.destroy()
+        await inResponse.writeAndFlush(server.request(1, '/bytes/1000000'))
+        inResponse.destroy()
       }
       await server.probe()
     },

@@ -1,19 +1,19 @@
 import type { Check } from '../check.ts'
 import { bytes, record, TYPES } from '../wire/bytes.ts'
 
-/** What no front server sends. The server may do what it likes with that connection, and goes on to serve others. */
+/** Input that no front server sends. The server may close the connection, but must continue to handle other connections. */
 export const HOSTILE: readonly Check[] = [
   {
     id: 'hostile/other-protocols',
     section: '3.3',
     level: 'should',
-    requirement: 'HTTP and TLS on its port are no requests: the connection is closed.',
+    requirement: 'The server closes a connection on which a client speaks HTTP or TLS.',
     async run(server) {
       const hello = bytes([22, 3, 1, 0, 60, 1, 0, 0, 56, 3, 3], Buffer.alloc(54))
       for (const first of ['GET / HTTP/1.1\r\nHost: front.test\r\n\r\n', hello]) {
         const connection = await server.connect()
         connection.write(first)
-        await connection.closed()
+        await connection.expectClosed()
       }
     },
   },
@@ -21,12 +21,15 @@ export const HOSTILE: readonly Check[] = [
     id: 'hostile/unknown-types',
     section: '4.2',
     level: 'should',
-    requirement: 'It outlives records of every type, with every kind of id.',
+    requirement: 'The server survives records of every type with all kinds of ids.',
     async run(server) {
       for (const id of [0, 1, 65_535]) {
         for (let type = 0; type < 256; type += type < 16 ? 1 : 30) {
           const connection = await server.connect()
-          await connection.writeWhole(record(type, id, 'content'), record(type, id, [0xff, 0xff, 0xff, 0xff]))
+          await connection.writeAndFlush(
+            record(type, id, 'content'),
+            record(type, id, [0xff, 0xff, 0xff, 0xff]),
+          )
           connection.destroy()
         }
       }
@@ -37,12 +40,12 @@ export const HOSTILE: readonly Check[] = [
     id: 'hostile/cut-requests',
     section: '3.3',
     level: 'should',
-    requirement: 'It outlives requests that are cut off anywhere, each with its connection.',
+    requirement: 'The server survives connections that are closed at any byte of a request.',
     async run(server) {
       const request = server.request(1, '/body', { body: 'body' })
       for (let at = 1; at < request.length; at += 5) {
         const connection = await server.connect()
-        await connection.writeWhole(request.subarray(0, at))
+        await connection.writeAndFlush(request.subarray(0, at))
         connection.destroy()
       }
       await server.probe()
@@ -52,14 +55,14 @@ export const HOSTILE: readonly Check[] = [
     id: 'hostile/flipped-bytes',
     section: '3.3',
     level: 'should',
-    requirement: 'It outlives requests with a byte that is another than it should be.',
+    requirement: 'The server survives requests in which one byte is wrong.',
     async run(server) {
       const request = server.request(1, '/body', { body: 'body' })
       for (let at = 0; at < request.length; at += 3) {
         const connection = await server.connect()
         const flipped = bytes(request)
         flipped[at]! ^= 0xff
-        await connection.writeWhole(flipped, record(TYPES.STDIN, 1))
+        await connection.writeAndFlush(flipped, record(TYPES.STDIN, 1))
         connection.halfClose()
         connection.destroy()
       }

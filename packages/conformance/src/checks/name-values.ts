@@ -16,13 +16,13 @@ import type { Connection } from '../wire/connection.ts'
 
 const hex = (content: Bytes): string => bytes(content).toString('hex')
 
-/** Section 3.4: name-value pairs, as the app sees them in its params. */
+/** Section 3.4: name-value pairs, as the app receives them in its params. */
 export const NAME_VALUES: readonly Check[] = [
   {
     id: 'pairs/length-forms',
     section: '3.4',
     level: 'must',
-    requirement: 'Lengths below 128 are read in one byte and in four, in any combination.',
+    requirement: 'The server decodes lengths below 128 in one byte and in four bytes, in any combination.',
     async run(server) {
       const forms = [1, 4] as const
       const block = forms.flatMap((nameForm) =>
@@ -36,7 +36,7 @@ export const NAME_VALUES: readonly Check[] = [
     id: 'pairs/sizes',
     section: '3.4',
     level: 'must',
-    requirement: 'Values of 0, 127, 128, 65535 and 65536 bytes arrive whole.',
+    requirement: 'The app receives values of 0, 127, 128, 65535 and 65536 bytes in full.',
     async run(server) {
       const wanted = [0, 127, 128, 65_535, 65_536].map(
         (size): Pair => [`CONFORMANCE_${size}`, 'v'.repeat(size)],
@@ -48,7 +48,7 @@ export const NAME_VALUES: readonly Check[] = [
     id: 'pairs/many',
     section: '3.4',
     level: 'must',
-    requirement: '500 params arrive.',
+    requirement: 'The app receives 500 params.',
     async run(server) {
       const wanted = Array.from({ length: 500 }, (_, i): Pair => [`CONFORMANCE_${i}`, `value ${i}`])
       await expectParams(server, pairs(wanted), wanted)
@@ -58,7 +58,8 @@ export const NAME_VALUES: readonly Check[] = [
     id: 'pairs/empty',
     section: '3.4',
     level: 'must',
-    requirement: 'An empty name, an empty value, and both are read: the pairs behind them are right.',
+    requirement:
+      'The server decodes pairs with an empty name, an empty value, or both, and the pairs after them.',
     async run(server) {
       const wanted: Pair[] = [
         ['CONFORMANCE_EMPTY', ''],
@@ -72,7 +73,7 @@ export const NAME_VALUES: readonly Check[] = [
     section: '3.4, Appendix B example 2',
     level: 'must',
     requirement:
-      'A pair that is cut between two records, in a length, in its name or in its value, is joined.',
+      'The server decodes a pair that is split between two records: in a length, in its name or in its value.',
     async run(server) {
       const value = 'v'.repeat(130)
       const block = bytes(pair('CONFORMANCE_LONG', value), pair('CONFORMANCE_SHORT', 'short', 4, 4))
@@ -83,7 +84,7 @@ export const NAME_VALUES: readonly Check[] = [
           ['CONFORMANCE_LONG', value],
           ['CONFORMANCE_SHORT', 'short'],
         ]
-        await expectSeen(connection, wanted, `cut behind ${at} bytes`)
+        await expectReceived(connection, wanted, `split after ${at} bytes`)
         connection.destroy()
       }
     },
@@ -92,7 +93,7 @@ export const NAME_VALUES: readonly Check[] = [
     id: 'pairs/byte-by-byte',
     section: '3.4',
     level: 'must',
-    requirement: 'PARAMS whose records hold one byte each are the same params.',
+    requirement: 'The server decodes PARAMS whose records have one byte each.',
     async run(server) {
       const wanted: Pair[] = [['CONFORMANCE_LONG', 'v'.repeat(130)]]
       const connection = await server.connect()
@@ -103,14 +104,14 @@ export const NAME_VALUES: readonly Check[] = [
         record(TYPES.PARAMS, 1),
         record(TYPES.STDIN, 1),
       )
-      await expectSeen(connection, wanted)
+      await expectReceived(connection, wanted)
     },
   },
   {
     id: 'pairs/bytes-kept',
     section: '3.4',
     level: 'must',
-    requirement: 'Bytes from 0x80 to 0xFF in a value reach the app as they are.',
+    requirement: 'The app receives bytes from 0x80 to 0xFF in a value unchanged.',
     async run(server) {
       const wanted: Pair[] = [['CONFORMANCE_HIGH', Array.from({ length: 128 }, (_, i) => i + 0x80)]]
       await expectParams(server, pairs(wanted), wanted)
@@ -120,7 +121,7 @@ export const NAME_VALUES: readonly Check[] = [
     id: 'pairs/names-are-data',
     section: '3.4',
     level: 'should',
-    requirement: 'Params named `__proto__`, `constructor` and `toString` are params like others.',
+    requirement: 'The names `__proto__`, `constructor` and `toString` have no special meaning.',
     async run(server) {
       const wanted: Pair[] = [
         ['__proto__', 'polluted'],
@@ -134,34 +135,35 @@ export const NAME_VALUES: readonly Check[] = [
     id: 'pairs/nul',
     section: '3.4',
     level: 'should',
-    requirement: 'A NUL in a value is kept or refused: the value is never cut there.',
+    requirement:
+      'The server keeps a NUL byte in a value, or rejects the request. It never truncates the value there.',
     async run(server) {
       const connection = await server.connect()
       sendParams(connection, server, [pair('CONFORMANCE_NUL', 'a\0b')])
-      const answer = await connection.answer(1)
-      if (answer.status !== 200) return
-      const line = lineOf(answer.body, 'CONFORMANCE_NUL')
+      const response = await connection.response(1)
+      if (response.status !== 200) return
+      const line = lineOf(response.body, 'CONFORMANCE_NUL')
       if (line !== hex('a\0b'))
-        throw connection.unmet('the value a\\0b, or a refusal', `the value ${line} (hex)`)
+        throw connection.unmet('the value a\\0b, or an error', `the value ${line} (hex)`)
     },
   },
   {
     id: 'pairs/too-long',
     section: '3.4',
     level: 'should',
-    requirement: 'A pair whose lengths are beyond the end of PARAMS, up to 2^31 - 1, is refused.',
+    requirement: 'The server rejects a pair whose lengths exceed the rest of PARAMS, up to 2^31 - 1.',
     async run(server) {
       const huge = [0xff, 0xff, 0xff, 0xff]
-      await expectRefused(server, [bytes(huge, huge, 'x'), bytes(huge, [1], 'x'), bytes([1], huge, 'x')])
+      await expectRejected(server, [bytes(huge, huge, 'x'), bytes(huge, [1], 'x'), bytes([1], huge, 'x')])
     },
   },
   {
     id: 'pairs/cut-short',
     section: '3.4',
     level: 'should',
-    requirement: 'PARAMS that end inside of a pair are refused.',
+    requirement: 'The server rejects PARAMS that end in the middle of a pair.',
     async run(server) {
-      await expectRefused(server, [
+      await expectRejected(server, [
         [4],
         length(200).subarray(0, 2),
         bytes([4, 5], 'NA'),
@@ -171,7 +173,7 @@ export const NAME_VALUES: readonly Check[] = [
   },
 ]
 
-/** Sends a request for `/params` whose PARAMS are the usual ones, and then these blocks, each in records of its own. */
+/** Sends a request for `/params`. Its PARAMS are the usual ones, followed by these blocks, each in its own records. */
 function sendParams(connection: Connection, server: Server, blocks: readonly Bytes[]): void {
   const usual = pairs(server.params('/params'))
   const records = [usual, ...blocks].map((block) => stream(TYPES.PARAMS, 1, block))
@@ -181,34 +183,34 @@ function sendParams(connection: Connection, server: Server, blocks: readonly Byt
 async function expectParams(server: Server, block: Bytes, wanted: readonly Pair[]): Promise<void> {
   const connection = await server.connect()
   sendParams(connection, server, [block])
-  await expectSeen(connection, wanted)
+  await expectReceived(connection, wanted)
 }
 
-async function expectSeen(connection: Connection, wanted: readonly Pair[], where = ''): Promise<void> {
-  const { body } = await connection.served(1)
+async function expectReceived(connection: Connection, wanted: readonly Pair[], where = ''): Promise<void> {
+  const { body } = await connection.expectOk(1)
   for (const [name, value] of wanted) {
     const line = lineOf(body, name)
     if (line === hex(value)) continue
-    const seen = line === undefined ? 'no such param' : line === '' ? 'an empty value' : clip(line)
-    throw connection.unmet(`the param ${name} as ${clip(hex(value))}${where && `, ${where}`}`, seen)
+    const received = line === undefined ? 'no such param' : line === '' ? 'an empty value' : clip(line)
+    throw connection.unmet(`the param ${name} as ${clip(hex(value))}${where && `, ${where}`}`, received)
   }
 }
 
-async function expectRefused(server: Server, contents: readonly Bytes[]): Promise<void> {
+async function expectRejected(server: Server, contents: readonly Bytes[]): Promise<void> {
   for (const content of contents) {
     const connection = await server.connect()
     sendParams(connection, server, [content])
-    const answer = await connection.answer(1).catch((error) => {
+    const response = await connection.response(1).catch((error) => {
       if (!connection.ended) throw error
     })
-    if (answer?.status === 200) {
+    if (response?.status === 200) {
       throw connection.unmet(`an error for PARAMS that end in ${clip(hex(content))}`, 'a 200')
     }
     connection.destroy()
   }
 }
 
-/** The value of a param in the answer of `/params`, in hexadecimal. */
+/** The value of a param in the response of `/params`, in hexadecimal. */
 function lineOf(body: string, name: Bytes): string | undefined {
   const start = `${hex(name)}=`
   return body

@@ -3,21 +3,21 @@ import { record, TYPES, wholeStream } from '../wire/bytes.ts'
 
 const BODY = 'The body of the request.'
 
-/** Headers that belong to the front server's own connection, and are none of an application's (RFC 9110, section 7.6.1). */
+/** Headers that apply to one connection only, so an application must not send them (RFC 9110, section 7.6.1). */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding', 'trailer', 'upgrade']
 
-/** Section 6.2, and RFC 3875: the body of a request, and the answer as a CGI response. */
+/** Section 6.2, and RFC 3875: the request body, and the CGI response. */
 export const RESPONDER: readonly Check[] = [
   {
     id: 'responder/head',
     section: 'RFC 3875, 6.2.1',
     level: 'must',
     requirement:
-      'The answer begins with a CGI head: header fields, and no `HTTP/1.1` line; the status is in `Status`.',
+      'The response begins with a CGI head: header fields without an `HTTP/1.1` line. The status is in `Status`.',
     async run(server) {
       const connection = await server.connect()
       connection.write(server.request(1, '/status/404'))
-      const { status, stdout, headers } = await connection.answer(1)
+      const { status, stdout, headers } = await connection.response(1)
       const odd = headers.find(([name]) => !/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name))
       if (status !== 404 || odd || /^HTTP\//.test(stdout)) {
         throw connection.unmet('a CGI head with `Status: 404`', JSON.stringify(stdout.slice(0, 200)))
@@ -28,11 +28,12 @@ export const RESPONDER: readonly Check[] = [
     id: 'responder/hop-by-hop',
     section: 'RFC 3875, 6.3.4',
     level: 'must',
-    requirement: 'An answer of unknown length has no Transfer-Encoding, no Connection, and no chunks.',
+    requirement:
+      'A response of unknown length has no Transfer-Encoding or Connection header, and is not chunked.',
     async run(server) {
       const connection = await server.connect()
       connection.write(server.request(1, '/echo', { body: BODY }))
-      const { headers } = await connection.served(1, `begun\n${BODY}`)
+      const { headers } = await connection.expectOk(1, `begun\n${BODY}`)
       const odd = headers.filter(([name]) => HOP_BY_HOP.includes(name))
       if (odd.length > 0) {
         throw connection.unmet(
@@ -47,38 +48,38 @@ export const RESPONDER: readonly Check[] = [
     section: 'RFC 3875, 6.3.3',
     level: 'should',
     requirement:
-      'An interim answer (103) of the app, which CGI can not carry, does not break the one behind it.',
+      'An interim response (103) of the app, which CGI does not support, does not corrupt the final response.',
     async run(server) {
       const connection = await server.connect()
       connection.write(server.request(1, '/hints'))
-      const { stdout } = await connection.served(1, 'hints')
+      const { stdout } = await connection.expectOk(1, 'hints')
       if (/HTTP\/1|^Status: 1/im.test(stdout))
-        throw connection.unmet('nothing of the 103', JSON.stringify(stdout))
+        throw connection.unmet('no trace of the 103', JSON.stringify(stdout))
     },
   },
   {
     id: 'responder/head-method',
     section: 'RFC 3875, 4.3.3',
     level: 'must',
-    requirement: 'The answer to HEAD has no body.',
+    requirement: 'The response to HEAD has no body.',
     async run(server) {
       const connection = await server.connect()
       connection.write(server.request(1, '/bytes/10', { method: 'HEAD' }))
-      await connection.served(1, '')
+      await connection.expectOk(1, '')
     },
   },
   {
     id: 'responder/binary-body',
     section: '6.2',
     level: 'must',
-    requirement: 'A body of 1 MiB, of every byte there is, reaches the app and comes back as it was.',
+    requirement: 'A request body of 1 MiB with all byte values reaches the app and returns unchanged.',
     async run(server) {
       const body = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
         .toString('latin1')
         .repeat(4096)
       const connection = await server.connect()
       connection.write(server.request(1, '/body', { body }))
-      await connection.served(1, body)
+      await connection.expectOk(1, body)
     },
   },
   {
@@ -86,10 +87,10 @@ export const RESPONDER: readonly Check[] = [
     section: '6.2',
     level: 'should',
     requirement:
-      'An app can answer while it reads: each piece of the body comes back before the next is sent.',
+      'An app can respond while it reads: each piece of the body returns before the next one is sent.',
     async run(server) {
       const connection = await server.connect()
-      connection.write(server.head(1, '/echo', { body: 'onetwosix', method: 'PUT' }))
+      connection.write(server.beginAndParams(1, '/echo', { body: 'onetwosix', method: 'PUT' }))
       let wanted = 'begun\n'
       for (const piece of ['one', 'two', 'six']) {
         connection.write(record(TYPES.STDIN, 1, piece))
@@ -98,7 +99,7 @@ export const RESPONDER: readonly Check[] = [
         await connection.until(() => connection.text(TYPES.STDOUT, 1).endsWith(wanted), expected)
       }
       connection.write(record(TYPES.STDIN, 1))
-      await connection.served(1, 'begun\nonetwosix')
+      await connection.expectOk(1, 'begun\nonetwosix')
     },
   },
   {
@@ -106,14 +107,14 @@ export const RESPONDER: readonly Check[] = [
     section: '6.2; RFC 3875, 4.2',
     level: 'should',
     requirement:
-      'STDIN beyond CONTENT_LENGTH never reaches the app: the body is cut there, or the request refused.',
+      'STDIN beyond CONTENT_LENGTH does not reach the app: the server truncates the body, or rejects the request.',
     async run(server) {
       const connection = await server.connect()
       connection.write(
-        server.head(1, '/body', { body: BODY }),
+        server.beginAndParams(1, '/body', { body: BODY }),
         wholeStream(TYPES.STDIN, 1, `${BODY} And more.`),
       )
-      const { status, body } = await connection.answer(1)
+      const { status, body } = await connection.response(1)
       if (status === 200 && body !== BODY) {
         throw connection.unmet(`a body of ${BODY.length} bytes, or an error`, JSON.stringify(body))
       }
@@ -124,26 +125,32 @@ export const RESPONDER: readonly Check[] = [
     section: '6.2',
     level: 'should',
     requirement:
-      'STDIN that ends before CONTENT_LENGTH is not taken for a whole body: the update is not made.',
+      'STDIN that ends before CONTENT_LENGTH is not treated as a complete body: the response is an error.',
     async run(server) {
       const connection = await server.connect()
-      connection.write(server.head(1, '/body', { body: BODY }), wholeStream(TYPES.STDIN, 1, BODY.slice(0, 8)))
-      const answer = await connection.answer(1).catch((error) => {
+      connection.write(
+        server.beginAndParams(1, '/body', { body: BODY }),
+        wholeStream(TYPES.STDIN, 1, BODY.slice(0, 8)),
+      )
+      const response = await connection.response(1).catch((error) => {
         if (!connection.ended) throw error
       })
-      if (answer?.status === 200)
-        throw connection.unmet('an error', `200 and the body ${JSON.stringify(answer.body)}`)
+      if (response?.status === 200)
+        throw connection.unmet('an error', `200 and the body ${JSON.stringify(response.body)}`)
     },
   },
   {
     id: 'responder/no-length',
     section: '6.2',
     level: 'should',
-    requirement: 'Without CONTENT_LENGTH, as for an upload in chunks, the body is what STDIN carries.',
+    requirement: 'Without CONTENT_LENGTH, as for a chunked upload, the body is all of STDIN.',
     async run(server) {
       const connection = await server.connect()
-      connection.write(server.head(1, '/body', { method: 'POST' }), wholeStream(TYPES.STDIN, 1, BODY))
-      await connection.served(1, BODY)
+      connection.write(
+        server.beginAndParams(1, '/body', { method: 'POST' }),
+        wholeStream(TYPES.STDIN, 1, BODY),
+      )
+      await connection.expectOk(1, BODY)
     },
   },
 ]

@@ -1,5 +1,5 @@
 import { bytes, pair, ROLES, readPairs, record, STATUSES, TYPES } from '../wire/bytes.ts'
-import type { Faults, Request, Session, Verdict } from './reference-server.ts'
+import type { Action, Faults, Request, Session } from './reference-server.ts'
 import { numberOf, ROUTES, reply } from './routes.ts'
 
 type ParamsReader = NonNullable<Faults['readParams']>
@@ -7,7 +7,7 @@ type ParamsReader = NonNullable<Faults['readParams']>
 const isType = (sent: Buffer, type: number): boolean => sent[1] === type
 const isEmpty = (sent: Buffer): boolean => sent.readUInt16BE(4) === 0
 
-/** Sends nothing in the place of records that `test` is true for. */
+/** Does not send the records for which `test` returns true. */
 const without = (test: (sent: Buffer, session: Session) => boolean): Faults => ({
   onSend: (sent, session) => (test(sent, session) ? Buffer.alloc(0) : sent),
 })
@@ -17,35 +17,35 @@ const changed = (type: number, change: (sent: Buffer) => Buffer): Faults => ({
   onSend: (sent) => (isType(sent, type) ? change(sent) : sent),
 })
 
-/** Does `verdict` with records that `test` is true for. */
-const on = (verdict: Verdict, test: (type: number, id: number, session: Session) => boolean): Faults => ({
-  onRecord: ({ type, id }, session) => (test(type, id, session) ? verdict : undefined),
+/** Takes the action for received records for which `test` returns true. */
+const on = (action: Action, test: (type: number, id: number, session: Session) => boolean): Faults => ({
+  onRecord: ({ type, id }, session) => (test(type, id, session) ? action : undefined),
 })
 
 const params = (read: ParamsReader): Faults => ({ readParams: read })
 const whole = (contents: readonly Buffer[]): [string, string][] => readPairs(Buffer.concat(contents))
 
-/** Reads as many pairs as there are, and takes what is cut short for the end. */
+/** Decodes pairs, and ignores an incomplete pair at the end. */
 function readLeniently(block: Buffer): [string, string][] {
   for (let end = block.length; ; end--) {
     try {
       return readPairs(block.subarray(0, end))
     } catch {
-      // One byte less.
+      // Try with one byte less.
     }
   }
 }
 
-/** Takes each read for whole records. */
-const READ_BY_READ: Faults = {
+/** Assumes that each chunk has whole records. */
+const CHUNK_BY_CHUNK: Faults = {
   onChunk: (session, chunk) => {
     session.buffer = chunk
   },
 }
 
 const perRecord: ParamsReader = (contents) => contents.flatMap(readLeniently)
-const route = (name: string, answer: (request: Request) => unknown): Faults => ({
-  routes: { [name]: answer },
+const route = (name: string, handle: (request: Request) => unknown): Faults => ({
+  routes: { [name]: handle },
 })
 const isActive = (session: Session, id: number): boolean => session.requests.has(id)
 
@@ -54,15 +54,15 @@ async function bodyOf(request: Request): Promise<string> {
   return request.body
 }
 
-/** The params of the last request of a connection. */
-const left = new WeakMap<Session, [string, string][]>()
+/** The params of the previous request on a connection. */
+const previousParams = new WeakMap<Session, [string, string][]>()
 
 const stray = record(TYPES.GET_VALUES_RESULT, 0, pair('FCGI_MPXS_CONNS', '1'))
 
-/** A server that goes wrong in one way, for each check. */
+/** For each check, a fault that makes the reference server fail it. */
 export const FAULTS: Readonly<Record<string, Faults>> = {
-  'records/byte-by-byte': READ_BY_READ,
-  'records/cut-anywhere': READ_BY_READ,
+  'records/byte-by-byte': CHUNK_BY_CHUNK,
+  'records/cut-anywhere': CHUNK_BY_CHUNK,
   'records/longest': { onRecord: ({ content }) => (content.length > 65_000 ? 'close' : undefined) },
   'records/padding': {
     onHeader(header) {
@@ -92,7 +92,7 @@ export const FAULTS: Readonly<Record<string, Faults>> = {
     onSend: (sent) => record(sent[1]!, 1, sent.subarray(8, 8 + sent.readUInt16BE(4))),
   },
   'records/end-inside': { onHalfClose: () => true },
-  'records/stream-pieces': { onRecord: ({ content }) => (content.length === 3 ? 'pass over' : undefined) },
+  'records/stream-pieces': { onRecord: ({ content }) => (content.length === 3 ? 'skip' : undefined) },
 
   'ids/inactive-ignored': on('close', (type, id, session) => type !== 1 && id > 0 && !isActive(session, id)),
   'ids/any': {
@@ -118,9 +118,9 @@ export const FAULTS: Readonly<Record<string, Faults>> = {
     },
   },
   'ids/reuse': params((contents, session) => {
-    const before = left.get(session) ?? []
-    left.set(session, whole(contents))
-    return [...whole(contents), ...before]
+    const previous = previousParams.get(session) ?? []
+    previousParams.set(session, whole(contents))
+    return [...whole(contents), ...previous]
   }),
 
   'pairs/length-forms': params((contents) =>
@@ -158,12 +158,12 @@ export const FAULTS: Readonly<Record<string, Faults>> = {
   'management/nothing-asked': { values: () => [['FCGI_MPXS_CONNS', '1']] },
   'management/repeated-name': { values: (names) => names.map(() => ['FCGI_MPXS_CONNS', '11']) },
   'management/then-request': changed(TYPES.GET_VALUES_RESULT, (sent) => bytes(sent, [2])),
-  'management/inside-request': on('pass over', (type, _, { requests }) => type === 9 && requests.size > 0),
+  'management/inside-request': on('skip', (type, _, { requests }) => type === 9 && requests.size > 0),
   'management/half-closed': {
     onRecord(one, session) {
       if (one.type !== TYPES.GET_VALUES) return undefined
       session.socket.once('end', () => session.read(one))
-      return 'pass over'
+      return 'skip'
     },
   },
   'management/unknown-type': without((sent) => isType(sent, TYPES.UNKNOWN_TYPE)),
@@ -208,14 +208,14 @@ export const FAULTS: Readonly<Record<string, Faults>> = {
       type === TYPES.PARAMS && content.length > 0 && requests.get(id)?.paramsEnded ? 'close' : undefined,
   },
   'streams/stdin-before-params': {
-    ...on('pass over', (type, id, { requests }) => type === TYPES.STDIN && !requests.get(id)?.paramsEnded),
+    ...on('skip', (type, id, { requests }) => type === TYPES.STDIN && !requests.get(id)?.paramsEnded),
     ...route('body', async (request) => reply(request, await bodyOf(request))),
   },
   'streams/slow-reader': without((_, { socket }) => socket.writableLength > 1_000_000),
 
-  'closing/closes': { keeps: () => true },
-  'closing/keeps': { keeps: () => false },
-  'closing/changes-its-mind': { keeps: ({ id }) => id === 2 },
+  'closing/closes': { keepsConnection: () => true },
+  'closing/keeps': { keepsConnection: () => false },
+  'closing/changes-its-mind': { keepsConnection: ({ id }) => id === 2 },
   'closing/half-closed': {
     onHalfClose({ socket }) {
       socket.destroy()
@@ -235,16 +235,16 @@ export const FAULTS: Readonly<Record<string, Faults>> = {
   },
 
   'abort/in-params': on(
-    'pass over',
+    'skip',
     (type, id, { requests }) => type === TYPES.ABORT_REQUEST && requests.get(id)?.paramsEnded === false,
   ),
   'abort/at-once': on(
-    'pass over',
+    'skip',
     (type, id, { requests }) => type === TYPES.ABORT_REQUEST && requests.get(id)?.paramsContents.length === 0,
   ),
-  'abort/in-stdin': on('pass over', (type) => type === TYPES.ABORT_REQUEST),
-  'abort/at-work': on('pass over', (type) => type === TYPES.ABORT_REQUEST),
-  'abort/in-answer': on('pass over', (type) => type === TYPES.ABORT_REQUEST),
+  'abort/in-stdin': on('skip', (type) => type === TYPES.ABORT_REQUEST),
+  'abort/at-work': on('skip', (type) => type === TYPES.ABORT_REQUEST),
+  'abort/in-answer': on('skip', (type) => type === TYPES.ABORT_REQUEST),
   'abort/kept': {
     onRecord({ type }, session) {
       if (type === TYPES.ABORT_REQUEST) session.closing = true
@@ -258,7 +258,7 @@ export const FAULTS: Readonly<Record<string, Faults>> = {
   'multiplexing/refused': { values: () => [['FCGI_MPXS_CONNS', '0']] },
   'multiplexing/interleaved': {
     onRecord(one, { requests }) {
-      // One body for the whole connection.
+      // Give all STDIN to the first request of the connection.
       if (one.type === TYPES.STDIN && one.content.length > 0) one.id = [...requests.keys()][0]!
       return undefined
     },
@@ -269,7 +269,7 @@ export const FAULTS: Readonly<Record<string, Faults>> = {
       const first = session.requests.get(1)
       if (!first) return undefined
       void first.until(() => first.bodyEnded).then(() => session.read(one))
-      return 'pass over'
+      return 'skip'
     },
   },
   'multiplexing/many': on('close', (_, id) => id > 1000),
@@ -277,7 +277,7 @@ export const FAULTS: Readonly<Record<string, Faults>> = {
     onRecord(one, session) {
       if (one.id !== 2) return undefined
       setTimeout(() => session.read(one), 3500)
-      return 'pass over'
+      return 'skip'
     },
   },
   'multiplexing/abort-one': {
@@ -322,7 +322,7 @@ export const FAULTS: Readonly<Record<string, Faults>> = {
   }),
 
   'hostile/other-protocols': {
-    onHeader: (header) => (header[0] === 1 ? undefined : 'pass over'),
+    onHeader: (header) => (header[0] === 1 ? undefined : 'skip'),
     onChunk(session) {
       if (session.buffer[0] !== 1) session.buffer = Buffer.alloc(0)
     },

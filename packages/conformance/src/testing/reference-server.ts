@@ -7,27 +7,27 @@ import { bytes, pairs, ROLES, readPairs, record, STATUSES, stream, TYPES } from 
 import type { WireRecord } from '../wire/record-reader.ts'
 import { ROUTES } from './routes.ts'
 
-/** What a hook makes of what was read. */
-export type Verdict = 'pass over' | 'close' | 'crash' | undefined
+/** What the server does after a hook. `undefined`: the right thing. */
+export type Action = 'skip' | 'close' | 'crash' | undefined
 
-/** Places at which the server goes wrong. Each is asked before it does what is right. */
+/** Hooks that add faults to the server. Each is called before the server does the right thing. */
 export interface Faults {
-  /** More bytes have come: they are at the end of `session.buffer`. */
+  /** A chunk has arrived. It is already at the end of `session.buffer`. */
   onChunk?(session: Session, chunk: Buffer): void
-  /** The header that is about to be read, 8 bytes or fewer; what is changed in it counts. */
-  onHeader?(header: Buffer): Verdict
-  onRecord?(record: WireRecord, session: Session): Verdict
-  /** A record that is about to be sent; gives what is sent in its place. */
+  /** A record header is about to be decoded: 8 bytes, or fewer if the rest has not arrived. The hook may change it. */
+  onHeader?(header: Buffer): Action
+  onRecord?(record: WireRecord, session: Session): Action
+  /** A record is about to be sent. Returns the bytes to send in its place. */
   onSend?(record: Buffer, session: Session): Buffer
-  /** Makes pairs of the contents of PARAMS records. Throws where they are none. */
+  /** Decodes the contents of PARAMS records. Throws if they are invalid. */
   readParams?(contents: readonly Buffer[], session: Session): [name: string, value: string][]
-  /** Answers GET_VALUES. */
+  /** Returns the values for GET_VALUES. */
   values?(names: readonly string[]): [name: string, value: string][]
-  /** Routes that are answered otherwise. */
+  /** Routes that replace the right ones. */
   routes?: Readonly<Record<string, (request: Request) => unknown>>
-  /** KEEP_CONN as it is understood. */
-  keeps?(request: Request): boolean
-  /** The peer has half-closed. True where that has been dealt with. */
+  /** Whether the connection stays open after a request. */
+  keepsConnection?(request: Request): boolean
+  /** The peer has half-closed the connection. Returns true if the hook has handled it. */
   onHalfClose?(session: Session): boolean
 }
 
@@ -65,7 +65,7 @@ export class Request {
     return this.session.requests.get(this.id) !== this
   }
 
-  /** Settles when `done` holds, or the request has ended. */
+  /** Resolves when `done` returns true, or the request has ended. */
   async until(done: () => boolean): Promise<void> {
     while (!done() && !this.ended) {
       await new Promise<void>((resolve) => {
@@ -78,7 +78,7 @@ export class Request {
     if (!this.ended && content !== '') this.session.send(stream(type, this.id, content, 65_528))
   }
 
-  /** Ends the answer. */
+  /** Ends the response. */
   end(appStatus = 0, protocolStatus: number = STATUSES.REQUEST_COMPLETE): void {
     if (this.ended) return
     const { session, id } = this
@@ -87,7 +87,7 @@ export class Request {
     session.send(record(TYPES.END_REQUEST, id, [...status, protocolStatus, 0, 0, 0]))
     session.requests.delete(id)
     this.onInput()
-    if (!(session.faults.keeps?.(this) ?? this.keepConn)) session.closing = true
+    if (!(session.faults.keepsConnection?.(this) ?? this.keepConn)) session.closing = true
     session.closeIfDone()
   }
 }
@@ -133,7 +133,7 @@ export class Session {
     }
   }
 
-  /** Ends the connection behind what is on its way; what still comes is read and dropped. */
+  /** Ends the connection after the written data, if no request is active. Later input is read and dropped. */
   closeIfDone(): void {
     if (this.closing && this.requests.size === 0) this.socket.end()
   }
@@ -147,7 +147,7 @@ export class Session {
   #readRecords(): void {
     while (this.buffer.length > 0 && !this.socket.destroyed) {
       const header = bytes(this.buffer.subarray(0, 8))
-      if (this.#obey(this.faults.onHeader?.(header))) return
+      if (this.#stops(this.faults.onHeader?.(header))) return
       if (header[0] !== 1) {
         this.socket.destroy()
         return
@@ -164,20 +164,20 @@ export class Session {
         reserved: header[7]!,
       }
       this.buffer = this.buffer.subarray(size)
-      const verdict = this.faults.onRecord?.(one, this)
-      if (this.#obey(verdict)) return
-      if (verdict === undefined) this.read(one)
+      const action = this.faults.onRecord?.(one, this)
+      if (this.#stops(action)) return
+      if (action === undefined) this.read(one)
     }
   }
 
-  /** True where nothing more is to be read. */
-  #obey(verdict: Verdict): boolean {
-    if (verdict === 'crash') this.server.crash()
-    if (verdict === 'close') this.socket.destroy()
-    return verdict === 'crash' || verdict === 'close'
+  /** Takes an action. Returns true if the connection was closed. */
+  #stops(action: Action): boolean {
+    if (action === 'crash') this.server.crash()
+    if (action === 'close') this.socket.destroy()
+    return action === 'crash' || action === 'close'
   }
 
-  /** Does what is right with a record. */
+  /** Handles a record in the right way. */
   read({ type, id, content }: WireRecord): void {
     if (id === 0) this.#readManagement(type, content)
     else if (type === TYPES.BEGIN_REQUEST) this.#begin(id, content)
@@ -191,8 +191,8 @@ export class Session {
     if (type === TYPES.GET_VALUES) {
       const names = namesIn(content)
       const known = [...new Set(names)].filter((name) => Object.hasOwn(VALUES, name))
-      const right = known.map((name): [string, string] => [name, VALUES[name]!])
-      this.send(record(TYPES.GET_VALUES_RESULT, 0, pairs(this.faults.values?.(names) ?? right)))
+      const values = known.map((name): [string, string] => [name, VALUES[name]!])
+      this.send(record(TYPES.GET_VALUES_RESULT, 0, pairs(this.faults.values?.(names) ?? values)))
     } else if (type === TYPES.BEGIN_REQUEST) {
       this.socket.destroy()
     } else if (type === 0 || type > TYPES.UNKNOWN_TYPE) {
@@ -243,8 +243,8 @@ export class Session {
       return
     }
     const [, route = ''] = (request.param('REQUEST_URI') ?? '').split('/')
-    const answer = routes?.[route] ?? ROUTES[route] ?? ROUTES.nothing!
-    answer(request)
+    const handle = routes?.[route] ?? ROUTES[route] ?? ROUTES.nothing!
+    handle(request)
   }
 }
 
@@ -256,7 +256,7 @@ function namesIn(content: Buffer): string[] {
   }
 }
 
-/** A FastCGI server that meets every requirement, but for its faults. It listens on a Unix socket of its own. */
+/** A FastCGI server that meets every requirement, except for its faults. It listens on a Unix socket in a temporary folder. */
 export class ReferenceServer {
   readonly faults: Faults
   readonly path: string
@@ -281,7 +281,7 @@ export class ReferenceServer {
     return this
   }
 
-  /** Is gone at once, and started again later: not before the next connection has found nobody. */
+  /** Closes all connections and stops listening. Listens again after the next connection attempt has failed. */
   crash(): void {
     if (!this.#server?.listening) return
     this.#stop()

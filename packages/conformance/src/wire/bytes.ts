@@ -1,7 +1,6 @@
-// FastCGI 1.0 as the specification draws it, byte by byte, right or wrong as a check wants it. It shares no line with any
-// server under test.
+// Builds records of FastCGI 1.0, valid and invalid ones. It shares no code with any server under test.
 
-/** Record types by their names (section 8). */
+/** The record types (section 8). */
 export const TYPES = {
   BEGIN_REQUEST: 1,
   ABORT_REQUEST: 2,
@@ -16,39 +15,39 @@ export const TYPES = {
   UNKNOWN_TYPE: 11,
 } as const
 
-/** Roles by their names (section 5.1). */
+/** The roles (section 5.1). */
 export const ROLES = { RESPONDER: 1, AUTHORIZER: 2, FILTER: 3 } as const
 
-/** The values of protocolStatus by their names (section 5.5). */
+/** The values of protocolStatus (section 5.5). */
 export const STATUSES = { REQUEST_COMPLETE: 0, CANT_MPX_CONN: 1, OVERLOADED: 2, UNKNOWN_ROLE: 3 } as const
 
-/** The flag of BEGIN_REQUEST that leaves the connection open (section 5.1). */
+/** The flag of BEGIN_REQUEST that keeps the connection open (section 5.1). */
 const KEEP_CONN = 1
 
-/** The most that one record holds (section 3.3). */
+/** The largest content of a record, in bytes (section 3.3). */
 export const CONTENT_MAX = 65_535
 
-/** Bytes: of text as latin1, of numbers as they are. */
+/** Bytes. Text is encoded as latin1. */
 export type Bytes = string | readonly number[] | Uint8Array
 
-/** A param, or another name-value pair. */
+/** A name-value pair, such as a param. */
 export type Pair = readonly [name: Bytes, value: Bytes]
 
-/** One after the other. */
+/** Concatenates bytes. */
 export function bytes(...parts: Bytes[]): Buffer {
   return Buffer.concat(
     parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.from(part))),
   )
 }
 
-/** What of a record may be other than usual. */
+/** Fields of a record that are usually constant. */
 export interface RecordOptions {
   version?: number
   padding?: Uint8Array
   reserved?: number
 }
 
-/** One record (section 3.3). */
+/** Builds a record (section 3.3). */
 export function record(type: number, id: number, content: Bytes = '', options: RecordOptions = {}): Buffer {
   const { version = 1, padding = new Uint8Array(), reserved = 0 } = options
   const body = bytes(content)
@@ -56,25 +55,25 @@ export function record(type: number, id: number, content: Bytes = '', options: R
   return bytes([version, type, id >> 8, id & 255, ...lengths], body, padding)
 }
 
-/** A length in the form of section 3.4 that takes one byte, below 128, or four. */
+/** Encodes a length in one byte or in four (section 3.4). Default: one byte below 128. */
 export function length(value: number, form: 1 | 4 = value < 128 ? 1 : 4): Buffer {
   if (form === 1) return bytes([value])
   return bytes([0x80 | (value >> 24), (value >> 16) & 255, (value >> 8) & 255, value & 255])
 }
 
-/** One name-value pair (section 3.4). */
+/** Encodes a name-value pair (section 3.4). */
 export function pair(name: Bytes, value: Bytes, nameForm?: 1 | 4, valueForm?: 1 | 4): Buffer {
   const [nameBytes, valueBytes] = [bytes(name), bytes(value)]
   const lengths = [length(nameBytes.length, nameForm), length(valueBytes.length, valueForm)]
   return bytes(...lengths, nameBytes, valueBytes)
 }
 
-/** Pairs one after the other: the content of a PARAMS stream, or of a GET_VALUES record. */
+/** Encodes name-value pairs, as the content of a PARAMS stream or of a GET_VALUES record. */
 export function pairs(list: Iterable<Pair>): Buffer {
   return Buffer.concat([...list].map(([name, value]) => pair(name, value)))
 }
 
-/** The pairs in a block. Throws a RangeError where it ends inside of one. */
+/** Decodes name-value pairs. Throws a RangeError if the block ends in the middle of one. */
 export function readPairs(block: Buffer): [name: string, value: string][] {
   const list: [string, string][] = []
   let at = 0
@@ -95,22 +94,22 @@ export function readPairs(block: Buffer): [name: string, value: string][] {
   return list
 }
 
-/** What of a BEGIN_REQUEST may be other than usual. */
+/** The fields of a BEGIN_REQUEST. */
 export interface BeginOptions {
   role?: number
   keepConn?: boolean
-  /** The bits beside KEEP_CONN. */
+  /** More bits of the flags byte. */
   flags?: number
 }
 
-/** A BEGIN_REQUEST record (section 5.1). */
+/** Builds a BEGIN_REQUEST record (section 5.1). */
 export function begin(id: number, options: BeginOptions = {}): Buffer {
   const { role = ROLES.RESPONDER, keepConn = false, flags = 0 } = options
   const flagByte = flags | (keepConn ? KEEP_CONN : 0)
   return record(TYPES.BEGIN_REQUEST, id, [role >> 8, role & 255, flagByte, 0, 0, 0, 0, 0])
 }
 
-/** Records of a stream that carry `content`, in pieces of `size` bytes, without the end of the stream. */
+/** Builds records of a stream that carry `content` in pieces of `size` bytes. The empty record that ends the stream is not included. */
 export function stream(type: number, id: number, content: Bytes, size: number = CONTENT_MAX): Buffer {
   const all = bytes(content)
   const records: Buffer[] = []
@@ -118,7 +117,7 @@ export function stream(type: number, id: number, content: Bytes, size: number = 
   return Buffer.concat(records)
 }
 
-/** A whole stream: `content`, and its end. */
+/** Builds a whole stream: `content`, and the empty record that ends the stream. */
 export function wholeStream(type: number, id: number, content: Bytes = ''): Buffer {
   return bytes(stream(type, id, content), record(type, id))
 }

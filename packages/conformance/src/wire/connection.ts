@@ -2,22 +2,22 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setImmediate, setTimeout as wait } from 'node:timers/promises'
 import { NotApplicable, Unmet } from '../verdict.ts'
-import { type Answer, quote, readHead } from './answer.ts'
 import { type Bytes, bytes, STATUSES, TYPES } from './bytes.ts'
 import { nameOf, RecordLog } from './record-log.ts'
 import { RecordReader, type WireRecord } from './record-reader.ts'
+import { type CgiResponse, quote, readHead } from './response.ts'
 
-/** Where a server listens, as `net.connect` takes it. */
+/** The address of a server, for `net.connect`. */
 export type Address = { readonly path: string } | { readonly host: string; readonly port: number }
 
-/** The front server's end of one connection. Each wait ends after `timeout` milliseconds, as an `Unmet`. */
+/** The front server's end of a connection. Each wait throws an `Unmet` after `timeout` milliseconds. */
 export class Connection {
-  /** What has come, in order. */
+  /** The received records, in order. */
   readonly records: WireRecord[] = []
   readonly #socket: Socket
   readonly #timeout: number
   readonly #sent = new RecordLog()
-  readonly #seen = new RecordLog()
+  readonly #received = new RecordLog()
   readonly #reader = new RecordReader((record) => this.records.push(record))
   #waiting: (() => void)[] = []
   #ended = false
@@ -27,7 +27,7 @@ export class Connection {
     this.#socket = socket
     this.#timeout = timeout
     socket.on('data', (chunk: Buffer) => {
-      this.#seen.push(chunk)
+      this.#received.push(chunk)
       this.#reader.push(chunk)
       this.#wake()
     })
@@ -42,7 +42,7 @@ export class Connection {
     }
   }
 
-  /** Connects; half-open, so that either side may end first. */
+  /** Connects. The connection is half-open: it stays open for writing when the server ends its side. */
   static async open(address: Address, timeout: number): Promise<Connection> {
     const socket = connect({ ...address, allowHalfOpen: true, noDelay: true })
     try {
@@ -50,17 +50,17 @@ export class Connection {
     } catch (error) {
       socket.on('error', () => {}).destroy()
       const { code, name } = error as NodeJS.ErrnoException
-      throw new Unmet('a connection', name === 'AbortError' ? 'no answer to the attempt' : (code ?? name))
+      throw new Unmet('a connection', name === 'AbortError' ? 'a time-out' : (code ?? name))
     }
     return new Connection(socket, timeout)
   }
 
-  /** The server has ended the connection. */
+  /** Whether the server has ended its side of the connection. */
   get ended(): boolean {
     return this.#ended
   }
 
-  /** Sends bytes as they are, in one write. */
+  /** Sends bytes in one write. */
   write(...parts: Bytes[]): this {
     const all = bytes(...parts)
     this.#sent.push(all)
@@ -68,15 +68,15 @@ export class Connection {
     return this
   }
 
-  /** Sends each part in a write of its own, with a pause in which the server can read it. */
-  async writeApart(...parts: Bytes[]): Promise<void> {
+  /** Sends each part in its own write, followed by a pause in which the server can read it. */
+  async writeSeparately(...parts: Bytes[]): Promise<void> {
     for (const part of parts) {
       this.write(part)
       await wait(1)
     }
   }
 
-  /** Sends each byte in a write of its own. */
+  /** Sends each byte in its own write. */
   async writeByteByByte(all: Buffer): Promise<void> {
     for (const byte of all) {
       this.write([byte])
@@ -84,8 +84,8 @@ export class Connection {
     }
   }
 
-  /** Sends bytes, and waits until they are with the operating system: fails when the server stops to read them. */
-  async writeWhole(...parts: Bytes[]): Promise<void> {
+  /** Sends bytes, and waits until the operating system has accepted them. Throws `Unmet` if the server stops reading. */
+  async writeAndFlush(...parts: Bytes[]): Promise<void> {
     const all = bytes(...parts)
     this.#sent.push(all)
     let flushed = !this.#socket.writable
@@ -95,16 +95,16 @@ export class Connection {
         this.#wake()
       })
     }
-    await this.#wait(() => flushed || this.#ended, 'the server to read on')
+    await this.#wait(() => flushed || this.#ended, 'the server to continue reading')
   }
 
-  /** Ends the stream, and goes on reading. */
+  /** Ends this side of the connection, and continues to read. */
   halfClose(): this {
     this.#socket.end()
     return this
   }
 
-  /** Reads nothing until {@link resume}. */
+  /** Stops reading until {@link resume}. */
   pause(): void {
     this.#socket.pause()
   }
@@ -113,12 +113,12 @@ export class Connection {
     this.#socket.resume()
   }
 
-  /** Goes away without a word. */
+  /** Closes the connection at once. */
   destroy(): void {
     this.#socket.destroy()
   }
 
-  /** Waits until `find` gives something; fails when the connection ends first. */
+  /** Waits until `find` returns a value. Throws `Unmet` if the connection ends first. */
   async until<T>(find: () => T | undefined | false, expected: string): Promise<T> {
     let found: T | undefined | false
     await this.#wait(() => {
@@ -129,11 +129,11 @@ export class Connection {
     return found
   }
 
-  /** The answer to a request, once its END_REQUEST is here. */
-  async answer(id: number): Promise<Answer> {
+  /** Waits for END_REQUEST, and returns the response. */
+  async response(id: number): Promise<CgiResponse> {
     const end = await this.until(
       () => this.recordsOf(TYPES.END_REQUEST, id)[0],
-      `an answer to request ${id}, up to its END_REQUEST`,
+      `a response to request ${id}, up to its END_REQUEST`,
     )
     if (end.content.length !== 8) throw this.unmet('8 bytes in END_REQUEST', `${end.content.length}`)
     const stdout = this.text(TYPES.STDOUT, id)
@@ -147,73 +147,73 @@ export class Connection {
   }
 
   /**
-   * The answer to a request that the app serves. Fails unless it is complete, and a 200. An app that answers 501 does not
-   * have what the route needs: `NotApplicable`.
+   * Waits for the response, and returns it. Throws `Unmet` unless it is complete, with the status 200 and with `body` if that is
+   * given. Throws `NotApplicable` for a 501: the app does not support the route.
    */
-  async served(id: number, body?: string): Promise<Answer> {
-    const answer = await this.answer(id)
-    const { status, protocolStatus, stdout } = answer
-    if (status === 501) throw new NotApplicable('the app answers 501: it can not do what this asks for')
+  async expectOk(id: number, body?: string): Promise<CgiResponse> {
+    const response = await this.response(id)
+    const { status, protocolStatus, stdout } = response
+    if (status === 501) throw new NotApplicable('the app responds with 501: it does not support this route')
     if (status !== 200 || protocolStatus !== STATUSES.REQUEST_COMPLETE) {
       throw this.unmet(
-        `200 and REQUEST_COMPLETE for request ${id}`,
-        `${nameOf(STATUSES, protocolStatus)}, and on STDOUT ${quote(stdout)}`,
+        `the status 200 and REQUEST_COMPLETE for request ${id}`,
+        `${nameOf(STATUSES, protocolStatus)}, and STDOUT ${quote(stdout)}`,
       )
     }
-    if (body !== undefined && answer.body !== body) {
-      throw this.unmet(`the body ${quote(body)} for request ${id}`, quote(answer.body))
+    if (body !== undefined && response.body !== body) {
+      throw this.unmet(`the body ${quote(body)} for request ${id}`, quote(response.body))
     }
-    return answer
+    return response
   }
 
-  /** Waits for the end of the server's stream. */
-  async closed(expected = 'the server to close the connection'): Promise<void> {
+  /** Waits until the server has ended its side of the connection. */
+  async expectClosed(expected = 'the server to close the connection'): Promise<void> {
     await this.#wait(() => this.#ended, expected)
   }
 
-  /** Waits for the end of the server's stream, `ms` milliseconds at most. */
-  async restOrEnd(ms: number): Promise<void> {
+  /** Waits until the server has ended its side of the connection, `ms` milliseconds at most. Does not throw. */
+  async waitForEnd(ms: number): Promise<void> {
     await this.#happens(() => this.#ended, ms)
   }
 
-  /** Fails where the server reset the connection. */
+  /** Throws `Unmet` if the server has reset the connection. */
   expectNoReset(): void {
     if (this.#error) throw this.unmet('no reset of the connection', this.#error.code ?? this.#error.message)
   }
 
-  /** What has come of one type for one request. */
+  /** The received records of one type for one request. */
   recordsOf(type: number, id: number): WireRecord[] {
     return this.records.filter((record) => record.type === type && record.id === id)
   }
 
-  /** The content of one stream so far, one character a byte. */
+  /** The received content of a stream, one character per byte. */
   text(type: number, id: number): string {
     return Buffer.concat(this.recordsOf(type, id).map(({ content }) => content)).toString('latin1')
   }
 
-  /** Forgets what has come: the same id may be used again. */
-  forget(): this {
+  /** Removes all received records, so that an id can be used again. */
+  clear(): this {
     this.records.length = 0
     return this
   }
 
-  /** What a check throws; what was seen is all that came, unless it is said. */
+  /** Creates the error of a failed check. Default of `saw`: a description of all received records. */
   unmet(expected: string, saw?: string): Unmet {
     return new Unmet(expected, saw ?? this.#describe(), String(this.#sent))
   }
 
   async #wait(done: () => boolean, expected: string): Promise<void> {
     if (await this.#happens(done, this.#timeout)) return
-    throw this.unmet(expected, `${this.#describe()}; then nothing for ${this.#timeout / 1000} s`)
+    throw this.unmet(expected, `${this.#describe()}; then nothing within ${this.#timeout / 1000} s`)
   }
 
   async #happens(done: () => boolean, ms: number): Promise<boolean> {
-    let over = false
+    let timedOut = false
     const timer = setTimeout(() => {
-      over = true
+      timedOut = true
       this.#wake()
     }, ms)
-    while (!done() && !over) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    while (!done() && !timedOut) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     clearTimeout(timer)
     return done()
   }
@@ -224,7 +224,7 @@ export class Connection {
       : this.#ended
         ? '; then the end of the connection'
         : ''
-    return `${this.#seen}${end}`
+    return `${this.#received}${end}`
   }
 
   #wake(): void {

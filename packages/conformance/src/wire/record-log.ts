@@ -1,10 +1,10 @@
 import { ROLES, STATUSES, TYPES } from './bytes.ts'
 import { RecordReader, type WireRecord } from './record-reader.ts'
 
-/** The most lines that {@link RecordLog} shows: those at its end say why something failed. */
-const SHOWN = 14
+/** The largest number of lines in a description. If there are more, the first ones and the last ones are kept. */
+const LINES_MAX = 14
 
-/** Tells in words which records went one way of a connection. */
+/** Describes the records that were sent, or received, on a connection. */
 export class RecordLog {
   readonly #lines: { text: string; times: number }[] = []
   readonly #reader = new RecordReader((record) => this.#add(describeRecord(record)))
@@ -14,14 +14,14 @@ export class RecordLog {
   }
 
   toString(): string {
-    const { rest, lost } = this.#reader
+    const { rest, invalid } = this.#reader
     const lines = this.#lines.map(({ text, times }) => (times === 1 ? text : `${text}, ${times} times`))
     if (rest.length > 0) {
-      lines.push(lost ? `${rest.length} bytes that are no record` : `${rest.length} bytes of a record`)
+      lines.push(invalid ? `${rest.length} bytes that are not a record` : `${rest.length} bytes of a record`)
     }
     if (lines.length === 0) return 'nothing'
-    const left = lines.length - SHOWN
-    return (left > 0 ? [...lines.slice(0, 3), '…', ...lines.slice(left + 4)] : lines).join('; ')
+    const excess = lines.length - LINES_MAX
+    return (excess > 0 ? [...lines.slice(0, 3), '…', ...lines.slice(excess + 4)] : lines).join('; ')
   }
 
   #add(text: string): void {
@@ -31,7 +31,7 @@ export class RecordLog {
   }
 }
 
-/** The name of a type, of a role, of a status, or the number itself. */
+/** Returns the name of a type, a role or a status. Returns the number if it has no name. */
 export function nameOf(names: Readonly<Record<string, number>>, value: number): string {
   return Object.keys(names).find((name) => names[name] === value) ?? String(value)
 }

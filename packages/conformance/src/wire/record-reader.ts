@@ -1,20 +1,20 @@
-/** A record as it came, or as it was sent. */
+/** A decoded record. */
 export interface WireRecord {
   type: number
   id: number
   content: Buffer
   padding: Buffer
-  /** The last byte of its header. */
+  /** The reserved byte, the last one of the header. */
   reserved: number
 }
 
-/** Reads records out of bytes, and keeps whatever of them is none. */
+/** Decodes records from a stream of bytes. */
 export class RecordReader {
   readonly #onRecord: (record: WireRecord) => void
-  /** What has begun and is not whole; from the first version on that is not 1, all that follows. */
+  /** The bytes of an incomplete record. If `invalid` is true, all bytes from the invalid record on. */
   rest: Buffer = Buffer.alloc(0)
-  /** A version other than 1 was read: what follows is not understood. */
-  lost = false
+  /** A record's version was not 1, so the bytes from there on cannot be decoded. */
+  invalid = false
 
   constructor(onRecord: (record: WireRecord) => void) {
     this.#onRecord = onRecord
@@ -22,10 +22,10 @@ export class RecordReader {
 
   push(chunk: Buffer): void {
     this.rest = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk])
-    while (this.rest.length > 0 && !this.lost) {
+    while (this.rest.length > 0 && !this.invalid) {
       const { rest } = this
       if (rest[0] !== 1) {
-        this.lost = true
+        this.invalid = true
         return
       }
       if (rest.length < 8) return

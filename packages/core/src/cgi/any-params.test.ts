@@ -1,4 +1,5 @@
-// Whatever the params say: a request whose URL is one, or a refusal. tests/conformance/any-params.test.ts has the same through the adapters.
+// Property tests: any params are a request with a valid URL, or are refused. tests/conformance/any-params.test.ts tests the same with the
+// adapters.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -10,7 +11,7 @@ import { Params } from './params.ts'
 import { createRequest } from './request.ts'
 import { RequestHead } from './request-head.ts'
 
-/** What a server makes of a block; undefined for one that it refuses with a 400. */
+/** Reads a block like the server does. Returns undefined if it is refused with a 400. */
 function read(block: Buffer): RequestHead | undefined {
   try {
     const head = new RequestHead(new Params(block))
@@ -25,7 +26,7 @@ function read(block: Buffer): RequestHead | undefined {
 
 function checkHead(head: RequestHead): void {
   const url = new URL(head.url)
-  // Nothing of the target has become part of the authority, and nothing of that is lost.
+  // No part of the target has become part of the authority, or the other way round.
   const origin = new URL(`${head.scheme}://${head.authority}`)
   expect(url.origin).toBe(origin.origin)
   expect(url.username + url.password).toBe('')
@@ -55,7 +56,7 @@ test('any params are a request whose URL parses, or a 400', () => {
     }),
     { numRuns: 3000 },
   )
-  // Of a generator whose params are all refused nothing is learned.
+  // The test is useless if the generator's params are nearly all refused.
   expect(requests).toBeGreaterThan(500)
 })
 

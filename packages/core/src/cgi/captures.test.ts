@@ -1,4 +1,4 @@
-// Everything from bytes to headers, on what real front servers sent: see tests/captures/README.md.
+// Tests the whole way from bytes to headers with recordings of real front servers. See tests/captures/README.md.
 
 import { createHash, type Hash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -133,7 +133,7 @@ describe.each(folders.map(({ name }) => name))('%s', (folder) => {
     readFileSync(new URL(`${folder}/expected.json`, CAPTURES), 'utf8'),
   )
 
-  it('has its recordings here, and no others', () => {
+  it('has all recordings that expected.json lists, and no others', () => {
     const here = readdirSync(new URL(folder, CAPTURES)).filter((name) => name !== 'expected.json')
     expect(here.sort()).toEqual(Object.keys(files).sort())
     expect(here.length).toBeGreaterThan(1)

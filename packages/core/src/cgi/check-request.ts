@@ -9,13 +9,16 @@ import {
 import type { RequestHead } from './request-head.ts'
 
 /**
- * Throws a {@link RequestError} with status 400 for a request that no app should see: no method, or a method that is not a token;
- * a header name that is not a token; a line break in a header, CONTENT_TYPE, REQUEST_URI, QUERY_STRING or redirected credentials;
- * an invalid target or authority; a CONTENT_LENGTH that is not a plain decimal number.
+ * Throws a {@link RequestError} with status 400 for an invalid request. A request is invalid if
  *
- * Of a repeated param the last one counts, because an nginx
- * configuration overrides a param by naming it again; clients cannot repeat one. Nothing else is required: authorizers are called
- * without SCRIPT_NAME, PATH_INFO and CONTENT_LENGTH.
+ * - it has no method, or one that is not a token,
+ * - the name of a header is not a token,
+ * - a header, CONTENT_TYPE, REQUEST_URI, QUERY_STRING or a redirected Authorization contains a line break,
+ * - the target or the authority is invalid,
+ * - CONTENT_LENGTH is not a plain decimal number.
+ *
+ * If a param is repeated, the last one counts, because an nginx configuration overrides a param by naming it again. Clients cannot
+ * repeat a param. Other params may be absent: authorizers are called without SCRIPT_NAME, PATH_INFO and CONTENT_LENGTH.
  */
 export function checkRequest(head: RequestHead): void {
   const { params } = head
@@ -31,11 +34,13 @@ function checkFaults(params: Params): void {
     throw new RequestError(
       400,
       'FCGI_ERR_METHOD',
-      method ? `REQUEST_METHOD is not a method: ${quote(method)}.` : 'The request has no REQUEST_METHOD.',
+      method
+        ? `REQUEST_METHOD is not a valid method: ${quote(method)}.`
+        : 'The request has no REQUEST_METHOD.',
     )
   }
   if ((faults & FAULT_HEADER_NAME) !== 0) {
-    throw new RequestError(400, 'FCGI_ERR_HEADER', 'The name of an HTTP_* param is not a header name.')
+    throw new RequestError(400, 'FCGI_ERR_HEADER', 'The name of an HTTP_* param is not a valid header name.')
   }
   if ((faults & FAULT_LINE_BREAK) !== 0) {
     throw new RequestError(400, 'FCGI_ERR_HEADER', 'A header or the request target contains a line break.')

@@ -8,7 +8,7 @@ it.each(['192.0.2.7', '::1', '::ffff:192.0.2.7', '2001:db8::1', 'fe80::1%eth0'])
   },
 )
 
-// What servers send for a client on a Unix socket, and what is not an address.
+// Values that servers send for a client on a Unix socket, and invalid addresses.
 it.each([
   undefined,
   '',

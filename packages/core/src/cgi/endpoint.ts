@@ -1,16 +1,16 @@
-// Addresses and ports of the client and the server, as Node's net.Socket has them.
+// Reads addresses and ports of the client and the server, in the form that Node's net.Socket has.
 
 import { isIP } from 'node:net'
 
 /**
- * The IP address that REMOTE_ADDR or SERVER_ADDR holds. Undefined for anything else: on a Unix socket nginx sends `unix:`, HAProxy
+ * Returns the IP address in REMOTE_ADDR or SERVER_ADDR; undefined if it is anything else. For a Unix socket, nginx sends `unix:`, HAProxy
  * `unix`, Caddy `@`, and lighttpd the path of the socket.
  */
 export function ipAddress(param: string | undefined): string | undefined {
   return param !== undefined && isIP(param) !== 0 ? param : undefined
 }
 
-/** The number that REMOTE_PORT or SERVER_PORT holds, 1 to 65535; undefined for anything else. */
+/** Returns the number in REMOTE_PORT or SERVER_PORT, 1 to 65535; undefined if it is anything else. */
 export function portNumber(param: string | undefined): number | undefined {
   if (param === undefined || !/^\d{1,5}$/.test(param)) return undefined
   const port = Number(param)

@@ -1,4 +1,4 @@
-/** Why a request was refused: one stable name for each reason. */
+/** Why a request was refused; see {@link RequestError}. */
 export type RequestErrorCode =
   | 'FCGI_ERR_PARAMS'
   | 'FCGI_ERR_PARAMS_COUNT'
@@ -13,8 +13,8 @@ export type RequestErrorCode =
   | 'FCGI_ERR_BODY_TOO_LARGE'
 
 /**
- * A request that no app should see: it gets a response with `status` (400, 413, 431) before any app code runs. `code` is
- * stable. The message is one line for error logs (the server's `onError`, FCGI_STDERR); clients never see it.
+ * The request is invalid or too large. The server responds with `status` (400, 413 or 431) without calling the app. `code` is stable.
+ * The message is one line for error logs (the server's `onError`, FCGI_STDERR). It is never sent to clients.
  */
 export class RequestError extends Error {
   override readonly name = 'RequestError'
@@ -28,7 +28,10 @@ export class RequestError extends Error {
   }
 }
 
-/** `text` for an error message: in quotes, at most 100 characters, and nothing that could break a line or control a terminal. */
+/**
+ * Quotes `text` for an error message. The result has about 100 characters at most, and no character that could break a line or control
+ * a terminal.
+ */
 export function quote(text: string): string {
   const shown = JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)
   return shown.replace(/[\x7f-\xff]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`)

@@ -25,7 +25,7 @@ function mountOf(given: Given, option: MountOption, program: string | undefined 
 
 const LONG_SCRIPT_NAME = '/app/sub/page'
 
-// The request /app/sub/page?x=1, the app meant to be at /app, as front servers tell it; and the mount by option.
+// The params that front servers send for the request /app/sub/page?x=1 to an app at /app, and the mount for each option.
 describe.each<[string, Given, { auto: string; scriptName: string }]>([
   [
     'mod_fcgid and mod_cgi, ScriptAlias',
@@ -33,7 +33,7 @@ describe.each<[string, Given, { auto: string; scriptName: string }]>([
     { auto: '/app', scriptName: '/app' },
   ],
   [
-    'mod_fcgid, the mount itself: no PATH_INFO',
+    'mod_fcgid, a request for the mount itself: no PATH_INFO',
     { target: '/app?x=1', scriptName: '/app', file: PROGRAM },
     { auto: '/app', scriptName: '/app' },
   ],
@@ -53,7 +53,7 @@ describe.each<[string, Given, { auto: string; scriptName: string }]>([
     { auto: '', scriptName: '' },
   ],
   [
-    'nginx, stock fastcgi_params',
+    'nginx, default fastcgi_params',
     { target: '/app/sub/page?x=1', scriptName: LONG_SCRIPT_NAME },
     { auto: '', scriptName: '' },
   ],
@@ -63,7 +63,7 @@ describe.each<[string, Given, { auto: string; scriptName: string }]>([
     { auto: '', scriptName: '/app' },
   ],
   [
-    'nginx, fastcgi_split_path_info, the mount itself',
+    'nginx, fastcgi_split_path_info, a request for the mount itself',
     { target: '/app', scriptName: '/app', pathInfo: '', file: '/srv/www/app' },
     { auto: '', scriptName: '/app' },
   ],
@@ -82,7 +82,7 @@ describe.each<[string, Given, { auto: string; scriptName: string }]>([
     { auto: '', scriptName: '' },
   ],
   [
-    'mod_proxy_fcgi, SetHandler: split where the path on disk ends',
+    'mod_proxy_fcgi, SetHandler: split at the part of the path that exists on disk',
     {
       target: '/sub/page',
       scriptName: '/sub',
@@ -126,7 +126,7 @@ describe.each<[string, Given, { auto: string; scriptName: string }]>([
     { target: '/app/sub/page', scriptName: LONG_SCRIPT_NAME, file: '/srv/www/app/sub/page' },
     { auto: '', scriptName: '' },
   ],
-])('the mount, as told by %s', (_, given, expected) => {
+])('the mount with the params of %s', (_, given, expected) => {
   it('with auto', () => expect(mountOf(given, 'auto')).toBe(expected.auto))
   it('with script-name', () => expect(mountOf(given, 'script-name')).toBe(expected.scriptName))
   it('with none', () => expect(mountOf(given, 'none')).toBe(''))
@@ -135,8 +135,8 @@ describe.each<[string, Given, { auto: string; scriptName: string }]>([
   })
 })
 
-// As mod_fcgid tells it: SCRIPT_NAME and PATH_INFO decoded, `//` merged, dot segments resolved.
-describe('the mount is a raw beginning of the target', () => {
+// The params are those of mod_fcgid: SCRIPT_NAME and PATH_INFO are decoded, `//` is merged, and dot segments are resolved.
+describe('the mount is the beginning of the target, not decoded', () => {
   it.each<[target: string, scriptName: string, pathInfo: string | undefined, mount: string]>([
     ['/shop', '/shop', undefined, '/shop'],
     ['/shop/', '/shop', '/', '/shop'],
@@ -165,7 +165,7 @@ describe('the mount is a raw beginning of the target', () => {
     ['/shop/shop/x', '/shop', '/shop/x', '/shop'],
     ['/shop/100%', '/shop', '/100%', '/shop'],
 
-    // Not certain: no mount.
+    // SCRIPT_NAME is not certain to be the mount, so there is none.
     ['/shopping/cart', '/shop', 'ping/cart', ''],
     ['/shop/cart', '/shop', '/other', ''],
     ['/shop/cart', '/shop', undefined, ''],
@@ -184,7 +184,7 @@ describe('the mount is a raw beginning of the target', () => {
   })
 })
 
-describe('a prefix that is said outright', () => {
+describe('an explicit prefix', () => {
   it.each<[target: string, option: MountOption, mount: string]>([
     ['/shop/cart', '/shop', '/shop'],
     ['/shop/cart', '/shop/', '/shop'],
@@ -205,27 +205,27 @@ describe('a prefix that is said outright', () => {
   })
 })
 
-describe('a path made to be slow', () => {
+describe('a long malicious path', () => {
   it.each([
     ['slashes', `${'/'.repeat(200_000)}x`],
     ['dot segments', '/./..'.repeat(50_000)],
-    ['steps in and out', '/shop/..'.repeat(30_000)],
+    ['segments and `..`', '/shop/..'.repeat(30_000)],
     ['escapes', `/${'%2F'.repeat(70_000)}`],
     ['slashes at the end', `/x${'/'.repeat(200_000)}`],
-  ])('of %s takes no longer than its length asks for', (_, path) => {
+  ])('of %s is handled in linear time', (_, path) => {
     expect(mountOf({ target: path, scriptName: '/shop', pathInfo: '/', file: PROGRAM }, 'auto')).toBe('')
     expect(mountOf({ target: path }, '/shop')).toBe('')
     expect(mountOf({ target: `${path}/shop`, scriptName: path, file: PROGRAM }, 'script-name')).toBeDefined()
   })
 })
 
-describe('this very program', () => {
+describe('SCRIPT_FILENAME', () => {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'mount-')))
   afterAll(() => rmSync(directory, { recursive: true }))
   const program = join(directory, 'server.js')
   writeFileSync(program, '')
 
-  it('is also a symbolic link to it', () => {
+  it('can be a symbolic link to the running program', () => {
     const link = join(directory, '\u00e9.fcgi')
     symlinkSync(program, link)
     const file = Buffer.from(link).toString('latin1')
@@ -235,7 +235,7 @@ describe('this very program', () => {
     expect(mountOf(given, 'auto', undefined)).toBe('')
   })
 
-  it('is asked of the disk for a few files only, not for every URL', () => {
+  it('is looked up on disk for a limited number of files, not for every URL', () => {
     for (let i = 0; i < 100; i++) {
       const given = {
         target: `/app${i}/x`,

@@ -1,29 +1,29 @@
-// Which part of the target is the mount of the app, as /shop is of /shop/cart under `ScriptAlias /shop /srv/app.fcgi`.
+// Finds the mount: the part of the target at which the app is mounted. With `ScriptAlias /shop /srv/app.fcgi`, the mount of /shop/cart is
+// /shop.
 //
-// SCRIPT_NAME should say so (RFC 3875 section 4.1.13), and often does not: nginx's stock params, ProxyPass and HAProxy
-// set it to the whole path, lighttpd to the first segment, mod_proxy_fcgi to where a path on disk happens to end, and after
-// a rewrite it is no part of the target at all. The cases are a table in mount.test.ts.
+// SCRIPT_NAME should be the mount (RFC 3875 section 4.1.13), but often is not. nginx's default params, ProxyPass and HAProxy set it to the
+// whole path, lighttpd to the first segment, and mod_proxy_fcgi to the part of the path that exists on disk. After a rewrite, it is no
+// part of the target at all. mount.test.ts has a table of the cases.
 
 import { realpathSync } from 'node:fs'
 import type { Params } from './params.ts'
 
 /**
- * How the mount is found.
+ * How to find the mount.
  *
- * - `'auto'`: SCRIPT_NAME where that is certain: SCRIPT_FILENAME is this very program, and SCRIPT_NAME and PATH_INFO
- *   together are the path of the target. So it is under mod_fcgid and plain CGI.
- * - `'script-name'`: also wherever else SCRIPT_NAME is the beginning of the path. Where it is the whole path and there is
- *   no PATH_INFO, it is no mount: servers that know no mounts send just that for every request. (nginx with
- *   `fastcgi_split_path_info` sends an empty PATH_INFO for the mount itself, and Apache none: there, `/shop` is
- *   seen unmounted, `/shop/` mounted.)
- * - `'/prefix'`: this, wherever the path begins with it.
- * - `'none'`: never.
+ * - `'auto'`: use SCRIPT_NAME only if it is certain to be the mount: SCRIPT_FILENAME is the running program, and SCRIPT_NAME and
+ *   PATH_INFO together are the path of the target. This is the case with mod_fcgid and plain CGI.
+ * - `'script-name'`: also use SCRIPT_NAME whenever the path begins with it. The exception is a SCRIPT_NAME that is the whole path, without
+ *   PATH_INFO, because servers without mounts send that for every request. For the mount itself, nginx with `fastcgi_split_path_info`
+ *   sends an empty PATH_INFO, but Apache sends none. So with Apache, `/shop` has no mount, and `/shop/` has.
+ * - `'/prefix'`: use this prefix if the path begins with it.
+ * - `'none'`: never use a mount.
  */
 export type MountOption = 'auto' | 'script-name' | 'none' | `/${string}`
 
 /**
- * The beginning of `target`, raw, that is the mount: `''` or `/shop`, without a slash at its end. `program` is the
- * real path of the running program, if there is a file.
+ * Returns the beginning of `target` that is the mount, for example `/shop`, or `''`. It is not decoded, and has no slash at its end.
+ * `program` is the real path of the running program, if it is a file.
  */
 export function findMount(
   params: Params,
@@ -48,8 +48,8 @@ export function findMount(
   return mount === path && pathInfo === undefined ? '' : mount
 }
 
-// A server that names many files is not the one that started this program for one of them; without a limit each
-// new URL behind nginx would cost a look at the disk.
+// Limits the number of file system calls. nginx sends another SCRIPT_FILENAME for each URL, and a front server that does so did not start
+// this program.
 const REAL_PATHS_MAX = 64
 const realPaths = new Map<string, string>()
 
@@ -60,7 +60,7 @@ function isProgram(file: string | undefined, program: string | undefined): boole
   if (real === undefined) {
     if (realPaths.size >= REAL_PATHS_MAX) return false
     try {
-      // Params are bytes read as latin1, file names are UTF-8.
+      // Params are decoded as latin1, but file names are UTF-8.
       real = realpathSync(Buffer.from(file, 'latin1').toString())
     } catch {
       real = ''
@@ -71,18 +71,18 @@ function isProgram(file: string | undefined, program: string | undefined): boole
 }
 
 /**
- * The raw beginning of `path` that stands for `prefix`, ends where a segment does, and is followed by what never steps out of
- * it; if `rest` is given, by what stands for `rest`. `''` if there is none. Time grows with the path's length alone.
+ * Returns the beginning of `path`, not decoded, that means `prefix`, or `''`. It ends at the end of a segment, and no `..` after it leaves
+ * the prefix. If `rest` is given, the remaining path must mean `rest`. The time depends only on the length of the path.
  */
 function findPrefix(path: string, prefix: string, rest: string | undefined): string {
   if (prefix === '') return ''
-  // Nearly always the path is written as its decoding is.
+  // Nearly always, the path begins with the prefix literally.
   const isPlain =
     path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f)
-  if (isPlain && isRest(path.slice(prefix.length), rest)) return prefix
+  if (isPlain && matchesRest(path.slice(prefix.length), rest)) return prefix
 
-  const wanted = prefix.split('/').filter((segment) => segment !== '')
-  // The segments so far as the front server resolved them, and how many of the first are the prefix's.
+  const prefixSegments = prefix.split('/').filter((segment) => segment !== '')
+  // The segments so far as the front server resolves them, and how many of them match the prefix.
   const resolved: string[] = []
   let matched = 0
   let prefixEnd = -1
@@ -95,27 +95,27 @@ function findPrefix(path: string, prefix: string, rest: string | undefined): str
         resolved.pop()
         matched = Math.min(matched, resolved.length)
       } else if (segment !== '' && segment !== '.') {
-        if (matched === resolved.length && segment === wanted[matched]) matched++
+        if (matched === resolved.length && segment === prefixSegments[matched]) matched++
         resolved.push(segment)
       }
     }
-    if (matched < wanted.length) prefixEnd = -1
-    else if (prefixEnd < 0 && resolved.length === wanted.length) prefixEnd = end
+    if (matched < prefixSegments.length) prefixEnd = -1
+    else if (prefixEnd < 0 && resolved.length === prefixSegments.length) prefixEnd = end
   }
-  return prefixEnd >= 0 && isRest(path.slice(prefixEnd), rest) ? path.slice(0, prefixEnd) : ''
+  return prefixEnd >= 0 && matchesRest(path.slice(prefixEnd), rest) ? path.slice(0, prefixEnd) : ''
 }
 
-function isRest(raw: string, rest: string | undefined): boolean {
+function matchesRest(raw: string, rest: string | undefined): boolean {
   if (raw === rest) return true
   const decoded = percentDecode(raw)
   const normal = normalize(decoded)
   if (rest === undefined) return normal !== undefined
-  // Caddy and HAProxy only decode. Apache leaves %2F as it is under `AllowEncodedSlashes NoDecode`.
+  // Caddy and HAProxy only decode the path. With `AllowEncodedSlashes NoDecode`, Apache does not decode %2F.
   return decoded === rest || normal === rest || normalize(percentDecode(raw, true)) === rest
 }
 
-// As nginx, Apache and lighttpd do before they split a path: `//` merged, dot segments resolved. Undefined where
-// `..` goes above the root.
+// Normalizes a path like nginx, Apache and lighttpd do before they split it: merges `//` and resolves dot segments. Returns undefined if
+// `..` leaves the root.
 function normalize(path: string): string | undefined {
   if (!/\/[/.]/.test(path)) return path
   const segments: string[] = []
@@ -129,7 +129,7 @@ function normalize(path: string): string | undefined {
   return last === '' || last === '.' || last === '..' ? `${normal}/` : normal
 }
 
-// Bytes as latin1, as the params are.
+// Decodes to bytes as latin1, like the params.
 function percentDecode(text: string, keepSlashes = false): string {
   if (!text.includes('%')) return text
   return text.replace(/%[0-9a-f]{2}/gi, (encoded) => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { headerParamName } from './param-names.ts'
 
 function nameOf(text: string): ReturnType<typeof headerParamName> {
-  const block = bytes('before', text, 'behind')
+  const block = bytes('before', text, 'after')
   return headerParamName(block, 6, 6 + text.length)
 }
 
@@ -16,17 +16,14 @@ describe('headerParamName', () => {
     ['HTTP_PROXY', '', true, ', '],
     ['HTTP_', '', false, ', '],
     ['HTTP_A B', 'a b', false, ', '],
-  ])(
-    'says of %s what header it is, whether it can be one, and how repeats count',
-    (text, header, isToken, separator) => {
-      // Twice: the second time it is known already.
-      for (let time = 0; time < 2; time++) {
-        expect(nameOf(text)).toMatchObject({ text, header, isToken, separator })
-      }
-    },
-  )
+  ])('classifies %s', (text, header, isToken, separator) => {
+    // The second result comes from the cache.
+    for (let time = 0; time < 2; time++) {
+      expect(nameOf(text)).toMatchObject({ text, header, isToken, separator })
+    }
+  })
 
-  it('tells names apart that differ in one character, wherever that is', () => {
+  it('distinguishes names that differ in a single character', () => {
     const text = 'HTTP_SEC_FETCH_DEST'
     for (let at = 5; at < text.length; at++) {
       const other = `${text.slice(0, at)}~${text.slice(at + 1)}`
@@ -34,7 +31,7 @@ describe('headerParamName', () => {
     }
   })
 
-  it('remembers no more names than it has room for, however many a client invents', () => {
+  it('classifies names correctly when a client sends more names than the cache holds', () => {
     for (let i = 0; i < 20_000; i++) expect(nameOf(`HTTP_X_${i}`).header).toBe(`x-${i}`)
     expect(nameOf('HTTP_ACCEPT').header).toBe('accept')
   })

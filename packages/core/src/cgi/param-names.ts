@@ -1,19 +1,20 @@
-// What the names of params say. Front servers send the same few dozen with every request.
+// Classifies the names of params, and caches the result, because front servers send the same few dozen names with every request.
 
 import { isToken } from './token.ts'
 
-/** The name of an `HTTP_*` param, which carries a request header (RFC 3875 section 4.1.18), and what is known of it. */
+/** The name of an `HTTP_*` param, which carries a request header (RFC 3875 section 4.1.18). */
 export interface HeaderParamName {
+  /** The param's name. */
   readonly text: string
-  /** The header's name in lower case with `-` for `_`; '' for one that no app sees. */
+  /** The header's name in lower case with `-` for `_`; '' for a header that is omitted. */
   readonly header: string
-  /** It is a header's name: a token (RFC 9110 section 5.6.2). */
+  /** The header's name is valid: a token (RFC 9110 section 5.6.2). */
   readonly isToken: boolean
-  /** What joins the values of a repeated header, as Node joins them; undefined where the first counts. */
+  /** The separator with which Node joins the values of a repeated header; undefined if only the first value counts. */
   readonly separator: string | undefined
 }
 
-// Where Node's IncomingMessage keeps the first of repeated headers (lib/_http_incoming.js, matchKnownFields).
+// The headers of which Node's IncomingMessage keeps only the first value (lib/_http_incoming.js, matchKnownFields).
 const FIRST_ONLY: ReadonlySet<string> = new Set([
   'age',
   'authorization',
@@ -35,8 +36,8 @@ const FIRST_ONLY: ReadonlySet<string> = new Set([
   'user-agent',
 ])
 
-// See RequestHead's `headers` for the reasons.
-const LEFT_OUT: ReadonlySet<string> = new Set([
+// The headers that are omitted. See `headers` of RequestHead for the reasons.
+const OMITTED: ReadonlySet<string> = new Set([
   'content-length',
   'expect',
   'http2-settings',
@@ -48,13 +49,14 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-// A client may invent names, so a new one takes the place of another, and a long one is not kept. With a quarter of the room
-// a fifth of 500 names had no place of their own, and each of these was described anew in every request.
-const SEEN_SIZE = 8192
-const KEPT_LENGTH_MAX = 100
-const seen: (SeenName | undefined)[] = new Array(SEEN_SIZE).fill(undefined)
+// The cache is a hash table in which a new name replaces an old one with the same hash, because a client can send any number of names.
+// Long names are not cached. With a quarter of this size, a fifth of 500 names collided, and each of these missed the cache in every
+// request.
+const CACHE_SIZE = 8192
+const CACHED_LENGTH_MAX = 100
+const cache: (CachedName | undefined)[] = new Array(CACHE_SIZE).fill(undefined)
 
-interface SeenName extends HeaderParamName {
+interface CachedName extends HeaderParamName {
   readonly bytes: Uint8Array
 }
 
@@ -70,42 +72,42 @@ export function isHeaderParam(block: Uint8Array, at: number, end: number): boole
   )
 }
 
-/** What is known of the name `block[at, end)`, which begins with `HTTP_`. */
+/** Classifies the name `block[at, end)`, which begins with `HTTP_`. */
 export function headerParamName(block: Buffer, at: number, end: number): HeaderParamName {
   const length = end - at
-  // Names differ at their ends, in length, and in the middle.
+  // Names usually differ in length, at the end, or in the middle.
   const hash =
     (length * 5 +
       block[end - 1]! * 7 +
       block[end - 2]! * 53 +
       block[end - 3]! * 211 +
       block[at + (length >> 1)]! * 401) &
-    (SEEN_SIZE - 1)
-  const name = seen[hash]
+    (CACHE_SIZE - 1)
+  const name = cache[hash]
   if (name !== undefined && isSame(name.bytes, block, at, length)) return name
   const described = describeName(block, at, end)
-  if (length <= KEPT_LENGTH_MAX) seen[hash] = described
+  if (length <= CACHED_LENGTH_MAX) cache[hash] = described
   return described
 }
 
 function isSame(bytes: Uint8Array, block: Uint8Array, at: number, length: number): boolean {
   if (bytes.length !== length) return false
-  // The beginning is the same anyway.
+  // Both begin with `HTTP_`.
   for (let i = 5; i < length; i++) {
     if (bytes[i] !== block[at + i]) return false
   }
   return true
 }
 
-function describeName(block: Buffer, at: number, end: number): SeenName {
+function describeName(block: Buffer, at: number, end: number): CachedName {
   const bytes = Uint8Array.prototype.slice.call(block, at, end)
-  // A string of its own: a slice of the params' text would keep all of it in memory.
+  // Decode a new string: a slice of the params' text would keep the whole text in memory.
   const text = block.toString('latin1', at, end)
   const header = text.slice(5).toLowerCase().replaceAll('_', '-')
   return {
     bytes,
     text,
-    header: LEFT_OUT.has(header) ? '' : header,
+    header: OMITTED.has(header) ? '' : header,
     isToken: isToken(text.slice(5)),
     separator: FIRST_ONLY.has(header) ? undefined : header === 'cookie' ? '; ' : ', ',
   }
@@ -119,7 +121,7 @@ const CONTENT_LENGTH = Buffer.from('CONTENT_LENGTH')
 const REDIRECT = Buffer.from('REDIRECT_')
 const HTTP_AUTHORIZATION = Buffer.from('HTTP_AUTHORIZATION')
 
-/** The name `block[at, end)` if it is one of those that every request is asked for. */
+/** Returns the name `block[at, end)` if it is one of the params that every request needs. */
 export function knownName(block: Uint8Array, at: number, end: number): KnownName | undefined {
   switch (end - at) {
     case 11:
@@ -144,7 +146,7 @@ export type KnownName =
   | 'CONTENT_LENGTH'
   | 'REDIRECT_HTTP_AUTHORIZATION'
 
-// One or more `REDIRECT_`, then `HTTP_AUTHORIZATION`.
+// Matches one or more `REDIRECT_`, then `HTTP_AUTHORIZATION`.
 function isRedirected(block: Uint8Array, at: number, end: number): boolean {
   const nameAt = end - HTTP_AUTHORIZATION.length
   if (nameAt <= at || (nameAt - at) % REDIRECT.length !== 0 || !isName(block, nameAt, HTTP_AUTHORIZATION))

@@ -19,7 +19,7 @@ function errorOf(run: () => unknown): RequestError {
 }
 
 describe('Params', () => {
-  it('gives values by name, and undefined for what was not sent', () => {
+  it('returns values by name, and undefined for absent params', () => {
     const got = params(['REQUEST_METHOD', 'GET'], ['CONTENT_TYPE', ''], ['PATH', '/x'])
     expect(got.get('REQUEST_METHOD')).toBe('GET')
     expect(got.get('CONTENT_TYPE')).toBe('')
@@ -27,7 +27,7 @@ describe('Params', () => {
     expect(got.count).toBe(3)
   })
 
-  it('reads a block that lies within a larger buffer, and keeps it when the buffer is used again', () => {
+  it('reads a block inside a larger buffer, and stays valid when the buffer is reused', () => {
     const block = pairs([
       ['A', '1'],
       ['B', '2'],
@@ -39,7 +39,7 @@ describe('Params', () => {
     expect(got.get('B')).toBe('2')
   })
 
-  it('takes the last of several pairs of a name, as nginx configurations override by repeating', () => {
+  it('uses the last of several pairs with the same name, because nginx configurations override params this way', () => {
     const got = params(['SCRIPT_NAME', '/stock'], ['A', 'x'], ['SCRIPT_NAME', '/mine'])
     expect(got.get('SCRIPT_NAME')).toBe('/mine')
     expect(got.toRecord().SCRIPT_NAME).toBe('/mine')
@@ -65,16 +65,16 @@ describe('Params', () => {
     })
   })
 
-  it('takes an empty param that says who the client is for none (Caddy, nginx)', () => {
+  it("treats empty params about the client's identity as absent (Caddy, nginx)", () => {
     const names = [
       ...['REMOTE_USER', 'REMOTE_ADDR', 'REMOTE_PORT', 'REMOTE_HOST', 'REMOTE_IDENT', 'AUTH_TYPE'],
       ...['SSL_CLIENT_S_DN', 'SSL_CLIENT_VERIFY'],
     ]
-    const kept = ['CONTENT_TYPE', 'PATH_INFO', 'REMOTE_PASSWD', 'HTTP_REMOTE_USER', 'XREMOTE_USER']
-    const got = params(...[...names, ...kept].map((name): [string, string] => [name, '']))
+    const remaining = ['CONTENT_TYPE', 'PATH_INFO', 'REMOTE_PASSWD', 'HTTP_REMOTE_USER', 'XREMOTE_USER']
+    const got = params(...[...names, ...remaining].map((name): [string, string] => [name, '']))
     for (const name of names) expect(got.get(name)).toBeUndefined()
-    expect(Object.keys(got.toRecord())).toEqual(kept)
-    expect(got.toList()).toHaveLength(2 * (names.length + kept.length))
+    expect(Object.keys(got.toRecord())).toEqual(remaining)
+    expect(got.toList()).toHaveLength(2 * (names.length + remaining.length))
 
     const overridden = params(['REMOTE_USER', 'ann'], ['REMOTE_USER', ''])
     expect(overridden.get('REMOTE_USER')).toBeUndefined()
@@ -98,7 +98,7 @@ describe('Params', () => {
     expect(params().toRecord().toString).toBeUndefined()
   })
 
-  it('keeps bytes 0x80 to 0xFF, one character a byte', () => {
+  it('keeps the bytes 0x80 to 0xFF as one character each', () => {
     const all = Buffer.from(Array.from({ length: 255 }, (_, i) => i + 1))
     const got = params(['X', all], [Buffer.from([0xc3, 0xa9]), 'v'])
     expect(Buffer.from(got.get('X')!, 'latin1')).toEqual(all)
@@ -111,7 +111,7 @@ describe('Params', () => {
 
   it.each([
     ['a value', 'A', 'x\0y'],
-    ['an empty value but for it', 'A', '\0'],
+    ['a value with nothing else', 'A', '\0'],
     ['a name', 'A\0B', 'v'],
     ['a header', 'HTTP_X', '\0x'],
     ['the last byte', 'QUERY_STRING', 'x\0'],
@@ -130,7 +130,7 @@ describe('Params', () => {
     }
   })
 
-  it('takes the lengths between the pairs for no text: they may be 0, 10 or 13, in both forms', () => {
+  it('does not mistake length bytes of 0, 10 or 13 for NUL, LF or CR', () => {
     const name = 'HTTP_X_TEN' // 10
     const other = 'HTTP_THIRTEEN' // 13
     const block = bytes(
@@ -158,7 +158,7 @@ describe('Params', () => {
     expect(error.code).toBe('FCGI_ERR_PARAMS')
   })
 
-  it('refuses more pairs than allowed with a 431', () => {
+  it('refuses more pairs than maxCount with a 431', () => {
     const list = Array.from({ length: 2001 }, (_, i): [string, string] => [`X${i}`, ''])
     expect(errorOf(() => params(...list)).status).toBe(431)
     expect(params(...list.slice(1)).count).toBe(2000)
@@ -167,7 +167,7 @@ describe('Params', () => {
     expect(errorOf(() => new Params(two, 0, two.length, { maxCount: 1 })).code).toBe('FCGI_ERR_PARAMS_COUNT')
   })
 
-  it('gives back whatever pairs without NUL were put in', () => {
+  it('returns all pairs that were encoded, if they contain no NUL', () => {
     const text = fc
       .uint8Array({ min: 1, maxLength: 300 })
       .map((array) => Buffer.from(array).toString('latin1'))
@@ -188,7 +188,7 @@ describe('Params', () => {
     )
   })
 
-  it('finds a NUL wherever it is', () => {
+  it('finds a NUL in any name or value', () => {
     const value = fc.uint8Array({ min: 0, max: 14, maxLength: 20 })
     fc.assert(
       fc.property(fc.array(fc.tuple(value, value), { minLength: 1 }), (list) => {

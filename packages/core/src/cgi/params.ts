@@ -1,56 +1,56 @@
-// The params of one request, kept as they came: one string, which is gone through once to take note of whatever `checkRequest`
-// must refuse. Names and values become strings of their own when somebody asks for one.
+// Decodes the params of one request. They are kept as one string, which is scanned once for the faults that `checkRequest` refuses.
+// Names and values become separate strings only when they are read.
 
-import { afterLength, cutShort, lengthAt } from '../protocol/name-values.ts'
+import { afterLength, lengthAt, truncatedPairError } from '../protocol/name-values.ts'
 import { quote, RequestError } from './error.ts'
 import { type HeaderParamName, headerParamName, isHeaderParam, knownName } from './param-names.ts'
 import { isToken } from './token.ts'
 
-/** How much of a request's params is accepted. */
+/** Limits of a request's params. */
 export interface ParamsLimits {
-  /** Pairs; default 2000, some ten times what a large real request has. */
+  /** The maximum number of pairs. The default is 2000, some ten times the number of a large real request. */
   maxCount?: number
-  /** Name and value of one `HTTP_*` param together, in bytes; default no limit but that of all params. */
+  /** The maximum size of one `HTTP_*` param, name and value together, in bytes. By default, only the size of all params is limited. */
   maxHeaderBytes?: number
 }
 
-const MAX_COUNT = 2000
+const DEFAULT_MAX_COUNT = 2000
 
-// What Params notes about the pairs; several may be set. See checkRequest.
-/** An `HTTP_*` name that is no header name: not a token (RFC 9110 section 5.6.2). */
+// The faults of the params, as bits. checkRequest refuses them.
+/** The name of an `HTTP_*` param is not a valid header name: not a token (RFC 9110 section 5.6.2). */
 export const FAULT_HEADER_NAME = 1
-/** CR or LF in a header, in CONTENT_TYPE, REQUEST_URI or QUERY_STRING: it could end a line elsewhere. */
+/** A header, CONTENT_TYPE, REQUEST_URI, QUERY_STRING or a redirected Authorization contains CR or LF, which allows injection elsewhere. */
 export const FAULT_LINE_BREAK = 2
-/** REQUEST_METHOD is missing or is no token. */
+/** REQUEST_METHOD is missing or is not a token. */
 export const FAULT_METHOD = 4
-/** A CONTENT_LENGTH of other than at most 15 digits. Some of those are fine: see there. */
+/** CONTENT_LENGTH is not a number of at most 15 digits. It may still be valid: checkRequest decides. */
 export const FAULT_CONTENT_LENGTH = 8
 
-// What a constructor finds: a copy in one piece is cheaper than arrays that grow.
-const indexFound: number[] = []
-const headersFound: (HeaderParamName | undefined)[] = []
+// The constructor collects the pairs in these arrays and copies them once, because that is cheaper than growing new arrays.
+const scratchIndex: number[] = []
+const scratchHeaders: (HeaderParamName | undefined)[] = []
 
-const PLAIN_LENGTH = /^\d{0,15}$/
+const SHORT_DECIMAL = /^\d{0,15}$/
 
 /**
  * The name-value pairs of one request (RFC 3875 calls them meta-variables).
  *
- * Names and values are bytes read as latin1, as Node's own HTTP parser does. A name that is there twice: the last
- * one is meant, because an nginx configuration overrides what `include fastcgi_params` set by naming it again.
- * Headers that the client repeated are another thing: see {@link Params.toRecord} and RequestHead's `headers`.
+ * Names and values are decoded as latin1, as Node's own HTTP parser does. If a name is repeated, the last one counts, because an nginx
+ * configuration overrides a param of `include fastcgi_params` by naming it again. Repeated request headers are different: see
+ * {@link Params.toRecord} and `headers` of RequestHead.
  */
 export class Params {
-  // The whole block, a copy: one of a kilobyte costs less than to keep a socket's 64 KiB from being freed.
+  // A copy of the whole block. A copy of one kilobyte costs less than keeping a socket's buffer of 64 KiB alive.
   readonly #text: string
-  // nameStart, valueStart, valueEnd of each pair in #text.
+  // nameStart, valueStart and valueEnd of each pair in #text.
   readonly #index: readonly number[]
-  // The names of those that carry headers.
+  // The name of each pair that carries a header; undefined for other pairs.
   readonly #headers: readonly (HeaderParamName | undefined)[]
   #record: Record<string, string> | undefined
 
-  /** The FAULT_* bits of what checkRequest must refuse; 0 for nearly every request. */
+  /** The FAULT_* bits; 0 for nearly every request. */
   readonly faults: number
-  /** REQUEST_METHOD; '' where there is none. */
+  /** REQUEST_METHOD; '' if it is absent. */
   readonly method: string
   /** REQUEST_URI. */
   readonly uri: string | undefined
@@ -60,15 +60,15 @@ export class Params {
   readonly contentLength: string | undefined
   /** CONTENT_TYPE. */
   readonly contentType: string | undefined
-  /** REDIRECT_HTTP_AUTHORIZATION, with one or more `REDIRECT_`. */
+  /** REDIRECT_HTTP_AUTHORIZATION, or the same with more than one `REDIRECT_`. */
   readonly redirectedAuthorization: string | undefined
 
   /**
-   * Reads `bytes[start, end)`. Throws {@link RequestError}: 400 for a pair that is cut short or a NUL byte (C programs
-   * behind us would read less than was checked), 431 for too many pairs, or a header that is too long.
+   * Decodes `bytes[start, end)`. Throws a {@link RequestError}: with status 400 if a pair is truncated or contains a NUL byte (C programs
+   * that the app calls would read only the part before it), and with 431 if there are too many pairs or a header is too long.
    */
   constructor(bytes: Buffer, start = 0, end: number = bytes.length, limits?: ParamsLimits) {
-    const maxCount = limits?.maxCount ?? MAX_COUNT
+    const maxCount = limits?.maxCount ?? DEFAULT_MAX_COUNT
     const maxHeaderBytes = limits?.maxHeaderBytes ?? Number.POSITIVE_INFINITY
     const text = bytes.toString('latin1', start, end)
     this.#text = text
@@ -82,11 +82,11 @@ export class Params {
     let contentType: string | undefined
     let redirectedAuthorization: string | undefined
     let redirectedNameLength = 0
-    // The next of each of these characters. Native code searches, which takes a sixth of a loop's time; what it finds is
-    // nearly always one of the lengths between the pairs.
-    let nul = start + next(text, '\0', 0)
-    let lf = start + next(text, '\n', 0)
-    let cr = start + next(text, '\r', 0)
+    // The position of the next NUL, LF and CR. The native search takes a sixth of the time of a loop. What it finds is nearly always one
+    // of the length bytes between the pairs.
+    let nul = start + indexOrInfinity(text, '\0', 0)
+    let lf = start + indexOrInfinity(text, '\n', 0)
+    let cr = start + indexOrInfinity(text, '\r', 0)
 
     for (let at = start; at < end; ) {
       const valueLengthAt = afterLength(bytes, at)
@@ -94,30 +94,38 @@ export class Params {
       const valueAt = nameAt + lengthAt(bytes, at)
       const valueEnd = valueAt + lengthAt(bytes, valueLengthAt)
       if (!(valueEnd <= end)) {
-        throw new RequestError(400, 'FCGI_ERR_PARAMS', 'The params end within a name-value pair.', {
-          cause: cutShort(),
+        throw new RequestError(400, 'FCGI_ERR_PARAMS', 'The params end in the middle of a name-value pair.', {
+          cause: truncatedPairError(),
         })
       }
       if (count === maxCount) {
-        throw new RequestError(431, 'FCGI_ERR_PARAMS_COUNT', `The request has more than ${maxCount} params.`)
+        throw new RequestError(
+          431,
+          'FCGI_ERR_PARAMS_COUNT',
+          `The request has more than ${maxCount} params (maxParamsCount).`,
+        )
       }
 
-      if (nul < nameAt) nul = start + next(text, '\0', nameAt - start)
+      if (nul < nameAt) nul = start + indexOrInfinity(text, '\0', nameAt - start)
       if (nul < valueEnd) throw nulByte(text.slice(nameAt - start, valueAt - start))
-      if (lf < nameAt) lf = start + next(text, '\n', nameAt - start)
-      if (cr < nameAt) cr = start + next(text, '\r', nameAt - start)
+      if (lf < nameAt) lf = start + indexOrInfinity(text, '\n', nameAt - start)
+      if (cr < nameAt) cr = start + indexOrInfinity(text, '\r', nameAt - start)
       const breaksLine = lf < valueEnd || cr < valueEnd
       if (isHeaderParam(bytes, nameAt, valueAt)) {
         if (valueEnd - nameAt > maxHeaderBytes) {
-          throw new RequestError(431, 'FCGI_ERR_HEADER_LENGTH', `A header is over ${maxHeaderBytes} bytes.`)
+          throw new RequestError(
+            431,
+            'FCGI_ERR_HEADER_LENGTH',
+            `A header exceeds ${maxHeaderBytes} bytes (maxHeaderBytes).`,
+          )
         }
         const name = headerParamName(bytes, nameAt, valueAt)
-        headersFound[count] = name
+        scratchHeaders[count] = name
         if (!name.isToken) faults |= FAULT_HEADER_NAME
         if (breaksLine) faults |= FAULT_LINE_BREAK
         if (name.header === 'host') host = text.slice(valueAt - start, valueEnd - start)
       } else {
-        headersFound[count] = undefined
+        scratchHeaders[count] = undefined
         switch (knownName(bytes, nameAt, valueAt)) {
           case 'REQUEST_METHOD':
             method = text.slice(valueAt - start, valueEnd - start)
@@ -138,7 +146,7 @@ export class Params {
             break
           case 'REDIRECT_HTTP_AUTHORIZATION':
             if (breaksLine) faults |= FAULT_LINE_BREAK
-            // Each internal redirect of Apache puts another REDIRECT_ in front: the shortest name is the latest.
+            // Each internal redirect of Apache prepends another REDIRECT_, so the param with the shortest name is the latest.
             if (redirectedNameLength === 0 || valueAt - nameAt <= redirectedNameLength) {
               redirectedNameLength = valueAt - nameAt
               redirectedAuthorization = text.slice(valueAt - start, valueEnd - start)
@@ -146,16 +154,16 @@ export class Params {
             break
         }
       }
-      indexFound[count * 3] = nameAt - start
-      indexFound[count * 3 + 1] = valueAt - start
-      indexFound[count * 3 + 2] = valueEnd - start
+      scratchIndex[count * 3] = nameAt - start
+      scratchIndex[count * 3 + 1] = valueAt - start
+      scratchIndex[count * 3 + 2] = valueEnd - start
       count++
       at = valueEnd
     }
     if (method !== 'GET' && (method === undefined || !isToken(method))) faults |= FAULT_METHOD
-    if (contentLength && !PLAIN_LENGTH.test(contentLength)) faults |= FAULT_CONTENT_LENGTH
-    this.#index = indexFound.slice(0, count * 3)
-    this.#headers = headersFound.slice(0, count)
+    if (contentLength && !SHORT_DECIMAL.test(contentLength)) faults |= FAULT_CONTENT_LENGTH
+    this.#index = scratchIndex.slice(0, count * 3)
+    this.#headers = scratchHeaders.slice(0, count)
     this.faults = faults
     this.method = method ?? ''
     this.uri = uri
@@ -165,13 +173,14 @@ export class Params {
     this.redirectedAuthorization = redirectedAuthorization
   }
 
-  /** Pairs, repeats included. */
+  /** The number of pairs, including repeated names. */
   get count(): number {
     return this.#headers.length
   }
 
   /**
-   * The value of the last pair named `name`. An empty REMOTE_USER is undefined, as are the other names of {@link isAbsentIfEmpty}.
+   * Returns the value of the last pair named `name`. An empty value of a name in {@link isAbsentIfEmpty}, for example REMOTE_USER, is
+   * undefined.
    */
   get(name: string): string | undefined {
     const index = this.#index
@@ -188,7 +197,7 @@ export class Params {
     return undefined
   }
 
-  /** Calls `visit` with each `HTTP_*` as received: in order, repeats kept. */
+  /** Calls `visit` with each `HTTP_*` param in the order received, including repeated ones. */
   forEachHeader(visit: (name: HeaderParamName, value: string) => void): void {
     const headers = this.#headers
     const index = this.#index
@@ -198,7 +207,7 @@ export class Params {
     }
   }
 
-  /** `[name, value, name, value, …]` as received: in order, repeats kept. */
+  /** Returns `[name, value, name, value, …]` in the order received, including repeated names. */
   toList(): string[] {
     const index = this.#index
     const text = this.#text
@@ -210,11 +219,11 @@ export class Params {
   }
 
   /**
-   * The params by name, on an object without a prototype, so that a param can be called `__proto__` or `toString`. Of a repeated
-   * name the last value stays, but repeated `HTTP_*` are joined as Node joins repeated headers: cookies with `; `,
-   * others with `, `, and the first alone if a header cannot be a list (user-agent, …). HTTP_HOST is the last one: front
-   * servers refuse a second Host of a client, so it is their configuration that repeats it. An empty REMOTE_USER is left out, as
-   * are the other names of {@link isAbsentIfEmpty}.
+   * Returns the params by name, on an object without a prototype, so that a param can be named `__proto__` or `toString`. If a name is
+   * repeated, the last value is used. Repeated `HTTP_*` params are joined as Node joins repeated headers: cookies with `; `, others with
+   * `, `, but only the first value is used if the header cannot be a list (user-agent, …). For HTTP_HOST, the last value is used: front
+   * servers refuse requests with two Host headers, so only a configuration can repeat it. Empty params that {@link isAbsentIfEmpty} lists,
+   * for example REMOTE_USER, are omitted.
    */
   toRecord(): Record<string, string> {
     this.#record ??= this.#buildRecord()
@@ -238,16 +247,16 @@ export class Params {
   }
 }
 
-// Where `character` is next, from `at` on; Infinity if it is nowhere.
-function next(text: string, character: string, at: number): number {
+// Returns the next position of `character` at or after `at`; Infinity if there is none.
+function indexOrInfinity(text: string, character: string, at: number): number {
   const found = text.indexOf(character, at)
   return found < 0 ? Number.POSITIVE_INFINITY : found
 }
 
 /**
- * Whether an empty param called `name` says the same as no param (RFC 3875 section 4.1). That holds for all of them; these are
- * left out, because programs ask only whether they exist: the ones that say who the client is. Caddy sends an empty REMOTE_USER
- * with each request, and nginx empty SSL_CLIENT_* for a client without a certificate.
+ * Whether an empty param named `name` is treated as absent. RFC 3875 section 4.1 allows that for all params. It is done only for the
+ * params about the client's identity, because programs check only whether they exist. Caddy sends an empty REMOTE_USER with each request,
+ * and nginx empty SSL_CLIENT_* for a client without a certificate.
  */
 function isAbsentIfEmpty(name: string): boolean {
   return /^(?:AUTH_TYPE|REMOTE_(?:ADDR|HOST|IDENT|PORT|USER)|SSL_.*)$/.test(name)

@@ -1,14 +1,14 @@
-// From params to an HTTP request: method, target, authority, headers. Each part is computed on first use. request-head.test.ts has
-// a table of what each front server sends.
+// Converts params to an HTTP request: method, target, authority, headers. Each part is computed on first use. request-head.test.ts has
+// tables of the params that front servers send.
 
+import { addsContentType, addsZeroLength, isCaddy } from './added-headers.ts'
 import { isAuthority, serverAuthority } from './authority.ts'
 import { quote, RequestError } from './error.ts'
-import { inventsContentType, inventsZeroLength, isCaddy } from './invented.ts'
 import type { Params } from './params.ts'
 
 const SLASH = 0x2f
 
-/** What one request asks, read from its params (RFC 3875 section 4.1). */
+/** The head of an HTTP request, read from its params (RFC 3875 section 4.1). */
 export class RequestHead {
   readonly params: Params
   #target: string | undefined
@@ -22,22 +22,21 @@ export class RequestHead {
     this.params = params
   }
 
-  /** REQUEST_METHOD as it was sent: methods are case-sensitive. */
+  /** REQUEST_METHOD as it was sent, because methods are case-sensitive. */
   get method(): string {
     return this.params.method
   }
 
   /**
-   * Path and query as the client sent them, or `*`. Without REQUEST_URI they are put together from SCRIPT_NAME, PATH_INFO
-   * and QUERY_STRING. Of a target in absolute-form it is what follows the authority. Throws {@link RequestError}
-   * for a target that is none of these.
+   * Path and query as the client sent them, or `*`. Without REQUEST_URI, it is built from SCRIPT_NAME, PATH_INFO and QUERY_STRING. For a
+   * target in absolute-form, it is the part after the authority. Throws a {@link RequestError} for any other target.
    */
   get target(): string {
     this.#target ??= this.#findTarget()
     return this.#target
   }
 
-  /** https where HTTPS is `on` or `1`, or REQUEST_SCHEME says so. A target in absolute-form does not count. */
+  /** `https` if HTTPS is `on` or `1`, or REQUEST_SCHEME is `https`. The scheme of a target in absolute-form is ignored. */
   get scheme(): 'http' | 'https' {
     const https = this.params.get('HTTPS')
     if (https !== undefined && /^(?:on|1)$/i.test(https)) return 'https'
@@ -45,9 +44,9 @@ export class RequestHead {
   }
 
   /**
-   * Host, with the port if it is not the scheme's default: of a target in absolute-form, else the last HTTP_HOST, else SERVER_NAME and
-   * SERVER_PORT, else SERVER_ADDR, else `localhost`. Throws {@link RequestError} if the client sent an invalid authority; a host of
-   * more than 255 bytes is one.
+   * The host, and the port if there is one. It is the first of these that exists: the authority of a target in absolute-form, the last
+   * HTTP_HOST, SERVER_NAME with SERVER_PORT, SERVER_ADDR with SERVER_PORT, `localhost`. Throws a {@link RequestError} if the client sent an
+   * invalid authority. A host of more than 255 bytes is invalid.
    */
   get authority(): string {
     this.#authority ??= this.#findAuthority()
@@ -55,9 +54,8 @@ export class RequestHead {
   }
 
   /**
-   * The absolute URL: scheme, authority, target, which a URL parser reads without losing or moving anything: bytes that no
-   * URL may hold (raw UTF-8, blanks, `\`) are percent-encoded here. The target `*` means the server as a whole, and its
-   * URL has no path (RFC 9112 section 3.3).
+   * The absolute URL: scheme, authority, target. Bytes that a URL must not contain (raw UTF-8, blanks, `\`) are percent-encoded, so that a
+   * URL parser finds the same parts in it. The target `*` means the server as a whole, and its URL has no path (RFC 9112 section 3.3).
    */
   get url(): string {
     this.#url ??= `${this.scheme}://${this.authority}${urlTarget(this.target)}`
@@ -65,8 +63,8 @@ export class RequestHead {
   }
 
   /**
-   * CONTENT_LENGTH in bytes. Undefined if only the end of STDIN tells the length of the body: CONTENT_LENGTH is absent, empty,
-   * or the -1 that Caddy sends for a chunked upload.
+   * CONTENT_LENGTH in bytes. Undefined if the length of the body is unknown: CONTENT_LENGTH is absent, empty, or -1, which Caddy sends for
+   * a chunked upload.
    */
   get contentLength(): number | undefined {
     if (this.#contentLength === null) {
@@ -77,27 +75,28 @@ export class RequestHead {
   }
 
   /**
-   * The request headers as a flat list, [name, value, …], as `node:http` would give them: names in lower case with `-` for `_`,
-   * in the order received, repeats kept. `X_Same` and `X-Same` are one param name, and so one header here.
+   * The request headers as a flat list, [name, value, …], like `rawHeaders` of `node:http`, but with names in lower case and `-` for `_`.
+   * The order and repeated headers are kept. `X_Same` and `X-Same` have the same param name, so they are the same header here.
    *
-   * - content-type is CONTENT_TYPE, or HTTP_CONTENT_TYPE if that is empty. The one that Caddy adds to a POST or PUT without
-   *   a type is left out.
+   * - content-type is CONTENT_TYPE, or HTTP_CONTENT_TYPE if that is empty. The type that Caddy adds to a POST or PUT without a type is
+   *   omitted.
    * - content-length is CONTENT_LENGTH, and absent if that is not a number. HTTP_CONTENT_LENGTH is the length that the front
    *   server received, which can differ from the length that it sends (lighttpd sends authorizers no body). A CONTENT_LENGTH of 0 that
-   *   the client did not send is left out: HAProxy, lighttpd, Caddy and mod_fcgid send it with each request that has no body. HAProxy
-   *   and mod_fcgid do not show what the client sent: there, the header stays for POST, PUT and PATCH only.
-   * - authorization is HTTP_AUTHORIZATION, or REDIRECT_HTTP_AUTHORIZATION if that is absent or empty: Apache renames the variable
-   *   that `RewriteRule … [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]` has set when it redirects internally. An empty value is left out:
-   *   such a rule sets it for clients that sent no credentials. No client can set REDIRECT_*: its headers become HTTP_*.
-   * - An empty user-agent is left out if the front server is Caddy, which adds it.
-   * - transfer-encoding is present only for a body of unknown length, because apps take either header as the sign of a body. It is
-   *   added if the front server leaves it out: for Caddy's CONTENT_LENGTH of -1, and for a POST, PUT or PATCH over HTTP/2 or
+   *   the client did not send is omitted: HAProxy, lighttpd, Caddy and mod_fcgid send it with each request that has no body. HAProxy and
+   *   mod_fcgid do not pass on the client's own header. For them, a CONTENT_LENGTH of 0 is kept for POST, PUT and PATCH only.
+   * - authorization is HTTP_AUTHORIZATION, or REDIRECT_HTTP_AUTHORIZATION if that is absent or empty. The rule
+   *   `RewriteRule … [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]` sets the variable HTTP_AUTHORIZATION, and Apache renames it when it
+   *   redirects internally. An empty value is omitted, because such a rule also sets it for clients that sent no credentials. No client
+   *   can set REDIRECT_*, because its headers become HTTP_*.
+   * - An empty user-agent is omitted if the front server is Caddy, which adds it.
+   * - transfer-encoding is present only for a body of unknown length, because apps take either this header or content-length as the sign
+   *   of a body. It is added if the front server omits it: for Caddy's CONTENT_LENGTH of -1, and for a POST, PUT or PATCH over HTTP/2 or
    *   HTTP/3 without a length, because these versions have no such header.
-   * - Headers about the client's connection to the front server are left out, as an HTTP proxy does (RFC 9110 section
-   *   7.6.1): keep-alive, proxy-connection, te, trailer, upgrade, http2-settings, and connection unless it is `close` or
-   *   `keep-alive`. So is expect, because the front server has handled it.
-   * - proxy is left out: programs that the app starts would take HTTP_PROXY from their environment (httpoxy).
-   * - host is the authority of a target in absolute-form, if there is one (RFC 9112 section 3.2.2), else the last HTTP_HOST.
+   * - Headers about the client's connection to the front server are omitted, as an HTTP proxy does (RFC 9110 section 7.6.1): keep-alive,
+   *   proxy-connection, te, trailer, upgrade, http2-settings, and connection unless it is `close` or `keep-alive`. Expect is omitted, too,
+   *   because the front server has handled it.
+   * - proxy is omitted, because programs that the app starts could receive it as HTTP_PROXY in their environment (httpoxy).
+   * - host is the authority of a target in absolute-form (RFC 9112 section 3.2.2), or the last HTTP_HOST if the target has none.
    */
   get headers(): readonly string[] {
     this.#headers ??= this.#buildHeaders()
@@ -111,7 +110,11 @@ export class RequestHead {
     if (uri === '') return '/'
     const absolute = /^https?:\/\/([^/?#]*)/i.exec(uri)
     if (absolute === null) {
-      throw new RequestError(400, 'FCGI_ERR_TARGET', `REQUEST_URI is not a request target: ${quote(uri)}.`)
+      throw new RequestError(
+        400,
+        'FCGI_ERR_TARGET',
+        `REQUEST_URI is not a valid request target: ${quote(uri)}.`,
+      )
     }
     const [before, authority] = absolute as unknown as [string, string]
     this.#targetAuthority = authority.slice(authority.lastIndexOf('@') + 1)
@@ -119,7 +122,7 @@ export class RequestHead {
     return rest.startsWith('/') ? rest : `/${rest}`
   }
 
-  // Undefined unless the target is in absolute-form.
+  // Returns the authority of a target in absolute-form; undefined for any other target.
   #authorityOfTarget(): string | undefined {
     // Reading the target sets #targetAuthority.
     void this.target
@@ -128,16 +131,16 @@ export class RequestHead {
 
   #findAuthority(): string {
     const { params } = this
-    const named = this.#authorityOfTarget() ?? (params.host || undefined)
-    if (named !== undefined) {
-      if (isAuthority(named)) return named
+    const requested = this.#authorityOfTarget() ?? (params.host || undefined)
+    if (requested !== undefined) {
+      if (isAuthority(requested)) return requested
       throw new RequestError(
         400,
         'FCGI_ERR_AUTHORITY',
-        `The host of the request is invalid: ${quote(named)}.`,
+        `The host of the request is invalid: ${quote(requested)}.`,
       )
     }
-    // What the front server calls itself may be no host: nginx writes its server_name, which may be a pattern.
+    // SERVER_NAME can be an invalid host: nginx sends its server_name, which can be a pattern.
     const { scheme } = this
     const port = params.get('SERVER_PORT')
     return (
@@ -172,7 +175,7 @@ export class RequestHead {
           if (/^(?:close|keep-alive)$/i.test(value)) headers.push(header, value)
           break
         case 'authorization':
-          if (pushFilled(headers, header, value)) hasAuthorization = true
+          if (pushUnlessEmpty(headers, header, value)) hasAuthorization = true
           break
         case 'user-agent':
           if (value !== '' || !isCaddy(params)) headers.push(header, trimBlanks(value))
@@ -184,31 +187,32 @@ export class RequestHead {
     host = this.#authorityOfTarget() ?? host
     if (host !== '') headers.unshift('host', host)
     if (!hasAuthorization && params.redirectedAuthorization !== undefined) {
-      pushFilled(headers, 'authorization', params.redirectedAuthorization)
+      pushUnlessEmpty(headers, 'authorization', params.redirectedAuthorization)
     }
     const contentType = trimBlanks(params.contentType ?? '') || trimBlanks(sentContentType)
-    if (contentType !== '' && !inventsContentType(params)) headers.push('content-type', contentType)
+    if (contentType !== '' && !addsContentType(params)) headers.push('content-type', contentType)
     if (contentLength !== undefined) {
-      if (contentLength > 0 || !inventsZeroLength(params))
-        headers.push('content-length', String(contentLength))
-    } else if (transferEncoding !== '' || this.#hasUnmarkedBody()) {
+      if (contentLength > 0 || !addsZeroLength(params)) headers.push('content-length', String(contentLength))
+    } else if (transferEncoding !== '' || this.#hasBodyOfUnknownLength()) {
       headers.push('transfer-encoding', transferEncoding || 'chunked')
     }
     return headers
   }
 
-  #hasUnmarkedBody(): boolean {
+  #hasBodyOfUnknownLength(): boolean {
     const { params } = this
     if (params.contentLength === '-1') return true
     return /^HTTP\/[23]/.test(params.get('SERVER_PROTOCOL') ?? '') && /^(?:POST|PUT|PATCH)$/.test(this.method)
   }
 }
 
-// SCRIPT_NAME and PATH_INFO are decoded (RFC 3875 sections 4.1.13 and 4.1.5), so characters that a path cannot hold are encoded.
+// Builds the target if there is no REQUEST_URI. SCRIPT_NAME and PATH_INFO are decoded (RFC 3875 sections 4.1.13 and 4.1.5), so characters
+// that a path must not contain are encoded.
 function targetOf(params: Params): string {
   const script = params.get('SCRIPT_NAME') ?? ''
   const pathInfo = params.get('PATH_INFO') ?? ''
-  // Some servers send SCRIPT_NAME=/ for an app at the root: the path would begin with `//`, which resolves to another host as a relative URL.
+  // Some servers send SCRIPT_NAME=/ for an app at the root. Without this, the path would begin with `//`, and a URL parser that resolves it
+  // as a relative URL would take the first segment as a host.
   const path =
     script.endsWith('/') && pathInfo.startsWith('/') ? script + pathInfo.slice(1) : script + pathInfo
   const query = params.get('QUERY_STRING')
@@ -216,8 +220,8 @@ function targetOf(params: Params): string {
   return `${encoded.startsWith('/') ? '' : '/'}${encoded}${query ? `?${query}` : ''}`
 }
 
-// Returns whether there was a value.
-function pushFilled(headers: string[], name: string, value: string): boolean {
+// Adds the header, unless its value is empty. Returns whether it was added.
+function pushUnlessEmpty(headers: string[], name: string, value: string): boolean {
   const trimmed = trimBlanks(value)
   if (trimmed !== '') headers.push(name, trimmed)
   return trimmed !== ''
@@ -231,7 +235,7 @@ function urlTarget(target: string): string {
 const PERCENT = 0x25
 const HEX_DIGITS = Buffer.from('0123456789ABCDEF')
 
-// All of a run at once: a target can be a megabyte of bytes to encode, and a call for each of them took five times as long.
+// Encodes a run of characters at once. A target can have a megabyte of bytes to encode, and a call for each of them took five times as long.
 function percentEncode(run: string): string {
   const encoded = Buffer.allocUnsafe(3 * run.length)
   for (let i = 0, at = 0; i < run.length; i++) {
@@ -243,7 +247,7 @@ function percentEncode(run: string): string {
   return encoded.toString('latin1')
 }
 
-// Blanks around a value are not part of it (RFC 9110 section 5.5); nginx and H2O leave some there.
+// Removes blanks around a value, which are not part of it (RFC 9110 section 5.5). nginx and H2O do not remove all of them.
 function trimBlanks(value: string): string {
   let start = 0
   let end = value.length

@@ -19,11 +19,11 @@ function stream(text: string): ReadableStream<Uint8Array> {
 }
 
 function noBody(): null {
-  throw new Error('The body was asked for.')
+  throw new Error('body() was called.')
 }
 
 describe('createRequest', () => {
-  it('makes a Request of the global class, which can be cloned and built upon', async () => {
+  it('creates a Request of the global class, which can be cloned and passed to new Request()', async () => {
     const request = createRequest(
       head({ REQUEST_METHOD: 'POST', REQUEST_URI: '/a?x=1', CONTENT_TYPE: 'text/plain' }),
       () => stream('text'),
@@ -59,7 +59,7 @@ describe('createRequest', () => {
     expect(request.headers.get('content-length')).toBe('5')
   })
 
-  it('has none where there is none', () => {
+  it('has no body if body() returns null', () => {
     expect(createRequest(head({ REQUEST_METHOD: 'POST' }), () => null).body).toBeNull()
   })
 
@@ -71,7 +71,7 @@ describe('createRequest', () => {
     expect(() => createRequest(head({ REQUEST_METHOD: method }), () => null)).toThrow(TypeError)
   })
 
-  it('carries the signal', () => {
+  it('has the signal', () => {
     const controller = new AbortController()
     const request = createRequest(head({ REQUEST_METHOD: 'GET' }), noBody, controller.signal)
     expect(request.signal.aborted).toBe(false)
@@ -90,7 +90,7 @@ describe('createRequest', () => {
     ['/?', 'http://front.test/?'],
     ['http://user:pass@other.test:80/x', 'http://other.test/x'],
     ['*', 'http://front.test/'],
-  ])('reads the target %j as %s', (uri, url) => {
+  ])('has for the target %j the URL %s', (uri, url) => {
     expect(createRequest(head({ REQUEST_METHOD: 'GET', REQUEST_URI: uri }), noBody).url).toBe(url)
   })
 })

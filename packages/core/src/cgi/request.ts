@@ -1,10 +1,8 @@
-// The standard Request of a request.
-
 import type { RequestHead } from './request-head.ts'
 
 /**
- * A `Request` of the global class. `body` is called only for a method that has one: GET and HEAD never do, whatever was
- * sent. Repeated headers are all appended. Throws a TypeError, as Request does, for CONNECT, TRACE and TRACK.
+ * Creates a `Request` of the global class. `body` is not called for GET and HEAD, because a Request with these methods cannot have a body.
+ * Repeated headers are all appended. Throws a TypeError, as Request does, for CONNECT, TRACE and TRACK.
  */
 export function createRequest(
   head: RequestHead,

@@ -6,31 +6,31 @@ function lines(...text: string[]): string {
 }
 
 describe('encodeResponseHead', () => {
-  it('has the status and its usual reason, always', () => {
+  it('always includes the status with its default reason', () => {
     expect(encodeResponseHead(200)).toBe(lines('Status: 200 OK'))
     expect(encodeResponseHead(404, [])).toBe(lines('Status: 404 Not Found'))
     expect(encodeResponseHead(299)).toBe(lines('Status: 299 unknown'))
   })
 
-  it('puts a Location in front of the status, which HAProxy else takes for 302', () => {
+  it('puts Location before the status, because HAProxy otherwise changes the status to 302', () => {
     expect(encodeResponseHead(308, ['X-A', '1', 'location', '/x', 'X-B', '2'])).toBe(
       lines('location: /x', 'Status: 308 Permanent Redirect', 'X-A: 1', 'X-B: 2'),
     )
   })
 
-  it('gives another reason if told', () => {
+  it('uses the given reason, unless it is empty', () => {
     expect(encodeResponseHead(200, [], 'Fine')).toBe(lines('Status: 200 Fine'))
     expect(encodeResponseHead(200, [], '')).toBe(lines('Status: 200 OK'))
     expect(encodeResponseHead(200)).toBe(lines('Status: 200 OK'))
   })
 
-  it('lets no line break or odd character of the reason through', () => {
+  it('removes line breaks from the reason, and replaces invalid characters', () => {
     expect(encodeResponseHead(200, [], 'OK\r\nSet-Cookie: a=b')).toBe(lines('Status: 200 OKSet-Cookie: a=b'))
     expect(encodeResponseHead(200, [], '\r\n')).toBe(lines('Status: 200 '))
     expect(encodeResponseHead(200, [], 'a\0b\u20ac\u00e9')).toBe(lines('Status: 200 a?b?\u00e9'))
   })
 
-  it('keeps the headers as given: order, case, repeats, latin1', () => {
+  it('keeps the order and the case of headers, repeated headers, and latin1 values', () => {
     expect(
       encodeResponseHead(200, [
         'Set-Cookie',
@@ -62,7 +62,7 @@ describe('encodeResponseHead', () => {
     'Trailer',
     'Transfer-Encoding',
     'Upgrade',
-  ])('leaves out %s', (name) => {
+  ])('omits %s', (name) => {
     for (const written of [name, name.toLowerCase(), name.toUpperCase()]) {
       expect(encodeResponseHead(200, ['A', '1', written, 'x', 'B', '2'])).toBe(
         lines('Status: 200 OK', 'A: 1', 'B: 2'),
@@ -70,7 +70,7 @@ describe('encodeResponseHead', () => {
     }
   })
 
-  it('leaves Content-Length out of a 204, makes it 0 in a 205, and keeps any other', () => {
+  it('omits Content-Length for a 204, sets it to 0 for a 205, and keeps it for other statuses', () => {
     expect(encodeResponseHead(204, ['Content-Length', '0'])).toBe(lines('Status: 204 No Content'))
     for (const length of ['0', '5']) {
       expect(encodeResponseHead(205, ['A', '1', 'Content-length', length])).toBe(
@@ -154,7 +154,7 @@ describe('encodeResponseHead', () => {
     },
   )
 
-  it('stays right for more names than are remembered', () => {
+  it('is correct for more names than are cached', () => {
     const names = Array.from({ length: 600 }, (_, i) => `x-${i}`)
     for (const _ of [1, 2]) {
       expect(

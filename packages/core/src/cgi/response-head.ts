@@ -1,47 +1,47 @@
-// From status and headers to the head of a CGI response (RFC 3875 section 6), as front servers expect it.
+// Encodes the head of a CGI response (RFC 3875 section 6) in the form that all front servers accept.
 
 import { STATUS_CODES } from 'node:http'
 import { isToken } from './token.ts'
 
-// Node's own codes and classes, so that what handles a bad header from node:http handles this one.
+// Errors have the codes and classes of Node's own, so that code that handles an invalid header of node:http handles these, too.
 interface CodedError extends Error {
   code: string
 }
 
-// By status, with its usual reason.
+// Status lines with the default reason phrase, by status.
 const statusLines: string[] = []
 
 /**
- * The head as a latin1 string: `Status: 200 OK`, the headers in the order given, an empty line, all with CRLF (Apache
- * takes a mix of line ends for the end of the head). The status is always written: a Location without a status would be a
- * local redirect (RFC 3875 section 6.2.2), or a 200 on four of seven servers. A Location is written in front of the status: after
- * it, HAProxy turns every status into a 302.
+ * Returns the head as a latin1 string: `Status: 200 OK`, the headers in the given order, an empty line. All lines end with CRLF, because
+ * Apache takes mixed line ends as the end of the head. The status is always included: a Location without a status would be a local
+ * redirect (RFC 3875 section 6.2.2), or a 200 on four of seven servers. A Location comes before the status, because HAProxy turns every
+ * status before a Location into a 302.
  *
- * `headers` is a flat list, [name, value, …]. Left out are hop-by-hop headers (the connection belongs to the front server), any
- * Status, Content-Length for 204, and a Content-Length that repeats the first one. The Content-Length of a 205 is written as 0: a
- * 205 has no content (RFC 9110 section 15.3.6), and clients of nginx and HAProxy would wait for the bytes that any other length
- * promises. Line breaks in `reason` are left out, since fetch lets any statusText through; an empty reason means the usual one.
+ * `headers` is a flat list, [name, value, …]. These headers are omitted: hop-by-hop headers (the front server manages its connection),
+ * Status, Content-Length for 204, and a Content-Length that repeats the first one. The Content-Length of a 205 is sent as 0: a 205 has no
+ * content (RFC 9110 section 15.3.6), and with any other length clients of nginx and HAProxy would wait for a body. Line breaks are removed
+ * from `reason`, because fetch accepts any statusText. An empty reason means the default one.
  *
- * Throws as Node's `writeHead` does: a RangeError (ERR_HTTP_INVALID_STATUS_CODE) for a status that is not an integer from 200 to
- * 999, a TypeError for a name that is not a token (ERR_INVALID_HTTP_TOKEN) or a value with characters that HTTP does
- * not allow (ERR_INVALID_CHAR). Other than `node:http`, which sends it, it also throws a TypeError (ERR_HTTP_INVALID_HEADER_VALUE) for
- * a Content-Length that is not a plain decimal number up to 2^53−1, or that contradicts the one before: nginx answers 502 to such a head,
- * and a client behind another server may find the end of the response elsewhere than this server.
+ * Throws like Node's `writeHead`: a RangeError (ERR_HTTP_INVALID_STATUS_CODE) for a status that is not an integer from 200 to 999, a
+ * TypeError for a name that is not a token (ERR_INVALID_HTTP_TOKEN) or a value with characters that HTTP does not allow
+ * (ERR_INVALID_CHAR). Unlike Node, it also throws a TypeError (ERR_HTTP_INVALID_HEADER_VALUE) for a Content-Length that is not a plain
+ * decimal number up to 2^53−1, or that differs from a previous one. nginx responds with 502 to such a head. Behind another server, the
+ * client and the server may disagree about the end of the response.
  */
 export function encodeResponseHead(status: number, headers: readonly string[] = [], reason = ''): string {
-  let head = reason === '' ? (statusLines[status] ?? usualStatusLine(status)) : statusLine(status, reason)
+  let head = reason === '' ? (statusLines[status] ?? defaultStatusLine(status)) : statusLine(status, reason)
   let length: string | undefined
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!
     const kind = kindOf(name)
-    if (kind === LEFT_OUT || (kind === LENGTH && status === 204)) continue
+    if (kind === OMITTED || (kind === LENGTH && status === 204)) continue
     const value = kind === LENGTH && status === 205 ? '0' : headers[i + 1]!
     if (kind === LENGTH) {
       if (value === length) continue
       checkLength(name, value, length)
       length = value
     }
-    if (NO_VALUE.test(value)) {
+    if (INVALID_VALUE.test(value)) {
       throw coded(new TypeError(`Invalid character in header content ["${name}"]`), 'ERR_INVALID_CHAR')
     }
     const field = `${name}: ${value}\r\n`
@@ -51,7 +51,7 @@ export function encodeResponseHead(status: number, headers: readonly string[] = 
 }
 
 function checkLength(name: string, value: string, before: string | undefined): void {
-  if (before === undefined && LENGTH_VALUE.test(value) && Number.isSafeInteger(Number(value))) return
+  if (before === undefined && VALID_LENGTH.test(value) && Number.isSafeInteger(Number(value))) return
   const problem =
     before === undefined ? `Invalid value "${value}"` : `Two different values "${before}" and "${value}"`
   throw coded(new TypeError(`${problem} for header "${name}"`), 'ERR_HTTP_INVALID_HEADER_VALUE')
@@ -62,22 +62,22 @@ export function bodyAllowed(method: string, status: number): boolean {
   return method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304
 }
 
-const LENGTH_VALUE = /^\d+$/
+const VALID_LENGTH = /^\d+$/
 
-// The characters that a field value cannot have (RFC 9110 section 5.5); beyond latin1 there is no byte to send.
-const NO_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+// Matches a character that a field value must not contain (RFC 9110 section 5.5), or that is not latin1 and thus has no byte.
+const INVALID_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 
-const SENT = 1
+const ORDINARY = 1
 const LENGTH = 2
 const LOCATION = 3
-const LEFT_OUT = 4
+const OMITTED = 4
 
 const SPECIAL_NAMES: ReadonlyMap<string, number> = new Map([
   ['content-length', LENGTH],
   ['location', LOCATION],
 ])
 
-const LEFT_OUT_NAMES: ReadonlySet<string> = new Set([
+const OMITTED_NAMES: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -88,7 +88,7 @@ const LEFT_OUT_NAMES: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-// By name as the app writes it. Bounded, since an app may make names up.
+// Caches the kind of each name as the app writes it. The size is limited, because an app can use any number of names.
 const kinds = new Map<string, number>()
 const KINDS_MAX = 500
 
@@ -99,12 +99,12 @@ function kindOf(name: string): number {
     throw coded(new TypeError(`Header name must be a valid HTTP token ["${name}"]`), 'ERR_INVALID_HTTP_TOKEN')
   }
   const lower = name.toLowerCase()
-  const kind = LEFT_OUT_NAMES.has(lower) ? LEFT_OUT : (SPECIAL_NAMES.get(lower) ?? SENT)
+  const kind = OMITTED_NAMES.has(lower) ? OMITTED : (SPECIAL_NAMES.get(lower) ?? ORDINARY)
   if (kinds.size < KINDS_MAX) kinds.set(name, kind)
   return kind
 }
 
-function usualStatusLine(status: number): string {
+function defaultStatusLine(status: number): string {
   const line = statusLine(status, STATUS_CODES[status] ?? 'unknown')
   statusLines[status] = line
   return line

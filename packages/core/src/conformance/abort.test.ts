@@ -1,4 +1,4 @@
-// FastCGI 1.0, section 5.4: ABORT_REQUEST; and a front server that goes away.
+// FastCGI 1.0, section 5.4: ABORT_REQUEST, and front servers that close the connection.
 
 import { once } from 'node:events'
 import { begin, GET, params, record, TYPES } from '@fcgi-bridge/testing'
@@ -8,28 +8,28 @@ import { App, abortion, closed, connected, echo, listen, readAll, TRANSPORTS } f
 
 const MEGABYTE = 1024 * 1024
 
-/** Counts what tells of an abort. */
+/** Counts the calls of onAbort and of the signal's listeners. */
 function watch(exchange: Exchange): { hook: number; signal: number } {
-  const seen = { hook: 0, signal: 0 }
-  exchange.onAbort = () => void seen.hook++
-  exchange.signal.addEventListener('abort', () => void seen.signal++)
-  return seen
+  const counts = { hook: 0, signal: 0 }
+  exchange.onAbort = () => void counts.hook++
+  exchange.signal.addEventListener('abort', () => void counts.signal++)
+  return counts
 }
 
 const ONCE = { hook: 1, signal: 1 }
 
 test.each([
-  ['right behind BEGIN_REQUEST', (): Buffer => begin(1, { keepConn: true })],
+  ['right after BEGIN_REQUEST', (): Buffer => begin(1, { keepConn: true })],
   [
-    'inside of PARAMS',
+    'in the middle of PARAMS',
     (): Buffer => Buffer.concat([begin(1, { keepConn: true }), params(1).subarray(0, -8)]),
   ],
-])('36: ABORT_REQUEST %s is answered with END_REQUEST, and the app never called', async (_, before) => {
+])('36: ABORT_REQUEST %s causes END_REQUEST, and the app is never called', async (_, before) => {
   const app = new App()
   const { peer, errors } = await connected(app.handler)
   peer.write(before()).abort(1)
   expect(await peer.answer(1)).toEqual({ stdout: '', stderr: '', appStatus: 0, protocolStatus: 0 })
-  // What was on its way belongs to nothing.
+  // Records of the aborted request that arrive later are ignored.
   peer.forget().params(1).endStdin(1)
   peer.get(3, {}, { keepConn: true })
   ;(await app.next()).end()
@@ -39,7 +39,7 @@ test.each([
   expect(errors).toEqual([])
 })
 
-test('36: ABORT_REQUEST in the same read as the end of PARAMS', async () => {
+test('36: ABORT_REQUEST in the same read as the end of PARAMS prevents the call of the app', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.write(begin(1), params(1), record(TYPES.ABORT_REQUEST, 1))
@@ -48,31 +48,31 @@ test('36: ABORT_REQUEST in the same read as the end of PARAMS', async () => {
   expect(app.exchanges).toEqual([])
 })
 
-describe('37: ABORT_REQUEST is told once to hook and signal, and answered with one END_REQUEST', () => {
-  test('37: inside of STDIN', async () => {
+describe('37: ABORT_REQUEST calls the hook and the signal once, and causes one END_REQUEST', () => {
+  test('37: in the middle of STDIN', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.post(1, { CONTENT_LENGTH: '10' }, { keepConn: true }).stdin(1, 'half')
     const exchange = await app.next()
-    const seen = watch(exchange)
+    const counts = watch(exchange)
     const body = expect(readAll(exchange.stdin)).rejects
     peer.abort(1)
     await body.toMatchObject({ name: 'AbortError', code: 'FCGI_ERR_ABORTED' })
     await peer.answer(1)
-    expect(seen).toEqual(ONCE)
+    expect(counts).toEqual(ONCE)
     expect(exchange.signal.reason).toMatchObject({ name: 'AbortError', code: 'FCGI_ERR_ABORTED' })
     await expectOneEnd(peer)
   })
 
-  test('37: behind STDIN, while the handler waits', async () => {
+  test('37: after STDIN, while the handler waits', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.get(1, {}, { keepConn: true })
     const exchange = await app.next()
-    const seen = watch(exchange)
+    const counts = watch(exchange)
     peer.abort(1)
     await peer.answer(1)
-    expect(seen).toEqual(ONCE)
+    expect(counts).toEqual(ONCE)
     expect(exchange).toMatchObject({ aborted: true, ended: true })
     await expectOneEnd(peer)
   })
@@ -82,16 +82,16 @@ describe('37: ABORT_REQUEST is told once to hook and signal, and answered with o
     const { peer } = await connected(app.handler)
     peer.get(1, {}, { keepConn: true })
     const exchange = await app.next()
-    const seen = watch(exchange)
+    const counts = watch(exchange)
     exchange.write('begun')
     await peer.stdout(1, 'begun')
     peer.abort(1)
     await peer.answer(1)
-    expect(seen).toEqual(ONCE)
+    expect(counts).toEqual(ONCE)
     await expectOneEnd(peer)
   })
 
-  test('37: the signal that is asked for later has it too', async () => {
+  test('37: a signal that is read after the abort is aborted, too', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.get(1, {}, { keepConn: true })
@@ -102,17 +102,17 @@ describe('37: ABORT_REQUEST is told once to hook and signal, and answered with o
     expect(exchange.request.signal.aborted).toBe(true)
   })
 
-  test('37: never after the end of the answer', async () => {
+  test('37: but not after the end of the response', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.get(1)
     const exchange = await app.next()
-    const seen = watch(exchange)
+    const counts = watch(exchange)
     exchange.end()
     await peer.answer(1)
     peer.destroy()
     await peer.close()
-    expect(seen).toEqual({ hook: 0, signal: 0 })
+    expect(counts).toEqual({ hook: 0, signal: 0 })
     expect(exchange).toMatchObject({ aborted: false, ended: true })
   })
 
@@ -123,12 +123,12 @@ describe('37: ABORT_REQUEST is told once to hook and signal, and answered with o
   }
 })
 
-test('38: ABORT_REQUEST twice, with a body, for an id that has ended', async () => {
+test('38: a second ABORT_REQUEST, one with content, and one for an id that has ended are tolerated', async () => {
   const app = new App()
   const { peer, errors, protocolErrors } = await connected(app.handler)
   peer.get(1, {}, { keepConn: true })
-  const seen = watch(await app.next())
-  peer.abort(1, 'with a body').abort(1).abort(1, 'again')
+  const counts = watch(await app.next())
+  peer.abort(1, 'with content').abort(1).abort(1, 'again')
   await peer.answer(1)
   peer.get(3, {}, { keepConn: true })
   ;(await app.next()).end()
@@ -137,26 +137,26 @@ test('38: ABORT_REQUEST twice, with a body, for an id that has ended', async () 
   peer.get(5, {}, { keepConn: true })
   ;(await app.next()).end()
   await peer.answer(5)
-  expect(seen).toEqual(ONCE)
+  expect(counts).toEqual(ONCE)
   expect(peer.records.filter(({ type }) => type === TYPES.END_REQUEST).map(({ id }) => id)).toEqual([1, 3, 5])
   expect([...errors, ...protocolErrors]).toEqual([])
 })
 
-test('38: ABORT_REQUEST for an answer that has ended and waits for the end of STDIN ends it', async () => {
+test('38: ABORT_REQUEST makes the server send a pending END_REQUEST', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.post(1, { CONTENT_LENGTH: '10' }, { keepConn: true })
   const exchange = await app.next()
-  const seen = watch(exchange)
+  const counts = watch(exchange)
   exchange.appStatus = 7
   exchange.end('early')
   await peer.stdout(1, 'early')
   peer.abort(1)
   expect(await peer.answer(1)).toMatchObject({ appStatus: 7, protocolStatus: 0 })
-  expect(seen).toEqual({ hook: 0, signal: 0 })
+  expect(counts).toEqual({ hook: 0, signal: 0 })
 })
 
-test('38: ABORT_REQUEST of one of two requests leaves the other unharmed', async () => {
+test('38: ABORT_REQUEST of one of two requests does not affect the other', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.post(1, { CONTENT_LENGTH: '8' }, { keepConn: true }).get(2, {}, { keepConn: true })
@@ -172,22 +172,22 @@ test('38: ABORT_REQUEST of one of two requests leaves the other unharmed', async
   expect(first).toEqual({ hook: 0, signal: 0 })
 })
 
-describe('39: while input is paused because the app does not read', () => {
-  test.each([
-    ['before', 256 * 1024],
-    ['long before', 900 * 1024],
-  ])('39: ABORT_REQUEST is noticed, %s the window of a shared connection is full', async (_, size) => {
-    const app = new App()
-    const { peer } = await connected(app.handler)
-    peer.post(1, { CONTENT_LENGTH: String(100 * MEGABYTE) }, { keepConn: true })
-    const aborted = abortion(await app.next())
-    peer.stdin(1, Buffer.alloc(size)).abort(1)
-    expect(await aborted).toMatchObject({ code: 'FCGI_ERR_ABORTED' })
-    await peer.answer(1)
-  })
+describe('39: while reading is paused because the app does not read', () => {
+  test.each([256 * 1024, 900 * 1024])(
+    '39: ABORT_REQUEST is detected after %i bytes of unread input',
+    async (size) => {
+      const app = new App()
+      const { peer } = await connected(app.handler)
+      peer.post(1, { CONTENT_LENGTH: String(100 * MEGABYTE) }, { keepConn: true })
+      const aborted = abortion(await app.next())
+      peer.stdin(1, Buffer.alloc(size)).abort(1)
+      expect(await aborted).toMatchObject({ code: 'FCGI_ERR_ABORTED' })
+      await peer.answer(1)
+    },
+  )
 
   test.each(TRANSPORTS.flatMap((transport) => [1, 4, 64].map((size) => [transport, size] as const)))(
-    '39: a close is noticed, over %s, with %i MiB on the way',
+    '39: a close is detected, over %s, with %i MiB of input in transit',
     async (transport, size) => {
       const app = new App()
       const { peer } = await connected(app.handler, {}, transport)
@@ -204,8 +204,8 @@ describe('39: while input is paused because the app does not read', () => {
   )
 })
 
-describe.each(TRANSPORTS)('40: a socket that is closed, over %s', (transport) => {
-  test('40: aborts every request on it', async () => {
+describe.each(TRANSPORTS)('40: when the peer closes the socket, over %s', (transport) => {
+  test('40: every request on it is aborted', async () => {
     const app = new App()
     const { peer, errors } = await connected(app.handler, {}, transport)
     peer.begin(1, { keepConn: true }).get(2, {}, { keepConn: true }).get(3, {}, { keepConn: true })
@@ -213,27 +213,27 @@ describe.each(TRANSPORTS)('40: a socket that is closed, over %s', (transport) =>
     const exchanges = [await app.next(), await app.next(), await app.next()]
     exchanges[0]!.write('begun')
     await peer.stdout(2, 'begun')
-    const seen = exchanges.map(watch)
+    const counts = exchanges.map(watch)
     const aborted = exchanges.map((exchange) => once(exchange.signal, 'abort'))
     peer.destroy()
     await Promise.all(aborted)
-    expect(seen).toEqual([ONCE, ONCE, ONCE])
+    expect(counts).toEqual([ONCE, ONCE, ONCE])
     for (const { signal } of exchanges)
       expect(signal.reason).toMatchObject({ code: 'FCGI_ERR_CONNECTION_CLOSED' })
     expect(errors).toEqual([])
   })
 
-  test('40: is noticed although the handler only waits', async () => {
+  test('40: a request is aborted although its handler only waits', async () => {
     const app = new App()
     const { peer } = await connected(app.handler, {}, transport)
-    // nginx: KEEP_CONN off, the whole request sent, and gone when its client is.
+    // nginx sends the whole request without KEEP_CONN, and closes the connection when its client disconnects.
     peer.get(1)
     const aborted = abortion(await app.next())
     peer.destroy()
     expect(await aborted).toMatchObject({ code: 'FCGI_ERR_CONNECTION_CLOSED' })
   })
 
-  test('40: by a peer that half-closed first and waited for its answer', async () => {
+  test('40: a request is aborted although the peer had closed its write side before', async () => {
     const app = new App()
     const { peer, sockets } = await connected(app.handler, {}, transport)
     peer.get(1).halfClose()
@@ -246,7 +246,7 @@ describe.each(TRANSPORTS)('40: a socket that is closed, over %s', (transport) =>
     expect(await aborted).toMatchObject({ code: 'FCGI_ERR_CONNECTION_CLOSED' })
   })
 
-  test('40: while the answer waits for a peer that does not read', async () => {
+  test('40: a request is aborted although its response is buffered for a peer that does not read', async () => {
     const app = new App()
     const { peer } = await connected(app.handler, {}, transport)
     peer.socket.pause()
@@ -262,7 +262,7 @@ describe.each(TRANSPORTS)('40: a socket that is closed, over %s', (transport) =>
   })
 })
 
-test('40: its places are free again', async () => {
+test('40: requests of closed connections no longer count towards maxRequests and maxConnections', async () => {
   const app = new App()
   const serving = await listen(app.handler, { maxRequests: 2, maxConnections: 2 })
   for (let i = 0; i < 5; i++) {
@@ -279,7 +279,7 @@ test('40: its places are free again', async () => {
   expect((await peer.answer(1)).stdout).toMatch(/served$/)
 })
 
-test('40: one connection is no matter of the others', async () => {
+test('40: a closed connection does not affect other connections', async () => {
   const serving = await listen(echo)
   const [one, two] = [await serving.connect(), await serving.connect()]
   one.post(1, { CONTENT_LENGTH: '10' })

@@ -1,4 +1,4 @@
-// FastCGI 1.0, sections 5.1 and 5.5: BEGIN_REQUEST, END_REQUEST, and refusals.
+// FastCGI 1.0, sections 5.1 and 5.5: BEGIN_REQUEST, END_REQUEST, and refused requests.
 
 import { record, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
@@ -10,7 +10,7 @@ const OVERLOADED = 2
 const UNKNOWN_ROLE = 3
 
 describe.each([0, 2, 3, 4, 65535])('27: role %i, which has no handler', (role) => {
-  test('27: a 500 response and END_REQUEST with UNKNOWN_ROLE', async () => {
+  test('27: gets a 500 response and END_REQUEST with UNKNOWN_ROLE', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.get(1, {}, { role })
@@ -21,7 +21,7 @@ describe.each([0, 2, 3, 4, 65535])('27: role %i, which has no handler', (role) =
     expect(app.exchanges).toEqual([])
   })
 
-  test('27: with KEEP_CONN the connection stays, and the rest of that id is ignored', async () => {
+  test('27: does not close a connection with KEEP_CONN, and the rest of that id is ignored', async () => {
     const { peer } = await connected(echo)
     peer.post(1, {}, { role, keepConn: true }).stdin(1, 'body').data(1, 'data')
     await peer.stdout(1, '\r\n\r\n')
@@ -32,20 +32,23 @@ describe.each([0, 2, 3, 4, 65535])('27: role %i, which has no handler', (role) =
   })
 })
 
-test.each([0, 7, 9, 16, 70])('28: a BEGIN_REQUEST of %i bytes is a protocol error', async (size) => {
-  const app = new App()
-  const { peer, protocolErrors } = await connected(app.handler)
-  peer
-    .write(record(TYPES.BEGIN_REQUEST, 1, Buffer.alloc(size, 1)))
-    .params(1)
-    .endStdin(1)
-  await peer.end()
-  expect(peer.records).toEqual([])
-  expect(protocolErrors).toEqual(['FCGI_ERR_BODY_LENGTH'])
-  expect(app.exchanges).toEqual([])
-})
+test.each([0, 7, 9, 16, 70])(
+  '28: a BEGIN_REQUEST with %i bytes of content is a protocol error',
+  async (size) => {
+    const app = new App()
+    const { peer, protocolErrors } = await connected(app.handler)
+    peer
+      .write(record(TYPES.BEGIN_REQUEST, 1, Buffer.alloc(size, 1)))
+      .params(1)
+      .endStdin(1)
+    await peer.end()
+    expect(peer.records).toEqual([])
+    expect(protocolErrors).toEqual(['FCGI_ERR_BODY_LENGTH'])
+    expect(app.exchanges).toEqual([])
+  },
+)
 
-test('29: a second request with multiplexing off gets a 503 and CANT_MPX_CONN, the first is unharmed', async () => {
+test('29: a second request with multiplexing off gets a 503 and CANT_MPX_CONN, and the first is not affected', async () => {
   const app = new App()
   const { peer } = await connected(app.handler, { multiplex: false })
   peer.get(1, {}, { keepConn: true })
@@ -60,15 +63,15 @@ test('29: a second request with multiplexing off gets a 503 and CANT_MPX_CONN, t
     stdout: 'Status: 200 OK\r\n\r\nfirst',
     protocolStatus: COMPLETE,
   })
-  // One after the other is no multiplexing.
+  // Consecutive requests are not multiplexed.
   peer.get(3, {}, { keepConn: true })
   ;(await app.next()).end('third')
   expect((await peer.answer(3)).stdout).toMatch(/third$/)
   expect(app.exchanges).toHaveLength(2)
 })
 
-describe('30: beyond the maximum of requests', () => {
-  test('30: a 503 response and OVERLOADED, without a call of the app', async () => {
+describe('30: a request beyond the maximum', () => {
+  test('30: gets a 503 response and OVERLOADED, and the app is not called', async () => {
     const app = new App()
     const serving = await listen(app.handler, { maxRequests: 2 })
     const [one, two] = [await serving.connect(), await serving.connect()]
@@ -81,7 +84,7 @@ describe('30: beyond the maximum of requests', () => {
     expect(stdout).toMatch(/^Status: 503 Service Unavailable\r\n/)
     expect(protocolStatus).toBe(OVERLOADED)
     expect(app.exchanges).toHaveLength(2)
-    // When one has ended there is room for one.
+    // When one request has ended, another one is accepted.
     first.end()
     await one.answer(1)
     one.forget().get(1)
@@ -91,30 +94,30 @@ describe('30: beyond the maximum of requests', () => {
     await two.answer(1)
   })
 
-  test('30: one that was refused takes nobody else the place', async () => {
+  test('30: does not count towards the maximum itself', async () => {
     const app = new App()
     const serving = await listen(app.handler, { maxRequests: 1 })
     const [one, two] = [await serving.connect(), await serving.connect()]
     one.get(1, {}, { keepConn: true })
     const first = await app.next()
-    // Refused, and not over: it sends no end of STDIN.
+    // This request is refused but has not ended, because its STDIN does not end.
     two.begin(1, { keepConn: true }).params(1)
     await two.stdout(1, '\r\n\r\n')
     first.end()
     await one.answer(1)
     one.forget().get(1)
-    ;(await app.next()).end('room')
-    expect((await one.answer(1)).stdout).toMatch(/room$/)
+    ;(await app.next()).end('accepted')
+    expect((await one.answer(1)).stdout).toMatch(/accepted$/)
     expect((await two.answer(1)).protocolStatus).toBe(OVERLOADED)
   })
 })
 
 test.each([0, 1, 938, 2 ** 32 - 1])(
-  '31: appStatus %i is big-endian on the wire, in the one END_REQUEST',
+  '31: appStatus %i is big-endian on the wire, in a single END_REQUEST',
   async (appStatus) => {
     const { peer } = await connected((exchange) => {
       exchange.appStatus = appStatus
-      exchange.write('answer')
+      exchange.write('response')
       exchange.stderr.write('error')
       exchange.end()
       exchange.end()
@@ -132,18 +135,18 @@ test.each([0, 1, 938, 2 ** 32 - 1])(
 )
 
 test.each([-1, 1.5, 2 ** 32, Number.NaN])(
-  '31: appStatus %s, which is none, breaks nothing',
+  '31: the invalid appStatus %s is converted to 32 bits',
   async (appStatus) => {
     const { peer } = await connected((exchange) => {
       exchange.appStatus = appStatus
-      exchange.end('answer')
+      exchange.end('response')
     })
     peer.get(1)
     expect((await peer.answer(1)).appStatus).toBe(appStatus >>> 0)
   },
 )
 
-test('31: END_REQUEST is behind the last output of a long answer', async () => {
+test('31: END_REQUEST follows the last output of a long response', async () => {
   const { peer } = await connected((exchange) => {
     for (let i = 0; i < 100; i++) exchange.write(Buffer.alloc(10_000))
     exchange.end()

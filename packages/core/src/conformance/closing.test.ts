@@ -1,4 +1,4 @@
-// FastCGI 1.0, sections 3.5 and 5.1: who closes the connection, and when.
+// FastCGI 1.0, sections 3.5 and 5.1: closing connections.
 
 import { describe, expect, test } from 'vitest'
 import { App, connected, echo, readAll, TRANSPORTS } from '../testing/serving.ts'
@@ -18,10 +18,10 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect(peer.error).toBeUndefined()
   })
 
-  test('19: an answer that is given before the body was sent arrives whole, without a reset', async () => {
+  test('19: a response that ends before the request body is delivered completely, without a reset', async () => {
     const body = Buffer.alloc(4 * MEGABYTE, 'abcdefg')
     const { peer } = await connected((exchange) => exchange.end(body), {}, transport)
-    // It sends all before it reads anything, as mod_fcgid and Caddy do.
+    // Like mod_fcgid and Caddy, the peer sends the whole body before it reads anything.
     peer.socket.pause()
     peer.post(1, { CONTENT_LENGTH: String(10 * MEGABYTE) })
     for (let i = 0; i < 10; i++) {
@@ -46,13 +46,13 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     }
     expect(peer.ended).toBe(false)
     expect(sockets).toHaveLength(1)
-    // And the last one may say otherwise.
+    // A request without KEEP_CONN then closes the connection.
     peer.forget().get(1)
     await peer.answer(1)
     await peer.end()
   })
 
-  test('21: a peer that half-closes behind its request still gets the whole answer', async () => {
+  test('21: a peer that closes its write side after its request still gets the whole response', async () => {
     const app = new App()
     const { peer, sockets } = await connected(app.handler, {}, transport)
     peer.post(1, { CONTENT_LENGTH: '4' }).stdin(1, 'body').endStdin(1).halfClose()
@@ -69,7 +69,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   })
 })
 
-test('20: a request without KEEP_CONN ends, and its siblings finish before the close', async () => {
+test('20: after a request without KEEP_CONN has ended, the other requests finish before the close', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: false }).get(3, {}, { keepConn: true })
@@ -86,7 +86,7 @@ test('20: a request without KEEP_CONN ends, and its siblings finish before the c
   await peer.end()
 })
 
-test('20: with KEEP_CONN on all of them the connection stays', async () => {
+test('20: if all requests have KEEP_CONN, the connection stays open', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: true })
@@ -103,7 +103,7 @@ test.each([
   ['small', 1000],
   ['large', 20 * MEGABYTE],
 ])(
-  '22: a %s body that is unread when the answer ends is drained, and the next request served',
+  '22: a %s body that is unread when the response ends is dropped, and the next request is served',
   async (_, size) => {
     const app = new App()
     const { peer } = await connected(app.handler)

@@ -1,11 +1,11 @@
-// Hostile input in small; the whole of it, on recorded sessions, is tests/fuzz/fuzz.test.ts and `npm run fuzz`.
+// A small fuzz test. tests/fuzz/fuzz.test.ts and `npm run fuzz` fuzz recorded sessions.
 
 import { bytes, get, Peer, pair, record, TYPES } from '@fcgi-bridge/testing'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { closed, connected, echo } from '../testing/serving.ts'
 
-// All kinds of records that a front server sends, on a connection that is kept.
+// All types of records that front servers send, on a keep-alive connection.
 const SESSION = bytes(
   record(TYPES.GET_VALUES, 0, pair('FCGI_MPXS_CONNS', '')),
   get(1, { HTTP_COOKIE: 'a=1' }, { keepConn: true }),
@@ -15,8 +15,8 @@ const SESSION = bytes(
   get(1, { REQUEST_URI: '/again' }, { role: 2, keepConn: true }),
 )
 
-test('52: random byte flips over a valid session do no harm, and the next clean request is served', async () => {
-  const { peer: neighbour, server, sockets } = await connected({ responder: echo, authorizer: echo })
+test('52: random bit flips in a valid session do not affect other connections, and the next clean request is served', async () => {
+  const { peer: other, server, sockets } = await connected({ responder: echo, authorizer: echo })
   const flips = fc.array(fc.tuple(fc.nat(SESSION.length - 1), fc.nat(7)), { minLength: 1, maxLength: 8 })
   await fc.assert(
     fc.asyncProperty(flips, async (places) => {
@@ -24,10 +24,10 @@ test('52: random byte flips over a valid session do no harm, and the next clean 
       for (const [at, bit] of places) wire[at]! ^= 1 << bit
       const peer = await Peer.connect(server.address() as { port: number })
       peer.write(wire).halfClose()
-      neighbour.get(1, { REQUEST_URI: '/clean' }, { keepConn: true })
-      expect((await neighbour.answer(1)).stdout).toMatch(/\r\n\r\nGET \/clean $/)
-      neighbour.forget()
-      // Whatever it was, the server comes to an end with it.
+      other.get(1, { REQUEST_URI: '/clean' }, { keepConn: true })
+      expect((await other.answer(1)).stdout).toMatch(/\r\n\r\nGET \/clean $/)
+      other.forget()
+      // The server closes the connection in any case.
       await peer.close()
       await closed(sockets.pop()!)
     }),

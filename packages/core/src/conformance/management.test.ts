@@ -26,7 +26,7 @@ describe('23: GET_VALUES', () => {
     ],
     ['a subset', pair('FCGI_MAX_REQS', ''), [['FCGI_MAX_REQS', '345']]],
     [
-      'unknown names are left out',
+      'unknown names are omitted',
       pairs([
         ['FCGI_MAX_FISH', ''],
         ['FCGI_MPXS_CONNS', ''],
@@ -36,30 +36,30 @@ describe('23: GET_VALUES', () => {
       ]),
       [['FCGI_MPXS_CONNS', '1']],
     ],
-    ['nothing', Buffer.alloc(0), []],
+    ['no name', Buffer.alloc(0), []],
     [
-      'a name a thousand times',
+      'one name a thousand times',
       Buffer.concat(Array(1000).fill(pair('FCGI_MAX_CONNS', ''))),
       [['FCGI_MAX_CONNS', '12']],
     ],
     ['a value with the name', pair('FCGI_MAX_CONNS', 'ignored'), [['FCGI_MAX_CONNS', '12']]],
-    ['what can not be read', Buffer.from([0xff, 0xff]), []],
-  ])('23: %s', async (_, asked, expected) => {
+    ['content that cannot be decoded', Buffer.from([0xff, 0xff]), []],
+  ])('23: %s', async (_, query, expected) => {
     const { peer } = await connected(echo, OPTIONS)
-    peer.write(record(TYPES.GET_VALUES, 0, asked, 5))
+    peer.write(record(TYPES.GET_VALUES, 0, query, 5))
     const result = await peer.until(() => peer.records.find(isResult))
     expect(result.id).toBe(0)
     expect(result.content).toEqual(pairs(expected))
   })
 
-  test('23: FCGI_MPXS_CONNS is 0 where multiplexing is off', async () => {
+  test('23: FCGI_MPXS_CONNS is 0 if multiplexing is off', async () => {
     const { peer } = await connected(echo, { multiplex: false })
     peer.write(record(TYPES.GET_VALUES, 0, pair('FCGI_MPXS_CONNS', '')))
     const { content } = await peer.until(() => peer.records.find(isResult))
     expect(content).toEqual(pair('FCGI_MPXS_CONNS', '0'))
   })
 
-  test('23: one result a question', async () => {
+  test('23: each query gets one result', async () => {
     const { peer } = await connected(echo)
     for (let i = 0; i < 100; i++) peer.write(record(TYPES.GET_VALUES, 0, ALL))
     peer.get(1)
@@ -68,7 +68,7 @@ describe('23: GET_VALUES', () => {
   })
 })
 
-test('24: between PARAMS records it is answered at once, and the app untouched', async () => {
+test('24: GET_VALUES between PARAMS records gets an immediate reply and does not affect the app', async () => {
   const { peer } = await connected(echo)
   const all = params(1, POST)
   peer.write(begin(1), all.subarray(0, -8), record(TYPES.GET_VALUES, 0, ALL))
@@ -83,7 +83,7 @@ test('24: between PARAMS records it is answered at once, and the app untouched',
   expect(peer.records.filter(isResult)).toHaveLength(2)
 })
 
-test('24: while a handler waits for STDIN', async () => {
+test('24: GET_VALUES gets an immediate reply while a handler waits for STDIN', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.post(1, { CONTENT_LENGTH: '4' })
@@ -96,7 +96,7 @@ test('24: while a handler waits for STDIN', async () => {
   expect((await peer.answer(1)).stdout).toMatch(/body$/)
 })
 
-test('24: alone on a connection, as a health check', async () => {
+test('24: GET_VALUES works alone on a connection, as a health check', async () => {
   const { peer } = await connected(echo)
   peer.write(record(TYPES.GET_VALUES, 0, ALL)).halfClose()
   await peer.close()
@@ -105,12 +105,12 @@ test('24: alone on a connection, as a health check', async () => {
   expect(peer.error).toBeUndefined()
 })
 
-describe('25: records of id 0', () => {
+describe('25: records with id 0', () => {
   test.each([0, 12, 99, 255])(
-    '25: the unknown type %i is named in UNKNOWN_TYPE, and its body skipped',
+    '25: the unknown type %i gets the reply UNKNOWN_TYPE, and its content is skipped',
     async (type) => {
       const { peer } = await connected(echo)
-      // A body that reads like a record must not be taken for one.
+      // Content that looks like a record must not be decoded as one.
       peer.write(record(type, 0, get(9), 7), record(type, 0))
       peer.get(1)
       await peer.answer(1)
@@ -125,7 +125,7 @@ describe('25: records of id 0', () => {
   )
 
   test.each([2, 3, 4, 5, 6, 7, 8, 10, 11])(
-    '25: type %i, which belongs to a request or comes from an application, is ignored',
+    '25: type %i, which needs a request id or is sent by applications only, is ignored',
     async (type) => {
       const { peer } = await connected(echo)
       peer.write(record(type, 0, 'content', 3), record(type, 0))

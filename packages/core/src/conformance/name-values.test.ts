@@ -18,7 +18,7 @@ import { App, connected } from '../testing/serving.ts'
 
 const BASE = pairs(Object.entries(GET))
 
-/** The exchange that a PARAMS stream makes, which comes in these records. */
+/** Sends a PARAMS stream in these records, and returns the exchange. */
 async function exchangeOf(...records: Bytes[]): Promise<Exchange> {
   const app = new App()
   const { peer } = await connected(app.handler)
@@ -26,7 +26,7 @@ async function exchangeOf(...records: Bytes[]): Promise<Exchange> {
   return app.next()
 }
 
-/** The status that a PARAMS stream is refused with. */
+/** Sends a PARAMS stream in these records, which must be refused, and returns the status line. */
 async function refusalOf(...records: Bytes[]): Promise<string> {
   const app = new App()
   const { peer } = await connected(app.handler)
@@ -43,13 +43,13 @@ test.each([
   [1, 4],
   [4, 1],
   [4, 4],
-] as const)('12: lengths of %i and %i bytes', async (nameForm, valueForm) => {
+] as const)('12: lengths of %i and %i bytes are decoded', async (nameForm, valueForm) => {
   const { params, rawParams } = await exchangeOf(bytes(BASE, pair('NAME', 'value', nameForm, valueForm)))
   expect(params.NAME).toBe('value')
   expect(rawParams.slice(-2)).toEqual(['NAME', 'value'])
 })
 
-test.each([0, 1, 126, 127])('12: the four-byte form for a length of %i', async (size) => {
+test.each([0, 1, 126, 127])('12: a length of %i in four bytes is decoded', async (size) => {
   const { params } = await exchangeOf(
     bytes(BASE, pair('n'.repeat(size), 'v'.repeat(size), 4, 4), pair('NEXT', 'here')),
   )
@@ -57,7 +57,7 @@ test.each([0, 1, 126, 127])('12: the four-byte form for a length of %i', async (
   expect(params.NEXT).toBe('here')
 })
 
-test('13: an empty name, an empty value, both', async () => {
+test('13: an empty name, an empty value and both are accepted', async () => {
   const { params, rawParams } = await exchangeOf(
     bytes(pair('', 'value'), pair('EMPTY', ''), BASE, pair('', ''), pair('NEXT', 'here')),
   )
@@ -65,16 +65,19 @@ test('13: an empty name, an empty value, both', async () => {
   expect(rawParams.slice(0, 4)).toEqual(['', 'value', 'EMPTY', ''])
 })
 
-test.each([127, 128, 65535, 65536, 200_000])('13: a value and a name of %i bytes', async (size) => {
-  const { params } = await exchangeOf(
-    bytes(BASE, pair('VALUE', 'v'.repeat(size)), pair('n'.repeat(size), 'name')),
-  )
-  expect(params.VALUE === 'v'.repeat(size)).toBe(true)
-  expect(params['n'.repeat(size)]).toBe('name')
-})
+test.each([127, 128, 65535, 65536, 200_000])(
+  '13: a value and a name of %i bytes are accepted',
+  async (size) => {
+    const { params } = await exchangeOf(
+      bytes(BASE, pair('VALUE', 'v'.repeat(size)), pair('n'.repeat(size), 'name')),
+    )
+    expect(params.VALUE === 'v'.repeat(size)).toBe(true)
+    expect(params['n'.repeat(size)]).toBe('name')
+  },
+)
 
 // Appendix B, example 2: {"\013\002SERVER_PORT80\013\016SER"}, {"VER_ADDR199.170.183.42 ... "}.
-test("14: the specification's own split pair", async () => {
+test('14: the split pair of the specification is joined', async () => {
   const { params } = await exchangeOf(
     bytes([11, 2], 'SERVER_PORT80', [11, 14], 'SER'),
     bytes('VER_ADDR199.170.183.42', BASE),
@@ -83,7 +86,7 @@ test("14: the specification's own split pair", async () => {
   expect(params.SERVER_PORT).toBe('80')
 })
 
-test('14: pairs split at every offset, inside lengths, names and values', async () => {
+test('14: pairs are joined if they are split at any offset, in lengths, names or values', async () => {
   const long = 'v'.repeat(130)
   const block = bytes(
     pair('REQUEST_METHOD', 'GET'),
@@ -113,13 +116,13 @@ test('14: pairs split at every offset, inside lengths, names and values', async 
   }
 })
 
-test('14: one record a byte', async () => {
+test('14: pairs in records of one byte are joined', async () => {
   const { params } = await exchangeOf(...[...BASE].map((byte) => [byte]))
   expect({ ...params }).toEqual(GET)
 })
 
 // CVE-2025-23016 in libfcgi: such lengths overflowed the size of an allocation.
-describe('15: lengths that no stream has', () => {
+describe('15: lengths that exceed the stream', () => {
   const huge = [0xff, 0xff, 0xff, 0xff]
   test.each<[string, Bytes]>([
     ['name and value 0xFFFFFFFF', bytes(huge, huge, 'x')],
@@ -127,7 +130,7 @@ describe('15: lengths that no stream has', () => {
     ['value 0xFFFFFFFF', bytes([1], huge, 'x')],
     ['value one past the end', bytes([1], [6], 'Nvalue')],
     ['name past the end', bytes([100], [0], 'NAME')],
-  ])('15: %s: refused, and nothing allocated for it', async (_, content) => {
+  ])('15: %s: the request is refused without a large allocation', async (_, content) => {
     const before = process.memoryUsage().arrayBuffers
     expect(await refusalOf(bytes(BASE, content))).toBe('Status: 400 Bad Request')
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1024 * 1024)
@@ -136,12 +139,12 @@ describe('15: lengths that no stream has', () => {
 
 test.each<[string, Bytes]>([
   ['in its first length', length(200, 4).subarray(0, 2)],
-  ['behind its first length', [4]],
+  ['after its first length', [4]],
   ['in its second length', bytes([4], length(200, 4).subarray(0, 3))],
   ['in its name', bytes([4, 5], 'NA')],
   ['in its value', bytes([4, 5], 'NAMEval')],
-])('16: a last pair cut %s is refused', async (_, cut) => {
-  expect(await refusalOf(bytes(BASE, cut))).toBe('Status: 400 Bad Request')
+])('16: a last pair that is truncated %s is refused', async (_, truncated) => {
+  expect(await refusalOf(bytes(BASE, truncated))).toBe('Status: 400 Bad Request')
 })
 
 test('17: bytes 0x80 to 0xFF are kept, one character each, in names and values', async () => {
@@ -154,7 +157,7 @@ test('17: bytes 0x80 to 0xFF are kept, one character each, in names and values',
   expect(rawParams.slice(-4)).toEqual(['HIGH', text, text, 'name'])
 })
 
-test('17: control characters and blanks are kept where they can harm nobody', async () => {
+test('17: control characters and blanks are kept in params that are not headers', async () => {
   const { params } = await exchangeOf(bytes(BASE, pair('REMOTE_IDENT', ' \t\r\n\x01\x7f ')))
   expect(params.REMOTE_IDENT).toBe(' \t\r\n\x01\x7f ')
 })
@@ -166,7 +169,7 @@ test.each([
   expect(await refusalOf(bytes(BASE, content))).toBe('Status: 400 Bad Request')
 })
 
-test('18: of a repeated name the last wins; repeated HTTP_* are joined as Node joins headers; all are in rawParams', async () => {
+test('18: the last of repeated names counts, repeated HTTP_* are joined as Node joins headers, and rawParams has all', async () => {
   const exchange = await exchangeOf(
     bytes(
       pair('DOCUMENT_ROOT', '/first'),

@@ -1,4 +1,4 @@
-// FastCGI 1.0, sections 2.2, 3.2 and 7: the process. What starts one in other ways is in tests/programs/listen.test.ts.
+// FastCGI 1.0, sections 2.2, 3.2 and 7: the process. tests/programs/listen.test.ts tests other ways to start one.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,11 +18,11 @@ type Address = { port: number } | { path: string }
 
 interface Limits {
   outputs?: 'closed'
-  /** The most file descriptors that the program may have. */
+  /** The maximum number of open file descriptors. */
   descriptors?: number
 }
 
-/** A program with a listening socket as its standard input, as a process manager starts it. */
+/** Starts a program with a listening socket as its standard input, as a process manager does. */
 async function started(
   transport: Transport,
   limits?: Limits,
@@ -32,7 +32,7 @@ async function started(
   await once(server, 'listening')
   const address = server.address()!
   const program = new Program(fdOf(server), limits)
-  // From now on the program alone accepts. Node removes the path that it knows.
+  // From now on only the program accepts. Rename the socket, because close() removes the path that it listened on.
   if (transport === 'unix') renameSync(`${path}.new`, path)
   server.close()
   return { program, address: typeof address === 'string' ? { path } : { port: address.port } }
@@ -62,14 +62,14 @@ class Program {
     while (!this.output.includes(text)) await once(this.child.stdout!, 'data')
   }
 
-  /** Waits for the end: exit status and signal. */
+  /** Waits for the end of the program. Returns its exit status and signal. */
   async ended(): Promise<[code: number | null, signal: string | null]> {
     return (await once(this.child, 'close')) as [number | null, string | null]
   }
 }
 
-/** The program listens from before its start, and answers when it is there. */
-async function answered(address: Address, uri = '/'): Promise<string> {
+/** Requests `uri` and returns STDOUT. The socket listens before the program starts, so the request waits for the program. */
+async function responseOf(address: Address, uri = '/'): Promise<string> {
   const peer = await Peer.connect(address)
   onTestFinished(() => peer.destroy())
   peer.get(1, { REQUEST_URI: uri })
@@ -77,20 +77,20 @@ async function answered(address: Address, uri = '/'): Promise<string> {
 }
 
 describe('46: fd 0', () => {
-  test.each(TRANSPORTS)('46: a listening socket (%s) is FastCGI', async (transport) => {
+  test.each(TRANSPORTS)('46: a listening socket (%s) is used for FastCGI', async (transport) => {
     const { program, address } = await started(transport)
     await program.printed('listening')
-    expect(await answered(address)).toContain(`pid ${program.child.pid}`)
+    expect(await responseOf(address)).toContain(`pid ${program.child.pid}`)
   })
 
-  test.each(TRANSPORTS)('46: a connected socket (%s) is not', async (transport) => {
+  test.each(TRANSPORTS)('46: a connected socket (%s) is refused', async (transport) => {
     const serving = await listen(echo, {}, transport)
     const peer = await serving.connect()
     await expectRefusal(fdOf(serving.sockets[0]!))
     expect(peer.closed).toBe(false)
   })
 
-  test('46: a pipe, a file, a device are not', async () => {
+  test('46: a pipe, a file and a device are refused', async () => {
     await expectRefusal('pipe')
     const file = openSync(APP, 'r')
     await expectRefusal(file)
@@ -105,17 +105,17 @@ describe('46: fd 0', () => {
   }
 })
 
-test('47: with stdout and stderr closed at the start, console.log does not end the process', async () => {
+test('47: if stdout and stderr are closed at the start, console.log does not end the process', async () => {
   const { program, address } = await started('unix', { outputs: 'closed' })
-  const first = await answered(address)
+  const first = await responseOf(address)
   expect(first).toContain(`pid ${program.child.pid}`)
-  expect(await answered(address)).toBe(first)
+  expect(await responseOf(address)).toBe(first)
 })
 
 describe('48: FCGI_WEB_SERVER_ADDRS', () => {
   const from = async (address: string, family: 4 | 6 = 4): Promise<boolean> => {
     const serving = createFastCgiServer(echo)
-    // One socket for both families: IPv4 peers have IPv4-mapped addresses there.
+    // This socket accepts both families. IPv4 peers have IPv4-mapped addresses.
     await serving.listen({ port: 0, host: '::' })
     onTestFinished(() => serving.close())
     const { port } = serving.address() as { port: number }
@@ -131,7 +131,7 @@ describe('48: FCGI_WEB_SERVER_ADDRS', () => {
     onTestFinished(() => void vi.unstubAllEnvs())
   }
 
-  test('48: an address that is listed is served, another is closed', async () => {
+  test('48: a connection from a listed address is served, and any other is closed', async () => {
     allow('127.0.0.1,127.0.0.3')
     expect(await from('127.0.0.1')).toBe(true)
     expect(await from('127.0.0.2')).toBe(false)
@@ -139,14 +139,14 @@ describe('48: FCGI_WEB_SERVER_ADDRS', () => {
     expect(await from('::1', 6)).toBe(false)
   })
 
-  test('48: spaces around addresses', async () => {
+  test('48: spaces around addresses are ignored', async () => {
     allow('  127.0.0.2 ,\t127.0.0.1 ')
     expect(await from('127.0.0.1')).toBe(true)
     expect(await from('127.0.0.2')).toBe(true)
   })
 
   test.each(['::ffff:127.0.0.1', '::FFFF:7f00:1', '0:0:0:0:0:ffff:127.0.0.1'])(
-    '48: IPv4-mapped IPv6 is IPv4: %s',
+    '48: an IPv4-mapped IPv6 address matches IPv4 peers: %s',
     async (address) => {
       allow(address)
       expect(await from('127.0.0.1')).toBe(true)
@@ -154,35 +154,35 @@ describe('48: FCGI_WEB_SERVER_ADDRS', () => {
     },
   )
 
-  test('48: native IPv6, in any form', async () => {
+  test('48: a native IPv6 address can have any form', async () => {
     allow('0:0:0:0:0:0:0:1')
     expect(await from('::1', 6)).toBe(true)
     expect(await from('127.0.0.1')).toBe(false)
   })
 
   test.each(['localhost', '127.0.0.1,', '', '127.0.0.1 127.0.0.2', '127.0.0.0/8', '1.2.3', '::g'])(
-    '48: %j, which is no list of addresses, is an error at the start: half a guard is none',
+    '48: the invalid list %j is an error at the start, instead of a weaker check',
     (list) => {
       allow(list)
       expect(() => createFastCgiServer(echo)).toThrow(/is no IP address \(FCGI_WEB_SERVER_ADDRS/)
     },
   )
 
-  test('48: a Unix socket is guarded by its mode instead', async () => {
+  test('48: the list does not apply to a Unix socket, which is protected by its mode', async () => {
     allow('192.0.2.1')
     const { peer } = await connected(echo, {}, 'unix')
     peer.get(1)
     await peer.answer(1)
   })
 
-  test('48: the option allowedServers takes its place', async () => {
+  test('48: the option allowedServers takes precedence', async () => {
     allow('192.0.2.1')
     const { peer } = await connected(echo, { allowedServers: ['127.0.0.1'] })
     peer.get(1)
     await peer.answer(1)
   })
 
-  test('48: unset, all are served', async () => {
+  test('48: if it is not set, all addresses are served', async () => {
     const { peer } = await connected(echo)
     peer.get(1)
     await peer.answer(1)
@@ -191,7 +191,7 @@ describe('48: FCGI_WEB_SERVER_ADDRS', () => {
 
 describe.each(['SIGTERM', 'SIGUSR1'] as const)('49: %s', (signal) => {
   test.each(TRANSPORTS)(
-    '49: what runs finishes, idle connections are closed, nothing new is accepted, exit 0 (%s)',
+    '49: running requests finish, idle connections are closed, nothing is accepted, and the exit status is 0 (%s)',
     async (transport) => {
       const { program, address } = await started(transport)
       const [idle, busy, last] = [
@@ -209,7 +209,7 @@ describe.each(['SIGTERM', 'SIGUSR1'] as const)('49: %s', (signal) => {
       program.child.kill(signal)
       expect((await busy.answer(1)).stdout).toContain(`pid ${program.child.pid}`)
       await Promise.all([idle.end(), busy.end()])
-      // fd 0 is its parent's, and stays open to the end: who connects now waits for the next program.
+      // fd 0 belongs to the parent and stays open until the program ends. A new connection waits for the next program.
       const late = await Peer.connect(address)
       late.get(1)
       idle.destroy()
@@ -224,7 +224,7 @@ describe.each(['SIGTERM', 'SIGUSR1'] as const)('49: %s', (signal) => {
   )
 })
 
-test('49: close() does the same for a server that is no program', async () => {
+test('49: close() does the same for a server in a larger program', async () => {
   const serving = await listen(echo)
   const [idle, busy] = [await serving.connect(), await serving.connect()]
   idle.get(1, {}, { keepConn: true })
@@ -239,7 +239,7 @@ test('49: close() does the same for a server that is no program', async () => {
 })
 
 test.each(TRANSPORTS)(
-  '50: a full table of file descriptors, and room in it again (%s)',
+  '50: the server recovers when it has run out of file descriptors (%s)',
   async (transport) => {
     const { program, address } = await started(transport, { descriptors: 60 })
     await program.printed('listening')
@@ -249,21 +249,21 @@ test.each(TRANSPORTS)(
     before.get(1, {}, { keepConn: true })
     await before.answer(1)
     const many = await Promise.all(Array.from({ length: 100 }, () => Peer.connect(address)))
-    // What does not fit is closed, and tells a front server so at once; what is connected goes on.
+    // Excess connections are closed, so that a front server notices at once. Existing connections continue.
     const closed = (): number => many.filter(({ ended }) => ended).length
     await expect.poll(closed).toBeGreaterThanOrEqual(50)
     before.get(2, {}, { keepConn: true })
     expect((await before.answer(2)).stdout).toContain(`pid ${pid}`)
-    // It waits, rather than to ask again and again.
+    // The server waits and does not retry in a busy loop.
     const used = cpuTicks(pid!)
     await setTimeout(500)
     expect(cpuTicks(pid!) - used).toBeLessThan(25)
     for (const peer of many) peer.destroy()
-    await expect.poll(() => answered(address).catch(String)).toContain(`pid ${pid}`)
+    await expect.poll(() => responseOf(address).catch(String)).toContain(`pid ${pid}`)
   },
 )
 
-/** How much CPU time a process has taken, in hundredths of a second: proc(5). */
+/** Returns the CPU time of a process in hundredths of a second; see proc(5). */
 function cpuTicks(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   const [user, system] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14)

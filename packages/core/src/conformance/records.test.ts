@@ -17,7 +17,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { App, abortion, connected, echo, listen, type Serving } from '../testing/serving.ts'
 
-// A request with everything that can be cut: PARAMS in two records, a pair in the four-byte form, padding, a body.
+// A request with all parts that can be split: PARAMS in two records, a pair with a length of four bytes, padding, a body.
 const LONG = 'x'.repeat(200)
 const SESSION = bytes(
   begin(1, { keepConn: true }),
@@ -40,7 +40,7 @@ async function sendInPieces({ peer, sockets }: Serving & { peer: Peer }, pieces:
   return stdout.slice(stdout.indexOf('\r\n\r\n') + 4)
 }
 
-test('1: bytes that come one at a time', async () => {
+test('1: a request is read one byte at a time', async () => {
   const serving = await connected(echo)
   expect(
     await sendInPieces(
@@ -50,15 +50,15 @@ test('1: bytes that come one at a time', async () => {
   ).toBe('POST /cut hello world')
 })
 
-test('1: a request split at every offset', async () => {
+test('1: a request is read if it is split at any offset', async () => {
   const serving = await connected(echo)
   for (let at = 1; at < SESSION.length; at++) {
-    const answer = await sendInPieces(serving, [SESSION.subarray(0, at), SESSION.subarray(at)])
-    expect(answer, `split at ${at}`).toBe('POST /cut hello world')
+    const body = await sendInPieces(serving, [SESSION.subarray(0, at), SESSION.subarray(at)])
+    expect(body, `split at ${at}`).toBe('POST /cut hello world')
   }
 })
 
-test('1: many requests in one read', async () => {
+test('1: many requests are read at once', async () => {
   const { peer, sockets } = await connected(echo)
   const ids = Array.from({ length: 100 }, (_, i) => i + 1)
   peer.write(...ids.map((id) => get(id, { REQUEST_URI: `/${id}` }, { keepConn: true })))
@@ -66,7 +66,7 @@ test('1: many requests in one read', async () => {
   expect(sockets).toHaveLength(1)
 })
 
-test('2: a record of 65535 bytes with 255 bytes of padding', async () => {
+test('2: a record with 65535 bytes of content and 255 bytes of padding is accepted', async () => {
   const { peer } = await connected(echo)
   const body = 'b'.repeat(65535)
   peer.post(1, { CONTENT_LENGTH: '131070' })
@@ -90,18 +90,18 @@ test('2: reserved bytes and padding that are not zero are ignored', async () => 
 })
 
 test.each([
-  [0xff, 'kept'],
+  [0xff, 'kept open'],
   [0xfe, 'closed'],
-])('2: unknown flag bits are ignored: flags %s, %s', async (flags, after) => {
+])('2: unknown flag bits are ignored: with flags %i the connection is %s', async (flags, after) => {
   const { peer } = await connected(echo)
   peer.get(1, {}, { flags })
   await peer.answer(1)
-  if (after === 'kept') await peer.forget().get(1, {}, { flags }).answer(1)
+  if (after === 'kept open') await peer.forget().get(1, {}, { flags }).answer(1)
   else await peer.end()
 })
 
 describe.each([0, 2, 255])('3: version %i', (version) => {
-  test('3: the connection is closed without a reply, others live', async () => {
+  test('3: the connection is closed without a reply, and others stay open', async () => {
     const serving = await connected(echo)
     const { peer } = serving
     const bad = begin(1)
@@ -113,7 +113,7 @@ describe.each([0, 2, 255])('3: version %i', (version) => {
     await (await serving.connect()).get(1).answer(1)
   })
 
-  test('3: in the middle of a connection, what runs on it is aborted', async () => {
+  test('3: after other requests, the running requests are aborted', async () => {
     const app = new App()
     const { peer, protocolErrors } = await connected(app.handler)
     peer.get(1, {}, { keepConn: true })
@@ -128,7 +128,7 @@ describe.each([0, 2, 255])('3: version %i', (version) => {
   })
 })
 
-test('3: a version is told by the first byte', async () => {
+test('3: a wrong version is detected by the first byte', async () => {
   const { peer } = await connected(echo)
   peer.write('GET / HTTP/1.1\r\n\r\n')
   await peer.end()
@@ -137,7 +137,7 @@ test('3: a version is told by the first byte', async () => {
   await other.end()
 })
 
-test('4: output records hold at most 65535 bytes, are a multiple of 8 long, and their padding is zero', async () => {
+test('4: output records have at most 65535 bytes of content, a length that is a multiple of 8, and zeros as padding', async () => {
   const body = Buffer.from(Array.from({ length: 300_001 }, (_, i) => i % 251))
   const { peer } = await connected((exchange) => {
     exchange.write(body)
@@ -166,7 +166,7 @@ test('4: output records hold at most 65535 bytes, are a multiple of 8 long, and 
   expect(peer.text(TYPES.STDERR, 1)).toBe('e'.repeat(70_001))
 })
 
-test('5: 10 000 empty records in one write', async () => {
+test('5: 10,000 empty records in one write cause no recursion and no stall', async () => {
   const { peer } = await connected(echo)
   const many = (id: number, type: number): Buffer => Buffer.concat(Array(10_000).fill(record(type, id)))
   peer.write(many(7, TYPES.STDIN), many(7, TYPES.PARAMS), many(7, TYPES.ABORT_REQUEST))
@@ -181,19 +181,19 @@ test('5: 10 000 empty records in one write', async () => {
   await peer.forget().get(1).answer(1)
 })
 
-describe('6: end of file inside a record', () => {
+describe('6: if the stream ends inside a record', () => {
   const whole = stream(TYPES.STDIN, 3, 'some of the body')
   test.each([
     ['its header', whole.subarray(0, 5)],
     ['its content', whole.subarray(0, 12)],
     ['its padding', record(TYPES.STDIN, 3, 'body', 9).subarray(0, 14)],
-  ])('6: %s: every active request is aborted', async (_, cut) => {
+  ])('6: in %s, every active request is aborted', async (_, truncated) => {
     const app = new App()
     const { peer, errors, protocolErrors } = await connected(app.handler)
-    // One waits with all its input, one for its input; one has not begun.
+    // The first request has all its input, the second waits for input, and the third has no PARAMS yet.
     peer.get(1, {}, { keepConn: true }).post(3, { CONTENT_LENGTH: '100' }, { keepConn: true }).begin(5)
     const aborted = [abortion(await app.next()), abortion(await app.next())]
-    peer.write(cut).halfClose()
+    peer.write(truncated).halfClose()
     for (const abort of aborted) expect(await abort).toMatchObject({ code: 'FCGI_ERR_CONNECTION_CLOSED' })
     await peer.close()
     expect(app.exchanges).toHaveLength(2)
@@ -201,12 +201,12 @@ describe('6: end of file inside a record', () => {
     expect(protocolErrors).toEqual([])
   })
 
-  test('6: and others live', async () => {
+  test('6: other connections are not affected', async () => {
     const serving = await listen(echo)
-    const cut = await serving.connect()
+    const truncated = await serving.connect()
     const other = await serving.connect()
-    cut.write(params(1, GET).subarray(0, 20)).halfClose()
-    await cut.close()
+    truncated.write(params(1, GET).subarray(0, 20)).halfClose()
+    await truncated.close()
     await other.get(1).answer(1)
   })
 })

@@ -10,7 +10,7 @@ test.each([
   ['STDIN', TYPES.STDIN],
   ['DATA', TYPES.DATA],
   ['ABORT_REQUEST', TYPES.ABORT_REQUEST],
-])('7: %s for an inactive id is ignored, and the connection lives', async (_, type) => {
+])('7: %s for an inactive id is ignored, and the connection stays open', async (_, type) => {
   const { peer } = await connected(echo)
   peer.write(record(type, 1, 'content', 1), record(type, 1), record(type, 65535, 'content'))
   peer.get(1)
@@ -18,7 +18,7 @@ test.each([
   expect(peer.recordsOf(65535)).toEqual([])
 })
 
-test('8: the ids 1, 255, 256 and 65535 work, at once', async () => {
+test('8: the ids 1, 255, 256 and 65535 work at the same time', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   const ids = [1, 255, 256, 65535]
@@ -26,9 +26,9 @@ test('8: the ids 1, 255, 256 and 65535 work, at once', async () => {
   for (const id of ids) {
     const exchange = await app.next()
     expect(exchange.requestId).toBe(id)
-    exchange.end(`answer ${id}`)
+    exchange.end(`response ${id}`)
   }
-  for (const id of ids) expect((await peer.answer(id)).stdout).toMatch(new RegExp(`answer ${id}$`))
+  for (const id of ids) expect((await peer.answer(id)).stdout).toMatch(new RegExp(`response ${id}$`))
 })
 
 test('8: BEGIN_REQUEST with id 0 is a protocol error, never a request', async () => {
@@ -41,7 +41,7 @@ test('8: BEGIN_REQUEST with id 0 is a protocol error, never a request', async ()
   expect(app.exchanges).toEqual([])
 })
 
-test('9: BEGIN_REQUEST on an active id is a protocol error; the running request is answered as it was asked', async () => {
+test('9: BEGIN_REQUEST with an active id is a protocol error, and the running request is not corrupted', async () => {
   const app = new App()
   const { peer, server } = await connected(app.handler)
   peer.get(1, { REQUEST_URI: '/first' }, { keepConn: true })
@@ -56,7 +56,7 @@ test('9: BEGIN_REQUEST on an active id is a protocol error; the running request 
   expect(app.exchanges).toHaveLength(1)
 })
 
-test('9: a request whose body is not whole by then is aborted', async () => {
+test('9: BEGIN_REQUEST with an active id aborts a request whose body is incomplete', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.post(1, { CONTENT_LENGTH: '10' }, { keepConn: true }).stdin(1, 'half')
@@ -69,7 +69,7 @@ test('9: a request whose body is not whole by then is aborted', async () => {
   await peer.end()
 })
 
-test('10: the same id right behind END_REQUEST is a clean request', async () => {
+test('10: the same id right after END_REQUEST is a clean request', async () => {
   const { peer } = await connected(echo)
   for (let i = 0; i < 50; i++) {
     peer.post(
@@ -84,13 +84,13 @@ test('10: the same id right behind END_REQUEST is a clean request', async () => 
   }
 })
 
-test('10: STDIN for an id that was answered early is ignored', async () => {
+test('10: STDIN for an id whose response ended early is ignored', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.post(1, { CONTENT_LENGTH: '1000' }, { keepConn: true })
   const early = await app.next()
   early.end('early')
-  // END_REQUEST comes although STDIN has not ended: the front server pauses.
+  // END_REQUEST is sent although STDIN has not ended, because the front server pauses.
   expect((await peer.answer(1)).stdout).toMatch(/early$/)
   peer.forget().stdin(1, 'late').endStdin(1)
   peer.post(1, { CONTENT_LENGTH: '5' }, { keepConn: true }).stdin(1, 'clean').endStdin(1)
@@ -100,7 +100,7 @@ test('10: STDIN for an id that was answered early is ignored', async () => {
 })
 
 test.each(['end', 'abort'] as const)(
-  '11: what the app writes after %s is never on the reused id',
+  '11: output of the app after %s is never sent with the reused id',
   async (how) => {
     const app = new App()
     const { peer } = await connected(app.handler)
@@ -132,7 +132,7 @@ test.each(['end', 'abort'] as const)(
   },
 )
 
-test('11: what the app writes after an abort in the same turn is dropped', async () => {
+test('11: output that the app writes inside onAbort is dropped', async () => {
   const app = new App()
   const { peer } = await connected((exchange) => {
     exchange.onAbort = () => {

@@ -8,7 +8,7 @@ const AUTHORIZER = 2
 const FILTER = 3
 
 describe('41: STDIN and CONTENT_LENGTH', () => {
-  test('41: a longer STDIN is cut', async () => {
+  test('41: a longer STDIN is truncated', async () => {
     const { peer } = await connected(echo)
     peer
       .post(1, { CONTENT_LENGTH: '5' })
@@ -19,13 +19,13 @@ describe('41: STDIN and CONTENT_LENGTH', () => {
     expect((await peer.answer(1)).stdout).toMatch(/POST \/ body!$/)
   })
 
-  test('41: a body is whole with its last byte, whether or not STDIN ends', async () => {
+  test('41: a body is complete when its last byte has arrived, whether or not STDIN ends', async () => {
     const { peer } = await connected(echo)
     peer.post(1, { CONTENT_LENGTH: '4' }).stdin(1, 'body')
     await peer.stdout(1, 'POST / body')
   })
 
-  test('41: a shorter STDIN is an error for whoever reads it, behind the bytes that came', async () => {
+  test('41: a shorter STDIN is an error for the reader, after the bytes that arrived', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.post(1, { CONTENT_LENGTH: '10' }).stdin(1, 'half').endStdin(1)
@@ -34,7 +34,7 @@ describe('41: STDIN and CONTENT_LENGTH', () => {
     expect(stdin.ended).toBe(false)
   })
 
-  test('41: and for the standard Request', async () => {
+  test('41: a shorter STDIN is an error for the standard Request', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.post(1, { CONTENT_LENGTH: '10' }).stdin(1, 'half').endStdin(1)
@@ -43,15 +43,15 @@ describe('41: STDIN and CONTENT_LENGTH', () => {
   })
 
   test.each([[undefined], [''], ['-1']])(
-    '41: CONTENT_LENGTH %j and data: all that STDIN carries is delivered',
+    '41: with CONTENT_LENGTH %j, the whole content of STDIN is delivered',
     async (length) => {
       const { peer } = await connected(echo)
       peer
         .post(1, length === undefined ? {} : { CONTENT_LENGTH: length })
-        .stdin(1, 'as much as ')
-        .stdin(1, 'there is')
+        .stdin(1, 'the whole ')
+        .stdin(1, 'content')
         .endStdin(1)
-      expect((await peer.answer(1)).stdout).toMatch(/POST \/ as much as there is$/)
+      expect((await peer.answer(1)).stdout).toMatch(/POST \/ the whole content$/)
     },
   )
 
@@ -61,7 +61,7 @@ describe('41: STDIN and CONTENT_LENGTH', () => {
     expect((await peer.answer(1)).stdout).toMatch(/POST \/ $/)
   })
 
-  test('41: without CONTENT_LENGTH a connection that ends before STDIN does is an error, never a clean end', async () => {
+  test('41: without CONTENT_LENGTH, a connection that closes before the end of STDIN is an error for the reader', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.post(1).stdin(1, 'half')
@@ -71,8 +71,8 @@ describe('41: STDIN and CONTENT_LENGTH', () => {
   })
 })
 
-describe('42: a reply that begins before STDIN ends', () => {
-  test('42: both ways at once, piece by piece', async () => {
+describe('42: a response that begins before STDIN ends', () => {
+  test('42: can be sent in pieces while STDIN arrives', async () => {
     const { peer } = await connected(async (exchange) => {
       exchange.writeHead(200)
       exchange.flush()
@@ -89,8 +89,8 @@ describe('42: a reply that begins before STDIN ends', () => {
     expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nonetwosix\.$/)
   })
 
-  test('42: the whole reply, with KEEP_CONN: END_REQUEST is behind the end of STDIN', async () => {
-    // A front server that pauses is not waited for, and this one does not.
+  test('42: can end before STDIN, with KEEP_CONN, and END_REQUEST is held until the end of STDIN', async () => {
+    // END_REQUEST would be sent earlier if the front server paused, so stop the clock.
     stopClock('setTimeout')
     const app = new App()
     const { peer } = await connected(app.handler)
@@ -110,14 +110,14 @@ describe('42: a reply that begins before STDIN ends', () => {
 })
 
 describe('43: authorizer', () => {
-  // As lighttpd and mod_fcgid call it: no SCRIPT_NAME, no PATH_INFO, no CONTENT_LENGTH, and STDIN never ends.
+  // lighttpd and mod_fcgid send no SCRIPT_NAME, PATH_INFO or CONTENT_LENGTH to an authorizer, and never end STDIN.
   const PARAMS = { REQUEST_METHOD: 'POST', REQUEST_URI: '/secret', HTTP_HOST: 'front.test' }
 
-  function ask(peer: Peer, keepConn = false): Peer {
+  function request(peer: Peer, keepConn = false): Peer {
     return peer.begin(1, { role: AUTHORIZER, keepConn }).params(1, PARAMS)
   }
 
-  test('43: 200 with Variable-* lets in, without any STDIN', async () => {
+  test('43: can send 200 with Variable-* without any STDIN', async () => {
     const { peer } = await connected({
       authorizer(exchange) {
         expect(exchange.role).toBe('authorizer')
@@ -126,14 +126,14 @@ describe('43: authorizer', () => {
         exchange.end()
       },
     })
-    expect(await ask(peer).answer(1)).toMatchObject({
+    expect(await request(peer).answer(1)).toMatchObject({
       stdout: 'Status: 200 OK\r\nVariable-AUTH_METHOD: database lookup\r\n\r\n',
       protocolStatus: 0,
     })
     await peer.end()
   })
 
-  test('43: any other status is a full reply', async () => {
+  test('43: can send a full response with any other status', async () => {
     const { peer } = await connected({
       authorizer(exchange) {
         exchange.writeHead(401, ['WWW-Authenticate', 'Basic realm="x"', 'Content-Type', 'text/html'])
@@ -141,7 +141,7 @@ describe('43: authorizer', () => {
         exchange.end('are you?')
       },
     })
-    expect((await ask(peer, true).answer(1)).stdout).toBe(
+    expect((await request(peer, true).answer(1)).stdout).toBe(
       'Status: 401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Type: text/html\r\n\r\n<p>Who are you?',
     )
   })
@@ -150,42 +150,42 @@ describe('43: authorizer', () => {
     [204, 'Status: 204 No Content\r\n\r\n'],
     [205, 'Status: 205 Reset Content\r\nContent-Length: 0\r\n\r\n'],
     [304, 'Status: 304 Not Modified\r\nContent-Length: 5\r\n\r\n'],
-  ])('43: a reply of status %i has no body', async (status, stdout) => {
+  ])('43: its response with status %i has no body', async (status, stdout) => {
     const { peer } = await connected({
       authorizer(exchange) {
         exchange.writeHead(status, ['Content-Length', '5'])
         exchange.end('hello')
       },
     })
-    expect((await ask(peer).answer(1)).stdout).toBe(stdout)
+    expect((await request(peer).answer(1)).stdout).toBe(stdout)
   })
 
-  test('43: STDIN that comes nevertheless is ignored', async () => {
+  test('43: ignores STDIN', async () => {
     const { peer } = await connected({ authorizer: echo })
-    ask(peer, true).stdin(1, 'ignored').endStdin(1)
+    request(peer, true).stdin(1, 'ignored').endStdin(1)
     expect((await peer.answer(1)).stdout).toMatch(/POST \/secret $/)
     peer.forget()
-    expect((await ask(peer).answer(1)).stdout).toMatch(/POST \/secret $/)
+    expect((await request(peer).answer(1)).stdout).toMatch(/POST \/secret $/)
   })
 
-  test('43: a server without an authorizer denies', async () => {
+  test('43: is denied if the server has no handler for authorizers', async () => {
     const { peer } = await connected(echo)
-    expect((await ask(peer).answer(1)).stdout).toMatch(/^Status: 500 /)
+    expect((await request(peer).answer(1)).stdout).toMatch(/^Status: 500 /)
   })
 })
 
 describe('44: filter', () => {
-  const ask = (peer: Peer, changes: Record<string, string>): Peer =>
+  const request = (peer: Peer, changes: Record<string, string>): Peer =>
     peer.begin(1, { role: FILTER }).params(1, { ...POST, FCGI_DATA_LAST_MOD: '0', ...changes })
 
-  test('44: STDIN, then DATA', async () => {
+  test('44: receives STDIN, then DATA', async () => {
     const { peer } = await connected({
       async filter(exchange) {
         const stdin = await readAll(exchange.stdin)
         exchange.end(`${exchange.role}: ${stdin} ${await readAll(exchange.data)}`)
       },
     })
-    ask(peer, { CONTENT_LENGTH: '5', FCGI_DATA_LENGTH: '9' }).stdin(1, 'stdin').endStdin(1)
+    request(peer, { CONTENT_LENGTH: '5', FCGI_DATA_LENGTH: '9' }).stdin(1, 'stdin').endStdin(1)
     peer.data(1, 'the ').data(1, 'data!').endData(1)
     expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nfilter: stdin the data!$/)
   })
@@ -193,48 +193,51 @@ describe('44: filter', () => {
   test.each([
     ['shorter', 'dat'],
     ['longer', 'data and more'],
-  ])('44: DATA that is %s than FCGI_DATA_LENGTH is flagged', async (_, data) => {
+  ])('44: fails to read DATA that is %s than FCGI_DATA_LENGTH', async (_, data) => {
     const app = new App()
     const { peer } = await connected({ filter: app.handler })
-    ask(peer, { FCGI_DATA_LENGTH: '4' }).endStdin(1).data(1, data).endData(1)
+    request(peer, { FCGI_DATA_LENGTH: '4' }).endStdin(1).data(1, data).endData(1)
     const exchange = await app.next()
     await expect(readAll(exchange.data)).rejects.toMatchObject({ code: 'FCGI_ERR_BODY_LENGTH' })
   })
 
-  test.each([[undefined], ['']])('44: FCGI_DATA_LENGTH %j: the file is what DATA carries', async (length) => {
-    const app = new App()
-    const { peer } = await connected({ filter: app.handler })
-    ask(peer, length === undefined ? {} : { FCGI_DATA_LENGTH: length })
-      .endStdin(1)
-      .data(1, 'file')
-      .endData(1)
-    expect(String(await readAll((await app.next()).data))).toBe('file')
-  })
-
-  test.each(['-1', 'x', '1e3', '9'.repeat(20)])(
-    '44: FCGI_DATA_LENGTH %s, which is no length, is refused',
+  test.each([[undefined], ['']])(
+    '44: receives the whole content of DATA if FCGI_DATA_LENGTH is %j',
     async (length) => {
       const app = new App()
       const { peer } = await connected({ filter: app.handler })
-      ask(peer, { FCGI_DATA_LENGTH: length }).endStdin(1).endData(1)
+      request(peer, length === undefined ? {} : { FCGI_DATA_LENGTH: length })
+        .endStdin(1)
+        .data(1, 'file')
+        .endData(1)
+      expect(String(await readAll((await app.next()).data))).toBe('file')
+    },
+  )
+
+  test.each(['-1', 'x', '1e3', '9'.repeat(20)])(
+    '44: is not called for the invalid FCGI_DATA_LENGTH %s',
+    async (length) => {
+      const app = new App()
+      const { peer } = await connected({ filter: app.handler })
+      request(peer, { FCGI_DATA_LENGTH: length }).endStdin(1).endData(1)
       expect((await peer.answer(1)).stdout).toMatch(/^Status: 400 /)
       expect(app.exchanges).toEqual([])
     },
   )
 
-  test('44: a reply without reading DATA, and STDIN, works', async () => {
+  test('44: can respond without reading STDIN and DATA', async () => {
     const { peer } = await connected({ filter: (exchange) => exchange.end('cached') })
-    ask(peer, { CONTENT_LENGTH: '5', FCGI_DATA_LENGTH: '5000000' }).stdin(1, 'stdin').endStdin(1)
+    request(peer, { CONTENT_LENGTH: '5', FCGI_DATA_LENGTH: '5000000' }).stdin(1, 'stdin').endStdin(1)
     peer.data(1, Buffer.alloc(5_000_000)).endData(1)
     expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\ncached$/)
     await peer.end()
     expect(peer.error).toBeUndefined()
   })
 
-  test('44: a connection that ends before DATA does is an abort', async () => {
+  test('44: is aborted if the connection closes before the end of DATA', async () => {
     const app = new App()
     const { peer } = await connected({ filter: app.handler })
-    ask(peer, {}).endStdin(1).data(1, 'half')
+    request(peer, {}).endStdin(1).data(1, 'half')
     const exchange = await app.next()
     const data = readAll(exchange.data)
     peer.halfClose()
@@ -242,7 +245,7 @@ describe('44: filter', () => {
     expect(exchange.aborted).toBe(true)
   })
 
-  test('44: other roles have no DATA', async () => {
+  test('44: is the only role with DATA', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.post(1).data(1, 'stray').endData(1).stdin(1, 'body').endStdin(1)
@@ -252,7 +255,7 @@ describe('44: filter', () => {
   })
 })
 
-test('45: the output never has an HTTP/1.1 line, a 1xx, Transfer-Encoding or Connection', async () => {
+test('45: the output never contains an HTTP/1.1 line, a 1xx, Transfer-Encoding or Connection', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.get(1, {}, { keepConn: true })
@@ -276,11 +279,11 @@ test.each([
   ['GET', 204],
   ['GET', 205],
   ['GET', 304],
-])('45: no body to %s with %i', async (method, status) => {
+])('45: the response to %s with status %i has no body', async (method, status) => {
   const { peer } = await connected((exchange) => {
     exchange.writeHead(status, ['X-Kept', 'yes'])
-    exchange.write('swallowed')
-    exchange.end('swallowed')
+    exchange.write('dropped')
+    exchange.end('dropped')
   })
   peer.get(1, { REQUEST_METHOD: method })
   expect((await peer.answer(1)).stdout).toMatch(/X-Kept: yes\r\n\r\n$/)

@@ -17,7 +17,7 @@ import {
 import { expect, test } from 'vitest'
 import { App, connected, deferred, echo, readAll } from '../testing/serving.ts'
 
-test('32: an empty reply has one end of STDOUT, and no STDERR record', async () => {
+test('32: an empty response has one end of STDOUT, and no STDERR record', async () => {
   const { peer } = await connected((exchange) => exchange.end())
   peer.get(1)
   await peer.end()
@@ -26,12 +26,12 @@ test('32: an empty reply has one end of STDOUT, and no STDERR record', async () 
   expect(peer.records.filter(({ type }) => type === TYPES.STDERR)).toEqual([])
 })
 
-test('32: a reply without a body, in pieces, has one end of STDOUT', async () => {
+test('32: a response with status 204, in pieces, has one end of STDOUT', async () => {
   const { peer } = await connected((exchange) => {
     exchange.writeHead(204)
     exchange.flush()
     exchange.write('')
-    exchange.write('swallowed')
+    exchange.write('dropped')
     exchange.end('')
   })
   peer.get(1)
@@ -42,7 +42,7 @@ test('32: a reply without a body, in pieces, has one end of STDOUT', async () =>
   ).toHaveLength(1)
 })
 
-test('33: STDOUT and STDERR interleaved: the order is kept in each', async () => {
+test('33: the order is kept in interleaved STDOUT and STDERR', async () => {
   const numbers = Array.from({ length: 500 }, (_, i) => `${i} `)
   const { peer } = await connected((exchange) => {
     for (const number of numbers) {
@@ -60,7 +60,7 @@ test('33: STDOUT and STDERR interleaved: the order is kept in each', async () =>
   expect(types).toContain(TYPES.STDERR)
 })
 
-test('34: a flood on STDERR while the peer reads nothing waits, and is there when it reads', async () => {
+test('34: a flood of STDERR is subject to back-pressure while the peer does not read, and is sent when it reads', async () => {
   const app = new App()
   const { peer, sockets } = await connected(app.handler, { maxStderrBytes: Number.POSITIVE_INFINITY })
   peer.get(1)
@@ -73,7 +73,7 @@ test('34: a flood on STDERR while the peer reads nothing waits, and is there whe
     if (written % 64 === 0) await new Promise(setImmediate)
   }
   written++
-  // What waits is bounded by what the streams of both ends hold.
+  // The streams of both ends limit the buffered bytes.
   expect(stderr.writableLength + sockets[0]!.writableLength).toBeLessThan(1024 * 1024)
   const drained = once(stderr, 'drain')
   peer.socket.resume()
@@ -89,7 +89,7 @@ test('34: a flood on STDERR while the peer reads nothing waits, and is there whe
   }
 })
 
-test('35: a second end of PARAMS, PARAMS behind it, and STDIN behind its end are ignored', async () => {
+test('35: a second end of PARAMS, and PARAMS and STDIN after their end are ignored', async () => {
   const app = new App()
   const { peer, protocolErrors } = await connected(app.handler)
   const late = record(TYPES.PARAMS, 1, pair('REQUEST_METHOD', 'DELETE'))
@@ -110,24 +110,27 @@ const all = (length: string): Buffer => pairs(Object.entries({ ...POST, CONTENT_
 test.each<[string, Buffer[]]>([
   ['before PARAMS', [BODY, END, params(1, { ...POST, CONTENT_LENGTH: '5' })]],
   ['between PARAMS', [record(TYPES.PARAMS, 1, all('5')), BODY, record(TYPES.PARAMS, 1), END]],
-  ['in part between PARAMS', [record(TYPES.PARAMS, 1, all('10')), BODY, record(TYPES.PARAMS, 1), BODY, END]],
-  ['longer than is told later', [BODY, BODY, params(1, { ...POST, CONTENT_LENGTH: '5' }), END]],
-])('35: STDIN that comes %s is the body all the same', async (title, rest) => {
+  ['partly between PARAMS', [record(TYPES.PARAMS, 1, all('10')), BODY, record(TYPES.PARAMS, 1), BODY, END]],
+  [
+    'before PARAMS, longer than CONTENT_LENGTH',
+    [BODY, BODY, params(1, { ...POST, CONTENT_LENGTH: '5' }), END],
+  ],
+])('35: STDIN that arrives %s is the body', async (title, rest) => {
   const { peer } = await connected(echo)
   peer.write(begin(1), ...rest)
-  const body = title.startsWith('in part') ? 'earlyearly' : 'early'
+  const body = title.startsWith('partly') ? 'earlyearly' : 'early'
   expect((await peer.answer(1)).stdout).toMatch(new RegExp(`\\r\\n\\r\\nPOST / ${body}$`))
 })
 
-test('35: STDIN that ends too short before the end of PARAMS is an error all the same', async () => {
+test('35: STDIN that is too short and ends before PARAMS is an error for the reader', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.write(begin(1), BODY, END, params(1, { ...POST, CONTENT_LENGTH: '6' }))
   await expect(readAll((await app.next()).stdin)).rejects.toMatchObject({ code: 'FCGI_ERR_BODY_LENGTH' })
 })
 
-test('51: requests that finish out of order', async () => {
-  // Appendix B, example 4: two requests on one connection, the second ends first.
+test('51: requests can finish out of order', async () => {
+  // Appendix B, example 4: of two requests on one connection, the second ends first.
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.write(begin(1, { keepConn: true }), params(1), begin(2, { keepConn: true }), params(2))
@@ -140,7 +143,7 @@ test('51: requests that finish out of order', async () => {
   expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\none one$/)
 })
 
-test('51: a body that nobody reads does not stop its siblings, up to its window', async () => {
+test('51: an unread body does not block other requests, up to maxBufferedPerRequest', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   const window = 512 * 1024
@@ -149,8 +152,8 @@ test('51: a body that nobody reads does not stop its siblings, up to its window'
   peer.write(stream(TYPES.STDIN, 1, Buffer.alloc(window, 'w')))
   for (let i = 0; i < 5; i++) {
     peer.write(get(3, {}, { keepConn: true }))
-    ;(await app.next()).end('sibling')
-    expect((await peer.answer(3)).stdout).toMatch(/sibling$/)
+    ;(await app.next()).end('other')
+    expect((await peer.answer(3)).stdout).toMatch(/other$/)
     peer.forget()
   }
   const sent = deferred()

@@ -4,9 +4,9 @@ import type { ActiveRequests } from './active-requests.ts'
 import type { RecordDispatcher } from './record-dispatcher.ts'
 import type { ResponseWriter } from './response-writer.ts'
 
-/** What {@link Aborts} needs of the connection. */
+/** What {@link Aborts} needs from the connection. */
 export interface AbortConnection {
-  /** Forgets a request that has ended without END_REQUEST. */
+  /** Removes a request that ended without END_REQUEST. */
   remove(exchange: ServerExchange): void
 }
 
@@ -29,30 +29,33 @@ export class Aborts {
     this.#connection = connection
   }
 
-  /** Aborts all requests. Nothing more is sent for them. */
+  /** Aborts all requests and sends nothing more for them. */
   all(code: ExchangeErrorCode, message: string): void {
     for (const exchange of this.#exchanges) {
-      this.#responses.dropHeld(exchange)
+      this.#responses.dropPendingEnd(exchange)
       this.#connection.remove(exchange)
       exchange.abort(new ExchangeError(code, message))
     }
   }
 
-  /** Aborts all requests. One whose response has not begun gets `status`; a response that has ended gets its END_REQUEST. */
-  respond(code: ExchangeErrorCode, message: string, status: number | undefined): void {
+  /**
+   * Aborts all requests. If `status` is given, a request whose response has not begun gets it, and a response that has begun is
+   * truncated. Also sends the pending END_REQUESTs of responses that have ended.
+   */
+  withStatus(code: ExchangeErrorCode, message: string, status: number | undefined): void {
     for (const exchange of this.#exchanges) {
-      // The rest of STDIN is not waited for.
+      // Do not wait for the rest of STDIN.
       exchange.stdinEnded = true
-      if (exchange.ended) this.#responses.endHeld(exchange)
+      if (exchange.ended) this.#responses.sendPendingEnd(exchange)
       else exchange.abort(new ExchangeError(code, message), status)
     }
   }
 
-  /** No more input comes: aborts the requests that have not come in whole, and ends those that only waited for it. */
+  /** Aborts the incomplete requests, because no more input will arrive. Also sends the pending END_REQUESTs of responses that have ended. */
   incomplete(code: ExchangeErrorCode, message: string): void {
     for (const exchange of this.#exchanges) {
       if (exchange.ended) {
-        this.#responses.endHeld(exchange)
+        this.#responses.sendPendingEnd(exchange)
         continue
       }
       this.#dispatcher.endMissingStdin(exchange)

@@ -1,32 +1,34 @@
 import type { ServerExchange } from '../exchange/server-exchange.ts'
 
 /**
- * The requests of a connection that have begun and not ended, by request id (section 3.3). There is usually one at a time, and
- * filling and emptying a Map for it would cost as much as all other bookkeeping of a request.
+ * The running requests of a connection, by request id (section 3.3). Usually there is only one at a time. Filling and emptying a Map
+ * for it would cost as much as all other bookkeeping of a request.
  */
 export class ActiveRequests implements Iterable<ServerExchange> {
   #only: ServerExchange | undefined
-  // All of them, in the order in which they began, if there is more than one.
+  // All running requests, in the order in which they began, if there is more than one.
   #all: Map<number, ServerExchange> | undefined
-  /** Bytes of PARAMS that they have sent. */
+  /** The sum of their bytes of PARAMS. */
   paramsBytes = 0
 
+  /** The number of running requests. */
   get size(): number {
     return this.#all?.size ?? (this.#only === undefined ? 0 : 1)
   }
 
-  /** The one that began first. */
+  /** The request that began first. */
   get first(): ServerExchange | undefined {
     return this.#only ?? this.#all?.values().next().value
   }
 
+  /** Returns the running request with this id. */
   get(requestId: number): ServerExchange | undefined {
     const only = this.#only
     if (only !== undefined) return only.requestId === requestId ? only : undefined
     return this.#all?.get(requestId)
   }
 
-  /** Adds a request whose id no other has. */
+  /** Adds a request. Its id must not be in use. */
   add(exchange: ServerExchange): void {
     if (this.size === 0) {
       this.#only = exchange
@@ -39,7 +41,7 @@ export class ActiveRequests implements Iterable<ServerExchange> {
     this.#all!.set(exchange.requestId, exchange)
   }
 
-  /** Forgets one that has ended. False if it is not there. */
+  /** Removes a request that has ended. Returns false if it was not there. */
   delete(exchange: ServerExchange): boolean {
     if (!this.#take(exchange)) return false
     this.paramsBytes -= exchange.paramsBytes
@@ -58,7 +60,7 @@ export class ActiveRequests implements Iterable<ServerExchange> {
     return true
   }
 
-  /** Iterates over a snapshot: requests may begin and end meanwhile. */
+  /** Iterates over a snapshot, because requests may begin and end meanwhile. */
   [Symbol.iterator](): IterableIterator<ServerExchange> {
     const all = this.#only === undefined ? [...(this.#all?.values() ?? [])] : [this.#only]
     return all.values()

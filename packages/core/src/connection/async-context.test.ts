@@ -1,4 +1,4 @@
-// One request's async context is never visible to another, whatever shares their connection.
+// Tests that no request sees the async context of another request on the same connection.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
@@ -14,24 +14,25 @@ import { connected, deferred, joined, readAll, stopClock, TRANSPORTS } from '../
 const KEEP = { keepConn: true }
 const MEGABYTE = 1024 * 1024
 
-/** What each request saw of the store, by its target and by where it looked. */
-class Seen {
+/** Records the value of the store for each request, by its target and the place in the code. */
+class StoreLog {
   readonly store = new AsyncLocalStorage<string>()
-  readonly by: Record<string, string | undefined> = {}
+  readonly values: Record<string, string | undefined> = {}
 
-  /** Notes what is visible at `where`, and then makes it this request's own. */
-  enter({ target }: Exchange, where: string): void {
-    this.by[`${target} ${where}`] = this.store.getStore()
-    this.store.enterWith(target)
+  /** Records the store at `where`, then sets it to this request's target. */
+  enter(exchange: Exchange, where: string): void {
+    this.record(exchange, where)
+    this.store.enterWith(exchange.target)
   }
 
-  note({ target }: Exchange, where: string): void {
-    this.by[`${target} ${where}`] = this.store.getStore()
+  /** Records the store at `where`. */
+  record({ target }: Exchange, where: string): void {
+    this.values[`${target} ${where}`] = this.store.getStore()
   }
 
-  /** Everything that another request than the one that looked had set. */
+  /** The recorded values that another request had set. */
   get leaks(): [where: string, store: string][] {
-    return Object.entries(this.by).filter(
+    return Object.entries(this.values).filter(
       (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== entry[0].split(' ')[0],
     )
   }
@@ -53,16 +54,16 @@ describe.each([...TRANSPORTS, 'memory'] as const)('over %s', (transport) => {
     return peer
   }
 
-  test('requests of one read see nothing of one another', async () => {
-    const seen = new Seen()
+  test('requests of one read do not see the stores of each other', async () => {
+    const log = new StoreLog()
     const peer = await open((exchange) => {
-      seen.enter(exchange, 'handler')
-      exchange.end('', () => seen.enter(exchange, 'end'))
+      log.enter(exchange, 'handler')
+      exchange.end('', () => log.enter(exchange, 'end'))
     })
     const ids = [1, 2, 3]
     peer.write(...ids.map((id) => get(id, { REQUEST_URI: `/${id}` }, KEEP)))
     for (const id of ids) await peer.answer(id)
-    expect(seen.by).toEqual({
+    expect(log.values).toEqual({
       '/1 handler': undefined,
       '/2 handler': undefined,
       '/3 handler': undefined,
@@ -72,16 +73,16 @@ describe.each([...TRANSPORTS, 'memory'] as const)('over %s', (transport) => {
     })
   })
 
-  test('nor do requests in turn on one connection, whose bodies came in pieces', async () => {
-    const seen = new Seen()
+  test('consecutive requests with bodies in pieces do not see the stores of each other', async () => {
+    const log = new StoreLog()
     const peer = await open((exchange) => {
-      seen.enter(exchange, 'handler')
+      log.enter(exchange, 'handler')
       let length = 0
       const read = (): void => {
-        seen.enter(exchange, `${length} bytes`)
+        log.enter(exchange, `${length} bytes`)
         length += exchange.stdin.read()?.length ?? 0
-        if (length === 4) exchange.end('done', () => seen.enter(exchange, 'end'))
-        else exchange.write('more', () => seen.enter(exchange, 'write'))
+        if (length === 4) exchange.end('done', () => log.enter(exchange, 'end'))
+        else exchange.write('more', () => log.enter(exchange, 'write'))
       }
       exchange.stdin.onReadable = read
       read()
@@ -93,43 +94,43 @@ describe.each([...TRANSPORTS, 'memory'] as const)('over %s', (transport) => {
       expect((await peer.answer(1)).stdout).toContain('moredone')
       peer.forget()
     }
-    for (const target of ['/1', '/2', '/3']) expect(seen.by[`${target} handler`]).toBeUndefined()
-    expect(seen.leaks).toEqual([])
+    for (const target of ['/1', '/2', '/3']) expect(log.values[`${target} handler`]).toBeUndefined()
+    expect(log.leaks).toEqual([])
   })
 
-  test('nor do interleaved bodies', async () => {
-    const seen = new Seen()
+  test('requests with interleaved bodies do not see the stores of each other', async () => {
+    const log = new StoreLog()
     const peer = await open((exchange) => {
-      seen.note(exchange, 'handler')
+      log.record(exchange, 'handler')
       let text = ''
       exchange.stdin.onReadable = () => {
         text += exchange.stdin.read() ?? ''
-        seen.enter(exchange, text)
+        log.enter(exchange, text)
         if (text === 'abc') exchange.end()
       }
     })
     peer.write(post(1, '/1', 3), post(2, '/2', 3))
-    await until(() => Object.keys(seen.by).length === 2)
+    await until(() => Object.keys(log.values).length === 2)
     for (const piece of ['a', 'b', 'c']) {
       peer.write(stream(TYPES.STDIN, 1, piece), stream(TYPES.STDIN, 2, piece))
     }
     peer.write(record(TYPES.STDIN, 1), record(TYPES.STDIN, 2), get(3, { REQUEST_URI: '/3' }, KEEP))
     await peer.answer(1)
     await peer.answer(2)
-    await until(() => '/3 handler' in seen.by)
-    expect(seen.leaks).toEqual([])
+    await until(() => '/3 handler' in log.values)
+    expect(log.leaks).toEqual([])
   })
 
   test("a request's own context reaches its timers, ticks and promises", async () => {
-    const seen = new Seen()
+    const log = new StoreLog()
     const peer = await open(async (exchange) => {
-      seen.enter(exchange, 'handler')
-      setTimeout(() => seen.note(exchange, 'timer'))
-      setImmediate(() => seen.note(exchange, 'immediate'))
-      process.nextTick(() => seen.note(exchange, 'tick'))
-      queueMicrotask(() => seen.note(exchange, 'microtask'))
+      log.enter(exchange, 'handler')
+      setTimeout(() => log.record(exchange, 'timer'))
+      setImmediate(() => log.record(exchange, 'immediate'))
+      process.nextTick(() => log.record(exchange, 'tick'))
+      queueMicrotask(() => log.record(exchange, 'microtask'))
       await new Promise((resolve) => setTimeout(resolve, 2))
-      seen.note(exchange, 'await')
+      log.record(exchange, 'await')
       exchange.end()
     })
     peer.write(get(1, { REQUEST_URI: '/1' }, KEEP), get(2, { REQUEST_URI: '/2' }, KEEP))
@@ -137,64 +138,64 @@ describe.each([...TRANSPORTS, 'memory'] as const)('over %s', (transport) => {
     await peer.answer(2)
     for (const target of ['/1', '/2']) {
       for (const where of ['timer', 'immediate', 'tick', 'microtask', 'await']) {
-        expect(seen.by[`${target} ${where}`], where).toBe(target)
+        expect(log.values[`${target} ${where}`], where).toBe(target)
       }
     }
   })
 
-  test('a callback runs in the context of its write, also where writes of several requests wait together', async () => {
-    const seen = new Seen()
+  test('a callback runs in the context of its write, also if the socket buffers writes of several requests', async () => {
+    const log = new StoreLog()
     const exchanges: Exchange[] = []
     const peer = await open((exchange) => void exchanges.push(exchange))
     peer.write(get(1, { REQUEST_URI: '/1' }, KEEP), get(2, { REQUEST_URI: '/2' }, KEEP))
     await until(() => exchanges.length === 2)
     for (let i = 0; i < 20; i++) {
       for (const exchange of exchanges) {
-        seen.store.run(exchange.target, () => {
-          exchange.write(Buffer.alloc(MEGABYTE / 4), () => seen.note(exchange, `write ${i}`))
+        log.store.run(exchange.target, () => {
+          exchange.write(Buffer.alloc(MEGABYTE / 4), () => log.record(exchange, `write ${i}`))
         })
       }
     }
     for (const exchange of exchanges) {
-      seen.store.run(exchange.target, () => exchange.end('', () => seen.note(exchange, 'end')))
+      log.store.run(exchange.target, () => exchange.end('', () => log.record(exchange, 'end')))
     }
     await peer.answer(1)
     await peer.answer(2)
-    await until(() => Object.keys(seen.by).length === 42)
-    for (const [where, store] of Object.entries(seen.by)) expect(store, where).toBe(where.split(' ')[0])
+    await until(() => Object.keys(log.values).length === 42)
+    for (const [where, store] of Object.entries(log.values)) expect(store, where).toBe(where.split(' ')[0])
   })
 
-  test('onDrain runs in the context of the write that has to wait', async () => {
-    const seen = new Seen()
+  test('onDrain runs in the context of the write that returned false', async () => {
+    const log = new StoreLog()
     const drained = [deferred(), deferred()]
     const exchanges: Exchange[] = []
     const peer = await open((exchange) => void exchanges.push(exchange))
     peer.write(get(1, { REQUEST_URI: '/1' }, KEEP), get(2, { REQUEST_URI: '/2' }, KEEP))
     await until(() => exchanges.length === 2)
     exchanges.forEach((exchange, index) => {
-      seen.store.run(exchange.target, () => {
+      log.store.run(exchange.target, () => {
         while (exchange.write(Buffer.alloc(MEGABYTE)));
       })
       exchange.onDrain = () => {
-        seen.enter(exchange, 'drain')
+        log.enter(exchange, 'drain')
         drained[index]!.resolve()
       }
     })
     await Promise.all(drained.map(({ promise }) => promise))
-    expect(seen.by).toEqual({ '/1 drain': '/1', '/2 drain': '/2' })
+    expect(log.values).toEqual({ '/1 drain': '/1', '/2 drain': '/2' })
   })
 
-  test('aborts run each in the context of their request', async () => {
-    const seen = new Seen()
+  test('the hooks of an abort run in the context of their request', async () => {
+    const log = new StoreLog()
     const aborted = [deferred(), deferred()]
     let begun = 0
     const peer = await open((exchange) => {
       const index = exchange.requestId - 1
       begun++
-      exchange.onAbort = () => seen.enter(exchange, 'onAbort')
-      exchange.stdin.onReadable = () => seen.enter(exchange, 'readable')
+      exchange.onAbort = () => log.enter(exchange, 'onAbort')
+      exchange.stdin.onReadable = () => log.enter(exchange, 'readable')
       exchange.signal.addEventListener('abort', () => {
-        seen.enter(exchange, 'signal')
+        log.enter(exchange, 'signal')
         aborted[index]!.resolve()
       })
     })
@@ -203,24 +204,24 @@ describe.each([...TRANSPORTS, 'memory'] as const)('over %s', (transport) => {
     if (transport === 'memory') peer.halfClose()
     else peer.destroy()
     await Promise.all(aborted.map(({ promise }) => promise))
-    expect(Object.keys(seen.by)).toHaveLength(6)
-    expect(seen.leaks).toEqual([])
+    expect(Object.keys(log.values)).toHaveLength(6)
+    expect(log.leaks).toEqual([])
   })
 })
 
-test('a handler that throws is reported in its own context', async () => {
-  const seen = new Seen()
+test('onError runs in the context of the request that failed', async () => {
+  const log = new StoreLog()
   const { peer } = await connected(
     (exchange) => {
-      seen.enter(exchange, 'handler')
+      log.enter(exchange, 'handler')
       throw new Error('oops')
     },
-    { onError: (_, exchange) => seen.enter(exchange, 'onError') },
+    { onError: (_, exchange) => log.enter(exchange, 'onError') },
   )
   peer.write(get(1, { REQUEST_URI: '/1' }, KEEP), get(2, { REQUEST_URI: '/2' }, KEEP))
   await peer.answer(1)
   await peer.answer(2)
-  expect(seen.by).toEqual({
+  expect(log.values).toEqual({
     '/1 handler': undefined,
     '/1 onError': '/1',
     '/2 handler': undefined,
@@ -228,28 +229,28 @@ test('a handler that throws is reported in its own context', async () => {
   })
 })
 
-test('onError for a refused request leaves nothing for the next one', async () => {
-  const seen = new Seen()
+test('a store that onError sets for a refused request is not visible to the next request', async () => {
+  const log = new StoreLog()
   const { peer } = await connected(
     (exchange) => {
-      seen.note(exchange, 'handler')
+      log.record(exchange, 'handler')
       exchange.end()
     },
-    { onError: () => seen.store.enterWith('refused') },
+    { onError: () => log.store.enterWith('refused') },
   )
   peer.write(get(1, { REQUEST_METHOD: 'NO METHOD' }, KEEP), get(2, { REQUEST_URI: '/2' }, KEEP))
   await peer.answer(2)
   peer.get(3, { REQUEST_URI: '/3' }, KEEP)
   await peer.answer(3)
-  expect(seen.by).toEqual({ '/2 handler': undefined, '/3 handler': undefined })
+  expect(log.values).toEqual({ '/2 handler': undefined, '/3 handler': undefined })
 })
 
-test('a request that resumes the socket does not lend its context to what is then read', async () => {
+test('data that is read after a request resumed the socket does not run in the context of that request', async () => {
   stopClock('setTimeout')
-  const seen = new Seen()
+  const log = new StoreLog()
   const stopped = deferred<Exchange>()
   const { peer, sockets } = await connected((exchange) => {
-    seen.enter(exchange, 'handler')
+    log.enter(exchange, 'handler')
     if (exchange.method === 'POST') stopped.resolve(exchange)
     else exchange.end()
   })
@@ -259,13 +260,13 @@ test('a request that resumes the socket does not lend its context to what is the
   const exchange = await stopped.promise
   const [socket] = sockets
   if (!socket!.isPaused()) await once(socket!, 'pause')
-  await seen.store.run('/1', () => readAll(exchange.stdin))
+  await log.store.run('/1', () => readAll(exchange.stdin))
   exchange.end()
   await peer.answer(2)
-  expect(seen.by['/2 handler']).toBeUndefined()
+  expect(log.values['/2 handler']).toBeUndefined()
 })
 
-test('the context of the program around the server reaches requests as with node:http', async () => {
+test('requests see the async context in which listen was called, as with node:http', async () => {
   const store = new AsyncLocalStorage<string>()
   const http = createHttpServer((_, response) => void response.end(String(store.getStore())))
   const fastcgi = createServer((exchange) => exchange.end(String(store.getStore())))
@@ -278,14 +279,14 @@ test('the context of the program around the server reaches requests as with node
     fetch(`http://127.0.0.1:${port}`, { headers: { connection: 'close' } }).then((response) =>
       response.text(),
     ),
-    askFastCgi(await Peer.connect(fastcgi.address() as AddressInfo)),
+    requestFastCgi(await Peer.connect(fastcgi.address() as AddressInfo)),
   ])
   http.close()
   await fastcgi.close()
   expect(responses[1]).toBe(responses[0])
 })
 
-test('requests on a stream that was handed over see the context of the caller, as with node:http', async () => {
+test('requests on a stream passed to acceptStream see the async context of that call, as with node:http', async () => {
   const store = new AsyncLocalStorage<string>()
   const http = createHttpServer((_, response) => void response.end(String(store.getStore())))
   const fastcgi = createServer((exchange) => exchange.end(String(store.getStore())))
@@ -298,10 +299,10 @@ test('requests on a stream that was handed over see the context of the caller, a
   client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
   let text = ''
   for await (const chunk of client) text += chunk
-  expect(await askFastCgi(new Peer(front))).toBe(text.slice(text.indexOf('\r\n\r\n') + 4))
+  expect(await requestFastCgi(new Peer(front))).toBe(text.slice(text.indexOf('\r\n\r\n') + 4))
 })
 
-async function askFastCgi(peer: Peer): Promise<string> {
+async function requestFastCgi(peer: Peer): Promise<string> {
   const { stdout } = await peer.get(1, {}, KEEP).answer(1)
   peer.destroy()
   return stdout.slice(stdout.indexOf('\r\n\r\n') + 4)

@@ -1,30 +1,29 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 
 /**
- * Whether `AsyncLocalStorage.enterWith()` changes the async resource it is called in, so that each later callback of that
- * resource sees the store: so it does on Node 20 and 22. On Node 24 and 26 (`AsyncContextFrame`) its effect ends with the
- * callback from the event loop, and a request that is alone in a callback needs no scope. Entering one costs 3 % of a
- * small request.
+ * Whether `AsyncLocalStorage.enterWith()` changes the current async resource, so that each later callback of that resource sees the
+ * store. This is true on Node 20 and 22. On Node 24 and 26 (`AsyncContextFrame`) the effect ends with the event loop callback, so the
+ * only request of a callback needs no scope. Entering a scope costs 3 % of a small request.
  */
-export const ENTERED_CONTEXT_STAYS: boolean = staysInResource()
+export const ENTER_WITH_PERSISTS: boolean = enterWithPersists()
 
-function staysInResource(): boolean {
+function enterWithPersists(): boolean {
   const store = new AsyncLocalStorage<boolean>()
   const resource = new AsyncResource('FCGI_PROBE')
   resource.runInAsyncScope(() => store.enterWith(true))
-  const stays = resource.runInAsyncScope(() => store.getStore()) === true
+  const persists = resource.runInAsyncScope(() => store.getStore()) === true
   store.disable()
-  return stays
+  return persists
 }
 
 /**
- * Whether an AsyncLocalStorage had a store where `resource` was made. Node offers no way to ask, so this looks at what an
- * AsyncResource keeps: two numbers and, from Node 20 to 26, under symbols, the stores. Other values count as stores, too: the
- * caller then enters the resource's scope, which is never wrong.
+ * Whether any AsyncLocalStorage had a store when `resource` was created. Node has no API for this, so the function inspects the
+ * symbol properties of the AsyncResource. From Node 20 to 26 they are two numbers and the stores. Any other value counts as a store,
+ * too: the caller then enters the resource's scope, which is always correct.
  */
 export function hasStores(resource: AsyncResource): boolean {
-  const kept = resource as unknown as Record<symbol, unknown>
+  const properties = resource as unknown as Record<symbol, unknown>
   return Object.getOwnPropertySymbols(resource).some(
-    (symbol) => kept[symbol] !== undefined && typeof kept[symbol] !== 'number',
+    (symbol) => properties[symbol] !== undefined && typeof properties[symbol] !== 'number',
   )
 }

@@ -1,4 +1,4 @@
-// Backpressure both ways, on real sockets: memory is bounded, nobody waits for ever, and an end is noticed.
+// Tests back-pressure in both directions on real sockets: memory is bounded, nothing blocks forever, and closed connections are detected.
 
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
@@ -9,36 +9,36 @@ import { App, abortion, closed, connected, readAll, stopClock, TRANSPORTS } from
 const KILOBYTE = 1024
 const MEGABYTE = 1024 * 1024
 
-/** Lets ten seconds pass for a server whose clock was stopped, and what it reads meanwhile be read. */
+/** Advances the fake clock by ten seconds, and lets the server read meanwhile. */
 async function passTenSeconds(): Promise<void> {
   for (let i = 0; i < 100; i++) {
     vi.advanceTimersByTime(100)
-    for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate)
+    for (let ticks = 0; ticks < 3; ticks++) await new Promise(setImmediate)
   }
 }
 
-/** Waits until the server's end has been stopped. */
-async function stopped(socket: Socket): Promise<void> {
+/** Waits until the server has paused reading. */
+async function paused(socket: Socket): Promise<void> {
   if (!socket.isPaused()) await once(socket, 'pause')
 }
 
 describe.each(TRANSPORTS)('over %s', (transport) => {
-  test('an app that does not read stops the socket within its window', async () => {
+  test('if the app does not read, the socket is paused within maxBufferedPerRequest', async () => {
     stopClock('setTimeout')
     const app = new App()
     const { peer, sockets } = await connected(app.handler, {}, transport)
     peer.post(1, { CONTENT_LENGTH: String(200 * MEGABYTE) }, { keepConn: true })
     const exchange = await app.next()
-    // More than the operating system's own buffers take where they may be large (tcp_rmem and tcp_wmem: 36 MiB).
+    // More than the largest socket buffers of the operating system (tcp_rmem and tcp_wmem: 36 MiB).
     const count = 2000
     peer.socket.write(Buffer.concat(Array(count).fill(record(TYPES.STDIN, 1, Buffer.alloc(32 * KILOBYTE)))))
-    await stopped(sockets[0]!)
+    await paused(sockets[0]!)
     expect(sockets[0]!.bytesRead).toBeLessThan(256 * KILOBYTE)
     await passTenSeconds()
-    // What is peeked at is bounded too.
+    // The input that is read while paused is bounded, too.
     expect(sockets[0]!.bytesRead).toBeLessThan(1.5 * MEGABYTE)
     expect(peer.socket.writableLength).toBeGreaterThan(0)
-    // When it reads, all comes.
+    // When the app reads, it receives the whole body.
     const aborted = abortion(exchange)
     let received = 0
     exchange.stdin.onReadable = () => {
@@ -53,7 +53,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect(received).toBe(count * 32 * KILOBYTE)
   })
 
-  test('a body that is read slowly comes whole', async () => {
+  test('an app that reads slowly receives the whole body', async () => {
     const app = new App()
     const { peer } = await connected(app.handler, {}, transport)
     const size = 8 * MEGABYTE
@@ -77,13 +77,13 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect((await peer.answer(1)).stdout).toMatch(/read$/)
   })
 
-  test('a slow front server slows the app, and gets all of it', async () => {
+  test('a front server that reads slowly slows down the app, and receives the whole response', async () => {
     const app = new App()
     const { peer, sockets } = await connected(app.handler, {}, transport)
     peer.socket.pause()
     peer.get(1)
     const exchange = await app.next()
-    const piece = Buffer.alloc(64 * KILOBYTE, 'piece of the answer ')
+    const piece = Buffer.alloc(64 * KILOBYTE, 'piece of the body ')
     const total = 32 * MEGABYTE
     let left = total
     let most = 0
@@ -104,14 +104,14 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect(most).toBeLessThan(256 * KILOBYTE)
   })
 
-  test('pieces that are written in one turn go out together, and the third of 64 KiB asks to wait', async () => {
+  test('chunks of one tick share one write, and the third chunk of 64 KiB asks the app to wait', async () => {
     const app = new App()
     const { peer, sockets } = await connected(app.handler, {}, transport)
     peer.socket.pause()
     peer.get(1)
     const exchange = await app.next()
     const writev = vi.spyOn(sockets[0]!, '_writev')
-    const piece = Buffer.alloc(64 * KILOBYTE, 'piece of the answer ')
+    const piece = Buffer.alloc(64 * KILOBYTE, 'piece of the body ')
     const drained = new Promise<void>((resolve) => (exchange.onDrain = resolve))
     expect([exchange.write(piece), exchange.write(piece), exchange.write(piece)]).toEqual([true, true, false])
     expect(exchange.writableNeedDrain).toBe(true)
@@ -123,15 +123,15 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect(stdout).toHaveLength(3 * piece.length + 'Status: 200 OK\r\n\r\n'.length)
   })
 
-  test('a peer that asks without reading is no longer read, and gets every answer when it reads', async () => {
-    const answer = Buffer.alloc(100_000, 'a')
-    const { peer, sockets } = await connected((exchange) => exchange.end(answer), {}, transport)
+  test('if a peer sends requests without reading, the server stops reading, and sends all responses when the peer reads', async () => {
+    const body = Buffer.alloc(100_000, 'a')
+    const { peer, sockets } = await connected((exchange) => exchange.end(body), {}, transport)
     peer.socket.pause()
     const count = 2000
     for (let i = 0; i < count; i++) peer.socket.write(get(i + 1, {}, { keepConn: true }))
-    await stopped(sockets[0]!)
+    await paused(sockets[0]!)
     await peer.paused()
-    // One read of 64 KiB holds some 200 of them: theirs are the only answers that wait.
+    // One read of 64 KiB contains some 200 requests. Only their responses are buffered.
     expect(sockets[0]!.bytesRead).toBeLessThan(1.5 * MEGABYTE)
     expect(sockets[0]!.writableLength).toBeLessThan(40 * MEGABYTE)
     let ended = 0
@@ -143,45 +143,45 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     })
   })
 
-  test('a peer that floods with GET_VALUES without reading is no longer read', {
+  test('if a peer floods the server with GET_VALUES without reading, the server stops reading', {
     timeout: 60_000,
   }, async () => {
     stopClock('setTimeout')
     const { peer, sockets } = await connected(() => {}, {}, transport)
     peer.socket.pause()
-    // Their answers, of 72 bytes each, are far more than the operating system holds for a peer.
+    // The replies, of 72 bytes each, are far more than the operating system's socket buffers hold.
     const count = 250_000
     const names = ['FCGI_MAX_CONNS', 'FCGI_MAX_REQS', 'FCGI_MPXS_CONNS']
-    const question = record(TYPES.GET_VALUES, 0, pairs(names.map((name) => [name, ''])))
-    peer.socket.write(Buffer.concat(Array(count).fill(question)))
-    await stopped(sockets[0]!)
+    const query = record(TYPES.GET_VALUES, 0, pairs(names.map((name) => [name, ''])))
+    peer.socket.write(Buffer.concat(Array(count).fill(query)))
+    await paused(sockets[0]!)
     await passTenSeconds()
     expect(sockets[0]!.writableLength).toBeLessThan(MEGABYTE)
-    let answered = 0
+    let replies = 0
     peer.socket.resume()
     await peer.until(() => {
-      answered += peer.forgetting()
-      return answered === count
+      replies += peer.discardRecords()
+      return replies === count
     })
   })
 })
 
-test('what a peer asked before it shut its side is answered, however much of it there is', async () => {
+test('all records that a peer sent before it closed its write side get a reply', async () => {
   const { peer, sockets } = await connected(() => {}, {}, 'unix')
   peer.socket.pause()
   const count = 200_000
   peer.socket.end(Buffer.concat(Array(count).fill(record(12, 0))))
-  await stopped(sockets[0]!)
-  let answered = 0
+  await paused(sockets[0]!)
+  let replies = 0
   peer.socket.resume()
   await peer.until(() => {
-    answered += peer.forgetting()
-    return answered === count
+    replies += peer.discardRecords()
+    return replies === count
   })
   await peer.end()
 })
 
-test('a multiplexed sibling goes on while one body is unread, up to its window', async () => {
+test('a multiplexed request continues while the body of another one is unread, up to maxBufferedPerRequest', async () => {
   const app = new App()
   const { peer, sockets } = await connected(app.handler)
   peer.post(1, { CONTENT_LENGTH: String(10 * MEGABYTE) }, { keepConn: true })
@@ -191,19 +191,19 @@ test('a multiplexed sibling goes on while one body is unread, up to its window',
   const sibling = await app.next()
   sibling.end(await readAll(sibling.stdin))
   expect((await peer.answer(2)).stdout).toMatch(/\r\n\r\nbody$/)
-  // Beyond its window it stops the connection.
+  // Beyond the limit, the unread body pauses the connection.
   peer.stdin(1, Buffer.alloc(8 * MEGABYTE))
-  await stopped(sockets[0]!)
+  await paused(sockets[0]!)
   await peer.paused()
   expect(sockets[0]!.bytesRead).toBeLessThan(2 * MEGABYTE)
-  // Until somebody reads.
+  // The connection resumes when the body is discarded.
   stalled.stdin.discard()
   peer.get(3, {}, { keepConn: true })
   ;(await app.next()).end('third')
   expect((await peer.answer(3)).stdout).toMatch(/third$/)
 })
 
-test('a filter that reads neither STDIN nor DATA stops the socket too', async () => {
+test('a filter that reads neither STDIN nor DATA pauses the socket, too', async () => {
   stopClock('setTimeout')
   const app = new App()
   const { peer, sockets } = await connected({ filter: app.handler })
@@ -212,30 +212,30 @@ test('a filter that reads neither STDIN nor DATA stops the socket too', async ()
     .params(1, { REQUEST_METHOD: 'POST', FCGI_DATA_LENGTH: '99999999' })
   await app.next()
   peer.endStdin(1).data(1, Buffer.alloc(20 * MEGABYTE))
-  await stopped(sockets[0]!)
+  await paused(sockets[0]!)
   await passTenSeconds()
   expect(sockets[0]!.bytesRead).toBeLessThan(1.5 * MEGABYTE)
-  // Nor does it keep the end from being noticed.
+  // The server still detects that the peer closes the connection.
   peer.destroy()
   await passTenSeconds()
   await closed(sockets[0]!)
 })
 
-test('a body in records of one byte takes no more memory than another', async () => {
+test('a body in records of one byte takes no more memory than any other body', async () => {
   const app = new App()
   const { peer, sockets } = await connected(app.handler)
   peer.post(1, { CONTENT_LENGTH: '1000000' }, { keepConn: true })
   const exchange = await app.next()
   peer.socket.write(Buffer.concat(Array(1_000_000).fill(record(TYPES.STDIN, 1, 'x'))))
-  await stopped(sockets[0]!)
-  // With its header and its padding each takes 16 bytes on the way, of which one is kept.
+  await paused(sockets[0]!)
+  // Each record has 16 bytes with its header and padding, of which the server buffers one.
   expect(sockets[0]!.bytesRead).toBeLessThan(16 * 128 * KILOBYTE)
   expect((await readAll(exchange.stdin)).length).toBe(1_000_000)
   exchange.end()
   await peer.answer(1)
 })
 
-test('PARAMS in records of one byte come whole', async () => {
+test('PARAMS in records of one byte are read completely', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   const value = Array.from({ length: 20_000 }, (_, i) => i % 10).join('')

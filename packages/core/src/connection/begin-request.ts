@@ -9,15 +9,15 @@ export interface BeginRequest {
   keepConn: boolean
 }
 
-// Indexed by the role's number.
+// Indexed by the number of the role.
 const ROLES: readonly (Role | undefined)[] = [undefined, 'responder', 'authorizer', 'filter']
 
-/** Reads the content `chunk[start, end)`. Throws {@link ProtocolError} for a wrong length and for the request id 0. */
+/** Decodes the content `chunk[start, end)`. Throws a {@link ProtocolError} for a wrong length and for the request id 0. */
 export function readBeginRequest(requestId: number, chunk: Buffer, start: number, end: number): BeginRequest {
   if (requestId === FCGI_NULL_REQUEST_ID) {
     throw new ProtocolError(
       'FCGI_ERR_NULL_REQUEST_ID',
-      'A request began with the id 0, which is reserved for management records.',
+      'FCGI_BEGIN_REQUEST has the request id 0, which is reserved for management records.',
     )
   }
   if (end - start !== 8) {

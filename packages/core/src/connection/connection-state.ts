@@ -12,25 +12,25 @@
  * What the connection does in each state:
  *
  * - `open`: it reads records and begins requests (FastCGI 1.0 section 3.5).
- * - `finishing`: running requests go on, no request begins, and the connection is shut after the last one. A server that is
- *   closing is the exception: it still begins requests, because a front server that reuses the connection may have sent one.
- * - `half-closed`: the peer has closed its write side. A request that has not come in whole is aborted. A request that has is
- *   answered, because some peers close early and wait for the response. An END_REQUEST that was held for the end of STDIN
- *   is sent. nginx closes the whole connection when its client leaves, which looks the same: the peer is probed.
- * - `lingering`: no request is left and the write side is shut. Input is read and dropped for a while, because closing a
- *   socket that holds unread input resets it, and the peer may lose the response.
- * - `closed`: the socket is gone. Requests that still ran were aborted.
+ * - `finishing`: running requests continue, and the connection is shut after the last one. No new request begins, unless the server is
+ *   closing: a front server that reuses the connection may already have sent a request.
+ * - `half-closed`: the peer has closed its write side. Incomplete requests are aborted. Complete requests still get their response,
+ *   because some peers close early and wait for it. A pending END_REQUEST is sent. nginx closes the whole connection when its client
+ *   disconnects, which looks the same, so the connection probes whether the peer is still there.
+ * - `lingering`: no request is left and our write side is closed. Input is read and dropped for a while, because closing a socket with
+ *   unread input resets it, and the peer may then lose the response.
+ * - `closed`: the socket is closed. Requests that were still running were aborted.
  */
 export type ConnectionState = 'open' | 'finishing' | 'half-closed' | 'lingering' | 'closed'
 
 /**
- * What changes the state:
+ * The events that change the state:
  *
- * - `finish`: a request without FCGI_KEEP_CONN ended (section 5.5), the peer broke the protocol, the connection was idle for too
- *   long, the peer sent too much of a request body that nobody reads, or the server closes.
+ * - `finish`: a request without FCGI_KEEP_CONN ended (section 5.5), the peer violated the protocol, the connection was idle for too
+ *   long, the peer sent too much of a request body after the response had ended, or the server closes.
  * - `peerEnd`: the peer closed its write side.
- * - `shut`: nothing is left to do, or the connection is given up: our write side is closed after what was written.
- * - `close`: the socket is gone.
+ * - `shut`: nothing is left to do, or the server gives up the connection. Our write side is closed after all buffered output.
+ * - `close`: the socket was closed.
  */
 export type ConnectionEvent = 'finish' | 'peerEnd' | 'shut' | 'close'
 

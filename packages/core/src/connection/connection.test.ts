@@ -1,4 +1,4 @@
-// Manners on the wire, each learned from the failure of a real front server.
+// Tests the server's behavior on the wire. Each one prevents a failure of a real front server.
 
 import { once } from 'node:events'
 import {
@@ -30,9 +30,9 @@ import {
 const MEGABYTE = 1024 * 1024
 const AUTHORIZER = 2
 
-/** Writes in pieces, and waits for the front server as the exchange asks. */
+/** Writes `bytes` bytes in pieces, and respects back-pressure. */
 function writeSlowly(exchange: Exchange, bytes: number): void {
-  const piece = Buffer.alloc(64 * 1024, 'answer ')
+  const piece = Buffer.alloc(64 * 1024, 'response ')
   let left = bytes
   const write = (): void => {
     while (left > 0) {
@@ -45,8 +45,8 @@ function writeSlowly(exchange: Exchange, bytes: number): void {
   write()
 }
 
-/** Sends the whole of a body without reading anything, as mod_fcgid and Caddy do. */
-async function sendBlindly(peer: Peer, id: number, bytes: number): Promise<void> {
+/** Sends a whole request body without reading anything, as mod_fcgid and Caddy do. */
+async function sendWithoutReading(peer: Peer, id: number, bytes: number): Promise<void> {
   peer.socket.pause()
   for (let left = bytes; left > 0; left -= MEGABYTE) {
     peer.stdin(id, Buffer.alloc(Math.min(left, MEGABYTE), 'upload'))
@@ -57,16 +57,16 @@ async function sendBlindly(peer: Peer, id: number, bytes: number): Promise<void>
   peer.socket.resume()
 }
 
-describe('a small answer is one write', () => {
+describe('a small response is sent in one write', () => {
   test.each<[string, Handler]>([
     [
-      'head and body given at once',
+      'head and body in one tick',
       (exchange) => {
         exchange.writeHead(200, ['Content-Type', 'text/plain'])
         exchange.end('hello')
       },
     ],
-    ['the body alone', (exchange) => exchange.end('hello')],
+    ['a body without writeHead', (exchange) => exchange.end('hello')],
     [
       'no body',
       (exchange) => {
@@ -74,8 +74,8 @@ describe('a small answer is one write', () => {
         exchange.end()
       },
     ],
-    ['given later', (exchange) => void setImmediate(() => exchange.end('hello'))],
-    ['as bytes of 16 000', (exchange) => exchange.end(Buffer.alloc(16_000))],
+    ['in a later tick', (exchange) => void setImmediate(() => exchange.end('hello'))],
+    ['a body of 16,000 bytes', (exchange) => exchange.end(Buffer.alloc(16_000))],
   ])('%s', async (_, handler) => {
     const { peer, sockets } = await connected(handler)
     const write = vi.spyOn(sockets[0]!, 'write')
@@ -85,7 +85,7 @@ describe('a small answer is one write', () => {
     expect(peer.reads).toBe(1)
   })
 
-  test('the answers to requests that came together go out together', async () => {
+  test('the responses to requests of one read share one write', async () => {
     const { peer } = await connected((exchange) => exchange.end('hello'))
     peer.write(
       ...[1, 2, 3].flatMap((id) => [begin(id, { keepConn: true }), params(id), record(TYPES.STDIN, id)]),
@@ -109,7 +109,7 @@ test.each([0, 10, 20_000, 200_000])(
   },
 )
 
-test('the head waits for the first byte of the body, or for a flush', async () => {
+test('the head is sent with the first byte of the body, or by flush()', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.get(1)
@@ -123,9 +123,9 @@ test('the head waits for the first byte of the body, or for a flush', async () =
   exchange.end()
 })
 
-// nginx forwards a head that ends in padding only when the next byte arrives.
+// nginx does not forward a head that ends in padding until the next byte arrives.
 test.each(Array.from({ length: 8 }, (_, length) => 'x'.repeat(length)))(
-  'a head that is flushed before the body has no padding: X-Pad: %s',
+  'a head that is sent before the body has no padding: X-Pad: %s',
   async (value) => {
     const app = new App()
     const { peer } = await connected(app.handler)
@@ -148,7 +148,7 @@ test.each(Array.from({ length: 8 }, (_, length) => 'x'.repeat(length)))(
   },
 )
 
-// HAProxy 2.6 dies of others.
+// HAProxy 2.6 crashes on others.
 test('STDERR records have padding, and at most 8000 bytes', async () => {
   const { peer } = await connected((exchange) => {
     for (const size of [1, 7, 8, 16, 7999, 8000, 8001, 100_000]) exchange.stderr.write('e'.repeat(size))
@@ -164,24 +164,27 @@ test('STDERR records have padding, and at most 8000 bytes', async () => {
   }
 })
 
-describe.each(TRANSPORTS)('reading goes on while writing, over %s', (transport) => {
+describe.each(TRANSPORTS)('the server reads while it writes, over %s', (transport) => {
   test.each([
-    ['kept', true],
+    ['kept open', true],
     ['closed', false],
-  ])('a long answer while a long body is unread, the connection %s', async (_, keepConn) => {
-    const { peer } = await connected((exchange) => writeSlowly(exchange, 4 * MEGABYTE), {}, transport)
-    peer.post(1, { CONTENT_LENGTH: String(10 * MEGABYTE) }, { keepConn })
-    await sendBlindly(peer, 1, 10 * MEGABYTE)
-    const { stdout } = await peer.answer(1)
-    expect(stdout).toHaveLength(4 * MEGABYTE + 'Status: 200 OK\r\n\r\n'.length)
-    expect(peer.error).toBeUndefined()
-    if (!keepConn) await peer.end()
-    else await peer.forget().get(1).answer(1)
-  })
+  ])(
+    'a long response is sent while a long request body is unread, with the connection %s',
+    async (_, keepConn) => {
+      const { peer } = await connected((exchange) => writeSlowly(exchange, 4 * MEGABYTE), {}, transport)
+      peer.post(1, { CONTENT_LENGTH: String(10 * MEGABYTE) }, { keepConn })
+      await sendWithoutReading(peer, 1, 10 * MEGABYTE)
+      const { stdout } = await peer.answer(1)
+      expect(stdout).toHaveLength(4 * MEGABYTE + 'Status: 200 OK\r\n\r\n'.length)
+      expect(peer.error).toBeUndefined()
+      if (!keepConn) await peer.end()
+      else await peer.forget().get(1).answer(1)
+    },
+  )
 })
 
-describe('an answer that is given early', () => {
-  test('is whole with END_REQUEST, then the write side is shut, and the rest of STDIN drained', async () => {
+describe('a response that ends before the request body', () => {
+  test('is sent with END_REQUEST, then the write side is closed, and the rest of STDIN is read and dropped', async () => {
     const { peer, sockets } = await connected((exchange) => exchange.end('early'))
     peer.post(1, { CONTENT_LENGTH: String(10 * MEGABYTE) })
     await peer.end()
@@ -198,14 +201,14 @@ describe('an answer that is given early', () => {
     expect(socket.bytesRead).toBeGreaterThan(10 * MEGABYTE)
   })
 
-  test('is not drained for longer than lingerTimeout', async () => {
+  test('input is dropped no longer than lingerTimeout', async () => {
     const { peer, sockets } = await connected((exchange) => exchange.end('early'), { lingerTimeout: 10 })
     peer.post(1, { CONTENT_LENGTH: '1000' })
     await peer.end()
     await closed(sockets[0]!)
   })
 
-  test('is not drained for more than lingerBytes', async () => {
+  test('no more than lingerBytes of input are dropped', async () => {
     const { peer, sockets } = await connected((exchange) => exchange.end('early'), { lingerBytes: 1000 })
     peer.post(1, { CONTENT_LENGTH: '100000' })
     await peer.end()
@@ -214,7 +217,7 @@ describe('an answer that is given early', () => {
     expect((await peer.answer(1)).stdout).toMatch(/early$/)
   })
 
-  test('a large answer is read to its end by a slow peer, however short lingerTimeout is', async () => {
+  test('a slow peer can read a large response to its end, even if lingerTimeout is short', async () => {
     const { peer, sockets } = await connected((exchange) => exchange.end(Buffer.alloc(8 * MEGABYTE)), {
       lingerTimeout: 1,
     })
@@ -222,7 +225,7 @@ describe('an answer that is given early', () => {
     peer.get(1)
     await once(sockets[0]!, 'data')
     stopClock('setTimeout')
-    // The handler is called behind this read, and what it ends is too much for the sockets.
+    // The handler is called after this read. Its response is larger than the socket buffers.
     await new Promise(setImmediate)
     vi.advanceTimersByTime(60_000)
     expect(sockets[0]!.destroyed).toBe(false)
@@ -234,10 +237,10 @@ describe('an answer that is given early', () => {
 const isEnd = ({ type }: WireRecord): boolean => type === TYPES.END_REQUEST
 const isStdoutEnd = ({ type, content }: WireRecord): boolean => type === TYPES.STDOUT && content.length === 0
 
-// H2O dies of an END_REQUEST that comes before it has written all.
-describe('with KEEP_CONN, END_REQUEST waits for the end of STDIN', () => {
-  test('and comes with it', async () => {
-    // However long the pieces take.
+// H2O crashes if END_REQUEST arrives before it has sent the whole request body.
+describe('with KEEP_CONN, END_REQUEST is held until STDIN ends', () => {
+  test('and is sent then', async () => {
+    // The pieces may arrive slowly.
     stopClock('setTimeout')
     const { peer } = await connected((exchange) => exchange.end('early'))
     peer.post(1, { CONTENT_LENGTH: '300' }, { keepConn: true })
@@ -251,14 +254,14 @@ describe('with KEEP_CONN, END_REQUEST waits for the end of STDIN', () => {
     await peer.answer(1)
   })
 
-  test('unless the front server pauses, as nginx does once it has a head', async () => {
+  test('or the front server pauses, as nginx does after it has received the response head', async () => {
     const { peer } = await connected((exchange) => exchange.end('early'))
     peer.post(1, { CONTENT_LENGTH: '300' }, { keepConn: true })
     await peer.answer(1)
     expect(peer.ended).toBe(false)
   })
 
-  test('or sends more than lingerBytes: the connection is then closed behind it', async () => {
+  test('or the front server sends more than lingerBytes, and the connection is then closed', async () => {
     stopClock('setTimeout')
     const { peer } = await connected((exchange) => exchange.end('early'), { lingerBytes: 1000 })
     peer.post(1, { CONTENT_LENGTH: '1000000' }, { keepConn: true })
@@ -268,7 +271,7 @@ describe('with KEEP_CONN, END_REQUEST waits for the end of STDIN', () => {
     await peer.end()
   })
 
-  test('or trickles for longer than lingerTimeout', async () => {
+  test('or the front server sends for longer than lingerTimeout', async () => {
     // It does not pause.
     stopClock('setTimeout')
     const { peer } = await connected((exchange) => exchange.end('early'), { lingerTimeout: 50 })
@@ -279,7 +282,7 @@ describe('with KEEP_CONN, END_REQUEST waits for the end of STDIN', () => {
     await peer.end()
   })
 
-  test('or pauses, while siblings do not', async () => {
+  test('or the front server pauses STDIN of this request, although it sends STDIN of another', async () => {
     const { peer } = await connected((exchange) => exchange.end('early'))
     for (const id of [1, 2]) peer.post(id, { CONTENT_LENGTH: '1000000' }, { keepConn: true })
     const trickle = setInterval(() => peer.stdin(2, 'x'), 20)
@@ -288,7 +291,7 @@ describe('with KEEP_CONN, END_REQUEST waits for the end of STDIN', () => {
     await peer.answer(2)
   })
 
-  test('or half-closes, or the connection is taken down: with the END_REQUEST still', async () => {
+  test('or the front server closes its write side', async () => {
     stopClock('setTimeout')
     const { peer } = await connected((exchange) => exchange.end('early'))
     peer.post(1, { CONTENT_LENGTH: '300' }, { keepConn: true })
@@ -300,21 +303,21 @@ describe('with KEEP_CONN, END_REQUEST waits for the end of STDIN', () => {
   })
 })
 
-// To lighttpd an END_REQUEST without STDOUT grants access, to mod_proxy_fcgi it is an empty 200, HAProxy waits for ever.
-describe('every refusal is a whole response', () => {
+// If END_REQUEST arrives without STDOUT, lighttpd grants access, mod_proxy_fcgi responds with an empty 200, and HAProxy waits forever.
+describe('a refused request gets a whole response', () => {
   const BAD = record(TYPES.PARAMS, 1, pairs(Object.entries({ ...GET, HTTP_HOST: 'no/host' })))
   const END = record(TYPES.PARAMS, 1)
 
   test.each<[string, number, number, Parameters<typeof connected>[1], (peer: Peer) => void]>([
     [
-      'params that are none',
+      'params that cannot be decoded',
       400,
       0,
       {},
       (peer) => peer.begin(1).write(record(TYPES.PARAMS, 1, [9, 9, 9]), END),
     ],
-    ['a host that is none', 400, 0, {}, (peer) => peer.begin(1).write(BAD, END)],
-    ['a CONTENT_LENGTH that is none', 400, 0, {}, (peer) => peer.post(1, { CONTENT_LENGTH: '1,2' })],
+    ['an invalid host', 400, 0, {}, (peer) => peer.begin(1).write(BAD, END)],
+    ['an invalid CONTENT_LENGTH', 400, 0, {}, (peer) => peer.post(1, { CONTENT_LENGTH: '1,2' })],
     [
       'a body that is too large',
       413,
@@ -325,31 +328,31 @@ describe('every refusal is a whole response', () => {
     ['too many bytes of params', 431, 0, { maxParamsBytes: 100 }, (peer) => peer.get(1)],
     ['too many params', 431, 0, { maxParamsCount: 3 }, (peer) => peer.get(1)],
     ['a role without handler', 500, 3, {}, (peer) => peer.get(1, {}, { role: AUTHORIZER })],
-    ['one request too many', 503, 2, { maxRequests: 1 }, (peer) => peer.begin(9).get(1)],
+    ['a request beyond maxRequests', 503, 2, { maxRequests: 1 }, (peer) => peer.begin(9).get(1)],
     ['a second request without multiplexing', 503, 1, { multiplex: false }, (peer) => peer.begin(9).get(1)],
   ])('%s: %i with protocolStatus %i', async (_, status, protocolStatus, options, send) => {
     const app = new App()
     const { peer, errors } = await connected(app.handler, options)
     send(peer)
-    const answer = await peer.answer(1)
-    expect(answer).toMatchObject({ protocolStatus, appStatus: 0 })
+    const response = await peer.answer(1)
+    expect(response).toMatchObject({ protocolStatus, appStatus: 0 })
     if (status < 500) {
-      // The reason is in the front server's error log, and with onError.
+      // The front server's error log and onError receive the reason.
       const [{ code, message }] = errors as [{ code: string; message: string }]
       expect(errors).toHaveLength(1)
-      expect(answer.stderr).toBe(`Request refused with status ${status} (${code}): ${message}\n`)
+      expect(response.stderr).toBe(`Request refused with status ${status} (${code}): ${message}\n`)
       expect(peer.recordsOf(1)[0]!.type).toBe(TYPES.STDERR)
     } else {
-      expect([answer.stderr, errors]).toEqual(['', []])
+      expect([response.stderr, errors]).toEqual(['', []])
     }
-    expect(answer.stdout).toMatch(
+    expect(response.stdout).toMatch(
       new RegExp(`^Status: ${status} [\\w -]+\\r\\nContent-Type: text/plain[^]*\\r\\n\\r\\n`),
     )
     expect(peer.recordsOf(1).filter(isStdoutEnd)).toHaveLength(1)
     expect(app.exchanges).toEqual([])
   })
 
-  test('one without a body where the method is HEAD, or is not known yet', async () => {
+  test('without a body if the method is HEAD or not known yet', async () => {
     const { peer } = await connected(echo, { maxBodyBytes: 10 })
     peer.get(1, { REQUEST_METHOD: 'HEAD', CONTENT_LENGTH: '11' }, { keepConn: true })
     expect((await peer.answer(1)).stdout).toMatch(/^Status: 413 .*\r\n\r\n$/s)
@@ -359,14 +362,14 @@ describe('every refusal is a whole response', () => {
     expect((await peer.answer(3)).stdout).toMatch(/^Status: 413 .*\r\n\r\n413 .*\n$/s)
   })
 
-  test('OVERLOADED says when to come again', async () => {
+  test('with Retry-After if the server is overloaded', async () => {
     const { peer } = await connected(echo, { maxRequests: 1 })
     peer.begin(9).get(1)
     expect((await peer.answer(1)).stdout).toContain('\r\nRetry-After: 1\r\n')
   })
 })
 
-describe('an authorizer denies, whatever goes wrong in it', () => {
+describe('an authorizer denies access if it fails', () => {
   const allow = (exchange: Exchange): void => {
     exchange.writeHead(200, ['Variable-USER', 'root'])
     exchange.write('welcome')
@@ -383,7 +386,7 @@ describe('an authorizer denies, whatever goes wrong in it', () => {
     ],
     ['it rejects', 500, () => Promise.reject(new Error('database down'))],
     [
-      'it throws after it has said 200',
+      'it throws after it has set status 200',
       500,
       (exchange) => {
         allow(exchange)
@@ -391,7 +394,7 @@ describe('an authorizer denies, whatever goes wrong in it', () => {
       },
     ],
     [
-      'it rejects after it has said 200',
+      'it rejects after it has set status 200',
       500,
       async (exchange) => {
         allow(exchange)
@@ -400,16 +403,16 @@ describe('an authorizer denies, whatever goes wrong in it', () => {
       },
     ],
     [
-      'it fails later',
+      'it calls fail() later',
       500,
       (exchange) => {
         allow(exchange)
         setImmediate(() => exchange.fail(undefined))
       },
     ],
-    ['it sets a header that is none', 500, (exchange) => exchange.writeHead(200, ['Variable-X', 'a\r\nb'])],
+    ['it sets an invalid header', 500, (exchange) => exchange.writeHead(200, ['Variable-X', 'a\r\nb'])],
     [
-      'a hook of it throws',
+      'one of its hooks throws',
       500,
       (exchange) => {
         allow(exchange)
@@ -428,7 +431,7 @@ describe('an authorizer denies, whatever goes wrong in it', () => {
     expect(stdout).not.toContain('Variable')
   })
 
-  test('it is too slow', async () => {
+  test('it exceeds requestTimeout', async () => {
     stopClock('setInterval')
     const app = new App()
     const { peer } = await connected({ authorizer: app.handler }, { requestTimeout: 1000 })
@@ -438,7 +441,7 @@ describe('an authorizer denies, whatever goes wrong in it', () => {
     expect((await peer.answer(1)).stdout).toMatch(/^Status: 504 /)
   })
 
-  test('the server closes before it has answered', async () => {
+  test('the server closes before it has ended its response', async () => {
     const app = new App()
     const { peer, server } = await connected({ authorizer: app.handler }, { drainTimeout: 1 })
     peer.begin(1, { role: AUTHORIZER, keepConn: true }).params(1)
@@ -448,7 +451,7 @@ describe('an authorizer denies, whatever goes wrong in it', () => {
     await closed
   })
 
-  test('the answer is one write, with its end', async () => {
+  test('its response is one write, including END_REQUEST', async () => {
     const { peer, sockets } = await connected({
       authorizer(exchange) {
         allow(exchange)
@@ -462,7 +465,7 @@ describe('an authorizer denies, whatever goes wrong in it', () => {
     expect(write).toHaveBeenCalledTimes(1)
   })
 
-  test.each([204, 304])('it says %i: there is no body, whatever it wrote', async (status) => {
+  test.each([204, 304])('its response with status %i has no body, even if it wrote one', async (status) => {
     const { peer } = await connected({
       authorizer(exchange) {
         exchange.writeHead(status)
@@ -475,9 +478,9 @@ describe('an authorizer denies, whatever goes wrong in it', () => {
   })
 })
 
-// mod_fcgid puts one in front of an upload that it took over HTTP/2 without its length.
-describe('an end of STDIN in front of the body that was announced', () => {
-  test('is not the end of the body', async () => {
+// mod_fcgid sends such a record before an upload that it received over HTTP/2 without a length.
+describe('an empty STDIN record before an announced body', () => {
+  test('does not end the body', async () => {
     stopClock('setTimeout')
     const app = new App()
     const { peer } = await connected(app.handler)
@@ -491,7 +494,7 @@ describe('an end of STDIN in front of the body that was announced', () => {
     expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nbody$/)
   })
 
-  test('is the end if nothing comes behind it, be there one or ten thousand', async () => {
+  test('ends the body if nothing follows in time, also if there are ten thousand of them', async () => {
     stopClock('setTimeout')
     const app = new App()
     const { peer, sockets } = await connected(app.handler)
@@ -503,13 +506,13 @@ describe('an end of STDIN in front of the body that was announced', () => {
     expect(vi.getTimerCount()).toBe(1)
     vi.advanceTimersByTime(1000)
     await body.toMatchObject({ code: 'FCGI_ERR_BODY_LENGTH' })
-    // END_REQUEST waits for it no longer.
-    exchange.end('answer')
+    // END_REQUEST is no longer held for the body.
+    exchange.end('response')
     await peer.answer(1)
     expect(sockets[0]!.destroyed).toBe(false)
   })
 
-  test('is not waited for when the request is over', async () => {
+  test('does not keep a timer running after the request has ended', async () => {
     stopClock('setTimeout')
     const app = new App()
     const { peer } = await connected(app.handler)
@@ -521,7 +524,7 @@ describe('an end of STDIN in front of the body that was announced', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('is the end if the peer sends nothing more at all, and the app answers what is missing', async () => {
+  test('ends the body if the peer closes its write side, and the app can still respond', async () => {
     const { peer } = await connected(echo)
     peer.post(1, { CONTENT_LENGTH: '4' }).endStdin(1).halfClose()
     expect((await peer.answer(1)).stdout).toMatch(/^Status: 400 /)
@@ -529,7 +532,7 @@ describe('an end of STDIN in front of the body that was announced', () => {
   })
 })
 
-test('a whole request is answered though the peer then errs within a record, and shuts its side', async () => {
+test('a complete request gets its response although the peer then sends an invalid record and closes its write side', async () => {
   const app = new App()
   const { peer, protocolErrors, sockets } = await connected(app.handler)
   peer.get(1).write(record(TYPES.BEGIN_REQUEST, 2, 'x', 4))
@@ -538,12 +541,12 @@ test('a whole request is answered though the peer then errs within a record, and
   peer.halfClose()
   await read
   expect(protocolErrors).toEqual(['FCGI_ERR_BODY_LENGTH'])
-  exchange.end('answer')
-  expect((await peer.answer(1)).stdout).toMatch(/answer$/)
+  exchange.end('response')
+  expect((await peer.answer(1)).stdout).toMatch(/response$/)
   await peer.close()
 })
 
-test('nothing follows END_REQUEST', async () => {
+test('no record of a request follows its END_REQUEST', async () => {
   const app = new App()
   const serving = await listen(app.handler)
   for (const keepConn of [true, false]) {
@@ -551,12 +554,12 @@ test('nothing follows END_REQUEST', async () => {
     peer.get(1, {}, { keepConn })
     const exchange = await app.next()
     exchange.stderr.write('before')
-    exchange.end('answer')
-    exchange.stderr.write('behind')
+    exchange.end('response')
+    exchange.stderr.write('after')
     exchange.stderr.end()
-    exchange.fail(new Error('behind'))
+    exchange.fail(new Error('after'))
     await peer.answer(1)
-    // What is asked now comes behind whatever there was.
+    // The reply to a new query follows all records that were sent before.
     if (keepConn) {
       peer.write(record(TYPES.GET_VALUES, 0, pair('FCGI_MAX_REQS', '')))
       await peer.next(TYPES.GET_VALUES_RESULT, 0)
@@ -568,32 +571,32 @@ test('nothing follows END_REQUEST', async () => {
   }
 })
 
-test('what is asked behind the last request, in the same read, does not take its answer away', async () => {
+test('records after the last request, in the same read, do not affect its response', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.post(1, { CONTENT_LENGTH: '4' })
   const exchange = await app.next()
-  const answer = Buffer.alloc(8 * MEGABYTE, 'answer ')
-  exchange.stdin.onReadable = () => exchange.end(answer)
-  const ask = record(TYPES.GET_VALUES, 0, pair('FCGI_MAX_REQS', ''))
-  peer.write(record(TYPES.STDIN, 1, 'body'), record(TYPES.STDIN, 1), ask, begin(2), params(2), ask)
-  expect((await peer.answer(1)).stdout).toHaveLength(answer.length + 'Status: 200 OK\r\n\r\n'.length)
+  const body = Buffer.alloc(8 * MEGABYTE, 'response ')
+  exchange.stdin.onReadable = () => exchange.end(body)
+  const query = record(TYPES.GET_VALUES, 0, pair('FCGI_MAX_REQS', ''))
+  peer.write(record(TYPES.STDIN, 1, 'body'), record(TYPES.STDIN, 1), query, begin(2), params(2), query)
+  expect((await peer.answer(1)).stdout).toHaveLength(body.length + 'Status: 200 OK\r\n\r\n'.length)
   peer.halfClose()
   await peer.close()
   expect(peer.error).toBeUndefined()
 })
 
-test('a listener of protocolError that throws takes no request from beside the error away', async () => {
+test('a protocolError listener that throws does not affect a complete request of the same read', async () => {
   const { server, sockets } = await listen(echo)
   server.on('protocolError', () => {
     throw new Error('thrown by the listener')
   })
   const peer = joined(server)
   const whole = [begin(1), params(1, { ...POST, CONTENT_LENGTH: '4' }), record(TYPES.STDIN, 1, 'body')]
-  // Behind it another begins with the id of one that has not ended.
+  // Another request then begins with the id of this one, which has not ended.
   const chunk = Buffer.concat([...whole, record(TYPES.STDIN, 1), begin(1)])
   expect(() => sockets.at(-1)!.emit('data', chunk)).toThrow('thrown by the listener')
-  // What comes next is read into the same memory.
+  // The server reads the next data into the same memory.
   chunk.fill(0)
   expect((await peer.answer(1)).stdout).toMatch(/POST \/ body$/)
 })

@@ -8,7 +8,7 @@ import { ActiveRequests } from './active-requests.ts'
 import { type ConnectionEvent, type ConnectionState, nextState } from './connection-state.ts'
 import { Linger, type LingerHost, SILENT_PEER_TIMEOUT } from './linger.ts'
 import { PeerProbe } from './peer-probe.ts'
-import type { HoldLimits } from './pending-end-requests.ts'
+import type { LingerLimits } from './pending-end-requests.ts'
 import { type BufferLimits, ReadControl } from './read-control.ts'
 import {
   type DispatchConnection,
@@ -21,18 +21,18 @@ import { type ResponseConnection, type ResponseServer, ResponseWriter } from './
 import { SocketReader } from './socket-reader.ts'
 import { WriteProgress } from './write-progress.ts'
 
-/** What a connection needs of the server it belongs to. */
+/** What a connection needs from its server. */
 export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHost {
-  readonly options: RequestLimits & BufferLimits & HoldLimits
-  /** A request that was admitted has ended. */
+  readonly options: RequestLimits & BufferLimits & LingerLimits
+  /** Called when a request that was admitted has ended. */
   release(): void
   onProtocolError(error: ProtocolError, connection: Connection): void
   onClose(connection: Connection): void
 }
 
 /**
- * The life of a front server's connection, as the table in connection-state.ts describes it. A {@link RecordDispatcher} reads
- * its requests, a {@link ResponseWriter} writes its responses.
+ * A front server's connection. Its life follows the table in connection-state.ts. A {@link RecordDispatcher} handles its requests, and
+ * a {@link ResponseWriter} writes its responses.
  */
 export class Connection implements AbortConnection, DispatchConnection, ResponseConnection {
   readonly socket: Duplex
@@ -48,7 +48,7 @@ export class Connection implements AbortConnection, DispatchConnection, Response
   readonly #linger: Linger
   readonly #progress: WriteProgress
   #state: ConnectionState = 'open'
-  /** The tick at which the last request ended, or the connection began. */
+  /** When the last request ended, or the connection began, by the server's clock (seconds). */
   idleTick: number
 
   constructor(socket: Duplex, host: ConnectionHost) {
@@ -73,24 +73,24 @@ export class Connection implements AbortConnection, DispatchConnection, Response
     this.#reader = new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
-    // 'close' follows each 'error' and does all that is to be done.
+    // 'close' follows each 'error', and its listener does the cleanup.
     socket.on('error', () => {})
     socket.on('close', () => this.#onClose())
   }
 
   // ---- for the server ----
 
-  /** Requests that have begun and not ended. */
+  /** The running requests. */
   get exchanges(): Iterable<ServerExchange> {
     return this.#exchanges
   }
 
-  /** No request runs. */
+  /** No request is running. */
   get idle(): boolean {
     return this.#exchanges.size === 0
   }
 
-  /** Whether the peer can send. */
+  /** Reading is not paused, so the peer can send. */
   get reading(): boolean {
     return this.#readControl.reading
   }
@@ -100,19 +100,21 @@ export class Connection implements AbortConnection, DispatchConnection, Response
     return this.#progress.lastTick(this.#host.tick)
   }
 
-  /** Shuts the connection now if it is idle, else after its last request. */
+  /** Shuts the connection now if it is idle, otherwise after its last request. */
   drain(): void {
-    this.#on('finish')
-    if (this.#host.closing) this.#linger.hurry()
+    this.#transition('finish')
+    if (this.#host.closing) this.#linger.shorten()
     this.#shutIfDone()
   }
 
-  /** Aborts the requests that run, with `status` where no response has begun, and closes the connection. */
+  /**
+   * Aborts the running requests and closes the connection. Requests whose response has not begun get `status`, if there is one.
+   */
   destroy(code: ExchangeErrorCode, message: string, status?: number): void {
-    this.#aborts.respond(code, message, status)
+    this.#aborts.withStatus(code, message, status)
     this.#aborts.all(code, message)
     this.#shut()
-    // Whether or not the peer reads what was written.
+    // Close the socket even if the peer does not read the output.
     setTimeout(() => this.socket.destroy(), SILENT_PEER_TIMEOUT)
   }
 
@@ -135,14 +137,14 @@ export class Connection implements AbortConnection, DispatchConnection, Response
   }
 
   finish(): void {
-    this.#on('finish')
+    this.#transition('finish')
   }
 
   onRequestEnded(exchange: ServerExchange): void {
     this.remove(exchange)
     this.idleTick = this.#host.tick
-    if (!exchange.keepConn) this.#on('finish')
-    this.#readControl.onAnswered()
+    if (!exchange.keepConn) this.#transition('finish')
+    this.#readControl.onResponseEnded()
     this.#shutIfDone()
   }
 
@@ -161,7 +163,7 @@ export class Connection implements AbortConnection, DispatchConnection, Response
 
   // ---- events and states ----
 
-  #on(event: ConnectionEvent): void {
+  #transition(event: ConnectionEvent): void {
     this.#state = nextState(this.#state, event)
   }
 
@@ -172,7 +174,7 @@ export class Connection implements AbortConnection, DispatchConnection, Response
 
   #shut(): void {
     if (this.#state === 'lingering' || this.#state === 'closed') return
-    this.#on('shut')
+    this.#transition('shut')
     this.#decoder.stop()
     this.#probe.stop()
     this.#readControl.release()
@@ -203,11 +205,11 @@ export class Connection implements AbortConnection, DispatchConnection, Response
     try {
       this.#host.onProtocolError(error, this)
     } finally {
-      // A request that came in whole is still answered, unless the peer does not speak FastCGI at all.
+      // Complete requests still get their response, unless the peer does not speak FastCGI at all.
       if (error.code === 'FCGI_ERR_VERSION') {
         this.destroy('FCGI_ERR_PROTOCOL', error.message)
       } else {
-        this.#on('finish')
+        this.#transition('finish')
         this.#aborts.incomplete('FCGI_ERR_PROTOCOL', error.message)
         this.#shutIfDone()
       }
@@ -221,7 +223,7 @@ export class Connection implements AbortConnection, DispatchConnection, Response
 
   #onEnd(): void {
     const isShut = this.#state === 'lingering' || this.#state === 'closed'
-    this.#on('peerEnd')
+    this.#transition('peerEnd')
     this.#linger.stop()
     this.#readControl.release()
     if (isShut) return
@@ -234,7 +236,7 @@ export class Connection implements AbortConnection, DispatchConnection, Response
   }
 
   #onClose(): void {
-    this.#on('close')
+    this.#transition('close')
     this.#linger.stop()
     this.#readControl.release()
     this.#probe.stop()

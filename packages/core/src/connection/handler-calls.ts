@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Handler, Role } from '../exchange/exchange.ts'
 import type { ServerExchange } from '../exchange/server-exchange.ts'
-import { ENTERED_CONTEXT_STAYS } from './async-context.ts'
+import { ENTER_WITH_PERSISTS } from './async-context.ts'
 
 /** Finds the handler of a role. */
 export interface HandlerSource {
@@ -10,8 +10,8 @@ export interface HandlerSource {
 }
 
 /**
- * Calls the handlers of the requests whose PARAMS ended in the chunk that was read. They run after the whole chunk was decoded: the
- * end of STDIN and a small body are then usually there, and a handler that responds at once ends the request with one write.
+ * Calls the handlers of the requests whose PARAMS ended in the current chunk. They run after the whole chunk has been decoded, because
+ * it usually contains the end of STDIN or a small body, too. A handler that responds at once then ends the request with one write.
  */
 export class HandlerCalls {
   readonly #socket: Duplex
@@ -23,11 +23,12 @@ export class HandlerCalls {
     this.#source = source
   }
 
-  /** The PARAMS of `exchange` are complete. */
+  /** Adds a request whose PARAMS are complete. */
   add(exchange: ServerExchange): void {
     this.#ready.push(exchange)
   }
 
+  /** Calls the handlers of the requests that were added. */
   run(): void {
     const ready = this.#ready
     if (ready.length < 2) {
@@ -40,9 +41,9 @@ export class HandlerCalls {
     this.#socket.uncork()
   }
 
-  // No other request runs before this callback of the socket returns.
+  // The request needs no scope if no other request can run before the socket's callback returns.
   #callOnly(exchange: ServerExchange): void {
-    if (ENTERED_CONTEXT_STAYS) this.#callInScope(exchange)
+    if (ENTER_WITH_PERSISTS) this.#callInScope(exchange)
     else if (!exchange.ended) this.#call(exchange)
   }
 

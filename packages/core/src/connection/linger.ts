@@ -1,20 +1,20 @@
 import type { Duplex } from 'node:stream'
-import type { HoldLimits } from './pending-end-requests.ts'
+import type { LingerLimits } from './pending-end-requests.ts'
 
-/** How long (milliseconds) a peer that has received everything may stay silent while the server closes. */
+/** How long (milliseconds) a closing server waits for a peer that has received everything and sends nothing. */
 export const SILENT_PEER_TIMEOUT = 250
 
-/** What a {@link Linger} needs of the server. */
+/** What a {@link Linger} needs from the server. */
 export interface LingerHost {
-  readonly options: HoldLimits
+  readonly options: LingerLimits
   /** The server is closing. */
   readonly closing: boolean
 }
 
 /**
- * The end of a connection: its write side is shut after all output, and input is read and dropped for a while. Closing a
- * socket that holds unread input resets it, and the peer may then lose the response. While the server closes, it waits
- * for a silent peer only {@link SILENT_PEER_TIMEOUT}.
+ * The end of a connection. Our write side is closed after all output, and input is read and dropped for a while (`lingerTimeout`).
+ * Closing a socket with unread input resets it, and the peer may then lose the response. A closing server waits only
+ * {@link SILENT_PEER_TIMEOUT} for a silent peer.
  */
 export class Linger {
   readonly #socket: Duplex
@@ -28,27 +28,28 @@ export class Linger {
     this.#host = host
   }
 
+  /** Closes our write side, then starts the timer. */
   start(): void {
-    // The timer starts when everything is written: the peer may read a large response slowly.
+    // Start the timer only when all output was sent, because the peer may read a large response slowly.
     this.#socket.end(() => {
       if (this.#stopped) return
       this.#destroyIn(this.#host.closing ? SILENT_PEER_TIMEOUT : this.#host.options.lingerTimeout)
     })
   }
 
-  /** The server closes. */
-  hurry(): void {
+  /** Shortens the wait, because the server closes. */
+  shorten(): void {
     if (this.#timer !== undefined) this.#destroyIn(SILENT_PEER_TIMEOUT)
   }
 
-  /** The peer sent more input, which was dropped. */
+  /** The peer sent `length` bytes of input, which were dropped. */
   onDropped(length: number): void {
     this.#droppedBytes += length
     if (this.#droppedBytes > this.#host.options.lingerBytes) this.#socket.destroy()
     else if (this.#host.closing) this.#timer?.refresh()
   }
 
-  /** The peer has closed its write side, too. */
+  /** Stops the timer, because the peer has closed its write side, too. */
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)
@@ -58,7 +59,7 @@ export class Linger {
   #destroyIn(time: number): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#socket.destroy(), time)
-    // Only a server that closes waits for it.
+    // The timer keeps the process alive only while the server closes.
     if (!this.#host.closing) this.#timer.unref()
   }
 }

@@ -8,7 +8,7 @@ import {
 import { encodeRecord } from '../protocol/encoder.ts'
 import { decodeNameValues, encodeNameValues } from '../protocol/name-values.ts'
 
-/** The variables that FCGI_GET_VALUES queries (section 4.1). */
+/** The variables that a front server can query with FCGI_GET_VALUES (section 4.1). */
 export interface ServerValues {
   maxConns: number
   maxReqs: number
@@ -16,8 +16,8 @@ export interface ServerValues {
 }
 
 /**
- * The FCGI_GET_VALUES_RESULT for the names in `chunk[start, end)`: each known name once, without the unknown ones. A query that
- * cannot be decoded gets an empty result, because HAProxy waits for a result before it sends a request.
+ * Encodes the FCGI_GET_VALUES_RESULT for the names in `chunk[start, end)`. Each known name is included once, and unknown names are
+ * omitted. If the query cannot be decoded, the result is empty, because HAProxy waits for a result before it sends a request.
  */
 export function encodeValues(chunk: Buffer, start: number, end: number, values: ServerValues): Buffer {
   const known: Record<string, string> = {
@@ -25,8 +25,8 @@ export function encodeValues(chunk: Buffer, start: number, end: number, values: 
     [FCGI_MAX_REQS]: decimal(values.maxReqs),
     [FCGI_MPXS_CONNS]: values.mpxsConns ? '1' : '0',
   }
-  const asked = new Set(readNames(chunk, start, end))
-  const pairs = Object.entries(known).filter(([name]) => asked.has(name))
+  const queried = new Set(readNames(chunk, start, end))
+  const pairs = Object.entries(known).filter(([name]) => queried.has(name))
   return encodeRecord(FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, encodeNameValues(pairs))
 }
 
@@ -38,7 +38,7 @@ function readNames(chunk: Buffer, start: number, end: number): string[] {
   }
 }
 
-// Section 4.1 asks for a decimal number. A limit may be Infinity, and front servers store the value in an int.
+// Section 4.1 requires a decimal number. A limit can be Infinity, and front servers store the value in an int.
 function decimal(value: number): string {
   return String(Math.min(Math.trunc(value), 0x7fffffff))
 }

@@ -9,7 +9,7 @@ const KIB = 1024
 const RECORD_MAX = 65528
 const COMPLETE = { appStatus: 0, protocolStatus: 0 }
 
-/** What the records of `bytes` say, the end of STDOUT as `end`. */
+/** Decodes the records of `bytes`. `ends` contains `end` for the end of STDOUT. */
 function read(bytes: Buffer): { content: string; ends: string[] } {
   let content = ''
   const ends: string[] = []
@@ -35,27 +35,30 @@ const lengths = [0, 1, 16 * KIB, 16 * KIB + 1, 32 * KIB, 64 * KIB, 256 * KIB].co
   ),
 )
 
-test.each([0, 9, 700, 70_000])('a body of any length behind a head of %i characters', (headLength) => {
-  const head = 'h'.repeat(headLength)
-  for (const length of lengths) {
-    const body = Buffer.alloc(length, '0123456789')
-    for (const [endStream, end] of [[false], [true], [true, COMPLETE]] as const) {
-      const socket = new PassThrough({ highWaterMark: 1024 * KIB })
-      const callback = vi.fn()
-      writeStdout(socket, 7, head, body, endStream, end, callback)
-      const chunks: Buffer[] = []
-      // From Node 26 on, each read is of one chunk.
-      for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk)
-      const bytes = Buffer.concat(chunks)
-      expect(bytes.length % 8).toBe(0)
-      const { content, ends } = read(bytes)
-      expect(content === head + body.toString('latin1')).toBe(true)
-      expect(ends).toEqual(['end', 'END_REQUEST'].slice(0, Number(endStream) + Number(end !== undefined)))
+test.each([0, 9, 700, 70_000])(
+  'bodies of many lengths are encoded after a head of %i characters',
+  (headLength) => {
+    const head = 'h'.repeat(headLength)
+    for (const length of lengths) {
+      const body = Buffer.alloc(length, '0123456789')
+      for (const [endStream, end] of [[false], [true], [true, COMPLETE]] as const) {
+        const socket = new PassThrough({ highWaterMark: 1024 * KIB })
+        const callback = vi.fn()
+        writeStdout(socket, 7, head, body, endStream, end, callback)
+        const chunks: Buffer[] = []
+        // Since Node 26, each read() returns one chunk.
+        for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk)
+        const bytes = Buffer.concat(chunks)
+        expect(bytes.length % 8).toBe(0)
+        const { content, ends } = read(bytes)
+        expect(content === head + body.toString('latin1')).toBe(true)
+        expect(ends).toEqual(['end', 'END_REQUEST'].slice(0, Number(endStream) + Number(end !== undefined)))
+      }
     }
-  }
-})
+  },
+)
 
-test('of 64 KiB, which a stream is read in, nothing is copied but a little, and two buffers are written', () => {
+test('a piece of 64 KiB, the usual size of a stream chunk, is written as two buffers and hardly copied', () => {
   const body = Buffer.alloc(64 * KIB)
   const written: (string | Uint8Array)[] = []
   const socket = new Socket()
@@ -67,7 +70,7 @@ test('of 64 KiB, which a stream is read in, nothing is copied but a little, and 
   expect(vi.mocked(socket.write).mock.calls.map((args) => args.at(-1) === callback)).toEqual([false, true])
 })
 
-test('what was written may change behind the callback, also where a stream holds it for longer', () => {
+test('the app can reuse the memory of a body, also if a stream that is not a socket holds the bytes for longer', () => {
   const socket = new PassThrough({ highWaterMark: 1024 * KIB })
   const body = Buffer.alloc(64 * KIB, 'a')
   writeStdout(socket, 7, '', body, false, undefined)

@@ -12,19 +12,19 @@ import {
   writeHeader,
 } from '../protocol/encoder.ts'
 
-// Up to this size (bytes) a copy is cheaper than a second buffer in the write, and the response is one write.
+// Up to this size (bytes), head and body are copied into one buffer, because that is cheaper than a write of several buffers.
 const COPY_MAX = 16 * 1024
 
-// HAProxy 2.6 crashes on STDERR records without padding, and on ones much over 8000 bytes.
+// HAProxy 2.6 crashes on STDERR records without padding, and on records much larger than 8000 bytes.
 const STDERR_CONTENT_MAX = 8000
 
-// A slice below this size (bytes) is copied, because that is cheaper than a buffer of its own. Streams are read in pieces of 64 KiB,
-// of which 8 bytes are in a second record.
+// Slices below this size (bytes) are copied, because that is cheaper than writing them as separate buffers. A stream is read in pieces
+// of 64 KiB, and the last 8 bytes of each do not fit into the first record.
 const SLICE_MIN = 512
 
-// A socket buffers this many bytes before the app has to wait. With Node's high-water mark each piece of a large body would cost a
-// write and a turn of the event loop. A Unix socket takes this many bytes at a time.
-const HELD_MAX = 160 * 1024
+// The app can write until the socket buffers this many bytes. With Node's high-water mark, each piece of a large body would cost a
+// write and an event loop tick. A Unix socket accepts this many bytes at a time.
+const WRITE_BUFFER_MAX = 160 * 1024
 
 /** How a response ends: the two fields of FCGI_END_REQUEST (section 5.5). */
 export interface EndRequest {
@@ -33,10 +33,10 @@ export interface EndRequest {
 }
 
 /**
- * Writes STDOUT content as records: `head` (latin1) and `body`, then, if `endStream`, the end of STDOUT,
- * then, if `end`, END_REQUEST. A small response is one string or buffer, and one write. A large body is written as slices, without
- * a copy. The head and the beginning of the body share a record: HAProxy 2.6 crashes on a head in two records. Returns false when
- * the socket buffers so much that the writer has to wait for 'drain'.
+ * Writes STDOUT content as records: `head` (latin1) and `body`, then the end of STDOUT if `endStream` is true, then END_REQUEST if `end`
+ * is given. A small response is one string or buffer, and one write. A large body is written as slices, without a copy. The head and
+ * the beginning of the body share a record, because HAProxy 2.6 crashes on a head in two records. Returns false if the caller should
+ * wait for 'drain'.
  */
 export function writeStdout(
   socket: Writable,
@@ -82,9 +82,9 @@ export function writeStdout(
 }
 
 /**
- * Writes a response head that no body follows yet, as a STDOUT record without padding. nginx (1.22 and 1.26, unbuffered) does
- * not forward a head that ends in padding until the next byte arrives, and an event stream would not open until its first
- * event. Padding after body content delays nothing. Returns false when the socket asks to wait.
+ * Writes a response head without a body as a STDOUT record without padding. nginx (1.22 and 1.26, unbuffered) does not forward a head
+ * that ends in padding until the next byte arrives, so the browser would not open an event stream until its first event. Padding after
+ * body content delays nothing. Returns false if the caller should wait for 'drain'.
  */
 export function writeHeadAlone(
   socket: Writable,
@@ -99,10 +99,10 @@ export function writeHeadAlone(
   return socket.write(header + head, 'latin1', callback)
 }
 
-// Up to this size (bytes) it is cheaper to convert a buffer to a string than a string to a buffer.
+// Up to this size (bytes), converting the body to a string is cheaper than converting the head to a buffer.
 const TEXT_MAX = 1024
 
-// The body as a string with one character per byte, which Node writes without another buffer. Undefined if that is not cheaper.
+// Returns the body as a string with one character per byte, which Node writes without another buffer. Undefined if that is not cheaper.
 function textOf(body: Uint8Array | string, bodyLength: number): string | undefined {
   if (typeof body === 'string') return bodyLength === body.length ? body : undefined
   return bodyLength <= TEXT_MAX && Buffer.isBuffer(body) ? body.toString('latin1') : undefined
@@ -110,18 +110,18 @@ function textOf(body: Uint8Array | string, bodyLength: number): string | undefin
 
 const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'.repeat(length))
 
-// The end of STDOUT and, if `end` is given, END_REQUEST.
+// Encodes the end of STDOUT and, if `end` is given, END_REQUEST.
 function tailOf(requestId: number, end: EndRequest | undefined): string {
   if (end?.appStatus === 0 && end.protocolStatus === FCGI_REQUEST_COMPLETE && requestId === 1)
-    return USUAL_TAIL
+    return COMMON_TAIL
   const eof = encodeHeaderText(FCGI_STDOUT, requestId, 0, 0)
   return end === undefined
     ? eof
     : eof + encodeEndRequest(requestId, end.appStatus, end.protocolStatus).toString('latin1')
 }
 
-// Front servers that do not multiplex give every request the id 1.
-const USUAL_TAIL: string =
+// Front servers that do not multiplex use the id 1 for every request.
+const COMMON_TAIL: string =
   encodeHeaderText(FCGI_STDOUT, 1, 0, 0) + encodeEndRequest(1, 0, FCGI_REQUEST_COMPLETE).toString('latin1')
 
 function writeLarge(
@@ -133,7 +133,7 @@ function writeLarge(
   end: EndRequest | undefined,
   callback: WriteCallback | undefined,
 ): boolean {
-  // The app may change the body after the callback. A stream that is not a socket may keep the bytes for longer, so it gets a copy.
+  // The app may reuse the body's memory after the callback. A stream that is not a socket may hold the bytes for longer, so copy them.
   const bytes =
     typeof body === 'string' || !(socket instanceof Socket)
       ? Buffer.from(body as string)
@@ -142,15 +142,16 @@ function writeLarge(
   const last = buffers.pop()!
   socket.cork()
   for (const buffer of buffers) socket.write(buffer)
-  // The last write has the callback, because it completes after all others.
+  // The last write gets the callback, because it completes after all others.
   const more = socket.write(last, callback)
   socket.uncork()
-  return more || socket.writableLength < HELD_MAX
+  return more || socket.writableLength < WRITE_BUFFER_MAX
 }
 
-// The records as slices of `body` and, between them, slices of one buffer with everything small. Without a head, the record that is
-// not full comes first: streams are read in pieces of 64 KiB, 8 bytes more than a record holds, and these 8 bytes then share the
-// buffer of the headers. A head larger than one record is split; no front server accepts a head of 64 KiB anyway.
+// Encodes the records as slices of `body` and, between them, slices of one small buffer with record headers, padding and copied bytes.
+// Without a head, the partial record comes first. A stream is read in pieces of 64 KiB, which is 8 bytes more than a record holds, and
+// these 8 bytes are then copied next to the record headers. A head larger than one record is split, but no front server accepts a head
+// of 64 KiB anyway.
 function frame(
   requestId: number,
   head: string,
@@ -193,13 +194,13 @@ function frame(
   return buffers
 }
 
-/** Writes STDERR content as records that every front server survives. Returns false when the socket asks to wait. */
+/** Writes STDERR content as records that every front server accepts. Returns false if the caller should wait for 'drain'. */
 export function writeStderr(socket: Writable, requestId: number, content: Uint8Array): boolean {
   let more = true
   socket.cork()
   for (let at = 0; at < content.length; at += STDERR_CONTENT_MAX) {
     const piece = content.subarray(at, at + STDERR_CONTENT_MAX)
-    // Never zero: a multiple of 8 gets 8 bytes more.
+    // Always add padding: 8 bytes if the length is a multiple of 8.
     const paddingLength = paddingFor(piece.length) || 8
     const record = Buffer.allocUnsafe(8 + piece.length + paddingLength)
     const contentAt = writeHeader(record, 0, FCGI_STDERR, requestId, piece.length, paddingLength)

@@ -17,7 +17,7 @@ function probing(requestId: () => number | undefined = () => 7) {
 
 const HEADER = [1, 7, 0, 7, 0, 0, 255, 0]
 
-/** The bytes are whole empty STDERR records of request 7. */
+/** Checks that the bytes are `count` whole, empty STDERR records of request 7. */
 function expectRecords(writes: Buffer[], count: number): void {
   const all = Buffer.concat(writes)
   expect(all).toHaveLength(count * 263)
@@ -27,7 +27,7 @@ function expectRecords(writes: Buffer[], count: number): void {
   }
 }
 
-test('writes soon, and then seldom, for as long as it takes', () => {
+test('writes soon, and then at longer intervals, until it is stopped', () => {
   const { probe, writes, sizes } = probing()
   probe.start()
   expect(sizes()).toEqual([8])
@@ -45,7 +45,7 @@ test('writes soon, and then seldom, for as long as it takes', () => {
   expect(writes).toHaveLength(before)
 })
 
-test('begins another record when one is full', () => {
+test('begins another record when the padding of one is complete', () => {
   const { probe, writes } = probing()
   probe.start()
   vi.advanceTimersByTime(60 * 60_000)
@@ -55,7 +55,7 @@ test('begins another record when one is full', () => {
 })
 
 describe('finish', () => {
-  test('makes the record whole for what follows, and begins another later', () => {
+  test('completes the current record, and begins another one later', () => {
     const { probe, writes } = probing()
     probe.start()
     vi.advanceTimersByTime(50)
@@ -68,7 +68,7 @@ describe('finish', () => {
     expectRecords(writes, 2)
   })
 
-  test('does nothing where nothing was started', () => {
+  test('does nothing if the probe was not started', () => {
     const { probe, writes } = probing()
     probe.finish()
     probe.stop()
@@ -77,7 +77,7 @@ describe('finish', () => {
   })
 })
 
-test('start again is no second one', () => {
+test('a second start has no effect until the probe was stopped', () => {
   const { probe, sizes } = probing()
   probe.start()
   probe.start()
@@ -87,7 +87,7 @@ test('start again is no second one', () => {
   expect(sizes()).toEqual([8, 255, 8])
 })
 
-test('ends by itself, with its record whole, when there is no request to speak of', () => {
+test('stops by itself, with a complete record, when no request is running', () => {
   let requestId: number | undefined = 7
   const { probe, writes } = probing(() => requestId)
   probe.start()

@@ -1,77 +1,79 @@
 import type { ServerExchange } from '../exchange/server-exchange.ts'
 import type { EndRequest } from './output.ts'
 
-// nginx stops sending once it has a response head: the wait ends when no STDIN has arrived for this long (milliseconds).
+// An END_REQUEST is sent if no STDIN has arrived for this long (milliseconds): nginx stops sending once it has the response head.
 const PAUSE = 500
 
-/** What ends the wait for the end of STDIN: time (milliseconds) and bytes. */
-export interface HoldLimits {
+/** How long (milliseconds), and for how many bytes, the server drops input after a response. */
+export interface LingerLimits {
   readonly lingerTimeout: number
   readonly lingerBytes: number
 }
 
-interface Held {
+interface PendingEndRequest {
   readonly exchange: ServerExchange
   readonly end: EndRequest
-  /** Milliseconds of the monotonic clock. */
-  readonly until: number
-  heardAt: number
+  /** In milliseconds of `performance.now()`, as `lastInputAt`. */
+  readonly deadline: number
+  lastInputAt: number
+  /** Bytes of STDIN that were dropped. */
   bytes: number
 }
 
 /**
- * END_REQUESTs of responses that were sent before all of STDIN had arrived. With FCGI_KEEP_CONN they wait for the end of STDIN,
- * because H2O crashes otherwise. They are sent earlier when the front server pauses, or exceeds a limit in time or bytes.
+ * The END_REQUESTs of responses that ended before all of STDIN had arrived. With FCGI_KEEP_CONN they are held until the end of STDIN,
+ * because H2O crashes otherwise. They are sent earlier if the front server pauses, or exceeds a limit in time or bytes.
  */
 export class PendingEndRequests {
-  readonly #limits: HoldLimits
+  readonly #limits: LingerLimits
   readonly #release: (exchange: ServerExchange, end: EndRequest) => void
-  readonly #held = new Map<number, Held>()
+  readonly #pending = new Map<number, PendingEndRequest>()
   #timer: NodeJS.Timeout | undefined
 
-  /** `release` is called for an END_REQUEST that is due because the front server pauses or takes too long. */
-  constructor(limits: HoldLimits, release: (exchange: ServerExchange, end: EndRequest) => void) {
+  /** `release` is called to send an END_REQUEST when the front server pauses or takes too long. */
+  constructor(limits: LingerLimits, release: (exchange: ServerExchange, end: EndRequest) => void) {
     this.#limits = limits
     this.#release = release
   }
 
+  /** Holds the END_REQUEST of `exchange`. */
   hold(exchange: ServerExchange, end: EndRequest): void {
-    const heardAt = performance.now()
-    const until = heardAt + this.#limits.lingerTimeout
-    this.#held.set(exchange.requestId, { exchange, end, until, heardAt, bytes: 0 })
+    const lastInputAt = performance.now()
+    const deadline = lastInputAt + this.#limits.lingerTimeout
+    this.#pending.set(exchange.requestId, { exchange, end, deadline, lastInputAt, bytes: 0 })
     this.#timer ??= setTimeout(() => this.#releaseOverdue(), PAUSE)
   }
 
-  /** STDIN of a request whose response was sent has arrived and was dropped. False when a limit is exceeded. */
+  /** `length` bytes of STDIN were dropped, because the response of `exchange` has ended. Returns false if a limit is exceeded. */
   onDropped({ requestId }: ServerExchange, length: number): boolean {
-    const held = this.#held.get(requestId)
-    if (held === undefined) return true
-    held.heardAt = performance.now()
-    held.bytes += length
-    return held.bytes <= this.#limits.lingerBytes && held.heardAt <= held.until
+    const pending = this.#pending.get(requestId)
+    if (pending === undefined) return true
+    pending.lastInputAt = performance.now()
+    pending.bytes += length
+    return pending.bytes <= this.#limits.lingerBytes && pending.lastInputAt <= pending.deadline
   }
 
-  /** Returns the END_REQUEST of `exchange`, which no longer waits; undefined if it did not. */
+  /** Removes and returns the END_REQUEST of `exchange`; undefined if it is not held. */
   take({ requestId }: ServerExchange): EndRequest | undefined {
-    const held = this.#held.get(requestId)
-    if (held === undefined) return undefined
-    this.#held.delete(requestId)
-    if (this.#held.size === 0) {
+    const pending = this.#pending.get(requestId)
+    if (pending === undefined) return undefined
+    this.#pending.delete(requestId)
+    if (this.#pending.size === 0) {
       clearTimeout(this.#timer)
       this.#timer = undefined
     }
-    return held.end
+    return pending.end
   }
 
   #releaseOverdue(): void {
     this.#timer = undefined
     const now = performance.now()
     let wait = PAUSE
-    for (const { exchange, heardAt, until } of [...this.#held.values()]) {
-      const left = Math.min(heardAt + PAUSE, until) - now
+    for (const { exchange, lastInputAt, deadline } of [...this.#pending.values()]) {
+      const left = Math.min(lastInputAt + PAUSE, deadline) - now
       if (left > 0) wait = Math.min(wait, left)
       else this.#release(exchange, this.take(exchange)!)
     }
-    if (this.#held.size > 0) this.#timer ??= setTimeout(() => this.#releaseOverdue(), Math.ceil(wait))
+    if (this.#pending.size > 0) this.#timer ??= setTimeout(() => this.#releaseOverdue(), Math.ceil(wait))
   }
 }

@@ -10,24 +10,25 @@ export interface BufferLimits {
   readonly maxBufferedPerConnection: number
 }
 
-// The share of `maxBufferedPerRequest` that a request alone on its connection uses: pausing holds up no other request.
-const ALONE = 1 / 8
+// The share of `maxBufferedPerRequest` that the only request of a connection can use: pausing then delays no other request.
+const SINGLE_REQUEST_SHARE = 1 / 8
 
-// While reading is paused, a little more is read at this interval (milliseconds), up to the whole limit: an abort or the end of the
-// connection may follow the input, and a paused socket reports neither.
+// While reading is paused, the connection reads a little more at this interval (milliseconds), up to the whole limit. An abort or the
+// end of the stream may follow the buffered input, and a paused socket reports neither.
 const PEEK_INTERVAL = 100
 
-// Bytes of replies and finished responses that may wait for a peer that sends without reading, and the cost of one in a stream's
-// queue in addition to its bytes.
+// How many bytes of replies and finished responses the socket may buffer for a peer that sends without reading.
 const REPLIES_MAX = 64 * 1024
+
+// The overhead of a reply in the socket's write queue, in bytes.
 const REPLY_COST = 256
 
-// RELEASED: everything is read, because it is dropped or there is no more.
+// RELEASED: reading is never paused again, because input is dropped or has ended.
 const READING = 0
 const PAUSED = 1
 const RELEASED = 2
 
-/** Pauses a connection while request bodies wait for their readers, so that the rest waits in the front server. */
+/** Applies back-pressure: pauses reading from the socket while apps do not read their request bodies, or the peer does not read its replies. */
 export class ReadControl {
   readonly #socket: Duplex
   readonly #exchanges: ActiveRequests
@@ -35,7 +36,7 @@ export class ReadControl {
   readonly #limits: BufferLimits
   #state = READING
   #mayBeFull = false
-  // An upper bound of what is queued, in bytes: the sum when it was last counted and all that has arrived since.
+  // An upper bound of the queued bytes: the sum when it was last computed, and all bytes that have arrived since.
   #queuedAtMost = 0
   #replyBytes = 0
   #peekTimer: NodeJS.Timeout | undefined
@@ -56,12 +57,15 @@ export class ReadControl {
   onQueued(input: InputQueue, length: number): void {
     const { maxBufferedPerRequest, maxBufferedPerConnection } = this.#limits
     this.#queuedAtMost += length + PIECE_COST
-    if (input.queuedBytes > maxBufferedPerRequest * ALONE || this.#queuedAtMost > maxBufferedPerConnection) {
+    if (
+      input.queuedBytes > maxBufferedPerRequest * SINGLE_REQUEST_SHARE ||
+      this.#queuedAtMost > maxBufferedPerConnection
+    ) {
       this.#mayBeFull = true
     }
   }
 
-  /** A record of `length` bytes that no app wrote was sent. False if too many of them wait in the socket. */
+  /** The server sent a record of its own, of `length` bytes. Returns false if the socket buffers too many of them. */
   onReply(length: number): boolean {
     if (this.#socket.writableLength === 0) {
       this.#replyBytes = 0
@@ -72,8 +76,8 @@ export class ReadControl {
     return this.#replyBytes <= REPLIES_MAX || this.#state === RELEASED
   }
 
-  /** A response has ended. What still waits of it in the socket counts like replies, because no app waits for it. */
-  onAnswered(): void {
+  /** A response has ended. Its bytes that the socket still buffers count as replies from now on, because no app waits for them. */
+  onResponseEnded(): void {
     if (this.#socket.writableNeedDrain) {
       this.#replyBytes = this.#socket.writableLength
       this.#mayBeFull = true
@@ -81,18 +85,18 @@ export class ReadControl {
     this.onConsumed()
   }
 
-  /** The socket has sent all that waited. */
+  /** The socket has sent all buffered data. */
   onDrain(): void {
     this.#replyBytes = 0
     this.onConsumed()
   }
 
-  /** Something was taken out of a queue. */
+  /** A queue has become shorter. */
   onConsumed(): void {
     if (this.#state === PAUSED) this.adjust()
   }
 
-  /** Pauses or resumes reading, by what is queued now. */
+  /** Pauses or resumes reading, depending on the queues. */
   adjust(): void {
     if (!this.#mayBeFull || this.#state === RELEASED) return
     if (this.#isFull()) {
@@ -103,7 +107,7 @@ export class ReadControl {
     }
   }
 
-  /** From now on everything is read: it is dropped, or there is no more. */
+  /** Resumes reading and never pauses it again, because input is dropped or has ended. */
   release(): void {
     this.#resume()
     this.#state = RELEASED
@@ -113,7 +117,7 @@ export class ReadControl {
     if (this.#state === PAUSED) return
     this.#state = PAUSED
     this.#socket.pause()
-    // The socket emits no 'drain' if less than its high-water mark waits.
+    // The socket emits no 'drain' if it buffers less than its high-water mark.
     if (this.#isUnread() && !this.#socket.writableNeedDrain) this.#socket.write('', () => this.onDrain())
     this.#peekLater()
   }
@@ -129,12 +133,12 @@ export class ReadControl {
   #isFull(): boolean {
     if (this.#isUnread()) return true
     const { maxBufferedPerRequest, maxBufferedPerConnection } = this.#limits
-    const window = maxBufferedPerRequest * (this.#exchanges.size > 1 ? 1 : ALONE)
+    const window = maxBufferedPerRequest * (this.#exchanges.size > 1 ? 1 : SINGLE_REQUEST_SHARE)
     let total = 0
     for (const exchange of this.#exchanges) {
       if (exchange.ended) continue
-      if (holdsUp(exchange.stdin, exchange, window)) return true
-      if (exchange.role === 'filter' && holdsUp(exchange.data, exchange, window)) return true
+      if (blocksReading(exchange.stdin, exchange, window)) return true
+      if (exchange.role === 'filter' && blocksReading(exchange.data, exchange, window)) return true
       total += exchange.queuedBytes
     }
     this.#queuedAtMost = total
@@ -146,13 +150,13 @@ export class ReadControl {
   }
 
   #peek(): void {
-    // Waiting replies are writes, so they notice the end of the connection themselves.
+    // Unread replies need no probe: their own writes fail if the peer has closed the connection.
     const unread = this.#isUnread()
     if (unread || this.#isAtLimit()) {
       if (!unread) this.#probe.start()
       this.#peekLater()
     } else {
-      // The next piece of input pauses it again.
+      // The next piece of input pauses reading again.
       this.#resume()
     }
   }
@@ -171,11 +175,11 @@ export class ReadControl {
   }
 }
 
-function holdsUp(input: InputQueue, exchange: ServerExchange, window: number): boolean {
+function blocksReading(input: InputQueue, exchange: ServerExchange, window: number): boolean {
   if (input.queuedBytes <= window) return false
   if (!exchange.headSent || input.wanted) return true
-  // The response has begun and nobody has asked for this body. A front server that sends the whole body before it reads
-  // (mod_fcgid, Caddy) would wait forever.
+  // The response has begun, and the app has not begun to read this body. Discard it: a front server that sends the whole body before it
+  // reads the response (mod_fcgid, Caddy) would wait forever.
   input.discard()
   return false
 }

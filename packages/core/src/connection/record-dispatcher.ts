@@ -27,7 +27,7 @@ import { encodeValues } from './management.ts'
 import type { ReadControl } from './read-control.ts'
 import type { ResponseWriter } from './response-writer.ts'
 
-/** The limits that a {@link RecordDispatcher} holds its peer to; see `ServerOptions`. */
+/** The limits that a {@link RecordDispatcher} enforces; see `ServerOptions`. */
 export interface RequestLimits {
   readonly multiplex: boolean
   readonly maxConnections: number
@@ -36,32 +36,32 @@ export interface RequestLimits {
   readonly maxBufferedPerConnection: number
 }
 
-/** What a {@link RecordDispatcher} needs of the server. */
+/** What a {@link RecordDispatcher} needs from the server. */
 export interface DispatchServer extends HandlerSource {
   readonly options: RequestLimits
-  /** Seconds, as the server counts them: ages are differences of it, so that the request path reads no clock. */
+  /** The server's clock, in seconds. It is used to compute ages, so that the request path need not read the system's clock. */
   readonly tick: number
-  /** Counts one more running request; false, and not counted, if it is one too many for the server. */
+  /** Counts one more running request. Returns false, without counting it, if the server's limit is reached. */
   admit(): boolean
 }
 
-/** What a {@link RecordDispatcher} needs of its connection. */
+/** What a {@link RecordDispatcher} needs from its connection. */
 export interface DispatchConnection {
-  /** A BEGIN_REQUEST begins a request; else it is ignored. */
+  /** If false, BEGIN_REQUEST records are ignored. */
   readonly acceptsRequests: boolean
-  /** A reply of `length` bytes was sent for which the peer has to read something. */
+  /** The server sent a record of its own, of `length` bytes. */
   onReplied(length: number): void
-  /** No request begins after the ones that run. */
+  /** Makes the connection close after the running requests. */
   finish(): void
 }
 
-// How long (milliseconds) a request body may arrive after the end of its stream: for an upload without a length over HTTP/2,
-// mod_fcgid sends an empty STDIN record before the body.
+// How long (milliseconds) the server waits for a request body after an empty STDIN record. For an upload without a length over HTTP/2,
+// mod_fcgid sends such a record before the body.
 const MISSING_BODY_GRACE = 1000
 
 /**
- * Gives each record that comes in to the request that it belongs to, and begins and aborts requests (FastCGI 1.0 sections 4
- * and 5). `onStream` and `onDiscrete` are called for every record of a chunk, and `finishChunk` after the last of them.
+ * Passes each received record to its request, and begins and aborts requests (FastCGI 1.0 sections 4 and 5). The decoder calls
+ * `onStream` and `onDiscrete` for the records of a chunk. The connection calls `finishChunk` after the last one.
  */
 export class RecordDispatcher implements RecordSink {
   readonly #exchanges: ActiveRequests
@@ -70,7 +70,7 @@ export class RecordDispatcher implements RecordSink {
   readonly #connection: DispatchConnection
   readonly #server: DispatchServer
   readonly #handlerCalls: HandlerCalls
-  // What the current chunk brought: requests with more PARAMS, and inputs with more bytes.
+  // The requests that received PARAMS in the current chunk, and the inputs that received bytes.
   readonly #gathering: ServerExchange[] = []
   #filled: InputQueue[] = []
 
@@ -90,7 +90,7 @@ export class RecordDispatcher implements RecordSink {
     this.#server = server
   }
 
-  // ---- records ----
+  // ---- records; see RecordSink ----
 
   onStream(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
     const exchange = this.#exchanges.get(requestId)
@@ -122,19 +122,20 @@ export class RecordDispatcher implements RecordSink {
       if (exchange !== undefined) this.#onAbortRequest(exchange)
     } else if (requestId === FCGI_NULL_REQUEST_ID) {
       if (type === FCGI_GET_VALUES) this.#onGetValues(chunk, start, end)
-      // Section 4.2. The other types are records that only applications send, or that belong to a request.
+      // Section 4.2: unknown types get a reply. The remaining known types do not, because only applications send them, or they need a
+      // request id.
       else if (type === 0 || type > FCGI_UNKNOWN_TYPE) this.#responses.reply(encodeUnknownType(type))
     }
   }
 
-  /** All records of the chunk have been dispatched. Its memory is about to be reused, and handlers run now. */
+  /** Copies input out of the chunk, whose memory is about to be reused, and calls the handlers of new requests. */
   finishChunk(): void {
     while (this.#gathering.length > 0) this.#gathering.pop()!.keepParams()
     if (this.#filled.length > 0) this.#keepFilled()
     this.#handlerCalls.run()
   }
 
-  /** The peer will send no more: a request whose body is still missing has none. */
+  /** Ends the STDIN of a request that still waits for its body, because the peer will send no more. */
   endMissingStdin(exchange: ServerExchange): void {
     if (exchange.missingBodyTimer !== undefined && exchange.stdin.missing) this.#finishStdin(exchange)
   }
@@ -146,7 +147,7 @@ export class RecordDispatcher implements RecordSink {
     if (this.#exchanges.get(requestId) !== undefined) {
       throw new ProtocolError(
         'FCGI_ERR_ACTIVE_REQUEST_ID',
-        `A request began with the id ${requestId} of one that has not ended.`,
+        `FCGI_BEGIN_REQUEST has the request id ${requestId}, which is still in use.`,
       )
     }
     if (!this.#connection.acceptsRequests) return
@@ -157,7 +158,7 @@ export class RecordDispatcher implements RecordSink {
     const isShared = this.#exchanges.size > 0
     this.#exchanges.add(exchange)
     if (this.#exchanges.size > this.#server.options.maxRequestsPerConnection) {
-      // Nothing of it is kept: after the response its id is not active.
+      // Do not wait for its STDIN: the request ends with this response.
       exchange.stdinEnded = true
       exchange.respond(503, FCGI_OVERLOADED)
       this.#connection.onReplied(0)
@@ -170,11 +171,11 @@ export class RecordDispatcher implements RecordSink {
     else if (isShared && !this.#server.options.multiplex) exchange.respond(503, FCGI_CANT_MPX_CONN)
   }
 
-  // Section 5.4: the response to it is END_REQUEST. STDIN is over, however much of it was sent.
+  // Section 5.4: reply with END_REQUEST. The rest of STDIN will not arrive.
   #onAbortRequest(exchange: ServerExchange): void {
     exchange.stdinEnded = true
     if (exchange.ended) {
-      this.#responses.endHeld(exchange)
+      this.#responses.sendPendingEnd(exchange)
     } else {
       exchange.abort(new ExchangeError('FCGI_ERR_ABORTED', 'The front server aborted the request.'))
       this.#responses.endRequest(exchange, { appStatus: 0, protocolStatus: FCGI_REQUEST_COMPLETE })
@@ -188,7 +189,7 @@ export class RecordDispatcher implements RecordSink {
 
   // ---- the request's streams ----
 
-  // One request alone may use the whole of its own limit.
+  // The limit of the connection applies only if it has several requests. A single one has its own limit, `maxParamsBytes`.
   #pushParams(exchange: ServerExchange, chunk: Buffer, start: number, end: number): void {
     const length = end - start
     const isTooMuch = this.#exchanges.paramsBytes + length > this.#server.options.maxBufferedPerConnection
@@ -206,7 +207,7 @@ export class RecordDispatcher implements RecordSink {
     this.#readControl.onQueued(input, end - start)
   }
 
-  // A new array costs less than emptying this one: setting `length` to 0 calls into C++.
+  // Creating a new array costs less than emptying the old one: setting `length` to 0 calls into C++.
   #keepFilled(): void {
     for (const input of this.#filled) input.keep()
     this.#filled = []
@@ -224,13 +225,13 @@ export class RecordDispatcher implements RecordSink {
 
   #finishStdin(exchange: ServerExchange): void {
     exchange.stdinEnded = true
-    if (exchange.ended) this.#responses.endHeld(exchange)
+    if (exchange.ended) this.#responses.sendPendingEnd(exchange)
     else exchange.stdin.finish()
   }
 
   #dropStdin(exchange: ServerExchange, length: number): void {
     if (this.#responses.onDropped(exchange, length)) return
     if (this.#exchanges.size === 1) this.#connection.finish()
-    this.#responses.endHeld(exchange)
+    this.#responses.sendPendingEnd(exchange)
   }
 }

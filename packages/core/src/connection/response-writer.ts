@@ -1,49 +1,49 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WriteCallback } from '../exchange/exchange.ts'
-import type { ExchangeCarrier, ExchangeSettings, ServerExchange } from '../exchange/server-exchange.ts'
+import type { ExchangeConnection, ExchangeSettings, ServerExchange } from '../exchange/server-exchange.ts'
 import { FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts'
 import { encodeEndRequest } from '../protocol/encoder.ts'
 import type { ActiveRequests } from './active-requests.ts'
 import { type EndRequest, writeHeadAlone, writeStderr, writeStdout } from './output.ts'
 import type { PeerProbe } from './peer-probe.ts'
-import { type HoldLimits, PendingEndRequests } from './pending-end-requests.ts'
+import { type LingerLimits, PendingEndRequests } from './pending-end-requests.ts'
 
-/** What a {@link ResponseWriter} needs of the server. */
+/** What a {@link ResponseWriter} needs from the server. */
 export interface ResponseServer {
   readonly settings: ExchangeSettings
-  readonly options: HoldLimits
-  /** Seconds, as the server counts them. */
+  readonly options: LingerLimits
+  /** The server's clock, in seconds. */
   readonly tick: number
 }
 
-/** What a {@link ResponseWriter} needs of its connection. */
+/** What a {@link ResponseWriter} needs from its connection. */
 export interface ResponseConnection {
   /** The peer has closed its write side. */
   readonly peerEnded: boolean
   /** The END_REQUEST of `exchange` was sent. */
   onRequestEnded(exchange: ServerExchange): void
-  /** A record of `length` bytes that no app wrote was sent. */
+  /** The server sent a record of its own, of `length` bytes. */
   onReplied(length: number): void
-  /** A reader took bytes of a request body, or no longer wants them. */
+  /** A reader took bytes of a request body, or discarded them. */
   onInputConsumed(): void
-  /** Ends `exchange`, the only request, and the connection, so that the peer sees a failure and not the end of the response. */
+  /** Ends `exchange`, the only request, by resetting the connection, so that the peer sees a failure. */
   reset(exchange: ServerExchange): void
 }
 
-// Pieces of a body from this size on (bytes) are corked until the end of the turn, so that they share a write with what follows.
-// A write with a callback is not: its writer waits for the callback, and nothing follows.
+// The socket is corked for a chunk of at least this size (bytes) until the end of the event loop tick, so that later chunks share its
+// write. It is not corked for a write with a callback, because the app then waits for the callback.
 const BATCH_MIN = 16 * 1024
 
 /** The responses of a connection: STDOUT, STDERR and END_REQUEST records (FastCGI 1.0 sections 5.3 and 5.5). */
-export class ResponseWriter implements ExchangeCarrier {
+export class ResponseWriter implements ExchangeConnection {
   readonly #socket: Duplex
   readonly #exchanges: ActiveRequests
   readonly #probe: PeerProbe
   readonly #connection: ResponseConnection
   readonly #server: ResponseServer
   readonly #isNetSocket: boolean
-  // Made for the first one: most connections never hold an END_REQUEST.
+  // Created when it is first needed: most connections never hold an END_REQUEST.
   #pending: PendingEndRequests | undefined
 
   constructor(
@@ -61,7 +61,7 @@ export class ResponseWriter implements ExchangeCarrier {
     this.#server = server
   }
 
-  // ---- for exchanges (ExchangeCarrier) ----
+  // ---- for exchanges (ExchangeConnection) ----
 
   get settings(): ExchangeSettings {
     return this.#server.settings
@@ -117,17 +117,17 @@ export class ResponseWriter implements ExchangeCarrier {
   ): void {
     this.#probe.finish()
     const end: EndRequest = { appStatus: exchange.appStatus, protocolStatus }
-    const isHeld = exchange.keepConn && !exchange.stdinEnded && !this.#connection.peerEnded
+    const isPending = exchange.keepConn && !exchange.stdinEnded && !this.#connection.peerEnded
     const { requestId } = exchange
-    writeStdout(this.#socket, requestId, head, body, true, isHeld ? undefined : end, callback)
-    if (isHeld) this.#hold(exchange, end)
+    writeStdout(this.#socket, requestId, head, body, true, isPending ? undefined : end, callback)
+    if (isPending) this.#hold(exchange, end)
     else this.#connection.onRequestEnded(exchange)
   }
 
-  cut(exchange: ServerExchange): void {
+  truncate(exchange: ServerExchange): void {
     if (this.#exchanges.size > 1) {
-      // The connection has other requests, so the response can only be cut short with a failed exit status. The connection goes
-      // on: HAProxy is not told that it is to close, and sends new requests on it as long as others run.
+      // Other requests use the connection, so it must stay open: end this one with a non-zero exit status. The connection must also
+      // accept new requests, because HAProxy sends them as long as others are running.
       const appStatus = exchange.appStatus || 1
       this.endRequest(exchange, { appStatus, protocolStatus: FCGI_REQUEST_COMPLETE })
     } else {
@@ -137,7 +137,7 @@ export class ResponseWriter implements ExchangeCarrier {
 
   // ---- for the connection ----
 
-  /** Sends END_REQUEST: the request is over. */
+  /** Sends END_REQUEST, which ends the request. */
   endRequest(exchange: ServerExchange, end: EndRequest): void {
     this.#probe.finish()
     this.reply(encodeEndRequest(exchange.requestId, end.appStatus, end.protocolStatus))
@@ -145,30 +145,30 @@ export class ResponseWriter implements ExchangeCarrier {
   }
 
   /** Sends the END_REQUEST of `exchange` if it is held. */
-  endHeld(exchange: ServerExchange): void {
+  sendPendingEnd(exchange: ServerExchange): void {
     const end = this.#pending?.take(exchange)
     if (end !== undefined) this.endRequest(exchange, end)
   }
 
   /** Forgets the END_REQUEST of `exchange` if it is held. */
-  dropHeld(exchange: ServerExchange): void {
+  dropPendingEnd(exchange: ServerExchange): void {
     this.#pending?.take(exchange)
   }
 
-  /** STDIN of a request whose response has been sent was dropped. False when that was too much: its END_REQUEST is due. */
+  /** STDIN of a request whose response has ended was dropped. Returns false if it exceeds a limit: then send the pending END_REQUEST. */
   onDropped(exchange: ServerExchange, length: number): boolean {
     return this.#pending?.onDropped(exchange, length) !== false
   }
 
-  /** Sends a record that no app wrote. */
+  /** Sends a record of the server's own. */
   reply(record: Buffer): void {
     this.#socket.write(record)
     this.#connection.onReplied(record.length)
   }
 
   #hold(exchange: ServerExchange, end: EndRequest): void {
-    this.#pending ??= new PendingEndRequests(this.#server.options, (held, itsEnd) =>
-      this.endRequest(held, itsEnd),
+    this.#pending ??= new PendingEndRequests(this.#server.options, (pending, itsEnd) =>
+      this.endRequest(pending, itsEnd),
     )
     this.#pending.hold(exchange, end)
   }

@@ -19,7 +19,7 @@ async function pairOfSockets(): Promise<[near: Socket, far: Socket]> {
   return [near, far]
 }
 
-/** Reads, and takes every chunk whole. */
+/** Reads from a socket, and takes every chunk. */
 class Taker {
   readonly chunks: Buffer[] = []
   readonly taken: Buffer[] = []
@@ -44,8 +44,8 @@ class Taker {
   }
 }
 
-// On each Node that is supported: where its internals have changed, this is what tells.
-test('connections share the memory that small reads go to, and what was taken of it stays', async () => {
+// This test fails if a version of Node has changed the internals that SocketReader uses.
+test('connections share one buffer for small reads, and bytes that were taken stay valid', async () => {
   const takers: Taker[] = []
   for (const text of ['first', 'second']) {
     const [near, far] = await pairOfSockets()
@@ -60,7 +60,7 @@ test('connections share the memory that small reads go to, and what was taken of
   expect(second.taken.join()).toBe('second')
 })
 
-test('large pieces are copied no more than once before the connection has memory of its own', async () => {
+test('a connection that receives large pieces gets its own buffers, whose slices are not copied', async () => {
   const [near, far] = await pairOfSockets()
   const taker = new Taker(near)
   const sent = Buffer.alloc(4 * 1024 * 1024)
@@ -69,22 +69,22 @@ test('large pieces are copied no more than once before the connection has memory
   expect((await taker.bytes(sent.length)).equals(sent)).toBe(true)
   const sliced = taker.taken.filter((piece, i) => piece.buffer === taker.chunks[i]!.buffer)
   expect(sliced.length).toBeGreaterThan(sent.length / READ_SIZE / 2)
-  // Each has a buffer to itself.
+  // Each slice has its own buffer.
   expect(new Set(sliced.map((piece) => piece.buffer)).size).toBe(sliced.length)
 })
 
-test('who listens for data on the socket sees it too, in memory that stays', async () => {
+test("a 'data' listener of the socket receives the bytes, too, in memory that is never reused", async () => {
   const [near, far] = await pairOfSockets()
   const taker = new Taker(near)
-  const seen = once(near, 'data')
+  const received = once(near, 'data')
   far.write('one')
-  const [chunk] = (await seen) as [Buffer]
+  const [chunk] = (await received) as [Buffer]
   far.write('TWO')
   await taker.bytes(6)
   expect(chunk.toString()).toBe('one')
 })
 
-test('a stream that is no socket is read as it is', async () => {
+test('the chunks of a stream that is not a net.Socket are not copied', async () => {
   const stream = new PassThrough()
   const taker = new Taker(stream)
   const chunk = Buffer.from('chunk')

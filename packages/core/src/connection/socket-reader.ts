@@ -3,35 +3,35 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { hasStores } from './async-context.ts'
 
-/** The largest read, in bytes. */
+/** The size of the read buffer, in bytes. */
 export const READ_SIZE: number = 64 * 1024
 
-// A piece of this size or more is not copied out of a buffer that belongs to this connection. At worst it keeps four times its size
-// alive.
+// Pieces of at least this size are slices of the connection's own buffer, not copies. A slice keeps at most four times its size alive.
 const SLICE_MIN = READ_SIZE / 4
 
 /**
- * Reads a connection. A net.Socket is read into one buffer that all connections share, like the option `onread` of
- * `new net.Socket()`, which Node does not offer for accepted sockets. A buffer per read would cost a quarter of the CPU time of a
- * small request. Call {@link take} to keep bytes beyond the call of `onChunk`. A connection that receives large pieces gets
- * buffers of its own, and the pieces are slices of them.
+ * Reads from a connection's socket. All connections read into one shared buffer, because a buffer per read would cost a quarter of the
+ * CPU time of a small request. Node has the option `onread` for this, but not for accepted sockets. Call {@link take} to keep bytes
+ * after `onChunk` returns. A connection that receives large pieces gets buffers of its own, and the pieces are slices of them.
  */
 export class SocketReader {
   readonly #socket: Duplex
   readonly #onChunk: (chunk: Buffer, length: number) => void
   readonly #isShared: boolean
-  // The context in which the connection was accepted. Chunks are delivered in it, as Node's HTTP parser does.
+  // The async context in which the connection was accepted. `onChunk` runs in it, like the callbacks of Node's HTTP parser.
   readonly #context = new AsyncResource('FCGI_CONNECTION')
-  // Callbacks of the operating system have no context. A stream event has that of the request that resumed the stream.
+  // True if the context must be entered. Read callbacks of the operating system have no context, but a stream event runs in the context
+  // of the request that resumed the stream.
   readonly #entersContext: boolean
   // The buffer of the next read.
   #buffer: Buffer = SHARED
-  // The buffer is in use by a slice, or the pieces are large enough for a buffer of their own.
-  #spent = false
+  // True if a slice uses the buffer, or the pieces are large enough for a buffer of the connection's own.
+  #needsNewBuffer = false
+  // Bytes that were put back and must be delivered again.
   #unread: Buffer | undefined
-  #puttingBack = false
+  #listensForResume = false
 
-  /** `onChunk` receives a buffer, of which the first `length` bytes were read. */
+  /** `onChunk` receives a buffer whose first `length` bytes were read. */
   constructor(socket: Duplex, onChunk: (chunk: Buffer, length: number) => void) {
     this.#socket = socket
     this.#onChunk = onChunk
@@ -45,22 +45,25 @@ export class SocketReader {
     if (!this.#isShared) socket.on('data', (chunk: Buffer) => this.#deliver(chunk, chunk.length))
   }
 
-  /** `chunk[start, end)` in memory that stays valid. */
+  /** Returns `chunk[start, end)` in memory that is never reused. */
   take(chunk: Buffer, start: number, end: number): Buffer {
     const isLarge = end - start >= SLICE_MIN
     if (!this.#isShared || (isLarge && this.#buffer !== SHARED)) {
-      this.#spent = true
+      this.#needsNewBuffer = true
       return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end)
     }
-    if (isLarge) this.#spent = true
+    if (isLarge) this.#needsNewBuffer = true
     return Buffer.from(chunk.subarray(start, end))
   }
 
-  /** `onChunk` receives `chunk[start, end)`, the rest of the current chunk, again: before anything else, once the socket is not paused. */
+  /**
+   * Puts back `chunk[start, end)`, the rest of the current chunk. `onChunk` receives it again, before any new data, when the socket is
+   * not paused.
+   */
   putBack(chunk: Buffer, start: number, end: number): void {
     this.#unread = Buffer.from(chunk.subarray(start, end))
-    if (!this.#puttingBack) {
-      this.#puttingBack = true
+    if (!this.#listensForResume) {
+      this.#listensForResume = true
       this.#socket.on('resume', () => this.#readAgain())
       this.#socket.prependListener('end', () => {
         while (this.#unread !== undefined) this.#onUnread(EMPTY)
@@ -69,7 +72,7 @@ export class SocketReader {
     process.nextTick(() => this.#readAgain())
   }
 
-  // A socket may still deliver one read after it was paused.
+  // Data may arrive although the rest of a chunk was put back: a socket can deliver one read after it was paused.
   #deliver(chunk: Buffer, length: number): void {
     if (this.#unread === undefined) {
       if (this.#entersContext) this.#context.runInAsyncScope(this.#onChunk, undefined, chunk, length)
@@ -90,17 +93,17 @@ export class SocketReader {
   #onRead(length: number): void {
     const buffer = this.#buffer
     this.#deliver(buffer, length)
-    // An app that got the socket from the event 'connection' may listen to its data.
+    // An app that received the socket from the event 'connection' may listen for 'data'.
     if (this.#socket.listenerCount('data') > 0)
       this.#socket.emit('data', Buffer.from(buffer.subarray(0, length)))
   }
 
-  // Called after each read. Undefined keeps the current buffer.
+  // Returns the buffer of the next read; undefined to keep the current one.
   #nextBuffer(): Buffer | undefined {
-    if (this.#spent) this.#buffer = Buffer.allocUnsafeSlow(READ_SIZE)
+    if (this.#needsNewBuffer) this.#buffer = Buffer.allocUnsafeSlow(READ_SIZE)
     else if (this.#buffer === SHARED) return undefined
     else this.#buffer = SHARED
-    this.#spent = false
+    this.#needsNewBuffer = false
     return this.#buffer
   }
 }
@@ -109,15 +112,15 @@ const EMPTY = Buffer.alloc(0)
 
 const SHARED: Buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 
-// ---- how lib/net.js and lib/internal/stream_base_commons.js of Node 20 to 26 implement `onread` ----
+// ---- sets the fields with which lib/net.js and lib/internal/stream_base_commons.js of Node 20 to 26 implement `onread` ----
 
 interface SocketInternals {
   readonly _handle?: { useUserBuffer?: (buffer: Buffer) => void } | null
   [symbol: symbol]: unknown
 }
 
-// Own properties of every socket, null without `onread`. On Windows several reads may be pending at once, so they cannot share a
-// buffer.
+// Every socket has these properties, which are null without `onread`. On Windows several reads can be pending at once, so they cannot
+// share a buffer.
 const INTERNALS: readonly (symbol | undefined)[] =
   process.platform === 'win32' ? [] : ['kBuffer', 'kBufferCb', 'kBufferGen'].map(findSymbol)
 
@@ -128,7 +131,7 @@ function findSymbol(description: string): symbol | undefined {
   )
 }
 
-// False if it is not possible. Nothing has been changed then.
+// Returns false, and changes nothing, if this stream or Node version does not support it.
 function readInto(
   stream: Duplex,
   buffer: Buffer,

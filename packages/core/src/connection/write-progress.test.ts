@@ -2,17 +2,17 @@ import type { Duplex } from 'node:stream'
 import { expect, test } from 'vitest'
 import { WriteProgress } from './write-progress.ts'
 
-/** As much of a socket as is looked at. */
+/** A socket with the fields that WriteProgress reads. */
 function socketOf(bytesWritten: number, writableLength: number) {
   return { bytesWritten, writableLength } as Duplex & { writableLength: number; bytesWritten: number }
 }
 
-test('a peer that has taken nothing at all has its time from when it came', () => {
+test('without progress, the time counts from the beginning of the connection', () => {
   const progress = new WriteProgress(socketOf(100, 100), 1000)
   expect([progress.lastTick(1001), progress.lastTick(1002)]).toEqual([1000, 1000])
 })
 
-test('what it takes is progress, what is written more is none, and where nothing waits there is none to make', () => {
+test('bytes that the peer reads are progress, more bytes from the app are not, and an empty buffer counts as progress', () => {
   const socket = socketOf(100, 100)
   const progress = new WriteProgress(socket, 1)
   Object.assign(socket, { writableLength: 60 })

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 
-/** Samples whether a peer reads what is written to it. */
+/** Detects a peer that does not read, by taking samples. */
 export class WriteProgress {
   readonly #socket: Duplex
   #taken = 0
@@ -13,11 +13,11 @@ export class WriteProgress {
     this.#tick = tick
   }
 
-  /** Takes a sample. Returns the tick of the last sample at which the peer had read something, or nothing waited to be sent. */
+  /** Takes a sample. Returns the tick of the last sample at which the peer had read something, or the socket buffered nothing. */
   lastTick(tick: number): number {
     const socket = this.#socket as Duplex & SocketCounts
-    // Bytes of finished writes, and bytes that remain of the current one. A peer that reads changes one of them; an app that
-    // writes more changes neither.
+    // `taken`: bytes of finished writes. `inSystem`: unsent bytes of the current write. If the peer reads, one of them changes. If the
+    // app writes more, neither does.
     const taken = (socket.bytesWritten ?? 0) - socket.writableLength
     const inSystem = socket._handle?.writeQueueSize ?? 0
     if (socket.writableLength === 0 || taken !== this.#taken || inSystem !== this.#inSystem) {
@@ -29,7 +29,7 @@ export class WriteProgress {
   }
 }
 
-// Fields of a net.Socket. Without `writeQueueSize` a write counts as progress only when all of it was sent.
+// Fields of a net.Socket. Without `writeQueueSize`, a write counts as progress only when all of it was sent.
 interface SocketCounts {
   readonly bytesWritten?: number
   readonly _handle?: { readonly writeQueueSize?: number } | null

@@ -1,9 +1,9 @@
 type Report = (error: unknown) => void
 
-// How each reason of an abort is reported: to `onError` of the exchange's server.
+// Maps the reason of an abort to the function that reports it to `onError` of the exchange's server.
 const reports = new WeakMap<object, Report>()
 
-/** Remembers the reason of an abort, and how to report it if a promise rejects with it and nobody handles that. */
+/** Registers the reason of an abort. `report` is called if a promise rejects with this reason and the app does not handle it. */
 export function rememberAbort(reason: Error, report: Report): void {
   reports.set(reason, report)
 }

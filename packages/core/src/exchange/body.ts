@@ -1,8 +1,8 @@
 import type { Input } from './input.ts'
 
 /**
- * An input (a request body, or a filter's file) as a ReadableStream. It is pulled, so that an app that does not read stops the socket.
- * It errors if the body is incomplete, and never ends cleanly then.
+ * Returns an input (a request body, or a filter's file) as a ReadableStream. The stream pulls, so an app that does not read applies
+ * back-pressure to the socket. An incomplete body makes the stream fail. It never ends cleanly in that case.
  */
 export function createBody(input: Input): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
@@ -25,7 +25,7 @@ export function createBody(input: Input): ReadableStream<Uint8Array> {
         input.discard()
       },
     },
-    // Nothing is read before the app reads: its first read shows that it wants the body.
+    // Do not read before the app does: the first read marks the body as wanted.
     { highWaterMark: 0 },
   )
 }
@@ -33,8 +33,8 @@ export function createBody(input: Input): ReadableStream<Uint8Array> {
 function deliver(input: Input, controller: ReadableStreamDefaultController<Uint8Array>): boolean {
   const chunk = input.read()
   if (chunk !== null) {
-    // A small chunk shares its memory with others (Node's pool) and is copied: an app that transfers its buffer, to a worker or a
-    // byte stream, would take the others' bytes, too.
+    // Copy a small chunk, because it shares its ArrayBuffer with others (Node's pool). An app that transfers the buffer, to a worker
+    // or a byte stream, would detach the others, too.
     const { buffer } = chunk
     controller.enqueue(new Uint8Array(chunk.length === buffer.byteLength ? (buffer as ArrayBuffer) : chunk))
     if (input.ended) controller.close()

@@ -4,12 +4,12 @@ import { Params } from '../cgi/params.ts'
 import { RequestHead } from '../cgi/request-head.ts'
 import { GatheredParams } from './gathered-params.ts'
 
-/** What a request needs of the connection that it arrives on. */
-export interface RequestCarrier {
+/** What a request needs from its connection. */
+export interface RequestConnection {
   readonly settings: RequestSettings
-  /** Seconds, as the server counts them. */
+  /** The server's clock, in seconds. */
   readonly tick: number
-  /** A reader took bytes, or wants no more: reading may resume. */
+  /** Called when a reader took bytes or discarded the rest: the connection may resume reading. */
   onInputConsumed(): void
 }
 
@@ -19,32 +19,32 @@ export interface RequestSettings {
   readonly maxParamsCount: number
   readonly maxHeaderBytes: number
   readonly maxBodyBytes: number
-  /** Finds the mount: cgi/mount.ts with the server's option. */
+  /** Finds the mount, as the server's option `mount` says. See cgi/mount.ts. */
   findMount(params: Params, target: string): string
 }
 
 const EMPTY = Buffer.alloc(0)
 
 /**
- * The params of a request, and what apps read from them. Each value is computed when it is first read.
+ * The params of a request, and the values that apps read from them. Each value is computed when it is first read.
  *
- * It is an async resource, and the connection calls the app only within its scope. Otherwise `AsyncLocalStorage.enterWith()`
- * in one request would reach the next one: until the socket's callback returns on Node 24 and 26, for as long as the socket
- * lives on Node 20 and 22. To extend AsyncResource costs less than to hold one: 0.3 % of a small request.
+ * The connection calls the app within the scope of this async resource. Otherwise `AsyncLocalStorage.enterWith()` in one request
+ * would affect the next one: until the socket's callback returns on Node 24 and 26, and for the life of the socket on Node 20 and 22.
+ * The class extends AsyncResource because a separate object would cost another 0.3 % of a small request.
  */
-export abstract class CgiRequest<C extends RequestCarrier> extends AsyncResource {
-  readonly #carrier: C
+export abstract class CgiRequest<C extends RequestConnection> extends AsyncResource {
+  readonly #connection: C
   readonly #gathered = new GatheredParams()
   #params: Params | undefined
   #head: RequestHead | undefined
   #mount: string | undefined
 
-  constructor(carrier: C) {
+  constructor(connection: C) {
     super('FCGI_EXCHANGE')
-    this.#carrier = carrier
+    this.#connection = connection
   }
 
-  // ---- for apps ----
+  // ---- for apps; see Exchange ----
 
   get params(): Readonly<Record<string, string | undefined>> {
     return this.cgi.toRecord()
@@ -83,7 +83,7 @@ export abstract class CgiRequest<C extends RequestCarrier> extends AsyncResource
   }
 
   get mount(): string {
-    this.#mount ??= this.#carrier.settings.findMount(this.cgi, this.target)
+    this.#mount ??= this.#connection.settings.findMount(this.cgi, this.target)
     return this.#mount
   }
 
@@ -101,9 +101,9 @@ export abstract class CgiRequest<C extends RequestCarrier> extends AsyncResource
 
   // ---- for the connection ----
 
-  /** The connection that it arrives on. */
-  protected get carrier(): C {
-    return this.#carrier
+  /** The request's connection. */
+  protected get connection(): C {
+    return this.#connection
   }
 
   /** Bytes of PARAMS that have arrived. */
@@ -111,12 +111,12 @@ export abstract class CgiRequest<C extends RequestCarrier> extends AsyncResource
     return this.#gathered.length
   }
 
-  /** From now on, PARAMS that have not arrived completely count as none. */
-  settleParams(): void {
+  /** Makes the params empty if they have not been read yet. PARAMS may be incomplete or invalid when a request ends early. */
+  ignoreIncompleteParams(): void {
     this.#params ??= new Params(EMPTY)
   }
 
-  /** REQUEST_METHOD, if PARAMS have been read. */
+  /** REQUEST_METHOD; undefined before the params have been read. */
   get knownMethod(): string | undefined {
     return this.#params?.get('REQUEST_METHOD')
   }
@@ -126,21 +126,22 @@ export abstract class CgiRequest<C extends RequestCarrier> extends AsyncResource
     this.#gathered.push(chunk, start, end)
   }
 
-  /** The chunk that PARAMS arrived in is about to be reused. */
+  /** Copies the PARAMS out of their chunk, whose memory is about to be reused. */
   protected keepGathered(): void {
     this.#gathered.keep()
   }
 
-  /** Throws RequestError if the params cannot be read. */
+  /** The params. Throws RequestError if they cannot be read. */
   protected get cgi(): Params {
     if (this.#params === undefined) {
-      const { maxParamsCount: maxCount, maxHeaderBytes } = this.#carrier.settings
+      const { maxParamsCount: maxCount, maxHeaderBytes } = this.#connection.settings
       const limits = { maxCount, maxHeaderBytes }
       this.#params = this.#gathered.take((block, start, end) => new Params(block, start, end, limits))
     }
     return this.#params
   }
 
+  /** The HTTP request that the params describe. Throws RequestError if they cannot be read. */
   protected get http(): RequestHead {
     this.#head ??= new RequestHead(this.cgi)
     return this.#head

@@ -4,7 +4,7 @@ import { inspect } from 'node:util'
 export type ExchangeErrorCode =
   /** The front server sent FCGI_ABORT_REQUEST. */
   | 'FCGI_ERR_ABORTED'
-  /** The connection closed, or broke, before the response ended. */
+  /** The connection closed or failed before the response ended. */
   | 'FCGI_ERR_CONNECTION_CLOSED'
   /** One of the server's time-outs expired. */
   | 'FCGI_ERR_TIMEOUT'
@@ -16,18 +16,18 @@ export type ExchangeErrorCode =
   | 'FCGI_ERR_BODY_LENGTH'
   /** A body without an announced length grew past `maxBodyBytes`. */
   | 'FCGI_ERR_BODY_TOO_LARGE'
-  /** The rest of the request body was dropped: nobody had asked for it when the response had begun, or the response ended. */
+  /** The rest of the request body was dropped: the app had not begun to read it when the response began, or the response ended. */
   | 'FCGI_ERR_BODY_DISCARDED'
-  /** Something was written after the exchange had ended. */
+  /** The app wrote after the exchange had ended. */
   | 'FCGI_ERR_ENDED'
 
 /**
- * Why an exchange was aborted, or its request body is incomplete. `code` is stable. The `name` of an abort is `AbortError`, like that
- * of an AbortSignal's usual reason.
+ * Why an exchange was aborted, or its request body is incomplete. `code` is stable. `name` is `AbortError` for an abort, as for the
+ * default reason of an AbortSignal. Otherwise it is `ExchangeError`.
  */
 export class ExchangeError extends Error {
   readonly code: ExchangeErrorCode
-  /** The HTTP status for middleware that responds with an error's status: 413 for a body that is too large, else 400. */
+  /** The HTTP status, for middleware that responds with an error's status: 413 if the body is too large, otherwise 400. */
   readonly status: number
 
   constructor(code: ExchangeErrorCode, message: string) {
@@ -46,11 +46,11 @@ const ABORTS: ReadonlySet<ExchangeErrorCode> = new Set<ExchangeErrorCode>([
   'FCGI_ERR_PROTOCOL',
 ])
 
-/** The error as text for a log. Never throws, whatever value an app threw. */
+/** Returns `error` as text for a log. It accepts any value and never throws. */
 export function describeError(error: unknown): string {
   try {
     return typeof error === 'string' ? error : inspect(error)
   } catch {
-    return 'An error that cannot be shown.'
+    return 'The app threw a value that cannot be inspected.'
   }
 }

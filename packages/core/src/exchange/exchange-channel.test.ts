@@ -11,12 +11,12 @@ type Event = (typeof EVENTS)[number]
 
 interface Published {
   event: Event
-  /** As it was then. */
+  /** A copy of the message at that time. */
   state: ExchangeMessage
   message: ExchangeMessage
 }
 
-/** What is published from now on, until the test ends. */
+/** Collects the messages that are published from now on, until the test ends. */
 function observe(...events: Event[]): Published[] {
   const published: Published[] = []
   for (const event of events.length > 0 ? events : EVENTS) {
@@ -68,7 +68,7 @@ test('an exchange is published from its start to its end, as one message', async
   expect(before <= startTime && startTime <= headTime! && headTime! <= endTime!).toBe(true)
 })
 
-test('bytesOut counts bytes of the body, whatever they are written as', async () => {
+test('bytesOut counts the bytes of the response body, whether written as strings or buffers', async () => {
   const published = observe('end')
   const { peer } = await connected((exchange) => {
     exchange.write('ä')
@@ -81,7 +81,7 @@ test('bytesOut counts bytes of the body, whatever they are written as', async ()
   expect(published.map(({ state }) => state.bytesOut)).toEqual([8, 0])
 })
 
-test('a streamed response: the head when it goes out, the end when it ends', async () => {
+test('a streamed response publishes head when the head is sent, and end when the response ends', async () => {
   const published = observe()
   const app = new App()
   const { peer } = await connected(app.handler)
@@ -99,7 +99,7 @@ test('a streamed response: the head when it goes out, the end when it ends', asy
   expect(published.at(-1)!.state).toMatchObject({ status: 202, bytesOut: 5 })
 })
 
-test('a handler that fails before the head: the status is that of what was sent', async () => {
+test('if the handler fails before the head is sent, the status is the one that was sent', async () => {
   const published = observe()
   const error = new Error('oops')
   const { peer } = await connected((exchange) => {
@@ -111,7 +111,7 @@ test('a handler that fails before the head: the status is that of what was sent'
   expect(published.at(-1)!.state).toMatchObject({ error, status: 500 })
 })
 
-test('a handler that fails after the head', async () => {
+test('if the handler fails after the head was sent, error comes before end', async () => {
   const published = observe()
   const { peer } = await connected((exchange) => {
     exchange.write('beginning')
@@ -122,7 +122,7 @@ test('a handler that fails after the head', async () => {
   expect(published.at(-1)!.state).toMatchObject({ status: 200, bytesOut: 9, error: new Error('oops') })
 })
 
-test('an abort is an error, and the end', async () => {
+test('an abort publishes error and end', async () => {
   const published = observe()
   const app = new App()
   const { peer } = await connected(app.handler)
@@ -135,7 +135,7 @@ test('an abort is an error, and the end', async () => {
   expect(state.exchange.aborted).toBe(true)
 })
 
-test('a connection that closes before the params have come', async () => {
+test('a connection that closes before the end of PARAMS publishes start, error and end', async () => {
   const published = observe()
   const { peer } = await connected(echo)
   peer.write(begin(1), record(TYPES.PARAMS, 1, '\x0e\x03REQUEST'))
@@ -149,10 +149,10 @@ test('a connection that closes before the params have come', async () => {
 })
 
 test.each([
-  { refused: 'a request that makes no sense', list: { REQUEST_METHOD: 'NO METHOD' }, status: 400 },
+  { refused: 'a request with an invalid method', list: { REQUEST_METHOD: 'NO METHOD' }, status: 400 },
   { refused: 'params that are too large', list: { X: 'x'.repeat(2000) }, status: 431 },
   { refused: 'a body that is too large', list: { CONTENT_LENGTH: '2000' }, status: 413 },
-])('$refused: from start to end without a handler', async ({ list, status }) => {
+])('$refused is published although no handler is called', async ({ list, status }) => {
   const published = observe()
   const { peer } = await connected(echo, { maxParamsBytes: 1000, maxBodyBytes: 1000 })
   peer.write(begin(1), params(1, { ...POST, ...list }), record(TYPES.STDIN, 1))
@@ -161,7 +161,7 @@ test.each([
   expect(published.at(-1)!.state.status).toBe(status)
 })
 
-test('a request too many', async () => {
+test('a request beyond maxRequests is published with status 503', async () => {
   const published = observe()
   const app = new App()
   const { peer } = await connected(app.handler, { maxRequests: 1 })
@@ -177,7 +177,7 @@ test('a request too many', async () => {
   ])
 })
 
-test('authorizers and filters', async () => {
+test('authorizers and filters are published', async () => {
   const published = observe('end')
   const { peer } = await connected({
     authorizer: (exchange) => exchange.end(),
@@ -204,7 +204,7 @@ test('authorizers and filters', async () => {
   ])
 })
 
-test('a store that is bound to start is that of the handler, and of no other request', async () => {
+test('a store that is bound to start reaches the handler of this request only', async () => {
   const store = new AsyncLocalStorage<number>()
   const start = channel('tracing:fcgi-bridge.exchange:start')
   start.bindStore(store, (message) => (message as ExchangeMessage).requestId)
@@ -219,11 +219,11 @@ test('a store that is bound to start is that of the handler, and of no other req
   expect((await peer.answer(5)).stdout).toMatch(/5 5$/)
 })
 
-test('the channels are those of tracingChannel', async () => {
-  const seen: unknown[] = []
+test('the channels are the ones of tracingChannel', async () => {
+  const received: unknown[] = []
   const subscribers = {
-    start: () => seen.push('start'),
-    end: (message: object) => seen.push((message as ExchangeMessage).status),
+    start: () => received.push('start'),
+    end: (message: object) => received.push((message as ExchangeMessage).status),
     asyncStart() {},
     asyncEnd() {},
     error() {},
@@ -232,10 +232,10 @@ test('the channels are those of tracingChannel', async () => {
   onTestFinished(() => tracingChannel(EXCHANGE_CHANNEL).unsubscribe(subscribers as never))
   const { peer } = await connected((exchange) => exchange.end())
   await peer.get(1).answer(1)
-  expect(seen).toEqual(['start', 200])
+  expect(received).toEqual(['start', 200])
 })
 
-test('an exchange that began unobserved is not published', async () => {
+test('an exchange that began before the first subscription is not published', async () => {
   const app = new App()
   const { peer } = await connected(app.handler)
   peer.get(1)

@@ -6,56 +6,56 @@ import type { Exchange, Role } from './exchange.ts'
  * `tracingChannel(EXCHANGE_CHANNEL)`, or the single channels `tracing:fcgi-bridge.exchange:start`, `…:head`, `…:end` and
  * `…:error`. Each event of an exchange has the same {@link ExchangeMessage}.
  *
- * - `start`, once: the handler is about to be called, or the request is about to be refused. Stores that are bound to this
- *   channel (`channel.bindStore`) are those of the handler.
- * - `head`, at most once: the response head goes out.
+ * - `start`, once: the handler is about to be called, or the request is about to be refused. The handler runs with the stores that
+ *   are bound to this channel (`channel.bindStore`).
+ * - `head`, at most once: the response head is sent.
  * - `error`: the app failed, the request was refused because of an error, or the exchange was aborted.
- * - `end`, once and last: nothing more goes out. This is not the return of the handler, which may be earlier.
+ * - `end`, once and last: nothing more is sent. The handler may have returned earlier.
  *
  * An exchange is published only if one of the four channels has a subscriber when it begins.
  */
 export const EXCHANGE_CHANNEL = 'fcgi-bridge.exchange'
 
-/** What subscribers of {@link EXCHANGE_CHANNEL} get: one object for each exchange, which is filled in as the exchange goes on. */
+/** The message that subscribers of {@link EXCHANGE_CHANNEL} receive: one object for each exchange, updated before each event. */
 export interface ExchangeMessage {
-  /** For what else an exporter wants: `exchange.param('HTTP_TRACEPARENT')`, `exchange.remoteAddress`. */
+  /** Gives an exporter all other values: `exchange.param('HTTP_TRACEPARENT')`, `exchange.remoteAddress`. */
   readonly exchange: Exchange
   readonly role: Role
-  /** The request's id on its connection (section 3.3); unique only among the requests that run on one connection. */
+  /** The request's id (section 3.3). It is unique only among the running requests of one connection. */
   readonly requestId: number
-  /** REQUEST_METHOD; undefined where the params do not say it, could not be read, or had not come whole. */
+  /** REQUEST_METHOD; undefined if the params lack it, are invalid, or were incomplete. */
   readonly method: string | undefined
-  /** Path and query as the client sent them; undefined as `method` is. */
+  /** Path and query as the client sent them; undefined if `method` is. */
   readonly target: string | undefined
-  /** The status of the response, from `head` on. Undefined where no head went out. */
+  /** The status of the response; undefined until the head was sent. */
   readonly status: number | undefined
-  /** Bytes of FCGI_STDIN and FCGI_DATA that have come in. */
+  /** Bytes of FCGI_STDIN and FCGI_DATA that have been received. */
   readonly bytesIn: number
-  /** Bytes of the response body that have been handed to the connection. */
+  /** Bytes of the response body that have been passed to the connection. */
   readonly bytesOut: number
-  /** When FCGI_BEGIN_REQUEST came, in milliseconds of `performance.now()`. */
+  /** When FCGI_BEGIN_REQUEST was received, in milliseconds of `performance.now()`. */
   readonly startTime: number
-  /** When the head went out, on the same clock; undefined before `head`. */
+  /** When the head was sent, on the same clock; undefined before `head`. */
   readonly headTime: number | undefined
   /** When the exchange ended, on the same clock; undefined before `end`. */
   readonly endTime: number | undefined
-  /** The latest error. The property is there from `error` on. `exchange.aborted` tells aborts from failures. */
+  /** The latest error. The property exists from the first `error` event on. `exchange.aborted` tells an abort from a failure. */
   readonly error?: unknown
 }
 
-/** What a trace asks of the exchange it belongs to. */
+/** What a trace needs from its exchange. */
 export interface TracedExchange extends Exchange {
-  /** Bytes of its inputs that have come in. */
+  /** Bytes of FCGI_STDIN and FCGI_DATA that have been received. */
   readonly bytesIn: number
-  /** Params that have not come whole are none from now on. */
-  settleParams(): void
+  /** Makes the params empty if they have not been read yet. */
+  ignoreIncompleteParams(): void
 }
 
 const [START, HEAD, END, ERROR] = ['start', 'head', 'end', 'error'].map((event) =>
   channel(`tracing:${EXCHANGE_CHANNEL}:${event}`),
 ) as [Channel, Channel, Channel, Channel]
 
-/** The trace of an exchange that begins now; undefined where nobody listens. */
+/** Returns the trace of an exchange that begins now; undefined if no channel has a subscriber. */
 export function traceExchange(exchange: TracedExchange): ExchangeTrace | undefined {
   const isObserved = START.hasSubscribers || END.hasSubscribers || HEAD.hasSubscribers || ERROR.hasSubscribers
   return isObserved ? new ExchangeTrace(exchange) : undefined
@@ -70,31 +70,32 @@ export class ExchangeTrace {
   #message: Writable<ExchangeMessage> | undefined
   #bytesOut = 0
   #ended = false
-  /** Of the head that will go out. */
+  /** The status of the head that will be sent. */
   status: number | undefined
 
   constructor(exchange: TracedExchange) {
     this.#exchange = exchange
   }
 
-  /** Publishes `start`, and calls `handler` with the stores that are bound to it. */
+  /** Publishes `start`, and calls `handler` with the stores that are bound to that channel. */
   start(handler: () => void): void {
     if (this.#message !== undefined) handler()
     else START.runStores(this.#begin(), handler)
   }
 
-  /** Body bytes of the response were handed over. */
+  /** A chunk of the response body was passed to the connection. */
   onBody(chunk: Uint8Array | string): void {
     this.#bytesOut += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength
   }
 
-  /** The server answers with `status` and `body` in the app's place: nothing of the app's response has gone out. */
+  /** The server responds with `status` and `body` instead of the app. Nothing of the app's response was sent. */
   onReplaced(status: number, body: Uint8Array | string): void {
     this.status = status
     this.#bytesOut = 0
     this.onBody(body)
   }
 
+  /** The response head is sent. */
   onHead(): void {
     const message = this.#started()
     if (message.headTime !== undefined) return
@@ -103,12 +104,14 @@ export class ExchangeTrace {
     this.#publish(HEAD)
   }
 
+  /** The exchange failed or was aborted. */
   onError(error: unknown): void {
     if (this.#ended) return
     this.#started().error = error
     this.#publish(ERROR)
   }
 
+  /** Nothing more is sent. */
   onEnd(): void {
     if (this.#ended) return
     this.#ended = true
@@ -123,7 +126,7 @@ export class ExchangeTrace {
     channel.publish(message)
   }
 
-  // A request that is refused never reaches a handler.
+  // Publishes `start` for a request that was refused before its handler was called.
   #started(): Writable<ExchangeMessage> {
     if (this.#message === undefined) START.publish(this.#begin())
     return this.#message!
@@ -131,14 +134,14 @@ export class ExchangeTrace {
 
   #begin(): Writable<ExchangeMessage> {
     const exchange = this.#exchange
-    exchange.settleParams()
-    const method = readable(() => exchange.method)
+    exchange.ignoreIncompleteParams()
+    const method = valueOrUndefined(() => exchange.method)
     this.#message = {
       exchange,
       role: exchange.role,
       requestId: exchange.requestId,
       method,
-      target: method === undefined ? undefined : readable(() => exchange.target),
+      target: method === undefined ? undefined : valueOrUndefined(() => exchange.target),
       status: undefined,
       bytesIn: exchange.bytesIn,
       bytesOut: 0,
@@ -150,8 +153,8 @@ export class ExchangeTrace {
   }
 }
 
-// Throws where the params make no request.
-function readable(read: () => string): string | undefined {
+// The getters of an exchange throw if the params are invalid.
+function valueOrUndefined(read: () => string): string | undefined {
   try {
     return read() || undefined
   } catch {

@@ -1,4 +1,4 @@
-// What a handler can rely on: its errors, its output, its hooks.
+// Tests what a handler can rely on: how errors are handled, how output is sent, when hooks are called.
 
 import { Console } from 'node:console'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ function fails(exchange: Exchange): void {
   throw new TypeError(SECRET)
 }
 
-describe('an error of the app before the head has gone out', () => {
+describe('an error of the app before the head is sent', () => {
   test.each<[string, Handler]>([
     ['thrown', fails],
     ['rejected', async (exchange) => fails(exchange)],
@@ -29,19 +29,22 @@ describe('an error of the app before the head has gone out', () => {
         fails(exchange)
       },
     ],
-  ])('%s: a 500 that says nothing of it; FCGI_STDERR and onError have it', async (_, handler) => {
-    const { peer, errors } = await connected(handler)
-    peer.get(1, {}, { keepConn: true })
-    const { stdout, stderr, appStatus } = await peer.answer(1)
-    expect(stdout).toBe(
-      'Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n500 Internal Server Error\n',
-    )
-    expect(stderr).toContain(`TypeError: ${SECRET}`)
-    expect(appStatus).toBe(0)
-    expect(errors).toEqual([new TypeError(SECRET)])
-    // The connection is none the worse for it.
-    await peer.forget().get(1, {}, { keepConn: true }).answer(1)
-  })
+  ])(
+    '%s: the response is a 500 without details, and the error goes to FCGI_STDERR and onError',
+    async (_, handler) => {
+      const { peer, errors } = await connected(handler)
+      peer.get(1, {}, { keepConn: true })
+      const { stdout, stderr, appStatus } = await peer.answer(1)
+      expect(stdout).toBe(
+        'Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n500 Internal Server Error\n',
+      )
+      expect(stderr).toContain(`TypeError: ${SECRET}`)
+      expect(appStatus).toBe(0)
+      expect(errors).toEqual([new TypeError(SECRET)])
+      // The connection can be reused.
+      await peer.forget().get(1, {}, { keepConn: true }).answer(1)
+    },
+  )
 
   test.each<[string, unknown]>([
     ['undefined', undefined],
@@ -49,7 +52,7 @@ describe('an error of the app before the head has gone out', () => {
     ['a symbol', Symbol('s')],
     ['an object without prototype', Object.create(null)],
     [
-      'an object that can not be looked at',
+      'an object that cannot be inspected',
       new Proxy(
         {},
         {
@@ -67,7 +70,7 @@ describe('an error of the app before the head has gone out', () => {
         },
       }),
     ],
-  ])('%s, thrown: a 500 all the same', async (_, thrown) => {
+  ])('throwing %s causes a 500', async (_, thrown) => {
     const { peer, errors } = await connected(() => {
       throw thrown
     })
@@ -77,7 +80,7 @@ describe('an error of the app before the head has gone out', () => {
     expect(errors[0]).toBe(thrown)
   })
 
-  test("a body that is too short, or too large, is the client's error where the app fails with it", async () => {
+  test('an app that fails because the request body is too short or too large responds with 400 or 413', async () => {
     const serving = await listen(echo, { maxBodyBytes: 10 })
     const peer = await serving.connect()
     peer.post(1, { CONTENT_LENGTH: '8' }, { keepConn: true }).stdin(1, 'half').endStdin(1)
@@ -104,11 +107,11 @@ describe('an error of the app before the head has gone out', () => {
   )
 })
 
-describe('an error of the app after the head has gone out', () => {
-  test.each([[true], [false]])('the connection is reset, KEEP_CONN %s', async (keepConn) => {
+describe('an error of the app after the head was sent', () => {
+  test.each([[true], [false]])('resets the connection, KEEP_CONN %s', async (keepConn) => {
     const app = new App()
     const { peer, sockets, errors } = await connected(app.handler)
-    // What the peer is told is not asked: before Node 26 a reset behind unread bytes is an end to it.
+    // Do not check what the peer receives: before Node 26, a reset after unread bytes looks like an end to it.
     const reset = vi.spyOn(sockets[0]!, 'resetAndDestroy')
     peer.get(1, {}, { keepConn })
     const exchange = await app.next()
@@ -122,7 +125,7 @@ describe('an error of the app after the head has gone out', () => {
     expect(errors).toEqual([new TypeError(SECRET)])
   })
 
-  test('over a Unix socket, which can not be reset, what follows is no record', async () => {
+  test('sends an invalid record over a Unix socket, which cannot be reset', async () => {
     const app = new App()
     const { peer, sockets } = await connected(app.handler, {}, 'unix')
     peer.get(1)
@@ -136,7 +139,7 @@ describe('an error of the app after the head has gone out', () => {
     await closed(sockets[0]!)
   })
 
-  test('with siblings on the connection: END_REQUEST with a status, and the siblings go on', async () => {
+  test('sends END_REQUEST with a non-zero status if other requests share the connection, and they continue', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: true })
@@ -161,7 +164,7 @@ describe('the option onError', () => {
       },
     ],
     ['that rejects', () => Promise.reject(new Error('in onError'))],
-  ])('%s is a warning, and the answer a 500', async (_, onError) => {
+  ])('%s causes a warning, and the response is a 500', async (_, onError) => {
     const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     onTestFinished(() => warning.mockRestore())
     const { peer } = await connected(fails, { onError: onError as () => void })
@@ -171,7 +174,7 @@ describe('the option onError', () => {
     expect(warning.mock.calls[0]![0]).toContain('in onError')
   })
 
-  test('may answer in the place of the 500', async () => {
+  test('can send a response instead of the 500', async () => {
     const { peer } = await connected(fails, {
       onError(_, exchange) {
         exchange.writeHead(503)
@@ -182,37 +185,37 @@ describe('the option onError', () => {
     expect((await peer.answer(1)).stdout).toBe('Status: 503 Service Unavailable\r\n\r\nsorry')
   })
 
-  test('is told of requests that were refused as bad, with an exchange that can be looked at', async () => {
-    const seen: unknown[] = []
+  test('is called for invalid requests, with an exchange whose properties can be read', async () => {
+    const values: unknown[] = []
     const { peer } = await connected(echo, {
-      onError: (_, { params, method, remoteAddress }) => seen.push({ ...params }, method, remoteAddress),
+      onError: (_, { params, method, remoteAddress }) => values.push({ ...params }, method, remoteAddress),
     })
     peer.begin(1).params(1, [['REQUEST_METHOD', 'GET\0']])
     await peer.answer(1)
-    expect(seen).toEqual([{}, '', undefined])
+    expect(values).toEqual([{}, '', undefined])
   })
 
-  test('is told of what fails behind the answer, not of what fails behind an abort', async () => {
+  test('is called for an error after the end of the response, but not after an abort', async () => {
     const app = new App()
     const { peer, errors } = await connected(app.handler)
     peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: true })
     const [one, two] = [await app.next(), await app.next()]
     one.end()
-    one.fail(new Error('behind the end'))
+    one.fail(new Error('after the end'))
     peer.abort(2)
     await peer.answer(2)
-    two.fail(new Error('behind the abort'))
-    expect(errors).toEqual([new Error('behind the end')])
+    two.fail(new Error('after the abort'))
+    expect(errors).toEqual([new Error('after the end')])
   })
 })
 
-describe('hooks that throw harm nobody else on the connection', () => {
+describe('a hook that throws does not affect other requests of the connection', () => {
   const thrown = new Error('in a hook')
   const hook = (): never => {
     throw thrown
   }
 
-  test('onReadable, in the middle of a read', async () => {
+  test('onReadable, when the same read contains input for another request', async () => {
     const app = new App()
     const { peer, errors } = await connected(app.handler)
     peer
@@ -243,7 +246,7 @@ describe('hooks that throw harm nobody else on the connection', () => {
     expect(errors).toEqual([thrown])
   })
 
-  test('onDrain: the app has failed', async () => {
+  test('onDrain, which makes its own exchange fail', async () => {
     const app = new App()
     const { peer, errors } = await connected(app.handler)
     peer.get(1)
@@ -271,7 +274,7 @@ describe('hooks that throw harm nobody else on the connection', () => {
     expect(errors).toEqual([thrown, thrown])
   })
 
-  test('a listener of stderr, at the end of the answer', async () => {
+  test('a listener of stderr, at the end of the response', async () => {
     const app = new App()
     const { peer, errors } = await connected(app.handler, { maxStderrBytes: Number.POSITIVE_INFINITY })
     peer.socket.pause()
@@ -286,8 +289,8 @@ describe('hooks that throw harm nobody else on the connection', () => {
   })
 })
 
-describe('hooks that answer', () => {
-  test('end() inside of onReadable', async () => {
+describe('a hook that sends a response', () => {
+  test('end() inside onReadable', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     for (const keepConn of [true, false]) {
@@ -301,7 +304,7 @@ describe('hooks that answer', () => {
     await peer.end()
   })
 
-  test('end() of a sibling inside of onAbort, when the connection is gone', async () => {
+  test('write() to another exchange inside onAbort fails when the connection is closed', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: true })
@@ -313,7 +316,7 @@ describe('hooks that answer', () => {
     expect(await late).toBeInstanceOf(Error)
   })
 
-  test('end() inside of a listener of stderr that the end itself calls: one answer', async () => {
+  test('end() inside a stderr listener that an outer end() calls: only one response is sent', async () => {
     const app = new App()
     const { peer } = await connected(app.handler, { maxStderrBytes: Number.POSITIVE_INFINITY })
     peer.socket.pause()
@@ -330,7 +333,7 @@ describe('hooks that answer', () => {
 })
 
 describe('writing', () => {
-  test('callbacks run in order, once the bytes are with the operating system', async () => {
+  test('callbacks run in order, when the bytes have been passed to the operating system', async () => {
     const order: string[] = []
     const { peer, sockets } = await connected((exchange) => {
       exchange.write('one', () => order.push('one'))
@@ -345,7 +348,7 @@ describe('writing', () => {
     expect(order).toHaveLength(4)
   })
 
-  test('a callback has the error of a connection that broke', async () => {
+  test('callbacks receive an error if the connection closes first', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.socket.pause()
@@ -359,7 +362,7 @@ describe('writing', () => {
     for (const result of await results) expect(result).toBeInstanceOf(Error)
   })
 
-  test('write gives false when the socket is full, and onDrain runs when it takes bytes again', async () => {
+  test('write returns false when the socket buffer is full, and onDrain runs when it has drained', async () => {
     const app = new App()
     const { peer, sockets } = await connected(app.handler)
     peer.socket.pause()
@@ -382,7 +385,7 @@ describe('writing', () => {
     expect((await peer.answer(1)).stdout).toHaveLength(written + 'Status: 200 OK\r\n\r\n'.length)
   })
 
-  test('an abort wakes whoever waits for onDrain', async () => {
+  test('an abort calls onDrain for a writer that waits', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.socket.pause()
@@ -397,7 +400,7 @@ describe('writing', () => {
     expect(exchange.aborted).toBe(true)
   })
 
-  test('strings are UTF-8, whatever they hold', async () => {
+  test('strings are sent as UTF-8', async () => {
     const { peer } = await connected((exchange) => {
       exchange.write('ü€😀')
       exchange.write('\ud800')
@@ -409,7 +412,7 @@ describe('writing', () => {
     expect(body === `ü€😀\ufffd${'ü'.repeat(20_000)}`).toBe(true)
   })
 
-  test('any Uint8Array, a view of a part too', async () => {
+  test('any Uint8Array can be written, including a view of part of a buffer', async () => {
     const whole = new TextEncoder().encode('[bytes]')
     const { peer } = await connected((exchange) => {
       exchange.write(new Uint8Array(whole.buffer, 1, 5))
@@ -419,8 +422,8 @@ describe('writing', () => {
     expect((await peer.answer(1)).stdout).toBe(`Status: 200 OK\r\n\r\nbytes${'x'.repeat(50_000)}`)
   })
 
-  describe('small writes of one turn', () => {
-    test('are few records, in order with all others, and what the app does with its memory then is its own', async () => {
+  describe('small writes of one event loop tick', () => {
+    test('share records, keep their order, and are copied before the app reuses their memory', async () => {
       const memory = Buffer.from('a')
       const { peer } = await connected((exchange) => {
         for (const letter of 'abc') {
@@ -444,7 +447,7 @@ describe('writing', () => {
       expect(peer.records.filter(({ type }) => type === TYPES.STDOUT).length).toBeLessThan(8)
     })
 
-    test('go out when the turn is over, though the answer goes on', async () => {
+    test('are sent after the tick, before the response ends', async () => {
       const app = new App()
       const { peer } = await connected(app.handler)
       peer.get(1)
@@ -455,9 +458,9 @@ describe('writing', () => {
       await peer.stdout(1, 'abcdef')
     })
 
-    test('go out though the app fails behind them', async () => {
+    test('are sent even if the app fails after them', async () => {
       const { peer } = await connected((exchange) => {
-        // It shares its connection, which therefore is not reset.
+        // This request keeps running, so that the server does not reset the connection when the other one fails.
         if (exchange.target === '/sibling') return
         for (const letter of 'abc') exchange.write(letter)
         throw new TypeError(SECRET)
@@ -467,7 +470,7 @@ describe('writing', () => {
       expect(stdout).toBe('Status: 200 OK\r\n\r\nabc')
     })
 
-    test('are held back by a peer that reads nothing, like others', async () => {
+    test('are subject to back-pressure from a peer that does not read', async () => {
       const app = new App()
       const { peer, sockets } = await connected(app.handler)
       peer.get(1)
@@ -487,7 +490,7 @@ describe('writing', () => {
   })
 
   test.each([[5], [null], [{}], [new ArrayBuffer(4)], [[1, 2]]])(
-    "what is neither a string nor bytes is the app's error, and the answer a 500: %j",
+    'a chunk that is neither a string nor a Uint8Array makes the app fail with a 500: %j',
     async (chunk) => {
       for (const method of ['write', 'end'] as const) {
         const { peer } = await connected((exchange) => {
@@ -500,7 +503,7 @@ describe('writing', () => {
     },
   )
 
-  test('writeHead: once, for a status and headers that HTTP allows', async () => {
+  test('writeHead throws for a second call, an invalid status or an invalid header', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.get(1)
@@ -519,7 +522,7 @@ describe('writing', () => {
     expect(exchange.headSent).toBe(false)
     exchange.writeHead(201, ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2'])
     expect(exchange.headSent).toBe(true)
-    expect(() => exchange.writeHead(200)).toThrow('writeHead is called once')
+    expect(() => exchange.writeHead(200)).toThrow('Call writeHead only once')
     exchange.end()
     expect((await peer.answer(1)).stdout).toBe(
       'Status: 201 Created\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n',
@@ -528,7 +531,7 @@ describe('writing', () => {
 })
 
 describe('stderr', () => {
-  test('all that was written is there, in order, before END_REQUEST', async () => {
+  test('all output is sent in order before END_REQUEST', async () => {
     const { peer } = await connected((exchange) => {
       const log = new Console(exchange.stderr)
       for (let i = 0; i < 100; i++) log.error('line', i)
@@ -539,7 +542,7 @@ describe('stderr', () => {
     expect(stderr.trimEnd().split('\n')).toEqual(Array.from({ length: 100 }, (_, i) => `line ${i}`))
   })
 
-  test('so it is when the socket is full', async () => {
+  test('all output is passed on at the end even if the socket buffer is full', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.socket.pause()
@@ -552,7 +555,7 @@ describe('stderr', () => {
     peer.destroy()
   })
 
-  test('a peer that goes while lines wait is no error on the stream', async () => {
+  test('the stream emits no error if the peer disconnects while output is buffered', async () => {
     const app = new App()
     const { peer } = await connected(app.handler, { maxStderrBytes: Number.POSITIVE_INFINITY })
     peer.socket.pause()
@@ -572,9 +575,9 @@ describe('stderr', () => {
   })
 })
 
-describe('a body whose reader waits when the exchange ends', () => {
+describe('a reader that is waiting for the request body when the exchange ends', () => {
   test.each([[true], [false]])(
-    'the answer ended: FCGI_ERR_BODY_DISCARDED, KEEP_CONN %s',
+    'gets FCGI_ERR_BODY_DISCARDED if the response ended, KEEP_CONN %s',
     async (keepConn) => {
       const app = new App()
       const { peer } = await connected(app.handler)
@@ -589,7 +592,7 @@ describe('a body whose reader waits when the exchange ends', () => {
     },
   )
 
-  test('a body that is here whole can be read behind the answer', async () => {
+  test('can still read a complete body after the response', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.post(1, { CONTENT_LENGTH: '4' }).stdin(1, 'body').endStdin(1)
@@ -601,7 +604,7 @@ describe('a body whose reader waits when the exchange ends', () => {
     expect(await request.text()).toBe('body')
   })
 
-  test('the time is over, with KEEP_CONN: the reason of the abort', async () => {
+  test('gets the reason of the abort if drainTimeout expires, with KEEP_CONN', async () => {
     const app = new App()
     const { peer, server } = await connected(app.handler, { drainTimeout: 1 })
     peer.post(1, { CONTENT_LENGTH: '10' }, { keepConn: true })
@@ -615,7 +618,7 @@ describe('a body whose reader waits when the exchange ends', () => {
 })
 
 describe('the standard Request', () => {
-  test('is made of the params, once', async () => {
+  test('is created from the params, once', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.get(1, { REQUEST_URI: '/a%20b?x=1', HTTP_X_TEST: 'yes', HTTPS: 'on' })
@@ -642,7 +645,7 @@ describe('the standard Request', () => {
     exchange.end()
   })
 
-  test('its body streams, and an error of the body is its error', async () => {
+  test('has a streaming body, which fails with the error of the input', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.post(1, { CONTENT_LENGTH: '20' }, { keepConn: true }).stdin(1, 'first')
@@ -656,7 +659,7 @@ describe('the standard Request', () => {
     await third.toMatchObject({ code: 'FCGI_ERR_ABORTED' })
   })
 
-  test('a body that is cancelled is dropped, and does not stop the connection', async () => {
+  test('can cancel its body, which is then dropped without blocking the connection', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.post(1, { CONTENT_LENGTH: String(4 * MEGABYTE) }, { keepConn: true }).stdin(1, 'first')
@@ -669,7 +672,7 @@ describe('the standard Request', () => {
     expect((await peer.answer(1)).stdout).toMatch(/done$/)
   })
 
-  test('its signal aborts with the exchange', async () => {
+  test('has a signal that aborts with the exchange', async () => {
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.get(1)

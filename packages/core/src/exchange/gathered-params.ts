@@ -2,7 +2,7 @@ import { copyBytes } from './piece-memory.ts'
 
 const EMPTY = Buffer.alloc(0)
 
-/** The PARAMS of a request while they arrive. One piece, the usual case, stays a view of the chunk; more are copied into a buffer that grows. */
+/** Collects the PARAMS of a request. A single piece, the usual case, stays a view of its chunk. Several pieces are copied into a growing buffer. */
 export class GatheredParams {
   #chunk: Buffer = EMPTY
   #start = 0
@@ -28,7 +28,7 @@ export class GatheredParams {
     this.#end = copyBytes(chunk, start, end, this.#chunk, this.#end)
   }
 
-  /** The chunk is about to be reused: copies what is still a view of it. */
+  /** Copies the bytes out of their chunk, whose memory is about to be reused. */
   keep(): void {
     if (!this.#owned) this.#move(this.length)
   }
@@ -41,7 +41,7 @@ export class GatheredParams {
     this.#owned = true
   }
 
-  /** Passes them to `read` and forgets them. */
+  /** Passes the bytes to `read` and forgets them. */
   take<T>(read: (block: Buffer, start: number, end: number) => T): T {
     const block = this.#chunk
     this.#chunk = EMPTY

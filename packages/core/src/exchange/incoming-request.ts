@@ -2,28 +2,32 @@ import { checkRequest } from '../cgi/check-request.ts'
 import { quote, RequestError } from '../cgi/error.ts'
 import { createRequest } from '../cgi/request.ts'
 import { createBody } from './body.ts'
-import { CgiRequest, type RequestCarrier } from './cgi-request.ts'
+import { CgiRequest, type RequestConnection } from './cgi-request.ts'
 import type { ExchangeError } from './error.ts'
 import type { Role } from './exchange.ts'
 import { type InputOwner, InputQueue } from './input.ts'
 
-/** The request half of an exchange: its params and its inputs, and when they are complete. */
-export abstract class IncomingRequest<C extends RequestCarrier> extends CgiRequest<C> implements InputOwner {
+/** The request half of an exchange: its params, its inputs, and whether they are complete. */
+export abstract class IncomingRequest<C extends RequestConnection>
+  extends CgiRequest<C>
+  implements InputOwner
+{
   readonly requestId: number
   readonly role: Role
   readonly keepConn: boolean
 
-  /** STDIN has ended, or none will come: an authorizer has none (section 6.3), and some front servers never end its stream. */
+  /** STDIN has ended. True from the start for an authorizer, which has none (section 6.3): some front servers never end its stream. */
   stdinEnded: boolean
-  /** PARAMS have ended, or no more of them are wanted: the handler is called, or the request was refused. */
+  /** PARAMS have ended and the handler is called, or the server has responded itself. Later PARAMS are ignored. */
   begun = false
-  /** Runs while a request body is expected after the end of its stream. */
+  /** Runs while a request body may still arrive after the end of STDIN. */
   missingBodyTimer: NodeJS.Timeout | undefined
-  /** When the exchange began, and when input last arrived, in ticks of the server. */
+  /** When the request began, by the server's clock (seconds). */
   beganTick = 0
+  /** When input last arrived, by the server's clock (seconds). */
   inputTick = 0
 
-  /** Why it was aborted; undefined if it was not. */
+  /** Why the exchange was aborted; undefined if it was not. */
   abortReason: ExchangeError | undefined
 
   readonly #stdin: InputQueue
@@ -31,8 +35,8 @@ export abstract class IncomingRequest<C extends RequestCarrier> extends CgiReque
   #request: Request | undefined
   #controller: AbortController | undefined
 
-  constructor(carrier: C, requestId: number, role: Role, keepConn: boolean) {
-    super(carrier)
+  constructor(connection: C, requestId: number, role: Role, keepConn: boolean) {
+    super(connection)
     this.requestId = requestId
     this.role = role
     this.keepConn = keepConn
@@ -41,16 +45,16 @@ export abstract class IncomingRequest<C extends RequestCarrier> extends CgiReque
     if (role === 'filter') this.#data = new InputQueue(this, true)
   }
 
-  /** Responds in place of the app, with nothing but a status. */
+  /** Responds with `status` instead of the app. */
   abstract respond(status: number): void
-  /** Responds to a request that no app should see, and reports `error`. */
+  /** Responds to an invalid request instead of the app, and reports `error`. */
   protected abstract refuse(error: unknown): void
-  /** Reports an error of the app, which is this request's failure. */
+  /** Fails the exchange with an error of the app; see {@link Exchange.fail}. */
   abstract fail(error: unknown): void
-  /** Calls a hook of the app in this request's async context. What it throws is this request's failure. */
+  /** Calls a hook of the app in this request's async context. If the hook throws, the exchange fails. */
   protected abstract enter(hook: () => void): void
 
-  // ---- for apps ----
+  // ---- for apps; see Exchange ----
 
   get request(): Request {
     this.#request ??= createRequest(this.http, () => createBody(this.#stdin), this.signal)
@@ -83,30 +87,30 @@ export abstract class IncomingRequest<C extends RequestCarrier> extends CgiReque
 
   // ---- for the connection ----
 
-  /** Bytes that wait in its inputs. */
+  /** The memory that unread input takes, in bytes. */
   get queuedBytes(): number {
     return this.#stdin.queuedBytes + (this.#data?.queuedBytes ?? 0)
   }
 
-  /** Bytes of its inputs that have arrived. */
+  /** Bytes of input that have been received. */
   get bytesIn(): number {
     return this.#stdin.received + (this.#data?.received ?? 0)
   }
 
-  /** The whole request has arrived. */
+  /** The whole request has been received. */
   get inputComplete(): boolean {
     return this.begun && (this.stdinEnded || this.#stdin.complete) && (this.#data?.complete ?? true)
   }
 
-  /** Takes a piece of PARAMS. False if they grow beyond the limit: the request is then refused with 431. */
+  /** Adds a piece of PARAMS. Returns false if they exceed the limit. The request is then refused with 431. */
   pushParams(chunk: Buffer, start: number, end: number): boolean {
-    const { maxParamsBytes } = this.carrier.settings
+    const { maxParamsBytes } = this.connection.settings
     if (this.paramsBytes + end - start > maxParamsBytes) {
       this.#refuse(
         new RequestError(
           431,
           'FCGI_ERR_PARAMS_LENGTH',
-          `The params are longer than ${maxParamsBytes} bytes.`,
+          `The params exceed ${maxParamsBytes} bytes (maxParamsBytes).`,
         ),
       )
       return false
@@ -115,17 +119,17 @@ export abstract class IncomingRequest<C extends RequestCarrier> extends CgiReque
     return true
   }
 
-  /** The chunk that its PARAMS came in is about to be used again. */
+  /** Copies incomplete PARAMS out of their chunk, whose memory is about to be reused. */
   keepParams(): void {
     if (!this.begun) this.keepGathered()
   }
 
-  /** PARAMS have ended: reads and checks them. False if the request was refused; the response has then been sent. */
+  /** Reads and checks PARAMS, which have ended. Returns false if the request was refused. The response has then been sent. */
   begin(): boolean {
     this.begun = true
     try {
       checkRequest(this.http)
-      const { maxBodyBytes } = this.carrier.settings
+      const { maxBodyBytes } = this.connection.settings
       if (this.role === 'authorizer') {
         this.#stdin.expect(0, 0)
       } else {
@@ -134,7 +138,7 @@ export abstract class IncomingRequest<C extends RequestCarrier> extends CgiReque
           throw new RequestError(
             413,
             'FCGI_ERR_BODY_TOO_LARGE',
-            `CONTENT_LENGTH is ${contentLength}; the limit is ${maxBodyBytes} bytes.`,
+            `CONTENT_LENGTH is ${contentLength}, which exceeds ${maxBodyBytes} bytes (maxBodyBytes).`,
           )
         }
         this.#stdin.expect(contentLength, maxBodyBytes)
@@ -148,9 +152,9 @@ export abstract class IncomingRequest<C extends RequestCarrier> extends CgiReque
   }
 
   onInputConsumed(): void {
-    // A reader that was slow is no sender that was.
-    this.inputTick = this.carrier.tick
-    this.carrier.onInputConsumed()
+    // The input time-out measures the front server. Do not count the time during which the app did not read.
+    this.inputTick = this.connection.tick
+    this.connection.onInputConsumed()
   }
 
   callListener(listener: () => void): void {
@@ -159,25 +163,26 @@ export abstract class IncomingRequest<C extends RequestCarrier> extends CgiReque
 
   // ---- for the response ----
 
-  /** Fails what readers still wait for. */
+  /** Fails incomplete inputs with `reason`. */
   protected failInputs(reason: ExchangeError): void {
     this.#stdin.fail(reason)
     this.#data?.fail(reason)
   }
 
-  /** The response has ended: input that nobody has asked for is dropped. */
+  /** Drops the rest of incomplete inputs, because the response has ended. */
   protected abandonInputs(): void {
     this.#stdin.abandon()
     this.#data?.abandon()
   }
 
+  /** Aborts `signal` with the reason of the abort. */
   protected abortSignal(): void {
     this.#controller?.abort(this.abortReason)
   }
 
   #refuse(error: unknown): void {
-    // `onError` gets this exchange, and may read its params.
-    this.settleParams()
+    // `onError` receives this exchange and may read its params.
+    this.ignoreIncompleteParams()
     this.refuse(error)
   }
 

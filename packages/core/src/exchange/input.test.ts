@@ -22,7 +22,7 @@ function input({
 
 function push(queue: InputQueue, ...pieces: string[]): void {
   for (const piece of pieces) {
-    // As it comes: a part of something larger.
+    // As in a real connection, the piece is part of a larger chunk.
     const chunk = Buffer.from(`<${piece}>`)
     queue.push(chunk, 1, chunk.length - 1)
     queue.keep()
@@ -35,7 +35,7 @@ function readAll(queue: InputQueue): string {
   return text
 }
 
-test('gives the pieces in order, then is ended', () => {
+test('returns the pieces in order, then is ended', () => {
   const { queue } = input()
   push(queue, 'one ', 'two ')
   expect(String(queue.read())).toBe('one ')
@@ -47,7 +47,7 @@ test('gives the pieces in order, then is ended', () => {
   expect(queue).toMatchObject({ ended: true, error: undefined, complete: true })
 })
 
-test('what one read has brought is one piece, in memory of its own', () => {
+test('copies the bytes of one socket read into one piece', () => {
   const { queue } = input()
   const memory = Buffer.from('one two')
   queue.push(memory, 0, 3)
@@ -56,13 +56,13 @@ test('what one read has brought is one piece, in memory of its own', () => {
   memory.fill('x')
   queue.push(memory, 0, 1)
   expect(String(queue.read())).toBe('one two')
-  // Whoever reads before the end of the read gets what is there.
+  // A reader that does not wait for keep() gets the bytes that have been pushed so far.
   expect(String(queue.read())).toBe('x')
   queue.keep()
   expect(queue.read()).toBeNull()
 })
 
-test('what came in one read with an abort, in front of it, goes to whoever waits', () => {
+test('a waiting reader gets the bytes that arrived just before an abort, in the same socket read', () => {
   const { queue } = input()
   let read = ''
   queue.onReadable = () => {
@@ -75,7 +75,7 @@ test('what came in one read with an abort, in front of it, goes to whoever waits
   expect(queue.error).toBe(ABORT)
 })
 
-test('is not ended while something waits', () => {
+test('is not ended while bytes are queued', () => {
   const { queue } = input({ length: 4 })
   push(queue, 'body')
   expect(queue).toMatchObject({ ended: false, complete: true })
@@ -83,7 +83,7 @@ test('is not ended while something waits', () => {
   expect(queue.ended).toBe(true)
 })
 
-test('many pieces', () => {
+test('queues many pieces in order', () => {
   const { queue } = input()
   const pieces = Array.from({ length: 1000 }, (_, i) => `${i} `)
   let text = ''
@@ -94,7 +94,7 @@ test('many pieces', () => {
   expect(text + readAll(queue)).toBe(pieces.join(''))
 })
 
-test('what was read is valid for ever', () => {
+test('never reuses the memory of a piece that was read', () => {
   const { queue } = input()
   push(queue, 'kept')
   const chunk = queue.read()!
@@ -104,7 +104,7 @@ test('what was read is valid for ever', () => {
 })
 
 describe('the announced length', () => {
-  test('is the end, whether or not the stream ends', () => {
+  test('ends the input, whether or not the stream ends', () => {
     const { queue } = input({ length: 4 })
     push(queue, 'bo', 'dy')
     expect(readAll(queue)).toBe('body')
@@ -113,14 +113,14 @@ describe('the announced length', () => {
     expect(queue).toMatchObject({ ended: true, error: undefined })
   })
 
-  test('cuts what is longer', () => {
+  test('truncates a longer body', () => {
     const { queue } = input({ length: 4 })
     push(queue, 'body and more', 'more')
     expect(readAll(queue)).toBe('body')
     expect(queue.ended).toBe(true)
   })
 
-  test('makes what is longer an error, where it must be exact', () => {
+  test('makes a longer body an error if the length must be exact', () => {
     const { queue } = input({ length: 4, exact: true })
     push(queue, 'body')
     expect(readAll(queue)).toBe('body')
@@ -128,7 +128,7 @@ describe('the announced length', () => {
     expect(queue).toMatchObject({ ended: false, error: { code: 'FCGI_ERR_BODY_LENGTH', status: 400 } })
   })
 
-  test('makes what is shorter an error, behind the bytes that came', () => {
+  test('makes a shorter body an error, after the bytes that arrived', () => {
     const { queue } = input({ length: 10 })
     push(queue, 'half')
     queue.finish()
@@ -137,7 +137,7 @@ describe('the announced length', () => {
     expect(queue).toMatchObject({ ended: false, error: { code: 'FCGI_ERR_BODY_LENGTH' } })
   })
 
-  test('of 0 is there at once', () => {
+  test('of 0 ends the input at once', () => {
     const { queue } = input({ length: 0 })
     expect(queue).toMatchObject({ ended: true, complete: true })
     push(queue, 'stray')
@@ -146,7 +146,7 @@ describe('the announced length', () => {
   })
 })
 
-test('without a length, more than maxBytes is an error, and the memory is free', () => {
+test('without a length, more than maxBytes is an error, and the memory is released', () => {
   const { queue } = input({ maxBytes: 5 })
   push(queue, 'five.')
   expect(queue.error).toBeUndefined()
@@ -155,7 +155,7 @@ test('without a length, more than maxBytes is an error, and the memory is free',
   expect(queue.read()).toBeNull()
 })
 
-test('pieces of one byte count with what they cost', () => {
+test('queuedBytes includes the overhead of each piece', () => {
   const { queue } = input()
   for (let i = 0; i < 1000; i++) push(queue, 'x')
   expect(queue.queuedBytes).toBeGreaterThan(50_000)
@@ -164,7 +164,7 @@ test('pieces of one byte count with what they cost', () => {
 })
 
 describe('onReadable', () => {
-  test('is called for what is new: bytes, the end, an error', () => {
+  test('is called for new bytes, the end and an error', () => {
     for (const last of [(queue: InputQueue) => queue.finish(), (queue: InputQueue) => queue.fail(ABORT)]) {
       const { queue } = input()
       const listener = vi.fn()
@@ -176,7 +176,7 @@ describe('onReadable', () => {
     }
   })
 
-  test('may throw: the owner is told, and the rest comes', () => {
+  test('can throw: the owner receives the error, and the bytes can still be read', () => {
     const { queue, owner } = input()
     const error = new Error('in onReadable')
     let thrown: unknown
@@ -195,7 +195,7 @@ describe('onReadable', () => {
     expect(readAll(queue)).toBe('bytes')
   })
 
-  test('may read, and discard', () => {
+  test('can read and discard', () => {
     const { queue } = input()
     queue.onReadable = () => {
       queue.read()
@@ -207,7 +207,7 @@ describe('onReadable', () => {
 })
 
 describe('wanted', () => {
-  test('is what has been read or has a listener, until it is discarded', () => {
+  test('is true once a listener was set, until the input is discarded', () => {
     const { queue } = input()
     expect(queue.wanted).toBe(false)
     queue.onReadable = undefined
@@ -219,7 +219,7 @@ describe('wanted', () => {
     expect(queue.wanted).toBe(false)
   })
 
-  test('reading says so too', () => {
+  test('is true once the app has called read()', () => {
     const { queue } = input()
     queue.read()
     expect(queue.wanted).toBe(true)
@@ -227,7 +227,7 @@ describe('wanted', () => {
 })
 
 describe('discard', () => {
-  test('drops what waits and what comes, and tells the owner that reading may go on', () => {
+  test('drops queued and later bytes, and notifies the owner that reading can resume', () => {
     const { queue, owner } = input({ length: 20 })
     push(queue, 'waits')
     queue.discard()
@@ -238,7 +238,7 @@ describe('discard', () => {
     expect(owner.onInputConsumed).toHaveBeenCalledTimes(1)
   })
 
-  test('is no error for a body that was read to its end', () => {
+  test('causes no error for a body that was read to its end', () => {
     const { queue } = input({ length: 4 })
     push(queue, 'body')
     readAll(queue)
@@ -246,7 +246,7 @@ describe('discard', () => {
     expect(queue).toMatchObject({ ended: true, error: undefined })
   })
 
-  test('still knows when all has come', () => {
+  test('still detects when the whole body has arrived', () => {
     const { queue } = input({ length: 8 })
     queue.discard()
     push(queue, 'body')
@@ -255,7 +255,7 @@ describe('discard', () => {
     expect(queue.complete).toBe(true)
   })
 
-  test('of a body that is cut short lets its bytes go', () => {
+  test('releases the bytes of a body that is too short', () => {
     const { queue } = input({ length: 10 })
     push(queue, 'half')
     queue.finish()
@@ -265,7 +265,7 @@ describe('discard', () => {
 })
 
 describe('fail and abandon', () => {
-  test('a body that is not here whole: the error', () => {
+  test('an incomplete body gets the first error', () => {
     const failed = input({ length: 10 }).queue
     push(failed, 'half')
     failed.fail(ABORT)
@@ -281,7 +281,7 @@ describe('fail and abandon', () => {
     expect(abandoned.error).toMatchObject({ code: 'FCGI_ERR_BODY_DISCARDED' })
   })
 
-  test('a body that is here whole can still be read', () => {
+  test('a complete body can still be read', () => {
     const { queue } = input({ length: 4 })
     push(queue, 'body')
     queue.fail(ABORT)
@@ -290,7 +290,7 @@ describe('fail and abandon', () => {
     expect(queue).toMatchObject({ ended: true, error: undefined })
   })
 
-  test('the reader that waits is told', () => {
+  test('a waiting reader is notified', () => {
     const { queue } = input()
     const listener = vi.fn()
     queue.onReadable = listener
@@ -299,13 +299,13 @@ describe('fail and abandon', () => {
   })
 })
 
-describe('what comes before the length is known', () => {
+describe('a body that arrives before its length is known', () => {
   test.each<[string, number | undefined, string, boolean]>([
-    ['less', 20, 'early and late', false],
-    ['all of it', 9, 'early and', true],
-    ['more', 5, 'early', true],
-    ['of unknown length', undefined, 'early and late', false],
-  ])('%s', (_, length, text, complete) => {
+    ['shorter than announced', 20, 'early and late', false],
+    ['as long as announced', 9, 'early and', true],
+    ['longer than announced', 5, 'early', true],
+    ['without an announced length', undefined, 'early and late', false],
+  ])('is handled as usual: %s', (_, length, text, complete) => {
     const { queue } = input()
     push(queue, 'early', ' and')
     queue.expect(length, NONE)
@@ -314,7 +314,7 @@ describe('what comes before the length is known', () => {
     expect(readAll(queue)).toBe(text)
   })
 
-  test('with its end: too short', () => {
+  test('is an error if it has ended and is too short', () => {
     const { queue } = input()
     push(queue, 'early')
     queue.finish()
@@ -323,7 +323,7 @@ describe('what comes before the length is known', () => {
     expect(queue.error).toMatchObject({ code: 'FCGI_ERR_BODY_LENGTH' })
   })
 
-  test('with its end: over the limit', () => {
+  test('is an error if it has ended and exceeds maxBytes', () => {
     const { queue } = input()
     push(queue, 'early')
     queue.finish()
@@ -331,7 +331,7 @@ describe('what comes before the length is known', () => {
     expect(queue.error).toMatchObject({ code: 'FCGI_ERR_BODY_TOO_LARGE' })
   })
 
-  test('where there should be none', () => {
+  test('is dropped if the announced length is 0', () => {
     const { queue } = input()
     push(queue, 'early')
     queue.expect(0, NONE)

@@ -2,22 +2,22 @@ import { ExchangeError } from './error.ts'
 import { allocatePiece, copyBytes } from './piece-memory.ts'
 
 /**
- * The body of a request (FCGI_STDIN), or the file of a filter (FCGI_DATA). Bytes wait in a bounded queue until the app reads
- * them. The connection stops reading while the queue is full.
+ * The body of a request (FCGI_STDIN), or the file of a filter (FCGI_DATA). Bytes are queued until the app reads them. The connection
+ * stops reading from the socket while the queue is full.
  */
 export interface Input {
-  /** The next piece; null if nothing is queued. The memory of the piece is never reused. */
+  /** Returns the next piece, or null if nothing is queued. The piece's memory is never reused. */
   read(): Buffer | null
-  /** All of it has been read. */
+  /** The input is complete and has been read to its end. */
   readonly ended: boolean
-  /** Why the input is incomplete: cut short, aborted, too large, discarded. Undefined while queued bytes remain. */
+  /** Why the input is incomplete: truncated, aborted, too large or discarded. Undefined while queued bytes remain. */
   readonly error: ExchangeError | undefined
   /**
-   * Called when `read()`, `ended` or `error` has something new. Setting it marks the body as wanted: the connection then does not
-   * discard it although the response has begun.
+   * Called when `read()` returns a new piece, or `ended` or `error` has changed. Setting it marks the input as wanted: the connection
+   * then does not discard it after the response has begun.
    */
   onReadable: (() => void) | undefined
-  /** Drops the rest: it is still read from the front server, but not queued. */
+  /** Drops the rest of the input. The connection still reads it from the front server, but does not queue it. */
   discard(): void
 }
 
@@ -28,21 +28,21 @@ interface Piece {
   readonly end: number
 }
 
-/** What an {@link InputQueue} needs of the request that it belongs to. */
+/** What an {@link InputQueue} needs from its request. */
 export interface InputOwner {
-  /** A reader took bytes, or the rest is not wanted: reading from the socket may go on. */
+  /** Called when a reader took bytes or discarded the rest: the connection may resume reading. */
   onInputConsumed(): void
-  /** Calls the reader's `onReadable` in the async context of its request. Does not throw what it throws. */
+  /** Calls the reader's `onReadable` in the async context of its request. Does not throw if `onReadable` throws. */
   callListener(listener: () => void): void
 }
 
-// Pieces that have been read are released this many at a time.
+// Remove pieces that have been read from the array this many at a time.
 const COMPACT_AT = 16
 
-/** Overhead of a queued piece, in bytes. It matters because a body may arrive in records of one byte. */
+/** The overhead of a queued piece, in bytes. It matters because a body may arrive in records of one byte. */
 export const PIECE_COST = 128
 
-// FLOWING: more may arrive. COMPLETE: everything has arrived. DISCARDED: the rest is dropped. BROKEN: the input stays incomplete.
+// FLOWING: more can arrive. COMPLETE: everything has arrived. DISCARDED: the rest is dropped. BROKEN: the input stays incomplete.
 const FLOWING = 0
 const COMPLETE = 1
 const DISCARDED = 2
@@ -51,14 +51,15 @@ const BROKEN = 3
 /** The queue of an {@link Input}. The connection fills it. */
 export class InputQueue implements Input {
   readonly #owner: InputOwner
-  // True for a filter's file, which must have the announced length. A longer body is cut (section 6.2 leaves it open).
+  // True for a filter's file, whose length must be the announced one. A request body that is too long is truncated to the announced
+  // length, because section 6.2 does not define that case.
   readonly #exact: boolean
   #expected: number | undefined
   #maxBytes: number = Number.POSITIVE_INFINITY
   #state = FLOWING
   #chunks: Buffer[] = []
   #next = 0
-  // What arrived in the chunk that is being read. Its memory is reused for the next chunk.
+  // Pieces of the chunk that is being decoded, whose memory is reused for the next chunk.
   #borrowed: Piece[] | undefined
   #borrowedBytes = 0
   // Bytes in #chunks (unread ones) and #borrowed.
@@ -74,6 +75,8 @@ export class InputQueue implements Input {
     this.#exact = exact
   }
 
+  // ---- for apps; see Input ----
+
   get ended(): boolean {
     return this.#state === COMPLETE && this.#queued === 0
   }
@@ -82,7 +85,7 @@ export class InputQueue implements Input {
     if (this.#state === DISCARDED) {
       this.#error ??= new ExchangeError(
         'FCGI_ERR_BODY_DISCARDED',
-        'What was left of the request body was dropped: it had not been asked for when the answer was under way, or the answer ended before it.',
+        'The rest of the request body was dropped, because the response ended, or began before the app read the body. Read the body first.',
       )
     }
     return this.#queued === 0 ? this.#error : undefined
@@ -118,19 +121,19 @@ export class InputQueue implements Input {
     this.#owner.onInputConsumed()
   }
 
-  // ---- the connection's side ----
+  // ---- for the connection ----
 
   /** The memory that unread bytes take, in bytes. */
   get queuedBytes(): number {
     return this.#queued + (this.#chunks.length - this.#next) * PIECE_COST
   }
 
-  /** Bytes that have arrived so far. */
+  /** Bytes that have been received so far. */
   get received(): number {
     return this.#received
   }
 
-  /** The app has read, or waits to read. */
+  /** The app has begun to read, or has set `onReadable`. */
   get wanted(): boolean {
     return this.#wanted && this.#state !== DISCARDED
   }
@@ -140,7 +143,7 @@ export class InputQueue implements Input {
     return this.#streamEnded || (this.#expected !== undefined && this.#received >= this.#expected)
   }
 
-  /** A body was announced, and no byte of it has arrived. */
+  /** A body was announced, but no byte of it has arrived. */
   get missing(): boolean {
     return this.#received === 0 && this.#state === FLOWING && this.#expected !== undefined
   }
@@ -154,7 +157,7 @@ export class InputQueue implements Input {
     const ended = this.#streamEnded
     this.#state = length === 0 ? COMPLETE : FLOWING
     if (early.length === 0 && !ended) return
-    // Input arrived before the end of the params, which announce its length: count it again.
+    // Input arrived before the end of the params, which announce its length. Count it again.
     this.#clear()
     this.#received = 0
     this.#streamEnded = false
@@ -169,11 +172,14 @@ export class InputQueue implements Input {
     this.#received += length
     const excess = this.#expected === undefined ? -1 : this.#received - this.#expected
     if (this.#exact && excess > 0) {
-      if (this.#state <= COMPLETE) this.#break(lengthError('went on behind'))
+      if (this.#state <= COMPLETE) this.#break(lengthError('exceeds'))
     } else if (this.#state === FLOWING) {
       if (this.#expected === undefined && this.#received > this.#maxBytes) {
         this.#break(
-          new ExchangeError('FCGI_ERR_BODY_TOO_LARGE', `The request body is over ${this.#maxBytes} bytes.`),
+          new ExchangeError(
+            'FCGI_ERR_BODY_TOO_LARGE',
+            `The request body exceeds ${this.#maxBytes} bytes (maxBodyBytes).`,
+          ),
         )
       } else {
         if (excess >= 0) this.#state = COMPLETE
@@ -183,8 +189,8 @@ export class InputQueue implements Input {
   }
 
   /**
-   * Copies what was pushed since the last call into one piece, and notifies the reader. One read from the socket brings several
-   * records of a large body, and each piece costs a reader more than the copy does.
+   * Copies the bytes that were pushed since the last call into one piece, and notifies the reader. One read from the socket contains
+   * several records of a large body, and each piece costs the reader more than the copy does.
    */
   keep(): void {
     if (this.#borrowed === undefined) return
@@ -192,7 +198,7 @@ export class InputQueue implements Input {
     this.#notify()
   }
 
-  /** The peer ended the stream. */
+  /** Ends the input, because the peer ended the stream. */
   finish(): void {
     this.#streamEnded = true
     if (this.#state !== FLOWING) return
@@ -201,20 +207,20 @@ export class InputQueue implements Input {
     } else {
       // The queued bytes can still be read. The error follows them.
       this.#state = BROKEN
-      this.#error = lengthError('ended before')
+      this.#error = lengthError('ended before reaching')
     }
     this.#notify()
   }
 
-  /** The rest will not arrive. A complete body stays readable. */
+  /** Fails the input with `error`, because the rest will not arrive. A complete input stays readable. */
   fail(error: ExchangeError): void {
     if (this.#state !== FLOWING) return
-    // A reader that waits still gets the bytes that arrived before the abort.
+    // A reader that is waiting still receives the bytes that arrived before the abort.
     this.keep()
     this.#break(error)
   }
 
-  /** The response has ended: the rest is dropped. A complete body stays readable. */
+  /** Drops the rest, because the response has ended. A complete input stays readable. */
   abandon(): void {
     if (this.#state !== FLOWING) return
     this.#state = DISCARDED
@@ -263,5 +269,5 @@ export class InputQueue implements Input {
 }
 
 function lengthError(how: string): ExchangeError {
-  return new ExchangeError('FCGI_ERR_BODY_LENGTH', `The body ${how} the length that was announced for it.`)
+  return new ExchangeError('FCGI_ERR_BODY_LENGTH', `The body ${how} its announced length.`)
 }

@@ -11,9 +11,9 @@ function youngBytes(): number {
   return spaces.reduce((sum, { space_used_size: used }) => sum + used, 0)
 }
 
-// Also once the function is compiled.
+// After 10,000 calls the function is compiled, which must not remove the garbage.
 test.each([1, 10_000])(
-  'what large pieces take is soon collected: the heap fills as well, after %i of them',
+  'large pieces fill the young generation, so that they are collected early, after %i calls',
   (count) => {
     for (let i = 0; i < count; i++) allocatePiece(16 * 1024)
     collectGarbage({ type: 'minor' })

@@ -8,32 +8,32 @@ import type { Role, WriteCallback } from './exchange.ts'
 import type { ExchangeTrace } from './exchange-channel.ts'
 
 /**
- * How far a response is:
+ * The state of a response:
  *
  * - `no-head`: `writeHead` has not been called.
- * - `head-set`: the head is encoded and waits for the first write, `flush` or `end`. The server can still replace it by an error.
- * - `streaming`: the head has been sent. A failure can only be shown by cutting the response.
- * - `ended`: the last byte has been given to the connection.
- * - `aborted`: the front server, or the server, gave the request up. Nothing more is sent.
+ * - `head-set`: the head is encoded and is sent with the first write, `flush` or `end`. The server can still replace it by an error.
+ * - `streaming`: the head has been sent. To show a failure, the server must truncate the response.
+ * - `ended`: the last byte has been passed to the connection.
+ * - `aborted`: the front server or this server aborted the request. Nothing more is sent.
  */
 export type ResponseState = 'no-head' | 'head-set' | 'streaming' | 'ended' | 'aborted'
 
-/** What a {@link ExchangeResponse} needs of its exchange. */
+/** What an {@link ExchangeResponse} needs from its exchange. */
 export interface ResponseOwner {
   readonly role: Role
   readonly method: string
-  /** The method, as far as PARAMS have been read. */
+  /** REQUEST_METHOD; undefined before the params have been read. */
   readonly knownMethod: string | undefined
   readonly abortReason: ExchangeError | undefined
-  /** The connection is gone: what the socket still held was not sent. */
+  /** The socket is destroyed, and the data it still buffered was lost. */
   readonly lost: boolean
-  /** The callback of the next write runs in the write's own async context. */
+  /** The socket will call the callback of the next write in the async context of that write. */
   readonly keepsContext: boolean
   /** Undefined if nobody observes the exchange. */
   readonly trace: ExchangeTrace | undefined
-  /** Sends the head before there is any body. False asks to wait for {@link ExchangeResponse.drained}. */
+  /** Sends the head without a body. Returns false if the app should wait for {@link ExchangeResponse.drained}. */
   sendHead(head: string, callback: WriteCallback | undefined): boolean
-  /** Sends STDOUT. False asks to wait for {@link ExchangeResponse.drained}. */
+  /** Sends STDOUT. Returns false if the app should wait for {@link ExchangeResponse.drained}. */
   sendStdout(head: string, body: Uint8Array | string, callback: WriteCallback | undefined): boolean
   /** Sends the last STDOUT and END_REQUEST. */
   sendEnd(
@@ -42,56 +42,62 @@ export interface ResponseOwner {
     protocolStatus: number,
     callback: WriteCallback | undefined,
   ): void
-  /** Ends the request so that the front server sees that it failed. */
-  cut(): void
-  /** Calls code of the app. What it throws is a failure of this exchange and of no other. */
+  /** Ends an incomplete response in a way that the front server sees as a failure. */
+  truncate(): void
+  /** Calls code of the app. If that throws, this exchange fails, and no other. */
   guard(hook: () => void): void
 }
 
 const EMPTY = Buffer.alloc(0)
 const TEXT_PLAIN: readonly string[] = ['Content-Type', 'text/plain; charset=utf-8']
 
-// Writes up to this size are batched, and a batch grows up to this size (bytes).
+// Chunks up to this size (bytes) are batched.
 const SMALL_WRITE_MAX = 1024
+
+// A batch of this size (bytes) is sent at once.
 const BATCH_MAX = 8 * 1024
 
-/** The response of an exchange: its head and body, and what is not sent yet. */
+/** The response of an exchange: its state, and the output that is not sent yet. */
 export class ExchangeResponse {
   readonly #owner: ResponseOwner
   #state: ResponseState = 'no-head'
-  // What waits to be sent, in latin1: the encoded head in state `head-set`, then the small writes of this turn.
+  // Output that is not sent yet, in latin1: the encoded head in state `head-set`, then the batched chunks of this tick.
   #unsent = ''
   #isBatching = false
-  // HEAD, 204, 205 and 304 have none: what is written of one is dropped.
+  // False for HEAD, 204, 205 and 304: body chunks are dropped.
   #hasBody = true
-  // An authorizer's whole body waits for the end, so that a later failure can still deny.
+  // The body of an authorizer is buffered until the end, so that a later failure can still deny the request.
   #authorizerBody: Uint8Array[] | undefined
-  // The async context of the write that returned false. `onDrain` runs in it, as 'drain' does with Node's HTTP server.
+  // The async context of the write that returned false. `onDrain` runs in it, like 'drain' of Node's HTTP server.
   #waitingWriter: AsyncResource | undefined
 
   constructor(owner: ResponseOwner) {
     this.#owner = owner
   }
 
-  /** `writeHead` was called, or the first write stood in for it. */
+  /** See {@link Exchange.headSent}. */
   get headSent(): boolean {
     return this.#state !== 'no-head' && this.#state !== 'aborted'
   }
 
+  /** See {@link Exchange.writableNeedDrain}. */
   get needDrain(): boolean {
     return this.#waitingWriter !== undefined
   }
 
-  /** Nothing more is sent. */
+  /** See {@link Exchange.ended}. */
   get ended(): boolean {
     return this.#state === 'ended' || this.#state === 'aborted'
   }
 
+  /** See {@link Exchange.writeHead}. */
   writeHead(status: number, headers: readonly string[], reason: string | undefined): void {
-    // The server may have responded for the app, after a time-out: the app does not have to know.
+    // The server may have responded instead of the app, for example after a time-out. The app need not check for that.
     if (this.ended) return
     if (this.#state !== 'no-head')
-      throw new Error('The response head was set already: writeHead is called once.')
+      throw new Error(
+        'The response head is already set. Call writeHead only once, and before the first write.',
+      )
     this.#unsent = encodeResponseHead(status, headers, reason)
     this.#hasBody = bodyAllowed(this.#owner.role === 'authorizer' ? 'GET' : this.#owner.method, status)
     this.#state = 'head-set'
@@ -99,6 +105,7 @@ export class ExchangeResponse {
     if (trace !== undefined) trace.status = status
   }
 
+  /** See {@link Exchange.write}. */
   write(chunk: Uint8Array | string, callback: WriteCallback | undefined): boolean {
     checkChunk(chunk)
     if (this.ended) return this.#refuseWrite(callback)
@@ -112,12 +119,14 @@ export class ExchangeResponse {
     return true
   }
 
+  /** See {@link Exchange.flush}. */
   flush(): void {
     if (this.#owner.role === 'authorizer') return
     if (this.#state === 'head-set') this.#send(EMPTY, undefined)
     else this.sendBatch()
   }
 
+  /** See {@link Exchange.end}. */
   end(chunk: Uint8Array | string, callback: WriteCallback | undefined): void {
     if (this.ended) {
       this.#refuseWrite(callback)
@@ -133,15 +142,15 @@ export class ExchangeResponse {
   }
 
   /**
-   * Responds for the app, with `status` and its reason as text, or, if the head was sent, cuts the response. A `protocolStatus`
-   * other than FCGI_REQUEST_COMPLETE has a whole response, too: front servers ignore a bare one. `state` is the state before
-   * {@link abort}.
+   * Responds with `status` and its reason phrase instead of the app. If the head was sent, truncates the response instead. A
+   * `protocolStatus` other than FCGI_REQUEST_COMPLETE is sent with a whole response, too, because front servers ignore a protocol
+   * status alone. `state` is the state before {@link abort}.
    */
   fail(status: number, protocolStatus: number, state: ResponseState = this.#state): void {
     if (state === 'streaming') {
       if (this.#unsent !== '') this.#send(EMPTY, undefined)
       this.#state = 'ended'
-      this.#owner.cut()
+      this.#owner.truncate()
       this.#owner.trace?.onEnd()
       return
     }
@@ -149,32 +158,32 @@ export class ExchangeResponse {
     const head = encodeResponseHead(status, headers)
     this.#unsent = head
     const text = `${head.slice('Status: '.length, head.indexOf('\r'))}\n`
-    // An unread request may be a HEAD: H2O would send its client a body, and HAProxy a 502.
+    // If the method is unknown, it may be HEAD. If a HEAD got a body, H2O would pass it on, and HAProxy would respond with 502.
     const method = this.#owner.knownMethod ?? 'HEAD'
     const body = method === 'HEAD' ? EMPTY : text
     this.#owner.trace?.onReplaced(status, body)
     this.#finish(body, protocolStatus, undefined)
   }
 
-  /** From now on nothing of the app is sent. Returns the state until now. */
+  /** Stops all output of the app. Returns the state before the abort. */
   abort(): ResponseState {
     const state = this.#state
     this.#state = 'aborted'
     return state
   }
 
-  /** Sends the small writes of this turn. */
+  /** Sends the batched chunks. */
   sendBatch(): void {
     if (this.#state === 'streaming' && this.#unsent !== '') this.#send(EMPTY, undefined)
   }
 
-  /** The turn of the event loop in which a small write was sent is over. */
-  endTurn(): void {
+  /** Ends the event loop tick in which a small chunk was sent: sends the batched chunks. */
+  endTick(): void {
     this.#isBatching = false
     this.sendBatch()
   }
 
-  /** The socket takes bytes again. Returns the async context of the writer that waits for that, if there is one. */
+  /** The socket has drained. Returns the async context of the write that returned false, if there was one. */
   drained(): AsyncResource | undefined {
     const writer = this.#waitingWriter
     this.#waitingWriter = undefined
@@ -200,13 +209,13 @@ export class ExchangeResponse {
     return more
   }
 
-  // The first small write of a turn is sent at once and the others together: a record and a write for each would cost more
-  // than twice as much.
+  // Returns true if `chunk` was added to the batch. The first small chunk of a tick is sent at once, and the others together:
+  // a record and a write for each would cost more than twice as much.
   #batch(chunk: Uint8Array | string): boolean {
     if (chunk.length > SMALL_WRITE_MAX || this.#unsent.length >= BATCH_MAX) return false
     if (!this.#isBatching) {
       this.#isBatching = true
-      process.nextTick(endTurn, this)
+      process.nextTick(endTick, this)
       return false
     }
     const text = toLatin1(chunk)
@@ -226,17 +235,17 @@ export class ExchangeResponse {
 
   #toSent(callback: WriteCallback): WriteCallback {
     if (this.#owner.keepsContext) return (error) => this.#sent(callback, error)
-    // Writes that wait in the socket are sent together. Their callbacks run in the context of the request that wrote last.
+    // The socket sends buffered writes together, and calls all their callbacks in the context of the request that wrote last.
     const context = new AsyncResource('FCGI_WRITE')
     return (error) => context.runInAsyncScope(this.#sent, this, callback, error)
   }
 
-  // Node reports no error for data that a socket still held when it was destroyed.
+  // Node reports no error for data that a socket still buffered when it was destroyed.
   #sent(callback: WriteCallback, error: Error | null | undefined): void {
     const reason =
       error ??
       (this.#owner.lost
-        ? new ExchangeError('FCGI_ERR_CONNECTION_CLOSED', 'The connection broke while this was being sent.')
+        ? new ExchangeError('FCGI_ERR_CONNECTION_CLOSED', 'The connection closed before this chunk was sent.')
         : undefined)
     this.#owner.guard(() => callback(reason))
   }
@@ -245,7 +254,10 @@ export class ExchangeResponse {
     if (callback !== undefined) {
       const error =
         this.#owner.abortReason ??
-        new ExchangeError('FCGI_ERR_ENDED', 'Written after the end of the response.')
+        new ExchangeError(
+          'FCGI_ERR_ENDED',
+          'The response has already ended. Do not write after end() or fail().',
+        )
       this.#callLater(callback, error)
     }
     return false
@@ -256,13 +268,15 @@ export class ExchangeResponse {
   }
 }
 
-function endTurn(response: ExchangeResponse): void {
-  response.endTurn()
+function endTick(response: ExchangeResponse): void {
+  response.endTick()
 }
 
-/** Throws a TypeError, before anything is sent, for what cannot be part of a body. */
+/** Throws a TypeError if `chunk` is neither a string nor a Uint8Array. */
 export function checkChunk(chunk: unknown): void {
   if (typeof chunk !== 'string' && !isUint8Array(chunk)) {
-    throw new TypeError(`A response body takes strings and Uint8Arrays, not ${describeError(chunk)}.`)
+    throw new TypeError(
+      `A chunk of a response body must be a string or a Uint8Array, not ${describeError(chunk)}.`,
+    )
   }
 }

@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream'
 import { RequestError } from '../cgi/error.ts'
 import { FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts'
 import { rememberAbort } from './abort-reports.ts'
-import type { RequestCarrier, RequestSettings } from './cgi-request.ts'
+import type { RequestConnection, RequestSettings } from './cgi-request.ts'
 import { describeError, ExchangeError } from './error.ts'
 import type { Exchange, WriteCallback } from './exchange.ts'
 import type { ExchangeTrace } from './exchange-channel.ts'
@@ -10,22 +10,23 @@ import { IncomingRequest } from './incoming-request.ts'
 import { checkChunk, ExchangeResponse, type ResponseOwner } from './response.ts'
 import { StderrStream } from './stderr.ts'
 
-/** What an exchange asks of the connection that carries it. */
-export interface ExchangeCarrier extends RequestCarrier {
+/** What an exchange needs from its connection. */
+export interface ExchangeConnection extends RequestConnection {
   readonly settings: ExchangeSettings
-  /** The socket is gone, or about to be: what it still held was lost. */
+  /** The socket is destroyed, and the data it still buffered was lost. */
   readonly lost: boolean
-  /** The callback of the next write runs in the write's own async context, because nothing else waits in the socket. */
+  /** The socket will call the callback of the next write in the async context of that write, because it buffers nothing else. */
   readonly keepsContext: boolean
-  /** Sends a response head before there is any body. */
+  /** Sends a response head without a body. Returns false if the app should wait for {@link ServerExchange.drained}. */
   sendHead(exchange: ServerExchange, head: string, callback?: WriteCallback): boolean
+  /** Sends STDOUT. Returns false if the app should wait for {@link ServerExchange.drained}. */
   sendStdout(
     exchange: ServerExchange,
     head: string,
     body: Uint8Array | string,
     callback?: WriteCallback,
   ): boolean
-  /** Sends the last output, the end of STDOUT and END_REQUEST; the exchange is over. */
+  /** Sends the last output, the end of STDOUT, and END_REQUEST, which ends the exchange. */
   sendEnd(
     exchange: ServerExchange,
     head: string,
@@ -33,37 +34,39 @@ export interface ExchangeCarrier extends RequestCarrier {
     protocolStatus: number,
     callback?: WriteCallback,
   ): void
+  /** Sends STDERR. Returns false if the socket's buffer is full. */
   sendStderr(requestId: number, content: Uint8Array): boolean
-  /** Ends the exchange so that the front server sees it failed. */
-  cut(exchange: ServerExchange): void
+  /** Ends an incomplete response in a way that the front server sees as a failure. */
+  truncate(exchange: ServerExchange): void
 }
 
-/** What the server's options say about each exchange. */
+/** The server's options that concern exchanges; see `ServerOptions`. */
 export interface ExchangeSettings extends RequestSettings {
   readonly maxStderrBytes: number
+  /** Reports an error. Must not throw. */
   onError(error: unknown, exchange: Exchange): void
-  /** Keeps the server from closing until `promise`, which does not reject, has settled. */
+  /** Makes the server's `close` wait for `promise`, which must not reject. */
   waitUntil(promise: Promise<unknown>): void
 }
 
 const EMPTY = Buffer.alloc(0)
 
-/** The exchange as the server sees it: an incoming request and its response. Apps see {@link Exchange}. */
-export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements Exchange, ResponseOwner {
+/** The server's view of an exchange: an incoming request and its response. Apps use the interface {@link Exchange}. */
+export class ServerExchange extends IncomingRequest<ExchangeConnection> implements Exchange, ResponseOwner {
   appStatus = 0
   onDrain: (() => void) | undefined = undefined
   onAbort: ((reason: ExchangeError) => void) | undefined = undefined
 
-  /** It counts as one of the server's running requests. */
+  /** The exchange counts towards the server's limit of running requests. */
   admitted = false
 
-  /** Publishes what happens to the exchange; undefined if nobody observes it. */
+  /** Publishes the events of the exchange; undefined if it has no subscriber. */
   trace: ExchangeTrace | undefined = undefined
 
   readonly #response = new ExchangeResponse(this)
   #stderr: StderrStream | undefined
 
-  // ---- for apps ----
+  // ---- for apps; see Exchange ----
 
   get headSent(): boolean {
     return this.#response.headSent
@@ -80,7 +83,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   get stderr(): Writable {
     this.#stderr ??= new StderrStream(
       (content) => this.ended || this.#sendStderr(content),
-      this.carrier.settings.maxStderrBytes,
+      this.connection.settings.maxStderrBytes,
       (hook) => this.guard(hook),
     )
     return this.#stderr
@@ -105,40 +108,41 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
   }
 
   fail(error: unknown): void {
-    // A failure after an abort follows from it and is not reported.
+    // A failure after an abort is a consequence of the abort. Do not report it.
     if (this.aborted) return
     this.#flushStderr()
     if (!this.ended) this.#sendStderr(Buffer.from(`${describeError(error)}\n`))
     this.trace?.onError(error)
-    this.carrier.settings.onError(error, this)
+    this.connection.settings.onError(error, this)
     if (!this.ended) this.#response.fail(statusOf(error), FCGI_REQUEST_COMPLETE)
   }
 
   waitUntil(promise: PromiseLike<unknown>): void {
-    const { settings } = this.carrier
+    const { settings } = this.connection
     settings.waitUntil(Promise.resolve(promise).catch((error: unknown) => settings.onError(error, this)))
   }
 
   // ---- for the connection ----
 
+  /** Responds with `status` instead of the app, or truncates a response that has begun. */
   respond(status: number, protocolStatus: number = FCGI_REQUEST_COMPLETE): void {
     this.begun = true
-    // Subscribers of the trace are called in the context of the request.
+    // Call the subscribers of the trace in the async context of the request.
     if (this.trace === undefined) this.#response.fail(status, protocolStatus)
     else this.runInAsyncScope(this.#response.fail, this.#response, status, protocolStatus)
   }
 
   protected refuse(error: unknown): void {
     if (this.trace !== undefined) this.runInAsyncScope(this.trace.onError, this.trace, error)
-    // Before the response, because the front server may close the connection after it.
+    // Send STDERR before the response, because the front server may close the connection after the response.
     this.#sendStderr(Buffer.from(`${reasonOf(error)}\n`))
     this.respond(error instanceof RequestError ? error.status : 400)
-    this.runInAsyncScope(this.carrier.settings.onError, undefined, error, this)
+    this.runInAsyncScope(this.connection.settings.onError, undefined, error, this)
   }
 
   /**
-   * Ends the exchange before its time. Without `status` the front server has given it up. With it the front server still waits: it
-   * gets that status, or, if the head was sent, a cut response.
+   * Aborts the exchange. Without `status`, no response is sent: the front server aborted the request, or the connection is closed.
+   * With `status`, the front server still waits: it receives that status or, if the head was sent, a truncated response.
    */
   abort(reason: ExchangeError, status?: number): void {
     this.runInAsyncScope(this.#abort, this, reason, status)
@@ -149,7 +153,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     if (this.ended) return
     const state = this.#response.abort()
     this.abortReason = reason
-    rememberAbort(reason, (error) => this.carrier.settings.onError(error, this))
+    rememberAbort(reason, (error) => this.connection.settings.onError(error, this))
     this.trace?.onError(reason)
     this.failInputs(reason)
     if (status !== undefined) {
@@ -163,7 +167,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     this.trace?.onEnd()
   }
 
-  /** The socket takes bytes again. */
+  /** The socket has drained. */
   drained(): void {
     const stderr = this.#stderr
     if (stderr !== undefined) this.enter(() => stderr.drained())
@@ -174,22 +178,22 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     this.runInAsyncScope(this.guard, this, hook)
   }
 
-  // ---- for the response ----
+  // ---- for the response; see ResponseOwner ----
 
   get lost(): boolean {
-    return this.carrier.lost
+    return this.connection.lost
   }
 
   get keepsContext(): boolean {
-    return this.carrier.keepsContext
+    return this.connection.keepsContext
   }
 
   sendHead(head: string, callback: WriteCallback | undefined): boolean {
-    return this.carrier.sendHead(this, head, callback)
+    return this.connection.sendHead(this, head, callback)
   }
 
   sendStdout(head: string, body: Uint8Array | string, callback: WriteCallback | undefined): boolean {
-    return this.carrier.sendStdout(this, head, body, callback)
+    return this.connection.sendStdout(this, head, body, callback)
   }
 
   sendEnd(
@@ -198,12 +202,12 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     protocolStatus: number,
     callback: WriteCallback | undefined,
   ): void {
-    this.carrier.sendEnd(this, head, body, protocolStatus, callback)
+    this.connection.sendEnd(this, head, body, protocolStatus, callback)
     this.abandonInputs()
   }
 
-  cut(): void {
-    this.carrier.cut(this)
+  truncate(): void {
+    this.connection.truncate(this)
     this.abandonInputs()
   }
 
@@ -211,7 +215,7 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     try {
       hook()
     } catch (error) {
-      if (this.aborted) this.carrier.settings.onError(error, this)
+      if (this.aborted) this.connection.settings.onError(error, this)
       else this.fail(error)
     }
   }
@@ -221,10 +225,10 @@ export class ServerExchange extends IncomingRequest<ExchangeCarrier> implements 
     if (stderr !== undefined) this.guard(() => stderr.flush())
   }
 
-  // STDOUT that was written before it is sent before it.
+  // Keep the order: send batched STDOUT first.
   #sendStderr(content: Uint8Array): boolean {
     this.#response.sendBatch()
-    return this.carrier.sendStderr(this.requestId, content)
+    return this.connection.sendStderr(this.requestId, content)
   }
 }
 
@@ -233,7 +237,8 @@ function reasonOf(error: unknown): string {
   return `Request refused with status ${error.status} (${error.code}): ${error.message}`
 }
 
-// An app that reads a request body to its end fails with the body's error. A body that is too short or too large is the client's fault.
+// An app that reads an incomplete request body fails with the body's error. If the body is too short or too large, that is the
+// client's fault, so the status is a 4xx.
 function statusOf(error: unknown): number {
   const isBody =
     error instanceof ExchangeError &&

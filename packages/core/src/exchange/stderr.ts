@@ -1,12 +1,12 @@
 import { Writable } from 'node:stream'
 
 const TOO_MUCH = Buffer.from(
-  '… This request has written more errors than maxStderrBytes. The rest is left out.\n',
+  '… This request wrote more than maxStderrBytes to FCGI_STDERR. The rest is dropped.\n',
 )
 
 /**
- * FCGI_STDERR as a Writable, so that a `Console` can write to it. It has back-pressure and never fails. Bytes beyond its limit are
- * dropped when they are written, so that a writer that ignores back-pressure cannot fill the memory.
+ * FCGI_STDERR as a Writable, so that a `Console` can write to it. It applies back-pressure and never emits 'error'. Bytes beyond its
+ * limit are dropped when they are written, so that a writer that ignores back-pressure cannot fill the memory.
  */
 export class StderrStream extends Writable {
   readonly #send: (content: Uint8Array) => boolean
@@ -17,8 +17,8 @@ export class StderrStream extends Writable {
   #drainIsDue = false
 
   /**
-   * `send` returns false if the socket is full; call `drained` when it takes bytes again. `guard` runs a function that may call
-   * listeners of the app, which may throw.
+   * `send` returns false if the socket's buffer is full. Call `drained` when the socket has drained. `guard` runs a function that may
+   * call listeners of the app, and catches their errors.
    */
   constructor(send: (content: Uint8Array) => boolean, maxBytes: number, guard: (hook: () => void) => void) {
     super({ decodeStrings: true })
@@ -32,7 +32,7 @@ export class StderrStream extends Writable {
       return super.write(chunk, encoding as BufferEncoding, callback as never)
     const done = typeof encoding === 'function' ? encoding : callback
     if (typeof done === 'function') process.nextTick(done as () => void)
-    // 'drain' comes in a later turn, so that an app that writes on each 'drain' does not block the event loop.
+    // Emit 'drain' in a later tick, so that an app that writes on each 'drain' does not block the event loop.
     if (!this.writableNeedDrain && !this.#drainIsDue) {
       this.#drainIsDue = true
       setImmediate(() => {
@@ -56,13 +56,14 @@ export class StderrStream extends Writable {
     return this.#send(Buffer.concat([chunk.subarray(0, length), TOO_MUCH]))
   }
 
+  /** The socket has drained. */
   drained(): void {
     const waiting = this.#waiting
     this.#waiting = undefined
     waiting?.()
   }
 
-  /** Sends all that waits, and from now on every write at once, because the request is about to end. */
+  /** Sends all buffered output now, and each later write at once, because the request is about to end. */
   flush(): void {
     this.#flushing = true
     this.drained()

@@ -3,11 +3,11 @@ import { EventEmitter } from 'node:events'
 import { type IncomingMessage, Server, type ServerResponse } from 'node:http'
 
 /**
- * What node:http publishes on `http.server.request.start` and `http.server.response.finish`.
+ * The message that node:http publishes on `http.server.request.start` and `http.server.response.finish`.
  *
- * A class, not an object literal: when the objects of a literal survive V8's minor collections, V8 allocates the next ones in
- * the old generation. Each then keeps its request alive until the next major collection. While OpenTelemetry was on, that was
- * half of the CPU time of a request. V8 has no such rule for the instances of a class.
+ * It is a class because V8 pretenures objects of a literal: when some of them survive minor collections, V8 allocates the next ones in the
+ * old generation. Each then keeps its request alive until the next major collection. With OpenTelemetry, that took half of the CPU time
+ * of a request. V8 does not do this for instances of a class.
  */
 export class RequestMessage {
   readonly request: IncomingMessage
@@ -22,12 +22,12 @@ export class RequestMessage {
   }
 }
 
-// Kept for the life of the process: node:diagnostics_channel itself holds a channel without subscribers weakly.
+// Keep these channels alive, because node:diagnostics_channel holds a channel without subscribers only weakly.
 const requestStart = channel('http.server.request.start')
 const responseCreated = channel('http.server.response.created')
 const responseFinish = channel('http.server.response.finish')
 
-// Undefined if a tool replaced `emit` of all emitters before this module was loaded. Every request is then observed.
+// Undefined if a tool replaced `emit` of all emitters before this module was loaded. Every request then counts as observed.
 const nodeEmit: EventEmitter['emit'] | undefined = Function.prototype.toString
   .call(EventEmitter.prototype.emit)
   .includes('kErrorMonitor')
@@ -35,12 +35,12 @@ const nodeEmit: EventEmitter['emit'] | undefined = Function.prototype.toString
   : undefined
 
 /**
- * An `http.Server` that never listens. Monitoring tools see HTTP requests through the diagnostics channels of node:http and
- * through `emit('request')` of an `http.Server`; an adapter publishes and emits here what node:http would.
+ * An `http.Server` that never listens. Monitoring tools observe HTTP requests through the diagnostics channels of node:http and through
+ * `emit('request')` of an `http.Server`. An adapter uses this class to publish and emit the same events.
  *
- * An adapter asks {@link observed} for each request. If it is false, nobody can see a difference, and the adapter calls its app
- * directly. If it is true, the adapter makes the request and the response, and calls in the order of lib/_http_server.js:
- * {@link publishStart}, then {@link emitRequest}, and {@link publishFinish} as the first listener of the response's 'finish'.
+ * An adapter checks {@link observed} for each request. If it is false, no tool can notice a difference, and the adapter calls its app
+ * directly. If it is true, the adapter creates the request and the response, and calls, in the order of lib/_http_server.js,
+ * {@link publishStart}, {@link emitRequest}, and {@link publishFinish} as the first listener of the response's 'finish'.
  */
 export class HiddenServer {
   readonly #listener: (request: IncomingMessage, response: ServerResponse) => void
@@ -56,7 +56,7 @@ export class HiddenServer {
     this.#visible = visible
   }
 
-  /** Whether a tool subscribed to a channel, or changed how an `http.Server` emits: all of them, or this one. */
+  /** Whether a tool subscribed to a channel, or changed `emit` or the listeners of this `http.Server`, or `emit` of all of them. */
   get observed(): boolean {
     return (
       requestStart.hasSubscribers ||
@@ -72,9 +72,9 @@ export class HiddenServer {
     if (requestStart.hasSubscribers) requestStart.publish(this.#complete(message))
   }
 
-  /** Emits 'request'. Throws what the listener throws. */
+  /** Emits 'request'. Throws if the listener throws. */
   emitRequest(request: IncomingMessage, response: ServerResponse): void {
-    this.#made.emit('request', request, response)
+    this.#lazyServer.emit('request', request, response)
   }
 
   /** Publishes `http.server.response.finish`. */
@@ -83,16 +83,16 @@ export class HiddenServer {
   }
 
   #complete({ request, response, socket }: RequestMessage): object {
-    return { request, response, socket, server: this.#visible ?? this.#made }
+    return { request, response, socket, server: this.#visible ?? this.#lazyServer }
   }
 
-  get #made(): Server {
+  get #lazyServer(): Server {
     this.#server ??= new Server(this.#listener)
     return this.#server
   }
 }
 
-// A subscriber got the server in a message, and may have stayed with it.
+// A subscriber may have kept the server that it received in a message, and changed it.
 function isChanged(server: Server): boolean {
   return server.emit !== nodeEmit || server.listenerCount('request') !== 1
 }

@@ -1,11 +1,11 @@
 import { bytes, record, TYPES } from '@fcgi-bridge/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { anyWire, cutAt } from '../testing/arbitraries.ts'
+import { anyWire, splitAt } from '../testing/arbitraries.ts'
 import { RecordDecoder, type RecordSink } from './decoder.ts'
 import { ProtocolError } from './error.ts'
 
-/** What a sink was told: pieces of one stream that follow each other joined, the end of a stream as ''. */
+/** A call of a sink. Consecutive pieces of one stream are joined. The end of a stream is ''. */
 type Event = [kind: 'stream' | 'discrete', type: number, requestId: number, content: string]
 
 function recorder(): { events: Event[]; sink: RecordSink } {
@@ -36,7 +36,7 @@ function decode(...chunks: Buffer[]): Event[] {
   return events
 }
 
-// One of everything that sits differently on the wire: empty, padded, both, unaligned, ids of one and two bytes.
+// One record of each form: empty, padded, both, unaligned, with ids of one and of two bytes.
 const SESSION = bytes(
   record(TYPES.BEGIN_REQUEST, 1, [0, 1, 0, 0, 0, 0, 0, 0]),
   record(TYPES.PARAMS, 1, 'abcdefghijk', 5),
@@ -64,17 +64,17 @@ describe('RecordDecoder', () => {
     expect(decode(SESSION)).toEqual(EVENTS)
   })
 
-  it('reads them one byte at a time', () => {
+  it('reads records one byte at a time', () => {
     expect(decode(...Array.from(SESSION, (byte) => Buffer.from([byte])))).toEqual(EVENTS)
   })
 
-  it('reads them split at every offset', () => {
+  it('reads records that are split at any offset', () => {
     for (let at = 0; at <= SESSION.length; at++) {
       expect(decode(SESSION.subarray(0, at), SESSION.subarray(at))).toEqual(EVENTS)
     }
   })
 
-  it('reads any records cut anywhere', () => {
+  it('reads any records, in chunks of any size', () => {
     const content = fc.uint8Array({ maxLength: 40 })
     const anyRecord = fc.record({
       type: fc.integer({ min: 0, max: 255 }),
@@ -94,15 +94,15 @@ describe('RecordDecoder', () => {
         const expected = recorder()
         for (const { type, requestId, content } of list) {
           const isStream = type >= TYPES.PARAMS && type <= TYPES.DATA
-          const tell = isStream ? expected.sink.onStream : expected.sink.onDiscrete
-          tell(type, requestId, Buffer.from(content), 0, content.length)
+          const onRecord = isStream ? expected.sink.onStream : expected.sink.onDiscrete
+          onRecord(type, requestId, Buffer.from(content), 0, content.length)
         }
         expect(decode(...chunks)).toEqual(expected.events)
       }),
     )
   })
 
-  it('makes the same of any bytes however they are cut, and throws nothing but the ProtocolError', () => {
+  it('has the same result for any bytes, however they are split, and throws only ProtocolErrors', () => {
     const outcome = (...chunks: Buffer[]): unknown => {
       const { events, sink } = recorder()
       const decoder = new RecordDecoder(sink)
@@ -115,19 +115,19 @@ describe('RecordDecoder', () => {
       }
     }
     fc.assert(
-      fc.property(anyWire, fc.array(fc.nat()), (wire, cuts) => {
-        expect(outcome(...cutAt(wire, cuts))).toEqual(outcome(wire))
+      fc.property(anyWire, fc.array(fc.nat()), (wire, offsets) => {
+        expect(outcome(...splitAt(wire, offsets))).toEqual(outcome(wire))
       }),
       { numRuns: 1000 },
     )
   })
 
-  it.each(Object.entries(TYPES))('hands %s on as the kind of record it is', (name, type) => {
+  it.each(Object.entries(TYPES))('passes %s on as a stream record or a discrete record', (name, type) => {
     const isStream = ['PARAMS', 'STDIN', 'STDOUT', 'STDERR', 'DATA'].includes(name)
     expect(decode(record(type, 1, 'x'))).toEqual([[isStream ? 'stream' : 'discrete', type, 1, 'x']])
   })
 
-  it('takes the longest record, with the longest padding', () => {
+  it('reads a record of the largest size, with the largest padding', () => {
     const content = 'v'.repeat(65_535)
     for (const type of [TYPES.STDIN, TYPES.GET_VALUES]) {
       const kind = type === TYPES.STDIN ? 'stream' : 'discrete'
@@ -140,7 +140,7 @@ describe('RecordDecoder', () => {
     }
   })
 
-  it('passes over the reserved byte and whatever the padding holds', () => {
+  it('ignores the reserved byte and the content of the padding', () => {
     const wire = record(TYPES.STDIN, 1, 'abc', 5)
     wire[7] = 0xff
     expect(decode(wire, record(TYPES.STDIN, 1))).toEqual([
@@ -149,7 +149,7 @@ describe('RecordDecoder', () => {
     ])
   })
 
-  it('reads 10 000 empty records in one push without recursion', () => {
+  it('reads 10,000 empty records in one push without recursion', () => {
     let ends = 0
     const decoder = new RecordDecoder({
       onStream: (_type, _requestId, _chunk, start, end) => {
@@ -161,7 +161,7 @@ describe('RecordDecoder', () => {
     expect(ends).toBe(10_000)
   })
 
-  it('hands stream content on as views of what was pushed, and never an empty piece but for the end', () => {
+  it('passes stream content on as views of the pushed chunks, and an empty piece only for the end of a stream', () => {
     const wire = bytes(record(TYPES.STDIN, 1, 'abcdef'), record(TYPES.STDIN, 1))
     const pieces: [Buffer, number, number][] = []
     const decoder = new RecordDecoder({
@@ -178,7 +178,7 @@ describe('RecordDecoder', () => {
     expect(pieces.every(([chunk], i) => chunk === chunks[i === 0 ? 1 : 2])).toBe(true)
   })
 
-  it('hands a discrete record on whole, however many chunks carry it', () => {
+  it('passes a discrete record on as a whole, however many chunks it arrives in', () => {
     const content = Array.from({ length: 1000 }, (_, i) => i % 256)
     const wire = record(TYPES.GET_VALUES, 0, content, 3)
     for (const size of [1, 7, 8, 9, 500, 1007, 1008, 1010]) {
@@ -188,7 +188,7 @@ describe('RecordDecoder', () => {
     }
   })
 
-  it('keeps what it gathered apart from the chunks, which may be used again', () => {
+  it('copies the beginning of a discrete record, because the chunk may be reused', () => {
     const wire = record(TYPES.GET_VALUES, 0, 'abcdef')
     const { events, sink } = recorder()
     const decoder = new RecordDecoder(sink)
@@ -199,32 +199,35 @@ describe('RecordDecoder', () => {
     expect(events).toEqual([['discrete', 9, 0, 'abcdef']])
   })
 
-  it.each([0, 2, 255])('refuses version %i with its first byte, and hands on what came before', (version) => {
-    const wrong = record(TYPES.STDIN, 1, 'x')
-    wrong[0] = version
-    const { events, sink } = recorder()
-    for (const length of [1, 5, wrong.length]) {
-      const decoder = new RecordDecoder(sink)
-      expect(() => decoder.push(bytes(record(TYPES.STDIN, 1, 'good'), wrong.subarray(0, length)))).toThrow(
-        expect.objectContaining({ name: 'ProtocolError', code: 'FCGI_ERR_VERSION' }),
-      )
-    }
-    expect(events).toEqual([['stream', 5, 1, 'goodgoodgood']])
-    expect(() => new RecordDecoder(sink).push(Buffer.from('GET / HTTP/1.1'))).toThrow(ProtocolError)
-  })
+  it.each([0, 2, 255])(
+    'refuses version %i at its first byte, and passes on the records before it',
+    (version) => {
+      const wrong = record(TYPES.STDIN, 1, 'x')
+      wrong[0] = version
+      const { events, sink } = recorder()
+      for (const length of [1, 5, wrong.length]) {
+        const decoder = new RecordDecoder(sink)
+        expect(() => decoder.push(bytes(record(TYPES.STDIN, 1, 'good'), wrong.subarray(0, length)))).toThrow(
+          expect.objectContaining({ name: 'ProtocolError', code: 'FCGI_ERR_VERSION' }),
+        )
+      }
+      expect(events).toEqual([['stream', 5, 1, 'goodgoodgood']])
+      expect(() => new RecordDecoder(sink).push(Buffer.from('GET / HTTP/1.1'))).toThrow(ProtocolError)
+    },
+  )
 
-  it('hands on nothing after stop, not even from the chunk that is being pushed', () => {
+  it('passes on nothing after stop, not even from the current chunk', () => {
     const { events, sink } = recorder()
     const decoder = new RecordDecoder({
       ...sink,
-      onDiscrete(...told) {
-        sink.onDiscrete(...told)
+      onDiscrete(...args) {
+        sink.onDiscrete(...args)
         decoder.stop()
       },
     })
     decoder.push(bytes(record(TYPES.STDIN, 1, 'before'), record(TYPES.ABORT_REQUEST, 1), SESSION))
     decoder.push(SESSION)
-    // Not even looked at.
+    // An invalid version is ignored, too.
     decoder.push(Buffer.from([2]))
     expect(events).toEqual([
       ['stream', 5, 1, 'before'],
@@ -232,7 +235,7 @@ describe('RecordDecoder', () => {
     ])
   })
 
-  it('knows whether a stream of bytes may end here', () => {
+  it('atBoundary is true between two records only', () => {
     const { sink } = recorder()
     const decoder = new RecordDecoder(sink)
     expect(decoder.atBoundary).toBe(true)

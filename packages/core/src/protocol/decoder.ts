@@ -1,19 +1,19 @@
 import { FCGI_DATA, FCGI_HEADER_LEN, FCGI_PARAMS, FCGI_VERSION_1 } from './constants.ts'
 import { ProtocolError } from './error.ts'
 
-/** Receives what a {@link RecordDecoder} reads. */
+/** Receives the records that a {@link RecordDecoder} reads. */
 export interface RecordSink {
   /**
-   * Content of a stream record (PARAMS, STDIN, STDOUT, STDERR, DATA): `chunk[start, end)`, a part of the chunk that was pushed.
-   * A record that arrives in several chunks causes several calls. `start === end` only for an empty record, which ends the
-   * stream (section 3.3).
+   * Called with content of a stream record (PARAMS, STDIN, STDOUT, STDERR, DATA): `chunk[start, end)`, a view of the chunk that was pushed.
+   * A record that arrives in several chunks causes several calls. `start === end` only for an empty record, which ends the stream
+   * (section 3.3).
    */
   onStream(type: number, requestId: number, chunk: Buffer, start: number, end: number): void
-  /** A complete record of any other type; its content is `chunk[start, end)`. */
+  /** Called with a complete record of any other type. Its content is `chunk[start, end)`. */
   onDiscrete(type: number, requestId: number, chunk: Buffer, start: number, end: number): void
 }
 
-// What the next byte belongs to.
+// The states of the decoder: which part of a record the next byte belongs to.
 const HEADER = 0
 const STREAM = 1
 const DISCRETE = 2
@@ -32,7 +32,7 @@ export class RecordDecoder {
   #stopped = false
   #paused = false
 
-  // A header that arrives in several chunks. It is allocated for the first one, because most connections never have any.
+  // A header that arrives in several chunks. It is allocated when it is first needed, because most connections never need it.
   #header: Buffer = EMPTY
   #headerLength = 0
 
@@ -41,34 +41,35 @@ export class RecordDecoder {
   #contentLeft = 0
   #paddingLeft = 0
 
-  #gathered: Buffer = EMPTY
-  #gatheredLength = 0
+  // The content of a discrete record that arrives in several chunks.
+  #content: Buffer = EMPTY
+  #contentFilled = 0
 
   constructor(sink: RecordSink) {
     this.#sink = sink
   }
 
   /**
-   * True between two records, where a byte stream may end cleanly. Also true after {@link stop}: how a stream ends that is no longer
-   * read does not matter.
+   * True between two records, where a byte stream can end cleanly. Also true after {@link stop}, because the rest of the stream is then
+   * ignored.
    */
   get atBoundary(): boolean {
     return this.#stopped || (this.#state === HEADER && this.#headerLength === 0)
   }
 
-  /** The sink receives nothing more, not even the rest of the chunk that is being pushed. */
+  /** Stops decoding. The sink receives nothing more, not even from the rest of the current chunk. */
   stop(): void {
     this.#stopped = true
   }
 
-  /** For the sink: `push` returns after the current record, and the rest of the chunk has to be pushed again. */
+  /** Called by the sink: `push` returns after the current record. Push the rest of the chunk again later. */
   pause(): void {
     this.#paused = true
   }
 
   /**
-   * Reads the next bytes, `chunk[0, length)`. Returns how many of them were read: all, unless the sink called {@link pause}.
-   * Throws {@link ProtocolError} for a version other than 1. The rest of the stream cannot be read then.
+   * Decodes the next bytes, `chunk[0, length)`. Returns how many of them were read: all, unless the sink called {@link pause}. Throws a
+   * {@link ProtocolError} for a version other than 1. The rest of the stream cannot be decoded then.
    */
   push(chunk: Buffer, length: number = chunk.length): number {
     this.#paused = false
@@ -82,13 +83,13 @@ export class RecordDecoder {
           } else {
             if (this.#header === EMPTY) this.#header = Buffer.alloc(FCGI_HEADER_LEN)
             this.#header[this.#headerLength++] = chunk[at++]!
-            // The first byte shows a wrong version, so seven more are not waited for.
+            // Detect a wrong version with the first byte. Do not wait for the other seven.
             if (this.#headerLength === 1) checkVersion(this.#header[0]!)
             if (this.#headerLength < FCGI_HEADER_LEN) break
             this.#headerLength = 0
             this.#readHeader(this.#header, 0)
           }
-          // The usual case: the content is complete, and no state has to be kept.
+          // The usual case: the chunk contains the whole content, so the decoder need not remember anything.
           if (this.#contentLeft === 0 || length - at >= this.#contentLeft) {
             const end = at + this.#contentLeft
             this.#contentLeft = 0
@@ -99,8 +100,8 @@ export class RecordDecoder {
           } else {
             this.#state = isStream(this.#type) ? STREAM : DISCRETE
             if (this.#state === DISCRETE) {
-              this.#gathered = Buffer.allocUnsafe(this.#contentLeft)
-              this.#gatheredLength = 0
+              this.#content = Buffer.allocUnsafe(this.#contentLeft)
+              this.#contentFilled = 0
             }
           }
           break
@@ -114,13 +115,13 @@ export class RecordDecoder {
         }
         case DISCRETE: {
           const end = Math.min(length, at + this.#contentLeft)
-          this.#gatheredLength += chunk.copy(this.#gathered, this.#gatheredLength, at, end)
+          this.#contentFilled += chunk.copy(this.#content, this.#contentFilled, at, end)
           this.#contentLeft -= end - at
           at = end
           if (this.#contentLeft > 0) break
           this.#state = this.#paddingLeft === 0 ? HEADER : PADDING
-          const content = this.#gathered
-          this.#gathered = EMPTY
+          const content = this.#content
+          this.#content = EMPTY
           this.#sink.onDiscrete(this.#type, this.#requestId, content, 0, content.length)
           break
         }
@@ -149,7 +150,7 @@ function checkVersion(version: number): void {
   if (version !== FCGI_VERSION_1) {
     throw new ProtocolError(
       'FCGI_ERR_VERSION',
-      `A record of FastCGI version ${version}; only version 1 exists. Is something other than FastCGI speaking to this port?`,
+      `A record has the FastCGI version ${version}, but only version 1 exists. Check that the peer uses FastCGI, and not HTTP, on this port.`,
     )
   }
 }

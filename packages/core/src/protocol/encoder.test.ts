@@ -16,7 +16,7 @@ import {
 } from './encoder.ts'
 
 describe('encodeRecord', () => {
-  it('writes a header, the content, and zeros up to a multiple of 8', () => {
+  it('writes a header, the content, and zeros as padding to a multiple of 8', () => {
     expect(encodeRecord(TYPES.STDOUT, 0x0102, bytes('hello'))).toEqual(
       bytes([1, 6, 1, 2, 0, 5, 3, 0], 'hello', [0, 0, 0]),
     )
@@ -29,7 +29,7 @@ describe('encodeRecord', () => {
     expect(encodeRecord(TYPES.STDOUT, 1, bytes(''))).toEqual(bytes([1, 6, 0, 1, 0, 0, 0, 0]))
   })
 
-  it.each([1, 7, 8, 9, 255, 256, 65_528, 65_535])('is aligned for %i bytes of content', (length) => {
+  it.each([1, 7, 8, 9, 255, 256, 65_528, 65_535])('aligns a record with %i bytes of content', (length) => {
     const content = Buffer.alloc(length, 'v')
     const record = encodeRecord(TYPES.STDOUT, 1, content)
     expect(record.length % 8).toBe(0)
@@ -40,10 +40,10 @@ describe('encodeRecord', () => {
     expect(record.subarray(8 + length).every((byte) => byte === 0)).toBe(true)
   })
 
-  it('never lets old memory out as padding', () => {
+  it('never sends old memory as padding', () => {
     let dirty = 0
     for (let i = 0; i < 20; i++) {
-      // What Node will cut the next small buffers from.
+      // Node allocates the next small buffers from this memory.
       const probe = Buffer.allocUnsafe(8)
       new Uint8Array(probe.buffer, probe.byteOffset + 8).fill(0xff)
       const record = encodeRecord(TYPES.STDOUT, 1, bytes('x'))
@@ -54,8 +54,8 @@ describe('encodeRecord', () => {
   })
 })
 
-describe('the longest content that needs no padding', () => {
-  it('is the greatest multiple of 8 that two bytes can say', () => {
+describe('RECORD_CONTENT_MAX', () => {
+  it('is the largest multiple of 8 that fits into two bytes', () => {
     expect(RECORD_CONTENT_MAX).toBe(65_528)
     expect(paddingFor(RECORD_CONTENT_MAX)).toBe(0)
   })
@@ -74,13 +74,13 @@ describe('paddingFor', () => {
   })
 })
 
-describe('headers', () => {
-  it('hold every field in its place, big-endian', () => {
+describe('encodeHeader, encodeHeaderText and writeHeader', () => {
+  it('write every field big-endian', () => {
     expect(encodeHeader(TYPES.STDIN, 0xfffe, 0xabcd, 3)).toEqual(bytes([1, 5, 0xff, 0xfe, 0xab, 0xcd, 3, 0]))
     expect(encodeHeaderText(TYPES.STDIN, 0xfffe, 0xabcd, 3)).toBe('\x01\x05\xff\xfe\xab\xcd\x03\x00')
   })
 
-  it('are written where told, and nowhere else', () => {
+  it('write at the given offset only', () => {
     const into = Buffer.alloc(12, 0xee)
     expect(writeHeader(into, 2, TYPES.DATA, 1, 2, 6)).toBe(10)
     expect(into).toEqual(bytes([0xee, 0xee], [1, 8, 0, 1, 0, 2, 6, 0], [0xee, 0xee]))
@@ -99,7 +99,7 @@ describe('encodeEndRequest (section 5.5)', () => {
     )
   })
 
-  it('is written where told, and takes the length that is said', () => {
+  it('writes END_REQUEST_LENGTH bytes at the given offset only', () => {
     const into = Buffer.alloc(END_REQUEST_LENGTH + 2, 0xee)
     expect(writeEndRequest(into, 1, 1, 0, 3)).toBe(1 + END_REQUEST_LENGTH)
     expect(into).toEqual(bytes([0xee], [1, 3, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0], [0xee]))
@@ -119,7 +119,7 @@ describe('encodeBeginRequest (section 5.1)', () => {
 })
 
 describe('encodeUnknownType (section 4.2)', () => {
-  it('names the type, with request id 0', () => {
+  it('writes the type, with request id 0', () => {
     expect(encodeUnknownType(99)).toEqual(bytes([1, 11, 0, 0, 0, 8, 0, 0], [99, 0, 0, 0, 0, 0, 0, 0]))
   })
 })

@@ -9,7 +9,7 @@ import {
 } from './constants.ts'
 
 /**
- * The largest content that this implementation puts into one record, in bytes: a multiple of 8, so that a full record needs no
+ * The largest content that this implementation puts into one record, in bytes. It is a multiple of 8, so that a full record needs no
  * padding (section 3.3 recommends alignment to 8 bytes).
  */
 export const RECORD_CONTENT_MAX: number = FCGI_MAX_LENGTH - 7
@@ -34,7 +34,7 @@ export function writeHeader(
   return at + FCGI_HEADER_LEN
 }
 
-/** A record header in a buffer of its own. */
+/** Encodes a record header as a new buffer. */
 export function encodeHeader(
   type: number,
   requestId: number,
@@ -46,7 +46,7 @@ export function encodeHeader(
   return header
 }
 
-/** A record header as a string with one character (latin1) per byte. */
+/** Encodes a record header as a string with one character (latin1) per byte. */
 export function encodeHeaderText(
   type: number,
   requestId: number,
@@ -65,12 +65,12 @@ export function encodeHeaderText(
   )
 }
 
-/** The number of bytes that fill `contentLength` up to a multiple of 8. */
+/** Returns the number of padding bytes that align `contentLength` to a multiple of 8. */
 export function paddingFor(contentLength: number): number {
   return -contentLength & 7
 }
 
-/** A record with a copy of `content` (at most 65535 bytes), padded with zeros to a multiple of 8. */
+/** Encodes a record with a copy of `content` (at most 65535 bytes), padded with zeros to a multiple of 8. */
 export function encodeRecord(type: number, requestId: number, content: Uint8Array): Buffer {
   const paddingLength = paddingFor(content.length)
   const record = Buffer.allocUnsafe(FCGI_HEADER_LEN + content.length + paddingLength)
@@ -103,14 +103,14 @@ export function writeEndRequest(
   return body + 8
 }
 
-/** An FCGI_END_REQUEST record (section 5.5). */
+/** Encodes an FCGI_END_REQUEST record (section 5.5). */
 export function encodeEndRequest(requestId: number, appStatus: number, protocolStatus: number): Buffer {
   const record = Buffer.allocUnsafe(END_REQUEST_LENGTH)
   writeEndRequest(record, 0, requestId, appStatus, protocolStatus)
   return record
 }
 
-/** An FCGI_BEGIN_REQUEST record (section 5.1). */
+/** Encodes an FCGI_BEGIN_REQUEST record (section 5.1). */
 export function encodeBeginRequest(requestId: number, role: number, flags: number): Buffer {
   return encodeRecord(
     FCGI_BEGIN_REQUEST,
@@ -119,7 +119,7 @@ export function encodeBeginRequest(requestId: number, role: number, flags: numbe
   )
 }
 
-/** An FCGI_UNKNOWN_TYPE record for `type` (section 4.2). */
+/** Encodes an FCGI_UNKNOWN_TYPE record for `type` (section 4.2). */
 export function encodeUnknownType(type: number): Buffer {
   return encodeRecord(FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID, Uint8Array.of(type, 0, 0, 0, 0, 0, 0, 0))
 }

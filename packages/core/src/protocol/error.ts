@@ -1,4 +1,4 @@
-/** The ways in which a peer can violate FastCGI 1.0; each {@link ProtocolError} has a message. */
+/** How a peer violated FastCGI 1.0; see {@link ProtocolError}. */
 export type ProtocolErrorCode =
   | 'FCGI_ERR_VERSION'
   | 'FCGI_ERR_NULL_REQUEST_ID'
@@ -6,7 +6,7 @@ export type ProtocolErrorCode =
   | 'FCGI_ERR_BODY_LENGTH'
   | 'FCGI_ERR_NAME_VALUE'
 
-/** The peer violated FastCGI 1.0. `code` is stable, the message may change. */
+/** The peer violated FastCGI 1.0. `code` is stable. The message may change. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'
   readonly code: ProtocolErrorCode

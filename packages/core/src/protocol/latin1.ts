@@ -1,6 +1,6 @@
 /**
- * A copy of `chunk` as a string with one character (latin1) per byte. Undefined for a string with characters outside of ASCII,
- * which has more bytes than characters in UTF-8.
+ * Returns a copy of `chunk` as a string with one character (latin1) per byte. Returns undefined for a string with characters outside
+ * ASCII, because it has more bytes than characters in UTF-8.
  */
 export function toLatin1(chunk: Uint8Array | string): string | undefined {
   if (typeof chunk === 'string') return Buffer.byteLength(chunk) === chunk.length ? chunk : undefined

@@ -16,14 +16,14 @@ describe('decodeNameValues (section 3.4)', () => {
     ['1 and 4', pair('NAME', long), ['NAME', long]],
     ['4 and 1', pair(long, 'value'), [long, 'value']],
     ['4 and 4', pair(long, long), [long, long]],
-    ['4 and 4 for lengths that 1 could say', pair('NAME', 'value', 4, 4), ['NAME', 'value']],
-    ['4 and 4 for nothing', pair('', '', 4, 4), ['', '']],
+    ['4 and 4 for lengths below 128', pair('NAME', 'value', 4, 4), ['NAME', 'value']],
+    ['4 and 4 for empty strings', pair('', '', 4, 4), ['', '']],
   ])('reads lengths of %s bytes', (_, block, read) => {
     expect(decodeNameValues(block)).toEqual([read])
     expect(decodeNameValues(bytes(block, pair('B', 'b')))).toEqual([read, ['B', 'b']])
   })
 
-  it('reads an empty name, an empty value, both, and nothing at all', () => {
+  it('reads an empty name, an empty value, both, and an empty block', () => {
     expect(
       decodeNameValues(
         pairs([
@@ -65,18 +65,18 @@ describe('decodeNameValues (section 3.4)', () => {
     ])
   })
 
-  it('takes no heed of what surrounds the block', () => {
+  it('ignores the bytes before and after the block', () => {
     const block = pair('NAME', 'value')
     expect(decodeNameValues(bytes([0xff, 0xff], block, [9]), 2, 2 + block.length)).toEqual([
       ['NAME', 'value'],
     ])
   })
 
-  it('refuses every beginning of a block that does not end between two pairs', () => {
+  it('refuses a block that ends in the middle of a pair', () => {
     const first = pair('NAME', 'value', 4, 4)
     const block = bytes(first, pair('B', 'b'))
     for (let end = 0; end <= block.length; end++) {
-      // What follows in the buffer must not stand in for what is missing.
+      // The bytes after the block must not complete the pair.
       const read = (): unknown => decodeNameValues(block, 0, end)
       if (end === 0 || end === first.length || end === block.length) expect(read).not.toThrow()
       else expect(read).toThrow(CUT_SHORT)
@@ -88,7 +88,7 @@ describe('decodeNameValues (section 3.4)', () => {
     ['of the value', bytes([1], [0xff, 0xff, 0xff, 0xff], 'NV')],
     ['of both', bytes([0xff, 0xff, 0xff, 0xff], [0xff, 0xff, 0xff, 0xff], 'NV')],
     ['of both, summing up to 2 ** 32 - 2', bytes(length(0x7fff_ffff), length(0x7fff_ffff), 'NV')],
-  ])('refuses a length %s that the block does not hold, without memory for it', (_, block) => {
+  ])('refuses a length %s that exceeds the block, without allocating memory for it', (_, block) => {
     const before = process.memoryUsage().arrayBuffers
     expect(() => decodeNameValues(block)).toThrow(CUT_SHORT)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000)
@@ -96,7 +96,7 @@ describe('decodeNameValues (section 3.4)', () => {
 })
 
 describe('decodeNameValues of any bytes', () => {
-  // As the specification draws it (section 3.4), with each bound looked at by itself.
+  // A simple implementation of section 3.4, which checks each bound separately.
   function reference(block: Uint8Array): [string, string][] | undefined {
     const list: [string, string][] = []
     const rest = [...block]
@@ -119,7 +119,7 @@ describe('decodeNameValues of any bytes', () => {
     return list
   }
 
-  it('is the pairs, or the error, whatever surrounds the block', () => {
+  it('returns the pairs or throws the error, independent of the bytes around the block', () => {
     fc.assert(
       fc.property(anyNameValueBlock, fc.nat(9), fc.nat(255), (block, before, filler) => {
         const around = bytes(new Uint8Array(before).fill(filler), block, new Uint8Array(9).fill(filler))
@@ -134,7 +134,7 @@ describe('decodeNameValues of any bytes', () => {
 })
 
 describe('pairs split over records', () => {
-  // The records' contents joined as a server joins them.
+  // Joins the contents of the records like a server does.
   function join(...records: Buffer[]): Buffer {
     const pieces: Buffer[] = []
     const decoder = new RecordDecoder({
@@ -148,7 +148,7 @@ describe('pairs split over records', () => {
     return Buffer.concat(pieces)
   }
 
-  it("are the specification's own example (Appendix B, example 2)", () => {
+  it('are decoded as in the specification (Appendix B, example 2)', () => {
     expect(
       decodeNameValues(
         join(
@@ -163,7 +163,7 @@ describe('pairs split over records', () => {
     ])
   })
 
-  it('are joined wherever they are split: in a length, the name, the value', () => {
+  it('are decoded wherever they are split: in a length, the name or the value', () => {
     const block = bytes(pair('NAME', 'value', 4, 4), pair('B', 'b'))
     for (let at = 0; at <= block.length; at++) {
       const split = join(
@@ -179,7 +179,7 @@ describe('pairs split over records', () => {
 })
 
 describe('encodeNameValues', () => {
-  it('writes lengths below 128 in one byte, others in four', () => {
+  it('writes lengths below 128 as one byte, others as four', () => {
     const list: [string, string][] = [
       ['NAME', 'value'],
       ['', ''],
@@ -190,7 +190,7 @@ describe('encodeNameValues', () => {
     expect(encodeNameValues(list)).toEqual(pairs(list))
   })
 
-  it('writes strings one byte a character, and bytes as they are', () => {
+  it('writes strings with one byte per character, and buffers unchanged', () => {
     expect(
       encodeNameValues([
         ['A', '\u00e9'],
@@ -199,7 +199,7 @@ describe('encodeNameValues', () => {
     ).toEqual(bytes([1, 1], 'A', [0xe9], [1, 3], 'B', [0xe2, 0x82, 0xac]))
   })
 
-  it('gives back what was put in', () => {
+  it('encodes pairs that decodeNameValues decodes to the same pairs', () => {
     const text = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array).toString('latin1'))
     fc.assert(
       fc.property(fc.array(fc.tuple(text, text)), (list) => {

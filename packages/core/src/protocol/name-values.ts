@@ -1,6 +1,6 @@
 import { ProtocolError } from './error.ts'
 
-/** The length that is encoded at `at` (section 3.4): in one byte, or in four if the first has its high bit set. */
+/** Decodes the length at `at` (section 3.4). It has one byte, or four if the high bit of the first is set. */
 export function lengthAt(block: Uint8Array, at: number): number {
   const first = block[at]!
   return first <= 127
@@ -8,13 +8,13 @@ export function lengthAt(block: Uint8Array, at: number): number {
     : ((first & 0x7f) << 24) | (block[at + 1]! << 16) | (block[at + 2]! << 8) | block[at + 3]!
 }
 
-/** The offset after the length that is encoded at `at`. It is beyond the block if the block ends within the length. */
+/** Returns the offset after the length at `at`. It is beyond the end of the block if the length is truncated. */
 export function afterLength(block: Uint8Array, at: number): number {
   return block[at]! <= 127 ? at + 1 : at + 4
 }
 
-/** The error for a block that ends within a pair. */
-export function cutShort(): ProtocolError {
+/** Creates the error for a block that ends in the middle of a pair. */
+export function truncatedPairError(): ProtocolError {
   return new ProtocolError(
     'FCGI_ERR_NAME_VALUE',
     'A name-value pair is longer than the stream that carries it.',
@@ -23,7 +23,7 @@ export function cutShort(): ProtocolError {
 
 /**
  * Decodes a complete block of name-value pairs (section 3.4) into strings with one character (latin1) per byte. Throws
- * {@link ProtocolError} if the block ends within a pair. A false length causes no allocation.
+ * {@link ProtocolError} if the block ends in the middle of a pair. A false length causes no allocation.
  */
 export function decodeNameValues(
   block: Buffer,
@@ -37,14 +37,14 @@ export function decodeNameValues(
     // Each length is below 2^31, so the sum is exact.
     const valueAt = nameAt + lengthAt(block, at)
     at = valueAt + lengthAt(block, valueLengthAt)
-    if (!(at <= end)) throw cutShort()
+    if (!(at <= end)) throw truncatedPairError()
     pairs.push([block.toString('latin1', nameAt, valueAt), block.toString('latin1', valueAt, at)])
   }
   return pairs
 }
 
 /**
- * Encodes name-value pairs (section 3.4). A string is written as one byte (latin1) per character. Give UTF-8 text as a Buffer.
+ * Encodes name-value pairs (section 3.4). Strings are encoded with one byte (latin1) per character. Pass UTF-8 text as a Buffer.
  */
 export function encodeNameValues(
   pairs: Iterable<readonly [name: string, value: string | Uint8Array]>,

@@ -1,15 +1,15 @@
-// What fast-check makes for the tests: bytes that are nearly FastCGI, and params that are nearly a request. Wholly random
-// ones would be refused at their first byte, and reach nothing.
+// Generators for fast-check: bytes that are nearly valid FastCGI, and params that are nearly a valid request. Purely random bytes would be
+// refused at the first byte, so they would test nothing else.
 
 import { bytes, length, pair, record, TYPES } from '@fcgi-bridge/testing'
 import fc from 'fast-check'
 
-/** Bytes that are records but for what is wrong with them. */
+/** Bytes that consist mostly of valid records. */
 export const anyWire: fc.Arbitrary<Buffer> = fc
   .array(
     fc.oneof(
       { weight: 8, arbitrary: anyRecord() },
-      // Cut short: what follows is read as the rest of it.
+      // A truncated record: the decoder takes the next bytes as the rest of it.
       { weight: 1, arbitrary: fc.tuple(anyRecord(), fc.nat(20)).map(([one, end]) => one.subarray(0, end)) },
       { weight: 1, arbitrary: fc.uint8Array({ maxLength: 12 }).map((array) => Buffer.from(array)) },
     ),
@@ -27,18 +27,18 @@ function anyRecord(): fc.Arbitrary<Buffer> {
     .map(({ type, requestId, content, padding }) => record(type, requestId, content, padding))
 }
 
-/** `wire` in pieces, cut at `cuts`, which may be any numbers. */
-export function cutAt(wire: Buffer, cuts: readonly number[]): Buffer[] {
-  const places = cuts.map((cut) => cut % (wire.length + 1)).sort((a, b) => a - b)
-  return [0, ...places].map((place, i) => wire.subarray(place, places[i] ?? wire.length))
+/** Splits `wire` at `offsets`, which can be any numbers. */
+export function splitAt(wire: Buffer, offsets: readonly number[]): Buffer[] {
+  const inside = offsets.map((offset) => offset % (wire.length + 1)).sort((a, b) => a - b)
+  return [0, ...inside].map((offset, i) => wire.subarray(offset, inside[i] ?? wire.length))
 }
 
-/** Name-value pairs (section 3.4) but for what is wrong with them. */
+/** Bytes that consist mostly of valid name-value pairs (section 3.4). */
 export const anyNameValueBlock: fc.Arbitrary<Buffer> = fc
   .array(
     fc.oneof(
       { weight: 8, arbitrary: anyPair() },
-      // A length of its own: it takes what follows, or runs past the end.
+      // A length without a pair: it spans the next bytes, or exceeds the block.
       {
         weight: 1,
         arbitrary: fc.tuple(fc.integer({ min: 0, max: 0x7fff_ffff }), fc.nat(4)).map(toLengthPart),
@@ -60,8 +60,8 @@ function anyPair(): fc.Arbitrary<Buffer> {
     .map(([name, value, nameForm, valueForm]) => pair(name, value, nameForm, valueForm))
 }
 
-// What means something in a URL, in a header, or to those who read them.
-const MORSELS = [
+// Fragments that have a meaning in a URL or a header, or for a parser of them.
+const FRAGMENTS = [
   ...[
     '/',
     '//',
@@ -120,7 +120,7 @@ const MORSELS = [
 const anyText: fc.Arbitrary<string> = fc
   .array(
     fc.oneof(
-      { weight: 6, arbitrary: fc.constantFrom(...MORSELS) },
+      { weight: 6, arbitrary: fc.constantFrom(...FRAGMENTS) },
       { weight: 1, arbitrary: fc.uint8Array({ maxLength: 8 }).map(latin1) },
     ),
     { maxLength: 6 },
@@ -131,8 +131,8 @@ function latin1(array: Uint8Array): string {
   return Buffer.from(array).toString('latin1')
 }
 
-// The params that a request is made of, each with what it often is.
-const MEANT: Readonly<Record<string, readonly string[]>> = {
+// The params that a request is built from, with typical values of each.
+const KNOWN_PARAMS: Readonly<Record<string, readonly string[]>> = {
   REQUEST_METHOD: [
     'GET',
     'POST',
@@ -186,16 +186,19 @@ const MEANT: Readonly<Record<string, readonly string[]>> = {
   SCRIPT_FILENAME: ['/srv/app.fcgi'],
 }
 
-const anyMeant: fc.Arbitrary<[name: string, value: string]> = fc
-  .constantFrom(...Object.keys(MEANT))
+const anyKnownParam: fc.Arbitrary<[name: string, value: string]> = fc
+  .constantFrom(...Object.keys(KNOWN_PARAMS))
   .chain((name) =>
     fc.tuple(
       fc.constant(name),
-      fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...MEANT[name]!) }, { weight: 1, arbitrary: anyText }),
+      fc.oneof(
+        { weight: 3, arbitrary: fc.constantFrom(...KNOWN_PARAMS[name]!) },
+        { weight: 1, arbitrary: anyText },
+      ),
     ),
   )
 
-const anyStray: fc.Arbitrary<[name: string, value: string]> = fc.tuple(
+const anyOtherParam: fc.Arbitrary<[name: string, value: string]> = fc.tuple(
   fc.oneof(
     anyText.map((text) => `HTTP_${text}`),
     fc.constantFrom('__proto__', 'constructor', 'toString', 'HTTP_', 'HTTP_PROXY', ''),
@@ -205,8 +208,8 @@ const anyStray: fc.Arbitrary<[name: string, value: string]> = fc.tuple(
 )
 
 /**
- * Params of a request, characters that are bytes (latin1): often good ones, for else nothing behind the checks would be
- * reached; repeats are possible, and everything may be missing.
+ * Params of a request, one character per byte (latin1). Most of them are valid, because otherwise no test would get past the checks. Names
+ * can be repeated, and any param can be absent.
  */
 export const anyParams: fc.Arbitrary<[name: string, value: string][]> = fc
   .tuple(
@@ -214,15 +217,15 @@ export const anyParams: fc.Arbitrary<[name: string, value: string][]> = fc
       { weight: 5, arbitrary: fc.constant<[string, string][]>([['REQUEST_METHOD', 'GET']]) },
       { weight: 1, arbitrary: fc.constant<[string, string][]>([]) },
     ),
-    fc.array(anyMeant, { maxLength: 8 }),
+    fc.array(anyKnownParam, { maxLength: 8 }),
     fc.oneof(
       { weight: 3, arbitrary: fc.constant<[string, string][]>([]) },
-      { weight: 1, arbitrary: fc.array(anyStray, { maxLength: 3 }) },
+      { weight: 1, arbitrary: fc.array(anyOtherParam, { maxLength: 3 }) },
     ),
   )
   .map((parts) => parts.flat())
 
-/** The content of a PARAMS stream that carries `list`. */
+/** Encodes `list` as the content of a PARAMS stream. */
 export function paramsBlock(list: readonly (readonly [name: string, value: string])[]): Buffer {
   return bytes(...list.map(([name, value]) => pair(name, value)))
 }

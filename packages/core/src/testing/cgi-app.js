@@ -1,4 +1,4 @@
-// A CGI program for tests: what it does is in REQUEST_URI.
+// A CGI program for tests. REQUEST_URI selects what it does.
 import { execFileSync } from 'node:child_process'
 import { serve } from '../../dist/index.js'
 
@@ -38,5 +38,5 @@ const routes = {
   },
 }
 
-// A program that waits for its deadline is one that hangs.
+// The long drainTimeout makes the tests hang if the program waits for it.
 await serve((exchange) => routes[exchange.target](exchange), { drainTimeout: 1_000_000 })

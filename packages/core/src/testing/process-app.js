@@ -1,15 +1,15 @@
-// A program for the tests that are about the process: it serves as its environment says, and tells what happens.
+// A program for tests of processes. It serves as its environment says, and prints what happens.
 import { serve } from '../../dist/index.js'
 
 await serve((exchange) => {
   console.log('request', exchange.target)
   console.error('a line for stderr')
-  if (exchange.target === '/wait') process.once('SIGTERM', answer).once('SIGUSR1', answer)
-  else if (exchange.target === '/body') exchange.request.text().then(answer)
-  else answer()
+  if (exchange.target === '/wait') process.once('SIGTERM', respond).once('SIGUSR1', respond)
+  else if (exchange.target === '/body') exchange.request.text().then(respond)
+  else respond()
 
-  function answer() {
-    // Behind whatever else the signal starts.
+  function respond() {
+    // Respond after the server's own signal handler.
     setImmediate(() => exchange.end(`pid ${process.pid}`))
   }
 })

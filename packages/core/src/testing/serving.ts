@@ -14,16 +14,17 @@ import { createServer, type FastCgiServer } from '../server/server.ts'
 /** The kinds of socket that a front server connects through. */
 export const TRANSPORTS = ['tcp', 'unix'] as const
 
+/** One of {@link TRANSPORTS}. */
 export type Transport = (typeof TRANSPORTS)[number]
 
-/** A server that listens, what happens to it, and connections to it. All of it ends with the test. */
+/** A listening server with its errors and connections. Everything is closed when the test ends. */
 export class Serving {
   readonly server: FastCgiServer
   /** The server's ends of its connections, in order. */
   readonly sockets: Socket[] = []
-  /** What `onError` was told. */
+  /** The errors that `onError` received. */
   readonly errors: unknown[] = []
-  /** The codes of `protocolError`. */
+  /** The codes of the errors of the event 'protocolError'. */
   readonly protocolErrors: string[] = []
 
   constructor(handler: Handler | Handlers, options: ServerOptions) {
@@ -39,6 +40,7 @@ export class Serving {
     this.server.on('protocolError', (error) => this.protocolErrors.push(error.code))
   }
 
+  /** Opens a connection to the server, and waits until the server has accepted it. */
   async connect(): Promise<Peer> {
     const address = this.server.address()!
     const at = typeof address === 'string' ? { path: address } : { host: '127.0.0.1', port: address.port }
@@ -50,7 +52,7 @@ export class Serving {
   }
 }
 
-/** Starts a server on a free port, or on a Unix socket in a folder of its own. */
+/** Starts a server on a free port, or on a Unix socket in a new folder. */
 export async function listen(
   handler: Handler | Handlers,
   options: ServerOptions = {},
@@ -62,7 +64,7 @@ export async function listen(
   return serving
 }
 
-/** A server with one connection to it. */
+/** Starts a server and opens one connection to it. */
 export async function connected(
   handler: Handler | Handlers,
   options?: ServerOptions,
@@ -72,7 +74,7 @@ export async function connected(
   return Object.assign(serving, { peer: await serving.connect() })
 }
 
-/** A peer that is joined to `server` in memory. */
+/** Connects a peer to `server` in memory. */
 export function joined(server: FastCgiServer): Peer {
   const [ours, theirs] = duplexPair()
   server.acceptStream(theirs)
@@ -81,12 +83,12 @@ export function joined(server: FastCgiServer): Peer {
   return peer
 }
 
-/** Waits until the server's end of a connection is gone, with or without an error. */
+/** Waits until the server's end of a connection is closed, with or without an error. */
 export async function closed(socket: Socket): Promise<void> {
   if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
 }
 
-/** From now on these timers go by `vi.advanceTimersByTime`, until the test ends. */
+/** Replaces these timers by fake ones until the test ends. `vi.advanceTimersByTime` advances them. */
 export function stopClock(...timers: ('setInterval' | 'setTimeout')[]): void {
   vi.useFakeTimers({
     toFake: timers.flatMap((name) => [name, name.replace('set', 'clear') as 'clearTimeout']),
@@ -94,16 +96,16 @@ export function stopClock(...timers: ('setInterval' | 'setTimeout')[]): void {
   onTestFinished(() => void vi.useRealTimers())
 }
 
-/** A folder that goes with the test. */
+/** Creates a folder, which is removed when the test ends. */
 export function makeFolder(): string {
   const folder = mkdtempSync('/tmp/fcgi-bridge-')
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** A handler that hands its exchanges to the test. */
+/** A handler that passes its exchanges to the test. */
 export class App {
-  /** All exchanges that came, in order. */
+  /** All exchanges, in order. */
   readonly exchanges: Exchange[] = []
   #taken = 0
   #waiting: (() => void)[] = []
@@ -113,7 +115,7 @@ export class App {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
-  /** The next exchange that has not been given out. */
+  /** Waits for the next exchange that has not been returned yet. */
   async next(): Promise<Exchange> {
     while (this.#taken === this.exchanges.length) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
@@ -122,7 +124,7 @@ export class App {
   }
 }
 
-/** Answers with what was asked: method, target, and the body. */
+/** Responds with the method, the target and the body of the request. */
 export const echo: Handler = async (exchange) => {
   const body = await readAll(exchange.stdin)
   exchange.writeHead(200, ['Content-Type', 'text/plain'])
@@ -143,22 +145,22 @@ export function readAll(input: Input): Promise<Buffer> {
   })
 }
 
-/** Settles when the exchange is aborted, with the reason. */
+/** Waits until the exchange is aborted. Returns the reason. */
 export function abortion(exchange: Exchange): Promise<Error> {
   return new Promise((resolve) => {
     exchange.onAbort = resolve
   })
 }
 
-/** A promise, and what settles it. */
+/** Returns a promise and its resolve and reject functions. */
 export function deferred<T = void>(): {
   promise: Promise<T>
   resolve: (value: T) => void
   reject: (error: unknown) => void
 } {
-  let settle!: { resolve: (value: T) => void; reject: (error: unknown) => void }
+  let functions!: { resolve: (value: T) => void; reject: (error: unknown) => void }
   const promise = new Promise<T>((resolve, reject) => {
-    settle = { resolve, reject }
+    functions = { resolve, reject }
   })
-  return { promise, ...settle }
+  return { promise, ...functions }
 }

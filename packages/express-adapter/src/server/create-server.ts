@@ -1,6 +1,6 @@
 import { type ServerOptions as NodeServerOptions, Server } from 'node:http'
 import { isServeOption, type ServerOptions } from '@fcgi-bridge/core'
-import type { RequestListener } from '../listener.ts'
+import type { RequestListener } from '../app/listener.ts'
 import { prepareFastCgi } from './fcgi-start.ts'
 import { HttpListening, setListening } from './http-listening.ts'
 

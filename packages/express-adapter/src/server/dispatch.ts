@@ -1,10 +1,10 @@
 import { IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Handler } from '@fcgi-bridge/core'
-import { handle, Makers } from '../handler.ts'
-import type { RequestListener } from '../listener.ts'
+import type { RequestListener } from '../app/listener.ts'
+import { handle, MessageConstructors } from '../handler.ts'
 import { type CallListener, ObservedRequests } from '../observed.ts'
-import type { ExchangeSocket } from '../socket.ts'
+import type { ExchangeSocket } from '../socket/exchange-socket.ts'
 import { emitConnection } from './node-listeners.ts'
 
 /**
@@ -13,13 +13,13 @@ import { emitConnection } from './node-listeners.ts'
  * the response: code that counts connections, or closes those that are idle, works on these.
  */
 export function serverToHandler(server: Server): Handler {
-  const makers = new ServerMakers(server)
+  const constructors = new ServerConstructors(server)
   const call: CallListener = (request, response, socket) => {
     openConnection(server, socket)
     if (!socket.destroyed) dispatch(server, request, response, socket)
   }
   const observers = new ObservedRequests(call, server)
-  return (exchange) => handle(exchange, call, makers.current, observers)
+  return (exchange) => handle(exchange, call, constructors.current, observers)
 }
 
 function openConnection(server: Server, socket: ExchangeSocket): void {
@@ -53,28 +53,28 @@ function eventOf(server: Server, { exchange }: ExchangeSocket): string {
 }
 
 /** The constructors of a server's requests and responses: those of its Express app, or of the classes that the server was given. */
-class ServerMakers {
+class ServerConstructors {
   readonly #server: Server
   #listener: unknown
-  #makers: Makers
+  #current: MessageConstructors
 
   constructor(server: Server) {
     this.#server = server
-    this.#makers = this.#make(undefined)
+    this.#current = this.#make(undefined)
   }
 
-  get current(): Makers {
+  get current(): MessageConstructors {
     const server = this.#server
     const listener = server.listenerCount('request') === 1 ? server.listeners('request')[0] : undefined
     if (listener !== this.#listener) {
       this.#listener = listener
-      this.#makers = this.#make(listener as RequestListener | undefined)
+      this.#current = this.#make(listener as RequestListener | undefined)
     }
-    return this.#makers
+    return this.#current
   }
 
-  #make(listener: RequestListener | undefined): Makers {
-    return new Makers(listener ?? noListener, {
+  #make(listener: RequestListener | undefined): MessageConstructors {
+    return new MessageConstructors(listener ?? noListener, {
       request: classOf(this.#server, 'IncomingMessage', IncomingMessage).prototype,
       response: classOf(this.#server, 'ServerResponse', ServerResponse).prototype,
     })

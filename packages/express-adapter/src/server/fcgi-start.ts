@@ -6,8 +6,8 @@ import {
   type ServerOptions,
   serve,
 } from '@fcgi-bridge/core'
-import { updateExpressEnv } from '../express-env.ts'
-import type { RequestListener } from '../listener.ts'
+import { updateExpressEnv } from '../app/express-env.ts'
+import type { RequestListener } from '../app/listener.ts'
 import { serverToHandler } from './dispatch.ts'
 import type { StartListening } from './http-listening.ts'
 import { removeTimer } from './node-listeners.ts'

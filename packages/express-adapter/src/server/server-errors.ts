@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
 import { Socket } from 'node:net'
 import { RequestError, type ServerOptions } from '@fcgi-bridge/core'
-import { ExchangeSocket } from '../socket.ts'
+import { ExchangeSocket } from '../socket/exchange-socket.ts'
 
 /** Passes an error that is a client's, as Node does, and gives up the connection: the socket is closed. */
 export function emitClientError(server: Server, error: Error): void {

@@ -1,4 +1,4 @@
-// A self-signed certificate of localhost for a TLS server in the tests, until 2126.
+// A self-signed certificate for localhost, for TLS servers in tests. It is valid until 2126.
 
 /** PEM. */
 export const key = `-----BEGIN PRIVATE KEY-----

@@ -1,59 +1,60 @@
-/** What a client asks. */
+/** A request for a test client to send. */
 export interface ClientRequest {
   method?: string
   path?: string
   /** Name, value, name, value … */
   headers?: readonly string[]
-  /** Sent with its Content-Length; without it the request has no body, unless `streamed`. */
+  /** Sent with a Content-Length. Undefined: the request has no body, unless `streamed`. */
   body?: string | Uint8Array
-  /** The body is sent with `write` and `end`, of unknown length unless `headers` has one. */
+  /** The body is sent with `write` and `end`. Its length is unknown unless `headers` has a Content-Length. */
   streamed?: boolean
   httpVersion?: '1.0' | '1.1'
 }
 
-// Methods that say that there is no body by saying nothing of it.
+// Without a Content-Length, requests with these methods have no body. Others have an empty body.
 const BODYLESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS'])
 
-/** The body to send at once: an empty one, which is announced, where the method calls for one. */
+/** The body to send at once: an empty one, with its Content-Length, if the method calls for a body. */
 export function bodyOf({ method = 'GET', body, streamed }: ClientRequest): string | Uint8Array | undefined {
   return body ?? (streamed || BODYLESS.has(method) ? undefined : '')
 }
 
-/** What came back. `complete` is false where the answer was cut; `status` is 0 where there was none. */
+/** A response. `complete` is false if it was cut off. `status` is 0 if there was no response. */
 export interface ClientResponse {
   status: number
-  /** The reason phrase (statusMessage), `''` where there was no response. */
+  /** The reason phrase (statusMessage). `''` if there was no response. */
   reason: string
-  /** Lower-case name and value of each header, sorted by name, without those that belong to the connection. */
+  /** The headers, names in lower case, sorted by name, without the headers of the connection. */
   headers: [name: string, value: string][]
   body: Buffer
   complete: boolean
 }
 
-/** One request under way. */
+/** A running request. */
 export interface ClientExchange {
-  /** Settles with the status once the head is here. */
+  /** Resolves with the status when the head has arrived. */
   readonly head: Promise<number>
-  /** Settles with all of the answer, or what came of it. */
+  /** Resolves with the response when it has ended or was cut off. */
   readonly response: Promise<ClientResponse>
-  /** Settles once `text` has come in with the body. */
+  /** Resolves when `text` has arrived as a part of the body. */
   received(text: string): Promise<void>
   write(chunk: string | Uint8Array): void
   end(): void
-  /** The client goes away. */
+  /** Disconnects. */
   abort(): void
-  /** The client stops reading, and goes on. */
+  /** Stops reading. */
   pause(): void
+  /** Continues reading. */
   resume(): void
 }
 
-/** Something to send requests to. */
+/** Sends requests to one server. */
 export interface Client {
   send(request?: ClientRequest): ClientExchange
   close(): Promise<void>
 }
 
-// Of a connection or of the moment, and so not to be compared.
+// Headers of the connection, and headers that change from one response to the next. They are not compared.
 const LEFT_OUT: ReadonlySet<string> = new Set([
   'connection',
   'date',
@@ -63,7 +64,7 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'status',
 ])
 
-/** The headers to compare of a flat list. */
+/** The headers of a flat list that are compared, sorted by name. */
 export function comparableHeaders(list: readonly string[]): [name: string, value: string][] {
   const headers: [string, string][] = []
   for (let i = 0; i < list.length; i += 2) {
@@ -73,7 +74,7 @@ export function comparableHeaders(list: readonly string[]): [name: string, value
   return headers.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
 }
 
-/** Collects an answer's body, and tells who waits for a part of it. */
+/** Collects a response body. Resolves promises for parts of it. */
 export class BodyCollector {
   readonly #chunks: Buffer[] = []
   readonly #waiting: { text: string; resolve: () => void }[] = []

@@ -17,12 +17,12 @@ export const expressVersions: readonly (readonly [name: string, express: Express
   ['Express 4', express4],
 ]
 
-/** What a scenario's app is built with. */
+/** The tools that a scenario's app gets. */
 export interface Kit {
   readonly express: ExpressModule
-  /** Writes a line into the trace of the request that came last. */
+  /** Adds a line to the trace of the latest request. */
   note(text: string): void
-  /** A promise with its `resolve`, for the app and the client to wait for each other. */
+  /** A promise with its `resolve`. The app and the client use it to wait for each other. */
   gate(name: string): Gate
 }
 
@@ -31,41 +31,45 @@ export interface Gate {
   open(): void
 }
 
-/** One thing that users do: it must look the same to them over HTTP and over FastCGI. */
+/** Something that users do. It must give the same result over HTTP and over FastCGI. */
 export interface Scenario {
   readonly name: string
   /** Sets the app up. */
   app(app: Express, kit: Kit): void
-  /** The client's part; what it returns is compared. Default: GET /. */
+  /** Sends the requests. Its result is compared. Default: GET /. */
   drive?(client: TestClient, kit: Kit): Promise<unknown>
-  /** 'events' (the default) compares the events of request and response in their order; 'each' those of the one, of the other, and the notes; 'none' nothing. */
+  /**
+   * - `events` (the default): compare the events of request and response, and the notes, in one order.
+   * - `each`: compare the events of the request, those of the response, and the notes, each in its own order.
+   * - `none`: compare only the result.
+   */
   trace?: 'events' | 'each' | 'none'
-  /** The request never emits 'close': a body that nobody reads on. */
+  /** The request never emits 'close', because nobody reads the rest of its body. */
   requestStaysOpen?: boolean
 }
 
-/** A client with a short form for whole exchanges. */
+/** A client with shorter methods for requests without a streamed body. */
 export interface TestClient extends Client {
   get(path?: string, headers?: readonly string[]): Promise<ComparableResponse>
   fetch(request: ClientRequest): Promise<ComparableResponse>
 }
 
-/** What is compared of an answer. */
+/** The parts of a response that are compared. */
 export interface ComparableResponse {
-  status: number | 'no answer'
+  status: number | 'no response'
   reason: string
   headers: [name: string, value: string][]
   body: string
   complete: boolean
 }
 
-/** What a scenario came to on one transport. */
+/** The outcome of a scenario on one transport. */
 export interface Outcome {
   result: unknown
   events: readonly (readonly string[])[]
 }
 
-// Emitted in the same order wherever the bytes come from; the rest ('data', 'drain', …) follows their timing.
+// The order of these events is the same on every transport. The order of others ('data', 'drain', …) depends on when bytes arrive.
 const TRACED: ReadonlySet<string | symbol> = new Set([
   'aborted',
   'close',
@@ -127,7 +131,7 @@ class Run implements Kit {
     this.#scenario = scenario
     this.express = express
     this.app = express()
-    // Production: errors are answered without their stacks, and not logged.
+    // Express logs errors in every other environment.
     this.app.set('env', 'test')
     this.app.use((request, response, next) => {
       this.#traces.push(new Trace(request, response, scenario))
@@ -164,7 +168,7 @@ class Run implements Kit {
     try {
       const result = await (this.#scenario.drive?.(testClient, this) ?? testClient.get())
       await Promise.all(this.#traces.map((trace) => trace.settled))
-      // What the app does on 'close' belongs to it.
+      // Listeners of 'close' may add to the trace.
       await new Promise(setImmediate)
       return { result, events: this.#traces.flatMap((trace) => trace.outcome()) }
     } finally {
@@ -218,13 +222,13 @@ class Trace {
   }
 }
 
-/** Reduces an answer to what must be the same on both transports. */
+/** Returns the parts of a response that must be the same on both transports. */
 export function comparable(response: ClientResponse): ComparableResponse {
   const body = response.body.toString('latin1')
-  // Where an HTTP server closes the connection without an answer, FastCGI has one: 500, without a word of the app's.
+  // Where an HTTP server closes the connection without a response, the FastCGI server sends its own 500.
   if (response.status === 0 || (response.status === 500 && body === '500 Internal Server Error\n')) {
-    return { status: 'no answer', reason: '', headers: [], body: '', complete: false }
+    return { status: 'no response', reason: '', headers: [], body: '', complete: false }
   }
-  // Of a cut answer any part may have come through.
+  // Any part of a response that was cut off may have arrived.
   return { ...response, body: response.complete ? body : '' }
 }

@@ -1,4 +1,4 @@
-// The same package in an older version; @types/express is for the newer one.
+// The express package in version 4. @types/express describes version 5.
 declare module 'express4' {
   export { default } from 'express'
 }

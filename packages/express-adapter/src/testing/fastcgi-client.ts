@@ -10,15 +10,15 @@ import {
   comparableHeaders,
 } from './client.ts'
 
-/** What a front server may do in one way or another. */
+/** Options of the front server that the client plays. */
 export interface FrontOptions {
-  /** Params beyond those that the request makes. */
+  /** Params added to those of the request. */
   params?: Readonly<Record<string, string>>
-  /** What FCGI_STDERR brings. */
+  /** Called with the text of FCGI_STDERR. */
   onStderr?: (text: string) => void
 }
 
-/** A client of a FastCGI server on `port`: one connection a request, as nginx does it without `fastcgi_keep_conn`. */
+/** Creates a client of a FastCGI server on `port`. It opens a connection for each request, as nginx does without `fastcgi_keep_conn`. */
 export function createFastCgiClient(port: number, options: FrontOptions = {}): Client {
   const sockets = new Set<Socket>()
   return {
@@ -38,14 +38,14 @@ const EMPTY = Buffer.alloc(0)
 const REQUEST_ID = 1
 
 function send(socket: Socket, request: ClientRequest, options: FrontOptions): ClientExchange {
-  const answer = new Answer(options)
-  const reader = new RecordReader((received) => answer.onRecord(received))
+  const received = new ResponseReader(options)
+  const reader = new RecordReader((wireRecord) => received.onRecord(wireRecord))
   socket.on('data', (chunk: Buffer) => reader.push(chunk))
-  // END_REQUEST is the end, as it is for every front server but nginx.
-  answer.onEnd = () => socket.end()
+  // Every front server except nginx closes the connection at END_REQUEST.
+  received.onEnd = () => socket.end()
   socket.on('error', () => {})
   const response = new Promise<ClientResponse>((resolve) => {
-    socket.on('close', () => resolve(answer.close()))
+    socket.on('close', () => resolve(received.close()))
   })
 
   const { streamed = false } = request
@@ -67,12 +67,12 @@ function send(socket: Socket, request: ClientRequest, options: FrontOptions): Cl
     end()
   }
   return {
-    head: answer.head,
+    head: received.head,
     response,
-    received: (text) => answer.collector.received(text),
+    received: (text) => received.collector.received(text),
     write,
     end,
-    // nginx, the most common of all, closes.
+    // nginx closes the connection, and sends no FCGI_ABORT_REQUEST.
     abort: () => {
       socket.destroy()
     },
@@ -112,14 +112,14 @@ function paramsOf(request: ClientRequest): Record<string, string> {
     else if (params[`HTTP_${name}`] === undefined || name === 'HOST') params[`HTTP_${name}`] = value
     else params[`HTTP_${name}`] += `${name === 'COOKIE' ? '; ' : ', '}${value}`
   }
-  // As nginx does: it shows that the client sent the length.
+  // nginx sends this param, too. It shows that the client sent a Content-Length.
   if (params.CONTENT_LENGTH !== '') params.HTTP_CONTENT_LENGTH = params.CONTENT_LENGTH!
   if (streamed && params.CONTENT_LENGTH === '') params.HTTP_TRANSFER_ENCODING = 'chunked'
   return params
 }
 
-/** Reads the answer's records: CGI head, body, end. */
-class Answer {
+/** Reads a response from its records: CGI head, body, end. */
+class ResponseReader {
   readonly collector = new BodyCollector()
   readonly head: Promise<number>
   onEnd: () => void = () => {}

@@ -9,7 +9,7 @@ import {
   comparableHeaders,
 } from './client.ts'
 
-/** A client of an HTTP server on `port`, as a proxy that keeps its connections. */
+/** Creates a client of an HTTP server on `port`. It keeps connections open, as a reverse proxy does. */
 export function createHttpClient(port: number): Client {
   const agent = new Agent({ keepAlive: true })
   return {

@@ -5,14 +5,14 @@ import { type FrameworkApp, type RequestListener, toHandler } from '../index.ts'
 import type { Client } from './client.ts'
 import { createFastCgiClient, type FrontOptions } from './fastcgi-client.ts'
 
-/** An app that is served over FastCGI until its test is over, and a client of it. */
+/** An app that is served over FastCGI until its test ends, and a client of it. */
 export interface Served {
   readonly server: FastCgiServer
   readonly port: number
   readonly client: Client
-  /** What the server's `onError` was told. */
+  /** The errors that the server's `onError` got. */
   readonly errors: unknown[]
-  /** What FCGI_STDERR brought. */
+  /** The text that arrived as FCGI_STDERR. */
   stderr(): string
 }
 
@@ -22,7 +22,7 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0)) await cleanUp()
 })
 
-/** Serves `app` on a port of its own. */
+/** Serves `app` on a free port. */
 export async function serveForTest(
   app: RequestListener | FrameworkApp,
   options: ServerOptions & { front?: FrontOptions } = {},

@@ -1,10 +1,10 @@
-/** A promise, and what settles it. */
+/** A promise and its resolve function. */
 export interface Deferred<T> {
   readonly promise: Promise<T>
   resolve(value: T): void
 }
 
-// Promise.withResolvers comes with Node 22.
+// Promise.withResolvers exists since Node 22.
 export function deferred<T = void>(): Deferred<T> {
   let resolve!: (value: T) => void
   const promise = new Promise<T>((settle) => {

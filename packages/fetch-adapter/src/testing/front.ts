@@ -11,7 +11,7 @@ import {
 import { alignedRecords, begin, params, RecordReader, ROLES, record, TYPES } from '@fcgi-bridge/testing'
 import { onTestFinished } from 'vitest'
 
-/** A server on a free port that is closed when the test ends. */
+/** Starts a server on a free port. It is closed when the test ends. */
 export async function listen(handler: Handler | Handlers, options?: ServerOptions): Promise<FastCgiServer> {
   const server = createServer(handler, { drainTimeout: 0, ...options })
   await server.listen({ port: 0, host: '127.0.0.1' })
@@ -23,11 +23,11 @@ export interface FrontRequestInit {
   method?: string
   /** REQUEST_URI; default `/`. */
   target?: string
-  /** Become HTTP_* params, Content-Type and Content-Length their own. */
+  /** Sent as HTTP_* params, or as CONTENT_TYPE and CONTENT_LENGTH. */
   headers?: Record<string, string>
-  /** Sent at once, with its CONTENT_LENGTH. Leave out and use `send` and `endBody` for a body in pieces. */
+  /** Sent at once, with its CONTENT_LENGTH. For a body in pieces, use `open`, `send` and `endBody` instead. */
   body?: Uint8Array | string
-  /** Leaves STDIN open: `send` and `endBody` follow. */
+  /** Leaves STDIN open for `send` and `endBody`. */
   open?: boolean
   params?: Record<string, string>
   role?: Role
@@ -44,9 +44,9 @@ export interface Answer extends Head {
 export interface Head {
   status: number
   reason: string
-  /** The header lines as they came. */
+  /** The header lines as received. */
   lines: string[]
-  /** Each header by itself, names in lower case. */
+  /** The headers, repeats kept, names in lower case. */
   headers: [name: string, value: string][]
   header(name: string): string | undefined
 }
@@ -56,7 +56,7 @@ export class Front {
   readonly #socket: Socket
   readonly #requests = new Map<number, FrontRequest>()
   #lastId = 0
-  /** Reads from the socket so far. */
+  /** How many chunks were read from the socket so far. */
   reads = 0
 
   constructor(socket: Socket) {
@@ -91,7 +91,7 @@ export class Front {
     return new Front(socket)
   }
 
-  /** Sends a request; the connection is kept. */
+  /** Sends a request, with FCGI_KEEP_CONN. */
   request(init: FrontRequestInit = {}): FrontRequest {
     const requestId = ++this.#lastId
     const request = new FrontRequest(this.#socket, requestId)
@@ -116,7 +116,7 @@ export class Front {
     this.#socket.resume()
   }
 
-  /** Goes away without a word, as nginx does when its client is gone. */
+  /** Closes the connection without FCGI_ABORT_REQUEST, as nginx does when its client disconnects. */
   destroy(): void {
     this.#socket.destroy()
   }
@@ -132,7 +132,7 @@ export class FrontRequest {
   #cut = false
   #taken = 0
   #waiting: (() => void)[] = []
-  /** STDOUT records with content, as they came. */
+  /** The content of the STDOUT records as received. */
   readonly stdoutRecords: Buffer[] = []
 
   constructor(socket: Socket, requestId: number) {
@@ -140,7 +140,7 @@ export class FrontRequest {
     this.#requestId = requestId
   }
 
-  /** Sends body bytes; false when the socket asks to wait. */
+  /** Sends body bytes. Returns false if the socket's buffer is full: wait for `drained`. */
   send(body: Uint8Array | string): boolean {
     return this.#sendStream(TYPES.STDIN, body)
   }
@@ -163,7 +163,7 @@ export class FrontRequest {
     if (this.#socket.writableNeedDrain) await once(this.#socket, 'drain')
   }
 
-  /** Waits for the head of the answer. */
+  /** Waits for the response head. */
   async head(): Promise<Head> {
     const end = await this.#until(() => {
       const at = Buffer.concat(this.#stdout).indexOf('\r\n\r\n')
@@ -172,7 +172,7 @@ export class FrontRequest {
     return parseHead(Buffer.concat(this.#stdout).toString('latin1', 0, end))
   }
 
-  /** Waits for body bytes that were not taken before. */
+  /** Waits for body bytes that no earlier call returned. */
   async chunk(): Promise<string> {
     await this.head()
     return await this.#until(() => {
@@ -184,7 +184,7 @@ export class FrontRequest {
     })
   }
 
-  /** The whole answer. Rejects if the request is cut. */
+  /** Waits for the whole response. Rejects if it is cut off. */
   async answer(): Promise<Answer> {
     const end = await this.#until(() => this.#end)
     const bytes = this.#body()
@@ -202,10 +202,10 @@ export class FrontRequest {
     await this.#until(() => this.#end)
   }
 
-  /** Settles when the connection breaks before the answer's end; rejects when the answer ends. */
+  /** Resolves when the connection closes before END_REQUEST. Rejects at END_REQUEST. */
   async cut(): Promise<{ text: string }> {
     while (!this.#cut) {
-      if (this.#end !== undefined) throw new Error('The answer has a clean end.')
+      if (this.#end !== undefined) throw new Error('The response ended with END_REQUEST.')
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
     return { text: this.#stdout.length === 0 ? '' : this.#body().toString() }
@@ -249,8 +249,8 @@ export class FrontRequest {
     for (;;) {
       const found = find()
       if (found !== undefined) return found
-      if (this.#cut) throw new Error('The connection closed before the answer was whole.')
-      if (this.#end !== undefined) throw new Error('The answer ended before that.')
+      if (this.#cut) throw new Error('The connection closed before END_REQUEST.')
+      if (this.#end !== undefined) throw new Error('The response ended too early.')
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
   }
@@ -260,7 +260,7 @@ export class FrontRequest {
   }
 }
 
-/** Sends one request on a connection of its own, and waits for the answer. */
+/** Sends one request on a new connection, and waits for the response. */
 export async function ask(server: FastCgiServer, init?: FrontRequestInit): Promise<Answer> {
   const front = await Front.connect(server)
   try {

@@ -1,4 +1,4 @@
-// What every peer of these tests serves, with this project's own server.
+// The routes of all peers in these tests, on this project's own server.
 import { crc32 } from 'node:zlib'
 import { serve } from '@fcgi-bridge/fetch-adapter'
 import { Control } from '../../apps/control.js'
@@ -6,7 +6,7 @@ import { Control } from '../../apps/control.js'
 const control = new Control()
 const PIECE = Buffer.from('0123456789abcdef'.repeat(4096))
 
-/** Path -> its handler. */
+/** Handlers by path. */
 const routes = {
   '/params': (_, { params }) =>
     new Response(

@@ -1,4 +1,4 @@
-// What every peer of these tests serves, with Go's net/http/fcgi.
+// The routes of all peers in these tests, on Go's net/http/fcgi.
 package main
 
 import (
@@ -24,7 +24,7 @@ func checksum(body io.Reader) string {
 	return fmt.Sprintf("%d %08x", length, hash.Sum32())
 }
 
-// The package keeps what it has made headers of to itself: this is the rest.
+// The package hides the params that became headers. These are the others.
 func params(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "REQUEST_METHOD=%s\nREQUEST_URI=%s\nHTTP_HOST=%s\n", r.Method, r.URL.RequestURI(), r.Host)
 	for name, values := range r.Header {

@@ -1,4 +1,4 @@
-/* What every peer of these tests serves, with libfcgi: one process, one connection and one request at a time. */
+/* The routes of all peers in these tests, on libfcgi: one process, with one connection and one request at a time. */
 #include <fcgiapp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@ static const char *param(FCGX_Request *request, const char *name)
     return value == NULL ? "" : value;
 }
 
-/* The value of `name` in a query of one field. */
+/* Returns the value of `name` in a query with one field. */
 static const char *query(FCGX_Request *request, const char *name)
 {
     const char *text = param(request, "QUERY_STRING");
@@ -70,7 +70,7 @@ static void stream(FCGX_Request *request)
 static void serve(FCGX_Request *request)
 {
     const char *path = param(request, "PATH_INFO"), *status = query(request, "status");
-    /* Ends without an answer: FCGI_END_REQUEST is all. */
+    /* Ends without a response: sends FCGI_END_REQUEST only. */
     if (strcmp(path, "/exit") == 0) {
         FCGX_SetExitStatus(atoi(status), request->out);
         return;

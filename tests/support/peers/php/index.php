@@ -1,5 +1,5 @@
 <?php
-// What every peer of these tests serves, in PHP: PATH_INFO says what.
+// The routes of all peers in these tests, in PHP. PATH_INFO selects one.
 
 function checksum(int $length, HashContext $hash): string
 {
@@ -51,7 +51,7 @@ switch ($_SERVER['PATH_INFO'] ?? '') {
         break;
 
     case '/stderr':
-        // 4: to the SAPI's own log, which is FCGI_STDERR.
+        // Type 4 is the SAPI's log, which is FCGI_STDERR.
         error_log('a line for FCGI_STDERR', 4);
         echo "written\n";
         break;
@@ -61,7 +61,7 @@ switch ($_SERVER['PATH_INFO'] ?? '') {
         break;
 
     case '/count':
-        // Each time that this runs leaves a line, whatever becomes of the answer.
+        // Each run writes a line, even if the response fails.
         file_put_contents(getenv('FCGI_BRIDGE_TEST_CONTROL') . '/count', getmypid() . "\n", FILE_APPEND | LOCK_EX);
         echo getmypid();
         break;

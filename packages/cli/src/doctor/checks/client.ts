@@ -1,20 +1,20 @@
 import type { Examination } from '../examination.ts'
-import { type Finding, mend, mendFor, notInHtaccess } from '../finding.ts'
+import { type Finding, fix, fixFor, notInHtaccess } from '../finding.ts'
 
-// Another address of this machine than a proxy on it uses.
+// A loopback address that a proxy on this machine does not connect from.
 const OTHER_LOOPBACK = '127.0.0.2'
 
-/** Whether the app is told who its client is and how it came: HTTPS, and the client's own address. */
+/** Checks whether the front server tells the app that the client used HTTPS, and the client's own address. */
 export async function checkClient(examination: Examination): Promise<Finding[]> {
-  const { ask, plain } = examination
-  const { from } = plain.answer
-  // From the address that a proxy on this machine has, no server could tell the doctor from the proxy.
+  const { send, plain } = examination
+  const { from } = plain.response
+  // A proxy on this machine connects from 127.0.0.1. If the doctor does too, REMOTE_ADDR does not tell the two apart.
   const other =
     from === '127.0.0.1'
-      ? await ask({ path: '/doctor/client', from: OTHER_LOOPBACK }).catch(() => undefined)
+      ? await send({ path: '/doctor/client', from: OTHER_LOOPBACK }).catch(() => undefined)
       : undefined
-  const { params, answer } = other?.echo === undefined ? plain : other
-  return [https(examination, params) ?? [], address(examination, params, answer.from) ?? []].flat()
+  const { params, response } = other?.echo === undefined ? plain : other
+  return [https(examination, params) ?? [], address(examination, params, response.from) ?? []].flat()
 }
 
 type Params = Examination['plain']['params']
@@ -24,59 +24,57 @@ function https({ url, server }: Examination, params: Params): Finding | undefine
   if (/^(on|1)$/i.test(params.get('HTTPS') ?? '') || params.get('REQUEST_SCHEME') === 'https')
     return undefined
   const proxied = params.get('REQUEST_SCHEME') === 'http' || params.has('HTTP_X_FORWARDED_PROTO')
-  const sends = 'the proxy before it has to send X-Forwarded-Proto, and has to be the only way to it'
-  const apache = mend(
+  const sends =
+    'the proxy before it must send X-Forwarded-Proto, and clients must not be able to bypass that proxy'
+  const apache = fix(
     `in the virtual host, or an .htaccess; ${sends}`,
     'SetEnvIf X-Forwarded-Proto "^https$" HTTPS=on',
   )
   return {
     code: 'https',
     level: 'error',
-    seen: 'The client came over HTTPS, and the app is told that it did not.',
-    why: 'Redirects and links lead to http, cookies marked as secure are not set, and req.secure is false.',
-    mend: mendFor(server, {
+    seen: 'The client used HTTPS, but the front server tells the app that it used HTTP.',
+    why: 'Redirects and links point to http URLs, secure cookies are not set, and req.secure is false.',
+    mend: fixFor(server, {
       nginx: proxied
-        ? mend(
+        ? fix(
             `the first line in http, the second in the location of the app; ${sends}`,
             'map $http_x_forwarded_proto $app_https { https on; }',
             'fastcgi_param HTTPS $app_https if_not_empty;',
           )
-        : mend('in the location of the app', 'fastcgi_param HTTPS $https if_not_empty;'),
+        : fix('in the location of the app', 'fastcgi_param HTTPS $https if_not_empty;'),
       'apache-proxy': apache,
       'apache-fcgid': apache,
-      lighttpd: mend(
+      lighttpd: fix(
         sends,
         'server.modules += ( "mod_extforward" )',
         `extforward.forwarder = ( "${params.get('REMOTE_ADDR')}" => "trust" )`,
       ),
-      caddy: mend(`in \`transport fastcgi\`; ${sends}`, 'env HTTPS on'),
-      haproxy: mend(
-        `in the fcgi-app; ${sends}`,
-        'set-param HTTPS on if { req.hdr(x-forwarded-proto) https }',
-      ),
-      h2o: mend('at the path of the app, if all of its clients come over HTTPS', 'setenv: { HTTPS: "on" }'),
-      other: mend('Let the front server send HTTPS=on for these requests.'),
+      caddy: fix(`in \`transport fastcgi\`; ${sends}`, 'env HTTPS on'),
+      haproxy: fix(`in the fcgi-app; ${sends}`, 'set-param HTTPS on if { req.hdr(x-forwarded-proto) https }'),
+      h2o: fix('at the path of the app, if all of its clients use HTTPS', 'setenv: { HTTPS: "on" }'),
+      other: fix('Configure the front server to send HTTPS=on for these requests.'),
     }),
   }
 }
 
 function address({ server }: Examination, params: Params, from: string | undefined): Finding | undefined {
-  const told = params.get('REMOTE_ADDR')
-  if (told === undefined || from === undefined || told === from) return undefined
-  // What is between here and a server far away may change it with good reason, but not if a proxy tells the true one.
+  const reported = params.get('REMOTE_ADDR')
+  if (reported === undefined || from === undefined || reported === from) return undefined
+  // On the way to a remote server, NAT may change the address. It is a fault only if X-Forwarded-For has the client's own address.
   const forwarded = params.get('HTTP_X_FORWARDED_FOR')?.split(',') ?? []
-  const tellsTrueOne = forwarded.some((one) => one.trim() === from)
-  return from === OTHER_LOOPBACK || tellsTrueOne ? proxyAddress(told, from, server) : undefined
+  const isForwarded = forwarded.some((one) => one.trim() === from)
+  return from === OTHER_LOOPBACK || isForwarded ? proxyAddress(reported, from, server) : undefined
 }
 
-function proxyAddress(told: string, truth: string, server: Examination['server']): Finding {
-  const sends = 'the proxy before it has to send X-Forwarded-For'
-  const trustProxy = `app.set('trust proxy', '${told}')`
+function proxyAddress(proxy: string, client: string, server: Examination['server']): Finding {
+  const sends = 'the proxy before it must send X-Forwarded-For'
+  const trustProxy = `app.set('trust proxy', '${proxy}')`
   const apache = notInHtaccess(
-    mend(
+    fix(
       `in the virtual host, with mod_remoteip; ${sends}`,
       'RemoteIPHeader X-Forwarded-For',
-      `RemoteIPInternalProxy ${told}`,
+      `RemoteIPInternalProxy ${proxy}`,
     ),
     'in an Express app',
     trustProxy,
@@ -84,23 +82,23 @@ function proxyAddress(told: string, truth: string, server: Examination['server']
   return {
     code: 'remote-addr',
     level: 'warning',
-    seen: `REMOTE_ADDR is ${told}, the address of a proxy; the client has ${truth}.`,
-    why: 'To the app all clients are one: req.ip, limits by address and logs are of no use.',
-    mend: mendFor(server, {
-      nginx: mend(`in the server; ${sends}`, `set_real_ip_from ${told};`, 'real_ip_header X-Forwarded-For;'),
+    seen: `REMOTE_ADDR is ${proxy}, the address of a proxy. The client's address is ${client}.`,
+    why: 'The app sees the same address for all clients, in req.ip, rate limits and logs.',
+    mend: fixFor(server, {
+      nginx: fix(`in the server; ${sends}`, `set_real_ip_from ${proxy};`, 'real_ip_header X-Forwarded-For;'),
       'apache-proxy': apache,
       'apache-fcgid': apache,
-      lighttpd: mend(
+      lighttpd: fix(
         sends,
         'server.modules += ( "mod_extforward" )',
-        `extforward.forwarder = ( "${told}" => "trust" )`,
+        `extforward.forwarder = ( "${proxy}" => "trust" )`,
       ),
-      haproxy: mend(
+      haproxy: fix(
         `in the frontend; ${sends}`,
-        `http-request set-src hdr(x-forwarded-for) if { src ${told} }`,
+        `http-request set-src hdr(x-forwarded-for) if { src ${proxy} }`,
       ),
-      other: mend(
-        `where the server has a setting for it, of ${told} alone; else in an Express app`,
+      other: fix(
+        `if the front server has a setting for trusted proxies, trust ${proxy} only; otherwise, in an Express app`,
         trustProxy,
       ),
     }),

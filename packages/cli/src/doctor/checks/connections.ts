@@ -1,31 +1,31 @@
 import type { Examination } from '../examination.ts'
-import { type Finding, type Mend, mend, type ServerKind } from '../finding.ts'
+import { type Finding, type Fix, fix, type ServerKind } from '../finding.ts'
 
-// Those that can keep connections. The others never do, or always.
-const KEEPING: Partial<Record<ServerKind, Mend>> = {
-  nginx: mend(
+// The servers with a setting for it. The others always keep connections open, or never do.
+const KEEP_ALIVE: Partial<Record<ServerKind, Fix>> = {
+  nginx: fix(
     'the first line in the upstream of the app, the second in its location',
     'keepalive 16;',
     'fastcgi_keep_conn on;',
   ),
-  'apache-proxy': mend(
+  'apache-proxy': fix(
     'at the end of the ProxyPass line of the app, or of ProxySet in its <Proxy>',
     'enablereuse=on',
   ),
-  h2o: mend('at the path of the app', 'fastcgi.timeout.keepalive: 4000'),
+  h2o: fix('at the path of the app', 'fastcgi.timeout.keepalive: 4000'),
 }
 
-/** Whether connections to the app are kept from one request to the next. */
+/** Checks whether the front server reuses its connections to the app. */
 export async function checkConnections({ plain, server }: Examination): Promise<Finding[]> {
-  const keeping = KEEPING[server]
-  if (plain.echo?.keepConn !== false || keeping === undefined) return []
+  const keepAlive = KEEP_ALIVE[server]
+  if (plain.echo?.keepConn !== false || keepAlive === undefined) return []
   return [
     {
       code: 'keep-conn',
       level: 'note',
-      seen: 'Each request has a new connection to the app.',
-      why: 'A kept one saves a part of the time of each request.',
-      mend: keeping,
+      seen: 'The front server opens a new connection to the app for each request.',
+      why: 'Reusing connections saves time in each request.',
+      mend: keepAlive,
     },
   ]
 }

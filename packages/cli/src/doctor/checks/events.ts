@@ -1,35 +1,35 @@
 import type { Examination } from '../examination.ts'
-import { type Finding, mend, mendFor, notInHtaccess, type ServerKind } from '../finding.ts'
+import { type Finding, fix, fixFor, notInHtaccess, type ServerKind } from '../finding.ts'
 import { STREAM_PAUSE } from '../probe.ts'
 
-/** Whether an answer that is written piece by piece reaches the client so. */
-export async function checkEvents({ ask, server }: Examination): Promise<Finding[]> {
+/** Checks whether the front server forwards a streaming response without buffering it. */
+export async function checkEvents({ send, server }: Examination): Promise<Finding[]> {
   const headers = ['Accept', 'text/event-stream']
-  const { answer } = await ask({ path: '/doctor/events', action: 'stream', headers })
-  // Both events come, at once or one after the other.
-  return answer.spread > STREAM_PAUSE / 2 ? [] : [buffering(server)]
+  const { response } = await send({ path: '/doctor/events', action: 'stream', headers })
+  // The client gets both events in any case. If the front server buffers them, they arrive together.
+  return response.spread > STREAM_PAUSE / 2 ? [] : [buffering(server)]
 }
 
-/** An answer that streams does not reach the client as it comes. */
+/** The finding that the front server buffers a streaming response. */
 export function buffering(server: ServerKind): Finding {
   return {
     code: 'buffering',
     level: 'warning',
-    seen: 'Events are held back until the answer is whole.',
-    why: 'Server-sent events, progress and answers that are written as they are made do not show before their end, if they have one.',
-    mend: mendFor(server, {
-      nginx: mend('in the location of the app', 'fastcgi_buffering off;'),
-      'apache-proxy': mend(
+    seen: 'The front server buffers events until the response ends.',
+    why: 'Server-sent events and other streaming responses reach the client late, or never if they do not end.',
+    mend: fixFor(server, {
+      nginx: fix('in the location of the app', 'fastcgi_buffering off;'),
+      'apache-proxy': fix(
         'at the end of the ProxyPass line of the app, or of ProxySet in its <Proxy>',
         'flushpackets=on',
       ),
       'apache-fcgid': notInHtaccess(
-        mend('in the virtual host', 'FcgidOutputBufferSize 0'),
-        'ask the host, or let the client poll.',
+        fix('in the virtual host', 'FcgidOutputBufferSize 0'),
+        'ask the hosting provider, or let the client poll.',
       ),
-      lighttpd: mend('where the app is', 'server.stream-response-body = 1'),
-      caddy: mend('in the reverse_proxy of the app', 'flush_interval -1'),
-      other: mend('Let the front server, and every proxy before it, hand on what comes at once.'),
+      lighttpd: fix('in the block of the app', 'server.stream-response-body = 1'),
+      caddy: fix('in the reverse_proxy of the app', 'flush_interval -1'),
+      other: fix('Turn off response buffering in the front server, and in every proxy before it.'),
     }),
   }
 }

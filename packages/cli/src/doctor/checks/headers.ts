@@ -1,7 +1,7 @@
 import type { Examination } from '../examination.ts'
-import { type Finding, mend, mendFor } from '../finding.ts'
+import { type Finding, fix, fixFor } from '../finding.ts'
 
-/** Whether request headers reach the app, and those do not that should not. */
+/** Checks whether the right request headers reach the app, and whether unsafe ones are dropped. */
 export async function checkHeaders(examination: Examination): Promise<Finding[]> {
   return [authorization, host, underscores, proxy].flatMap((check) => check(examination) ?? [])
 }
@@ -11,17 +11,17 @@ function authorization({ plain, authorization, server }: Examination): Finding |
   return {
     code: 'authorization',
     level: 'error',
-    seen: 'The app is not told the Authorization header.',
-    why: 'Nobody can log in with Basic or Bearer: the app sees every request without it.',
-    mend: mendFor(server, {
-      'apache-proxy': mend('in the <Location> or <Directory> of the app, or its .htaccess', 'CGIPassAuth On'),
-      'apache-fcgid': mend('in the <Directory> or <Location> of the app, or its .htaccess', 'CGIPassAuth On'),
-      haproxy: mend('in the fcgi-app', 'pass-header Authorization'),
-      nginx: mend(
-        'in the location of the app, and no other line of HTTP_AUTHORIZATION',
+    seen: 'The Authorization header does not reach the app.',
+    why: 'Logging in with Basic or Bearer authentication fails.',
+    mend: fixFor(server, {
+      'apache-proxy': fix('in the <Location> or <Directory> of the app, or its .htaccess', 'CGIPassAuth On'),
+      'apache-fcgid': fix('in the <Directory> or <Location> of the app, or its .htaccess', 'CGIPassAuth On'),
+      haproxy: fix('in the fcgi-app', 'pass-header Authorization'),
+      nginx: fix(
+        'in the location of the app, in place of any other line with HTTP_AUTHORIZATION',
         'fastcgi_param HTTP_AUTHORIZATION $http_authorization;',
       ),
-      other: mend('Let the front server hand on the Authorization header.'),
+      other: fix('Configure the front server to pass on the Authorization header.'),
     }),
   }
 }
@@ -33,42 +33,44 @@ function host({ url, plain, server }: Examination): Finding | undefined {
   return {
     code: isPortLost ? 'host-port' : 'host',
     level: isPortLost ? 'warning' : 'error',
-    seen: `The app is told the host ${sent === undefined ? 'not at all' : `'${sent}'`}, where the client sent '${url.host}'.`,
-    why: 'Redirects and links with a host in them lead somewhere else, and checks of the origin of a request fail.',
-    mend: mendFor(server, {
-      nginx: mend(
-        'in the location of the app, in place of the line of HTTP_HOST in fastcgi_params',
+    seen: `The client sent the host '${url.host}', and the app received ${sent === undefined ? 'none' : `'${sent}'`}.`,
+    why: 'Absolute redirects and links point to the wrong place, and checks of the Origin header fail.',
+    mend: fixFor(server, {
+      nginx: fix(
+        'in the location of the app, in place of the line with HTTP_HOST in fastcgi_params',
         isPortLost ? 'fastcgi_param HTTP_HOST $host:$server_port;' : 'fastcgi_param HTTP_HOST $host;',
       ),
-      other: mend('Let the front server, and every proxy before it, hand on the Host header as it is.'),
+      other: fix(
+        'Configure the front server, and every proxy before it, to pass on the Host header unchanged.',
+      ),
     }),
   }
 }
 
-// X_Forwarded_For and X-Forwarded-For are the same variable: whoever can send one can claim the other.
+// X_Forwarded_For and X-Forwarded-For become the same variable, so a client that can send the first can forge the second.
 function underscores({ plain, server }: Examination): Finding | undefined {
   if (!plain.params.has('HTTP_X_DOCTOR') || server !== 'nginx') return undefined
   return {
     code: 'underscores',
     level: 'warning',
-    seen: 'Headers with underscores in their names reach the app.',
-    why: 'X_Real_IP comes out as the same variable as X-Real-IP: a client can claim what only a proxy may say.',
-    mend: mend('in the server, or in http', 'underscores_in_headers off;'),
+    seen: 'Request headers with underscores in their names reach the app.',
+    why: 'X_Real_IP and X-Real-IP become the same variable, so a client can forge a header that only a proxy should set.',
+    mend: fix('in the server, or in http', 'underscores_in_headers off;'),
   }
 }
 
-// It comes out as HTTP_PROXY, which many HTTP clients take for their proxy: https://httpoxy.org
+// The header becomes the variable HTTP_PROXY, from which many HTTP clients read their proxy: https://httpoxy.org
 function proxy({ plain, server }: Examination): Finding | undefined {
   if (!plain.params.get('HTTP_PROXY')) return undefined
   return {
     code: 'httpoxy',
     level: 'note',
     seen: 'The Proxy header reaches the app as HTTP_PROXY.',
-    why: 'Programs that the app starts, with the params as their environment, take it for their proxy. Apps served by fcgi-bridge never see it as a header.',
-    mend: mendFor(server, {
-      nginx: mend('in the location of the app', 'fastcgi_param HTTP_PROXY "";'),
-      caddy: mend('beside the reverse_proxy of the app', 'request_header -Proxy'),
-      other: mend('Let the front server drop the Proxy header.'),
+    why: 'If the app starts programs with the params as their environment, they use it as their proxy. fcgi-bridge does not pass it on to apps as a header.',
+    mend: fixFor(server, {
+      nginx: fix('in the location of the app', 'fastcgi_param HTTP_PROXY "";'),
+      caddy: fix('next to the reverse_proxy of the app', 'request_header -Proxy'),
+      other: fix('Configure the front server to drop the Proxy header.'),
     }),
   }
 }

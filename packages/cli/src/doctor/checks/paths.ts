@@ -1,42 +1,42 @@
 import type { Examination } from '../examination.ts'
-import { type Finding, mend, mendFor, notInHtaccess } from '../finding.ts'
+import { type Finding, fix, fixFor, notInHtaccess } from '../finding.ts'
 
-/** Whether every path reaches the app: those with an encoded slash, and those with encoded signs of URLs. */
-export async function checkPaths({ ask, server, prefix }: Examination): Promise<Finding[]> {
+/** Checks whether paths with an encoded slash or an encoded percent sign reach the app. */
+export async function checkPaths({ send, server, prefix }: Examination): Promise<Finding[]> {
   const findings: Finding[] = []
-  const slash = await ask({ path: '/doctor/a%2Fb' })
+  const slash = await send({ path: '/doctor/a%2Fb' })
   if (slash.echo === undefined) {
     const slashes = notInHtaccess(
-      mend('in the virtual host', 'AllowEncodedSlashes NoDecode'),
-      'ask the host, or put names with a slash into the query.',
+      fix('in the virtual host', 'AllowEncodedSlashes NoDecode'),
+      'ask the hosting provider, or put names with a slash into the query.',
     )
     findings.push({
       code: 'encoded-slash',
       level: 'warning',
-      seen: `The front server answers a path with %2F itself, with ${slash.answer.status}.`,
-      why: 'Names with a slash in them, encoded as they should be, never reach the app.',
-      mend: mendFor(server, {
+      seen: `The front server responds to a path with %2F with ${slash.response.status}, and does not forward the request.`,
+      why: 'A name that contains a slash, correctly encoded, cannot be part of a path.',
+      mend: fixFor(server, {
         'apache-proxy': slashes,
         'apache-fcgid': slashes,
-        other: mend('Let the front server hand on paths with %2F.'),
+        other: fix('Configure the front server to forward paths that contain %2F.'),
       }),
     })
   }
-  const signs = await ask({ path: '/doctor/100%25' })
-  if (signs.echo === undefined) {
-    const apache = mend(
-      'in place of the rule that has the path in it: the app finds it in REQUEST_URI',
+  const percent = await send({ path: '/doctor/100%25' })
+  if (percent.echo === undefined) {
+    const apache = fix(
+      'in place of the rule whose target contains the path: the app reads the path from REQUEST_URI',
       'RewriteRule ^ app.fcgi [L]',
     )
     findings.push({
       code: 'decoded-twice',
       level: 'warning',
-      seen: `The front server answers ${prefix}/doctor/100%25 itself, with ${signs.answer.status}: it decodes the path twice.`,
-      why: 'Paths with a percent sign or a question mark in a name never reach the app.',
-      mend: mendFor(server, {
+      seen: `The front server responds to ${prefix}/doctor/100%25 with ${percent.response.status}, and does not forward the request: it decodes the path twice.`,
+      why: 'Paths with an encoded percent sign or question mark never reach the app.',
+      mend: fixFor(server, {
         'apache-fcgid': apache,
         'apache-proxy': apache,
-        other: mend('Let no rewrite put the decoded path into a URL again.'),
+        other: fix('Remove rewrites that insert the decoded path into a URL.'),
       }),
     })
   }

@@ -13,7 +13,7 @@ function echoBody(request: Request, response: Response): void {
   response.json(Buffer.isBuffer(body) ? { hex: body.toString('hex') } : { body })
 }
 
-// What an error handler of a JSON API would say.
+// The error handler of a JSON API.
 function showError(error: Record<string, unknown>, _: Request, response: Response, next: NextFunction): void {
   if (response.headersSent) {
     next(error)
@@ -40,7 +40,7 @@ const upload = multipart([
   `name="file"; filename="b.bin"\r\nContent-Type: application/octet-stream\r\n\r\n${'x'.repeat(100_000)}`,
 ])
 
-/** Reading request bodies, as apps and middleware do it. */
+/** Ways in which apps and middleware read request bodies. */
 export const bodyScenarios: readonly Scenario[] = [
   {
     name: 'one call of read() after the body has arrived reads it and ends the request',
@@ -94,7 +94,7 @@ export const bodyScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'express.json: over the limit, answered by Express itself',
+    name: 'express.json: over the limit, with the error response of Express',
     app: (app, { express }) => app.use(express.json({ limit: 10 }), echoBody),
     drive: (client) => client.fetch({ method: 'POST', headers: JSON_TYPE, body: '{"a":"0123456789"}' }),
     trace: 'each',
@@ -110,7 +110,7 @@ export const bodyScenarios: readonly Scenario[] = [
       }),
   },
   {
-    name: 'express.json: another charset, and one that is not known',
+    name: 'express.json: another charset, and an unknown one',
     app: (app, { express }) => app.use(express.json(), echoBody, showError),
     drive: (client) =>
       Promise.all([
@@ -128,7 +128,7 @@ export const bodyScenarios: readonly Scenario[] = [
     trace: 'none',
   },
   {
-    name: 'express.json: an empty body, and none',
+    name: 'express.json: an empty body, and no body',
     app: (app, { express }) => app.use(express.json(), echoBody),
     drive: async (client) => [
       await client.fetch({ method: 'POST', headers: JSON_TYPE, body: '' }),
@@ -137,7 +137,7 @@ export const bodyScenarios: readonly Scenario[] = [
     ],
   },
   {
-    name: 'express.json: a body that is verified, and refused',
+    name: 'express.json: a body that its verify function refuses',
     app: (app, { express }) =>
       app.use(
         express.json({
@@ -324,7 +324,7 @@ export const bodyScenarios: readonly Scenario[] = [
     trace: 'each',
   },
   {
-    name: 'echoed piece by piece while it comes',
+    name: 'echoed piece by piece while it arrives',
     app: (app) =>
       app.use((request, response) => {
         request.on('data', (chunk: Buffer) => response.write(`[${chunk}]`))
@@ -358,7 +358,7 @@ export const bodyScenarios: readonly Scenario[] = [
     requestStaysOpen: true,
   },
   {
-    name: 'read on behind the answer',
+    name: 'read after the response was sent',
     app: (app, kit) =>
       app.use((request, response) => {
         let length = 0
@@ -500,7 +500,7 @@ export const bodyScenarios: readonly Scenario[] = [
         trace: 'each',
       },
       {
-        name: `read only once all is over, ${how}`,
+        name: `read only after 'close' of the request, ${how}`,
         app: (app, kit) =>
           app.use((request, response) => {
             request.on('close', () => {
@@ -543,7 +543,7 @@ export const bodyScenarios: readonly Scenario[] = [
     drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) }),
   },
   {
-    name: 'without a body, and ended by read(0) though it is paused',
+    name: 'without a body, paused, and ended by read(0)',
     app: (app, kit) =>
       app.use((request, response) => {
         request.pause().on('end', () => {
@@ -554,7 +554,7 @@ export const bodyScenarios: readonly Scenario[] = [
       }),
   },
   {
-    name: 'promises that a piece starts are done before the end',
+    name: 'promises that a piece starts settle before the end',
     app: (app, kit) =>
       app.use((request, response) => {
         request.on('data', async () => {

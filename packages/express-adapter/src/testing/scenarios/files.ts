@@ -48,8 +48,8 @@ export const fileScenarios: readonly Scenario[] = [
   fromStatic('a range from the end', '/files/hello.txt', ['Range', 'bytes=-4']),
   fromStatic('an open range', '/files/hello.txt', ['Range', 'bytes=100-']),
   fromStatic('several ranges', '/files/hello.txt', ['Range', 'bytes=0-1,4-5']),
-  fromStatic('a range that can not be', '/files/hello.txt', ['Range', 'bytes=9999-']),
-  fromStatic('a range that is none', '/files/hello.txt', ['Range', 'lines=1-2']),
+  fromStatic('a range beyond the end', '/files/hello.txt', ['Range', 'bytes=9999-']),
+  fromStatic('a range in an unknown unit', '/files/hello.txt', ['Range', 'lines=1-2']),
   fromStatic('If-Modified-Since', '/files/hello.txt', ['If-Modified-Since', 'Wed, 15 Nov 2023 00:00:00 GMT']),
   fromStatic('If-Modified-Since, long ago', '/files/hello.txt', [
     'If-Modified-Since',
@@ -73,7 +73,7 @@ export const fileScenarios: readonly Scenario[] = [
     trace: 'each',
   },
   {
-    name: 'sendFile of what is not there',
+    name: 'sendFile of a file that does not exist',
     app: (app, kit) =>
       app.use((_, response, next) => {
         response.sendFile('none.txt', { root }, (error) => {
@@ -85,19 +85,19 @@ export const fileScenarios: readonly Scenario[] = [
     trace: 'each',
   },
   {
-    name: 'sendFile that the client leaves',
+    name: 'sendFile, and the client disconnects',
     app: (app, kit) =>
       app.use((_, response) => {
         response.sendFile('large.bin', { root }, (error) => {
           kit.note(`sent ${(error as NodeJS.ErrnoException)?.code}`)
-          kit.gate('told').open()
+          kit.gate('called back').open()
         })
       }),
     drive: async (client, kit) => {
       const exchange = client.send()
       await exchange.head
       exchange.abort()
-      await kit.gate('told').opened
+      await kit.gate('called back').opened
     },
     trace: 'none',
   },

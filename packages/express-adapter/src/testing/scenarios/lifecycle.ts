@@ -4,16 +4,16 @@ import type { NextFunction, Request, Response } from 'express'
 import onFinished from 'on-finished'
 import type { Scenario, TestClient } from '../differential.ts'
 
-async function leaveOnce(client: TestClient, opened: Promise<void>, request = {}): Promise<void> {
+async function disconnectAfter(client: TestClient, opened: Promise<void>, request = {}): Promise<void> {
   const exchange = client.send(request)
   await opened
   exchange.abort()
 }
 
-/** Ends that are not the usual one. */
+/** Requests that are aborted, fail or time out. */
 export const lifecycleScenarios: readonly Scenario[] = [
   {
-    name: 'the client leaves while the app thinks',
+    name: 'the client disconnects before the response',
     app: (app, kit) =>
       app.use((request, response) => {
         request.on('aborted', () => kit.note(`${request.aborted}`))
@@ -22,19 +22,19 @@ export const lifecycleScenarios: readonly Scenario[] = [
         )
         kit.gate('asked').open()
       }),
-    drive: (client, kit) => leaveOnce(client, kit.gate('asked').opened),
+    drive: (client, kit) => disconnectAfter(client, kit.gate('asked').opened),
   },
   {
-    name: 'the same, with a listener for errors',
+    name: 'the client disconnects before the response, and the request has an error listener',
     app: (app, kit) =>
       app.use((request) => {
         request.on('error', (error: NodeJS.ErrnoException) => kit.note(`${error.message} ${error.code}`))
         kit.gate('asked').open()
       }),
-    drive: (client, kit) => leaveOnce(client, kit.gate('asked').opened),
+    drive: (client, kit) => disconnectAfter(client, kit.gate('asked').opened),
   },
   {
-    name: 'the client leaves, and the app answers nevertheless',
+    name: 'the client disconnects, and the app still sends a response',
     app: (app, kit) =>
       app.use((request, response) => {
         request.on('close', () => {
@@ -43,11 +43,11 @@ export const lifecycleScenarios: readonly Scenario[] = [
         })
         kit.gate('asked').open()
       }),
-    drive: (client, kit) => leaveOnce(client, kit.gate('asked').opened),
+    drive: (client, kit) => disconnectAfter(client, kit.gate('asked').opened),
     trace: 'each',
   },
   {
-    name: 'the client leaves in the middle of a body that is read',
+    name: 'the client disconnects in the middle of a body that is read',
     app: (app, kit) =>
       app.use((request) => {
         request.on('data', () => kit.gate('some').open())
@@ -63,7 +63,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'the client leaves in the middle of a body that nobody reads',
+    name: 'the client disconnects in the middle of a body that nobody reads',
     app: (app, kit) =>
       app.use((request) => {
         request.on('close', () => kit.note(`${request.complete} ${request.readableEnded}`))
@@ -77,7 +77,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'the client leaves in the middle of a body that is iterated',
+    name: 'the client disconnects in the middle of a body that is iterated',
     app: (app, kit) =>
       app.use(async (request) => {
         try {
@@ -95,7 +95,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'the client leaves in the middle of a JSON body',
+    name: 'the client disconnects in the middle of a JSON body',
     app: (app, kit) => {
       app.use((request, _, next) => {
         kit.gate('asked').open()
@@ -111,7 +111,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
       )
     },
     drive: (client, kit) =>
-      leaveOnce(client, kit.gate('asked').opened, {
+      disconnectAfter(client, kit.gate('asked').opened, {
         method: 'POST',
         streamed: true,
         headers: ['Content-Type', 'application/json', 'Content-Length', '1000'],
@@ -119,19 +119,19 @@ export const lifecycleScenarios: readonly Scenario[] = [
     trace: 'each',
   },
   {
-    name: 'the client leaves a body that was read, while the app thinks',
+    name: 'the client disconnects after the body was read, before the response',
     app: (app, kit) =>
       app.use((request) => {
         request.resume().on('end', () => kit.gate('read').open())
       }),
-    drive: (client, kit) => leaveOnce(client, kit.gate('read').opened, { method: 'POST', body: 'x' }),
+    drive: (client, kit) => disconnectAfter(client, kit.gate('read').opened, { method: 'POST', body: 'x' }),
   },
-  ...['ends well', 'is left'].map(
+  ...['completes', 'is aborted'].map(
     (how): Scenario => ({
       name: `the signal of a request that ${how}`,
       app: (app, kit) =>
         app.use((request, response) => {
-          // Node 24 and later.
+          // `request.signal` exists since Node 24.
           const { signal } = request as { signal?: AbortSignal }
           kit.note(String(signal?.aborted))
           signal?.addEventListener('abort', () => kit.note('abort'))
@@ -142,12 +142,12 @@ export const lifecycleScenarios: readonly Scenario[] = [
             }, 5)
           })
           kit.gate('asked').open()
-          if (how === 'ends well') response.send('x')
+          if (how === 'completes') response.send('x')
         }),
       drive: async (client, kit) => {
         const exchange = client.send()
         await kit.gate('asked').opened
-        if (how === 'is left') exchange.abort()
+        if (how === 'is aborted') exchange.abort()
         else await exchange.response
         await kit.gate('noted').opened
       },
@@ -155,7 +155,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
     }),
   ),
   {
-    name: 'finished(), on-finished and once() on what ends well',
+    name: 'finished(), on-finished and once() when the response completes',
     app: (app, kit) =>
       app.use((request, response) => {
         finished(request, (error) => kit.note(`request ${error?.code}`))
@@ -169,7 +169,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
     trace: 'each',
   },
   {
-    name: 'finished() and on-finished when the client leaves',
+    name: 'finished() and on-finished when the client disconnects',
     app: (app, kit) =>
       app.use((request, response) => {
         finished(request, (error) => kit.note(`request ${error?.code}`))
@@ -178,7 +178,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
         onFinished(request, (error) => kit.note(`on-finished request ${error}`))
         kit.gate('asked').open()
       }),
-    drive: (client, kit) => leaveOnce(client, kit.gate('asked').opened),
+    drive: (client, kit) => disconnectAfter(client, kit.gate('asked').opened),
     trace: 'each',
   },
   ...(['destroy', 'destroy with an error'] as const).flatMap((how): Scenario[] => {
@@ -189,7 +189,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
         app: (app) => app.use((request) => void request.destroy(error)),
       },
       {
-        name: `request.${how}, with listeners for errors`,
+        name: `request.${how}, with error listeners`,
         app: (app, kit) =>
           app.use((request, response) => {
             request.on('error', ({ message }) => kit.note(`request ${message}`))
@@ -254,7 +254,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
     }),
   ),
   {
-    name: 'a second end() with nothing in it, and a write after the end that has a callback',
+    name: 'a second end() without a chunk, and a write with a callback after the end',
     app: (app, kit) =>
       app.use((request, response) => {
         request.on('end', () => {
@@ -268,7 +268,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
   },
   ...[undefined, new Error('given up')].map(
     (error): Scenario => ({
-      name: `the socket is destroyed on the tick after the end, while a body comes: ${error?.message}`,
+      name: `the socket is destroyed on the tick after the end, while a body arrives: ${error?.message}`,
       app: (app) =>
         app.use((request, response) => {
           request.on('error', () => {}).resume()
@@ -343,13 +343,13 @@ export const lifecycleScenarios: readonly Scenario[] = [
     app: (app, { express }) =>
       app.get('/', (_, __, next) => {
         const failure = Promise.reject(new Error('async'))
-        // Express 4 takes no promises.
+        // Express 4 ignores promises that a route returns.
         if (express.Router.length === 1) failure.catch(next)
         return failure
       }),
   },
   {
-    name: 'a response that is never answered, but timed out',
+    name: 'a response that times out',
     app: (app, kit) =>
       app.use((request, response) => {
         response.setTimeout(20, () => {
@@ -364,7 +364,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
     app: (app) => app.use((_, response) => void response.setTimeout(20)),
   },
   {
-    name: 'request.setTimeout while a body is awaited',
+    name: 'request.setTimeout while the app waits for the body',
     app: (app, kit) =>
       app.use((request, response) => {
         request.setTimeout(20, () => {
@@ -392,7 +392,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
       app.use((request) => void request.socket.setTimeout(20, () => kit.note('socket timed out'))),
   },
   {
-    name: 'socket.setTimeout, taken back',
+    name: 'socket.setTimeout, turned off again',
     app: (app, kit) =>
       app.use((request, response) => {
         const onTimeout = (): void => kit.note('timed out')
@@ -403,10 +403,10 @@ export const lifecycleScenarios: readonly Scenario[] = [
       }),
   },
   {
-    name: 'a time-out that traffic puts off',
+    name: 'a time-out that traffic postpones',
     app: (app, kit) =>
       app.use((_, response) => {
-        // A process that has to wait for its core writes late, and where it is late by the difference the time is over.
+        // The time-out is much longer than the pause between writes, because writes are late on a busy machine.
         response.setTimeout(1000, () => kit.note('timed out'))
         let count = 0
         const timer = setInterval(() => {

@@ -25,7 +25,7 @@ function cookiesOf(headers: readonly (readonly [string, string])[]): string {
     .join('; ')
 }
 
-// Counts twice, as a browser that keeps its cookies.
+// Sends two requests, the second with the cookies of the first response.
 async function countTwice(client: TestClient): Promise<unknown> {
   const first = await client.get()
   const cookies = cookiesOf(first.headers)
@@ -33,7 +33,7 @@ async function countTwice(client: TestClient): Promise<unknown> {
   return [first.body, second.body, cookies.replace(/=[^;]*/g, '')]
 }
 
-/** What most apps have between themselves and the client. */
+/** Middleware that most apps use. */
 export const middlewareScenarios: readonly Scenario[] = [
   {
     name: 'compression of send',
@@ -48,7 +48,7 @@ export const middlewareScenarios: readonly Scenario[] = [
     trace: 'each',
   },
   {
-    name: 'compression of HEAD, and of what is too small',
+    name: 'compression of HEAD, and of a body that is too small',
     app: (app) => {
       app.use(compression())
       app.use((request, response) => void response.send(request.url === '/small' ? 'small' : text))
@@ -148,7 +148,7 @@ export const middlewareScenarios: readonly Scenario[] = [
     }),
   ),
   {
-    name: 'morgan: a request that was given up',
+    name: 'morgan: a request that the client aborted',
     app: (app, kit) => {
       app.use(
         morgan(':method :url :status :res[content-length]', {
@@ -185,9 +185,9 @@ export const middlewareScenarios: readonly Scenario[] = [
     },
   },
   ...[
-    { name: 'a chunked answer', path: '/chunked' },
-    { name: 'an answer with a length', path: '/length' },
-    { name: 'an answer without a body', path: '/none' },
+    { name: 'a chunked response', path: '/chunked' },
+    { name: 'a response with a Content-Length', path: '/length' },
+    { name: 'a response without a body', path: '/none' },
     { name: 'several cookies and a redirect', path: '/redirect' },
     { name: 'an upload', path: '/echo', method: 'POST', body: 'u'.repeat(200_000) },
     { name: 'HEAD', path: '/length', method: 'HEAD' },
@@ -208,7 +208,7 @@ export const middlewareScenarios: readonly Scenario[] = [
     }),
   ),
   {
-    name: 'http-proxy: an upstream that is not there',
+    name: 'http-proxy: an upstream that is down',
     app: (app) => {
       const proxy = httpProxy.createProxyServer()
       app.use((request, response) => {

@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express'
 import type { Scenario } from '../differential.ts'
 
-// Headers of the connection, which FastCGI has not.
+// Without the headers of the connection, which a FastCGI request does not have.
 function ownHeaders(request: Request): Record<string, unknown> {
   const { connection: _, 'transfer-encoding': __, ...headers } = request.headers
   return Object.fromEntries(Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1)))
@@ -45,7 +45,7 @@ const targets = [
   '/a%0d%0aX-Injected:%201',
 ]
 
-/** What the app sees of a request. */
+/** The properties of a request that an app can read. */
 export const requestScenarios: readonly Scenario[] = [
   ...targets.map(
     (path): Scenario => ({
@@ -124,7 +124,7 @@ export const requestScenarios: readonly Scenario[] = [
     drive: (client) => client.get('/', ['Accept', 'text/html', 'X-A', '1']),
   },
   {
-    name: 'what Express makes of headers',
+    name: 'properties that Express derives from headers',
     app: (app) =>
       app.use((request, response) => {
         response.json({
@@ -163,32 +163,32 @@ export const requestScenarios: readonly Scenario[] = [
       }),
   },
   {
-    name: 'who asks, without a trusted proxy',
-    app: (app) => app.use(who),
+    name: 'the address of the client, without a trusted proxy',
+    app: (app) => app.use(showClient),
     drive: (client) => client.get('/', FORWARDED),
   },
   {
-    name: 'who asks, through a trusted proxy',
+    name: 'the address of the client, through a trusted proxy',
     app: (app) => {
       app.set('trust proxy', true)
-      app.use(who)
+      app.use(showClient)
     },
     drive: (client) => client.get('/', FORWARDED),
   },
   {
-    name: 'who asks, through one of two proxies',
+    name: 'the address of the client, through two proxies of which one is trusted',
     app: (app) => {
       app.set('trust proxy', 1)
       app.set('subdomain offset', 1)
-      app.use(who)
+      app.use(showClient)
     },
     drive: (client) => client.get('/', FORWARDED),
   },
   {
-    name: 'who asks, through the loopback',
+    name: 'the address of the client, through the loopback',
     app: (app) => {
       app.set('trust proxy', 'loopback')
-      app.use(who)
+      app.use(showClient)
     },
     drive: (client) => client.get('/', FORWARDED),
   },
@@ -240,7 +240,7 @@ export const requestScenarios: readonly Scenario[] = [
     drive: (client) => client.fetch({ method: 'POST', body: 'x' }),
   },
   {
-    name: 'the state of a request without a body, once the listener has returned',
+    name: 'the state of a request without a body, after the listener has returned',
     app: (app, kit) =>
       app.use((request, response) => {
         setImmediate(() => {
@@ -325,7 +325,7 @@ const FORWARDED = [
   'shop.example.org:8443',
 ]
 
-function who(request: Request, response: Response): void {
+function showClient(request: Request, response: Response): void {
   response.json({
     ip: request.ip,
     ips: request.ips,

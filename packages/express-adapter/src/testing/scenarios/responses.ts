@@ -3,7 +3,7 @@ import type { Kit, Scenario } from '../differential.ts'
 
 type Listener = (request: Request, response: Response, kit: Kit) => void
 
-function answer(name: string, listener: Listener, more: Partial<Scenario> = {}): Scenario {
+function scenario(name: string, listener: Listener, more: Partial<Scenario> = {}): Scenario {
   return {
     name,
     app: (app, kit) => void app.use((request, response) => listener(request, response, kit)),
@@ -23,24 +23,24 @@ function codeOf(action: () => void): string {
 
 const statuses = [200, 201, 202, 204, 205, 206, 301, 304, 400, 404, 418, 451, 500, 503, 599, 799]
 
-/** What apps answer, and what becomes of it. */
+/** Ways in which apps send responses. */
 export const responseScenarios: readonly Scenario[] = [
-  answer('send: string', (_, response) => void response.send('<p>h\u00e9llo</p>')),
-  answer('send: long string', (_, response) => void response.send('\u20ac'.repeat(40_000))),
-  answer('send: Buffer', (_, response) => void response.send(Buffer.from([0, 255, 10]))),
-  answer('send: object', (_, response) => void response.send({ a: 1 })),
-  answer('send: null', (_, response) => void response.send(null)),
-  answer('send: nothing', (_, response) => void response.send()),
-  answer('send: boolean', (_, response) => void response.send(true)),
-  answer(
+  scenario('send: string', (_, response) => void response.send('<p>h\u00e9llo</p>')),
+  scenario('send: long string', (_, response) => void response.send('\u20ac'.repeat(40_000))),
+  scenario('send: Buffer', (_, response) => void response.send(Buffer.from([0, 255, 10]))),
+  scenario('send: object', (_, response) => void response.send({ a: 1 })),
+  scenario('send: null', (_, response) => void response.send(null)),
+  scenario('send: nothing', (_, response) => void response.send()),
+  scenario('send: boolean', (_, response) => void response.send(true)),
+  scenario(
     'json, jsonp, and a set type',
     (_, response) => void response.type('application/problem+json').json({ a: '\u2028' }),
   ),
-  answer('jsonp with a callback', (_, response) => void response.jsonp({ a: 1 }), {
+  scenario('jsonp with a callback', (_, response) => void response.jsonp({ a: 1 }), {
     drive: (client) => client.get('/?callback=cb'),
   }),
-  answer('sendStatus', (_, response) => void response.sendStatus(403)),
-  answer(
+  scenario('sendStatus', (_, response) => void response.sendStatus(403)),
+  scenario(
     'format',
     (_, response) =>
       void response.format({ html: () => void response.send('<b>'), json: () => void response.json({}) }),
@@ -49,14 +49,14 @@ export const responseScenarios: readonly Scenario[] = [
     },
   ),
   ...statuses.flatMap((status) => [
-    answer(`status ${status} with send`, (_, response) => void response.status(status).send('body')),
-    answer(`status ${status} with end`, (_, response) => {
+    scenario(`status ${status} with send`, (_, response) => void response.status(status).send('body')),
+    scenario(`status ${status} with end`, (_, response) => {
       response.statusCode = status
       response.end(status === 205 ? undefined : 'body')
     }),
   ]),
   ...['GET', 'HEAD'].map((method) =>
-    answer(
+    scenario(
       `${method}: write and end`,
       (_, response) => {
         response.write('one')
@@ -66,26 +66,26 @@ export const responseScenarios: readonly Scenario[] = [
       { drive: (client) => client.fetch({ method }) },
     ),
   ),
-  answer('HEAD: end with a body', (_, response) => void response.end('body'), {
+  scenario('HEAD: end with a body', (_, response) => void response.end('body'), {
     drive: (client) => client.fetch({ method: 'HEAD' }),
   }),
-  answer('end without a body', (_, response) => void response.end()),
-  answer('end with an empty body', (_, response) => void response.end('')),
-  answer('redirect', (_, response) => response.redirect('/there?a=\u00e9')),
-  answer('redirect to another site, with 307', (_, response) =>
+  scenario('end without a body', (_, response) => void response.end()),
+  scenario('end with an empty body', (_, response) => void response.end('')),
+  scenario('redirect', (_, response) => response.redirect('/there?a=\u00e9')),
+  scenario('redirect to another site, with 307', (_, response) =>
     response.redirect(307, 'https://example.org/x'),
   ),
-  answer(
+  scenario(
     'location and links',
     (_, response) => void response.location('../up').links({ next: 'http://example.test/2' }).end(),
   ),
-  answer('several cookies', (_, response) => {
+  scenario('several cookies', (_, response) => {
     response.cookie('a', '1', { httpOnly: true, path: '/x' })
     response.cookie('b', '\u00e9 ;', { sameSite: 'strict', secure: true })
     response.clearCookie('c')
     response.end()
   }),
-  answer('append and vary', (_, response) => {
+  scenario('append and vary', (_, response) => {
     response
       .append('X-A', '1')
       .append('X-A', ['2', '3'])
@@ -94,11 +94,11 @@ export const responseScenarios: readonly Scenario[] = [
       .append('Warning', '199 x')
       .end()
   }),
-  answer(
+  scenario(
     'attachment with a name beyond latin1',
     (_, response) => void response.attachment('\u20ac.txt').send('x'),
   ),
-  answer('setHeader: arrays, numbers, appendHeader', (_, response, kit) => {
+  scenario('setHeader: arrays, numbers, appendHeader', (_, response, kit) => {
     response.setHeader('X-Array', ['a', 'b'])
     response.setHeader('X-Number', 5)
     response.appendHeader('X-Array', 'c')
@@ -110,7 +110,7 @@ export const responseScenarios: readonly Scenario[] = [
     )
     response.end('x')
   }),
-  answer('setHeaders with Headers and with a Map', (_, response) => {
+  scenario('setHeaders with Headers and with a Map', (_, response) => {
     response.setHeaders(
       new Headers([
         ['x-a', '1'],
@@ -121,22 +121,22 @@ export const responseScenarios: readonly Scenario[] = [
     response.setHeaders(new Map([['X-B', ['2', '3']]]))
     response.end('x')
   }),
-  answer('writeHead: object', (_, response) => {
+  scenario('writeHead: object', (_, response) => {
     response.removeHeader('X-Powered-By')
     response.writeHead(201, { 'X-A': ['1', '2'], 'Content-Type': 'text/plain' }).end('x')
   }),
-  answer('writeHead: flat list with repeats', (_, response) => {
+  scenario('writeHead: flat list with repeats', (_, response) => {
     response.removeHeader('X-Powered-By')
     response.writeHead(200, ['X-A', '1', 'X-A', '2', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2'])
     response.end('x')
   }),
-  answer('writeHead: over set headers', (_, response) => {
+  scenario('writeHead: over set headers', (_, response) => {
     response.setHeader('X-A', 'set')
     response.setHeader('X-B', 'set')
     response.writeHead(200, 'Fine', { 'X-A': 'head' })
     response.end('x')
   }),
-  answer('writeHead: bad headers', (_, response, kit) => {
+  scenario('writeHead: bad headers', (_, response, kit) => {
     response.removeHeader('X-Powered-By')
     for (const headers of [{ 'X A': 'x' }, { 'X-A': 'a\nb' }, { 'X-A': '\u20ac' }, { 'X-A': undefined }]) {
       kit.note(codeOf(() => response.writeHead(200, headers as never)))
@@ -145,12 +145,12 @@ export const responseScenarios: readonly Scenario[] = [
     kit.note(String(response.headersSent))
     response.end('still fine')
   }),
-  answer('writeHead: bad status', (_, response, kit) => {
+  scenario('writeHead: bad status', (_, response, kit) => {
     for (const status of [0, 99, 1000, 'x', undefined])
       kit.note(codeOf(() => response.writeHead(status as number)))
     response.end('still fine')
   }),
-  answer('writeHead twice, and setHeader behind it', (_, response, kit) => {
+  scenario('writeHead twice, and setHeader after it', (_, response, kit) => {
     response.writeHead(200)
     kit.note(codeOf(() => response.writeHead(404)))
     kit.note(codeOf(() => response.setHeader('X-A', '1')))
@@ -158,7 +158,7 @@ export const responseScenarios: readonly Scenario[] = [
     kit.note(`${response.headersSent} ${response.statusCode}`)
     response.end('x')
   }),
-  answer('setHeader: bad names and values', (_, response, kit) => {
+  scenario('setHeader: bad names and values', (_, response, kit) => {
     for (const [name, value] of [
       ['', 'x'],
       ['a b', 'x'],
@@ -170,51 +170,51 @@ export const responseScenarios: readonly Scenario[] = [
     }
     response.end('x')
   }),
-  answer('statusMessage', (_, response) => {
+  scenario('statusMessage', (_, response) => {
     response.statusCode = 404
     response.statusMessage = 'Nothing here'
     response.end('x')
   }),
-  answer('statusMessage that is none', (_, response, kit) => {
+  scenario('statusMessage that is invalid', (_, response, kit) => {
     response.statusMessage = 'a\nb'
     kit.note(codeOf(() => response.end('x')))
     response.statusMessage = ''
     response.end('x')
   }),
-  answer('headers beyond ASCII with a string body', (_, response) => {
+  scenario('headers beyond ASCII with a string body', (_, response) => {
     response.setHeader('X-Latin', 'caf\xe9')
-    // As a Buffer: of a string body Node writes head and body as UTF-8 together, and the header is no longer what was set.
+    // A Buffer, because Node writes the head as UTF-8 together with a string body, which changes the bytes of the header.
     response.end(Buffer.from('x'))
   }),
   ...(['latin1', 'hex', 'base64', 'utf16le', 'ascii', 'utf-8'] as const).map((encoding) =>
-    answer(`encoding ${encoding}`, (_, response) => {
+    scenario(`encoding ${encoding}`, (_, response) => {
       response.write('c3a9', encoding)
       response.end('c3a9\u00e9'.slice(0, encoding === 'hex' || encoding === 'base64' ? 4 : 5), encoding)
     }),
   ),
-  answer('Uint8Array, and a view into one', (_, response) => {
+  scenario('Uint8Array, and a view into one', (_, response) => {
     response.write(new Uint8Array([1, 2, 3]))
     response.end(new Uint8Array([0, 1, 2, 3, 4]).subarray(2, 4))
   }),
-  answer('a chunk that is none', (_, response, kit) => {
+  scenario('a chunk of a wrong type', (_, response, kit) => {
     kit.note(codeOf(() => response.write(5 as never)))
     kit.note(codeOf(() => response.write(null as never)))
     kit.note(codeOf(() => response.end({} as never)))
     response.end()
   }),
-  answer('callbacks of write and end', (_, response, kit) => {
+  scenario('callbacks of write and end', (_, response, kit) => {
     response.write('one', () => kit.note('one is out'))
     response.write('two', 'utf8', (error) => kit.note(`two is out ${error}`))
     response.on('finish', () => kit.note(`finish ${response.writableFinished} ${response.socket === null}`))
     response.end('three', () => kit.note(`end ${response.writableEnded}`))
     kit.note(`after end ${response.writableEnded} ${response.finished}`)
   }),
-  answer('end with only a callback', (_, response, kit) => void response.end(() => kit.note('end'))),
-  answer('end twice', (_, response, kit) => {
+  scenario('end with only a callback', (_, response, kit) => void response.end(() => kit.note('end'))),
+  scenario('end twice', (_, response, kit) => {
     response.end('x', () => kit.note('first'))
     response.end((error?: NodeJS.ErrnoException) => kit.note(`second ${error?.code}`))
   }),
-  answer('end again when it is finished', (_, response, kit) => {
+  scenario('end again when it is finished', (_, response, kit) => {
     response.end('x')
     response.on('finish', () => {
       setImmediate(() => {
@@ -223,7 +223,7 @@ export const responseScenarios: readonly Scenario[] = [
     })
   }),
   ...['finish', 'close'].map((event) =>
-    answer(`end again within '${event}'`, (_, response, kit) => {
+    scenario(`end again within '${event}'`, (_, response, kit) => {
       response.on('error', (error: NodeJS.ErrnoException) => kit.note(`error ${error.code}`))
       response.on(event, () => {
         response.end((error?: NodeJS.ErrnoException) => kit.note(`again ${error?.code}`))
@@ -232,7 +232,7 @@ export const responseScenarios: readonly Scenario[] = [
       response.end('x')
     }),
   ),
-  answer('end, with the state at each step', (_, response, kit) => {
+  scenario('end, with the state at each step', (_, response, kit) => {
     const note = (step: string): void =>
       kit.note(
         [
@@ -248,13 +248,13 @@ export const responseScenarios: readonly Scenario[] = [
     response.end('whole')
     note('after end')
   }),
-  answer('end of what is corked', (_, response, kit) => {
+  scenario('end while corked', (_, response, kit) => {
     response.cork()
     response.end('whole')
     kit.note(String(response.writableCorked))
   }),
   ...['GET', 'HEAD'].map((method) =>
-    answer(
+    scenario(
       `${method}: Uint8Array, string with its encoding, and callback given to end`,
       ({ path }, response, kit) => {
         const done = (): void => kit.note('done')
@@ -274,7 +274,7 @@ export const responseScenarios: readonly Scenario[] = [
     ),
   ),
   ...[200, 204, 304].map((status) =>
-    answer(`writeHead of the app makes a ${status} of what is ended whole`, (_, response, kit) => {
+    scenario(`writeHead of the app turns a whole response into a ${status}`, (_, response, kit) => {
       const { writeHead } = response
       response.writeHead = ((...args: unknown[]) => {
         kit.note(args.join())
@@ -285,7 +285,7 @@ export const responseScenarios: readonly Scenario[] = [
       response.end('whole')
     }),
   ),
-  answer('writeHead of the app fails once', (_, response, kit) => {
+  scenario('writeHead of the app fails once', (_, response, kit) => {
     const { writeHead } = response
     response.writeHead = (): never => {
       response.writeHead = writeHead
@@ -295,7 +295,7 @@ export const responseScenarios: readonly Scenario[] = [
     kit.note(`${response.headersSent} ${response.writableEnded}`)
     response.end('second one')
   }),
-  answer('writeHead of the app writes in front of what is ended whole', (_, response) => {
+  scenario('writeHead of the app writes before a whole response', (_, response) => {
     const { writeHead } = response
     response.writeHead = ((...args: unknown[]) => {
       response.removeHeader('Content-Length')
@@ -305,14 +305,14 @@ export const responseScenarios: readonly Scenario[] = [
     }) as typeof writeHead
     response.end('late')
   }),
-  answer('write after end', (_, response, kit) => {
+  scenario('write after end', (_, response, kit) => {
     response.on('error', (error: NodeJS.ErrnoException) => kit.note(`error ${error.code}`))
     response.end('x')
     kit.note(
       String(response.write('y', (error) => kit.note(`callback ${(error as NodeJS.ErrnoException).code}`))),
     )
   }),
-  answer('write when it is closed', (_, response, kit) => {
+  scenario('write after close', (_, response, kit) => {
     response.end('x')
     response.on('close', () => {
       kit.note(
@@ -321,14 +321,14 @@ export const responseScenarios: readonly Scenario[] = [
       kit.note([response.destroyed, response.closed, response.writable].join())
     })
   }),
-  answer('cork and uncork', (_, response, kit) => {
+  scenario('cork and uncork', (_, response, kit) => {
     response.cork()
     kit.note(String(response.writableCorked))
     for (let i = 0; i < 10; i++) response.write(String(i))
     response.uncork()
     response.end()
   }),
-  answer(
+  scenario(
     'ten thousand small writes',
     (_, response) => {
       for (let i = 0; i < 10_000; i++) response.write(`${i}\n`)
@@ -336,7 +336,7 @@ export const responseScenarios: readonly Scenario[] = [
     },
     { trace: 'each' },
   ),
-  answer('one large write', (_, response, kit) => {
+  scenario('one large write', (_, response, kit) => {
     kit.note(String(response.write(Buffer.alloc(500_000, 'x'))))
     kit.note(String(response.writableNeedDrain))
     response.on('drain', () => {
@@ -344,14 +344,14 @@ export const responseScenarios: readonly Scenario[] = [
       response.end('.')
     })
   }),
-  answer('writableLength and the high water mark', (_, response, kit) => {
+  scenario('writableLength and the high water mark', (_, response, kit) => {
     kit.note(`${response.writableLength} ${response.writableHighWaterMark} ${response.writableObjectMode}`)
     response.setHeader('Content-Length', 5)
     response.flushHeaders()
     response.write('12345', () => kit.note(`${response.writableLength}`))
     response.end()
   }),
-  answer('a Content-Length of the app', (_, response) => {
+  scenario('a Content-Length of the app', (_, response) => {
     response.setHeader('Content-Length', '4')
     response.write('ab')
     response.end('cd')
@@ -374,29 +374,29 @@ export const responseScenarios: readonly Scenario[] = [
       ['the usual one', 'OK'],
     ] as const
   ).flatMap(([what, message]) => [
-    answer(`statusMessage is ${what}`, (_, response, kit) => {
+    scenario(`statusMessage is ${what}`, (_, response, kit) => {
       response.statusMessage = message as string
       kit.note(codeOf(() => response.end(Buffer.from('x'))))
       if (!response.headersSent) {
-        response.statusMessage = 'mended'
+        response.statusMessage = 'fixed'
         response.end(Buffer.from('y'))
       }
       kit.note(String(response.statusMessage))
     }),
-    // Apart from `''`: see the README.
-    answer(`writeHead is given ${what} as the reason`, (_, response, kit) => {
+    // Not `''`, which is a documented difference: see the README.
+    scenario(`writeHead is given ${what} as the reason`, (_, response, kit) => {
       kit.note(codeOf(() => response.writeHead(201, (message === '' ? undefined : message) as string)))
       kit.note(String(response.statusMessage))
-      if (!response.headersSent) response.statusMessage = 'mended'
+      if (!response.headersSent) response.statusMessage = 'fixed'
       response.end(Buffer.from('x'))
     }),
   ]),
   ...(
     [
       ['text', '201'],
-      ['text that is no number', 'abc'],
+      ['text that is not a number', 'abc'],
       ['a fraction', 201.9],
-      ['beyond', 1000],
+      ['out of range', 1000],
       ['an object', { valueOf: () => 202 }],
       ['null', null],
       ['an Error', new Error('broken')],
@@ -405,7 +405,7 @@ export const responseScenarios: readonly Scenario[] = [
       ['a symbol', Symbol('s')],
     ] as const
   ).map(([what, status]) =>
-    answer(`statusCode is ${what}`, (_, response, kit) => {
+    scenario(`statusCode is ${what}`, (_, response, kit) => {
       response.statusCode = status as number
       kit.note(codeOf(() => response.end('x')))
       if (!response.headersSent) {
@@ -429,7 +429,7 @@ export const responseScenarios: readonly Scenario[] = [
       ['no items', []],
     ] as const
   ).flatMap(([what, value]) => [
-    answer(`setHeader is given ${what}`, (_, response, kit) => {
+    scenario(`setHeader is given ${what}`, (_, response, kit) => {
       kit.note(codeOf(() => response.setHeader('X-A', value as unknown as string)))
       kit.note(codeOf(() => response.end('x')))
       if (!response.headersSent) {
@@ -437,7 +437,7 @@ export const responseScenarios: readonly Scenario[] = [
         response.end('y')
       }
     }),
-    answer(`writeHead is given ${what} for a header`, (_, response, kit) => {
+    scenario(`writeHead is given ${what} for a header`, (_, response, kit) => {
       kit.note(
         codeOf(() => response.writeHead(200, { 'X-A': value as unknown as string, 'Content-Length': 1 })),
       )
@@ -445,27 +445,27 @@ export const responseScenarios: readonly Scenario[] = [
       response.end('x')
     }),
   ]),
-  answer('more than the Content-Length', (_, response) => {
+  scenario('more than the Content-Length', (_, response) => {
     response.setHeader('Content-Length', 4)
     response.write('ab')
     response.write('cdef')
     response.end('gh')
   }),
-  answer('more than the Content-Length, at once', (_, response) => {
+  scenario('more than the Content-Length, at once', (_, response) => {
     response.writeHead(200, { 'Content-Length': '4' }).end('abcdef')
   }),
-  answer('more than a Content-Length of 0', (_, response) => {
+  scenario('more than a Content-Length of 0', (_, response) => {
     response.writeHead(200, { 'Content-Length': 0 }).end('abcdef')
   }),
-  answer('no automatic Content-Length for what was written', (_, response) => {
+  scenario('no automatic Content-Length after a write', (_, response) => {
     response.write('ab')
     response.end()
   }),
-  answer('Content-Length removed', (_, response) => {
+  scenario('Content-Length removed', (_, response) => {
     response.removeHeader('Content-Length')
     response.end('ab')
   }),
-  answer('strictContentLength: too much, too little, just right', (_, response, kit) => {
+  scenario('strictContentLength: too much, too little, just right', (_, response, kit) => {
     response.strictContentLength = true
     response.setHeader('Content-Length', 3)
     response.flushHeaders()
@@ -474,7 +474,7 @@ export const responseScenarios: readonly Scenario[] = [
     kit.note(codeOf(() => response.end('cd')))
     response.end('c')
   }),
-  answer('strictContentLength: the whole body at once', (_, response, kit) => {
+  scenario('strictContentLength: the whole body at once', (_, response, kit) => {
     response.strictContentLength = true
     response.setHeader('Content-Length', 3)
     response.flushHeaders()
@@ -482,68 +482,68 @@ export const responseScenarios: readonly Scenario[] = [
     kit.note(codeOf(() => response.end('ab')))
     response.end('abc')
   }),
-  answer('strictContentLength: the whole body with its head', (_, response, kit) => {
+  scenario('strictContentLength: the whole body with its head', (_, response, kit) => {
     response.strictContentLength = true
     kit.note(codeOf(() => response.end('abc')))
   }),
-  answer('Transfer-Encoding: chunked of the app', (_, response) => {
+  scenario('Transfer-Encoding: chunked of the app', (_, response) => {
     response.setHeader('Transfer-Encoding', 'chunked')
     response.write('one')
     response.end('two')
   }),
-  answer('chunkedEncoding set by the app', (_, response) => {
+  scenario('chunkedEncoding set by the app', (_, response) => {
     response.chunkedEncoding = true
     response.write('one')
     response.end('two')
   }),
-  answer('Transfer-Encoding removed', (_, response) => {
+  scenario('Transfer-Encoding removed', (_, response) => {
     response.removeHeader('Transfer-Encoding')
     response.write('one')
     response.end()
   }),
-  answer('hop-by-hop headers', (_, response) => {
+  scenario('hop-by-hop headers', (_, response) => {
     response.setHeader('Connection', 'close')
     response.setHeader('Keep-Alive', 'timeout=5')
     response.end('x')
   }),
-  answer('trailers', (_, response) => {
+  scenario('trailers', (_, response) => {
     response.writeHead(200, { Trailer: 'X-Sum', 'Transfer-Encoding': 'chunked' })
     response.write('x')
     response.addTrailers({ 'X-Sum': '1' })
     response.end()
   }),
-  answer('a Trailer header with send', (_, response) => {
+  scenario('a Trailer header with send', (_, response) => {
     response.setHeader('Trailer', 'X-Sum')
     response.write('x')
     response.end('y')
   }),
-  answer('bad trailers', (_, response, kit) => {
+  scenario('bad trailers', (_, response, kit) => {
     kit.note(codeOf(() => response.addTrailers({ 'X Y': 'a' })))
     kit.note(codeOf(() => response.addTrailers({ 'X-Y': 'a\nb' })))
     response.end()
   }),
-  answer('writeContinue, writeProcessing, writeEarlyHints', (_, response, kit) => {
+  scenario('writeContinue, writeProcessing, writeEarlyHints', (_, response, kit) => {
     response.writeContinue(() => kit.note('continue'))
     response.writeProcessing()
     response.writeEarlyHints({ link: ['</a.css>; rel=preload'], 'x-trace': 'id' }, () => kit.note('hints'))
     setTimeout(() => response.send('final'), 20)
   }),
-  answer('writeEarlyHints: a bad one', (_, response, kit) => {
+  scenario('writeEarlyHints: invalid hints', (_, response, kit) => {
     kit.note(codeOf(() => response.writeEarlyHints({ link: 'not a link' })))
     kit.note(codeOf(() => response.writeEarlyHints('x' as never)))
     response.send('final')
   }),
-  answer('flushHeaders, and the body later', (_, response) => {
+  scenario('flushHeaders, and the body later', (_, response) => {
     response.type('text')
     response.flushHeaders()
     response.flushHeaders()
     setTimeout(() => response.end('later'), 5)
   }),
-  answer('writeHead, and the end later', (_, response) => {
+  scenario('writeHead, and the end later', (_, response) => {
     response.writeHead(204)
     setImmediate(() => response.end())
   }),
-  answer('etag and freshness', (_, response) => void response.send('hello'), {
+  scenario('etag and freshness', (_, response) => void response.send('hello'), {
     drive: async (client) => {
       const first = await client.get()
       const etag = first.headers.find(([name]) => name === 'etag')![1]
@@ -554,13 +554,13 @@ export const responseScenarios: readonly Scenario[] = [
       ]
     },
   }),
-  answer('the Date and Server of the app', (_, response, kit) => {
+  scenario('the Date and Server of the app', (_, response, kit) => {
     response.setHeader('Date', 'Thu, 01 Jan 1970 00:00:00 GMT')
     response.setHeader('Server', 'mine')
     kit.note(String(response.getHeader('date')))
     response.end()
   }),
-  answer('locals, req.res and res.req', (request, response) => {
+  scenario('locals, req.res and res.req', (request, response) => {
     response.locals.a = 1
     response.send(
       [request.res === response, response.req === request, response.app === request.app, response.locals]
@@ -568,8 +568,8 @@ export const responseScenarios: readonly Scenario[] = [
         .join(),
     )
   }),
-  answer(
-    'an answer in a later turn',
+  scenario(
+    'a response in a later turn of the event loop',
     (_, response) => void setTimeout(() => response.json({ late: true }), 5),
   ),
 ]

@@ -19,7 +19,7 @@ function openEventStream(response: Response): void {
 
 const piece = Buffer.alloc(64 * 1024, 'z')
 
-/** Writing responses bit by bit. */
+/** Ways in which apps write a response in pieces. */
 export const streamingScenarios: readonly Scenario[] = [
   {
     name: 'a file, piped',
@@ -77,14 +77,14 @@ export const streamingScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'a second pipe behind one that had to wait',
+    name: 'a second pipe after one that had to wait for drain',
     app: (app, kit) =>
       app.use((_, response) => {
         const first = Readable.from([piece, piece, piece, piece])
         first.pipe(response, { end: false })
         first.on('end', () => {
           response.once('drain', () => {
-            kit.note(`drain, and needs drain ${response.writableNeedDrain}`)
+            kit.note(`drain, needs drain ${response.writableNeedDrain}`)
             Readable.from([piece, Buffer.from('end')]).pipe(response)
           })
           if (!response.writableNeedDrain) response.emit('drain')
@@ -207,7 +207,7 @@ export const streamingScenarios: readonly Scenario[] = [
     trace: 'each',
   },
   {
-    name: 'a client that leaves a stream of events',
+    name: 'a client that disconnects from a stream of events',
     app: (app, kit) =>
       app.use((request, response) => {
         openEventStream(response)
@@ -234,7 +234,7 @@ export const streamingScenarios: readonly Scenario[] = [
     trace: 'each',
   },
   {
-    name: 'a client that leaves while the writer waits',
+    name: 'a client that disconnects while the writer waits for drain',
     app: (app, kit) =>
       app.use((_, response) => {
         pipeline(

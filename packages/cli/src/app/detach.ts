@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { type ErrorReport, Failure } from '../failure.ts'
+
+// Set for the detached process only.
+const MARK = 'FCGI_BRIDGE_DETACHED'
+
+/** What the detached process sends to the one that started it: it listens, or the reason why it ends. */
+type Message = { listening: true } | { failed: ErrorReport }
+
+/**
+ * Runs this command line again in a process of its own session, which outlives this one, its terminal and the front server that
+ * started it. Resolves when that process listens. Throws a Failure with its error and exit status if it ends before.
+ */
+export async function detach(): Promise<void> {
+  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    detached: true,
+    env: { ...process.env, [MARK]: '1' },
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  const message = await new Promise<Message>((resolve, reject) => {
+    child.once('message', (sent) => resolve(sent as Message))
+    child.once('error', reject)
+    child.once('exit', (status, signal) => reject(endedEarly(status, signal)))
+  })
+  if ('failed' in message) throw failureOf(message.failed)
+  child.disconnect()
+  child.unref()
+}
+
+/** Whether this process is the one that {@link detach} started. Its first call removes the mark, so that programs of the app do not see it. */
+export const isDetached: boolean = process.env[MARK] !== undefined
+delete process.env[MARK]
+
+/** Tells the process that started this one that it listens. Does nothing in a process that is not detached. */
+export function reportListening(): void {
+  if (!isDetached || !process.connected) return
+  send({ listening: true })
+  process.disconnect?.()
+}
+
+/** Sends the error that ends this process to the one that started it. Does nothing in a process that is not detached. */
+export function reportFailure(failed: ErrorReport): void {
+  if (isDetached && process.connected) send({ failed })
+}
+
+function send(message: Message): void {
+  process.send?.(message)
+}
+
+function failureOf({ text, json, exitCode }: ErrorReport): Failure {
+  const { code } = json.error
+  return new Failure(exitCode, text, code === undefined ? {} : { code })
+}
+
+function endedEarly(status: number | null, signal: NodeJS.Signals | null): Failure {
+  const how = signal === null ? `exited with status ${status}` : `was killed by ${signal}`
+  const message = `The detached process ${how} before it listened. Its output is in the file that --log-file names.`
+  return new Failure((status as ExitCode | null) ?? EXIT.failed, message)
+}

@@ -1,0 +1,38 @@
+import { type Command, Option } from 'commander'
+import { addAppFlags } from '../app-flags.ts'
+import { parseTcpAddress } from '../config/values.ts'
+import type { PhpFlags } from '../init/php.ts'
+import type { Output } from '../terminal.ts'
+
+const PHP_HELP = `
+Writes index.php and .htaccess. They send every URL that names no file to the app, over FastCGI. The first request
+starts the app, if the host lets PHP start programs (proc_open). No file is overwritten.
+
+Examples:
+  fcgi-bridge init php app.js --output ~/public_html/shop
+  fcgi-bridge init php --socket ~/app/tmp/app.sock --output ~/public_html`
+
+/** Adds `fcgi-bridge init`, which writes the files of a site on a shared host. */
+export function addInit(program: Command, stdout: Output): void {
+  const init = program.command('init').description('write the files of a site on a shared host')
+  addAppFlags(
+    init
+      .command('php')
+      .description('for a host that runs only PHP: forward requests to the app with index.php'),
+    '[app]',
+  )
+    .option('--output <folder>', 'the folder of the site, which the web server serves', '.')
+    .addOption(
+      new Option(
+        '--socket <path>',
+        "the Unix socket of the app (default: tmp/app.sock in the app's folder)",
+      ).conflicts('address'),
+    )
+    .option('--address <host:port>', 'the TCP address of the app', parseTcpAddress)
+    .addHelpText('after', PHP_HELP)
+    .action(async (app: string | undefined, flags: PhpFlags) => {
+      // Loaded on use, so that other commands start faster.
+      const { initPhp } = await import('../init/php.ts')
+      initPhp(app, flags, stdout)
+    })
+}

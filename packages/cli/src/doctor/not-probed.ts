@@ -1,0 +1,145 @@
+import { formatAddress, type SocketAddress } from '@fcgi-bridge/client'
+import { type Denial, denialOf } from '../examine/socket-access.ts'
+import { shellWord } from '../shell-word.ts'
+import { type Finding, fix, fixFor, type ServerKind, withAlternative } from './finding.ts'
+import type { FrontResponse } from './front-client.ts'
+import { findFrontProcess } from './front-process.ts'
+import { kindOf } from './server-kind.ts'
+
+// Findings about a front server whose requests do not reach the probe, or reach it without the token.
+
+/** Whether front servers respond with this status if they cannot connect to the app, or get no response from it. */
+export function isGatewayError(status: number): boolean {
+  return status === 502 || status === 503 || status === 504
+}
+
+/** Finds out why a front server does not reach the app at an address: it may not write to the socket, or uses another address. */
+export function appNotReached(
+  url: URL,
+  response: FrontResponse,
+  server: ServerKind,
+  address: SocketAddress,
+): Finding {
+  if (!('path' in address)) return wrongAddress(response, server, address)
+  // A front server that connects to a Unix socket runs on this machine.
+  const front = findFrontProcess(Number(url.port || (url.protocol === 'https:' ? 443 : 80)))
+  const denial = front?.user && denialOf(address.path, front.user)
+  if (denial !== undefined) return socketPermission(response, denial)
+  return wrongAddress(response, server === 'other' ? kindOf(front?.name, true) : server, address)
+}
+
+function socketPermission({ status }: FrontResponse, denial: Denial): Finding {
+  return {
+    code: 'socket-permission',
+    level: 'error',
+    seen: `The front server responds with ${status}. ${denial.reason}`,
+    why: 'No request reaches the app.',
+    mend: fix(
+      'in a shell; to fix it permanently, set the mode when the app creates its socket: fcgi-bridge serve --mode 660',
+      denial.fix,
+    ),
+  }
+}
+
+function wrongAddress({ status }: FrontResponse, server: ServerKind, address: SocketAddress): Finding {
+  const name = formatAddress(address)
+  const isUnix = 'path' in address
+  const backend = isUnix ? `unix:${name}|fcgi://app/` : `fcgi://${name}/`
+  const apache = withAlternative(
+    fix('in the virtual host', `ProxyPass "/" "${backend}" flushpackets=on`),
+    'if you can change an .htaccess only, in it',
+    `SetHandler "proxy:${backend}"`,
+  )
+  return {
+    code: 'unreached',
+    level: 'error',
+    seen: `The front server responds with ${status}, and sent no request to ${name}.`,
+    why: 'It does not reach the app: it may use another address, or lack the permission to connect. Its error log says which.',
+    mend: fixFor(server, {
+      nginx: fix('in the location of the app', `fastcgi_pass ${isUnix ? `unix:${name}` : name};`),
+      'apache-proxy': apache,
+      'apache-fcgid': apache,
+      lighttpd: fix(
+        'in the fastcgi.server of the app',
+        isUnix ? `"socket" => "${name}"` : `"host" => "${address.host}", "port" => ${address.port}`,
+      ),
+      caddy: fix(
+        'in the site',
+        `reverse_proxy ${isUnix ? `unix/${name}` : name} {`,
+        '  transport fastcgi',
+        '}',
+      ),
+      haproxy: fix('in the backend', `server app ${isUnix ? `unix@${name}` : name} proto fcgi`),
+      h2o: fix(
+        'at the path of the app',
+        isUnix
+          ? `fastcgi.connect: { port: ${name}, type: unix }`
+          : `fastcgi.connect: { host: ${address.host}, port: ${address.port}, type: tcp }`,
+      ),
+      other: fix(`Configure the front server to connect to ${name}.`),
+    }),
+  }
+}
+
+/** The finding that the front server responds itself and does not forward the request. */
+export function notPassedOn(url: URL, { status, headers }: FrontResponse): Finding {
+  const seen = `The front server responds to ${url.pathname} with ${status}, and does not forward the request`
+  const finding = { code: 'not-passed-on', level: 'error' as const, why: 'No request reaches the app.' }
+  if (status === 401) {
+    return { ...finding, seen: `${seen}.`, mend: fix("Send credentials: -H 'Authorization: Basic …'") }
+  }
+  const { location } = headers
+  if (status >= 300 && status < 400 && location !== undefined && URL.canParse(location, url.href)) {
+    const to = new URL(location, url).href
+    return {
+      ...finding,
+      seen: `${seen}. It redirects to ${to}.`,
+      mend: fix(`Examine that URL: fcgi-bridge doctor ${shellWord(to)}`),
+    }
+  }
+  return {
+    ...finding,
+    seen: `${seen}.`,
+    mend: fix(
+      'Check the location, ProxyPass, ScriptAlias, path or route of the app: this URL does not match it, or another app responds.',
+    ),
+  }
+}
+
+/** The finding that requests reach the app without their headers. */
+export function headersLost(server: ServerKind): Finding {
+  return {
+    code: 'headers-lost',
+    level: 'error',
+    seen: 'Requests reach the app without their headers.',
+    why: 'Cookies, logins and content types do not work.',
+    mend: fixFor(server, {
+      nginx: fix('in the location of the app', 'fastcgi_pass_request_headers on;'),
+      other: fix('Configure the front server to pass on the request headers.'),
+    }),
+  }
+}
+
+/** The finding that the probe was started with another token. */
+export function wrongToken(): Finding {
+  return {
+    code: 'wrong-token',
+    level: 'error',
+    seen: 'The probe responds, but rejects the token.',
+    why: 'The probe tells what it received only to a doctor with the same token.',
+    mend: fix(
+      'Give the probe and the doctor the same --token. If they have it, the front server drops the request headers.',
+    ),
+  }
+}
+
+/** The finding that the front server sends invalid requests. `why` is the error. */
+export function refused(why: string): Finding {
+  return {
+    code: 'refused',
+    level: 'error',
+    seen: `The front server sends an invalid request: ${why}`,
+    why: 'fcgi-bridge responds with a 400, and does not call the app.',
+    mend: fix('Configure the front server to send the request as the client sent it.'),
+  }
+}

@@ -1,0 +1,87 @@
+import { closeSync, openSync, renameSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { EXIT } from './exit-codes.ts'
+import { Failure } from './failure.ts'
+
+const MAX_BYTES = 10 * 1024 * 1024
+const CHECK_MILLISECONDS = 1000
+
+/** A standard stream that is a file: Node writes to the descriptor `fd` for each chunk. */
+type FileOutput = NodeJS.WriteStream & { fd: number }
+
+/**
+ * Redirects this process's standard output and standard error to the end of a file. Must run before anything uses
+ * `process.stdout` or `process.stderr`, because Node picks the kind of stream at its first use. Node's own reports of a crash
+ * go to the file, too.
+ *
+ * - A new file has mode 0600: a log can hold personal data, and a shared host has other users.
+ * - A file over `maxBytes` (default 10 MiB) is renamed to `FILE.1`, replacing the one before, and a new one is begun.
+ * - A file that is gone or renamed (logrotate) is opened again within a second. Several processes can share one log file.
+ *
+ * Throws a Failure if the file cannot be opened.
+ */
+export function logToFile(file: string, maxBytes: number = MAX_BYTES): void {
+  const path = resolve(file)
+  // The lowest free descriptor is the one just closed.
+  const replace = (fd: number): void => {
+    closeSync(fd)
+    openSync(path, 'a', 0o600)
+  }
+  // Fail before the streams are closed: the error must still reach them.
+  closeSync(open(path))
+  replace(1)
+  replace(2)
+  let inode = statSync(path).ino
+  const check = (): void => {
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found !== undefined && found.size > maxBytes) renameSync(path, `${path}.1`)
+    else if (found?.ino === inode) return
+    inode = reopen(path)
+  }
+  setInterval(() => {
+    try {
+      check()
+    } catch {
+      // The folder is gone or full. Keep writing to the old file, and try again.
+    }
+  }, CHECK_MILLISECONDS).unref()
+}
+
+// Descriptors 1 and 2 cannot be exchanged without a moment in which another thread could get their numbers. So they keep the old
+// file, for Node's crash reports, and the streams write to a new descriptor.
+function reopen(path: string): number {
+  const fd = openSync(path, 'a', 0o600)
+  for (const output of [process.stdout, process.stderr] as FileOutput[]) {
+    const old = output.fd
+    output.fd = fd
+    if (old > 2 && process.stdout.fd !== old && process.stderr.fd !== old) closeSync(old)
+  }
+  return statSync(path).ino
+}
+
+/**
+ * The value of `--log-file` in the arguments of `serve`, or undefined. The log file must be open before anything uses the standard
+ * streams, so commander, which writes to them, cannot be asked.
+ */
+export function logFileOf(args: readonly string[]): string | undefined {
+  if (args[0] !== 'serve') return undefined
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
+  const index = own.findIndex((arg) => arg === '--log-file' || arg.startsWith('--log-file='))
+  if (index < 0) return undefined
+  return own[index] === '--log-file' ? own[index + 1] : own[index]!.slice('--log-file='.length)
+}
+
+function open(path: string): number {
+  try {
+    return openSync(path, 'a', 0o600)
+  } catch (error) {
+    const { message } = error as Error
+    throw new Failure(
+      EXIT.usage,
+      `Cannot open the log file ${path}: ${message}. Name another one with --log-file.`,
+      {
+        cause: error,
+      },
+    )
+  }
+}

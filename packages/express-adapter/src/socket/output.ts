@@ -1,0 +1,120 @@
+import type { Exchange } from '@fcgi-bridge/core'
+import type { SendCallback } from '../internals.ts'
+
+/** The receiver of an {@link Output}'s reports. */
+export interface OutputOwner {
+  /** The operating system has everything that was written. */
+  onDrained(): void
+  /** The end of the response could not be sent. */
+  onOutputLost(): void
+  /** The operating system took bytes, or refused them. */
+  onOutputProgress(): void
+}
+
+// The writes of one turn are copied together and sent in one write up to this size in bytes.
+const JOIN_MAX = 64 * 1024
+
+const EMPTY = Buffer.alloc(0)
+
+/**
+ * The response bytes that the operating system does not have yet. Writes of one turn of the event loop go to the exchange together, so that
+ * a small response, with its end, is one write.
+ */
+export class Output {
+  readonly #exchange: Exchange
+  readonly #owner: OutputOwner
+  #chunks: (string | Uint8Array)[] = []
+  #callbacks: SendCallback[] = []
+  #queuedBytes = 0
+  #sentBytes = 0
+  #waiting = false
+
+  constructor(exchange: Exchange, owner: OutputOwner) {
+    this.#exchange = exchange
+    this.#owner = owner
+  }
+
+  /** How many bytes the operating system does not have yet. */
+  get length(): number {
+    return this.#queuedBytes + this.#sentBytes
+  }
+
+  /** Whether anything waits for a flush: bytes, a head, or only a callback. */
+  get waiting(): boolean {
+    return this.#waiting
+  }
+
+  /** Queues body bytes. An empty chunk queues the head alone. */
+  push(chunk: string | Uint8Array, byteLength: number, callback: SendCallback | null | undefined): void {
+    this.#waiting = true
+    if (byteLength > 0) {
+      this.#chunks.push(chunk)
+      this.#queuedBytes += byteLength
+    }
+    if (callback) this.#callbacks.push(callback)
+  }
+
+  /** Writes the queue to the exchange. */
+  flush(): void {
+    const bytes = this.#queuedBytes
+    const callbacks = this.#takeCallbacks()
+    const last = this.#sendAllButLast()
+    this.#sentBytes += bytes
+    this.#exchange.write(last, (error) => {
+      this.#sentBytes -= bytes
+      this.#owner.onOutputProgress()
+      if (!error && this.length === 0) this.#owner.onDrained()
+      runAll(callbacks, error)
+    })
+  }
+
+  /** Writes the queue to the exchange, and ends it. */
+  end(): void {
+    const callbacks = this.#takeCallbacks()
+    const last = this.#sendAllButLast()
+    this.#exchange.end(last, (error) => {
+      this.#sentBytes = 0
+      if (error) this.#owner.onOutputLost()
+      runAll(callbacks, error)
+    })
+  }
+
+  /** Drops the queue. Its callbacks get `error`. */
+  drop(error: Error): void {
+    this.#chunks = []
+    const callbacks = this.#takeCallbacks()
+    // A destroyed stream calls back on the next tick, too. Its `writableLength` counts the dropped bytes until then.
+    process.nextTick(() => {
+      this.#queuedBytes = 0
+      runAll(callbacks, error)
+    })
+  }
+
+  #takeCallbacks(): SendCallback[] {
+    const callbacks = this.#callbacks
+    this.#callbacks = []
+    this.#waiting = false
+    return callbacks
+  }
+
+  #sendAllButLast(): string | Uint8Array {
+    const chunks = this.#chunks
+    if (chunks.length === 0) return EMPTY
+    const bytes = this.#queuedBytes
+    this.#chunks = []
+    this.#queuedBytes = 0
+    if (chunks.length === 1) return chunks[0]!
+    if (bytes <= JOIN_MAX) return Buffer.concat(chunks.map(toBytes), bytes)
+    const last = chunks.pop()!
+    for (const chunk of chunks) this.#exchange.write(chunk)
+    return last
+  }
+}
+
+function toBytes(chunk: string | Uint8Array): Uint8Array {
+  return typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+}
+
+function runAll(callbacks: readonly SendCallback[], error: Error | null | undefined): void {
+  for (const callback of callbacks) callback(error ?? null)
+}

@@ -1,0 +1,274 @@
+import type { Exchange } from '@fcgi-bridge/core'
+import type { InternalRequest } from '../internals.ts'
+
+/** The receiver of a {@link BodyPump}'s reports. */
+export interface BodyOwner {
+  /** A piece of the request body arrived. */
+  onBodyProgress(): void
+  /** A listener of the request threw `error`. */
+  onBodyError(error: unknown): void
+  /** No more of the body can be read: `req.socket.readable` becomes false. */
+  onBodyBroken(): void
+}
+
+/**
+ * How far a pump is. Each column is an event, each cell the next state.
+ *
+ * | state    | a piece is pushed | nothing is left                | the ticks have run | body broken, dropped |
+ * | -------- | ----------------- | ------------------------------ | ------------------ | -------------------- |
+ * | `fresh`  | `pushed`          | `over`: the request ends       | –                  | `over`               |
+ * | `pushed` | `pushed`          | `ending`, or `over` if polled  | –                  | `over`               |
+ * | `ending` | –                 | –                              | `fresh`            | `over`               |
+ * | `over`   | –                 | –                              | –                  | –                    |
+ *
+ * - `fresh`: no piece was pushed since the last ticks, so the end of the body can be pushed at once.
+ * - `pushed`: the end of the body waits until the ticks and promises that the pieces started have run, as it does in Node. An app that
+ *   polls `request.read()` without a listener gets the end together with the last piece.
+ * - `ending`: the request stream has the whole body. Its end follows after the ticks.
+ * - `over`: the request stream has ended, or the body is broken.
+ */
+type PumpState = 'fresh' | 'pushed' | 'ending' | 'over'
+
+/**
+ * Moves a request body from the exchange into the stream that the app reads, at the pace of the app. In Node the HTTP parser and the
+ * socket do this.
+ */
+export class BodyPump {
+  readonly #exchange: Exchange
+  readonly #request: InternalRequest
+  readonly #owner: BodyOwner
+  #state: PumpState = 'fresh'
+  // Pieces taken from the exchange before it ended. The app has not read them yet.
+  #saved: Buffer[] | undefined
+  // Two reasons to stop in any state: the adapter holds the pump, or the app does not want more now.
+  #held = false
+  #paused = false
+  // `run` is on the stack.
+  #running = false
+  #bytesRead = 0
+
+  constructor(exchange: Exchange, request: InternalRequest, owner: BodyOwner) {
+    this.#exchange = exchange
+    this.#request = request
+    this.#owner = owner
+  }
+
+  /** How many bytes of the body the request stream has received. */
+  get bytesRead(): number {
+    return this.#bytesRead
+  }
+
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  /** The request stream has the whole body, or the body is broken. */
+  get over(): boolean {
+    return this.#state === 'over'
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.run()
+  }
+
+  /** The request stream has the whole body, and ends soon. */
+  get ending(): boolean {
+    return this.#state === 'ending'
+  }
+
+  /** Pushes nothing more until `release`. */
+  hold(): void {
+    this.#held = true
+  }
+
+  /**
+   * Call it before the exchange ends, which drops the exchange's input. Holds the pump, and saves what has arrived. Returns whether the
+   * whole body has arrived.
+   */
+  save(): boolean {
+    this.#held = true
+    const { stdin } = this.#exchange
+    for (let chunk = stdin.read(); chunk !== null; chunk = stdin.read()) {
+      this.#saved ??= []
+      this.#saved.push(chunk)
+    }
+    return stdin.ended
+  }
+
+  /** Continues after `hold` or `save`. */
+  release(): void {
+    this.#held = false
+    this.run()
+  }
+
+  /**
+   * Call it when the response has finished and nobody has read the body. Drops the rest. A listener that the app adds in this turn of the
+   * event loop gets an error. Without one the request ends, as it does in Node once the rest has arrived.
+   */
+  drop(): void {
+    this.#state = 'over'
+    this.#exchange.stdin.discard()
+    this.#request._dump()
+    setImmediate(() => this.#endDropped())
+  }
+
+  /** Pushes the pieces that have arrived. After the end of the exchange no more can arrive. */
+  run(): void {
+    // A 'data' listener may call `read`, which resumes the pump.
+    if (this.#running || this.#held) return
+    this.#running = true
+    try {
+      while (this.#state !== 'over' && !this.#paused && this.#step());
+    } finally {
+      this.#running = false
+    }
+  }
+
+  // Returns false if there is nothing to push now.
+  #step(): boolean {
+    const request = this.#request
+    const { stdin } = this.#exchange
+    if (request.destroyed) {
+      stdin.discard()
+      this.#state = 'over'
+      return false
+    }
+    if (request._dumped) stdin.discard()
+    else {
+      const chunk = this.#saved?.shift() ?? stdin.read()
+      if (chunk !== null) {
+        this.#state = 'pushed'
+        this.#bytesRead += chunk.length
+        this.#owner.onBodyProgress()
+        if (!request.push(chunk)) this.#paused = true
+        return true
+      }
+      if (!stdin.ended) return this.#wait()
+    }
+    this.#end()
+    return false
+  }
+
+  #end(): void {
+    if (this.#state === 'ending') return
+    if (this.#state === 'fresh' || isPolled(this.#request)) {
+      this.#state = 'over'
+      endBody(this.#request)
+      return
+    }
+    this.#state = 'ending'
+    afterTicks(() => this.#endAfterTicks())
+  }
+
+  #endAfterTicks(): void {
+    if (this.#state === 'ending') this.#state = 'fresh'
+    this.#runGuarded()
+  }
+
+  // Runs outside of the app's code. An error that a listener throws fails the exchange.
+  #runGuarded(): void {
+    try {
+      this.run()
+    } catch (error) {
+      this.#owner.onBodyError(error)
+    }
+  }
+
+  #endDropped(): void {
+    const exchange = this.#exchange
+    const request = this.#request
+    if (request.destroyed) return
+    if (request.listenerCount('readable') > 0 || request.listenerCount('data') > 0) {
+      breakBody(exchange, request, this.#owner)
+      return
+    }
+    // A reader that is added after the end must not take this for an empty body.
+    const error = bodyError(exchange)
+    request.once('close', () => {
+      request._readableState.errored ??= error
+    })
+    endBody(request)
+  }
+
+  #wait(): boolean {
+    const exchange = this.#exchange
+    const { stdin } = exchange
+    if (stdin.error === undefined && !exchange.ended) {
+      // Create the closure separately, for the same reason as onAbort in exchange-socket.ts.
+      const onReadable = (): void => this.#runGuarded()
+      stdin.onReadable ??= onReadable
+    } else {
+      this.#state = 'over'
+      // The socket reports an abort to the request, as in Node.
+      if (!exchange.aborted) breakBody(exchange, this.#request, this.#owner)
+    }
+    return false
+  }
+}
+
+/**
+ * Moves a body that nobody has read into the request stream, so that a listener that is added now can read it. Node's parser puts it
+ * there as it arrives. Returns false if some of the body has not arrived.
+ */
+export function pushBody({ stdin }: Exchange, request: InternalRequest): boolean {
+  const first = stdin.read()
+  for (let chunk = first; chunk !== null; chunk = stdin.read()) request.push(chunk)
+  if (!stdin.ended) return false
+  if (first === null) endBody(request)
+  else afterTicks(() => endBody(request))
+  return true
+}
+
+// Node's parser lets all ticks and promises run after each piece of a body, and thus before its end. A microtask runs when no tick is
+// left, and a tick runs when no microtask is left. Ticks and promises that start each other for more rounds than this run after the end.
+const ROUNDS = 4
+
+function afterTicks(end: () => void, rounds: number = ROUNDS): void {
+  queueMicrotask(rounds === 0 ? end : () => process.nextTick(afterTicks, end, rounds - 1))
+}
+
+// The app calls `read()` without a listener. In Node the end of a body that has arrived comes with its last piece: one call reads both.
+function isPolled({ readableFlowing, _readableState }: InternalRequest): boolean {
+  return readableFlowing === null && !_readableState.readableListening
+}
+
+/** Ends the request stream. The whole body has arrived. */
+export function endBody(request: InternalRequest): void {
+  request.complete = true
+  request.push(null)
+}
+
+function bodyError({ stdin }: Exchange): Error {
+  return (
+    stdin.error ??
+    new Error(
+      'The response ended before the whole request body had arrived. The rest of the body was dropped. Read it before the response ends.',
+    )
+  )
+}
+
+/**
+ * Ends a body of which the rest will not arrive. Its reader gets the error (with the matching `status`) and 'aborted'. Unlike in Node, the
+ * connection still works, so the app can still respond.
+ */
+function breakBody(exchange: Exchange, request: InternalRequest, owner: BodyOwner): void {
+  request._destroy = (reason, callback) => {
+    request.aborted = true
+    // As in Node, an error without a listener is not thrown.
+    callback(request.listenerCount('error') > 0 ? reason : null)
+    process.nextTick(() => {
+      request.emit('aborted')
+      // Express's 404 handler drops the rest of the body and uses on-finished to wait for its end. Neither 'end' nor the socket's
+      // 'close' will come. on-finished also accepts 'finish', which no other code expects of a request.
+      request.emit('finish')
+    })
+  }
+  // on-finished, and with it body-parser, checks the socket's `readable`.
+  owner.onBodyBroken()
+  request.destroy(bodyError(exchange))
+}

@@ -1,0 +1,43 @@
+import { finished, type Readable } from 'node:stream'
+import type { Exchange } from '@fcgi-bridge/core'
+import { bytesOf, notBytes } from './body-chunk.ts'
+import { declaredLength, shortBodyError, wrongLength } from './content-length.ts'
+import { type ResponseHead, writeHead } from './response-head.ts'
+
+/**
+ * Sends a body that is a Node stream, as Responses of node-fetch and h3 may have. The head is sent first, then each chunk when it arrives.
+ * The stream is paused while the front server reads slowly, and destroyed when the front server aborts.
+ */
+export function sendNodeStream(exchange: Exchange, head: ResponseHead, stream: Readable): void {
+  const { headers } = head
+  const declared = declaredLength(headers)
+  let sent = 0
+  writeHead(exchange, head)
+  // Create the closures separately, for the same reason as in send-stream.ts.
+  const onAbort = (reason: Error): void => void stream.destroy(reason)
+  const onDrain = (): void => void stream.resume()
+  exchange.onAbort = onAbort
+  exchange.onDrain = onDrain
+  finished(stream, { writable: false }, (streamError) => {
+    const error = streamError ?? shortBodyError(headers, sent, declared)
+    if (error) exchange.fail(error)
+    else exchange.end()
+  })
+  stream.on('data', (value: unknown) => {
+    const chunk = bytesOf(value)
+    if (chunk === undefined) {
+      stream.destroy(notBytes(value))
+      return
+    }
+    const before = sent
+    sent += chunk.length
+    if (declared !== undefined && sent > declared) {
+      exchange.end(chunk.subarray(0, declared - before))
+      stream.destroy(wrongLength(headers, sent, declared))
+    } else if (!exchange.write(chunk)) {
+      stream.pause()
+    }
+  })
+  // Bytes that the stream already has are sent in one write with the head. If it has none, the head does not wait.
+  setImmediate(() => exchange.flush())
+}
