@@ -10,6 +10,7 @@ import { send } from '../support/cases/http.ts'
 import { startApache } from '../support/fronts/apache.ts'
 import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
 import { startNginx } from '../support/fronts/nginx.ts'
+import { accepting } from '../support/fronts/ports.ts'
 import type { Program } from '../support/fronts/program.ts'
 import { required } from '../support/fronts/programs.ts'
 import type { Site } from '../support/fronts/site.ts'
@@ -210,7 +211,7 @@ describe('which server', () => {
     const program = start('server.mjs', { PORT: '3000' })
     await program.printed(/both listen/)
     await program.printed(/this program also listens/)
-    await expect.poll(() => existsSync(site.path('app.sock'))).toBe(true)
+    expect(await accepting({ path: site.path('app.sock') }, () => !program.running)).toBe(true)
     expect(await get()).toBe('second')
     expect((await send({ host: '127.0.0.1', port: port! }, '/')).text).toBe('first')
   })
@@ -220,7 +221,7 @@ describe('which server', () => {
     site.write('server.mjs', TWO(port!, 0))
     const program = start('server.mjs', { PORT: '3000' })
     await program.printed(/this program also listens/)
-    await expect.poll(() => existsSync(site.path('app.sock'))).toBe(true)
+    expect(await accepting({ path: site.path('app.sock') }, () => !program.running)).toBe(true)
     expect(await get()).toBe('first')
   })
 
