@@ -129,6 +129,7 @@ async function startApacheSite(
       'dir',
       'negotiation',
       'reqtimeout',
+      'headers',
       'socache_shmcb',
       'ssl',
       ...modules,

@@ -5,6 +5,7 @@ import { findModule } from '../app/load-module.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { formatSize } from '../size.ts'
+import { findFrameworkFiles } from './framework-files.ts'
 
 /** Where a server listens. */
 export interface HostAndPort {
@@ -55,6 +56,11 @@ export interface Statics {
   url: string
   /** The URL path of the files is also the app's mount. The app gets the URLs without a file. */
   shared: boolean
+  /**
+   * The URL path below `url` of the files whose names contain a hash of their content, such as `/_nuxt`. `''` for all files.
+   * Undefined if there are none.
+   */
+  hashed?: string | undefined
 }
 
 /** The HTTPS settings of the front server. */
@@ -78,7 +84,8 @@ export interface SiteFlags {
   listen?: HostAndPort
   redirectFrom?: HostAndPort
   mount: string
-  static?: string
+  /** False: the app serves the files of its framework. */
+  static?: string | false
   staticUrl?: string
   maxBody: number
   tlsCert?: string
@@ -210,11 +217,11 @@ function socketPath(path: string): string {
 }
 
 function staticsOf(flags: SiteFlags, app: string | undefined): Statics | undefined {
-  if (flags.static === undefined) {
+  if (flags.static === undefined || flags.static === false) {
     if (flags.staticUrl !== undefined) {
       throw usageError('--static-url needs --static. Give the folder of the files with --static.')
     }
-    return undefined
+    return flags.static === false || app === undefined ? undefined : frameworkStatics(flags.mount, app)
   }
   const folder = absolute('--static', flags.static)
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
@@ -225,6 +232,13 @@ function staticsOf(flags: SiteFlags, app: string | undefined): Statics | undefin
   rejectSourceFolder(folder, app)
   const url = flags.staticUrl ?? flags.mount
   return { folder, url, shared: url === flags.mount }
+}
+
+function frameworkStatics(mount: string, app: string): Statics | undefined {
+  const found = findFrameworkFiles(app)
+  if (found === undefined) return undefined
+  const { folder, url, hashed } = found
+  return { folder: absolute('--static', folder), url: `${mount}${url}`, shared: url === '', hashed }
 }
 
 // A project's folder contains source code and configuration that must not be public.
