@@ -1,4 +1,5 @@
-// `npm run bench`: measures what this costs beside its peers, and writes RESULTS.md. `npm run bench -- --help` tells the rest.
+// `npm run bench`: compares the cost of this project's packages with that of other servers, and writes RESULTS.md. See
+// `npm run bench -- --help`.
 
 import { spawnSync } from 'node:child_process'
 import { installPackages } from '../scripts/debian.js'
@@ -23,7 +24,7 @@ await main(async () => {
   if (options.help) return console.log(HELP)
   const chosen = cases.filter(({ name, quick }) => options.only?.test(name) ?? (quick || !options.quick))
   if (options.list) return console.log(chosen.map(({ name }) => name).join('\n'))
-  if (chosen.length === 0) throw new UserError(`No case has a name like ${options.only}.\n\n${HELP}`)
+  if (chosen.length === 0) throw new UserError(`No case matches ${options.only}.\n\n${HELP}`)
   setup()
   installPeers(chosen)
   const start = Date.now()
@@ -35,14 +36,14 @@ await main(async () => {
   if (options.save) writeResults(before, measuredIn, results, { all: chosen.length === cases.length })
 })
 
-// What cannot be installed is missing in the report, and all else is measured.
+// A peer that cannot be installed is missing in the report. Everything else is measured.
 function installPeers(chosen) {
   const isThere = (program) => !spawnSync(program, ['--version'], { stdio: 'ignore' }).error
   const needed = chosen.flatMap(({ peers }) => Object.entries(peers ?? {}))
   const packages = new Set(needed.filter(([program]) => !isThere(program)).map(([, name]) => name))
   if (packages.size === 0) return
   try {
-    installPackages([...packages], 'The benchmark needs peers', 'npm run bench')
+    installPackages([...packages], 'The benchmark needs other servers', 'npm run bench')
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     console.error(error.message)
@@ -72,7 +73,7 @@ function paceOf({ quick }) {
   return quick ? QUICK : FULL
 }
 
-// One case that cannot be measured is a row that says so, and the others are measured all the same.
+// A case that cannot be measured becomes a row that says so. The others are still measured.
 async function attempt(name, { nodeVersion }, run) {
   try {
     return await run()

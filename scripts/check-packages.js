@@ -1,4 +1,4 @@
-// Packs every package as it would be published, and lets publint and @arethetypeswrong/cli look at the result.
+// Packs every package as `npm publish` would, and checks the result with publint and @arethetypeswrong/cli.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -8,29 +8,29 @@ import { pathToFileURL } from 'node:url'
 import { bin, main, UserError } from './lib/run.js'
 import { pnpm, setup } from './setup.js'
 
-/** Returns whether every package holds what it promises, and prints what does not. */
+/** Returns whether every package passes both tools, and prints what they report. */
 export function checkPackages() {
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-'))
   try {
     pack(folder)
     const files = readdirSync(folder).map((name) => join(folder, name))
-    // The packages are ES modules, which require() loads too in every Node that is supported.
+    // The packages are ES modules. require() loads them as well in every supported Node.
     const attw = [bin('@arethetypeswrong/cli', 'dist/index.js'), '--profile', 'esm-only', '--format', 'ascii']
     const publint = [bin('publint', 'src/cli.js'), 'run', '--strict']
-    return files.flatMap((file) => [holds(attw, file), holds(publint, file)]).every(Boolean)
+    return files.flatMap((file) => [passes(attw, file), passes(publint, file)]).every(Boolean)
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-/** Runs a tool on a package; what it prints is shown only if it finds something. */
-function holds(tool, file) {
+/** Runs a tool on a package. Prints the tool's output only if it fails. */
+function passes(tool, file) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [...tool, file], { encoding: 'utf8' })
   if (status !== 0) console.log(stdout + stderr)
   return status === 0
 }
 
-/** Packs every public package into `folder`, as `npm publish` would send it. */
+/** Packs every public package into `folder`, as `npm publish` would. */
 export function pack(folder) {
   const args = [
     '--recursive',
@@ -49,6 +49,6 @@ export function pack(folder) {
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   await main(() => {
     setup()
-    if (!checkPackages()) throw new UserError('A package does not hold what it promises: see above.')
+    if (!checkPackages()) throw new UserError('A package has faults: see above.')
   })
 }

@@ -1,17 +1,17 @@
-// The shape of the packages' sources: files are small, imports point down, and no file imports itself through others.
+// Checks the structure of the packages' sources: files are small, imports go to lower floors, and there are no import cycles.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { main, root } from './lib/run.js'
 
-/** How many lines a source file may have. Tests and what only tests use are not counted. */
+/** The largest number of lines of a source file. Tests and their helpers may have more. */
 const LINES_MAX = 300
 
 /**
- * The floors of each package, from the ground up: folders and files of its `src`. A file may import files of its own floor and of
- * those below. Entries in one array share a floor and do not import each other. A package without floors is only checked for
- * circles.
+ * The floors of each package from the lowest to the highest: folders and files of its `src`. A file may import files of its own entry
+ * and of lower floors. Entries in one array are on the same floor, and must not import each other. A package without floors is
+ * checked for import cycles only.
  */
 const FLOORS = {
   core: ['protocol', 'cgi', 'exchange', ['connection', 'listen'], 'server', 'monitoring', 'index.ts'],
@@ -67,7 +67,7 @@ const FLOORS = {
   conformance: ['verdict.ts', 'wire', 'server.ts', 'check.ts', ['checks', 'run.ts'], 'index.ts'],
 }
 
-/** A sentence for each fault of the structure of `packages/*`. */
+/** Returns a sentence for each fault in the structure of `packages/*`. */
 function findFaults() {
   return readdirSync(`${root}packages`).flatMap((name) => {
     const folder = `${root}packages/${name}/src`
@@ -76,7 +76,7 @@ function findFaults() {
     return [
       ...findLargeFiles(folder, files),
       ...findImportsUp(imports, FLOORS[name] ?? []),
-      ...findCircles(imports),
+      ...findCycles(imports),
     ].map((fault) => `packages/${name}/src/${fault}`)
   })
 }
@@ -89,7 +89,7 @@ function isForTests(file) {
   return file.endsWith('.test.ts') || /(?:^|\/)testing\//.test(file)
 }
 
-/** The files of the same package that `file` imports, types included, as paths below `folder`. */
+/** Returns the files of the same package that `file` imports, including imports of types, as paths below `folder`. */
 function importsOf(folder, file) {
   const text = readFileSync(join(folder, file), 'utf8')
   const specifiers = [...text.matchAll(/(?:from|import\(?)\s*'(\.[^']+)'/g)].map(([, specifier]) => specifier)
@@ -103,7 +103,7 @@ function findLargeFiles(folder, files) {
     .filter((file) => !isForTests(file))
     .map((file) => ({ file, lines: readFileSync(join(folder, file), 'utf8').split('\n').length - 1 }))
     .filter(({ lines }) => lines > LINES_MAX)
-    .map(({ file, lines }) => `${file} has ${lines} lines. Split it: a file has at most ${LINES_MAX}.`)
+    .map(({ file, lines }) => `${file} has ${lines} lines. Split it: a file may have ${LINES_MAX} lines.`)
 }
 
 function findImportsUp(imports, floors) {
@@ -119,14 +119,14 @@ function findImportsUp(imports, floors) {
       faults.push(`${file} is on no floor. Add its folder to FLOORS in scripts/check-structure.js.`)
     for (const target of targets) {
       const isUp = floorOf(target) > floor
-      const isBeside = floorOf(target) === floor && entryOf(target) !== entryOf(file)
-      if (isUp || isBeside) faults.push(`${file} imports ${target}, which is not below it.`)
+      const isSibling = floorOf(target) === floor && entryOf(target) !== entryOf(file)
+      if (isUp || isSibling) faults.push(`${file} imports ${target}, which is not on a lower floor.`)
     }
   }
   return faults
 }
 
-function findCircles(imports) {
+function findCycles(imports) {
   const faults = []
   const finished = new Set()
   const path = []
@@ -134,7 +134,7 @@ function findCircles(imports) {
     if (finished.has(file) || !imports.has(file)) return
     const at = path.indexOf(file)
     if (at >= 0) {
-      faults.push(`${[...path.slice(at), file].join(' imports ')}: a circle.`)
+      faults.push(`${[...path.slice(at), file].join(' imports ')}: an import cycle.`)
       return
     }
     path.push(file)
@@ -146,7 +146,7 @@ function findCircles(imports) {
   return faults
 }
 
-/** Returns whether the sources have the shape that is asked for, and prints what does not. */
+/** Returns whether the structure of the sources has no faults, and prints the faults. */
 export function checkStructure() {
   const faults = findFaults()
   for (const fault of faults) console.error(fault)

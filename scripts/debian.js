@@ -1,16 +1,16 @@
-// The front servers that the tests start are Debian packages. A server that is missing is never a skipped test:
-// either it gets installed here, or the tests do not begin.
+// Installs the Debian packages of the front servers that the tests start. If a server is missing and cannot be installed, the tests do
+// not begin: a missing server must not become a skipped test.
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { main, root, run, UserError } from './lib/run.js'
 
-// Which program or file comes with which package: the tests look there too.
+// Maps programs and files to their packages. The tests read it, too.
 const PACKAGES_FILE = `${root}tests/support/fronts/debian-packages.json`
 
-// The tests start servers of their own, so the machine's must stay as they are. policy-rc.d is Debian's word for
-// "start nothing now", and a service that came with the installation is not to come up at the next boot either.
+// The installation must not start or enable any service of this machine, because the tests start their own servers. policy-rc.d with
+// status 101 forbids starting services now. `systemctl disable` prevents their start at the next boot.
 const INSTALL = `
 set -e
 policy=/usr/sbin/policy-rc.d
@@ -32,29 +32,26 @@ if [ -d /run/systemd/system ]; then
 fi
 `
 
-/**
- * Whether a run of vitest with these arguments may start a front server: the packages' own tests do not; whatever else may
- * be asked for might.
- */
+/** Whether a vitest run with these arguments may start a front server. Only runs of the packages' own tests do not. */
 export function needFrontServers(args) {
   const paths = args.filter((arg) => /^(packages|examples|tests)\b/.test(arg))
   return paths.length === 0 || paths.some((path) => !path.startsWith('packages'))
 }
 
-/** Installs the front servers that are missing; a `UserError` with the command to run where that is not allowed. */
+/** Installs missing front servers. Throws a `UserError` with the command to run if this user may not install packages. */
 export function installFrontServers() {
   const packages = [...new Set(Object.values(JSON.parse(readFileSync(PACKAGES_FILE, 'utf8'))))]
   if (!hasDpkg()) {
     throw new UserError(
-      `The tests start real front servers as Debian packages them (${packages.join(' ')}), and this system has no dpkg. Run them on Debian 12 (whose PHP is 8.2), or in a container of it. \`npm test -- packages\` needs no front server.`,
+      `The tests need the front servers of Debian 12 (${packages.join(' ')}), and this system has no dpkg. Run the tests on Debian 12, or in a container with it. \`npm test -- packages\` needs no front server.`,
     )
   }
   installPackages(packages, 'The tests need front servers', 'npm test')
 }
 
 /**
- * Installs those of some Debian packages that are missing. A `UserError` with the command to run where that is not allowed:
- * `need` says who needs what, `npmCommand` what to run again.
+ * Installs the missing ones of some Debian packages. Throws a `UserError` with the command to run if this user may not install
+ * packages. `need` begins its message, such as `The tests need front servers`. `npmCommand` is the command to run again afterwards.
  */
 export function installPackages(packages, need, npmCommand) {
   const missing = missingPackages(packages)
@@ -69,7 +66,7 @@ export function installPackages(packages, need, npmCommand) {
   }
 }
 
-/** The command that runs `command` as root with the same environment; undefined where that is not allowed. */
+/** Returns the command that runs `command` as root with the same environment. Undefined if this user may not do that. */
 export function asRoot(command) {
   if (process.getuid?.() === 0) return command
   return hasPasswordlessSudo() ? ['sudo', '--non-interactive', '--preserve-env', ...command] : undefined

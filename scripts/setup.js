@@ -1,5 +1,5 @@
-// Brings a fresh clone to where everything runs: dependencies from the lockfile, then the build. With nothing
-// to do it prints nothing and takes well under a second, so every other command can begin with it.
+// Sets up a fresh clone: installs the dependencies from the lockfile, then builds. If there is nothing to do, it prints nothing and takes
+// well under a second, so every other script runs it first.
 
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -7,12 +7,12 @@ import { pathToFileURL } from 'node:url'
 import { bin, main, root, run, UserError } from './lib/run.js'
 
 const NODE_FLOOR = [20, 19]
-// A fresh machine has npm and not pnpm. This one is pinned so that everybody reads the lockfile alike.
+// A fresh machine has npm but not pnpm. The version is pinned because versions of pnpm read the lockfile differently.
 const PNPM = 'pnpm@10.34.8'
-// Inside node_modules, so that it goes when they go.
+// Inside node_modules, so that it is deleted with them.
 const STAMP = `${root}node_modules/.setup-stamp`
 
-/** Installs and builds what is missing or out of date. */
+/** Installs and builds whatever is missing or out of date. */
 export function setup() {
   checkNode()
   install()
@@ -21,7 +21,7 @@ export function setup() {
 
 /** Runs the pinned pnpm through npx, and returns whether it succeeded. */
 export function pnpm(args, options) {
-  // With CI set pnpm asks nothing, and so works without a terminal too.
+  // With CI set, pnpm asks no questions, so it works without a terminal.
   const env = { ...process.env, CI: 'true' }
   return run('npx', ['--yes', PNPM, ...args], { env, ...options })
 }
@@ -31,23 +31,23 @@ function checkNode() {
   const [floorMajor, floorMinor] = NODE_FLOOR
   if (major > floorMajor || (major === floorMajor && minor >= floorMinor)) return
   throw new UserError(
-    `Node ${NODE_FLOOR.join('.')} or later is needed, and this is ${process.version}. Install a newer one from https://nodejs.org and run this again.`,
+    `This is Node ${process.version}, and Node ${NODE_FLOOR.join('.')} or later is needed. Install a newer one from https://nodejs.org and run this again.`,
   )
 }
 
 function install() {
-  const wanted = fingerprint()
-  if (readIfThere(STAMP) === wanted) return
+  const current = fingerprint()
+  if (readIfExists(STAMP) === current) return
   console.log('Installing the dependencies…')
   if (!pnpm(['install', '--frozen-lockfile'])) {
     throw new UserError(
-      'Installing the dependencies failed: see above. Nothing else was changed; run this again.',
+      'Installing the dependencies failed: see above. Nothing else was changed. Fix the problem and run this again.',
     )
   }
-  writeFileSync(STAMP, wanted)
+  writeFileSync(STAMP, current)
 }
 
-/** What decides which packages are installed: the lockfile and every package.json. Times lie after a checkout. */
+/** A hash of all files that determine the installed packages. A checkout changes modification times, so they are not compared. */
 function fingerprint() {
   const hash = createHash('sha256')
   const files = [
@@ -61,11 +61,11 @@ function fingerprint() {
   for (const folder of ['packages', 'examples']) {
     for (const name of readdirSync(root + folder).sort()) files.push(`${folder}/${name}/package.json`)
   }
-  for (const file of files) hash.update(`${file}\0${readIfThere(root + file) ?? ''}\0`)
+  for (const file of files) hash.update(`${file}\0${readIfExists(root + file) ?? ''}\0`)
   return hash.digest('hex')
 }
 
-function readIfThere(file) {
+function readIfExists(file) {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {

@@ -1,4 +1,4 @@
-// `npm run soak`: mixed traffic for a long time, and what it leaves in the processes of the apps. tests/soak has all of it.
+// `npm run soak`: sends mixed traffic for a long time, and measures leaks in the processes of the apps. See tests/soak.
 
 import { parseArgs } from 'node:util'
 import { MINUTES_VARIABLE } from '../tests/soak/variables.js'
@@ -6,8 +6,8 @@ import { installFrontServers } from './debian.js'
 import { bin, main, run, UserError } from './lib/run.js'
 import { setup } from './setup.js'
 
-const HELP = `npm run soak                   half an hour, and tests/soak/results/ anew
-npm run soak -- --minutes 5    as long as you say`
+const HELP = `npm run soak                   run for half an hour, and rewrite tests/soak/results/
+npm run soak -- --minutes 5    run for 5 minutes`
 
 await main(() => {
   const minutes = readMinutes(process.argv.slice(2))
@@ -28,6 +28,6 @@ function readMinutes(args) {
   } catch (error) {
     throw new UserError(`${error.message}\n\n${HELP}`)
   }
-  if (!(minutes > 0)) throw new UserError(`--minutes takes a number above 0.\n\n${HELP}`)
+  if (!(minutes > 0)) throw new UserError(`--minutes takes a number greater than 0.\n\n${HELP}`)
   return minutes
 }

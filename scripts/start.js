@@ -1,5 +1,5 @@
-// `npm start`: the three examples as FastCGI servers on Unix sockets, the HTTP gateway of @fcgi-bridge/client in front of
-// them, and a page that shows them at work. PORT=… chooses the port; without it 8080, or a free one where that is taken.
+// `npm start`: runs the three examples as FastCGI servers on Unix sockets, the HTTP gateway of @fcgi-bridge/client in front of them, and
+// a page that shows them at work. PORT=… chooses the port. Default: 8080, or a free port if that is in use.
 
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -18,7 +18,7 @@ const PAGE = readFileSync(new URL('start/page.html', import.meta.url))
 await main(async () => {
   setup()
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-'))
-  // From here on there is something to clean up.
+  // Handle signals before the first example starts, so that a signal cannot leave one running.
   const stopping = stopSignal()
   const running = []
   let server
@@ -38,18 +38,18 @@ await main(async () => {
   process.exit()
 })
 
-/** The HTTP server: the page at /, and each example behind a gateway of its own below /NAME/. */
+/** Creates the HTTP server. It serves the page at /, and forwards /NAME/ to each example through its own gateway. */
 async function createFront(running) {
-  // Built by setup(), so it is not there before.
+  // Import it here: setup() has just built it.
   const { createGateway } = await import(`${root}packages/client/dist/index.js`)
   const gateways = new Map(
     running.map(({ name, socket, program }) => {
-      // The mount, as a front server that started the program would tell it.
+      // Like a front server that has started the program. The example gets its mount from SCRIPT_FILENAME and SCRIPT_NAME.
       const options = { scriptName: `/${name}`, params: { SCRIPT_FILENAME: program } }
       return [name, createGateway({ path: socket }, options)]
     }),
   )
-  const answer = (event) => (request, response) => {
+  const respond = (event) => (request, response) => {
     const [, name, rest] = /^\/(\w+)(.?)/.exec(request.url) ?? []
     const gateway = gateways.get(name)
     if (gateway && rest === '/') return gateway.emit(event, request, response)
@@ -61,26 +61,26 @@ async function createFront(running) {
     }
     send(response, 404, 'text/plain; charset=utf-8', 'Not found. The page is at /.\n')
   }
-  return createServer(answer('request')).on('checkContinue', answer('checkContinue'))
+  return createServer(respond('request')).on('checkContinue', respond('checkContinue'))
 }
 
 function send(response, status, type, body) {
   response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' }).end(body)
 }
 
-/** Listens on the loopback alone: the examples tell of this machine. */
+/** Listens on the loopback address only, because the examples show details of this machine. */
 async function listen(server) {
   const given = process.env.PORT
   if (given !== undefined && !(/^\d+$/.test(given) && Number(given) < 65536)) {
-    throw new UserError(`PORT is ${JSON.stringify(given)}, which is no port. Try PORT=8081 npm start.`)
+    throw new UserError(`PORT is ${JSON.stringify(given)}, which is not a port. Try PORT=8081 npm start.`)
   }
   try {
     await listenOn(server, Number(given ?? DEFAULT_PORT))
   } catch (error) {
     if (error.code === 'EADDRINUSE' && given === undefined) return listenOn(server, 0)
     if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error
-    const reason = error.code === 'EACCES' ? 'needs more rights than this user has' : 'is in use'
-    throw new UserError(`Port ${given} ${reason}. Choose another: PORT=8081 npm start.`)
+    const reason = error.code === 'EACCES' ? 'cannot be used by this user' : 'is in use'
+    throw new UserError(`Port ${given} ${reason}. Choose another port: PORT=8081 npm start.`)
   }
 }
 
@@ -92,7 +92,7 @@ async function listenOn(server, port) {
 function announcement(port, running) {
   const rows = running.map(({ name, socket, pid }) => `  ${name.padEnd(8)} ${socket} (process ${pid})`)
   return `
-Running: the HTTP gateway, and behind it over FastCGI
+The HTTP gateway is running, and forwards requests over FastCGI to:
 
 ${rows.join('\n')}
 
@@ -104,7 +104,7 @@ function stopSignal() {
   return Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), orphaned()])
 }
 
-/** Settles when npm is gone: told to stop, it ends its shell and leaves what runs in it behind. */
+/** Resolves when npm has exited. When npm is stopped, it ends its shell but not this process. */
 async function orphaned() {
   const { ppid } = process
   const byNpm = process.env.npm_lifecycle_event !== undefined
@@ -112,5 +112,5 @@ async function orphaned() {
 }
 
 async function unexpectedEnd({ name, ended }) {
-  throw new UserError(`The ${name} example ended by itself (${await ended}): see above.`)
+  throw new UserError(`The ${name} example has exited (${await ended}): see above.`)
 }

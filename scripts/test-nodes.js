@@ -1,5 +1,5 @@
-// `npm run test:nodes`: the packages' own tests under each of the other Nodes that are supported; `npm test` runs them under the
-// one that is installed. `npm run test:nodes -- packages/core` (or any of vitest's arguments) runs only the tests asked for.
+// `npm run test:nodes`: runs the packages' own tests under each of the other supported Nodes. `npm test` runs them under the installed
+// one. `npm run test:nodes -- packages/core` runs some tests only. All of vitest's arguments are accepted.
 
 import { dirname } from 'node:path'
 import { installFrontServers, needFrontServers } from './debian.js'
@@ -8,8 +8,8 @@ import { main } from './lib/run.js'
 import { conclude, runAllTests, runVitest, summary } from './lib/vitest.js'
 import { setup } from './setup.js'
 
-// Tests that start front servers run under the oldest and the newest Node: in `npm test` and in test-trixie.js. Of the others
-// in tests/, these depend on Node's sockets, streams and memory.
+// The packages' own tests, and the tests in tests/ that depend on Node's sockets, streams and memory. Tests that start front servers run
+// under the oldest Node in `npm test`, and under the newest one in test-trixie.js.
 const TESTS = [
   'packages/',
   'tests/client/peers.test.ts',
@@ -19,16 +19,16 @@ const TESTS = [
 ]
 
 await main(() => {
-  const asked = process.argv.slice(2)
+  const args = process.argv.slice(2)
   setup()
-  if (needFrontServers(asked)) installFrontServers()
+  if (needFrontServers(args)) installFrontServers()
   const total = { passed: 0, failed: 0, skipped: 0, failures: [], unstable: [] }
   const path = process.env.PATH
   for (const name of NODES) {
     const node = binary(name)
-    // Front servers start apps by `#!/usr/bin/env node`, too.
+    // Front servers that start an app find Node through `#!/usr/bin/env node`.
     process.env.PATH = `${dirname(node)}:${path}`
-    const counts = asked.length > 0 ? runVitest(node, asked) : runAllTests(node, TESTS)
+    const counts = args.length > 0 ? runVitest(node, args) : runAllTests(node, TESTS)
     console.log(`${name}: ${summary(counts)}`)
     total.passed += counts.passed
     total.failed += counts.failed

@@ -1,6 +1,6 @@
-// `npm run test:trixie`: the tests that start front servers, with those of Debian 13 (trixie) and under the newest Node that is
-// supported; `npm test` runs them with Debian 12's. `npm run test:trixie -- tests/haproxy` (or any of vitest's arguments) runs
-// only the tests asked for.
+// `npm run test:trixie`: runs the tests that start front servers with those of Debian 13 (trixie), and under the newest supported Node.
+// `npm test` runs them with those of Debian 12. `npm run test:trixie -- tests/servers/haproxy` runs some tests only. All of vitest's
+// arguments are accepted.
 
 import { binary, NEWEST } from './lib/nodes.js'
 import { main } from './lib/run.js'
@@ -8,8 +8,8 @@ import { inTrixie, makeTrixie } from './lib/trixie.js'
 import { conclude, runAllTests, runVitest } from './lib/vitest.js'
 import { setup } from './setup.js'
 
-// The packages' own tests run under each Node in test-nodes.js. The others need programs that are not in the folder (compilers, a
-// browser, git), or take minutes and depend neither on the front servers nor on the Node.
+// test-nodes.js runs the packages' own tests under each Node. The others need programs that are not in the folder (compilers, a
+// browser, git), or take minutes and do not depend on the front servers or the Node.
 const EXCLUDED = [
   'packages/**',
   'tests/programs/bench.test.ts',
@@ -23,14 +23,14 @@ const EXCLUDED = [
 ]
 
 await main(() => {
-  const asked = process.argv.slice(2)
+  const args = process.argv.slice(2)
   setup()
   const node = binary(NEWEST)
   const folder = makeTrixie()
   const start = (script) => inTrixie(folder, node, script)
   const counts =
-    asked.length > 0
-      ? runVitest(start, asked)
+    args.length > 0
+      ? runVitest(start, args)
       : runAllTests(
           start,
           EXCLUDED.map((path) => `--exclude=${path}`),

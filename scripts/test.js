@@ -1,5 +1,5 @@
-// `npm test`: sets everything up, then lints, checks types and packages, and runs every test, the real servers included.
-// `npm test -- packages/core` (or any of vitest's arguments) sets up and runs only the tests asked for.
+// `npm test`: sets everything up, lints, checks types, structure and packages, and runs all tests, including those with real servers.
+// `npm test -- packages/core` sets up and runs some tests only. All of vitest's arguments are accepted.
 
 import { checkPackages } from './check-packages.js'
 import { checkStructure } from './check-structure.js'
@@ -23,7 +23,7 @@ await main(() => {
   const args = process.argv.slice(2)
   setup()
   if (needFrontServers(args)) installFrontServers()
-  // Everything is run even after a failure: one run tells all there is to mend.
+  // Continue after a failure, so that one run shows all of them.
   const failedChecks = args.length > 0 ? [] : Object.keys(CHECKS).filter((name) => !CHECKS[name]())
   const counts = args.length > 0 ? runVitest(process.execPath, args) : runAllTests(process.execPath)
   counts.failures.push(

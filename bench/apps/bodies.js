@@ -1,4 +1,4 @@
-// Large bodies, for both apps.
+// Large bodies for both apps.
 
 import { Readable } from 'node:stream'
 
@@ -7,7 +7,7 @@ const PIECE = Buffer.alloc(64 * 1024, 'x')
 /** @type {Map<number, Buffer<ArrayBuffer>>} */
 const whole = new Map()
 
-/** So many bytes in one piece, made once. @param {number} length */
+/** Returns `length` bytes in one Buffer, which is cached. @param {number} length */
 export function bytes(length) {
   let buffer = whole.get(length)
   if (buffer === undefined) {
@@ -17,7 +17,7 @@ export function bytes(length) {
   return buffer
 }
 
-/** So many bytes as a Node stream. @param {number} length */
+/** Returns `length` bytes as a Node stream. @param {number} length */
 export function nodeStream(length) {
   let left = length
   return new Readable({
@@ -29,7 +29,7 @@ export function nodeStream(length) {
   })
 }
 
-/** So many bytes as a web stream. @param {number} length */
+/** Returns `length` bytes as a web stream. @param {number} length */
 export function webStream(length) {
   let left = length
   return new ReadableStream({

@@ -6,11 +6,11 @@ import { bytes, nodeStream } from './bodies.js'
 const frameworks = { express4, express5 }
 
 /**
- * The Express app that all Express servers serve.
+ * The app of all Express servers.
  * @param {string} version `express4` or `express5`.
  */
 export function createApp(version) {
-  if (version !== 'express4' && version !== 'express5') throw new Error(`No such Express: ${version}`)
+  if (version !== 'express4' && version !== 'express5') throw new Error(`Unknown Express version: ${version}`)
   const express = frameworks[version]
   const app = express()
 

@@ -1,5 +1,5 @@
-/** What the bare servers answer: 13 bytes. */
+/** The response body of the minimal servers: 13 bytes. */
 export const TEXT = 'Hello, world!'
 
-/** Name, value, name, value …, as both core and `node:http` take them. */
+/** [name, value, name, value…], a form that both core and `node:http` accept. */
 export const HEADERS = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(TEXT.length)]

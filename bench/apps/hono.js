@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { bytes, webStream } from './bodies.js'
 
-/** The Hono app that all fetch servers serve. */
+/** The app of all fetch servers. */
 export const app = new Hono()
 
 app.get('/', (c) => c.text('Hello, world!'))

@@ -1,7 +1,7 @@
-/** What is written again and again. */
+/** The line that is written repeatedly. */
 export const LINE = Buffer.alloc(64, 'x')
 
-/** How often: `/100` asks for 100 writes. @param {string} target */
+/** The number of writes in a target: `/100` is 100 writes. @param {string} target */
 export function writesOf(target) {
   return Number(target.slice(1))
 }

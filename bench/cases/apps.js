@@ -1,4 +1,4 @@
-// The apps that more than one case serves, each beside the same app over HTTP.
+// The apps of several cases, each with the same app over HTTP.
 
 /** @typedef {{ side: import('../lib/server.js').ServerSpec, peer: import('../lib/server.js').ServerSpec }} Pair */
 
@@ -14,11 +14,11 @@ export const express = {
   peer: { program: 'express-http.js', variant: 'express5', protocol: 'http' },
 }
 
-/** The bare core and the bare `node:http`. @type {Pair} */
+/** Plain core and plain `node:http`. @type {Pair} */
 export const bare = {
   side: { program: 'core.js', protocol: 'fastcgi' },
   peer: { program: 'http.js', protocol: 'http' },
 }
 
-/** What all of them answer in the same way. @type {import('../lib/side.js').Work} */
+/** A request to which all of them send the same response. @type {import('../lib/side.js').Work} */
 export const helloWork = { request: { path: '/' }, expected: { body: 'Hello, world!' } }

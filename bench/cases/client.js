@@ -1,4 +1,4 @@
-// The other end of the wire: what a request costs the process that sends it.
+// The client: the cost of a request for the process that sends it.
 
 import { ClientSide } from '../lib/client-side.js'
 import { compareSides } from '../lib/ratio.js'

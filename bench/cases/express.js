@@ -2,7 +2,7 @@ import { compareSides } from '../lib/ratio.js'
 import { jsonExpected, jsonRequest } from './json.js'
 
 // Over HTTP, Express on Node 20 and 22 changes the prototypes of each request and response, which costs most of its time.
-/** What Express may cost of what it costs over `node:http`. */
+/** The target for Express, as a share of its cost over `node:http`. */
 export const getBar = (nodeMajor) => (nodeMajor < 24 ? 0.25 : 0.8)
 const postBar = (nodeMajor) => (nodeMajor < 24 ? 0.45 : 0.85)
 

@@ -1,7 +1,7 @@
 import { compareSides } from '../lib/ratio.js'
 import { jsonExpected, jsonRequest } from './json.js'
 
-// With the global Request and Response replaced, and without. The peer replaces them by default.
+// With and without replacing the global Request and Response. The peer replaces them by default.
 /** @type {Record<string, import('../lib/server.js').ServerSpec>} */
 const sides = {
   on: { program: 'hono-fastcgi.js', variant: 'on', protocol: 'fastcgi' },
@@ -20,7 +20,7 @@ function fetchCase(name, what, work, bar) {
   const rows = [
     { name: `Hono ${what}, globals replaced / @hono/node-server`, side: 'on', peer: 'httpOn', bar },
     { name: `Hono ${what} / @hono/node-server`, side: 'off', peer: 'httpOn', bar },
-    { name: `Hono ${what} / @hono/node-server, globals left alone`, side: 'off', peer: 'httpOff' },
+    { name: `Hono ${what} / @hono/node-server, globals not replaced`, side: 'off', peer: 'httpOff' },
   ]
   return {
     name,

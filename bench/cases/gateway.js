@@ -4,7 +4,7 @@ import { bare, express, helloWork } from './apps.js'
 
 const TITLE = 'the gateway / nginx, in front of '
 
-// The same app on both sides, and another front server. There is no bar: nginx is C, and the gateway is to be handy.
+// The same app behind two front servers. There is no target: nginx is written in C, and the gateway is meant to be convenient.
 /** @type {import('./index.js').Case[]} */
 export const gatewayCases = [
   gatewayCase('core', `${TITLE}core`, bare.side),
@@ -25,7 +25,7 @@ function gatewayCase(name, title, app) {
   }
 }
 
-// The other way round: half of what saturates nginx is more than the gateway can take, and would tell of its queue alone.
+// Reversed: half of the rate that saturates nginx is more than the gateway can handle, and would only measure its queue.
 function latency(setting) {
   const { side: peer, peer: side } = fronts(express.side)
   return measureLatency('nginx / the gateway, in front of Express 5', { side, peer }, helloWork, setting)

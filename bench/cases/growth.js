@@ -6,17 +6,17 @@ import { bare, helloWork } from './apps.js'
 export const growthCases = [
   growthCase('params', {
     name: 'params, all of them read',
-    x: 'params of a request',
+    x: 'params per request',
     values: [10, 27, 50, 100, 200, 500],
     isWork: true,
     side: { program: 'core-params.js', protocol: 'fastcgi' },
-    // As many headers as HTTP_* params, of which node:http takes 16 KiB if nothing else is said.
+    // As many headers as HTTP_* params. By default node:http accepts only 16 KiB of headers.
     peer: { program: 'http-headers.js', protocol: 'http', flags: ['--max-http-header-size=131072'] },
     work: (params) => ({ ...helloWork, request: { path: '/', params } }),
   }),
   growthCase('connections', {
     name: 'connections',
-    x: 'connections, a request on each',
+    x: 'connections with one request each',
     values: [1, 4, 16, 64, 256, 1000, 2000],
     isWork: false,
     ...bare,
@@ -24,7 +24,7 @@ export const growthCases = [
   }),
   growthCase('multiplexed', {
     name: 'multiplexed requests',
-    x: 'requests at a time on each of 8 connections',
+    x: 'concurrent requests on each of 8 connections',
     values: [1, 4, 16, 64, 256],
     isWork: false,
     side: bare.side,
@@ -32,7 +32,7 @@ export const growthCases = [
   }),
   growthCase('records', {
     name: 'response records',
-    x: 'writes of 64 bytes in an answer',
+    x: 'writes of 64 bytes per response',
     values: [1, 10, 100, 1000, 10_000],
     isWork: true,
     side: { program: 'core-writes.js', protocol: 'fastcgi' },

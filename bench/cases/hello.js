@@ -1,4 +1,4 @@
-// The least that a server can be asked: 13 bytes.
+// The smallest response: 13 bytes.
 
 import { TEXT } from '../apps/hello.js'
 import { compareSides } from '../lib/ratio.js'

@@ -1,4 +1,4 @@
-// All that is measured, in the order of the report.
+// All cases, in the order of the report.
 
 import { clientCases } from './client.js'
 import { expressCases, expressPeer } from './express.js'
@@ -16,10 +16,10 @@ import { uptimeCases } from './uptime.js'
 
 /**
  * @typedef {object} Case
- * @property {string} name What `--only` is compared with.
+ * @property {string} name The name that `--only` matches.
  * @property {boolean} [quick] Part of a quick run.
- * @property {boolean} [everyNode] In a full run measured on the newest Node LTS too.
- * @property {Record<string, string>} [peers] Programs that it needs, and the Debian packages that bring them.
+ * @property {boolean} [everyNode] A full run also measures it on the newest Node LTS.
+ * @property {Record<string, string>} [peers] Programs that it needs, and their Debian packages.
  * @property {(setting: import('../lib/side.js').Setting) => Promise<Result[]>} run
  *
  * @typedef {import('../lib/ratio.js').RatioResult | import('../lib/transfer.js').TransferResult
@@ -28,7 +28,7 @@ import { uptimeCases } from './uptime.js'
  *
  * @typedef {object} MissingResult A case that could not be measured.
  * @property {'missing'} type
- * @property {string} name Of the case.
+ * @property {string} name The name of the case.
  * @property {string} node
  * @property {string} reason
  */

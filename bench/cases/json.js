@@ -4,7 +4,7 @@ const items = Array.from({ length: 18 }, (_, index) => ({
   count: 3,
 }))
 
-/** 1 KiB of JSON in, a little JSON out; what apps/hono.js and apps/express.js make of it. */
+/** 1 KiB of JSON in, a little JSON out, as apps/hono.js and apps/express.js respond to it. */
 export const jsonRequest = {
   method: 'POST',
   path: '/json',

@@ -11,10 +11,10 @@ export const otelCases = [
     setup: 'otel-http.js',
     bar: 1.05,
   }),
-  otelCase('otel-express', 'Express, all of OpenTelemetry', express, { bar: 1.05 }),
-  otelCase('otel-hono', 'Hono, globals replaced, all of OpenTelemetry', hono, { bar: 1.05 }),
-  // No bar: the difference is what Node's own Request and Response cost, which @hono/node-server replaces.
-  otelCase('otel-hono-native', 'Hono, all of OpenTelemetry', {
+  otelCase('otel-express', 'Express, all OpenTelemetry instrumentations', express, { bar: 1.05 }),
+  otelCase('otel-hono', 'Hono, globals replaced, all OpenTelemetry instrumentations', hono, { bar: 1.05 }),
+  // No target: the difference is the cost of Node's own Request and Response, which @hono/node-server replaces.
+  otelCase('otel-hono-native', 'Hono, all OpenTelemetry instrumentations', {
     side: { ...hono.side, variant: 'off' },
     peer: hono.peer,
   }),
@@ -44,7 +44,7 @@ function otelCase(name, title, { side, peer }, { setup = 'otel.js', bar } = {}) 
   }
 }
 
-// As docs/monitoring.md has them.
+// The arguments in docs/monitoring.md.
 function otelFlags(setup) {
   const loader = pathToFileURL(resolve('@opentelemetry/instrumentation/hook.mjs'))
   return [

@@ -27,7 +27,7 @@ function sizeCase(name, title, sides, length) {
   }
 }
 
-// What is compared here is copying, which varies little.
+// Few rounds suffice, because the cost of copying varies little.
 function withFewRounds(setting) {
   return {
     ...setting,

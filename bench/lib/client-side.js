@@ -9,7 +9,7 @@ import { CONNECTIONS } from './side.js'
 const PROGRAM = fileURLToPath(new URL('../clients/undici.js', import.meta.url))
 
 /**
- * @typedef {object} ClientTask What the client is started for.
+ * @typedef {object} ClientTask The configuration of the client.
  * @property {import('node:net').NetConnectOpts} address
  * @property {'fastcgi' | 'http'} protocol
  * @property {number} connections
@@ -20,12 +20,12 @@ const PROGRAM = fileURLToPath(new URL('../clients/undici.js', import.meta.url))
  * @property {import('../load/answer.js').Expected} expected
  */
 
-/** One of those that are compared, where it is the client that is measured: it, and a server that answers it. */
+/** A side of a comparison of clients: a measured client, and a server that responds to it. */
 export class ClientSide {
   /** @type {Server} */
   #server
   #child
-  /** Rejects when the client has ended. @type {Promise<never>} */
+  /** Rejects when the client has exited. @type {Promise<never>} */
   #ended
 
   /**
@@ -54,7 +54,7 @@ export class ClientSide {
       env: { ...process.env, NODE_ENV: 'production' },
     })
     side.#ended = once(side.#child, 'exit').then(([code, signal]) => {
-      throw new Error(`The client ended (${signal ?? code}).`)
+      throw new Error(`The client exited (${signal ?? code}).`)
     })
     side.#ended.catch(() => {})
     await side.#answer()
@@ -68,7 +68,7 @@ export class ClientSide {
 
   /**
    * @param {number} milliseconds
-   * @returns {Promise<import('./side.js').Sample>} The cost is the client's.
+   * @returns {Promise<import('./side.js').Sample>} Its cost is that of the client.
    */
   async sample(milliseconds) {
     const before = cpuTime(this.#child.pid)
@@ -81,7 +81,7 @@ export class ClientSide {
     const child = this.#child
     if (child !== undefined && child.exitCode === null && child.signalCode === null) {
       const exit = once(child, 'exit')
-      // By itself, and so after it has written its profile.
+      // The client exits by itself, after it has written its profile.
       child.disconnect()
       await exit
     }

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * The CPU time that a process has used, user and system, all of its threads, in microseconds: from the scheduler's own
- * books, whose grain is a nanosecond (that of `/proc/PID/stat` is 10 ms). Threads that have ended are not in it; no
- * server here ends any.
+ * The CPU time of a process in microseconds: user and system, all threads. It is read from the scheduler's statistics,
+ * which have a resolution of a nanosecond (`/proc/PID/stat` has 10 ms). Threads that have ended are missing there, but
+ * no server here ends threads.
  * @param {number} pid
  */
 export function cpuTime(pid) {
@@ -15,9 +15,9 @@ export function cpuTime(pid) {
 }
 
 /**
- * Memory of a process as `/proc/PID/status` tells it, in bytes.
+ * Memory of a process from `/proc/PID/status`, in bytes.
  * @param {number} pid
- * @param {'VmRSS' | 'VmHWM'} field What is resident now, or was at most.
+ * @param {'VmRSS' | 'VmHWM'} field The resident size now, or its peak.
  */
 export function residentMemory(pid, field = 'VmRSS') {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')

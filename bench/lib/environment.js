@@ -6,14 +6,14 @@ import { root } from '../../scripts/lib/run.js'
 import { nginxVersion } from './nginx.js'
 
 /**
- * @typedef {object} Environment Where and of what a run was taken.
+ * @typedef {object} Environment The machine and the versions of a run.
  * @property {string} date ISO 8601.
- * @property {string} commit With a `+` behind it where files were changed.
+ * @property {string} commit With a `+` at its end if files were changed.
  * @property {string} cpu
  * @property {number} cores
  * @property {number} memory Bytes.
  * @property {string} system
- * @property {number} load What else ran: the load average of the minute before.
+ * @property {number} load The load average of the minute before the run.
  * @property {import('./side.js').Pace} pace
  * @property {Record<string, string | undefined>} versions
  */

@@ -2,11 +2,11 @@ import { Side } from './side.js'
 import { summary } from './stats.js'
 
 /**
- * @typedef {object} Growth How the cost of a request grows with something.
+ * @typedef {object} Growth How the cost of a request grows with a quantity.
  * @property {string} name
- * @property {string} x What grows.
+ * @property {string} x The quantity.
  * @property {number[]} values
- * @property {boolean} isWork Whether there is more to do with it: then cost is per unit of it, else per request.
+ * @property {boolean} isWork True if the work grows with the quantity: the cost is then per unit, and otherwise per request.
  * @property {import('./server.js').ServerSpec} side
  * @property {import('./server.js').ServerSpec} [peer]
  * @property {(value: number) => import('./side.js').Work} work
@@ -17,7 +17,7 @@ import { summary } from './stats.js'
  * @property {string} node
  * @property {string} x
  * @property {{ x: number, cpu: number, peerCpu?: number }[]} points Microseconds per request.
- * @property {number} factor By how much a unit of work costs more at the last value than where it costs least.
+ * @property {number} factor The cost of a unit of work at the last value, divided by its lowest cost.
  * @property {number} [peerFactor]
  */
 

@@ -6,18 +6,18 @@ import { summary } from './stats.js'
  * @property {'latency'} type
  * @property {string} name
  * @property {string} node
- * @property {{ rate: number, p50: number, p99: number }} side At half of the rate that saturates it.
- * @property {{ rate: number, p50: number, p99: number }} peer The same of the peer.
+ * @property {{ rate: number, p50: number, p99: number }} side At half of the rate that saturates the side.
+ * @property {{ rate: number, p50: number, p99: number }} peer The same for the peer.
  * @property {{ rate: number, p50: number, p99: number }} sideAtPeerRate
  */
 
 const CONNECTIONS = 64
 
-/** How long is measured if nothing else is said. */
+/** The default duration. */
 const DURATION = { rounds: 3, milliseconds: 2000 }
 
 /**
- * How long answers take when the server has time to spare.
+ * Measures the latency of a server that is not saturated.
  * @param {string} name
  * @param {{ side: import('./server.js').ServerSpec, peer: import('./server.js').ServerSpec }} specs
  * @param {import('./side.js').Work} work
@@ -64,7 +64,7 @@ export async function measureLatency(name, specs, work, setting, duration = DURA
   }
 }
 
-// Half of what each answers when it is asked as much as it can take.
+// Half of the rate at which each is saturated.
 async function halfRates(sides, { milliseconds, rounds }) {
   const rates = sides.map(() => [])
   for (let round = 0; round < rounds; round++) {

@@ -11,7 +11,7 @@ import { makeFolder, removeFolder } from './folders.js'
 
 const STARTS_IN = 10_000
 
-/** An nginx in front of a server, which keeps its connections to it. */
+/** An nginx in front of a server, with kept connections to the server. */
 export class Nginx {
   /** @type {{ host: string, port: number }} */
   address
@@ -25,18 +25,19 @@ export class Nginx {
   }
 
   /**
-   * @param {'fastcgi' | 'http'} protocol That it speaks with the server.
+   * @param {'fastcgi' | 'http'} protocol The protocol between nginx and the server.
    * @param {{ path: string }} server
    */
   static async start(protocol, server) {
-    if (nginxVersion() === undefined) throw new UserError('There is no nginx: apt-get install nginx')
+    if (nginxVersion() === undefined)
+      throw new UserError('nginx is not installed. Run: apt-get install nginx')
     const folder = makeFolder()
     const [port] = await freePorts(1)
     const address = { host: '127.0.0.1', port }
     const config = join(folder, 'nginx.conf')
     const log = join(folder, 'error.log')
     writeFileSync(config, configuration({ address, folder, log, protocol, server }))
-    // It ends with this process, however that ends.
+    // nginx is killed when this process ends for any reason.
     const args = ['--pdeathsig', 'TERM', 'nginx', '-c', config, '-e', log]
     const child = spawn('setpriv', args, { stdio: ['ignore', 'inherit', 'inherit'] })
     const nginx = new Nginx(child, address, folder)
@@ -49,7 +50,7 @@ export class Nginx {
     return nginx
   }
 
-  /** Of the master and its worker, in microseconds. */
+  /** The CPU time of the master and its worker, in microseconds. */
   cpuTime() {
     const { pid } = this.#child
     const workers = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
@@ -69,21 +70,21 @@ export class Nginx {
     const deadline = Date.now() + STARTS_IN
     while (!(await accepts(this.address))) {
       if (this.#child.exitCode !== null || Date.now() > deadline) {
-        throw new Error(`nginx does not start: ${readFileSync(log, 'utf8')}`)
+        throw new Error(`nginx did not start: ${readFileSync(log, 'utf8')}`)
       }
       await setTimeout(20)
     }
   }
 }
 
-/** `1.22.1`, or undefined where there is none. */
+/** `1.22.1`. Undefined if nginx is not installed. */
 export function nginxVersion() {
   const { stderr } = spawnSync('nginx', ['-v'], { encoding: 'utf8' })
   return /nginx\/(\S+)/.exec(stderr ?? '')?.[1]
 }
 
 function configuration({ address, folder, log, protocol, server }) {
-  // Over HTTP an app has to be told in headers what FastCGI's params say.
+  // Over HTTP an app needs headers for the information in FastCGI's params.
   const pass =
     protocol === 'fastcgi'
       ? `include /etc/nginx/fastcgi_params;

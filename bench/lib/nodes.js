@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { root, UserError } from '../../scripts/lib/run.js'
 
-/** The newest Node LTS that the tests know. */
+/** The newest Node LTS of the tests. */
 const NEWEST_LTS = `${root}scripts/node_modules/node26/bin/node`
 
 /**
@@ -13,7 +13,7 @@ const NEWEST_LTS = `${root}scripts/node_modules/node26/bin/node`
  */
 
 /**
- * Asks a Node what it is. Throws a UserError if it is none.
+ * Runs a Node to get its version. Throws a UserError if the file is not a Node.
  * @param {string} path
  * @returns {Node}
  */
@@ -22,13 +22,13 @@ export function nodeAt(path) {
   const version = stdout?.trim() ?? ''
   if (error || status !== 0 || !/^v\d+\./.test(version)) {
     throw new UserError(
-      `${path} is no Node: ${error?.message ?? `it calls itself ${JSON.stringify(version)}`}.`,
+      `${path} is not a Node: ${error?.message ?? `its version is ${JSON.stringify(version)}`}.`,
     )
   }
   return { node: path, nodeVersion: version, nodeMajor: Number.parseInt(version.slice(1), 10) }
 }
 
-/** The newest Node LTS, where `npm run setup` has brought one. @returns {Node | undefined} */
+/** The newest Node LTS, if `npm run setup` has installed it. @returns {Node | undefined} */
 export function newestLts() {
   return existsSync(NEWEST_LTS) ? nodeAt(NEWEST_LTS) : undefined
 }

@@ -1,18 +1,21 @@
 import { parseArgs } from 'node:util'
 import { UserError } from '../../scripts/lib/run.js'
 
-/** What `npm run bench -- --help` prints. */
-export const HELP = `npm run bench                 everything, and bench/RESULTS.md anew (about 20 minutes)
-npm run bench -- --quick      the main rows in a few minutes; only printed
+/** The output of `npm run bench -- --help`. */
+export const HELP = `npm run bench                 measure everything and write bench/RESULTS.md (about 20 minutes)
+npm run bench -- --quick      measure the main rows in a few minutes, and only print them
 
-  --only PATTERN    the cases whose names match this regular expression; only printed. With --quick in its short rounds
-  --list            the names of the cases
-  --node BINARY     run the servers under this Node; may be given more than once; only printed
-  --tcp             over TCP on the loopback instead of Unix sockets; only printed
-  --connections N   instead of 32, in the cases that say no number of their own; only printed
-  --profile FOLDER  write a CPU profile of each server there, for Chrome's or VS Code's viewer; only printed
-  --save            keep the results although they are only printed otherwise: rows that were measured take the place of
-                    the same rows in bench/results.json, and bench/RESULTS.md is written of all`
+With any of these options the results are only printed:
+  --only PATTERN    measure the cases whose names match this regular expression. With --quick, in short rounds
+  --node BINARY     run the servers with this Node; can be repeated
+  --tcp             use TCP on the loopback instead of Unix sockets
+  --connections N   use N connections instead of 32, in cases without a number of their own
+  --profile FOLDER  write a CPU profile of each server to this folder, for the viewer of Chrome or VS Code
+
+Others:
+  --list            list the names of the cases
+  --save            save results that would only be printed: measured rows replace those in bench/results.json, and
+                    bench/RESULTS.md is written from all rows`
 
 /**
  * @typedef {object} Options
@@ -28,7 +31,7 @@ npm run bench -- --quick      the main rows in a few minutes; only printed
  */
 
 /**
- * Reads the command line; a UserError for what is not understood.
+ * Parses the command line. Throws a UserError for invalid options.
  * @param {string[]} args
  * @returns {Options}
  */

@@ -1,22 +1,22 @@
-// Interleaved rounds: each side of a case is asked in turn, so that what slows the machine down slows all of them, and the
-// ratio of one round is of figures that were taken within seconds.
+// Interleaved rounds: the sides of a case take turns. Whatever slows the machine down then affects all of them. The two
+// figures of a round's ratio are measured within seconds.
 
 import { Side } from './side.js'
 import { summary } from './stats.js'
 
 /**
- * @typedef {object} Comparison Servers that are asked the same in turn.
+ * @typedef {object} Comparison Servers that get the same requests in turn.
  * @property {Record<string, import('./server.js').ServerSpec>} sides
  * @property {import('./side.js').Work} work
  * @property {Row[]} rows
- * @property {typeof Side.start | typeof import('./client-side.js').ClientSide.start} [start] Default: it is the servers that are measured.
+ * @property {typeof Side.start | typeof import('./client-side.js').ClientSide.start} [start] Default: servers are measured.
  *
- * @typedef {object} Row Two of the sides.
+ * @typedef {object} Row A comparison of two sides.
  * @property {string} name
  * @property {string} side
  * @property {string} peer
- * @property {Bar} [bar] CPU per request, at most this share of the peer's; none where the row is there for reference.
- * @property {number} [rateBar] Requests per second, at least this multiple of the peer's.
+ * @property {Bar} [bar] The target for CPU per request, as a share of the peer's. Undefined for rows without a target.
+ * @property {number} [rateBar] The target for requests per second, as a multiple of the peer's.
  *
  * @typedef {number | ((nodeMajor: number) => number)} Bar
  *
@@ -28,9 +28,9 @@ import { summary } from './stats.js'
  * @property {string} node The version.
  * @property {number | undefined} bar
  * @property {number | undefined} rateBar
- * @property {Summary} cpu Of the side, microseconds per request.
+ * @property {Summary} cpu Of the side, in microseconds per request.
  * @property {Summary} peerCpu
- * @property {Summary} ratio Of the CPU times: one per round, the median and the quartiles of these.
+ * @property {Summary} ratio Of the CPU times: the median and the quartiles of the rounds' ratios.
  * @property {Summary} rate Requests per second.
  * @property {Summary} peerRate
  * @property {Summary} rateRatio
@@ -54,7 +54,7 @@ export async function compareSides({ sides, work, rows, start = Side.start }, se
       for (const name of names) running[name] = await start(sides[name], work, setting)
       for (const name of names) await running[name].warmUp(pace)
       for (let round = 0; round < pace.rounds; round++) {
-        // Every second round runs in reverse, so that no side profits from its place.
+        // Every second round is in reverse order, so that no side profits from its position.
         const order = round % 2 === 0 ? names : names.toReversed()
         for (const name of order) samples[name].push(await running[name].sample(pace.milliseconds))
       }
@@ -94,7 +94,7 @@ function rowResult({ name, bar, rateBar }, side, peer, { nodeMajor, nodeVersion 
   }
 }
 
-// A front server's own share stays as it is beside the peer; the bar is for the app's share, and together it is never above 0.95.
+// The front server's share is the same as for the peer. The target applies to the app's share. The result is at most 0.95.
 /** @param {number} bar @param {import('./side.js').Sample[]} peer */
 function withFront(bar, peer) {
   const { median: front } = summary(peer.map(({ cpu, frontCpu }) => frontCpu / cpu))

@@ -1,4 +1,4 @@
-// One request as a browser sends it, in both of its forms: what nginx hands on over FastCGI, and over HTTP.
+// A browser's request in two forms: as nginx forwards it over FastCGI, and over HTTP.
 
 import { readFileSync } from 'node:fs'
 import {
@@ -14,19 +14,19 @@ import {
 } from '@fcgi-bridge/core'
 
 /**
- * @typedef {object} RequestSpec What both forms are made of.
+ * @typedef {object} RequestSpec The contents of both forms.
  * @property {string} [method] Default GET.
  * @property {string} [path] Default `/`; with its query.
  * @property {string} [body] Sent with `contentType`.
  * @property {string} [contentType]
- * @property {number} [contentLength] Where the body is sent apart from the rest.
- * @property {number} [params] How many params (or, over HTTP, as many headers more) instead of a browser's own.
+ * @property {number} [contentLength] Set if the body is sent separately.
+ * @property {number} [params] The number of params, or over HTTP that of additional headers. Default: a browser's.
  */
 
-// Recorded of nginx with Debian's fastcgi_params and fastcgi_keep_conn.
+// Recorded from nginx with Debian's fastcgi_params and fastcgi_keep_conn.
 const CAPTURE = new URL('../../tests/captures/nginx-keepalive/get_query.bin', import.meta.url)
 
-// Made up, of the shape that browsers send. With nginx's own 18 params they make 27.
+// Invented headers, similar to those of browsers. With nginx's 18 params there are 27 params.
 /** @type {[string, string][]} */
 const BROWSER_HEADERS = [
   ['Host', 'www.example.com'],
@@ -48,11 +48,11 @@ const BROWSER_HEADERS = [
 
 const NGINX_PARAMS = recordedParams().filter(([name]) => !name.startsWith('HTTP_'))
 
-/** How many params the request of {@link fastCgiRequest} has when nothing else is said. */
+/** The default number of params in the request of {@link fastCgiRequest}. */
 export const BROWSER_PARAMS = NGINX_PARAMS.length + BROWSER_HEADERS.length
 
 /**
- * BEGIN_REQUEST, PARAMS and STDIN, as nginx writes them: in one piece.
+ * Encodes BEGIN_REQUEST, PARAMS and STDIN in one Buffer, as nginx writes them.
  * @param {RequestSpec} spec
  * @param {number} requestId
  */
@@ -68,7 +68,7 @@ export function fastCgiRequest(spec, requestId = 1) {
 }
 
 /**
- * Request line, headers and body in one piece.
+ * Encodes request line, headers and body in one Buffer.
  * @param {RequestSpec} spec
  */
 export function httpRequest(spec) {
@@ -78,7 +78,7 @@ export function httpRequest(spec) {
 }
 
 /**
- * The headers of {@link httpRequest}, for a client that sees to its connections itself.
+ * The headers of {@link httpRequest}, for a client that manages its connections itself.
  * @param {RequestSpec} spec
  * @returns {[string, string][]}
  */
@@ -118,7 +118,7 @@ function headersOf(spec) {
   return headers
 }
 
-// What a request needs comes first and stays: method, target, host.
+// The required params come first and are kept: method, target, host.
 function withCount(params, count) {
   if (count >= params.length) return params
   const needed = new Set(['REQUEST_METHOD', 'REQUEST_URI', 'SERVER_PROTOCOL', 'REMOTE_ADDR', 'HTTP_HOST'])

@@ -22,9 +22,9 @@ import { makeFolder, removeFolder } from './folders.js'
 
 const STARTS_IN = 20_000
 
-/** A server program in a process of its own. */
+/** A server program in a separate process. */
 export class Server {
-  /** Where it listens. @type {import('node:net').NetConnectOpts} */
+  /** The address on which it listens. @type {import('node:net').NetConnectOpts} */
   address
   /** Milliseconds from when Node itself had started until it listened; of programs in other languages not a number. */
   startTime = Number.NaN
@@ -39,7 +39,7 @@ export class Server {
   }
 
   /**
-   * Settles when it listens.
+   * Starts a server. Resolves when it listens.
    * @param {ServerSpec} spec
    * @param {{ node: string, transport: Transport, profiles?: string }} options The Node that runs it, what it listens on, and a
    *   folder for CPU profiles, if there are to be some.
@@ -71,12 +71,12 @@ export class Server {
     return this.#child.pid
   }
 
-  /** In microseconds. */
+  /** The CPU time, in microseconds. */
   cpuTime() {
     return cpuTime(this.pid)
   }
 
-  /** Bytes in use on the heap after a garbage collection. The server was started with `--expose-gc`. */
+  /** Bytes in use on the heap after a garbage collection. The server is started with `--expose-gc`. */
   async heapUsed() {
     const message = once(this.#child, 'message')
     this.#child.send('heap')
@@ -86,7 +86,7 @@ export class Server {
   async stop() {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const exit = once(this.#child, 'exit')
-      // A program that ends by itself, for its channel is gone, writes its profile first.
+      // When its channel is closed, a program exits by itself and writes its profile first.
       if (this.#profiled && this.#child.connected) this.#child.disconnect()
       else this.#child.kill('SIGKILL')
       await exit
@@ -104,10 +104,12 @@ function startProgram(program, node, flags, args) {
     : spawn(node, [...flags, file, ...args], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], env })
 }
 
-/** Node's flags for a CPU profile in `folder`, if there is one. */
+/**
+ * Node's flags for CPU profiles of a program in `folder`, if there is one. Each program has a folder below it. Node names the files,
+ * because each thread writes one: `CPU.DATE.TIME.PID.0.…` is the main thread's.
+ */
 export function profileFlags(program, folder) {
-  if (folder === undefined) return []
-  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${program}-${Date.now()}.cpuprofile`]
+  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(folder, program)}`]
 }
 
 async function listening(child, program) {
@@ -115,7 +117,7 @@ async function listening(child, program) {
   const lines = createInterface({ input: child.stdout })
   const line = once(lines, 'line', { signal })
   const exit = once(child, 'exit', { signal }).then(([code, killed]) => {
-    throw new Error(`${program} ended before it listened (${killed ?? code}).`)
+    throw new Error(`${program} exited before it listened (${killed ?? code}).`)
   })
   exit.catch(() => {})
   const [text] = await Promise.race([line, exit])

@@ -3,40 +3,40 @@ import { Nginx } from './nginx.js'
 import { Server } from './server.js'
 
 /**
- * @typedef {object} Setting What is the same for all of a run.
+ * @typedef {object} Setting The settings of a whole run.
  * @property {string} node The Node that runs the servers.
  * @property {string} nodeVersion
  * @property {number} nodeMajor
  * @property {import('./server.js').Transport} transport
  * @property {Pace} pace
- * @property {number} [connections] Of work that names no number; default {@link CONNECTIONS}.
+ * @property {number} [connections] For work without a number of its own; default {@link CONNECTIONS}.
  * @property {string} [profiles] A folder for CPU profiles of the servers.
  *
  * @typedef {object} Pace
- * @property {number} launches How often the servers are started anew: what the JIT makes of a program differs between starts.
+ * @property {number} launches How often the servers are started: the JIT's results differ between starts.
  * @property {number} rounds In each launch.
- * @property {number} milliseconds Of load in each round, for each side.
+ * @property {number} milliseconds Duration of the load in each round, for each side.
  * @property {number} warmUpRequests Before the first round.
- * @property {number} warmUpMilliseconds The most that it takes for those.
+ * @property {number} warmUpMilliseconds Time limit of the warm-up.
  *
- * @typedef {object} Work What a side is asked.
+ * @typedef {object} Work The requests for a side.
  * @property {import('./request.js').RequestSpec} request
  * @property {import('../load/answer.js').Expected} expected
  * @property {number} [connections] Default: the setting's.
- * @property {number} [multiplexed] Requests at a time on each connection; default 1.
+ * @property {number} [multiplexed] Concurrent requests on each connection; default 1.
  * @property {boolean} [nginx] With an nginx between the load and the server, where the server's spec names no front server.
  *
  * @typedef {object} Sample
  * @property {number} cpu Microseconds per request, of the server and, if there is one, its nginx.
- * @property {number} frontCpu Of nginx alone.
+ * @property {number} frontCpu Of nginx only.
  * @property {number} rate Requests per second.
- * @property {number} generatorBusy The share of the time in which the load generator was at work.
+ * @property {number} generatorBusy The share of the time in which the load generator was busy.
  */
 
-/** The connections where nothing else is said. */
+/** The default number of connections. */
 export const CONNECTIONS = 32
 
-/** One of those that are compared: a server, and a load generator of its own. */
+/** A side of a comparison: a server and its own load generator. */
 export class Side {
   /** @type {Server} */
   server
@@ -69,7 +69,7 @@ export class Side {
     return side
   }
 
-  /** What it is asked from now on; what is in front of it stays as it was. @param {Work} work */
+  /** Sets the requests from now on. The front server is not changed. @param {Work} work */
   ask({ connections = this.#connections, expected, multiplexed, request }) {
     const { oneRequestEach, protocol } = this.#spec
     this.load = {
@@ -80,7 +80,7 @@ export class Side {
       connections,
       multiplexed,
       oneRequestEach,
-      // Beside a front server there is no core for it alone.
+      // With a front server, no core is left for the load generator alone.
       awake: this.#front === undefined,
     }
   }
@@ -93,7 +93,7 @@ export class Side {
   }
 
   /**
-   * The cost of requests on new connections that had a few before the clock runs.
+   * Measures the cost of requests on new connections, after a few requests on each.
    * @param {number} milliseconds
    * @returns {Promise<Sample>}
    */

@@ -23,7 +23,7 @@ import { summary } from './stats.js'
  * @property {import('./stats.js').Summary} ratio
  * @property {import('./stats.js').Summary} rate MiB per second.
  * @property {import('./stats.js').Summary} peerRate
- * @property {number} growth How much more was resident at most than before, in bytes: the largest of all launches.
+ * @property {number} growth The peak of the resident size minus its initial value, in bytes: the largest of all launches.
  * @property {number} peerGrowth
  * @property {number} growthBar The most that `growth` may be.
  */
@@ -32,7 +32,7 @@ const MIB = 1024 * 1024
 const GROWTH_BAR = 32 * MIB
 const ROUNDS = 3
 
-// All apps answer it.
+// All apps have this route.
 const SMALL = { request: { path: '/' }, expected: { body: 'Hello, world!' }, connections: 1 }
 
 /** @typedef {{ cpu: number, rate: number, growth: number }} TransferSample One transfer: units as in TransferResult. */
@@ -79,7 +79,7 @@ export async function measureTransfer({ bar, direction, length, name, peer, side
   ]
 }
 
-// What the first requests of all load and compile is no growth of a transfer's.
+// Memory for loading and compiling during the first requests must not count as growth of a transfer.
 async function startUsed(spec, work, setting) {
   const side = await Side.start(spec, SMALL, setting)
   try {
@@ -94,7 +94,7 @@ async function startUsed(spec, work, setting) {
 
 async function sample({ generator, load, server }, direction, mib) {
   const idle = residentMemory(server.pid)
-  // Sets the high-water mark back to what is resident now: proc(5).
+  // Resets the peak to the current resident size: proc(5).
   writeFileSync(`/proc/${server.pid}/clear_refs`, '5')
   const before = server.cpuTime()
   const result = await transferred(generator, load, direction)

@@ -5,8 +5,8 @@ import { Side } from './side.js'
  * @property {'uptime'} type
  * @property {string} name
  * @property {string} node
- * @property {{ x: number, heap: number }[]} points Bytes on the heap after a garbage collection, after so many requests.
- * @property {number} growth Bytes: the last point less the first.
+ * @property {{ x: number, heap: number }[]} points Bytes on the heap after a garbage collection, after `x` requests.
+ * @property {number} growth Bytes: the last point minus the first.
  * @property {number} bar The most that `growth` may be.
  */
 
@@ -14,7 +14,7 @@ const STEPS = 10
 const BAR = 2 * 1024 * 1024
 
 /**
- * What is left on the heap after more and more requests.
+ * Measures the heap after increasing numbers of requests.
  * @param {string} name
  * @param {import('./server.js').ServerSpec} spec
  * @param {import('./side.js').Work} work
@@ -27,11 +27,11 @@ export async function measureUptime(name, spec, work, requests, setting) {
   try {
     const points = []
     for (let step = 1; step <= STEPS; step++) {
-      // On new connections each time, as behind a front server: what a connection leaves behind counts as well.
+      // Use new connections each time, as front servers do, so that memory that connections leak counts as well.
       await side.generator.open(side.load)
       const result = await side.generator.run({ milliseconds: 120_000, requests: requests / STEPS })
       if (result.requests !== requests / STEPS)
-        throw new Error(`Only ${result.requests} answers in two minutes.`)
+        throw new Error(`Only ${result.requests} responses in two minutes.`)
       await side.generator.close()
       points.push({ x: (requests / STEPS) * step, heap: await side.server.heapUsed() })
     }

@@ -1,12 +1,12 @@
 import { openRequester } from './requester.js'
 
 /**
- * @typedef {object} Bounds It ends at whichever comes first.
+ * @typedef {object} Bounds The load ends when the first of these is reached.
  * @property {number} milliseconds
  * @property {number} [requests]
  */
 
-/** The saturating load: each connection always has a request out, and sends the next one when it is answered. */
+/** The saturating load: each connection always has a request in progress, and sends the next one after the response. */
 export class ClosedLoop {
   #load
   /** @type {Set<import('./requester.js').Requester>} */
@@ -31,7 +31,7 @@ export class ClosedLoop {
 
   /**
    * @param {Bounds} bounds
-   * @returns {Promise<{ requests: number, milliseconds: number, idle: number }>} Rejects with the first wrong answer. `idle`:
+   * @returns {Promise<{ requests: number, milliseconds: number, idle: number }>} Rejects with the first wrong response. `idle`:
    *   the milliseconds in which there was nothing to do.
    */
   async run({ milliseconds, requests = Number.POSITIVE_INFINITY }) {
@@ -56,8 +56,8 @@ export class ClosedLoop {
     return { requests: this.#answers, milliseconds: performance.now() - start, idle: this.#idle }
   }
 
-  // To wake a process that sleeps costs whoever does it several microseconds: it would be the server, and the more the
-  // faster it is. So the load stays awake, where it has a core to itself.
+  // Waking a sleeping process costs the process that wakes it several microseconds. That would be the server, more often
+  // the faster it is. So the load stays awake if it has its own core.
   #stayAwake() {
     let last = performance.now()
     let answers = 0
@@ -98,7 +98,7 @@ export class ClosedLoop {
     this.#connect().then((fresh) => this.#next(fresh, 0), this.#onError)
   }
 
-  // The clock is read often enough: at each answer.
+  // Reading the clock at each response is often enough.
   #next({ requests, socket }, index) {
     if (this.#toSend > 0 && performance.now() < this.#deadline) this.#send(socket, requests[index])
     else if (this.#running === 0) this.#onDone()

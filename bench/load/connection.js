@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 
-// What the sockets of this process read into: each chunk is done with before the next one comes.
+// All sockets of this process read into this buffer: each chunk is processed before the next one arrives.
 const buffer = Buffer.alloc(256 * 1024)
 
 const RETRY_AFTER = 5
@@ -9,8 +9,8 @@ const RETRY_AFTER = 5
 /**
  * Opens a connection to a server on a Unix socket or a TCP port.
  * @param {import('node:net').NetConnectOpts} address
- * @param {(chunk: Buffer) => void} onChunk The chunk holds until the call returns.
- * @param {(error: Error) => void} onError What `onChunk` throws too, and an end that nobody asked for.
+ * @param {(chunk: Buffer) => void} onChunk The chunk is valid until the call returns.
+ * @param {(error: Error) => void} onError Also called with errors that `onChunk` throws, and for an unexpected end.
  * @returns {Promise<import('node:net').Socket>}
  */
 export async function openConnection(address, onChunk, onError) {
@@ -18,7 +18,7 @@ export async function openConnection(address, onChunk, onError) {
     try {
       return await tryToOpen(address, onChunk, onError)
     } catch (error) {
-      // The backlog of a Unix socket is full: the server has not come round to accept what there is.
+      // The backlog of a Unix socket is full, because the server has not accepted its connections yet.
       if (error.code !== 'EAGAIN') throw error
       await setTimeout(RETRY_AFTER)
     }

@@ -4,8 +4,8 @@ import { checkBody } from './answer.js'
 /** @import { Reader } from './answer.js' */
 
 /**
- * Reads FastCGI records. The first answer on a connection is read in full; one that has the very same bytes is
- * right without a second look, any other is read in full as well.
+ * Reads FastCGI records. The first response on a connection is parsed. A later one with exactly the same bytes is
+ * accepted at once, and any other one is parsed.
  * @implements {Reader}
  */
 export class FastCgiReader {
@@ -35,7 +35,7 @@ export class FastCgiReader {
     }
     const whole = this.#atStart && chunk.length < 64 * 1024
     const answers = this.#walk(chunk)
-    // One answer and nothing else, with the id that all requests but multiplexed ones have.
+    // Exactly one response, with the id of all requests that are not multiplexed.
     if (whole && answers === 1 && this.#atStart && this.#requestId === 1) this.#known = Buffer.from(chunk)
   }
 
@@ -101,7 +101,7 @@ export class FastCgiReader {
   #end() {
     const id = this.#requestId
     const answer = this.#answers.get(id)
-    if (answer === undefined) throw new Error('END_REQUEST came without an answer.')
+    if (answer === undefined) throw new Error('END_REQUEST arrived without a response.')
     if (this.#endContent[4] !== 0) throw new Error(`END_REQUEST has protocolStatus ${this.#endContent[4]}.`)
     this.#endContent.length = 0
     this.#answers.delete(id)
@@ -110,7 +110,7 @@ export class FastCgiReader {
   }
 }
 
-/** The head of a CGI response and its body, as STDOUT carries them. */
+/** The head and the body of a CGI response on STDOUT. */
 class Answer {
   #expected
   #head = ''
@@ -138,7 +138,7 @@ class Answer {
   }
 
   check() {
-    if (!/^status: 200\b/im.test(this.#head)) throw new Error(`An answer has the head: ${this.#head}`)
+    if (!/^status: 200\b/im.test(this.#head)) throw new Error(`A response has the head: ${this.#head}`)
     checkBody(this.#expected, this.#length, this.#body)
   }
 }

@@ -3,8 +3,9 @@ import { checkBody } from './answer.js'
 /** @import { Reader } from './answer.js' */
 
 /**
- * Reads HTTP/1.1 answers that have a Content-Length or come in chunks. A head that differs from the one before in nothing
- * but its Date is known; any other is read in full. The body of the first answer is read, of the others its length.
+ * Reads HTTP/1.1 responses with a Content-Length or in chunks. A head that differs from the previous one only in its Date
+ * is accepted at once, and any other one is parsed. The body of the first response is compared, and of later ones only
+ * the length.
  * @implements {Reader}
  */
 export class HttpReader {
@@ -63,7 +64,7 @@ export class HttpReader {
     const end = data.indexOf('\r\n\r\n')
     if (end < 0) return 0
     const head = data.toString('latin1', 0, end + 4)
-    if (!head.startsWith('HTTP/1.1 200 ')) throw new Error(`An answer has the head: ${head}`)
+    if (!head.startsWith('HTTP/1.1 200 ')) throw new Error(`A response has the head: ${head}`)
     if (/^connection: close/im.test(head)) throw new Error(`The server closes the connection: ${head}`)
     const length = /^content-length: (\d+)/im.exec(head)
     this.#chunked = length === null
@@ -80,7 +81,7 @@ export class HttpReader {
     return head.length
   }
 
-  // Chunks are not taken apart: no body here has the bytes of the last, empty one.
+  // The chunks are not parsed: no body here contains the bytes of the last, empty chunk.
   #pushChunked(data) {
     this.#total += data.length
     this.#tail = Buffer.concat([this.#tail, data.subarray(-5)]).subarray(-5)

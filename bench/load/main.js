@@ -1,4 +1,4 @@
-// The load generator, a process of its own: `lib/generator.js` starts it and tells it what to do.
+// The load generator, a separate process. `lib/generator.js` starts it and sends it commands.
 
 import { ClosedLoop } from './closed-loop.js'
 import { OpenLoop } from './open-loop.js'

@@ -17,7 +17,7 @@ export class OpenLoop {
   /** @type {(error: Error) => void} */
   #onError = () => {}
 
-  /** @param {import('./requester.js').Load} load Its `connections` is how many requests can be out at the same time. */
+  /** @param {import('./requester.js').Load} load Its `connections` is the most concurrent requests. */
   static async open(load) {
     const loop = new OpenLoop()
     const onAnswer = (requester) => loop.#answered(requester)

@@ -10,20 +10,20 @@ import { HttpReader } from './http-reader.js'
  * @property {import('../lib/request.js').RequestSpec} request
  * @property {import('./answer.js').Expected} expected
  * @property {number} connections
- * @property {number} [multiplexed] Requests at a time on each connection; default 1.
+ * @property {number} [multiplexed] Concurrent requests on each connection; default 1.
  * @property {boolean} [oneRequestEach] A new connection for each request, for a server that does not keep them.
- * @property {boolean} [awake] The load never sleeps while it runs: to wake it would cost the server.
+ * @property {boolean} [awake] The load never sleeps while it runs, because waking it would cost the server time.
  *
  * @typedef {object} Requester A connection, and the bytes to send on it.
  * @property {import('node:net').Socket} socket
- * @property {Buffer[]} requests One for each id: they may be under way at the same time.
+ * @property {Buffer[]} requests One for each id. They can be in progress concurrently.
  */
 
 /**
- * Opens a connection on which answers are read and compared with what is expected.
+ * Opens a connection. Responses are read and compared with the expected one.
  * @param {Load} load
- * @param {(requester: Requester, index: number) => void} onAnswer Which of `requests` was answered.
- * @param {(error: Error, requester: Requester) => void} onError An answer that is wrong, or a connection that broke.
+ * @param {(requester: Requester, index: number) => void} onAnswer `index`: which of `requests` got a response.
+ * @param {(error: Error, requester: Requester) => void} onError Called for a wrong response or a broken connection.
  * @returns {Promise<Requester>}
  */
 export async function openRequester(load, onAnswer, onError) {

@@ -5,8 +5,8 @@ import { openRequester } from './requester.js'
 const PIECE = 64 * 1024
 
 /**
- * Sends the request of `load`, whose `contentLength` says how long its body is, with a body of that length, as fast as
- * the server takes it. Settles when it is answered.
+ * Sends the request of `load` with a body of its `contentLength`, as fast as the server reads it. Resolves when the
+ * response is complete.
  * @param {import('./requester.js').Load} load
  */
 export async function upload(load) {
@@ -32,7 +32,8 @@ export async function upload(load) {
 
 async function sendBody(socket, { protocol, request }) {
   const piece = protocol === 'http' ? Buffer.alloc(PIECE) : records(PIECE)
-  if (request.contentLength % PIECE !== 0) throw new Error(`An upload is a multiple of ${PIECE} bytes.`)
+  if (request.contentLength % PIECE !== 0)
+    throw new Error(`The length of an upload must be a multiple of ${PIECE} bytes.`)
   for (let sent = 0; sent < request.contentLength; sent += PIECE) {
     if (!socket.write(piece)) await once(socket, 'drain')
   }

@@ -2,15 +2,15 @@ import { times } from './format.js'
 import { isSame } from './results.js'
 import { misses } from './verdicts.js'
 
-// Ratios that differ by less are the same.
+// Ratios that differ by less count as equal.
 const NOISE = 0.1
 
 /**
- * What got better or worse since the results before: ratios whose quartiles do not overlap and that differ by more than
- * 10 %, and bars that are missed, or held, and were not.
+ * Lists what is better or worse than in the previous results: ratios whose quartiles do not overlap and that differ by more
+ * than 10 %, and targets that are newly missed or reached.
  * @param {import('./results.js').Results} before
  * @param {import('./results.js').Measured[]} results
- * @returns {string[]} A line each.
+ * @returns {string[]} One line for each change.
  */
 export function changes(before, results) {
   const lines = results.flatMap((result) => {
@@ -38,7 +38,7 @@ function verdictChange(old, result) {
   if (missed.length > 0 === misses(old).length > 0) return undefined
   const what =
     missed.length > 0
-      ? `WORSE   ${result.name} (Node ${result.node}) misses its bar: ${missed.join(', ')}`
+      ? `WORSE   ${result.name} (Node ${result.node}) misses its target: ${missed.join(', ')}`
       : ''
-  return what || `better  ${result.name} (Node ${result.node}) is within its bar`
+  return what || `better  ${result.name} (Node ${result.node}) reaches its target`
 }

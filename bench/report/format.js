@@ -5,7 +5,7 @@ export function times(value) {
   return value.toFixed(value < 0.1 ? 3 : 2)
 }
 
-/** Microseconds, to three places that count. @param {number} value */
+/** Microseconds, to three significant digits. @param {number} value */
 export function micro(value) {
   return value < 100 ? value.toFixed(1) : value.toFixed(0)
 }
@@ -25,7 +25,7 @@ export function spread({ high, low, median }) {
   return `${times(median)} (${times(low)}–${times(high)})`
 }
 
-/** A moment, to the minute. @param {string} date ISO 8601. */
+/** A time, to the minute. @param {string} date ISO 8601. */
 export function moment(date) {
   return `${date.slice(0, 16).replace('T', ' ')} UTC`
 }

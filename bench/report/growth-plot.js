@@ -5,7 +5,7 @@ const WIDTH = 900
 const PANEL = { width: 450, height: 250, left: 56, right: 84, top: 42, bottom: 48 }
 
 /**
- * A panel for each thing that cost may grow with, and one for the heap.
+ * One panel for each quantity that the cost may grow with, and one for the heap.
  * @param {import('./results.js').Results} results
  */
 export function growthPlot({ results }) {
@@ -26,7 +26,7 @@ export function growthPlot({ results }) {
  * @typedef {object} Panel
  * @property {string} title
  * @property {string} x
- * @property {boolean} logarithmic The y axis; the x axis always is where this is.
+ * @property {boolean} logarithmic Whether the y axis is. The x axis always is if `logarithmic` is true.
  * @property {{ name: string, className: string, points: [number, number][] }[]} lines
  */
 
@@ -55,7 +55,7 @@ function uptimePanels(results) {
       className: classNames[index % classNames.length],
       points: points.map(({ heap, x }) => pair(x, Number(mib(heap)))),
     }))
-  return [{ title: 'MiB on the heap after a collection', x: 'requests answered', logarithmic: false, lines }]
+  return [{ title: 'Heap after a collection, MiB', x: 'requests', logarithmic: false, lines }]
 }
 
 /** @param {number} x @param {number} y @returns {[number, number]} */
@@ -96,7 +96,7 @@ function draw({ lines, logarithmic, title, x }) {
   ]
 }
 
-// A name at the end of each line; those that would touch are moved apart.
+// Each line has its name at its end. Names that would touch are moved apart.
 function labels(lines, toY, x) {
   const placed = lines
     .map(({ className, name, points }) => ({ className, name, y: toY(points.at(-1)[1]) + 4 }))
@@ -107,7 +107,7 @@ function labels(lines, toY, x) {
   return placed.map(({ className, name, y }) => text(x, y, name, `small ${className}`))
 }
 
-// Of the values those whose labels do not run into the one before.
+// Label only values whose labels do not overlap the previous one.
 function apart(values, toX) {
   const kept = []
   for (const value of values) if (kept.length === 0 || toX(value) - toX(kept.at(-1)) > 28) kept.push(value)

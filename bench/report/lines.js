@@ -1,9 +1,9 @@
-// Results as lines of text, while they come.
+// Results as lines of text, printed as they are measured.
 
 import { mib, micro, spread, thousand, times } from './format.js'
 import { verdict } from './verdicts.js'
 
-// Of the names.
+// The width of the names.
 const WIDTH = 58
 
 /**
@@ -20,7 +20,7 @@ const LINES = {
     const { bar, cpu, generatorBusy, peerCpu, peerRate, rate, rateRatio, ratio } = result
     return [
       spread(ratio),
-      bar === undefined ? '' : `bar ${times(bar)} ${verdict(result)}`,
+      bar === undefined ? '' : `target ${times(bar)} ${verdict(result)}`,
       `CPU ${micro(cpu.median)} : ${micro(peerCpu.median)} µs`,
       `rate ${thousand(rate.median)} : ${thousand(peerRate.median)}/s (${times(rateRatio.median)})`,
       generatorBusy > 0.9 ? 'limited by the load generator' : '',
@@ -30,7 +30,7 @@ const LINES = {
     const { bar, cpu, growth, peerCpu, peerGrowth, peerRate, rate, ratio } = result
     return [
       spread(ratio),
-      `bar ${times(bar)} ${verdict(result)}`,
+      `target ${times(bar)} ${verdict(result)}`,
       `CPU ${micro(cpu.median)} : ${micro(peerCpu.median)} µs/MiB`,
       `rate ${rate.median.toFixed(0)} : ${peerRate.median.toFixed(0)} MiB/s`,
       `RSS +${mib(growth)} : +${mib(peerGrowth)} MiB`,

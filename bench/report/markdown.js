@@ -9,7 +9,7 @@ export function markdown({ environment, results }) {
   const nodes = [...new Set(results.map(({ node }) => node))]
   const sections = [
     head(environment, nodes),
-    '![CPU time as a share of the peer’s, a dot for each row of the tables below](ratios.svg)',
+    '![CPU time as a share of the peer’s, with a dot for each row of the tables below](ratios.svg)',
     ...nodes.map((node) => ratioTable(node, results)),
     transferTable(results),
     growthSection(results),
@@ -25,14 +25,14 @@ function head({ commit, cores, cpu, date, load, memory, pace, system, versions }
   const names = Object.entries(versions).filter(([, version]) => version !== undefined)
   return `# Results
 
-Written by \`npm run bench\`; [README.md](README.md) says how to read it, [NOTES.md](NOTES.md) what was tried.
+Written by \`npm run bench\`. [README.md](README.md) explains how to read it, and [NOTES.md](NOTES.md) what was tried without success.
 
 |          |     |
 | -------- | --- |
-| taken    | ${moment(date)}, commit ${commit} |
+| date     | ${moment(date)}, commit ${commit} |
 | machine  | ${cpu}, ${cores} cores, ${Math.round(memory / 1024 ** 3)} GiB; load average ${load.toFixed(1)} before the run |
 | system   | ${system} |
-| rounds   | ${pace.rounds} of ${pace.milliseconds} ms for each side, after each of ${pace.launches} start(s) |
+| rounds   | ${pace.launches} start(s), each with ${pace.rounds} rounds of ${pace.milliseconds} ms per side |
 | Node     | ${nodes.join(', ')} |
 | versions | ${names.map(([name, version]) => `${name} ${version}`).join(', ')} |`
 }
@@ -43,13 +43,13 @@ function ratioTable(node, results) {
   )
   if (rows.length === 0) return ''
   const limited = rows.some(({ generatorBusy }) => generatorBusy > 0.9)
-  const note = limited ? ' \\* The load generator was the limit.' : ''
+  const note = limited ? ' \\* The load generator was at its limit.' : ''
   return `## Requests, Node ${node}
 
-CPU is the server's, user and system, in microseconds per request; through nginx it is app and nginx together.${note}
+CPU is the server's CPU time, user and system, in microseconds per request. Through nginx it is that of app and nginx together.${note}
 
 ${table(
-  ['', 'ratio', 'quartiles', 'bar', '', 'CPU', 'peer', 'req/s', 'peer', 'ratio'],
+  ['', 'ratio', 'quartiles', 'target', '', 'CPU', 'peer', 'req/s', 'peer', 'ratio'],
   rows.map((row) => (isMissing(row) ? missingCells(row, 10) : ratioCells(row))),
 )}`
 }
@@ -83,7 +83,7 @@ ${table(
     'Node',
     'ratio',
     'quartiles',
-    'bar',
+    'target',
     '',
     'CPU, µs/MiB',
     'peer',
@@ -91,7 +91,7 @@ ${table(
     'peer',
     'RSS growth, MiB',
     'peer',
-    'bar',
+    'target',
   ],
   rows.map((row) => [
     row.name,
@@ -106,7 +106,7 @@ ${table(
     row.peerRate.median.toFixed(0),
     mib(row.growth),
     mib(row.peerGrowth),
-    `≤ ${mib(row.growthBar)} ${row.growth <= row.growthBar ? 'holds' : 'fails'}`,
+    `≤ ${mib(row.growthBar)} ${row.growth <= row.growthBar ? 'reached' : 'missed'}`,
   ]),
 )}`
 }
@@ -116,7 +116,7 @@ function growthSection(results) {
   const uptimes = results.filter(({ type }) => type === 'uptime')
   if (growths.length + uptimes.length === 0) return ''
   const heap = table(
-    ['heap after 10⁶ requests', 'Node', 'first, MiB', 'last, MiB', 'growth, MiB', 'bar', ''],
+    ['heap after 10⁶ requests', 'Node', 'first, MiB', 'last, MiB', 'growth, MiB', 'target', ''],
     uptimes.map((uptime) => [
       uptime.name,
       uptime.node,
@@ -128,7 +128,7 @@ function growthSection(results) {
     ]),
   )
   const cost = table(
-    ['what grows', 'Node', 'from', 'to', 'cost of a unit of work, last : least', 'peer', ''],
+    ['quantity', 'Node', 'from', 'to', 'cost of a unit of work: last / lowest', 'peer', ''],
     growths.map((growth) => [
       growth.x,
       growth.node,
@@ -143,8 +143,8 @@ function growthSection(results) {
 
 ![Cost per request as params, connections, multiplexed requests and response records grow, and the heap over a million requests](growth.svg)
 
-A unit of work is a request; where params or response records grow, it is one of them. It holds where the unit costs at most
-1.25 times as much at the last value as where it costs least, or grows no more than the peer's.
+A unit of work is a request, or a param or response record if that is the quantity. The target is reached if the cost of a unit at the
+last value is at most 1.25 times its lowest cost, or grows no more than the peer's.
 
 ${[cost, heap].filter((text) => text !== '').join('\n\n')}`
 }
@@ -155,11 +155,11 @@ function latencyTable(results) {
   const cells = ({ p50, p99 }) => [p50.toFixed(2), p99.toFixed(2)]
   return `## Latency
 
-Milliseconds from the moment that a request was due, whether or not it could be sent then. Each at half of the rate that saturates it,
-and ours at half of the peer's too.
+Milliseconds from the scheduled time of a request, even if it could not be sent then. Each side runs at half of the rate that saturates it.
+Ours also runs at half of the peer's rate.
 
 ${table(
-  ['', 'Node', 'req/s', 'p50', 'p99', 'peer: req/s', 'p50', 'p99', 'ours at the peer’s: p50', 'p99'],
+  ['', 'Node', 'req/s', 'p50', 'p99', 'peer: req/s', 'p50', 'p99', 'ours at the peer’s rate: p50', 'p99'],
   rows.map(({ name, node, peer, side, sideAtPeerRate }) => [
     name,
     node,
@@ -177,7 +177,7 @@ function startupTable(results) {
   if (rows.length === 0) return ''
   return `## Start-up
 
-From the program's first import until it listens, and what is resident then.
+Time from the program's first import until it listens, and its resident memory then.
 
 ${table(
   ['', 'Node', 'ms', 'peer', 'MiB', 'peer'],
@@ -195,13 +195,13 @@ ${table(
 function lossSection(results) {
   const missed = results.flatMap((result) => misses(result).map((text) => sentence(result, text)))
   const others = results.flatMap((result) => losses(result).map((text) => sentence(result, text)))
-  return `## What misses its bar
+  return `## Missed targets
 
-${missed.length > 0 ? missed.join('\n') : 'Nothing in this run.'}
+${missed.length > 0 ? missed.join('\n') : 'None in this run.'}
 
-## Where else the peer is better
+## Other rows in which the peer is better
 
-${others.length > 0 ? others.join('\n') : 'Nowhere in this run.'}`
+${others.length > 0 ? others.join('\n') : 'None in this run.'}`
 }
 
 function sentence({ name, node }, text) {
@@ -216,7 +216,7 @@ function apartNote(results) {
     runs.set(run, [...(runs.get(run) ?? []), `${name} (Node ${node})`])
   }
   if (runs.size === 0) return ''
-  return `## Measured apart from the rest
+  return `## Measured separately
 
 ${[...runs].map(([run, rows]) => `- ${run}: ${rows.join('; ')}.`).join('\n')}`
 }

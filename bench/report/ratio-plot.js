@@ -11,19 +11,14 @@ const HIGHEST = 5
 const TICKS = [0.05, 0.1, 0.2, 0.5, 1, 2, HIGHEST]
 
 /**
- * Each ratio as a dot with its spread, beside its bar.
+ * Each ratio as a dot with its spread, together with its target.
  * @param {import('./results.js').Results} results
  */
 export function ratioPlot({ results }) {
   const nodes = [...new Set(results.map(({ node }) => node))]
   const parts = [
-    text(16, 24, 'CPU time per request (or byte), as a share of the peer’s: less is better', 'title'),
-    text(
-      16,
-      42,
-      'dot: median of the rounds; line: quartiles; upright stroke: the bar that it must not pass',
-      'muted small',
-    ),
+    text(16, 24, 'CPU time per request (or byte) as a share of the peer’s. Less is better', 'title'),
+    text(16, 42, 'dot: median of the rounds; line: quartiles; vertical stroke: target', 'muted small'),
   ]
   const scale = logScale([LOWEST, HIGHEST], [LEFT, WIDTH - RIGHT])
   let y = TOP

@@ -8,33 +8,33 @@ import { ratioPlot } from './ratio-plot.js'
 const FOLDER = new URL('../', import.meta.url)
 
 /**
- * @typedef {object} Results What `results.json` holds.
+ * @typedef {object} Results The contents of `results.json`.
  * @property {import('../lib/environment.js').Environment} environment Of the last full run.
  * @property {Measured[]} results
  *
  * @typedef {import('../cases/index.js').Result & { case: string, transport: string, connections?: number, taken?: Taken }} Measured
  *
- * @typedef {{ date: string, commit: string }} Taken Of what was measured apart from the full run.
+ * @typedef {{ date: string, commit: string }} Taken Of results that were measured separately from the full run.
  */
 
-/** Whether two results are of the same thing. @param {Measured} a @param {Measured} b */
+/** True if two results are of the same measurement. @param {Measured} a @param {Measured} b */
 export function isSame(a, b) {
   const keys = ['type', 'name', 'node', 'transport', 'connections']
   return keys.every((key) => a[key] === b[key])
 }
 
-/** The results that were saved last, if there are any. @returns {Results | undefined} */
+/** The last saved results, if there are any. @returns {Results | undefined} */
 export function readResults() {
   const file = new URL('results.json', FOLDER)
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
 }
 
 /**
- * Writes `results.json`, and the report and the plots of it.
+ * Writes `results.json`, the report and the plots.
  * @param {Results | undefined} before
  * @param {import('../lib/environment.js').Environment} environment
  * @param {Results['results']} fresh
- * @param {{ all: boolean }} options Whether the run was a full one, or its rows go among those of the one before.
+ * @param {{ all: boolean }} options `all`: a full run. Otherwise its rows replace those of the previous results.
  */
 export function writeResults(before, environment, fresh, { all }) {
   const results =
@@ -43,12 +43,12 @@ export function writeResults(before, environment, fresh, { all }) {
   write('ratios.svg', ratioPlot(results))
   write('growth.svg', growthPlot(results))
   write('RESULTS.md', markdown(results))
-  // As `npm run format` would have them.
+  // Formatted like `npm run format` does.
   const files = ['results.json', 'RESULTS.md'].map((name) => fileURLToPath(new URL(name, FOLDER)))
   run(process.execPath, [bin('@biomejs/biome', 'bin/biome'), 'format', '--write', ...files])
 }
 
-// No measurement here has more than four places that count.
+// No measurement has more than four significant digits.
 function rounded(_key, value) {
   return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value
 }

@@ -1,6 +1,6 @@
-// The little of SVG that the plots need.
+// The SVG elements of the plots.
 
-/** The look of all plots: readable on light and on dark pages. */
+/** The style of all plots, readable on light and dark pages. */
 const STYLE = `
   .page { fill: #ffffff }
   text { font: 12px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #1f2328 }
@@ -33,7 +33,7 @@ const STYLE = `
     .third { stroke: #e3893d; fill: #e3893d }
   }`
 
-/** @param {number} width @param {number} height @param {string} label For who cannot see it. @param {string[]} parts */
+/** @param {number} width @param {number} height @param {string} label The description for screen readers. @param {string[]} parts */
 export function svg(width, height, label, parts) {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(label)}">
 <style>${STYLE}
@@ -70,7 +70,7 @@ export function curve(points, className) {
 }
 
 /**
- * Maps numbers to pixels, by their logarithms.
+ * Maps numbers to pixels by their logarithms.
  * @param {[number, number]} domain
  * @param {[number, number]} range
  * @returns {(value: number) => number}

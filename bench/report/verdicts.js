@@ -1,24 +1,24 @@
-// What is within its bar and what is not.
+// Which results reach their targets.
 
 import { mib, times } from './format.js'
 
-// A unit of work may cost this much more at the end, and it counts as noise.
+// If a unit of work costs up to this much more at the end, that counts as noise.
 const GROWTH_BAR = 1.25
 
-/** Latency and start-up have no bar; beyond this share of the peer's they are told as a loss. */
+/** Latency and start-up have no target. Above this share of the peer's they are reported as worse. */
 const NOTEWORTHY = 1.1
 
 /**
  * @param {import('../cases/index.js').Result} result
- * @returns {'holds' | 'fails' | ''} Nothing where there is no bar.
+ * @returns {'reached' | 'missed' | ''} Empty if there is no target.
  */
 export function verdict(result) {
   if (!hasBar(result)) return ''
-  return misses(result).length === 0 ? 'holds' : 'fails'
+  return misses(result).length === 0 ? 'reached' : 'missed'
 }
 
 /**
- * The bars that a result misses, in words.
+ * Describes the targets that a result misses.
  * @param {import('../cases/index.js').Result} result
  * @returns {string[]}
  */
@@ -27,7 +27,7 @@ export function misses(result) {
 }
 
 /**
- * Where the peer is better although there is no bar, or none that is missed.
+ * Describes where the peer is better without a missed target.
  * @param {import('../cases/index.js').Result} result
  * @returns {string[]}
  */
@@ -39,25 +39,25 @@ const MISSES = {
   ratio: ({ bar, rateBar, rateRatio, ratio }) => [
     unless(
       bar === undefined || ratio.median <= bar,
-      () => `${times(ratio.median)} × the CPU, bar ${times(bar)}`,
+      () => `${times(ratio.median)} × the CPU, target ${times(bar)}`,
     ),
     unless(rateBar === undefined || rateRatio.median >= rateBar, () => {
-      return `${times(rateRatio.median)} × the requests per second, bar ${times(rateBar)}`
+      return `${times(rateRatio.median)} × the requests per second, target ${times(rateBar)}`
     }),
   ],
   transfer: ({ bar, growth, growthBar, ratio }) => [
-    unless(ratio.median <= bar, () => `${times(ratio.median)} × the CPU, bar ${times(bar)}`),
-    unless(growth <= growthBar, () => `memory grows by ${mib(growth)} MiB, bar ${mib(growthBar)}`),
+    unless(ratio.median <= bar, () => `${times(ratio.median)} × the CPU, target ${times(bar)}`),
+    unless(growth <= growthBar, () => `memory grows by ${mib(growth)} MiB, target ${mib(growthBar)}`),
   ],
   growth: ({ factor, peerFactor }) => [
     unless(factor <= Math.max(GROWTH_BAR, peerFactor ?? 0), () => {
-      return `a unit of work costs ${times(factor)} × as much at the end as where it costs least`
+      return `a unit of work costs ${times(factor)} × as much at the end as at its minimum`
     }),
   ],
   uptime: ({ bar, growth }) => [
     unless(
       growth <= bar,
-      () => `the heap grows by ${mib(growth)} MiB in a million requests, bar ${mib(bar)}`,
+      () => `the heap grows by ${mib(growth)} MiB in a million requests, target ${mib(bar)}`,
     ),
   ],
 }

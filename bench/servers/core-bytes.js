@@ -1,7 +1,7 @@
 import { serve } from '@fcgi-bridge/core'
 import { address, ready, variant } from './program.js'
 
-// VARIANT: how many bytes each answer has.
+// VARIANT: the length of each response in bytes.
 const body = Buffer.alloc(Number(variant), 'x')
 const headers = ['Content-Type', 'application/octet-stream', 'Content-Length', String(body.length)]
 

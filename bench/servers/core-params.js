@@ -1,4 +1,4 @@
-// Looks at all params and all headers, which core does not read before someone asks.
+// Reads all params and all headers, because core parses them only on demand.
 
 import { serve } from '@fcgi-bridge/core'
 import { HEADERS, TEXT } from '../apps/hello.js'
@@ -6,7 +6,7 @@ import { address, ready } from './program.js'
 
 await serve((exchange) => {
   if (exchange.params.REMOTE_ADDR === undefined || exchange.headers.length === 0)
-    throw new Error('No params.')
+    throw new Error('The request has no params.')
   exchange.writeHead(200, HEADERS)
   exchange.end(TEXT)
 }, address)

@@ -1,4 +1,4 @@
-// The peer, with the same Express app.
+// The Express app on node-fastcgi.
 
 import fastcgi from 'node-fastcgi'
 import { createApp } from '../apps/express.js'

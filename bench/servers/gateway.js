@@ -1,4 +1,5 @@
-// The gateway in front of the app that VARIANT, a path, is the socket of. It keeps as many connections as the nginx of lib/nginx.js.
+// The gateway in front of an app. VARIANT is the path of the app's socket. The gateway keeps as many connections as the nginx in
+// lib/nginx.js.
 import { once } from 'node:events'
 import { createGateway } from '@fcgi-bridge/client'
 import { address, ready, variant } from './program.js'

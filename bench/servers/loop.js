@@ -1,5 +1,5 @@
-// The least that JavaScript can do: looks at the headers of the records alone, and writes one and the same answer when STDIN
-// has ended. It understands nothing of what it is asked.
+// The minimum in JavaScript: reads only the headers of records, and writes a fixed response when STDIN has ended. It does not
+// parse the request.
 
 import { createServer } from 'node:net'
 import {

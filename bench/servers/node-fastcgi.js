@@ -1,4 +1,4 @@
-// The peer, with the same handler as servers/http.js.
+// The handler of servers/http.js on node-fastcgi.
 
 import fastcgi from 'node-fastcgi'
 import { HEADERS, TEXT } from '../apps/hello.js'

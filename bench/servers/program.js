@@ -1,8 +1,8 @@
-// What the server programs have in common: `node servers/NAME.js ADDRESS [VARIANT]`.
+// Code shared by the server programs: `node servers/NAME.js ADDRESS [VARIANT]`.
 
 import { setTimeout } from 'node:timers/promises'
 
-/** Where to listen: what `server.listen()` and core's `serve()` take. ADDRESS is a path, or a port of 127.0.0.1. */
+/** The address to listen on, for `server.listen()` and core's `serve()`. ADDRESS is a path, or a port of 127.0.0.1. */
 export const address = /^\d+$/.test(process.argv[2])
   ? { host: '127.0.0.1', port: Number(process.argv[2]) }
   : { path: process.argv[2] }
@@ -10,7 +10,7 @@ export const address = /^\d+$/.test(process.argv[2])
 /** The variant of the program, if it has several. */
 export const variant = process.argv[3]
 
-/** Tells the benchmark that the server listens, and how many milliseconds after Node itself had started. */
+/** Reports to the benchmark that the server listens, and how many milliseconds after the start of Node. */
 export function ready() {
   console.log('listening', performance.now() - performance.nodeTiming.bootstrapComplete)
 }

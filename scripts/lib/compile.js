@@ -6,13 +6,13 @@ import { root, UserError } from './run.js'
 
 const CACHE = join(root, 'node_modules/.cache/fcgi-bridge')
 
-// Nothing is fetched, and what is there is what builds.
+// Build with the installed toolchain, without downloads.
 const ENVIRONMENT = { ...process.env, GOTOOLCHAIN: 'local', GOPROXY: 'off', CGO_ENABLED: '0' }
 
 /**
- * Builds a program of one file in Go or C, if that was not done before. Throws `UserError` with what the compiler says.
+ * Builds a program from one Go or C file, unless it has been built before. Throws a `UserError` with the compiler's output.
  * @param {string} source The path of the file.
- * @param {string[]} [libraries] What a C program is linked with, such as `-lfcgi`.
+ * @param {string[]} [libraries] Linker flags of a C program, such as `-lfcgi`.
  * @returns {string} The path of the executable.
  */
 export function compile(source, libraries = []) {
@@ -20,7 +20,9 @@ export function compile(source, libraries = []) {
   const version = go ? goVersion() : outputOf('cc', ['--version'])
   if (version === undefined) {
     throw new UserError(
-      go ? 'There is no Go: apt-get install golang-go' : 'There is no C compiler: apt-get install gcc',
+      go
+        ? 'Go is not installed. Run: apt-get install golang-go'
+        : 'No C compiler is installed. Run: apt-get install gcc',
     )
   }
   const hash = createHash('sha256')
@@ -29,7 +31,7 @@ export function compile(source, libraries = []) {
   const executable = join(CACHE, hash.digest('hex').slice(0, 16))
   if (existsSync(executable)) return executable
   mkdirSync(CACHE, { recursive: true })
-  // Several processes may build the same program at once.
+  // Several processes may build the same program at the same time.
   const built = `${executable}.${process.pid}`
   const { status, stderr } = go
     ? run('go', ['build', '-o', built, source])
@@ -39,7 +41,7 @@ export function compile(source, libraries = []) {
   return executable
 }
 
-/** `go1.19.8`, or undefined where there is none. */
+/** The version of Go, such as `go1.19.8`. Undefined if Go is not installed. */
 export function goVersion() {
   return outputOf('go', ['env', 'GOVERSION'])
 }

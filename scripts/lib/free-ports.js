@@ -1,10 +1,10 @@
-// Ports for programs that have to be told one: front servers, and what is started again in the place of another.
+// Finds ports for programs that cannot listen on port 0: front servers, and programs that are restarted on the same port.
 
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 
-// Higher than those that services are known by, and those that browsers and `fetch` refuse to connect to.
+// Above the well-known ports, and above the ports that browsers and `fetch` block.
 const LOWEST = 11_000
 const HIGHEST = 65_535
 
@@ -16,8 +16,8 @@ let share
 let next = 0
 
 /**
- * Ports of 127.0.0.1 that nothing listens on now. They are not among those that the system gives to whoever asks for any, nor
- * among those of another process that called this and runs: none will have been taken before it is used.
+ * Returns free ports of 127.0.0.1. They are outside the ephemeral range of the system, and another running process that calls this
+ * function gets other ones. So nothing else takes them before they are used.
  * @param {number} count
  * @returns {Promise<number[]>}
  */
@@ -32,10 +32,10 @@ export async function freePorts(count) {
   return ports
 }
 
-/** The number of a share of the ports, this process's until it ends. */
+/** Reserves a share of the ports for this process until it exits, and returns its number. */
 async function takeShare() {
   const guess = process.pid % SHARES
-  // Elsewhere there is no name that ends with its process.
+  // Only Linux has abstract sockets, which disappear when their process exits.
   if (process.platform !== 'linux') return guess
   for (let i = 0; i < SHARES; i++) {
     const share = (guess + i) % SHARES
@@ -45,7 +45,7 @@ async function takeShare() {
       return share
     }
   }
-  throw new Error(`${SHARES} processes that ask for ports run already.`)
+  throw new Error(`All ${SHARES} shares of the ports are reserved by other running processes.`)
 }
 
 async function isFree(where) {
@@ -65,14 +65,14 @@ async function listening(where) {
   }
 }
 
-/** The first and the last port of the larger range beside the system's own; all, where it leaves none. */
+/** The first and the last port of the larger range outside the ephemeral range. The whole range if there is too little outside. */
 function range() {
   const [low, high] = ephemeralRange()
   if (low - LOWEST > HIGHEST - high) return [LOWEST, low - 1]
   return HIGHEST - high > 1000 ? [high + 1, HIGHEST] : [LOWEST, HIGHEST]
 }
 
-// Of Linux, proc_sys_net(5); elsewhere its default.
+// The setting of Linux (ip(7)), or its default on other systems.
 function ephemeralRange() {
   try {
     return readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').trim().split(/\s+/).map(Number)

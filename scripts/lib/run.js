@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 /** The repository's root folder. */
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Something the user has to act on: printed without a stack trace. */
+/** An error that the user can fix. It is printed without a stack. */
 export class UserError extends Error {}
 
 /**
@@ -22,7 +22,7 @@ export function run(command, args, options = {}) {
   return result.status === 0
 }
 
-/** The JavaScript file of an installed tool's command, which any Node can run: `bin('typescript', 'bin/tsc')`. */
+/** Returns the path of an installed tool's JavaScript file, such as `bin('typescript', 'bin/tsc')`, to run it under any Node. */
 export function bin(packageName, file) {
   return `${root}node_modules/${packageName}/${file}`
 }

@@ -1,4 +1,4 @@
-// Debian 13 (trixie) in a folder, so that the tests run with its front servers on a machine that runs Debian 12.
+// Makes a folder with Debian 13 (trixie), so that the tests can run with its front servers on Debian 12.
 
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
@@ -7,13 +7,13 @@ import { join } from 'node:path'
 import { asRoot, installPackages } from '../debian.js'
 import { root, run, UserError } from './run.js'
 
-// Outside of the repository, so that all checkouts share it.
+// Outside the repository, so that all checkouts share it.
 const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fcgi-bridge')
 
 const BUILD = `${root}scripts/trixie/build.sh`
 const ENTER = `${root}scripts/trixie/enter.sh`
 
-// Those of tests/support/fronts/debian-packages.json that tests with front servers start, and what H2O and Node 26 depend on.
+// The packages of tests/support/fronts/debian-packages.json that the tests with front servers need, and dependencies of H2O and Node 26.
 const PACKAGES = [
   'adduser',
   'apache2',
@@ -35,8 +35,8 @@ const PACKAGES = [
 ]
 
 /**
- * Makes the folder if there is none for these packages: it takes half a minute, and 340 MB of the user's cache folder. Returns
- * its path. Throws a `UserError` where the machine cannot make it.
+ * Makes the folder, unless one with these packages exists, and returns its path. It takes half a minute, and 340 MB in the user's
+ * cache folder. Throws a `UserError` if it cannot be made.
  */
 export function makeTrixie() {
   const key = createHash('sha256').update(PACKAGES.join()).update(readFileSync(BUILD))
@@ -54,12 +54,12 @@ export function makeTrixie() {
   return folder
 }
 
-/** The command that runs a Node script in the folder, with the Node at `node`. Its `PATH` begins with that Node. */
+/** Returns the command that runs a Node script inside the folder, with the Node at `node`, which is also the first in `PATH`. */
 export function inTrixie(folder, node, args) {
   const empty = join(CACHE, 'mount-point')
   mkdirSync(empty, { recursive: true })
   const path = '/opt/node/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-  // NODE_EXTRA_CA_CERTS names a file of this machine, and Node warns where it is missing.
+  // NODE_EXTRA_CA_CERTS is a file outside the folder, and Node warns if it does not exist.
   const inside = [
     '/usr/bin/env',
     '--unset=NODE_EXTRA_CA_CERTS',
@@ -84,7 +84,7 @@ function rootCommand(command) {
   const allowed = asRoot(command)
   if (allowed === undefined) {
     throw new UserError(
-      'The tests on Debian 13 make a folder with it, and mount it: run them as root, or with password-less sudo.',
+      'The tests on Debian 13 mount folders, which needs root. Run them as root, or set up password-less sudo.',
     )
   }
   return allowed

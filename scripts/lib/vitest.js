@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { bin, root, run } from './run.js'
 
-// A run that hangs, in milliseconds: every test has a time limit of its own, but what blocks its thread has none.
+// The time limit of a run, in milliseconds. Each test has its own time limit, but that does not stop code that blocks its thread.
 const TIMEOUT = 30 * 60 * 1000
 
-// How much of a failure's message is told in its line, in characters.
-const LINE = 600
+// The largest length of a failure's message in its line, in characters.
+const MESSAGE_MAX = 600
 
-// So many files may have failed for others' sake: more are no accident.
-const AGAIN_MAX = 3
+// Up to this many failed files are run again. More failures are unlikely to be caused by load.
+const RETRIED_FILES_MAX = 3
 
 /**
  * Runs vitest with its own command-line arguments, and returns how many tests passed, failed and were skipped, and the
@@ -23,29 +23,31 @@ export function runVitest(node, args) {
 }
 
 /**
- * The same for all tests there are. Those in `tests/` share the machine with front servers, and hundreds of other processes: up to
- * three of their files that fail are run once more, one by one. What passes then has passed, and is among the `unstable`.
+ * Like {@link runVitest}, for all tests. The tests in `tests/` run at the same time as front servers and hundreds of other processes, so up
+ * to three of their files that fail are run once more, one at a time. A test that passes then counts as passed, and is listed in
+ * `unstable`.
  */
 export function runAllTests(node, args = []) {
   const first = vitest(node, args)
   const failed = first.files.filter(({ status }) => status === 'failed')
-  const mayPass = failed.length <= AGAIN_MAX && failed.every(({ name }) => name.startsWith(`${root}tests/`))
-  if (failed.length === 0 || !mayPass) return countsOf(first.ok, first.files)
+  const canRetry =
+    failed.length <= RETRIED_FILES_MAX && failed.every(({ name }) => name.startsWith(`${root}tests/`))
+  if (failed.length === 0 || !canRetry) return countsOf(first.ok, first.files)
   const again = failed.map(({ name }) => vitest(node, [name]))
   const others = first.files.filter(({ status }) => status !== 'failed')
   const ok = again.every((run) => run.ok)
   const counts = countsOf(ok, [...others, ...again.flatMap((run) => run.files)])
-  const still = new Set(counts.failures.map(({ test }) => test))
-  counts.unstable = failed.flatMap(failuresIn).filter(({ test }) => !still.has(test))
+  const failedAgain = new Set(counts.failures.map(({ test }) => test))
+  counts.unstable = failed.flatMap(failuresIn).filter(({ test }) => !failedAgain.has(test))
   return counts
 }
 
-/** How many tests passed and failed, in a line. */
+/** Formats the numbers of passed, failed and skipped tests. */
 export function summary({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
 }
 
-/** Prints what ends every run of tests, and what people and CI look for: a line for each that failed, then the counts. */
+/** Prints the end of a test run: a line for each unstable and each failed test, then the numbers. Sets the exit code. */
 export function conclude(counts) {
   for (const { test, message } of counts.unstable) console.log(`UNSTABLE ${test}: ${message}`)
   for (const { test, message } of counts.failures) console.log(`FAILED ${test}: ${message}`)
@@ -53,7 +55,7 @@ export function conclude(counts) {
   if (counts.failed > 0) process.exitCode = 1
 }
 
-/** Runs vitest; gives whether it is content, and what it reports of each file: none where it did not come to its report. */
+/** Runs vitest. Returns whether it succeeded, and its report on each file. The report is empty if vitest crashed or timed out. */
 function vitest(node, args) {
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-'))
   const report = join(folder, 'report.json')
@@ -79,7 +81,10 @@ function readReport(file) {
 function countsOf(ok, files) {
   const failures = files.flatMap(failuresIn)
   if (!ok && failures.length === 0) {
-    failures.push({ test: 'No test', message: 'an error outside of any, or a run without end: see above' })
+    failures.push({
+      test: 'No test',
+      message: 'an error outside all tests, or a time-out of the run: see above',
+    })
   }
   const statuses = files.flatMap(({ assertionResults }) => assertionResults.map(({ status }) => status))
   const passed = statuses.filter((status) => status === 'passed').length
@@ -103,9 +108,9 @@ function failuresIn({ name, status, message, assertionResults }) {
   }))
 }
 
-// What was thrown, without its stack, in a line: what a program printed before it ended is in the message.
+// Returns the message of an error without its stack, on one line. The message may contain the output of a program.
 function inOneLine(text = '') {
   const [message] = text.split(/\n +at /, 1)
   const line = message.trim().replace(/\s*\n\s*/g, ' ¶ ')
-  return line.length > LINE ? `${line.slice(0, LINE)}…` : line
+  return line.length > MESSAGE_MAX ? `${line.slice(0, MESSAGE_MAX)}…` : line
 }

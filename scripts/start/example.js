@@ -5,8 +5,8 @@ import { setTimeout } from 'node:timers/promises'
 import { root, UserError } from '../lib/run.js'
 
 /**
- * Starts examples/NAME as a FastCGI server of its own on a Unix socket, and waits until it accepts connections.
- * `ended` settles with how it ended, `stop()` ends it. A `UserError` where it ends before it listens.
+ * Starts examples/NAME as a FastCGI server on a Unix socket, and waits until it accepts connections. `ended` resolves with its exit
+ * code or signal when it exits, and `stop()` ends it. Throws a `UserError` if it exits before it listens.
  */
 export async function startExample(name, socket) {
   const program = `${root}examples/${name}/app.fcgi`
@@ -14,7 +14,7 @@ export async function startExample(name, socket) {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, FCGI_BRIDGE_LISTEN: socket },
   })
-  // However this process ends, the example does not stay behind.
+  // Stop the example when this process exits for any reason.
   process.once('exit', () => child.kill())
   let running = true
   const ended = once(child, 'exit').then(([code, signal]) => {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# build.sh FOLDER PACKAGES: makes FOLDER, a Debian 13 (trixie) with PACKAGES, separated by commas. It is built beside FOLDER and
-# renamed when it is complete, so that an interrupted build leaves nothing that looks complete.
+# build.sh FOLDER PACKAGES: makes FOLDER, a Debian 13 (trixie) with PACKAGES, separated by commas. It is built under a temporary name
+# and then renamed, so that an interrupted build is never mistaken for a complete one.
 set -eu
 folder=$1 packages=$2
 
@@ -11,7 +11,7 @@ trap 'exit 1' HUP INT TERM
 # apt downloads as another user.
 chmod 777 "$downloads"
 
-# H2O is in Debian 12, which this runs on, and not in trixie. Its package works there.
+# trixie does not have H2O. The package of Debian 12, on which this script runs, works on trixie.
 apt-get --quiet=2 update
 (cd "$downloads" && apt-get --quiet=2 download h2o)
 mmdebstrap --quiet --variant=minbase --include="$packages" trixie "$building"
@@ -20,5 +20,5 @@ dpkg --root="$building" --install "$downloads"/h2o_*.deb
 printf '127.0.0.1 localhost\n::1 localhost ip6-localhost\n' > "$building/etc/hosts"
 chmod 755 "$building"
 
-# Another process may have been faster.
+# Another process may have made the folder at the same time.
 mv --no-target-directory "$building" "$folder" || [ -d "$folder" ]

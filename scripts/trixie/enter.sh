@@ -1,12 +1,12 @@
 #!/bin/sh
-# enter.sh DEBIAN NEW REPOSITORY NODE COMMAND…: runs COMMAND in the folder DEBIAN, with this machine's network, processes, /tmp,
-# /dev and REPOSITORY, and with NODE as /opt/node/bin/node. NEW is an empty folder to mount on. `unshare --mount` starts it, so
-# nothing is left to be unmounted when COMMAND has ended.
+# enter.sh DEBIAN NEW REPOSITORY NODE COMMAND…: runs COMMAND inside the folder DEBIAN, with this machine's network, processes, /tmp,
+# /dev and REPOSITORY, and with NODE as /opt/node/bin/node. NEW is an empty folder to mount on. Run this script with
+# `unshare --mount`: its mounts then disappear when COMMAND exits.
 set -eu
 debian=$1 new=$2 repository=$3 node=$4
 shift 4
 
-# Mount points within folders that will be read-only.
+# Make mount points inside folders that will be read-only.
 for path in "$repository" "$HOME"; do
   case $path in
     /boot/* | /etc/* | /lib* | /usr/* | /var/*) mkdir -p "$debian$path" ;;
@@ -41,7 +41,7 @@ mount --rbind "$repository" "$new$repository"
 touch "$new/opt/node/bin/node"
 mount --bind "$node" "$new/opt/node/bin/node"
 
-# A new root and no chroot: the kernel makes no user namespace within a chroot, and a test needs one.
+# Use pivot_root, not chroot: a test needs a user namespace, and the kernel does not create one inside a chroot.
 pivot_root "$new" "$new/old"
 cd "$repository"
 umount --lazy /old

@@ -8,7 +8,7 @@ import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
 import { run } from '../../packages/cli/src/run.ts'
 import { freePorts } from '../../scripts/lib/free-ports.js'
-import { type Answer, type Ask, open, readUntil, send } from '../support/cases/http.ts'
+import { open, readUntil, send, type TestRequest, type TestResponse } from '../support/cases/http.ts'
 import { makeCertificate } from '../support/fronts/certificate.ts'
 import { COMMAND_LINE, installCommandLine } from '../support/fronts/command-line.ts'
 import { CONFIGURED, type PrintedConfig } from '../support/fronts/configured.ts'
@@ -151,7 +151,7 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
           }
         })
 
-      function ask(path: string, more: Ask = {}): Promise<Answer> {
+      function ask(path: string, more: TestRequest = {}): Promise<TestResponse> {
         return send(front.origin, path, {
           ...front.ask,
           ...more,
@@ -431,7 +431,7 @@ async function print(...words: readonly string[]): Promise<PrintedConfig> {
 }
 
 // If a server responds and closes while the body is being sent, a write may fail before Node reads the response. Then try again.
-async function responseOf(ask: () => Promise<Answer>): Promise<Answer> {
+async function responseOf(ask: () => Promise<TestResponse>): Promise<TestResponse> {
   for (let tries = 1; ; tries++) {
     try {
       return await ask()

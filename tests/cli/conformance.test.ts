@@ -95,7 +95,7 @@ test('--list prints the checks without a server', async () => {
 
 test.each([
   ['no server', ['/no/such/socket.sock'], 5, /No server responds at \/no\/such\/socket\.sock: ENOENT/],
-  ['no address', [], 2, /say the address of the app, or --list/],
+  ['no address', [], 2, /give the address of the app, or use --list/],
   ['an invalid address', ['somewhere'], 2, /It takes 127\.0\.0\.1:9000/],
   ['an unknown check', ['9000', '--only', 'aborts'], 2, /no check aborts\. The areas are records, ids/],
   ['an invalid base', ['9000', '--base', 'c.php'], 2, /It takes a path such as \/shop/],

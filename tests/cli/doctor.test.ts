@@ -118,7 +118,7 @@ test('a front server that connects to another address', async () => {
 })
 
 test.each([
-  ['a URL that is not the app', 'return 404;', / with 404/],
+  ['a 404', 'return 404;', / with 404/],
   ['a redirect', 'return 301 https://shop.example/;', / with 301.* redirects to https:\/\/shop\.example\//],
   [
     'a redirect without a host',
@@ -188,16 +188,21 @@ test.each([
     4,
     /is not an address of this machine/,
   ],
-  ['nothing to examine', [], 2, /say the URL of the front server/],
-  ['a token that can be guessed', ['--probe', '--token', 'x'], 2, /8 characters or more/],
-  ['a probe without a token', ['--probe'], 2, /--probe goes with --token/],
+  ['nothing to examine', [], 2, /give the URL of the front server/],
+  ['a token that can be guessed', ['--probe', '--token', 'x'], 2, /8 to 200 visible ASCII characters/],
+  ['a probe without a token', ['--probe'], 2, /--probe needs --token/],
   [
     'a probe that no front server starts',
     ['--probe', '--token', TOKEN],
     4,
     /^Let the front server start the probe/m,
   ],
-  ['a Host header', ['http://127.0.0.1:1/', '-H', 'Host: shop.example'], 2, /--connect says where/],
+  [
+    'a Host header',
+    ['http://127.0.0.1:1/', '-H', 'Host: shop.example'],
+    2,
+    /Use --connect to give the address/,
+  ],
   ['an invalid size', ['9000', '--upload', 'much'], 2, /a size such as 500k/],
 ])('an error message for: %s', async (_, args, code, printed) => {
   const program = command('doctor', ...args)

@@ -81,6 +81,17 @@ describe('the app that index.php starts', () => {
     await end(next.pid)
   })
 
+  test('is restarted when tmp/restart.txt is touched', async () => {
+    const origin = await start(APP)
+    const { pid } = JSON.parse((await send(origin, '/shop/')).text)
+    site.write('app/tmp/restart.txt', '')
+    let next = pid
+    await expect
+      .poll(async () => (next = JSON.parse((await send(origin, '/shop/')).text).pid), { timeout: 30_000 })
+      .not.toBe(pid)
+    await end(next)
+  })
+
   test('is not found: 503 for the client, the reason in the error log of PHP', async () => {
     const origin = await start('export default 3')
     const { status, text } = await send(origin, '/shop/')

@@ -1,4 +1,4 @@
-// `fcgi-bridge serve` as a user starts it, and as mod_fcgid, lighttpd, spawn-fcgi and plain CGI do.
+// `fcgi-bridge serve`, started by a user, mod_fcgid, lighttpd, spawn-fcgi and plain CGI.
 import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
@@ -46,18 +46,18 @@ siteForEachTest((each) => {
 })
 
 describe('started by a user', () => {
-  test('on a TCP port: says where, and logs each request', async () => {
+  test('listens on a TCP port, prints the address, and logs each request', async () => {
     const program = run('serve', 'express.cjs', '--port', '0')
     const [, port] = await program.printed(/Serving express\.cjs, an Express app, .* 127\.0\.0\.1:(\d+)$/m)
     expect(await ask(`127.0.0.1:${port}`, '/cart?x=1')).toMatchObject({ at: '/cart?x=1', mode: 'production' })
     await program.printed(/^GET \/cart\?x=1 200 [\d.]+ ms - \d+$/m)
-    // The error is for whoever looks at the terminal.
+    // The log also has failed requests.
     await request('http://test/fail', { dispatcher: dispatcherTo(`127.0.0.1:${port}`) })
     await program.printed(/^GET \/fail 500 /m)
     expect(await program.stop()).toEqual({ code: 0, signal: null })
   })
 
-  test('on a Unix socket, with JSON for scripts', async () => {
+  test('listens on a Unix socket, and prints JSON with --json', async () => {
     const path = site.path('app.sock')
     const program = run('serve', './fetch.mjs', '--path', path, '--mode', '600', '--json')
     const [line] = await program.printed(/^\{"listening".*$/m)
@@ -87,14 +87,14 @@ describe('started by a user', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('below a mount, without lines', async () => {
+  test('--mount sets the mount, and --no-log turns the log off', async () => {
     const program = run('serve', 'express.cjs', '--port', '0', '--mount', '/shop', '--no-log')
     const [, port] = await program.printed(/127\.0\.0\.1:(\d+)/)
     expect(await ask(`127.0.0.1:${port}`, '/shop/cart')).toMatchObject({ mount: '/shop', url: '/cart' })
     expect(program.output).not.toContain('GET')
   })
 
-  test('a body over --max-body is refused', async () => {
+  test('a request body larger than --max-body gets a 413', async () => {
     const program = run('serve', 'fetch.mjs', '--port', '0', '--max-body', '1k')
     const [, port] = await program.printed(/127\.0\.0\.1:(\d+)/)
     const dispatcher = dispatcherTo(`127.0.0.1:${port}`)
@@ -102,13 +102,13 @@ describe('started by a user', () => {
       [1024, 200],
       [1025, 413],
     ] as const) {
-      const answer = await request('http://test/', { dispatcher, method: 'POST', body: Buffer.alloc(size) })
-      expect(answer.statusCode).toBe(status)
-      await answer.body.dump()
+      const response = await request('http://test/', { dispatcher, method: 'POST', body: Buffer.alloc(size) })
+      expect(response.statusCode).toBe(status)
+      await response.body.dump()
     }
   })
 
-  test('where FCGI_BRIDGE_LISTEN says', async () => {
+  test('listens on the address in FCGI_BRIDGE_LISTEN', async () => {
     const path = site.path('app.sock')
     const program = runIn({ FCGI_BRIDGE_LISTEN: path }, 'serve', 'fetch.mjs')
     await program.printed(/app\.sock/)
@@ -117,22 +117,22 @@ describe('started by a user', () => {
   })
 
   test.each([
-    ['nowhere to listen', ['fetch.mjs'], 4, /Say --port 9000, --path/],
+    ['no address to listen on', ['fetch.mjs'], 4, /Say --port 9000, --path/],
     [
-      'a socket that can not be',
+      'a socket in a missing folder',
       ['fetch.mjs', '--path', '/no/such/folder/s'],
       4,
-      /can not listen on \/no\/such\/folder\/s/,
+      /cannot listen on \/no\/such\/folder\/s/,
     ],
-    ['a module that is not there', ['app.js'], 3, /app\.js does not exist/],
+    ['a missing module', ['app.js'], 3, /app\.js does not exist/],
     ['a module without an app', ['nothing.mjs'], 3, /nothing\.mjs exports nothing[\s\S]*export default app/],
     ['a syntax error in a module', ['broken.mjs'], 3, /broken\.mjs:2\s+const b = = 2/],
     ['a syntax error in CommonJS', ['broken.cjs'], 3, /broken\.cjs:2\s+const b = = 2/],
     ['a module that throws', ['throws.mjs'], 3, /Error: no database[\s\S]*throws\.mjs:1/],
-    ['a package that is missing', ['missing.mjs'], 3, /Cannot find package 'not-there'[\s\S]*npm install/],
-    ['two places to listen', ['fetch.mjs', '--port', '1', '--path', 'x'], 2, /cannot be used with/],
-    ['a port that is none', ['fetch.mjs', '--port', '70000'], 2, /up to 65535/],
-  ])('%s is told, with a status of its own', async (_, args, code, message) => {
+    ['a missing package', ['missing.mjs'], 3, /Cannot find package 'not-there'[\s\S]*npm install/],
+    ['two addresses', ['fetch.mjs', '--port', '1', '--path', 'x'], 2, /cannot be used with/],
+    ['an invalid port', ['fetch.mjs', '--port', '70000'], 2, /up to 65535/],
+  ])('exits with a message and the right status for: %s', async (_, args, code, message) => {
     site.write('nothing.mjs', '')
     site.write('broken.mjs', 'const a = 1\nconst b = = 2\n')
     site.write('broken.cjs', 'const a = 1\nconst b = = 2\n')
@@ -144,7 +144,7 @@ describe('started by a user', () => {
   })
 })
 
-describe('an app that listens itself', () => {
+describe('an app that calls listen()', () => {
   const LISTENS = `
     import { createServer } from 'node:http'
     const server = createServer((req, res) => res.end('its server')).listen(0, '127.0.0.1')`
@@ -204,7 +204,7 @@ describe('an app that listens itself', () => {
     expect(program.output).toMatch(/https\.Server cannot serve it.*http\.createServer\(\)/)
   })
 
-  test('and throws later: the error is told, with a status', async () => {
+  test('and then throws: prints the error, and exits with status 3', async () => {
     site.write('app.mjs', `${LISTENS}\nthrow new Error('no database')`)
     const program = run('serve', 'app.mjs', '--port', '0', '--json')
     expect(await program.exited).toEqual({ code: 3, signal: null })
@@ -212,7 +212,7 @@ describe('an app that listens itself', () => {
     expect(JSON.parse(line).error.message).toContain('no database')
   })
 
-  test('and its address for FastCGI is in use: a status', async () => {
+  test('and whose FastCGI address is in use: exits with status 4', async () => {
     const other = run('serve', 'fetch.mjs', '--port', '0')
     const [, port] = await other.printed(/127\.0\.0\.1:(\d+)/)
     site.write('app.mjs', `${LISTENS}\nexport default (req, res) => res.end('over FastCGI')`)
@@ -247,12 +247,12 @@ describe('a program that calls serve() of an adapter itself', () => {
     site.write('app.mjs', serves('express-adapter', '(req, res) => res.end()'))
     const program = run('serve', 'app.mjs', '--path', '/no/such/folder/app.sock')
     expect(await program.exited).toEqual({ code: 4, signal: null })
-    expect(program.output.match(/can not listen on/g)).toHaveLength(1)
+    expect(program.output.match(/cannot listen on/gi)).toHaveLength(1)
   })
 })
 
-describe('--check loads the app, and ends', () => {
-  test('an app', async () => {
+describe('--check loads the app and exits', () => {
+  test('a module with an app', async () => {
     site.write('app.mjs', `${FETCH_APP}\nsetInterval(() => {}, 1000)`)
     const program = run('serve', 'app.mjs', '--check')
     expect(await program.exited).toEqual({ code: 0, signal: null })
@@ -272,7 +272,7 @@ describe('--check loads the app, and ends', () => {
     expect(program.output).toBe('app.mjs is an HTTP server.\n')
   })
 
-  test('no app', async () => {
+  test('a module without an app', async () => {
     site.write('app.mjs', 'export default function createApp() {}\nsetInterval(() => {}, 1000)')
     const program = run('serve', 'app.mjs', '--check')
     expect(await program.exited).toEqual({ code: 3, signal: null })
@@ -281,7 +281,7 @@ describe('--check loads the app, and ends', () => {
 })
 
 describe("mod_fcgid's FcgidWrapper", () => {
-  test.each(['express.cjs', 'fetch.mjs'])('%s, a mount and all below it', async (app) => {
+  test.each(['express.cjs', 'fetch.mjs'])('serves %s at a mount, in one process', async (app) => {
     const origin = await startWrapped(`/usr/bin/env fcgi-bridge serve ${site.path(app)} --mount script-name`)
     expect(await askFront(origin, '/page.web/cart?x=1')).toMatchObject({
       at: '/page.web/cart?x=1',
@@ -289,27 +289,27 @@ describe("mod_fcgid's FcgidWrapper", () => {
       mode: 'production',
       cwd: site.folder,
     })
-    // One process answers them all.
+    // One process handles all requests.
     const [a, b] = [await askFront(origin, '/page.web/a'), await askFront(origin, '/page.web/b')]
     expect(a.pid).toBe(b.pid)
     expect(site.errorLog()).not.toContain('GET /page.web')
   })
 
-  test('lines in the error log, when asked for', async () => {
+  test('logs requests to the error log with --log', async () => {
     const origin = await startWrapped(`${bin}/fcgi-bridge serve ${site.path('fetch.mjs')} --log`)
     await askFront(origin, '/page.web/cart')
     await site.logged('GET /page.web/cart 200')
   })
 
-  test('what is wrong with the app is in the error log', async () => {
+  test('an error of the module is in the error log', async () => {
     site.write('empty.mjs', '')
     const origin = await startWrapped(`${bin}/fcgi-bridge serve ${site.path('empty.mjs')}`)
-    const answer = send(origin, '/page.web')
+    const response = send(origin, '/page.web')
     await site.logged('exports nothing, so there is no app to serve')
-    expect((await answer).status).toBe(500)
+    expect((await response).status).toBe(500)
   })
 
-  test('a program of its own, by its first line, knows its mount', async () => {
+  test('an executable app with fcgi-bridge serve in its first line knows its mount', async () => {
     const folder = site.makeFolder('documents')
     const program = site.write('documents/shop.fcgi', `#!/usr/bin/env -S fcgi-bridge serve\n${EXPRESS_APP}`)
     chmodSync(program, 0o755)
@@ -348,7 +348,7 @@ describe("mod_fcgid's FcgidWrapper", () => {
 })
 
 describe("lighttpd's bin-path", () => {
-  test.each(['express.cjs', 'fetch.mjs'])('%s at the root', async (app) => {
+  test.each(['express.cjs', 'fetch.mjs'])('serves %s at the root', async (app) => {
     const [port] = await startLighttpd(
       site,
       1,
@@ -371,7 +371,7 @@ describe("lighttpd's bin-path", () => {
   })
 })
 
-test('plain CGI: one request, and nothing but the answer on standard output', async () => {
+test('plain CGI: handles one request, and standard output has only the response', async () => {
   const program = runIn(
     {
       GATEWAY_INTERFACE: 'CGI/1.1',
@@ -387,7 +387,7 @@ test('plain CGI: one request, and nothing but the answer on standard output', as
   expect(program.output).toMatch(/^Status: 200[^\n]*\r\n[\s\S]*\{"at":"\/cart"[^\n]*\}$/)
 })
 
-test('spawn-fcgi', async () => {
+test('serves an app that spawn-fcgi starts', async () => {
   const [port] = await freePorts(1)
   site.write('package.json', '{}')
   site.makeFolder('src')
@@ -396,7 +396,7 @@ test('spawn-fcgi', async () => {
   const command = [`${bin}/fcgi-bridge`, 'serve', site.path('src/fetch.mjs'), '--log']
   const program = site.start(required('spawn-fcgi'), [...args, ...command], environment())
   expect(await accepting({ port: port!, host: '127.0.0.1' }, () => !program.running)).toBe(true)
-  // The folder of the project, not of the module.
+  // The working directory is the folder of package.json, not that of the module.
   expect(await ask(`127.0.0.1:${port}`, '/a')).toMatchObject({ at: '/a', cwd: site.folder })
   await program.printed(/^GET \/a 200/m)
 })
@@ -413,7 +413,7 @@ function environment(env: Record<string, string> = {}): { env: Record<string, st
   return { env: { PATH: `${bin}:/usr/bin:/bin`, ...env } }
 }
 
-interface Answer {
+interface AppResponse {
   at: string
   url?: string
   mount: string
@@ -426,15 +426,15 @@ function dispatcherTo(address: string): FastCgiDispatcher {
   return new FastCgiDispatcher(address, { maxIdleConnections: 0, onStderr() {} })
 }
 
-async function ask(address: string, path: string): Promise<Answer> {
+async function ask(address: string, path: string): Promise<AppResponse> {
   const { body } = await request(`http://test${path}`, { dispatcher: dispatcherTo(address) })
-  return (await body.json()) as Answer
+  return (await body.json()) as AppResponse
 }
 
-async function askFront(origin: { host: string; port: number }, path: string): Promise<Answer> {
-  const answer = await send(origin, path)
-  expect(answer).toMatchObject({ status: 200 })
-  return JSON.parse(answer.text)
+async function askFront(origin: { host: string; port: number }, path: string): Promise<AppResponse> {
+  const response = await send(origin, path)
+  expect(response).toMatchObject({ status: 200 })
+  return JSON.parse(response.text)
 }
 
 async function textOf(address: string): Promise<string> {

@@ -5,7 +5,7 @@ import { mkdirSync, symlinkSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createGateway, type GatewayOptions } from '@fcgi-bridge/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Answer, type Ask, send } from '../support/cases/http.ts'
+import { send, type TestRequest, type TestResponse } from '../support/cases/http.ts'
 import { startApache } from '../support/fronts/apache.ts'
 import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
 import { sockets, startLighttpd } from '../support/fronts/lighttpd.ts'
@@ -81,7 +81,7 @@ async function startGateway(at: { path: string }, options: GatewayOptions): Prom
 }
 
 /** Returns the response that a client receives if the app's response begins with `lines`. */
-function responseOf(front: string, lines: string, ask: Ask = {}): Promise<Answer> {
+function responseOf(front: string, lines: string, ask: TestRequest = {}): Promise<TestResponse> {
   return send(
     { host: '127.0.0.1', port: ports[front]! },
     `/from%20here?${Buffer.from(`${lines}\r\n\r\nits body`).toString('base64url')}`,
@@ -90,7 +90,7 @@ function responseOf(front: string, lines: string, ask: Ask = {}): Promise<Answer
 }
 
 describe('a local redirect', () => {
-  test.each<[string, Ask]>([
+  test.each<[string, TestRequest]>([
     ['GET', {}],
     ['POST', { method: 'POST', body: 'hello', headers: ['Content-Type', 'text/plain', 'X-Own', '1'] }],
   ])('%s: the app gets the same request as under mod_fcgid', async (_, ask) => {
@@ -139,7 +139,7 @@ describe('a local redirect', () => {
 })
 
 /** The parts of a file response that are compared: status, body and headers about the file. */
-function fileResponse({ status, text, headers }: Answer): unknown {
+function fileResponse({ status, text, headers }: TestResponse): unknown {
   const { 'content-length': length, 'content-range': range, 'x-other': other } = headers
   const { 'cache-control': cache, 'content-disposition': disposition, 'set-cookie': cookies } = headers
   return status < 300 ? { status, text, length, range, other, cache, disposition, cookies } : { status }
@@ -158,7 +158,7 @@ const NAMES = [
 ]
 const MORE =
   'X-Other: 1\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nCache-Control: private\r\nContent-Disposition: attachment'
-const RANGE: Ask = { headers: ['Range', 'bytes=5-6'] }
+const RANGE: TestRequest = { headers: ['Range', 'bytes=5-6'] }
 
 describe.each([
   ['X-Sendfile', 'lighttpd', (name: string) => `X-Sendfile: ${folder}/${name}`],
@@ -171,7 +171,7 @@ describe.each([
     else expect(ours).toEqual(fileResponse(await responseOf(server, line(name))))
   })
 
-  test.each<[string, string, Ask]>([
+  test.each<[string, string, TestRequest]>([
     ['a range', '', RANGE],
     ['with headers of the app', `\r\n${MORE}`, {}],
     ['both, and a length that differs from that of the file', `\r\n${MORE}\r\nContent-Length: 8`, RANGE],

@@ -16,18 +16,18 @@ export interface AppRequest {
   /** The whole body, as latin1. Rejects if it cannot be read. */
   body(): Promise<string>
   /** The number of times that each end or abort event was emitted. */
-  readonly told: Readonly<Record<string, number>>
+  readonly events: Readonly<Record<string, number>>
   /** Settles when the app is notified that the front server aborted the request. */
   readonly aborted: Promise<void>
   /** Sends a whole response. */
-  answer(text: string): void
+  respond(text: string): void
   /** Sends a part of the response, the first or a later one. */
   write(text: string): void
   end(): void
   readonly stderr: NodeJS.WritableStream
 }
 
-/** The values of {@link AppRequest.told} for an aborted request. */
+/** The values of {@link AppRequest.events} for an aborted request. */
 export const ABORTED: Readonly<Record<AdapterName, Readonly<Record<string, number>>>> = {
   Express: { aborted: 1, requestClosed: 1, responseClosed: 1, finished: 0 },
   fetch: { aborted: 1 },
@@ -92,18 +92,18 @@ export class AdaptedApp {
 }
 
 function expressRequest(request: ExpressRequest, response: ExpressResponse): AppRequest {
-  const told = { aborted: 0, requestClosed: 0, responseClosed: 0, finished: 0 }
-  request.on('aborted', () => told.aborted++)
-  request.on('close', () => told.requestClosed++)
+  const events = { aborted: 0, requestClosed: 0, responseClosed: 0, finished: 0 }
+  request.on('aborted', () => events.aborted++)
+  request.on('close', () => events.requestClosed++)
   // `body` reports the error to tests that read the body.
   request.on('error', () => {})
   const aborted = new Promise<void>((resolve) => {
     response.on('close', () => {
-      told.responseClosed++
+      events.responseClosed++
       if (!response.writableFinished) resolve()
     })
   })
-  response.on('finish', () => told.finished++)
+  response.on('finish', () => events.finished++)
   const { params, stderr } = request.fcgi!
   return {
     method: request.method,
@@ -111,9 +111,9 @@ function expressRequest(request: ExpressRequest, response: ExpressResponse): App
     params,
     header: (name) => request.get(name),
     body: async () => (await buffer(request)).toString('latin1'),
-    told,
+    events,
     aborted,
-    answer: (text) => void response.type('text').send(text),
+    respond: (text) => void response.type('text').send(text),
     write: (text) => void response.write(text),
     end: () => void response.end(),
     stderr,
@@ -126,10 +126,10 @@ function fetchRequest(
   stderr: AppRequest['stderr'],
   respond: (response: Response) => void,
 ): AppRequest {
-  const told = { aborted: 0 }
+  const events = { aborted: 0 }
   const aborted = new Promise<void>((resolve) => {
     request.signal.addEventListener('abort', () => {
-      told.aborted++
+      events.aborted++
       resolve()
     })
   })
@@ -150,9 +150,9 @@ function fetchRequest(
     params,
     header: (name) => request.headers.get(name),
     body: async () => Buffer.from(await request.arrayBuffer()).toString('latin1'),
-    told,
+    events,
     aborted,
-    answer: (text) => respond(new Response(text)),
+    respond: (text) => respond(new Response(text)),
     write(text) {
       if (!hasBegun) respond(new Response(stream))
       hasBegun = true

@@ -11,25 +11,25 @@ import { anyParams } from '../../packages/core/src/testing/arbitraries.ts'
 import { Site } from '../support/fronts/site.ts'
 
 /** A request as the app received it. */
-interface Seen {
+interface ReceivedRequest {
   method: string
   url: string
   target?: string
 }
 
 // In a header, because a response to HEAD has no body. Encoded, because a header cannot hold every character.
-function answer(seen: Seen): [name: string, value: string] {
-  return ['x-seen', encodeURIComponent(JSON.stringify(seen))]
+function asHeader(request: ReceivedRequest): [name: string, value: string] {
+  return ['x-received', encodeURIComponent(JSON.stringify(request))]
 }
 
 const bare: Handler = (exchange) => {
   const { method, url, target } = exchange
-  exchange.writeHead(200, answer({ method, url, target }))
+  exchange.writeHead(200, asHeader({ method, url, target }))
   exchange.end()
 }
 
 function fetch({ method, url }: Request): Response {
-  return new Response('', { headers: [answer({ method, url })] })
+  return new Response('', { headers: [asHeader({ method, url })] })
 }
 
 const app = express().use((request, response) => {
@@ -37,7 +37,7 @@ const app = express().use((request, response) => {
   const path = target === '*' ? '/' : target
   // A URL parser treats bytes beyond ASCII as characters, as on node:http. So compare only the origin.
   const url = new URL(`${protocol}://${headers.host ?? 'none.test'}${path}`).origin
-  response.header(...answer({ method, target, url })).end()
+  response.header(...asHeader({ method, target, url })).end()
 })
 
 const handlers = {
@@ -72,35 +72,35 @@ afterAll(async () => {
 async function ask(
   peer: Peer,
   list: [name: string, value: string][],
-): Promise<{ status: number; seen?: Seen }> {
+): Promise<{ status: number; received?: ReceivedRequest }> {
   peer.begin(1, { keepConn: true }).params(1, list).stdin(1, 'a body').endStdin(1)
-  const { stdout } = await peer.answer(1)
+  const { stdout } = await peer.response(1)
   peer.forget()
   const status = Number(/^Status: (\d+)/.exec(stdout)![1])
-  const seen = /^x-seen: (\S+)/im.exec(stdout)
-  return seen === null ? { status } : { status, seen: JSON.parse(decodeURIComponent(seen[1]!)) }
+  const header = /^x-received: (\S+)/im.exec(stdout)
+  return header === null ? { status } : { status, received: JSON.parse(decodeURIComponent(header[1]!)) }
 }
 
-test('any params are the same request in every app, or a 400 from each', async () => {
+test('for any params, every app receives the same request, or all respond with a 400', async () => {
   const statuses = new Set<number>()
   await fc.assert(
     fc.asyncProperty(anyParams, async (list) => {
       const [core, request, light, req] = await Promise.all(peers.map((peer) => ask(peer, list)))
       statuses.add(core!.status)
-      if (core!.seen === undefined) {
+      if (core!.received === undefined) {
         expect(core).toEqual({ status: 400 })
         expect([request, light, req]).toEqual([core, core, core])
         return
       }
-      const { method, target, url } = core!.seen
+      const { method, target, url } = core!.received
       const { href, origin } = new URL(url)
-      expect(req!.seen).toMatchObject({ method, target })
+      expect(req!.received).toMatchObject({ method, target })
       // Without a Host header, Express has no host either.
-      expect([origin, `${new URL(url).protocol}//none.test`]).toContain(req!.seen!.url)
+      expect([origin, `${new URL(url).protocol}//none.test`]).toContain(req!.received!.url)
       if (/^(?:connect|trace|track)$/i.test(method)) {
         expect([request, light]).toEqual([{ status: 501 }, { status: 501 }])
       } else {
-        expect(request!.seen!.url).toBe(href)
+        expect(request!.received!.url).toBe(href)
         expect(light).toEqual(request)
       }
     }),

@@ -35,7 +35,7 @@ interface Described {
 }
 
 /** A request as the handler received it. */
-interface Seen {
+interface ReceivedRequest {
   id: number
   role: string
   keepConn: boolean
@@ -54,12 +54,12 @@ const folders = readdirSync(CAPTURES, { withFileTypes: true }).filter((entry) =>
 let site: Site
 let server: FastCgiServer
 let path: string
-let seen: Seen[] = []
+let received: ReceivedRequest[] = []
 
 beforeAll(async () => {
   site = new Site()
   path = site.path('app.sock')
-  server = createServer({ responder: look, authorizer: look })
+  server = createServer({ responder: receive, authorizer: receive })
   await server.listen({ path })
 })
 
@@ -79,12 +79,12 @@ describe.each(folders.map(({ name }) => name))('%s', (folder) => {
     const statuses = await replay(bytes)
     const requests = described[file]!
     const whole = requests.filter((request) => expectedStatus(request) === '200')
-    expect(seen.sort(byParams)).toEqual(whole.map((request) => expected(request, bytes)).sort(byParams))
+    expect(received.sort(byParams)).toEqual(whole.map((request) => expected(request, bytes)).sort(byParams))
     expect(statuses.toSorted()).toEqual(requests.map(expectedStatus).toSorted())
   })
 })
 
-async function look(exchange: Exchange): Promise<void> {
+async function receive(exchange: Exchange): Promise<void> {
   const { requestId: id, keepConn, method, target, url, headers, contentLength, rawParams } = exchange
   const hash = createHash('sha256')
   for (let at = 0; at < rawParams.length; at += 2)
@@ -94,9 +94,21 @@ async function look(exchange: Exchange): Promise<void> {
   const sha256 = sha256Of(body)
   const paramsSha256 = hash.digest('hex')
   const length = body.length
-  seen.push({ id, role, keepConn, paramsSha256, method, target, url, headers, contentLength, length, sha256 })
+  received.push({
+    id,
+    role,
+    keepConn,
+    paramsSha256,
+    method,
+    target,
+    url,
+    headers,
+    contentLength,
+    length,
+    sha256,
+  })
   exchange.writeHead(200, ['content-type', 'text/plain'])
-  exchange.end('seen\n')
+  exchange.end('received\n')
 }
 
 async function readBody(stdin: Input): Promise<Buffer> {
@@ -113,12 +125,12 @@ async function readBody(stdin: Input): Promise<Buffer> {
 
 /** Sends a recording, and returns the status of each response in the order in which they ended. */
 async function replay(bytes: Buffer): Promise<(string | undefined)[]> {
-  seen = []
+  received = []
   const statuses: (string | undefined)[] = []
   const peer = await Peer.connect({ path })
   const running = new Set<number>()
   const finish = async (id: number) => {
-    const { stdout } = await peer.answer(id)
+    const { stdout } = await peer.response(id)
     statuses.push(/^Status: (\d+)/.exec(stdout)?.[1])
     running.delete(id)
     const others = peer.records.filter((record) => record.id !== id)
@@ -146,7 +158,7 @@ function* recordsOf(bytes: Buffer): Generator<Buffer> {
   }
 }
 
-function expected(described: Described, bytes: Buffer): Seen {
+function expected(described: Described, bytes: Buffer): ReceivedRequest {
   const { id, role, flags, paramsSha256, method, target, url, headers, contentLength, stdin } = described
   const length = Math.min(stdin.length, contentLength ?? Number.POSITIVE_INFINITY)
   return {
@@ -177,6 +189,6 @@ function sha256Of(bytes: Buffer | string): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-function byParams(a: Seen, b: Seen): number {
+function byParams(a: ReceivedRequest, b: ReceivedRequest): number {
   return a.id - b.id || (a.paramsSha256 < b.paramsSha256 ? -1 : 1)
 }

@@ -1,7 +1,7 @@
 // Errors of an app that end its process: which requests fail, and which complete.
 import { randomUUID } from 'node:crypto'
 import { type ExpectStatic, test } from 'vitest'
-import { type Answer, send } from '../support/cases/http.ts'
+import { send, type TestResponse } from '../support/cases/http.ts'
 import type { Origin } from '../support/fronts/front.ts'
 import { FAULTY_APPS, FaultSite, type RunningApp } from './fault-site.ts'
 
@@ -13,7 +13,7 @@ const ERRORS = [
     printed: /^Error: thrown in an event listener\n +at /m,
   },
   {
-    fault: 'a rejection that nobody handles',
+    fault: 'an unhandled rejection',
     path: '/reject',
     ask: {},
     printed: /^Error: rejected, and not handled\n +at /m,
@@ -22,7 +22,7 @@ const ERRORS = [
 
 for (const app of FAULTY_APPS) {
   test.concurrent.for(ERRORS)(
-    `${app}: $fault ends the process, and no request but its own`,
+    `${app}: $fault ends the process, and only its own request fails`,
     { timeout: 120_000 },
     ({ path, ask, printed }, { expect }) =>
       withNeighbour(app, async ({ site, origin, program, neighbour, id }) => {
@@ -60,7 +60,7 @@ interface Neighbourhood extends RunningApp {
   site: FaultSite
   origin: Origin
   /** A request that the app holds until 'go' is sent for `id`. */
-  neighbour: Promise<Answer>
+  neighbour: Promise<TestResponse>
   id: string
 }
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { test } from 'vitest'
 import { content, digest } from '../support/apps/content.js'
-import { type Answer, send } from '../support/cases/http.ts'
+import { send, type TestResponse } from '../support/cases/http.ts'
 import { apacheProxy } from '../support/fronts/apache-proxy.ts'
 import { APPS, type Origin } from '../support/fronts/front.ts'
 import { haproxy } from '../support/fronts/haproxy.ts'
@@ -11,13 +11,13 @@ import { nginx } from '../support/fronts/nginx.ts'
 import { accepts } from '../support/fronts/ports.ts'
 import { FaultSite } from './fault-site.ts'
 
-/** The time limit for steps whose timing the front server decides. */
-const patient = { timeout: 20_000 }
+/** The time limit for steps whose timing depends on the front server. */
+const pollOptions = { timeout: 20_000 }
 
 interface Upload {
   id: string
   length: number
-  answer: Answer | Error
+  answer: TestResponse | Error
 }
 
 /** Sequential uploads. Each has an id with which the app reports that its handler was called. */
@@ -49,7 +49,7 @@ class Load {
 }
 
 test.concurrent.for([nginx, apacheProxy, haproxy])(
-  'SIGTERM under load from $name: what an app was called for is answered whole, and all exit with 0',
+  'SIGTERM under load from $name: each request that reached an app gets a whole response, and the apps exit with 0',
   { timeout: 120_000 },
   async (front, { expect, onTestFailed }) => {
     const site = new FaultSite()
@@ -64,7 +64,7 @@ test.concurrent.for([nginx, apacheProxy, haproxy])(
         return { id, answer: send(each, `/hold?id=${id}`) }
       })
       for (const { id } of held) await site.control.heard(id, 'held')
-      await expect.poll(() => loads.every(({ uploads }) => uploads.length > 5), patient).toBe(true)
+      await expect.poll(() => loads.every(({ uploads }) => uploads.length > 5), pollOptions).toBe(true)
 
       for (const { program } of site.apps) program.child.kill('SIGTERM')
       for (const { id } of held) await site.control.heard(id, 'SIGTERM')
@@ -93,6 +93,6 @@ test.concurrent.for([nginx, apacheProxy, haproxy])(
   },
 )
 
-function isWhole(answer: Answer | Error): answer is Answer {
+function isWhole(answer: TestResponse | Error): answer is TestResponse {
   return 'status' in answer && answer.status === 200
 }

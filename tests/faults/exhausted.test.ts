@@ -17,17 +17,17 @@ afterEach(() => site.stop())
 describe.each(FAULTY_APPS)('%s', (app) => {
   test('no file descriptor left: 502 for the requests that need one, and the others succeed', async () => {
     const { origin } = await site.startBehindNginx(app, 'ulimit -n 60; exec "$@"')
-    const answers = await Promise.all(Array.from({ length: 100 }, () => send(origin, '/later')))
-    const whole = answers.filter(({ text }) => text === 'later\n').length
-    expect(whole).toBeGreaterThan(20)
-    expect(answers.filter(({ status }) => status === 502).length).toBe(answers.length - whole)
+    const responses = await Promise.all(Array.from({ length: 100 }, () => send(origin, '/later')))
+    const complete = responses.filter(({ text }) => text === 'later\n').length
+    expect(complete).toBeGreaterThan(20)
+    expect(responses.filter(({ status }) => status === 502).length).toBe(responses.length - complete)
     expect(await send(origin, '/text')).toMatchObject({ status: 200, text: 'some text\n' })
   })
 
   test('disk full during an upload that the app stores: 500, and the others succeed', async () => {
     const { origin } = await site.startBehindNginx(app)
     const id = randomUUID()
-    const beside = send(origin, `/hold?id=${id}`)
+    const other = send(origin, `/hold?id=${id}`)
     await site.control.heard(id, 'held')
     const upload = { method: 'POST', body: Buffer.alloc(3_000_000) }
     const { status, text } = await send(origin, '/store?file=/dev/full', upload)
@@ -35,11 +35,11 @@ describe.each(FAULTY_APPS)('%s', (app) => {
     expect(text).not.toContain('ENOSPC')
     await site.logged('ENOSPC')
     site.control.say(id, 'go')
-    expect((await beside).text).toContain('held until')
+    expect((await other).text).toContain('held until')
     expect((await send(origin, `/store?file=${site.path('stored')}`, upload)).text).toBe('stored\n')
   })
 
-  test('disk full for the log of the app: its responses are complete', async () => {
+  test("disk full for the app's log: its responses are complete", async () => {
     const { origin } = await site.startBehindNginx(app, 'exec "$@" >/dev/full')
     for (let request = 0; request < 3; request++) {
       expect((await send(origin, '/print')).text).toBe('printed\n')
@@ -55,6 +55,6 @@ describe.each(FAULTY_APPS)('%s', (app) => {
       env: { ...process.env, ...site.appEnvironment(), FCGI_BRIDGE_LISTEN: `${folder}/app.sock` },
     })
     expect(await program.exited).toEqual({ code: 1, signal: null })
-    await program.printed(/ENOSPC: can not listen on \S+\/full\/app\.sock: the disk is full/)
+    await program.printed(/ENOSPC: cannot listen on \S+\/full\/app\.sock: the disk is full/)
   })
 })

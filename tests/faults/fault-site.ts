@@ -34,7 +34,7 @@ export class FaultSite extends Site {
     listen: string,
     variables?: Record<string, string>,
   ): ReturnType<Site['startApp']> {
-    // The port must not be one that another test can receive while no app listens on it.
+    // Reserve the port: another test must not receive it while no app listens on it.
     const [port] = await freePorts(1)
     const started = await super.startApp(name, listen.replace(/:0$/, `:${port}`), variables)
     this.apps.push({ name, ...started })
@@ -93,7 +93,7 @@ export function socketsOf(pid: number): number {
     try {
       return readlinkSync(`${folder}/${name}`).startsWith('socket:')
     } catch {
-      return false // It was closed while we looked.
+      return false // It was closed in the meantime.
     }
   }).length
 }
@@ -103,7 +103,7 @@ export async function askDirectly(at: Listening, target: string): Promise<string
   const peer = await Peer.connect(at)
   try {
     peer.get(1, { REQUEST_URI: target })
-    return (await peer.answer(1)).stdout
+    return (await peer.response(1)).stdout
   } finally {
     peer.destroy()
   }

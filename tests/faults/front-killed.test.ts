@@ -1,4 +1,4 @@
-// The front server is killed during requests. The app sees each as an aborted request, and no other effect.
+// The front server is killed during requests. The app sees aborted requests, and is not affected otherwise.
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
 import { test } from 'vitest'
@@ -15,7 +15,7 @@ import { kill } from '../support/fronts/processes.ts'
 import { askDirectly, FaultSite, socketsOf } from './fault-site.ts'
 
 test.concurrent.for([nginx, apacheProxy, lighttpd, caddy, h2o, haproxy])(
-  '$name is killed: its requests end, the apps go on, and no socket is left',
+  '$name is killed: its requests end, the apps continue, and no socket stays open',
   { timeout: 120_000 },
   async (front, { expect, onTestFailed }) => {
     const site = new FaultSite()
@@ -65,7 +65,7 @@ test.concurrent.for([nginx, apacheProxy, lighttpd, caddy, h2o, haproxy])(
   },
 )
 
-test.concurrent('Apache is killed: the processes of mod_fcgid stay, and exit on a signal', {
+test.concurrent('Apache is killed: the processes of mod_fcgid continue, and exit on a signal', {
   timeout: 120_000,
 }, async ({ expect }) => {
   const site = new FaultSite()

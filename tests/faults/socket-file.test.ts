@@ -11,12 +11,12 @@ test('open connections continue, a warning names the cause, and the next server 
     const { origin, at, name, program } = await site.startBehindNginx('fetch')
     const kept = await Peer.connect(at)
     kept.get(1, { REQUEST_URI: '/text' }, { keepConn: true })
-    await kept.answer(1)
+    await kept.response(1)
     rmSync(site.path('app.sock'))
 
     expect((await send(origin, '/text')).status).toBe(502)
     kept.get(2, { REQUEST_URI: '/text' }, { keepConn: true })
-    expect((await kept.answer(2)).stdout).toContain('some text\n')
+    expect((await kept.response(2)).stdout).toContain('some text\n')
     await program.printed(
       /\[FCGI_WARN_SOCKET_LOST\] Warning: \S+\/app\.sock was removed, .* Restart this program\./,
     )

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { checkAnswers } from './answers.js'
 import { MAX_REQUESTS } from './limits.js'
+import { checkResponses } from './responses.js'
 import { BEGIN_REQUEST, END_REQUEST, PARAMS, readRecords, record, STDIN, STDOUT } from './wire.js'
 
 // Milliseconds after which a server that has not ended a connection counts as stuck. Long enough for a busy machine.
@@ -53,7 +53,7 @@ export async function send(address, { records, writes, ending }) {
   if (socket.errored?.message === 'stuck')
     throw new Error('The server did not end a connection that its peer had ended.')
   const received = Buffer.concat(chunks)
-  checkAnswers(Buffer.concat(records), received, { whole: ending === 'end' && ended, isTcp })
+  checkResponses(Buffer.concat(records), received, { whole: ending === 'end' && ended, isTcp })
 }
 
 const BODY = Buffer.alloc(3000, 'body ')
@@ -121,9 +121,9 @@ export class Neighbour {
           text.endsWith(`\r\n\r\n${expected}`)
         )
           return
-        throw new Error(`A good request beside it was answered with ${JSON.stringify(text.slice(0, 300))}.`)
+        throw new Error(`A valid concurrent request got the response ${JSON.stringify(text.slice(0, 300))}.`)
       }
-      if (this.#socket.closed) throw new Error('A good request beside it was not answered.')
+      if (this.#socket.closed) throw new Error('A valid concurrent request got no response.')
       await /** @type {Promise<void>} */ (
         new Promise((resolve) => {
           this.#change = resolve
@@ -156,5 +156,7 @@ export async function checkRoom(address) {
   const { records } = readRecords(Buffer.concat(chunks))
   const refused = records.filter(({ type }) => type === END_REQUEST).map(({ id }) => id)
   if (refused.length === 1 && refused[0] === MAX_REQUESTS + 1) return
-  throw new Error(`Of ${MAX_REQUESTS} requests at a time ${refused.length - 1} are counted that have ended.`)
+  throw new Error(
+    `${refused.length - 1} of ${MAX_REQUESTS} concurrent requests still count although they have ended.`,
+  )
 }

@@ -9,7 +9,7 @@ import { makeScript, type Script } from './express/script.js'
 
 const SCRIPTS = 150
 
-test(`${SCRIPTS} random listeners do the same on node:http and on the Express adapter`, async () => {
+test(`${SCRIPTS} random listeners behave the same on node:http and on the Express adapter`, async () => {
   const program = `
     import { fuzzExpress } from './express/main.js'
     const { scripts, unexplained } = await fuzzExpress({ seed: 5, count: ${SCRIPTS}, onDifference: console.error })
@@ -21,13 +21,13 @@ test(`${SCRIPTS} random listeners do the same on node:http and on the Express ad
   expect(stdout.trim()).toBe(String(SCRIPTS))
 })
 
-test('a script follows from its seed and its number', () => {
+test('a script depends only on its seed and its number', () => {
   expect(makeScript(1, 2)).toEqual(makeScript(1, 2))
   expect(makeScript(1, 2)).not.toEqual(makeScript(1, 3))
   expect(makeScript(1, 2)).not.toEqual(makeScript(2, 2))
 })
 
-describe('a difference is seen', () => {
+describe('the comparison detects a difference', () => {
   const script: Script = {
     ask: { method: 'POST', body: 10, chunked: false, pieces: [], leaves: false },
     steps: [{ when: 'now', call: 'res.end', args: [null, false] }],
@@ -39,7 +39,7 @@ describe('a difference is seen', () => {
     ...change,
   })
 
-  test('but not between outcomes that are the same', () => {
+  test('but none between equal outcomes', () => {
     expect(difference(script, outcome(), outcome())).toBeUndefined()
     // Where HTTP closes the connection, FastCGI sends a 500.
     const failure = { status: 500, body: '500 Internal Server Error\n' }
@@ -53,7 +53,7 @@ describe('a difference is seen', () => {
     ['in the body', outcome({}, { body: 'y' })],
     ['in the events', outcome({ lines: ['res finish'] })],
     ['in their order', outcome({ lines: ['req end', 'res finish'] })],
-    ['in who is stuck', outcome({ stuck: true })],
+    ['in whether the client was stuck', outcome({ stuck: true })],
   ])('%s', (_, other) => {
     expect(difference(script, outcome(), other)).toBe('')
   })

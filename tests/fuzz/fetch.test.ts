@@ -4,7 +4,7 @@ import { compare } from './fetch/fuzz.js'
 
 const SCRIPTS = 2000
 
-test(`${SCRIPTS} scripts do the same on light objects and on the platform's`, {
+test(`${SCRIPTS} scripts behave the same on light objects and on the platform's`, {
   timeout: 5 * 60_000,
 }, async () => {
   let done = 0

@@ -165,9 +165,8 @@ async function settled(server, before) {
 /** @param {Measurement} after @param {Measurement} before */
 function check(after, before) {
   if (after.connections > 0)
-    throw new Error(`${after.connections} connections are left of peers that have gone.`)
-  if (after.running > 0)
-    throw new Error(`${after.running} requests have not ended, of connections that have.`)
+    throw new Error(`${after.connections} connections of disconnected peers are still open.`)
+  if (after.running > 0) throw new Error(`${after.running} requests of closed connections have not ended.`)
   if (after.rejections > 0) throw new Error(`${after.rejections} unhandled rejections.`)
   for (const what of ['handles', 'descriptors']) {
     if (after[what] > before[what]) throw new Error(`${what} went from ${before[what]} to ${after[what]}.`)

@@ -1,7 +1,7 @@
 // A reproducible part of `npm run fuzz` (tests/fuzz/README.md), and proof that the fuzzer detects the faults that it looks for.
 import { describe, expect, test } from 'vitest'
-import { checkAnswers } from './answers.js'
 import { fuzz } from './fuzz.js'
+import { checkResponses } from './responses.js'
 import { BEGIN_REQUEST, END_REQUEST, GET_VALUES_RESULT, PARAMS, record, STDIN, STDOUT } from './wire.js'
 
 /** About one minute on one core. */
@@ -16,7 +16,7 @@ test(`${SESSIONS} mutated sessions do no harm`, { timeout: 20 * 60_000 }, async 
   expect(after.protocolErrors).toBeGreaterThan(SESSIONS / 10)
 })
 
-describe('an answer that no server may give is seen', () => {
+describe('the checks detect invalid output: a response', () => {
   const begin = record(BEGIN_REQUEST, 1, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0]))
   const asked = Buffer.concat([begin, record(PARAMS, 1), record(STDIN, 1)])
   const head = record(STDOUT, 1, 'Status: 200 OK\r\n\r\n123456')
@@ -24,26 +24,26 @@ describe('an answer that no server may give is seen', () => {
   const end = record(END_REQUEST, 1, Buffer.alloc(8))
   const zeros = Buffer.alloc(8)
   const see = (sent: Buffer, ...received: Buffer[]) =>
-    expect(() => checkAnswers(sent, Buffer.concat(received), { whole: true, isTcp: false }))
+    expect(() => checkResponses(sent, Buffer.concat(received), { whole: true, isTcp: false }))
 
   test.each<[string, Buffer[]]>([
     ['whole', [head, eof, end]],
-    ['cut, as a Unix socket tells it', [head, zeros]],
-  ])('but for one that is %s', (_, received) => {
+    ['cut off, marked as on a Unix socket', [head, zeros]],
+  ])('but not one that is %s', (_, received) => {
     see(asked, ...received).not.toThrow()
   })
 
   test.each<[string, Buffer[]]>([
     ['for a request that has not begun', [record(STDOUT, 2, '12345678')]],
-    ['behind the end of its STDOUT', [head, eof, head]],
+    ['after the end of its STDOUT', [head, eof, head]],
     ['without the end of its STDOUT', [head, end]],
     ['without a head', [record(STDOUT, 1, '12345678'), eof, end]],
     ['twice', [head, eof, end, end]],
     ['that is not aligned', [record(STDOUT, 1, 'Status: 200 OK\r\n\r\n1'), eof, end]],
     ['of half a record', [head, eof, end.subarray(0, 12)]],
-    ['to what nobody asked', [head, eof, end, record(GET_VALUES_RESULT, 0)]],
+    ['that nobody requested', [head, eof, end, record(GET_VALUES_RESULT, 0)]],
     ['of a type that only front servers send', [record(BEGIN_REQUEST, 1, zeros)]],
-    ['that is none', []],
+    ['that is missing', []],
   ])('%s', (_, received) => {
     see(asked, ...received).toThrow(/^The server sent /)
   })

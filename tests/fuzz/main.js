@@ -8,21 +8,21 @@ import { setup } from '../../scripts/setup.js'
 
 const HELP = `npm run fuzz [-- OPTIONS]
 
-Takes what real front servers sent (tests/captures), flips, drops, repeats, reorders and truncates its records, and sends
-that to servers of the core and of both adapters. What must not happen is in tests/fuzz/README.md.
+Takes recordings of real front servers (tests/captures), flips, drops, repeats, reorders and truncates their records, and sends
+them to servers of core and of both adapters. tests/fuzz/README.md lists what must not happen.
 
-  --sessions N     How many; default 1000000
-  --seed S         A whole number, from which all of them follow; default: one of now
-  --time SECONDS   Stop after that long in any case
-  --replay FILE    Send what an earlier run wrote to a file when it had found something
+  --sessions N     Number of sessions; default 1000000
+  --seed S         A whole number that determines all sessions; default: derived from the time
+  --time SECONDS   Time limit
+  --replay FILE    Send the sessions that an earlier run wrote to a file
 
 npm run fuzz -- --express [OPTIONS]
 
-Runs random listeners on node:http and on the Express adapter, and compares what their clients and they see.
+Runs random listeners on node:http and on the Express adapter, and compares the responses and the events of the listeners.
 
-  --scripts N      How many; default 10000
+  --scripts N      Number of scripts; default 10000
   --seed S         As above
-  --from N         The number of the first; default 0
+  --from N         Number of the first script; default 0
 `
 
 // Time limit for reducing a finding, in milliseconds.
@@ -54,7 +54,7 @@ function readOptions() {
     const number = (name, least) => {
       const value = Number(values[name])
       if (value >= least && (Number.isSafeInteger(value) || name === 'time')) return value
-      throw new UserError(`--${name} is ${values[name]}; it takes a number from ${least} up.\n\n${HELP}`)
+      throw new UserError(`--${name} is ${values[name]}; it must be a number of ${least} or more.\n\n${HELP}`)
     }
     return {
       ...values,
@@ -91,7 +91,7 @@ async function run({ sessions: count, seed, time }) {
     const mib = (bytes) => (bytes / 1024 / 1024).toFixed(1)
     console.log(
       `${sessions} sessions in ${seconds()} s: ${after.requests} requests reached an app, ${after.protocolErrors} ` +
-        `connections broke the protocol, ${neighbours} good requests beside them were answered whole.\n` +
+        `connections had protocol errors, ${neighbours} valid concurrent requests got complete responses.\n` +
         `Heap ${mib(before.heap)} MiB after the first sessions, ${mib(after.heap)} MiB at the end; RSS ${mib(after.rss)} MiB; ` +
         `${after.handles} handles and ${after.descriptors} file descriptors before and after. Nothing was found.`,
     )
@@ -120,7 +120,7 @@ async function runExpress({ seed, scripts: count, from }) {
   console.log(`${scripts} scripts. Differences that packages/express-adapter/README.md explains:`)
   for (const [name, times] of Object.entries(explained)) console.log(`${String(times).padStart(6)}  ${name}`)
   if (unexplained > 0) throw new UserError(`${unexplained} scripts differ in a way that no rule explains.`)
-  console.log('No other difference.')
+  console.log('No other differences.')
 }
 
 async function report(finding, seed) {
@@ -134,11 +134,11 @@ async function report(finding, seed) {
     )
   console.error(`\nFound: ${finding.message}`)
   write(finding.sessions)
-  console.error(`What was sent is in ${file}. Making it smaller…`)
+  console.error(`The sent sessions are in ${file}. Reducing them…`)
   const smallest = await shrink(finding.sessions, performance.now() + SHRINKING)
   write(smallest)
   throw new UserError(
-    `${finding.message}\n${smallest.map(describe).join('\n')}\nSend it again with: npm run fuzz -- --replay ${file}`,
+    `${finding.message}\n${smallest.map(describe).join('\n')}\nRepeat it with: npm run fuzz -- --replay ${file}`,
   )
 }
 
@@ -160,13 +160,13 @@ async function replayFile(file) {
   try {
     sessions = JSON.parse(readFileSync(file, 'utf8')).sessions.map(fromJson)
   } catch (error) {
-    throw new UserError(`${file} is no file that npm run fuzz wrote: ${error.message}`)
+    throw new UserError(`${file} was not written by npm run fuzz: ${error.message}`)
   }
   try {
     await replay(sessions)
     console.log('Nothing was found.')
   } catch (error) {
     if (!(error instanceof Finding)) throw error
-    throw new UserError(`Found again: ${error.message}\n${sessions.map(describe).join('\n')}`)
+    throw new UserError(`Reproduced: ${error.message}\n${sessions.map(describe).join('\n')}`)
   }
 }

@@ -40,7 +40,7 @@ class Victim {
     })
     const peer = await Peer.connect(at as { path: string })
     peer.get(1)
-    await peer.answer(1)
+    await peer.response(1)
     peer.destroy()
     return new Victim(at as { path: string }, program.pid)
   }
@@ -64,7 +64,7 @@ class Victim {
   async heap(): Promise<{ heap: number; handles: number }> {
     const peer = await connectWhenRoom(this.at)
     peer.get(1, { REQUEST_URI: '/heap' })
-    const { stdout } = await peer.answer(1)
+    const { stdout } = await peer.response(1)
     peer.destroy()
     return JSON.parse(stdout.slice(stdout.indexOf('{')))
   }
@@ -81,7 +81,7 @@ class Victim {
   async checkService(): Promise<void> {
     const peer = await this.connect()
     peer.get(1)
-    expect((await peer.answer(1)).stdout).toMatch(/answer\n$/)
+    expect((await peer.response(1)).stdout).toMatch(/answer\n$/)
   }
 }
 
@@ -122,7 +122,7 @@ test('1000 requests whose params arrive at one byte per second', options, async 
   // The header of a record with 65535 bytes of content.
   const header = record(TYPES.PARAMS, 1, Buffer.alloc(65535)).subarray(0, 8)
   for (const peer of peers) peer.write(begin(1), header)
-  const answers = Promise.all(peers.map((peer) => peer.answer(1)))
+  const answers = Promise.all(peers.map((peer) => peer.response(1)))
   let over = false
   answers.finally(() => {
     over = true

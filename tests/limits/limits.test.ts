@@ -21,14 +21,14 @@ test.each<[string, () => Promise<FastCgiServer>]>([
   ['Express', () => serveListener(() => {}, OPTIONS)],
   ['fetch, of an object with the options', () => serveFetch({ fetch, ...OPTIONS })],
   ['fetch, of a function', () => serveFetch(fetch, OPTIONS)],
-])('%s', async (_, start) => {
+])('the limits apply to serve() of %s', async (_, start) => {
   const server = await start()
   onTestFinished(() => server.close())
   const peer = await Peer.connect(server.address() as AddressInfo)
   peer.get(1, { HTTP_COOKIE: 'x'.repeat(100) }, { keepConn: true })
-  expect((await peer.answer(1)).stdout).toMatch(/^Status: 431 /)
+  expect((await peer.response(1)).stdout).toMatch(/^Status: 431 /)
   peer.get(2, {}, { keepConn: true }).get(3, {}, { keepConn: true })
-  expect(await peer.answer(3)).toMatchObject({
+  expect(await peer.response(3)).toMatchObject({
     stdout: expect.stringMatching(/^Status: 503 /),
     protocolStatus: 2,
   })

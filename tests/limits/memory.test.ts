@@ -46,8 +46,8 @@ for (const app of APPS) {
   test(`${app}: upload of 1 GiB to a handler that reads slowly`, options, async ({ expect }) => {
     const growth = await growthOf(app, async ({ at, growth }) => {
       const socket = await ask(at, 'POST', '/slow', GIB)
-      const [answer] = await Promise.all([readText(socket), sendBody(socket, GIB)])
-      expect(answer).toContain(`{"length":${GIB}}`)
+      const [response] = await Promise.all([readText(socket), sendBody(socket, GIB)])
+      expect(response).toContain(`{"length":${GIB}}`)
       return growth()
     })
     expect(growth / MIB).toBeLessThan(GROWTH_MAX / MIB)

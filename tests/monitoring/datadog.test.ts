@@ -16,7 +16,7 @@ interface Span {
   metrics: Record<string, number>
 }
 
-/** In place of Datadog's agent. */
+/** Replaces Datadog's agent. */
 class Agent extends Receiver {
   get spans(): Span[] {
     return this.received
@@ -26,12 +26,12 @@ class Agent extends Receiver {
   }
 }
 
-interface Seen {
-  answers: string[]
+interface Report {
+  responses: string[]
   traces: unknown[]
 }
 
-async function observe(app: string, way: Way): Promise<Seen> {
+async function observe(app: string, way: Way): Promise<Report> {
   const agent = new Agent()
   const url = await agent.listen()
   onTestFinished(() => agent.close())
@@ -46,15 +46,15 @@ async function observe(app: string, way: Way): Promise<Seen> {
     DD_DYNAMIC_INSTRUMENTATION_ENABLED: 'false',
     NODE_NO_WARNINGS: '1',
   })
-  const answers: string[] = []
+  const responses: string[] = []
   for (const [index, request] of requests.entries()) {
-    answers.push(await ask(watched.port, request))
+    responses.push(await ask(watched.port, request))
     await agent.until(() => (serversIn(agent.spans).length > index ? true : undefined))
   }
   await watched.stop()
   const { spans } = agent
   return {
-    answers,
+    responses,
     traces: serversIn(spans).map((span) => comparable(span, spans, [watched.port, watched.appPort])),
   }
 }
@@ -63,7 +63,7 @@ function serversIn(spans: readonly Span[]): Span[] {
   return spans.filter(({ meta }) => meta['span.kind'] === 'server')
 }
 
-// What is each run's own: ids, times, the process.
+// Values that differ between runs: ids, times, the process.
 const OWN =
   /^(?:runtime-id|_dd\.p\.tid|_dd\.tracer_kr|process_id|_dd\.agent_psr|_dd\.p\.dm|error\.stack|_dd\.parent_id)$/
 
@@ -91,7 +91,7 @@ function comparable(span: Span, all: readonly Span[], ports: readonly number[]):
   }
 }
 
-describe('Datadog, dd-trace, sees over FastCGI what it sees on node:http', () => {
+describe('Datadog (dd-trace) reports the same over FastCGI as on node:http', () => {
   for (const app of ['http', 'express', 'fastify', 'koa', 'nest', 'hono']) {
     test(`${app}: spans with tags, parents and children`, async () => {
       const reference = await observe(app, 'http')

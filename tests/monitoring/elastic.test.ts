@@ -12,7 +12,7 @@ interface Transaction {
   context: { request: Record<string, unknown>; response: Record<string, unknown> }
 }
 
-/** In place of Elastic's APM server: lines of JSON. */
+/** Replaces Elastic's APM server. It receives lines of JSON. */
 class ApmServer extends Receiver {
   get transactions(): Transaction[] {
     return this.received
@@ -23,8 +23,9 @@ class ApmServer extends Receiver {
   }
 }
 
-// On Node 22 its loader fails for every program: "The resolveSync() method is not implemented". Without it the agent sees apps that
-// load CommonJS modules, as Express is one, and never a Hono app, on node:http neither.
+// On Node 22 the agent's loader fails for every program: "The resolveSync() method is not implemented". Without the
+// loader, the agent instruments apps that load CommonJS modules, such as Express apps, but no Hono app, even on
+// node:http.
 const hasLoader = !process.version.startsWith('v22.')
 const LOADER = hasLoader ? ['--experimental-loader=elastic-apm-node/loader.mjs'] : []
 const APPS = ['express', 'fastify', 'koa', ...(hasLoader ? ['hono'] : [])]
@@ -57,21 +58,21 @@ async function observe(app: string, way: Way): Promise<unknown[]> {
       parent: parent_id,
       request: context.request,
       status: context.response.status_code,
-      // @hono/node-server makes up a Content-Type.
+      // @hono/node-server adds a Content-Type.
       headers: {
         ...(context.response.headers as object),
         ...(app === 'hono' && { 'content-type': undefined }),
       },
     })),
   )
-  // What CGI does not say: how the connections of the client and of the front server go on.
+  // CGI has no information about the further use of the connections of the client and the front server.
   return JSON.parse(text, (key, value) => (UNSAID.has(key) ? undefined : value)) as unknown[]
 }
 
 const UNSAID = new Set(['connection', 'keep-alive', 'date', 'transfer-encoding'])
 
 test.each(APPS)(
-  'Elastic, elastic-apm-node, sees over FastCGI what it sees on node:http (%s)',
+  'Elastic (elastic-apm-node) reports the same over FastCGI as on node:http (%s)',
   async (app) => {
     const reference = await observe(app, 'http')
     expect((reference[1] as { parent: string }).parent).toBe('b7ad6b7169203331')

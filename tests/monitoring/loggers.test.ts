@@ -1,22 +1,22 @@
 import { expect, test } from 'vitest'
 import { ask, requests, startApp, type Way } from './watched.ts'
 
-interface Seen {
-  answers: string[]
+interface Report {
+  responses: string[]
   log: Record<string, unknown[]>
   metrics: string[]
 }
 
-async function observe(way: Way): Promise<Seen> {
+async function observe(way: Way): Promise<Report> {
   const watched = await startApp('logged', way, [], { NODE_NO_WARNINGS: '1' })
-  const answers: string[] = []
-  for (const request of requests) answers.push(await ask(watched.port, request))
+  const responses: string[] = []
+  for (const request of requests) responses.push(await ask(watched.port, request))
   const metrics = await ask(watched.port, { path: '/metrics' })
   await watched.stop()
   const lines = watched.output.split('\n').slice(1).filter(Boolean)
   return {
-    answers,
-    // By logger: pino writes to the same output at its own time.
+    responses,
+    // Grouped by logger, because pino writes to the same output asynchronously.
     log: {
       pino: lines.filter((line) => line.includes('"pino":')).map((line) => comparable(JSON.parse(line))),
       winston: lines
@@ -24,16 +24,16 @@ async function observe(way: Way): Promise<Seen> {
         .map((line) => comparable(JSON.parse(line))),
       morgan: lines.filter((line) => line.startsWith('morgan ')),
     },
-    // Not how long it took.
+    // Without durations.
     metrics: metrics
       .split('\n')
       .filter((line) => /^(?:#|http_request_duration_seconds_count|up )/.test(line)),
   }
 }
 
-// Times, the process and the ports are each run's own.
+// Times, the process and the ports differ between runs.
 const OWN = new Set(['time', 'pid', 'hostname', 'responseTime', 'remotePort', 'stack', 'timestamp'])
-// What CGI does not say: how the connection of the client goes on is the front server's affair.
+// CGI has no information about the further use of the client's connection.
 const UNSAID = new Set(['connection'])
 
 function comparable(value: unknown): unknown {
@@ -47,13 +47,13 @@ function comparable(value: unknown): unknown {
   )
 }
 
-test('pino-http, morgan, express-winston, prom-client and express-prom-bundle say over FastCGI what they say on node:http', async () => {
+test('pino-http, morgan, express-winston, prom-client and express-prom-bundle report the same over FastCGI as on node:http', async () => {
   const reference = await observe('http')
   for (const lines of Object.values(reference.log))
     expect(lines.length).toBeGreaterThanOrEqual(requests.length)
   expect(reference.metrics.join('\n')).toContain('path="/hello/a"')
-  const seen = await observe('fastcgi')
-  expect(seen.answers).toEqual(reference.answers)
-  expect(seen.metrics).toEqual(reference.metrics)
-  expect(seen.log).toEqual(reference.log)
+  const actual = await observe('fastcgi')
+  expect(actual.responses).toEqual(reference.responses)
+  expect(actual.metrics).toEqual(reference.metrics)
+  expect(actual.log).toEqual(reference.log)
 })

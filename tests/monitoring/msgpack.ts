@@ -1,4 +1,4 @@
-/** Decodes one MessagePack value, of the kinds that Datadog's tracer sends. */
+/** Decodes one MessagePack value of the types that Datadog's tracer sends. */
 export function decode(bytes: Buffer): unknown {
   let at = 0
 
@@ -41,8 +41,7 @@ export function decode(bytes: Buffer): unknown {
     if (byte < 0xc0) return take(byte & 0x1f).toString()
     if (byte >= 0xe0) return byte - 0x100
     const read = readers[byte]
-    if (read === undefined)
-      throw new Error(`MessagePack has the byte 0x${byte.toString(16)}, which is not expected here.`)
+    if (read === undefined) throw new Error(`Unexpected byte 0x${byte.toString(16)} in MessagePack.`)
     return read()
   }
   return value()

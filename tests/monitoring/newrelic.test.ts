@@ -5,7 +5,7 @@ import { Site } from '../support/fronts/site.ts'
 import { type Received, Receiver } from './receiver.ts'
 import { ask, requests, startApp, type Way } from './watched.ts'
 
-// The replies of New Relic's collector, as far as its agent needs them.
+// The replies of New Relic's collector that its agent needs.
 function reply({ path }: Received, port: number): string {
   const method = new URL(path, 'https://collector').searchParams.get('method')
   if (method === 'preconnect') return JSON.stringify({ return_value: { redirect_host: `localhost:${port}` } })
@@ -35,9 +35,9 @@ function reply({ path }: Received, port: number): string {
 
 type Attributes = Record<string, unknown>
 
-/** In place of New Relic's collector, which the agent asks over TLS only. */
+/** Replaces New Relic's collector. The agent connects to it only over TLS. */
 class Collector extends Receiver {
-  /** Analytic events of transactions: intrinsics and attributes. */
+  /** Analytic events of transactions: intrinsic and other attributes. */
   get transactions(): [Attributes, Attributes, Attributes][] {
     return this.received
       .filter(({ path }) => path.includes('method=analytic_event_data'))
@@ -83,12 +83,13 @@ async function observe(app: string, way: Way): Promise<unknown[]> {
     transactions
       .map(([{ name, error, 'parent.type': parent, parentSpanId }, , attributes]) => {
         const rest = { ...attributes }
-        // CGI does not say how the client's connection goes on, and @hono/node-server makes up a Content-Type.
+        // CGI has no information about the further use of the client's connection, and @hono/node-server adds a
+        // Content-Type.
         delete rest['request.headers.connection']
         if (app === 'hono') delete rest['response.headers.contentType']
         return { name, error, parent, parentSpanId, attributes: rest }
       })
-      // The agent sends them in an order of its own.
+      // The agent sends them in any order.
       .sort((a, b) => uriOf(a).localeCompare(uriOf(b)))
   )
 }
@@ -98,7 +99,7 @@ function uriOf({ attributes }: { attributes: Attributes }): string {
 }
 
 test.each(['express', 'koa', 'hono'])(
-  'New Relic, newrelic, sees over FastCGI what it sees on node:http (%s)',
+  'New Relic (newrelic) reports the same over FastCGI as on node:http (%s)',
   async (app) => {
     const reference = await observe(app, 'http')
     expect(reference).toHaveLength(requests.length)

@@ -6,7 +6,7 @@ import { Site } from '../support/fronts/site.ts'
 import { OtlpReceiver } from './otlp.ts'
 import { openTelemetry, startApp } from './watched.ts'
 
-// As docs/monitoring.md has it.
+// The configuration in docs/monitoring.md.
 const MAPS = `
   map $request_id $span_of_request_id { "~^(?<half>.{16})" $half; }
   map $http_traceparent $traceparent {
@@ -32,7 +32,7 @@ async function get(
 }
 
 test.each(['express', 'hono'])(
-  'behind nginx the trace has the request id that nginx logs (%s)',
+  'behind nginx the trace id is the request id that nginx logs (%s)',
   async (name) => {
     const receiver = new OtlpReceiver()
     const endpoint = await receiver.listen()

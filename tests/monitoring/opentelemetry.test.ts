@@ -4,25 +4,25 @@ import { ask, openTelemetry, requests, startApp, type Way } from './watched.ts'
 
 const apps = ['http', 'express', 'fastify', 'koa', 'nest', 'hono']
 
-interface Seen {
-  answers: string[]
+interface Report {
+  responses: string[]
   traces: unknown[]
   metrics: unknown[]
 }
 
-async function observe(app: string, way: Way): Promise<Seen> {
+async function observe(app: string, way: Way): Promise<Report> {
   const receiver = new OtlpReceiver()
   const endpoint = await receiver.listen()
   onTestFinished(() => receiver.close())
   const { args, env } = openTelemetry(endpoint)
   const watched = await startApp(app, way, args, env)
-  const answers: string[] = []
-  // One after the other: their spans stay in order.
-  for (const request of requests) answers.push(await ask(watched.port, request))
+  const responses: string[] = []
+  // Sequential requests keep their spans in order.
+  for (const request of requests) responses.push(await ask(watched.port, request))
   await watched.stop()
   const { spans, metrics } = receiver
   return {
-    answers,
+    responses,
     traces: spans
       .filter((span) => span.kind === 'server')
       .map((span) => comparable(span, spans, watched.appPort, watched.port)),
@@ -30,7 +30,7 @@ async function observe(app: string, way: Way): Promise<Seen> {
   }
 }
 
-// A server span with all that is below it. Times, ids and the ports of connections are each run's own.
+// A server span with all spans below it. Times, ids and the ports of connections differ between runs.
 function comparable(span: Span, all: readonly Span[], appPort: number, frontPort: number): unknown {
   const { name, kind, attributes, status, events, parentSpanId, traceId, spanId } = span
   const port = (value: unknown): unknown => (value === appPort || value === frontPort ? 'the port' : value)
@@ -60,11 +60,11 @@ function pointsOf({ points }: Metric): unknown[] {
     .sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)))
 }
 
-describe('OpenTelemetry, auto-instrumentations-node, sees over FastCGI what it sees on node:http', () => {
+describe('OpenTelemetry (auto-instrumentations-node) reports the same over FastCGI as on node:http', () => {
   for (const app of apps) {
     test(`${app}: spans with attributes, parents and children, and http.server.request.duration`, async () => {
       const reference = await observe(app, 'http')
-      expect(reference.answers).toHaveLength(requests.length)
+      expect(reference.responses).toHaveLength(requests.length)
       expect(reference.traces).toHaveLength(requests.length)
       const parents = reference.traces.map((trace) => (trace as { parent: string }).parent)
       expect(parents[1]).toBe('b7ad6b7169203331')
@@ -74,7 +74,7 @@ describe('OpenTelemetry, auto-instrumentations-node, sees over FastCGI what it s
   }
 })
 
-test('a trace goes on through the dispatcher of @fcgi-bridge/client: handler, client call, the next handler', async () => {
+test('a trace continues through the dispatcher of @fcgi-bridge/client: handler, client call, next handler', async () => {
   const receiver = new OtlpReceiver()
   const endpoint = await receiver.listen()
   onTestFinished(() => receiver.close())

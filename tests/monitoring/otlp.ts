@@ -1,10 +1,10 @@
 import { Receiver } from './receiver.ts'
 
-/** A span as OTLP/HTTP JSON brings it, with plain attributes. */
+/** A span of OTLP/HTTP JSON, with its attributes as a plain object. */
 export interface Span {
   readonly traceId: string
   readonly spanId: string
-  /** `''` for a root. */
+  /** `''` for a root span. */
   readonly parentSpanId: string
   readonly name: string
   readonly kind: 'internal' | 'server' | 'client' | 'other'
@@ -13,7 +13,7 @@ export interface Span {
   readonly events: readonly { readonly name: string }[]
 }
 
-/** A histogram, of which the last export counts. */
+/** A histogram. The last export counts. */
 export interface Metric {
   readonly name: string
   readonly points: readonly {

@@ -4,23 +4,23 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync, inflateSync } from 'node:zlib'
 
-/** What a tool sent to its receiver. */
+/** A request that a tool sent to its receiver. */
 export interface Received {
   readonly method: string
   readonly path: string
   readonly headers: IncomingHttpHeaders
-  /** Without its Content-Encoding. */
+  /** Decoded according to Content-Encoding. */
   readonly body: Buffer
 }
 
-/** Where a monitoring tool sends to: an HTTP server on 127.0.0.1 that keeps what it gets. */
+/** Receives the data of a monitoring tool: an HTTP server on 127.0.0.1 that keeps all requests. */
 export class Receiver {
   readonly received: Received[] = []
   readonly #server: Server
   #changed: (() => void)[] = []
 
-  /** `answer` makes the body of each response; default `{}`. With `tls`, in PEM, it speaks HTTPS. */
-  constructor(answer: (received: Received) => string = () => '{}', tls?: { key: Buffer; cert: Buffer }) {
+  /** `respond` returns the body of each response. Default: `{}`. With `tls`, in PEM, the server uses HTTPS. */
+  constructor(respond: (received: Received) => string = () => '{}', tls?: { key: Buffer; cert: Buffer }) {
     const listener: RequestListener = async (request, response) => {
       const chunks: Buffer[] = []
       for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -33,7 +33,7 @@ export class Receiver {
       }
       this.received.push(received)
       response.setHeader('content-type', 'application/json')
-      response.end(answer(received))
+      response.end(respond(received))
       for (const resolve of this.#changed.splice(0)) resolve()
     }
     this.#server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
@@ -53,7 +53,7 @@ export class Receiver {
     return `http://127.0.0.1:${this.port}`
   }
 
-  /** Waits until `find` gives something. */
+  /** Waits until `find` returns a value. */
   async until<T>(find: () => T | undefined): Promise<T> {
     for (;;) {
       const found = find()

@@ -12,7 +12,10 @@ interface Event {
   contexts?: { trace?: { trace_id?: string; data?: Record<string, unknown> } }
 }
 
-/** What Sentry's SDK sent: an envelope is lines of JSON, a header and then items, each of a header and its content. */
+/**
+ * Receives data of Sentry's SDK. An envelope is lines of JSON: a header, then items, each with a header and its
+ * content.
+ */
 class SentryReceiver extends Receiver {
   get events(): Event[] {
     return this.received
@@ -39,7 +42,7 @@ async function errorsOf(app: string, way: Way, gateway?: GatewayOptions): Promis
     { SENTRY_DSN: `http://key@127.0.0.1:${receiver.port}/1`, NODE_NO_WARNINGS: '1' },
     gateway,
   )
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     USERS.map((id) =>
       ask(
         watched.port,
@@ -49,7 +52,7 @@ async function errorsOf(app: string, way: Way, gateway?: GatewayOptions): Promis
       ),
     ),
   )
-  expect(new Set(answers)).toEqual(new Set(['500 failed']))
+  expect(new Set(responses)).toEqual(new Set(['500 failed']))
   await receiver.until(() => (receiver.errors.length >= USERS.length ? true : undefined))
   await watched.stop()
   return receiver.errors
@@ -65,12 +68,12 @@ const expected = USERS.map(
 ).sort()
 
 describe.each(['users-express', 'users-hono'])(
-  'Sentry: of 100 requests at once each error has its own user (%s)',
+  'Sentry: the errors of 100 concurrent requests each have their own user (%s)',
   (app) => {
     const ways: [string, Way, GatewayOptions?][] = [
       ['node:http, for comparison', 'http'],
       ['FastCGI, a connection for each request', 'fastcgi', { keepConn: false, maxIdleConnections: 0 }],
-      ['FastCGI, kept connections that are used again', 'fastcgi', { maxConnections: 8 }],
+      ['FastCGI, reused connections', 'fastcgi', { maxConnections: 8 }],
       ['FastCGI, multiplexed connections', 'fastcgi', { multiplex: 32, maxConnections: 2 }],
     ]
     for (const [name, way, gateway] of ways) {

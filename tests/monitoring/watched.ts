@@ -6,22 +6,25 @@ import { fileURLToPath } from 'node:url'
 import { createGateway, type GatewayOptions } from '@fcgi-bridge/client'
 import { onTestFinished } from 'vitest'
 
-/** How an app is reached: on node:http, or over FastCGI through the gateway of `@fcgi-bridge/client`. */
+/** How requests reach an app: on node:http, or over FastCGI through the gateway of `@fcgi-bridge/client`. */
 export type Way = 'http' | 'fastcgi'
 
-/** An app that runs under a monitoring tool, in a program of its own. */
+/** An app under a monitoring tool, in a separate process. */
 export interface Watched {
-  /** Where its HTTP server, or the gateway in front of it, listens. */
+  /** The port of its HTTP server, or of the gateway in front of it. */
   readonly port: number
-  /** Where the app itself listens. */
+  /** The app's own port. */
   readonly appPort: number
-  /** What it printed so far. */
+  /** Its output so far. */
   readonly output: string
-  /** Asks it to end, and waits: tools send what they have. */
+  /** Stops the app, and waits for its exit: tools send their last data then. */
   stop(): Promise<void>
 }
 
-/** Starts tests/monitoring/apps/NAME with Node's `args`, which load the tool. It ends with the test. */
+/**
+ * Starts tests/monitoring/apps/NAME. Node's arguments `args` load the tool. The app is stopped when the test has
+ * finished.
+ */
 export async function startApp(
   name: string,
   way: Way,
@@ -75,7 +78,7 @@ export async function startApp(
   }
 }
 
-/** One request, on a connection of its own. */
+/** One request, sent on a new connection. */
 export interface Asked {
   readonly method?: string
   readonly path: string
@@ -83,7 +86,7 @@ export interface Asked {
   readonly body?: string
 }
 
-/** Sends a request to `port` of 127.0.0.1. Gives the status and the body of the response. */
+/** Sends a request to `port` of 127.0.0.1. Resolves with the status and the body of the response. */
 export async function ask(
   port: number,
   { method = 'GET', path, headers, body = '' }: Asked,
@@ -108,7 +111,7 @@ export async function ask(
   return `${response.statusCode} ${text}`
 }
 
-/** What each app of tests/monitoring/apps answers. `/hello/b` comes with a parent of another service's trace. */
+/** The requests for each app in tests/monitoring/apps. `/hello/b` has a parent span in another service. */
 export const requests: readonly Asked[] = [
   { path: '/hello/a?x=1' },
   { path: '/hello/b', headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' } },
@@ -117,7 +120,7 @@ export const requests: readonly Asked[] = [
   { path: '/fails' },
 ]
 
-/** Node's arguments and the variables for OpenTelemetry's zero-code instrumentation, as its documentation has them. */
+/** Node's arguments and the environment for OpenTelemetry's zero-code instrumentation, as in its documentation. */
 export function openTelemetry(endpoint: string): { args: string[]; env: Record<string, string> } {
   return {
     args: [
@@ -132,7 +135,7 @@ export function openTelemetry(endpoint: string): { args: string[]; env: Record<s
       OTEL_METRICS_EXPORTER: 'otlp',
       OTEL_LOGS_EXPORTER: 'none',
       OTEL_SEMCONV_STABILITY_OPT_IN: 'http',
-      // Those of clouds ask over the network.
+      // The detectors for clouds send requests over the network.
       OTEL_NODE_RESOURCE_DETECTORS: 'none',
       NODE_NO_WARNINGS: '1',
     },

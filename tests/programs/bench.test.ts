@@ -35,7 +35,7 @@ const setting = {
   pace: { launches: 1, rounds: 2, milliseconds: 40, warmUpRequests: 100, warmUpMilliseconds: 5000 },
 }
 
-test('two servers are compared, and the report has a row of it', async () => {
+test('compares two servers, and the report has a row with the result', async () => {
   const rows = [{ name: 'core / node:http', side: 'side', peer: 'peer', bar: 0.9 }]
   const results = await compareSides({ sides: bare, work: helloWork, rows }, setting)
   const [row] = results
@@ -49,14 +49,14 @@ test('two servers are compared, and the report has a row of it', async () => {
   expect(ratioPlot({ environment, results } as never)).toContain('>core / node:http</text>')
 })
 
-test('POST through an Express app, over TCP', async () => {
+test('measures a POST to an Express app over TCP', async () => {
   const work = { request: jsonRequest, expected: jsonExpected, connections: 2 }
   const rows = [{ name: 'Express', side: 'side', peer: 'peer' }]
   const [row] = await compareSides({ sides: express, work, rows }, { ...setting, transport: 'tcp' })
   expect(row?.ratio.median).toBeGreaterThan(0)
 })
 
-test('the same app behind two front servers', async () => {
+test('compares two front servers with the same app', async () => {
   const fronts = {
     side: { ...bare.side, front: 'gateway' as const },
     peer: { ...bare.side, front: 'nginx' as const },
@@ -68,7 +68,7 @@ test('the same app behind two front servers', async () => {
   }
 })
 
-test('two clients are compared by what they cost themselves', async () => {
+test('compares two clients by their own CPU time', async () => {
   const work = { ...helloWork, request: jsonRequest, connections: 2 }
   const rows = [{ name: 'client', side: 'side', peer: 'peer', bar: 1 }]
   const [row] = await compareSides({ sides: bare, work, rows, start: ClientSide.start }, setting)
@@ -76,7 +76,7 @@ test('two clients are compared by what they cost themselves', async () => {
   for (const value of [row?.cpu, row?.peerCpu, row?.ratio]) expect(value?.median).toBeGreaterThan(0)
 })
 
-test('growth has a point for each value', async () => {
+test('measures growth with a point for each value', async () => {
   const results = await measureGrowth(
     {
       side: bare.side,
@@ -92,13 +92,13 @@ test('growth has a point for each value', async () => {
   expect(growthPlot({ environment, results } as never)).toContain('>requests on a connection</text>')
 })
 
-test('latency is of requests that were answered', async () => {
+test('measures the latency of requests with a response', async () => {
   const [row] = await measureLatency('core', bare, helloWork, setting, { rounds: 1, milliseconds: 50 })
   expect(row?.side.p50).toBeGreaterThan(0)
   expect(row?.side.p99).toBeGreaterThanOrEqual(row?.side.p50 ?? 0)
 })
 
-test('a body is uploaded and downloaded whole', async () => {
+test('measures the upload and the download of a body', async () => {
   const length = 1024 * 1024
   const name = '1 MiB'
   const upload = {
@@ -120,7 +120,7 @@ test('a body is uploaded and downloaded whole', async () => {
   expect(markdown({ environment, results } as never)).toContain('| 1 MiB |')
 })
 
-test('the request is that of a browser through nginx', () => {
+test('the request has the params of a browser’s request through nginx', () => {
   const content: Buffer[] = []
   const decoder = new RecordDecoder({
     onStream(type, _id, chunk, start, end) {
@@ -145,13 +145,13 @@ test('the request is that of a browser through nginx', () => {
   }
 })
 
-const answers = [
-  { Reader: FastCgiReader, name: 'FastCGI', bytes: fastCgiAnswer, split: [1, 7, 9, 40] },
-  { Reader: HttpReader, name: 'HTTP', bytes: httpAnswer, split: [1, 15, 60, 90] },
+const readers = [
+  { Reader: FastCgiReader, name: 'FastCGI', bytes: fastCgiResponse, split: [1, 7, 9, 40] },
+  { Reader: HttpReader, name: 'HTTP', bytes: httpResponse, split: [1, 15, 60, 90] },
 ]
 
-for (const { Reader, bytes, name, split } of answers) {
-  test(`${name}: answers are counted however they are cut`, () => {
+for (const { Reader, bytes, name, split } of readers) {
+  test(`the ${name} reader counts responses that arrive in pieces of any size`, () => {
     const both = Buffer.concat([bytes('Hello'), bytes('Hello')])
     for (const length of [...split, both.length]) {
       let count = 0
@@ -161,7 +161,7 @@ for (const { Reader, bytes, name, split } of answers) {
     }
   })
 
-  test(`${name}: a wrong answer is an error, the first one and any other`, () => {
+  test(`the ${name} reader throws for a wrong response, whether it is the first or a later one`, () => {
     const read = (...bodies: string[]) => {
       const reader = new Reader({ body: 'Hello' }, () => {})
       for (const body of bodies) reader.push(bytes(body))
@@ -174,7 +174,7 @@ for (const { Reader, bytes, name, split } of answers) {
   })
 }
 
-function fastCgiAnswer(body: string, status = 200): Buffer {
+function fastCgiResponse(body: string, status = 200): Buffer {
   const head = `Status: ${status}\r\nContent-Type: text/plain\r\n\r\n`
   return Buffer.concat([
     encodeRecord(FCGI_STDOUT, 1, Buffer.from(head + body)),
@@ -183,7 +183,7 @@ function fastCgiAnswer(body: string, status = 200): Buffer {
   ])
 }
 
-function httpAnswer(body: string, status = 200): Buffer {
+function httpResponse(body: string, status = 200): Buffer {
   const date = 'Date: Wed, 25 Nov 2026 19:48:39 GMT'
   return Buffer.from(`HTTP/1.1 ${status} OK\r\nContent-Length: ${body.length}\r\n${date}\r\n\r\n${body}`)
 }

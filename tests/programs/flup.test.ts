@@ -1,4 +1,4 @@
-// lighttpd configured exactly as flup's users had it, in front of a port of flup's example program.
+// lighttpd with a config of flup's users, in front of a port of flup's example program to this project.
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { send } from '../support/cases/http.ts'
@@ -13,26 +13,26 @@ siteForEachTest((each) => {
   site = each
 })
 
-test('examples/environ lists what lighttpd sent', async () => {
+test('examples/environ lists the params that lighttpd sent', async () => {
   const server = fileURLToPath(new URL('../../examples/environ/server.mjs', import.meta.url))
   const { ports } = await site.startServer(1, ([port]) => ({
     file: process.execPath,
     args: [server],
     env: { FCGI_BRIDGE_LISTEN: `127.0.0.1:${port}` },
   }))
-  const answer = await askThroughLighttpd({ host: '127.0.0.1', port: ports[0]! })
-  expect(answer).toContain('Flup works!')
-  expectEnvironment(answer)
+  const text = await getThroughLighttpd({ host: '127.0.0.1', port: ports[0]! })
+  expect(text).toContain('Flup works!')
+  expectEnvironment(text)
 })
 
-test('the Express version routes on the path that was asked for', async () => {
+test('the Express version routes by the path of the client, not by that of the rewrite', async () => {
   const { at } = await site.startApp('environ-express', '127.0.0.1:0')
-  const answer = await askThroughLighttpd(at)
-  expectEnvironment(answer)
-  expect(answer).toContain('req.url=/aadsfasddfasdf?a=123\nreq.query.a=123\n')
+  const text = await getThroughLighttpd(at)
+  expectEnvironment(text)
+  expect(text).toContain('req.url=/aadsfasddfasdf?a=123\nreq.query.a=123\n')
 })
 
-async function askThroughLighttpd(at: Listening): Promise<string> {
+async function getThroughLighttpd(at: Listening): Promise<string> {
   if ('path' in at) throw new TypeError('The app listens on a path.')
   const [port] = await startLighttpd(
     site,
@@ -48,13 +48,13 @@ async function askThroughLighttpd(at: Listening): Promise<string> {
       )
       url.rewrite-once = ( "^(/.*)$" => "/tmp/est.fcgi$1" )`,
   )
-  const answer = await send({ host: '127.0.0.1', port: port! }, '/aadsfasddfasdf?a=123')
-  expect(answer).toMatchObject({ status: 200 })
-  return answer.text
+  const response = await send({ host: '127.0.0.1', port: port! }, '/aadsfasddfasdf?a=123')
+  expect(response).toMatchObject({ status: 200 })
+  return response.text
 }
 
-function expectEnvironment(answer: string): void {
-  expect(answer.split('\n')).toEqual(
+function expectEnvironment(text: string): void {
+  expect(text.split('\n')).toEqual(
     expect.arrayContaining([
       'PATH_INFO=/aadsfasddfasdf',
       'SCRIPT_NAME=/tmp/est.fcgi',

@@ -21,7 +21,7 @@ siteForEachTest((each) => {
 })
 
 describe('an address in the options', () => {
-  test('a TCP port, on 127.0.0.1 unless said otherwise', async () => {
+  test('a TCP port without a host is a port on 127.0.0.1', async () => {
     const { at } = await startWith({ port: 0 })
     expect(at).toMatchObject({ host: '127.0.0.1' })
     expect(await get(at)).toContain('GET /')
@@ -33,7 +33,7 @@ describe('an address in the options', () => {
     expect(await get(at)).toContain('GET /')
   })
 
-  test('a Unix socket with its mode, removed at exit', async () => {
+  test('a Unix socket gets its mode, and is removed at exit', async () => {
     const path = site.path('app.sock')
     const { program, at } = await startWith({ path, mode: 0o640 })
     expect(statSync(path).mode & 0o777).toBe(0o640)
@@ -42,7 +42,7 @@ describe('an address in the options', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('a Unix socket that a killed server left is replaced', async () => {
+  test('the stale Unix socket of a killed server is replaced', async () => {
     const path = site.path('app.sock')
     const { program } = await startWith({ path })
     await program.stop('SIGKILL')
@@ -51,7 +51,7 @@ describe('an address in the options', () => {
     expect(await get(at)).toContain('GET /')
   })
 
-  test('a Unix socket of a live server is left to it', async () => {
+  test('the Unix socket of a live server is not replaced', async () => {
     const path = site.path('app.sock')
     const { at } = await startWith({ path })
     const second = start({ FCGI_BRIDGE_TEST_OPTIONS: JSON.stringify({ path }) })
@@ -60,15 +60,15 @@ describe('an address in the options', () => {
     expect(await get(at)).toContain('GET /')
   })
 
-  test('a file that is no socket is left alone', async () => {
+  test('a file that is not a socket is not replaced', async () => {
     const path = site.write('app.sock', 'notes')
     const program = start({ FCGI_BRIDGE_TEST_OPTIONS: JSON.stringify({ path }) })
     expect(await program.exited).toEqual({ code: 1, signal: null })
-    await program.printed(/app\.sock exists and is no socket/)
+    await program.printed(/app\.sock exists and is not a socket/)
     expect(statSync(path).size).toBe(5)
   })
 
-  test('a TCP port in use', async () => {
+  test('a TCP port in use is an error', async () => {
     const { at } = await startWith({ port: 0 })
     const second = start({ FCGI_BRIDGE_TEST_OPTIONS: JSON.stringify(at) })
     expect(await second.exited).toEqual({ code: 1, signal: null })
@@ -76,7 +76,7 @@ describe('an address in the options', () => {
   })
 })
 
-describe('a socket from whoever started the program', () => {
+describe('a socket from the parent process', () => {
   test('fd 0 listens on TCP', async () => {
     const [port] = await freePorts(1)
     const at = { host: '127.0.0.1', port: port! }
@@ -102,7 +102,7 @@ describe('a socket from whoever started the program', () => {
     expect(await get(at)).toContain(`pid ${program.pid}`)
   })
 
-  test('sockets that systemd passed to another process are not taken', async () => {
+  test('sockets that systemd passed to another process are not used', async () => {
     const at = { path: site.path('app.sock') }
     const program = spawnFcgi(
       ['-s', at.path],
@@ -112,7 +112,7 @@ describe('a socket from whoever started the program', () => {
     await program.printed(/LISTEN_PID is 1, this is process \d+/)
   })
 
-  test('systemd comes before fd 0, fd 0 before CGI, CGI before FCGI_BRIDGE_LISTEN', async () => {
+  test('the order is: systemd, fd 0, CGI, FCGI_BRIDGE_LISTEN', async () => {
     const env = { FCGI_BRIDGE_LISTEN: site.path('last.sock'), ...cgi('GET', '/cgi') }
     const atFd0 = { path: site.path('fd0.sock') }
     const onFd0 = spawnFcgi(['-s', atFd0.path], [process.execPath, APP], env)
@@ -136,7 +136,7 @@ describe('a socket from whoever started the program', () => {
 })
 
 describe('plain CGI', () => {
-  test('one request on standard input, its answer on standard output', async () => {
+  test('reads one request from standard input, and writes its response to standard output', async () => {
     const program = start(
       { ...cgi('POST', '/form?x=1'), CONTENT_LENGTH: '11', CONTENT_TYPE: 'text/plain' },
       'pipe',
@@ -148,7 +148,7 @@ describe('plain CGI', () => {
     await program.printed(/\r\n\r\npid \d+, POST \/form\?x=1, 11 bytes\n$/)
   })
 
-  test('no body', async () => {
+  test('handles a request without a body', async () => {
     const program = start(cgi('GET', '/page'), 'pipe')
     expect(await program.exited).toEqual({ code: 0, signal: null })
     await program.printed(/GET \/page, 0 bytes\n$/)
@@ -167,14 +167,14 @@ describe('FCGI_BRIDGE_LISTEN', () => {
     expect(await get(await listeningOf(program))).toContain(`pid ${program.pid}`)
   })
 
-  test('an address that is none', async () => {
+  test('an invalid address is an error', async () => {
     const program = start({ FCGI_BRIDGE_LISTEN: 'localhost:http' })
     expect(await program.exited).toEqual({ code: 1, signal: null })
     await program.printed(/'localhost:http' is no address to listen on/)
   })
 })
 
-describe('nowhere to listen: an error that says what was looked for', () => {
+describe('without an address, the error names everything that was checked', () => {
   const everything = /LISTEN_PID and LISTEN_FDS.*standard input.*GATEWAY_INTERFACE.*FCGI_BRIDGE_LISTEN/s
 
   test.each(['ignore', 'pipe'] as const)('standard input: %s', async (stdin) => {
@@ -193,7 +193,7 @@ describe('nowhere to listen: an error that says what was looked for', () => {
     await program.printed(everything)
   })
 
-  test('standard input: a socket that is connected', async () => {
+  test('standard input: a connected socket', async () => {
     const server = createServer().listen(site.path('peer.sock'))
     const accepted = once(server, 'connection')
     const client = connect(site.path('peer.sock'))
@@ -206,15 +206,15 @@ describe('nowhere to listen: an error that says what was looked for', () => {
   })
 })
 
-describe('standard output and standard error', () => {
-  test('closed at the start', async () => {
+describe('the app can log if standard output and standard error', () => {
+  test('are closed at the start', async () => {
     const [port] = await freePorts(1)
     const at = { host: '127.0.0.1', port: port! }
     spawnFcgi(['-a', at.host, '-p', String(at.port)], shell(`exec "${process.execPath}" "${APP}" >&- 2>&-`))
     await expectLogging(at)
   })
 
-  test('pipes that nobody reads any more', async () => {
+  test('are pipes whose reader has closed them', async () => {
     const [port] = await freePorts(1)
     const at = { host: '127.0.0.1', port: port! }
     const { child } = spawnFcgi(['-a', at.host, '-p', String(at.port)], [process.execPath, APP])
@@ -232,39 +232,39 @@ describe('standard output and standard error', () => {
   }
 })
 
-describe('the end', () => {
+describe('shutdown', () => {
   test.each(['SIGTERM', 'SIGUSR1'] as const)(
-    '%s: what runs finishes, nothing new is accepted, exit 0',
+    '%s: running requests finish, no new ones are accepted, and the exit status is 0',
     async (signal) => {
       const { program, at } = await startWith({ port: 0 })
-      const { id, answer } = await hold(at)
+      const { id, response } = await hold(at)
       program.child.kill(signal)
       await site.control.heard(id, 'SIGTERM')
       expect(await accepts(at)).toBe(false)
       site.control.say(id, 'go')
-      expect(await answer).toContain(`GET /hold?id=${id}`)
+      expect(await response).toContain(`GET /hold?id=${id}`)
       expect(await program.exited).toEqual({ code: 0, signal: null })
       expect(program.output).not.toContain('Debugger')
     },
   )
 
-  test('a second SIGTERM is no order to hurry', async () => {
+  test('a second SIGTERM does not cut off running requests', async () => {
     const { program, at } = await startWith({ port: 0 })
-    const { id, answer } = await hold(at)
+    const { id, response } = await hold(at)
     program.child.kill('SIGTERM')
     await site.control.heard(id, 'SIGTERM')
     program.child.kill('SIGTERM')
     program.child.kill('SIGUSR1')
     site.control.say(id, 'go')
-    expect(await answer).toContain(`GET /hold?id=${id}`)
+    expect(await response).toContain(`GET /hold?id=${id}`)
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
 
-  test('idle kept connections are closed', async () => {
+  test('idle keep-alive connections are closed', async () => {
     const { program, at } = await startWith({ port: 0 })
     const peer = await Peer.connect(at)
     peer.get(1, {}, { keepConn: true })
-    await peer.answer(1)
+    await peer.response(1)
     expect(peer.ended).toBe(false)
     program.child.kill('SIGTERM')
     await peer.end()
@@ -272,11 +272,11 @@ describe('the end', () => {
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
 
-  async function hold(at: Listening): Promise<{ id: string; answer: Promise<string> }> {
+  async function hold(at: Listening): Promise<{ id: string; response: Promise<string> }> {
     const id = randomUUID()
-    const answer = get(at, `/hold?id=${id}`)
+    const response = get(at, `/hold?id=${id}`)
     await site.control.heard(id, 'held')
-    return { id, answer }
+    return { id, response }
   }
 })
 
@@ -317,7 +317,7 @@ function cgi(method: string, uri: string): Record<string, string> {
 async function get(at: Listening, uri = '/'): Promise<string> {
   const peer = await Peer.connect(at)
   peer.get(1, { REQUEST_URI: uri })
-  const { stdout } = await peer.answer(1)
+  const { stdout } = await peer.response(1)
   peer.destroy()
   return stdout
 }

@@ -1,4 +1,4 @@
-// serve() of each package rejects options that it would ignore.
+// serve() of each package rejects options that it does not know or support.
 import { type ServeOptions, serve } from '@fcgi-bridge/core'
 import { serve as serveListener } from '@fcgi-bridge/express-adapter'
 import { serve as serveFetch } from '@fcgi-bridge/fetch-adapter'
@@ -19,7 +19,7 @@ describe.each<[string, (options: ServeOptions) => Promise<unknown>]>([
     [{ port: 0, maxBodySize: 5 }, "There is no option 'maxBodySize'. Did you mean 'maxBodyBytes'?"],
     [{ port: 0, path: '/run/app.sock' }, 'Say one place to listen'],
     [{ path: '/run/app.sock', mode: 660 }, 'Write 0o660.'],
-  ])('%j', async (options, message) => {
+  ])('rejects %j, and says what to write instead', async (options, message) => {
     await expect(start(options as ServeOptions)).rejects.toThrow(message)
   })
 })

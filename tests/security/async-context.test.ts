@@ -1,5 +1,5 @@
-// The async context of a request is not visible to any other request, in both adapters: on keep-alive and multiplexed connections,
-// over raw bytes and behind HAProxy, which shares connections among clients.
+// The async context of a request is not visible to other requests, in both adapters. Tested on keep-alive and multiplexed connections,
+// over raw bytes, and with HAProxy, which shares connections among clients.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
@@ -37,8 +37,8 @@ import { nestClsApp } from '../support/apps/nest-cls.ts'
 import { required } from '../support/fronts/programs.ts'
 import { Site } from '../support/fronts/site.ts'
 
-/** A place where a request read its context, and the value that it read. */
-class Seen {
+/** Records the context that each callback of each request sees. */
+class ContextLog {
   readonly store = new AsyncLocalStorage<string>()
   readonly entries: { target: string; where: string; store: string | undefined }[] = []
 
@@ -72,49 +72,49 @@ class Seen {
   }
 }
 
-function listenerOf(seen: Seen): RequestListener {
+function listenerOf(log: ContextLog): RequestListener {
   return (req, res) => {
     const target = req.url!
-    seen.enter(target, 'handler')
-    setTimeout(() => seen.enter(target, 'timer'))
-    process.nextTick(() => seen.enter(target, 'tick'))
-    Promise.resolve().then(() => seen.enter(target, 'promise'))
-    req.on('data', (chunk) => seen.enter(target, `data ${chunk}`))
+    log.enter(target, 'handler')
+    setTimeout(() => log.enter(target, 'timer'))
+    process.nextTick(() => log.enter(target, 'tick'))
+    Promise.resolve().then(() => log.enter(target, 'promise'))
+    req.on('data', (chunk) => log.enter(target, `data ${chunk}`))
     req.on('end', () => {
-      seen.enter(target, 'end')
-      res.write('x'.repeat(300_000), () => seen.enter(target, 'write'))
-      res.end('done', () => seen.enter(target, 'ended'))
+      log.enter(target, 'end')
+      res.write('x'.repeat(300_000), () => log.enter(target, 'write'))
+      res.end('done', () => log.enter(target, 'ended'))
     })
-    req.on('close', () => seen.enter(target, 'request close'))
-    req.on('aborted', () => seen.enter(target, 'aborted'))
-    res.on('drain', () => seen.enter(target, 'drain'))
-    res.on('finish', () => seen.enter(target, 'finish'))
-    res.on('close', () => seen.enter(target, 'close'))
+    req.on('close', () => log.enter(target, 'request close'))
+    req.on('aborted', () => log.enter(target, 'aborted'))
+    res.on('drain', () => log.enter(target, 'drain'))
+    res.on('finish', () => log.enter(target, 'finish'))
+    res.on('close', () => log.enter(target, 'close'))
   }
 }
 
-function fetchOf(seen: Seen): (request: Request) => Promise<Response> {
+function fetchOf(log: ContextLog): (request: Request) => Promise<Response> {
   return async (request) => {
     const target = new URL(request.url).pathname
-    seen.enter(target, 'handler')
-    request.signal.addEventListener('abort', () => seen.enter(target, 'abort'))
+    log.enter(target, 'handler')
+    request.signal.addEventListener('abort', () => log.enter(target, 'abort'))
     const reader = request.body?.getReader()
     for (let i = 0; reader !== undefined; i++) {
       const { done } = await reader.read()
-      seen.enter(target, `read ${i}`)
+      log.enter(target, `read ${i}`)
       if (done) break
     }
     let pulls = 0
     const body = new ReadableStream({
       async pull(controller) {
-        seen.enter(target, `pull ${pulls}`)
+        log.enter(target, `pull ${pulls}`)
         // The first chunk is available at once and exceeds the socket's buffer. The rest is pulled after 'drain'.
         if (pulls > 0) await new Promise(setImmediate)
         if (++pulls > 20) controller.close()
         else controller.enqueue(new Uint8Array(pulls === 1 ? 2_000_000 : 100_000))
       },
       cancel() {
-        seen.enter(target, 'cancel')
+        log.enter(target, 'cancel')
       },
     })
     return new Response(body)
@@ -185,70 +185,70 @@ function expressApp(listener: RequestListener): RequestListener {
   return app
 }
 
-const APPS: Record<string, (seen: Seen) => Handler> = {
-  'a request listener': (seen) => fromListener(listenerOf(seen)),
-  'an Express app': (seen) => fromListener(expressApp(listenerOf(seen))),
-  'a fetch handler': (seen) => fromFetch(fetchOf(seen)),
+const APPS: Record<string, (log: ContextLog) => Handler> = {
+  'a request listener': (log) => fromListener(listenerOf(log)),
+  'an Express app': (log) => fromListener(expressApp(listenerOf(log))),
+  'a fetch handler': (log) => fromFetch(fetchOf(log)),
 }
 
 describe.each(Object.keys(APPS))('%s', (name) => {
-  test('requests that come in one read', async () => {
-    const seen = new Seen()
-    const front = await Front.to(await listen(APPS[name]!(seen)))
+  test('requests that arrive in one read', async () => {
+    const log = new ContextLog()
+    const front = await Front.to(await listen(APPS[name]!(log)))
     const ids = [1, 2, 3, 4]
     front.socket.write(
       Buffer.concat(ids.flatMap((id) => [begin(id, `/${id}`, 4), stdin(id, 'body'), stdin(id)])),
     )
     await front.ended(4)
-    expect(seen.first).toEqual([undefined, undefined, undefined, undefined])
-    expect(seen.leaks).toEqual([])
+    expect(log.first).toEqual([undefined, undefined, undefined, undefined])
+    expect(log.leaks).toEqual([])
   })
 
   test('interleaved bodies', async () => {
-    const seen = new Seen()
-    const front = await Front.to(await listen(APPS[name]!(seen)))
+    const log = new ContextLog()
+    const front = await Front.to(await listen(APPS[name]!(log)))
     const ids = [1, 2, 3]
     front.socket.write(Buffer.concat(ids.map((id) => begin(id, `/${id}`, 6))))
-    await until(() => seen.first.length === ids.length)
+    await until(() => log.first.length === ids.length)
     for (const piece of ['ab', 'cd', 'ef']) {
-      const before = seen.entries.length
+      const before = log.entries.length
       front.socket.write(Buffer.concat(ids.map((id) => stdin(id, piece))))
-      await until(() => seen.entries.length >= before + ids.length)
+      await until(() => log.entries.length >= before + ids.length)
     }
     front.socket.write(Buffer.concat([...ids.map((id) => stdin(id)), begin(4, '/4', 0), stdin(4)]))
     await front.ended(4)
-    expect(seen.first).toEqual([undefined, undefined, undefined, undefined])
-    expect(seen.leaks).toEqual([])
+    expect(log.first).toEqual([undefined, undefined, undefined, undefined])
+    expect(log.leaks).toEqual([])
   })
 
-  test('requests in turn on one kept connection', async () => {
-    const seen = new Seen()
-    const front = await Front.to(await listen(APPS[name]!(seen)))
+  test('sequential requests on one keep-alive connection', async () => {
+    const log = new ContextLog()
+    const front = await Front.to(await listen(APPS[name]!(log)))
     for (let i = 1; i <= 3; i++) {
       front.socket.write(Buffer.concat([begin(1, `/${i}`, 4), stdin(1, 'ab')]))
-      await until(() => seen.first.length === i)
+      await until(() => log.first.length === i)
       front.socket.write(Buffer.concat([stdin(1, 'cd'), stdin(1)]))
       await front.ended(i)
     }
-    expect(seen.first).toEqual([undefined, undefined, undefined])
-    expect(seen.leaks).toEqual([])
+    expect(log.first).toEqual([undefined, undefined, undefined])
+    expect(log.leaks).toEqual([])
   })
 
   test('requests that are aborted together', async () => {
-    const seen = new Seen()
-    const front = await Front.to(await listen(APPS[name]!(seen)))
+    const log = new ContextLog()
+    const front = await Front.to(await listen(APPS[name]!(log)))
     const ids = [1, 2, 3]
     front.socket.write(Buffer.concat(ids.map((id) => begin(id, `/${id}`, 4))))
-    await until(() => seen.first.length === ids.length)
+    await until(() => log.first.length === ids.length)
     const sign = name === 'a fetch handler' ? 'abort' : 'close'
     front.socket.destroy()
-    await until(() => seen.entries.filter(({ where }) => where === sign).length === ids.length)
-    expect(seen.leaks).toEqual([])
+    await until(() => log.entries.filter(({ where }) => where === sign).length === ids.length)
+    expect(log.leaks).toEqual([])
   })
 })
 
-test('a request sees of its own context what it sees with node:http, at least', async () => {
-  const expected = new Seen()
+test('each callback of a request sees the context that it sees with node:http', async () => {
+  const expected = new ContextLog()
   const http = createHttpServer(listenerOf(expected)).listen(0, '127.0.0.1')
   await once(http, 'listening')
   const { port } = http.address() as AddressInfo
@@ -269,17 +269,17 @@ test('a request sees of its own context what it sees with node:http, at least', 
   await until(() => expected.has('close') && expected.has('timer'))
   http.close()
 
-  const seen = new Seen()
-  const front = await Front.to(await listen(fromListener(listenerOf(seen))))
+  const log = new ContextLog()
+  const front = await Front.to(await listen(fromListener(listenerOf(log))))
   front.socket.write(begin(1, '/1', 4))
-  await until(() => seen.first.length === 1)
+  await until(() => log.first.length === 1)
   front.socket.write(stdin(1, 'ab'))
-  await until(() => seen.has('data ab'))
+  await until(() => log.has('data ab'))
   front.socket.write(Buffer.concat([stdin(1, 'cd'), stdin(1)]))
   await front.ended(1)
-  await until(() => seen.has('close') && seen.has('timer'))
+  await until(() => log.has('close') && log.has('timer'))
   // On Node 24 and 26 the HTTP parser restores the context between the last chunk of a body and its end. Here both are one callback.
-  const ours = seen.of('/1')
+  const ours = log.of('/1')
   for (const [where, store] of Object.entries(expected.of('/1'))) {
     if (store === undefined) expect([undefined, '/1'], where).toContain(ours[where])
     else expect(ours[where], where).toBe(store)
@@ -287,8 +287,7 @@ test('a request sees of its own context what it sees with node:http, at least', 
   expect(Object.keys(ours).sort()).toEqual(Object.keys(expected.of('/1')).sort())
 })
 
-describe('behind HAProxy, which shares connections among clients', () => {
-  /** Each visitor receives the identity that the app stored for it, for each way of storing one. */
+describe('with HAProxy, which shares connections among clients, each client gets its own identity', () => {
   const user = new AsyncLocalStorage<string>()
   const running = new AsyncLocalStorage<string>()
 
@@ -310,7 +309,7 @@ describe('behind HAProxy, which shares connections among clients', () => {
         res.json({ visit: req.get('x-visit'), names: [...now, user.getStore()] })
       })
     })
-    // Outside the app, before the middleware that would set a new context.
+    // Read the context outside the app, before its middleware sets a new one.
     return fromListener((req, res) => {
       const before = [user.getStore(), running.getStore(), httpContext.get('user'), rTracer.id()]
       res.setHeader('x-before', JSON.stringify(before.map((value) => value ?? null)))
@@ -372,9 +371,9 @@ describe('behind HAProxy, which shares connections among clients', () => {
       const { visit, names } = JSON.parse(body)
       expect(visit).toBe(visitId)
       // As with node:http, a body event may run outside the context, but never in that of another request.
-      for (const seen of names) {
-        if (app.startsWith('Express')) expect([name ?? null, null]).toContain(seen)
-        else expect(seen).toBe(name ?? null)
+      for (const stored of names) {
+        if (app.startsWith('Express')) expect([name ?? null, null]).toContain(stored)
+        else expect(stored).toBe(name ?? null)
       }
       if (name === undefined) anonymous++
     }

@@ -5,7 +5,7 @@
 const RATIO_MAX = 12
 const TRIES = 4
 
-// In milliseconds. Shorter times are not judged: they are no attack, and mostly fixed costs and garbage collection.
+// In milliseconds. Shorter times are ignored: they cannot be used for an attack, and are mostly fixed costs and garbage collection.
 const floorFor = (size: number): number => 20 + size * 0.00015
 
 /** One input of a program. */

@@ -41,18 +41,18 @@ async function expectLinear(input: Input): Promise<void> {
   expect(await findSuperlinear(input)).toEqual([])
 }
 
-// ---- the server, as a front server speaks to it ----
+// ---- the server, with a hostile front server ----
 
-/** The head of the next response. */
-let toAnswer: { name: string; value: string; reason?: string } | undefined
+/** The header, and the reason phrase, of the next response. */
+let nextHeader: { name: string; value: string; reason?: string } | undefined
 
 const SERVERS: Record<string, () => Promise<number>> = {
   async core() {
     const server = createServer(
       (exchange) => {
         readExchange(exchange)
-        const headers = toAnswer === undefined ? [] : [toAnswer.name, toAnswer.value]
-        exchange.writeHead(200, headers, toAnswer?.reason)
+        const headers = nextHeader === undefined ? [] : [nextHeader.name, nextHeader.value]
+        exchange.writeHead(200, headers, nextHeader?.reason)
         exchange.end('x')
       },
       { onError() {} },
@@ -66,9 +66,9 @@ const SERVERS: Record<string, () => Promise<number>> = {
       (req, res) => {
         const { url, method, headers, headersDistinct, rawHeaders, httpVersion, socket } = req
         void [url, method, headers, headersDistinct, rawHeaders, httpVersion, socket.remoteAddress]
-        if (toAnswer !== undefined) {
-          if (toAnswer.reason !== undefined) res.statusMessage = toAnswer.reason
-          res.setHeader(toAnswer.name, toAnswer.value)
+        if (nextHeader !== undefined) {
+          if (nextHeader.reason !== undefined) res.statusMessage = nextHeader.reason
+          res.setHeader(nextHeader.name, nextHeader.value)
         }
         res.end('x')
       },
@@ -90,8 +90,8 @@ async function startFetch(overrideGlobalObjects: boolean): Promise<number> {
       headers.set('x-more', headers.get('cookie') ?? '')
       void new Request(request).headers.get('x-more')
       await request.text()
-      if (toAnswer === undefined) return new Response('x')
-      const { name, value, reason } = toAnswer
+      if (nextHeader === undefined) return new Response('x')
+      const { name, value, reason } = nextHeader
       return new Response('x', {
         headers: [[name, value]],
         ...(reason !== undefined && { statusText: reason }),
@@ -152,7 +152,7 @@ const FIELDS: Record<string, { max: number; params: (text: string) => Record<str
   REMOTE_ADDR: { max: PARAMS_MAX, params: (text) => ({ REMOTE_ADDR: text }) },
 }
 
-// ---- the client and the gateway, in front of a hostile application ----
+// ---- the client and the gateway, with a hostile application ----
 
 /** Each field of a response, as the head of a CGI response. */
 const HEADS: Record<string, (text: string) => string> = {
@@ -365,7 +365,7 @@ describe('dev', () => {
   })
 })
 
-// ---- the doctor and the conformance checks, in front of hostile servers ----
+// ---- the doctor and the conformance checks, with hostile servers ----
 
 describe('doctor', () => {
   const url = new URL('http://127.0.0.1/shop')
@@ -374,7 +374,7 @@ describe('doctor', () => {
     ['Server', 'server'],
     ['Location', 'location'],
     ['a header', 'x-a'],
-  ])('a front server that answers itself: %s', async (_, header) => {
+  ])('a front server that responds itself: %s', async (_, header) => {
     let value = ''
     const server = createHttpServer((_, response) => response.writeHead(302, { [header]: value }).end(value))
     server.listen(0, '127.0.0.1')
@@ -385,8 +385,8 @@ describe('doctor', () => {
     const feed = async (text: string): Promise<void> => {
       value = text
       const report = await checkReachable(url, front).catch(() => reportOf(url, undefined, []))
-      const answer = await front.send({ path: '/' }).catch(() => undefined)
-      if (answer !== undefined) report.findings.push(notPassedOn(url, answer))
+      const response = await front.send({ path: '/' }).catch(() => undefined)
+      if (response !== undefined) report.findings.push(notPassedOn(url, response))
       formatReport(report)
     }
     await expectLinear({ max: HTTP_MAX, feed })
@@ -403,7 +403,7 @@ describe('doctor', () => {
       'CONTENT_TYPE',
       'HTTP_AUTHORIZATION',
     ],
-  ])('the probe behind a front server that sends %s', async (name) => {
+  ])('the probe, with a front server that sends %s', async (name) => {
     const feed = async (text: string): Promise<void> => {
       const params = new Map(Object.entries({ ...GET, REMOTE_ADDR: '192.0.2.1', [name]: text }))
       const response = { status: 200, headers: {}, software: text, text: '', from: '127.0.0.3', spread: 0 }
@@ -437,7 +437,7 @@ describe.each(Object.keys(SERVERS))('%s', (name) => {
     const peer = await Peer.connect({ host: '127.0.0.1', port })
     peer.get(1, { ...changes })
     // The server may reject a request by closing the connection.
-    await peer.answer(1).catch(() => {})
+    await peer.response(1).catch(() => {})
     peer.destroy()
   }
 
@@ -454,11 +454,11 @@ describe.each(Object.keys(SERVERS))('%s', (name) => {
     ['Content-Type', (value: string) => ({ name: 'Content-Type', value })],
     ['Set-Cookie', (value: string) => ({ name: 'Set-Cookie', value })],
     ['the reason', (value: string) => ({ name: 'X-A', value: 'a', reason: value })],
-  ])('of a response that echoes its request: %s', async (_, answer) => {
+  ])('of a response that echoes its request: %s', async (_, makeHeader) => {
     const feed = async (text: string): Promise<void> => {
-      toAnswer = answer(text)
+      nextHeader = makeHeader(text)
       await ask(GET)
-      toAnswer = undefined
+      nextHeader = undefined
     }
     await expectLinear({ max: HEADER_MAX, feed })
   })

@@ -1,7 +1,7 @@
 // mod_fcgid's apps while Apache stops and restarts: running requests complete, and no process is left.
 import { randomUUID } from 'node:crypto'
 import { describe, type TestContext, test } from 'vitest'
-import { type Answer, send } from '../support/cases/http.ts'
+import { send, type TestResponse } from '../support/cases/http.ts'
 import { type Apache, startApache } from '../support/fronts/apache.ts'
 import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
 import { APPS, type Origin } from '../support/fronts/front.ts'
@@ -20,13 +20,13 @@ describe.concurrent.each(APPS)('%s', (app) => {
     // mod_fcgid signals its processes to exit, even while they serve requests.
     await Promise.all(held.map(({ id }) => site.control.heard(id, 'SIGTERM')))
     for (const { id } of held) site.control.say(id, 'go')
-    for (const { answer, pid } of held)
-      expect(await answer).toMatchObject({ status: 200, text: `held by ${pid}\n` })
+    for (const { response, pid } of held)
+      expect(await response).toMatchObject({ status: 200, text: `held by ${pid}\n` })
     expect(await remaining(() => processes(site, held), ENDING)).toEqual([])
 
     const next = await hold(site, origin)
     site.control.say(next.id, 'go')
-    expect(await next.answer).toMatchObject({ status: 200 })
+    expect(await next.response).toMatchObject({ status: 200 })
     expect(held.map(({ pid }) => pid)).not.toContain(next.pid)
   })
 
@@ -37,8 +37,8 @@ describe.concurrent.each(APPS)('%s', (app) => {
     process.kill(apache.pid, 'SIGWINCH')
     await site.logged('shutting down gracefully')
     for (const { id } of held) site.control.say(id, 'go')
-    for (const { answer, pid } of held)
-      expect(await answer).toMatchObject({ status: 200, text: `held by ${pid}\n` })
+    for (const { response, pid } of held)
+      expect(await response).toMatchObject({ status: 200, text: `held by ${pid}\n` })
     await apache.exited
     expect(await remaining(() => site.processes(), ENDING)).toEqual([])
   })
@@ -46,9 +46,9 @@ describe.concurrent.each(APPS)('%s', (app) => {
   test('stop with idle processes: all processes exit', async (context) => {
     const { expect } = context
     const { site, apache, origin } = await start(context)
-    const { id, answer, pid } = await hold(site, origin)
+    const { id, response, pid } = await hold(site, origin)
     site.control.say(id, 'go')
-    expect(await answer).toMatchObject({ status: 200, text: `held by ${pid}\n` })
+    expect(await response).toMatchObject({ status: 200, text: `held by ${pid}\n` })
     process.kill(apache.pid, 'SIGTERM')
     await apache.exited
     expect(await remaining(() => site.processes(), ENDING)).toEqual([])
@@ -80,14 +80,14 @@ interface Held {
   id: string
   /** The id of the app process that serves the request. */
   pid: number
-  answer: Promise<Answer>
+  response: Promise<TestResponse>
 }
 
 /** Sends a request that the app holds until 'go' is sent. */
 async function hold(site: Site, origin: Origin): Promise<Held> {
   const id = randomUUID()
-  const answer = send(origin, `/hold?id=${id}`)
-  return { id, pid: Number(await site.control.heard(id, 'held')), answer }
+  const response = send(origin, `/hold?id=${id}`)
+  return { id, pid: Number(await site.control.heard(id, 'held')), response }
 }
 
 function processes(site: Site, held: readonly Held[]): ReturnType<Site['processes']> {

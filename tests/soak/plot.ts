@@ -26,7 +26,7 @@ export function plot(processes: readonly Sampled[]): string {
     text(PANEL.left, height - 12, 'behind nginx', 'small own'),
     text(PANEL.left + 100, height - 12, 'under mod_fcgid', 'small third'),
   ]
-  return svg(2 * PANEL.width, height, 'What the processes of the apps hold, over time', [...parts, ...legend])
+  return svg(2 * PANEL.width, height, 'Resources of the app processes over time', [...parts, ...legend])
 }
 
 function draw(

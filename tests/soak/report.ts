@@ -25,7 +25,7 @@ export function report({ start, end, traffic, processes, findings }: Run): strin
 Written by \`npm run soak\`: mixed traffic through nginx and under Apache's mod_fcgid, to an Express app and to a fetch
 handler. What the processes of the apps hold is read every few seconds, the heap after a garbage collection.
 
-**${flat && traffic.failed === 0 ? 'Flat, and no request failed.' : 'Not as it should be: see below.'}**
+**${flat && traffic.failed === 0 ? 'Flat, and no request failed.' : 'Growth or failures: see below.'}**
 
 ![Memory, heap, handles and file descriptors of each process, over time](soak.svg)
 

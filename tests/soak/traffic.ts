@@ -3,7 +3,7 @@ import { Agent } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { content, digest } from '../support/apps/content.js'
-import { type Ask, open, readAll, readUntil, send } from '../support/cases/http.ts'
+import { open, readAll, readUntil, send, type TestRequest } from '../support/cases/http.ts'
 import type { Mode, Origin } from '../support/fronts/front.ts'
 
 /** The target of requests: an app behind a front server in one of its modes. */
@@ -27,7 +27,7 @@ export const SAID = 'soak'
 interface Client {
   target: Target
   /** Sends requests on a keep-alive connection. */
-  ask(path: string, ask?: Ask): ReturnType<typeof send>
+  ask(path: string, ask?: TestRequest): ReturnType<typeof send>
   url(path: string): string
 }
 
@@ -105,7 +105,7 @@ const KINDS: Record<string, (client: Client) => Promise<void>> = {
     } catch (error) {
       seen = String(error)
     }
-    if (seen === 'the beginning\n') throw new Error('It passed for a whole answer.')
+    if (seen === 'the beginning\n') throw new Error('The response looked complete.')
   },
 
   async 'no such page'({ ask }) {

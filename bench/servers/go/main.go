@@ -1,4 +1,4 @@
-// The peer in Go: its standard library's FastCGI, with the same answer as the other programs.
+// The handler of the other programs in Go, on its standard library's FastCGI.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 		os.Exit(1)
 	}
 	go func() {
-		// The benchmark is gone, however it ended.
+		// The benchmark has ended for some reason.
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()

@@ -13,7 +13,7 @@ export const EXIT = {
   /** No server responds at the address. */
   unreachable: 5,
   /** The response is an error or breaks the protocol, or a check failed. */
-  badAnswer: 6,
+  badResponse: 6,
 } as const
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]

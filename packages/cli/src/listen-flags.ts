@@ -8,6 +8,8 @@ export interface ListenFlags {
   path?: string
   mode?: number
   fd?: number
+  backlog?: number
+  reusePort?: boolean
   mount?: MountOption
 }
 
@@ -38,6 +40,18 @@ export function addListenFlags(command: Command): Command {
     )
     .addOption(
       new Option(
+        '--backlog <connections>',
+        'how many connections may wait to be accepted (default: 511; Linux limits it to net.core.somaxconn)',
+      ).argParser(parseBacklog),
+    )
+    .addOption(
+      new Option(
+        '--reuse-port',
+        'with --port: let other processes listen on the same port, with a socket each (Node 22.12 or later)',
+      ).conflicts(['path', 'fd']),
+    )
+    .addOption(
+      new Option(
         '--mount <mount>',
         "where the app is below the site's root: /shop, or auto, script-name, none (default: auto). Under mod_fcgid's FcgidWrapper, and in a shell script, script-name",
       ).argParser(parseMount),
@@ -46,17 +60,21 @@ export function addListenFlags(command: Command): Command {
 
 /** The listen options from the flags. Without an address, the process that started this one provides the socket. */
 export function listenOptionsOf(command: Command, flags: ListenFlags): ServeOptions {
-  const { port, host, path, mode, fd } = flags
+  const { port, host, path, mode, fd, backlog, reusePort } = flags
   if (host !== undefined && port === undefined) command.error('error: --host needs a TCP port. Add --port')
   if (mode !== undefined && (port !== undefined || fd !== undefined)) {
     command.error('error: --mode applies to Unix sockets only. Use it with --path')
   }
-  if (port !== undefined) return host === undefined ? { port } : { port, host }
-  if (fd !== undefined) return { fd }
-  return { ...(path !== undefined && { path }), ...(mode !== undefined && { mode }) }
+  if (reusePort && port === undefined) command.error('error: --reuse-port goes with --port')
+  const queue = backlog === undefined ? {} : { backlog }
+  if (port !== undefined) {
+    return { ...queue, port, ...(host !== undefined && { host }), ...(reusePort && { reusePort }) }
+  }
+  if (fd !== undefined) return { ...queue, fd }
+  return { ...queue, ...(path !== undefined && { path }), ...(mode !== undefined && { mode }) }
 }
 
-/** Parses a TCP port from the command line. Throws InvalidArgumentError if it is no port. */
+/** Parses a TCP port from the command line. Throws InvalidArgumentError if it is not a port. */
 export function parsePort(text: string): number {
   const port = parseNumber(text)
   if (port > 65535) throw new InvalidArgumentError('Ports go up to 65535.')
@@ -66,6 +84,12 @@ export function parsePort(text: string): number {
 function parseNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It takes a number.')
   return Number(text)
+}
+
+function parseBacklog(text: string): number {
+  const backlog = parseNumber(text)
+  if (backlog === 0) throw new InvalidArgumentError('It takes a number from 1 up.')
+  return backlog
 }
 
 function parseMode(text: string): number {

@@ -10,7 +10,7 @@ const CHECK_MILLISECONDS = 1000
 type FileOutput = NodeJS.WriteStream & { fd: number }
 
 /**
- * Redirects this process's standard output and standard error to the end of a file. Must run before anything uses
+ * Redirects this process's standard output and standard error to the end of a file. A CGI program keeps its standard output. Must run before anything uses
  * `process.stdout` or `process.stderr`, because Node picks the kind of stream at its first use. Node's own reports of a crash
  * go to the file, too.
  *
@@ -29,7 +29,7 @@ export function logToFile(file: string, maxBytes: number = MAX_BYTES): void {
   }
   // Fail before the streams are closed: the error must still reach them.
   closeSync(open(path))
-  replace(1)
+  if (!isCgi()) replace(1)
   replace(2)
   let inode = statSync(path).ino
   const check = (): void => {
@@ -51,11 +51,10 @@ export function logToFile(file: string, maxBytes: number = MAX_BYTES): void {
 // file, for Node's crash reports, and the streams write to a new descriptor.
 function reopen(path: string): number {
   const fd = openSync(path, 'a', 0o600)
-  for (const output of [process.stdout, process.stderr] as FileOutput[]) {
-    const old = output.fd
-    output.fd = fd
-    if (old > 2 && process.stdout.fd !== old && process.stderr.fd !== old) closeSync(old)
-  }
+  const outputs = (isCgi() ? [process.stderr] : [process.stdout, process.stderr]) as FileOutput[]
+  const old = process.stderr.fd
+  for (const output of outputs) output.fd = fd
+  if (old > 2) closeSync(old)
   return statSync(path).ino
 }
 
@@ -69,6 +68,11 @@ export function logFileOf(args: readonly string[]): string | undefined {
   const index = own.findIndex((arg) => arg === '--log-file' || arg.startsWith('--log-file='))
   if (index < 0) return undefined
   return own[index] === '--log-file' ? own[index + 1] : own[index]!.slice('--log-file='.length)
+}
+
+// The standard output of a CGI program is its response.
+function isCgi(): boolean {
+  return process.env.GATEWAY_INTERFACE !== undefined
 }
 
 function open(path: string): number {

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// First, so that a SIGTERM that arrives while the app loads is remembered.
+import '@fcgi-bridge/core/early-signals'
 import { isDetached, reportFailure } from './app/detach.ts'
 import { endProgram } from './end-program.ts'
 import { EXIT } from './exit-codes.ts'

@@ -51,7 +51,7 @@ export function collectParam(text: string, before: Record<string, string>): Reco
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) }
 }
 
-/** Parses a number of seconds and returns milliseconds. Throws InvalidArgumentError if it is no number. */
+/** Parses a number of seconds and returns milliseconds. Throws InvalidArgumentError if it is not a number. */
 export function parseSeconds(text: string): number {
   if (!/^\d{1,6}(\.\d+)?$/.test(text)) throw new InvalidArgumentError('It takes a number of seconds.')
   return Math.ceil(Number(text) * 1000)
@@ -65,7 +65,7 @@ export function parseTarget(text: string): string {
   return target
 }
 
-/** Parses a mount and removes slashes at its end: `''` for the root. Throws InvalidArgumentError if it is no path. */
+/** Parses a mount and removes slashes at its end: `''` for the root. Throws InvalidArgumentError if it is not a path. */
 export function parseMountPath(text: string): string {
   if (!/^\/[^?#\s]*$/.test(text)) throw new InvalidArgumentError('It takes a path such as /shop.')
   return text.replace(/\/+$/, '')

@@ -7,6 +7,7 @@ export { ExchangeError, type ExchangeErrorCode } from './exchange/error.ts'
 export type { Exchange, Handler, Role, WriteCallback } from './exchange/exchange.ts'
 export { EXCHANGE_CHANNEL, type ExchangeMessage } from './exchange/exchange-channel.ts'
 export type { Input } from './exchange/input.ts'
+export { reserveStandardOutput } from './listen/cgi-output.ts'
 export type {
   FdListenOptions,
   ListenOptions,
@@ -31,5 +32,5 @@ export type { Handlers } from './server/handlers.ts'
 export { currentLauncher, type Launcher, setLauncher } from './server/launcher.ts'
 export type { ServerOptions } from './server/options.ts'
 export { isServeOption, type ServeOptions, serve } from './server/serve.ts'
-export { createServer, FastCgiServer } from './server/server.ts'
-export type { ServerEvents } from './server/server-events.ts'
+export { createServer, FastCgiServer, type ServerEvents } from './server/server.ts'
+export type { ServerStats } from './server/stats.ts'

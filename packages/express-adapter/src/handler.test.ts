@@ -22,8 +22,8 @@ import { serveForTest } from './testing/served.ts'
 
 const EMPTY = Buffer.alloc(0)
 
-describe('what FastCGI knows beyond HTTP', () => {
-  test('req.fcgi has the params, the role, the id, the address, the mount, and the way to the error log', async () => {
+describe('req.fcgi and req.socket', () => {
+  test('req.fcgi has the params, the role, the id, the address, the mount and the error log', async () => {
     const app = express()
     app.use((request, response) => {
       const { fcgi } = request
@@ -43,7 +43,7 @@ describe('what FastCGI knows beyond HTTP', () => {
     expect(stderr()).toBe('to the log\n')
   })
 
-  test('TLS between client and front server makes the request secure, without a trusted proxy', async () => {
+  test('req.secure is true if the client uses TLS, without a trusted proxy', async () => {
     const app = express()
     app.use((request, response) => {
       response.json([request.secure, request.protocol, (request.socket as { encrypted?: boolean }).encrypted])
@@ -52,7 +52,7 @@ describe('what FastCGI knows beyond HTTP', () => {
     expect(JSON.parse((await client.send().response).body.toString())).toEqual([true, 'https', true])
   })
 
-  test('the addresses of both ends are those of the client and of the front server', async () => {
+  test('req.socket has the addresses of the client and of the front server', async () => {
     const app = express()
     app.use((request, response) => {
       const { socket } = request
@@ -91,7 +91,7 @@ describe('what FastCGI knows beyond HTTP', () => {
     ['HTTP/2.0', '2.0 2 0'],
     ['HTTP/3', '3.0 3 0'],
     ['INCLUDED', '1.1 1 1'],
-  ])('SERVER_PROTOCOL %s is httpVersion %s', async (protocol, version) => {
+  ])('SERVER_PROTOCOL %s becomes httpVersion %s', async (protocol, version) => {
     const { client } = await serveForTest(
       (request, response) => {
         response.end(`${request.httpVersion} ${request.httpVersionMajor} ${request.httpVersionMinor}`)
@@ -100,7 +100,7 @@ describe('what FastCGI knows beyond HTTP', () => {
     )
     const { body, headers } = await client.send().response
     expect(body.toString()).toBe(version)
-    // Of an HTTP/1.0 client, too: Node leaves it out, since it closes the connection.
+    // Also for an HTTP/1.0 client. Node leaves the header out, because it closes the connection.
     expect(headers).toEqual([['content-length', String(version.length)]])
   })
 })
@@ -125,7 +125,7 @@ describe('mounts', () => {
     ['/shop?x=1', ['/shop', '/?x=1', '/shop?x=1']],
     ['/shop/admin/list?y', ['/shop/admin', '/list?y', '/shop/admin/list?y']],
     ['/shopping', ['', '/shopping', '/shopping']],
-  ])('under /shop, %s is seen as under app.use', async (path, seen) => {
+  ])('under /shop, %s has the same URLs as under app.use', async (path, seen) => {
     const { client } = await serveForTest(app, { mount: '/shop' })
     expect(JSON.parse((await client.send({ path }).response).body.toString())).toEqual(seen)
   })
@@ -183,11 +183,11 @@ describe('output', () => {
         app(request, response)
       },
     ],
-  ])('a small answer is one write: %s', async (_, listener) => {
+  ])('a small response is one write: %s', async (_, listener) => {
     expect(await countWrites(listener)).toBe(1)
   })
 
-  test('a header keeps its latin1 bytes beside a string body, where Node writes both as UTF-8', async () => {
+  test('a header keeps its latin1 bytes if the body is a string, unlike in Node, which writes both as UTF-8', async () => {
     for (const [, version] of expressVersions) {
       const app = version()
       app.use((_, response) => void response.set('X-Name', 'caf\xe9').attachment('\xe9.txt').send('\u20ac'))
@@ -199,7 +199,7 @@ describe('output', () => {
     }
   })
 
-  test('what was written while corked goes out with the end, which Node 22 and 24 forget', async () => {
+  test('data written to a corked response is sent with the end, unlike in Node 22 and 24, which lose it', async () => {
     const { client } = await serveForTest((_, response) => {
       response.cork()
       response.write('a')
@@ -208,7 +208,7 @@ describe('output', () => {
     expect((await client.send().response).body.toString()).toBe('ab')
   })
 
-  test('a front server that reads slowly holds the writer back', async () => {
+  test('a front server that reads slowly slows the writer down', async () => {
     const piece = Buffer.alloc(64 * 1024)
     let left = 100
     let most = 0
@@ -247,7 +247,7 @@ describe('output', () => {
     await server.close()
   })
 
-  test('a response that does not get out any more is closed, and never finished', async () => {
+  test('a response that cannot be sent emits close and not finish', async () => {
     const events: string[] = []
     const closed = withResolvers()
     const server = createServer(
@@ -273,7 +273,7 @@ describe('output', () => {
 })
 
 describe('input', () => {
-  test('an app that reads slowly holds the front server back', async () => {
+  test('an app that reads slowly slows the front server down', async () => {
     const begun = withResolvers()
     let incoming: IncomingMessage | undefined
     const { client } = await serveForTest((request, response) => {
@@ -299,7 +299,7 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void } {
 }
 
 describe('failures of the app', () => {
-  test('a listener that throws is a 500 without a word of it; the error goes to the log and to onError', async () => {
+  test('a listener that throws is a 500 without detail; the error goes to the log and to onError', async () => {
     const events: string[] = []
     const { client, errors, stderr } = await serveForTest((request, response) => {
       request.on('close', () => events.push('request closed'))
@@ -313,7 +313,7 @@ describe('failures of the app', () => {
     expect(events).toEqual(['response closed', 'request closed'])
   })
 
-  test('a listener that rejects after the head has gone out cuts the answer', async () => {
+  test('a listener that rejects after the head was sent cuts the response off', async () => {
     const { client, errors } = await serveForTest(async (_, response) => {
       response.write('begun')
       await new Promise<void>((resolve) => {
@@ -325,7 +325,7 @@ describe('failures of the app', () => {
     expect(errors).toMatchObject([{ message: 'late' }])
   })
 
-  test('a listener that rejects behind its answer harms nothing, and is told', async () => {
+  test('a listener that rejects after its response has ended does not affect it; the error is reported', async () => {
     const { client, errors } = await serveForTest(async (_, response) => {
       response.end('done')
       throw new Error('afterwards')
@@ -334,7 +334,7 @@ describe('failures of the app', () => {
     expect(errors).toMatchObject([{ message: 'afterwards' }])
   })
 
-  test('what is no error can be thrown as well', async () => {
+  test('a thrown value need not be an Error', async () => {
     const { client, errors } = await serveForTest(() => {
       throw null
     })
@@ -342,7 +342,7 @@ describe('failures of the app', () => {
     expect(errors).toEqual([null])
   })
 
-  test('a body shorter than its Content-Length is a failure, and never passes for the whole', async () => {
+  test('a body that is shorter than its Content-Length is cut off, so that it does not look complete', async () => {
     const { client, errors } = await serveForTest((_, response) => {
       response.setHeader('Content-Length', 10)
       response.write('begun', () => response.end('.'))
@@ -373,7 +373,7 @@ describe('failures of the app', () => {
     expect(errors).toMatchObject([{ message: expect.stringContaining('The response has 0 bytes') }])
   })
 
-  test('an empty body with a Content-Length after a flushed head is cut', async () => {
+  test('an empty body with a Content-Length after a flushed head is cut off', async () => {
     const { client, errors } = await serveForTest((_, response) => {
       response.writeHead(200, { 'Content-Length': 10 })
       response.flushHeaders()
@@ -403,7 +403,7 @@ describe('failures of the app', () => {
     'X-LIGHTTPD-send-file',
     'X-LIGHTTPD-send-tempfile',
     'X-Reproxy-URL',
-  ])('%s leaves the body of the Content-Length to the front server', async (name) => {
+  ])('%s allows an empty body, because the front server sends the file', async (name) => {
     const { client, errors } = await serveForTest((request, response) => {
       response.setHeader('Content-Length', 10)
       if (request.url === '/set') response.setHeader(name, '/srv/file')
@@ -413,7 +413,7 @@ describe('failures of the app', () => {
     expect(await client.send({ path: '/set' }).response).toMatchObject({ status: 200, complete: true })
     expect(await client.send({ path: '/' }).response).toMatchObject({ status: 200, complete: true })
     expect(errors).toEqual([])
-    // A body that has begun is the response's own.
+    // A body that is not empty is not replaced by a file.
     expect((await client.send({ path: '/partial' }).response).status).toBe(500)
   })
 
@@ -421,7 +421,7 @@ describe('failures of the app', () => {
     ['X-Accel-Buffering', 'no'],
     ['X-Accel-Expires', '10'],
     ['X-Sent-File', '/srv/file'],
-  ])('%s does not', async (name, value) => {
+  ])('%s does not allow an empty body', async (name, value) => {
     const { client } = await serveForTest((_, response) => {
       response.writeHead(200, { 'Content-Length': 10, [name]: value }).end()
     })
@@ -443,7 +443,7 @@ describe('failures of the app', () => {
     ['three, of which two are the same', ['5', '6', '5'], '5'],
     ['two that are the same', ['5', '5'], '5'],
     ['blanks around it', ' 5 ', '5'],
-  ])('a Content-Length that is %s is not sent as it is', async (_, value, sent) => {
+  ])('a Content-Length that is %s is left out or corrected', async (_, value, sent) => {
     for (const set of [
       (response: ServerResponse) => response.setHeader('Content-Length', value as string),
       (response: ServerResponse) => void response.writeHead(200, { 'Content-Length': value as string }),
@@ -460,7 +460,7 @@ describe('failures of the app', () => {
     }
   })
 
-  test('a Content-Length without a body is let through: the front server may have the file', async () => {
+  test('a Content-Length with X-Accel-Redirect is sent without a body', async () => {
     const { client } = await serveForTest((_, response) => {
       response.writeHead(200, { 'X-Accel-Redirect': '/internal/file', 'Content-Length': 10 }).end()
     })
@@ -469,7 +469,7 @@ describe('failures of the app', () => {
     expect(headers).toContainEqual(['x-accel-redirect', '/internal/file'])
   })
 
-  test('a final 1xx is refused as a bad status is', async () => {
+  test('a final 1xx throws the error of an invalid status', async () => {
     const { client } = await serveForTest((_, response) => {
       try {
         response.writeHead(101)
@@ -481,17 +481,17 @@ describe('failures of the app', () => {
     expect((await client.send().response).body.toString()).toBe('ERR_HTTP_INVALID_STATUS_CODE')
   })
 
-  test('what is no listener is refused at once', () => {
+  test('toHandler throws for a value that is not a listener', () => {
     expect(() => toHandler({} as never)).toThrow(/\(request, response\) => …/)
     expect(() => toHandler({ fetch: () => new Response() } as never)).toThrow(/fetch-adapter/)
   })
 })
 
-describe('request bodies that do not come whole', () => {
-  function app(seen: string[]): express.Express {
+describe('incomplete and unread request bodies', () => {
+  function app(events: string[]): express.Express {
     const result = express()
     result.use((request, _, next) => {
-      for (const event of ['end', 'aborted', 'error', 'close']) request.on(event, () => seen.push(event))
+      for (const event of ['end', 'aborted', 'error', 'close']) request.on(event, () => events.push(event))
       next()
     })
     result.use(express.json(), (_, response) => void response.send('parsed'))
@@ -503,7 +503,7 @@ describe('request bodies that do not come whole', () => {
   }
   const request = { method: 'POST', streamed: true, headers: ['Content-Type', 'application/json'] }
 
-  test('one that stops short is an error for its reader, and the app can answer', async () => {
+  test('a body that is too short is an error for its reader, and the app can respond', async () => {
     const seen: string[] = []
     const { client } = await serveForTest(app(seen))
     const exchange = client.send({ ...request, headers: [...request.headers, 'Content-Length', '100'] })
@@ -513,7 +513,7 @@ describe('request bodies that do not come whole', () => {
     expect(seen).toEqual(['error', 'close', 'aborted'])
   })
 
-  test('one of unknown length over the limit of the server is a 413 of the app', async () => {
+  test('a body of unknown length over maxBodyBytes is an error with status 413 for the app', async () => {
     const { client } = await serveForTest(app([]), { maxBodyBytes: 10 })
     const exchange = client.send(request)
     exchange.write(`{"a":"${'x'.repeat(100)}"}`)
@@ -523,7 +523,7 @@ describe('request bodies that do not come whole', () => {
   })
 
   test.each(expressVersions)(
-    'one that nobody reads does not hold up the last word of %s',
+    'an incomplete body that nobody reads does not delay the error response of %s',
     async (_, make) => {
       const failing = make()
       failing.get('/fails', () => {
@@ -545,7 +545,7 @@ describe('request bodies that do not come whole', () => {
     },
   )
 
-  test('nobody who listens for errors: no error is thrown, and the end is no clean one', async () => {
+  test('without an error listener no error is thrown, and the request emits aborted, not end', async () => {
     const seen: string[] = []
     const { client } = await serveForTest((incoming, response) => {
       incoming.on('end', () => seen.push('end'))
@@ -562,7 +562,7 @@ describe('request bodies that do not come whole', () => {
     expect(seen).toEqual(['aborted'])
   })
 
-  test('what has come is read behind an early answer; what has not is an error', async () => {
+  test('after an early response the reader gets what has arrived, then an error', async () => {
     const seen: (string | number)[] = []
     const closed = withResolvers()
     const { client } = await serveForTest((incoming, response) => {
@@ -599,7 +599,7 @@ describe('request bodies that do not come whole', () => {
     ['iterated', (incoming) => incoming.toArray()],
     ['piped', (incoming) => pipeline(incoming, new PassThrough().resume())],
   ])(
-    'a reader that comes after the end() of the response gets an error, not a short body: %s',
+    'a reader that is added around the end() of the response gets an error, not a short body: %s',
     async (_, read) => {
       const moments: Record<string, (response: ServerResponse, begin: () => void) => void> = {
         'before end': (response, begin) => {
@@ -645,7 +645,7 @@ describe('request bodies that do not come whole', () => {
     },
   )
 
-  test('a reader that comes when all is over gets an error, and none is thrown where nobody reads', async () => {
+  test('a reader that is added after the close gets an error; without a reader no error is emitted', async () => {
     const events: string[] = []
     const outcome = withResolvers()
     const { client } = await serveForTest((incoming, response) => {
@@ -663,7 +663,7 @@ describe('request bodies that do not come whole', () => {
     expect(events).toEqual(['end', 'close'])
   })
 
-  test('a large one that nobody reads does not hold the answer back', async () => {
+  test('a large body that nobody reads does not delay the response', async () => {
     const closed = withResolvers()
     const { client } = await serveForTest((incoming, response) => {
       incoming.on('close', closed.resolve)
@@ -676,7 +676,7 @@ describe('request bodies that do not come whole', () => {
 })
 
 describe('several requests on one connection', () => {
-  test('one that is aborted is told, and its sibling is answered', async () => {
+  test('one is aborted and emits its events, and the other gets its response', async () => {
     const events: string[] = []
     const asked = withResolvers()
     const aborted = withResolvers()
@@ -690,16 +690,16 @@ describe('several requests on one connection', () => {
         aborted.resolve()
       })
     })
-    app.get('/answer', async (_, response) => {
+    app.get('/respond', async (_, response) => {
       await aborted.promise
-      response.send('answered')
+      response.send('responded')
     })
     const { port } = await serveForTest(app)
     const socket = connectSocket(port, '127.0.0.1')
     socket.write(
       Buffer.concat([
         requestRecords(1, FCGI_KEEP_CONN, '/wait'),
-        requestRecords(2, FCGI_KEEP_CONN, '/answer'),
+        requestRecords(2, FCGI_KEEP_CONN, '/respond'),
       ]),
     )
     await asked.promise
@@ -707,7 +707,7 @@ describe('several requests on one connection', () => {
     let received = ''
     for await (const chunk of socket) {
       received += (chunk as Buffer).toString('latin1')
-      if (received.includes('answered')) break
+      if (received.includes('responded')) break
     }
     expect(events).toEqual(['aborted', 'response closed', 'request closed'])
   })
@@ -729,7 +729,7 @@ function requestRecords(requestId: number, flags: number, path = '/'): Buffer {
   ])
 }
 
-test('behind an end that failed, what is written goes out by itself', async () => {
+test('after an end() that threw, a write is sent by itself', async () => {
   const { client } = await serveForTest((_, response) => {
     const { writeHead } = response
     response.writeHead = (): never => {

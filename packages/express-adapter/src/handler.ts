@@ -19,7 +19,7 @@ import { createSocket } from './socket/tls-socket.ts'
  * sent, the response is a 500. If it does so later, the response is cut off.
  *
  * `app` is a listener, an Express or connect app, an `http.Server` that does not listen, or a Koa, Fastify, NestJS or hapi app.
- * Requests wait until an app that has to start has started. If it fails to start, all requests fail.
+ * If the app has to start, requests wait until it has started. If it fails to start, all requests fail.
  *
  * Pass the Express app itself rather than a function around it: on Node 20 and 22 a request then costs a fraction.
  * Throws a TypeError if `app` is none of these.

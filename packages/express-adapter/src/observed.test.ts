@@ -64,7 +64,7 @@ async function overFastCgi(listener: RequestListener) {
 const CHANNELS = ['http.server.request.start', 'http.server.response.created', 'http.server.response.finish']
 const ways = { 'node:http': overHttp, FastCGI: overFastCgi }
 
-/** Everything that a tool can see of `app` answering POST /items?a=1, in order, in a form that can be compared. */
+/** Sends POST /items?a=1 to `app` and returns everything that a monitoring tool can observe of it, in order. */
 async function traceOf(way: keyof typeof ways, app: RequestListener): Promise<unknown[]> {
   const trace: unknown[] = []
   let first: Message | undefined
@@ -125,7 +125,7 @@ async function traceOf(way: keyof typeof ways, app: RequestListener): Promise<un
   return trace
 }
 
-describe('what monitoring tools see is what they see on node:http', () => {
+describe('monitoring tools see the same as on node:http', () => {
   const apps: Record<string, () => RequestListener> = {
     'a bare listener': () => (request, response) => {
       request.resume().on('end', () => response.writeHead(201, { 'X-A': '1' }).end('made'))
@@ -151,7 +151,7 @@ describe('what monitoring tools see is what they see on node:http', () => {
 })
 
 describe('a tool', () => {
-  test('that replaces emit of the one server that a message brings (Sentry) is called for that very request', async () => {
+  test('that replaces emit of the server in a message (Sentry) is called for the same request', async () => {
     for (const way of Object.values(ways)) {
       const storage = new AsyncLocalStorage<string>()
       const seen = new WeakSet<Server>()
@@ -178,7 +178,7 @@ describe('a tool', () => {
     }
   })
 
-  test('that unsubscribed keeps what it did to the server, and a listener that it added is called', async () => {
+  test('that has unsubscribed keeps its changes to the server, and the listener that it added is called', async () => {
     const seen: string[] = []
     const subscriber = ({ server }: Message) => {
       server!.on('request', (request) => seen.push(`second ${request.url}`))
@@ -194,7 +194,7 @@ describe('a tool', () => {
     expect(seen).toEqual(['first /a', 'second /a', 'first /b', 'second /b'])
   })
 
-  test('that comes after the first request sees the next one, and no more when it is gone', async () => {
+  test('that patches emit after the first request sees the next one, and none after it has unpatched emit', async () => {
     const { client } = await serveForTest((_request, response) => void response.end())
     await client.send({ path: '/a' }).response
     const seen: unknown[] = []
@@ -208,7 +208,7 @@ describe('a tool', () => {
     expect(seen).toEqual([['request', '/b']])
   })
 
-  test('sees the whole target under a mount, and the app what is below it', async () => {
+  test('sees the whole target under a mount, and the app sees the path below the mount', async () => {
     const seen: unknown[] = []
     listenTo('http.server.request.start', ({ request }) => seen.push(request.url))
     listenTo('http.server.response.created', ({ request }) => seen.push(request.url))
@@ -224,7 +224,7 @@ describe('a tool', () => {
     expect(new Set(seen)).toEqual(new Set(['/shop/cart?x=1']))
   })
 
-  test('sees the HTTP version that the client speaks, and the body still has no length of its own', async () => {
+  test('sees the HTTP version of the client, which does not affect the body', async () => {
     const seen: unknown[] = []
     listenTo('http.server.response.created', ({ request }) => seen.push(request.httpVersion))
     listenTo('http.server.request.start', ({ request }) => seen.push(request.httpVersion))
@@ -240,7 +240,7 @@ describe('a tool', () => {
     expect(new Set(seen)).toEqual(new Set(['2.0']))
   })
 
-  test('may answer itself and never call the app (Datadog blocks so)', async () => {
+  test('can respond itself and never call the app (as Datadog does to block a request)', async () => {
     patchEmit((_emit, [, , response]) => {
       ;(response as ServerResponse).writeHead(403, { 'X-By': 'tool' }).end('blocked')
       return true
@@ -253,7 +253,7 @@ describe('a tool', () => {
     expect(headers).toContainEqual(['x-by', 'tool'])
   })
 
-  test('sees what the listener throws, and the failure stays that of the exchange; so does a rejection', async () => {
+  test('sees the error that the listener throws; that error, or a rejection, fails the exchange', async () => {
     const seen: unknown[] = []
     patchEmit((emit) => {
       try {

@@ -49,8 +49,8 @@ export function resolveApp(app: unknown, options: FetchServeOptions = {}): Resol
   return { fetch, authorize, handlerOptions, options: serveOptions }
 }
 
-// Unknown members are passed on, and core's serve throws for a misspelt option. Functions and objects are left out, because an app may have
-// other members than `fetch` (`scheduled` of a Worker, `hooks` of Nitro).
+// Leaves out functions and objects that are not options, because an app may have other members than `fetch` (`scheduled` of a Worker,
+// `hooks` of Nitro). Passes on any other unknown member, so that core's serve throws for a misspelt option.
 function optionsOf(app: unknown): object {
   if (!isOptionsObject(app)) return {}
   const { fetch: _, ...members } = app
@@ -69,7 +69,7 @@ function findHandlers(app: unknown): Handlers {
   if (kind !== undefined) throw nodeAppError(kind)
   const source = app as Partial<FetchApp & { default: unknown }> | null | undefined
   if (source === null || source === undefined) return {}
-  // `{ fetch: expressApp }`
+  // The app may be `{ fetch: expressApp }`.
   const inner = nodeAppKind(source.fetch)
   if (inner !== undefined) throw nodeAppError(inner)
   const authorize = boundMethod(source, source.authorize)

@@ -70,8 +70,8 @@ function deny(exchange: Exchange): void {
 
 const VARIABLE = 'variable-'
 
-// The front server must ignore other headers (section 6.3), but mod_fcgid sends them to the client. `Headers` converts names to lower case.
-// Front servers keep the case of a variable's name, so the name is converted to upper case, like other params.
+// The front server must ignore other headers (section 6.3), but mod_fcgid sends them to the client. The names of params are in upper case.
+// `Headers` converts names to lower case, and front servers keep the case that they get, so the name is converted back.
 function listVariables(response: ResponseLike): string[] {
   const variables: string[] = []
   const headers = listHeaders(response.headers)

@@ -22,7 +22,7 @@ export function observable(respond: (exchange: Exchange) => void): Handler {
   const run = ({ observe }: typeof Observe, exchange: Exchange): void => {
     if (!exchange.ended) observe(exchange, server)
   }
-  // Most tools are set up before the app. The first request then does not wait for the import.
+  // Most tools are set up before the app. Import now, so that the first request does not wait.
   if (server.observed) void load()
   return (exchange) => {
     if (!server.observed) respond(exchange)

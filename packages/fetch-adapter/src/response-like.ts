@@ -15,7 +15,7 @@ interface HeadersLike extends Iterable<readonly [name: string, value: string]> {
 
 /**
  * A response that gives its parts without building a Response: srvx's FastResponse, which h3 returns. `body` is the value that the app
- * passed (string, bytes, ReadableStream, Node stream). The call removes it from the object.
+ * passed (string, bytes, ReadableStream, Node stream). `_toNodeResponse` removes it from the object.
  */
 export interface RawResponse {
   _toNodeResponse(): {

@@ -1,6 +1,6 @@
 export { type Bytes, bytes } from './bytes.ts'
 export { length, pair, pairs, readPairs } from './name-values.ts'
-export { type Answer, Peer } from './peer.ts'
+export { Peer, type PeerResponse } from './peer.ts'
 export { RecordReader, type WireRecord } from './record-reader.ts'
 export {
   alignedRecords,

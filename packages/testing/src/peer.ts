@@ -8,7 +8,7 @@ import { type BeginOptions, begin, record, stream, TYPES } from './records.ts'
 import { get, type ParamList, POST, params } from './requests.ts'
 
 /** The response to one request, as latin1 text, and the body of its END_REQUEST. */
-export interface Answer {
+export interface PeerResponse {
   stdout: string
   stderr: string
   appStatus: number
@@ -55,7 +55,7 @@ export class Peer {
    * An invalid record arrived. A server that cannot reset the connection (over a Unix socket) sends one to show that a response is
    * incomplete.
    */
-  get cut(): boolean {
+  get invalidRecord(): boolean {
     return this.#reader.invalid
   }
 
@@ -127,7 +127,7 @@ export class Peer {
   }
 
   /** Waits for the END_REQUEST of a request, and returns its response. */
-  async answer(id: number): Promise<Answer> {
+  async response(id: number): Promise<PeerResponse> {
     const end = await this.until(
       () => this.records.find((r) => r.type === TYPES.END_REQUEST && r.id === id),
       `END_REQUEST ${id}`,

@@ -13,7 +13,7 @@ import {
 } from '@fcgi-bridge/core'
 
 /**
- * What a client gets. `complete` is false where it was cut, or never came.
+ * A client's view of a response. `complete` is false if the response was cut off or missing.
  *
  * @typedef {{ status: number, reason: string, headers: string[][], body: string, complete: boolean }} Answer
  */
@@ -29,7 +29,7 @@ import {
 
 const EMPTY = Buffer.alloc(0)
 
-// The connection's, or the moment's.
+// Headers of the connection or of the current time.
 const LEFT_OUT = new Set(['connection', 'date', 'keep-alive', 'transfer-encoding', 'trailer', 'status'])
 
 function comparableHeaders(list) {
@@ -41,12 +41,16 @@ function comparableHeaders(list) {
   return headers.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
 }
 
-/** Asks an HTTP server. `first` goes with the head. @returns {Asked} */
+/**
+ * Sends a request to an HTTP server. `first` is sent together with the head.
+ *
+ * @returns {Asked}
+ */
 export function askHttp(port, { method, body, chunked, pieces }, first) {
   const headers = ['Host', 'example.test', 'Connection', 'keep-alive']
   if (chunked) headers.push('Transfer-Encoding', 'chunked')
   else if (body > 0 || method === 'POST' || method === 'PUT') headers.push('Content-Length', String(body))
-  // Its connection stays open behind the response: Node's server reads on.
+  // The connection stays open after the response, because Node's server continues to read.
   const agent = new Agent({ keepAlive: true })
   const request = httpRequest({ host: '127.0.0.1', port, method, path: '/', headers, agent })
   const chunks = []
@@ -85,9 +89,13 @@ export function askHttp(port, { method, body, chunked, pieces }, first) {
   }
 }
 
-/** Asks a FastCGI server. @returns {Asked} */
+/**
+ * Sends a request to a FastCGI server.
+ *
+ * @returns {Asked}
+ */
 export function askFastCgi(port, { method, body, chunked, pieces }, first) {
-  // As HTTP's client: else a second small piece waits for the acknowledgement of the first.
+  // As for the HTTP client: otherwise a second small piece waits until the first is acknowledged.
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   const stdout = []
   let ended = false
@@ -136,7 +144,7 @@ export function askFastCgi(port, { method, body, chunked, pieces }, first) {
   return {
     answer,
     closed: new Promise((resolve) => {
-      // The app may have more to say about a request that is over for its client.
+      // The app may still emit events for a request that has ended for its client.
       socket.on('close', () => setTimeout(resolve, 20))
     }),
     write: (chunk) => socket.write(Buffer.concat(stdin(chunk))),
@@ -154,7 +162,7 @@ function readAnswer(bytes, ended) {
     const colon = line.indexOf(': ')
     const [name, value] = [line.slice(0, colon), line.slice(colon + 2)]
     if (name === 'Status') status = value
-    // As HTTP reads it: without the blanks around it.
+    // HTTP clients remove the blanks around it.
     else headers.push(name, value.trim())
   }
   return {

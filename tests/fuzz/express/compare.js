@@ -1,11 +1,12 @@
 import { STATUS_CODES } from 'node:http'
 
-// Says whether two outcomes differ, and whether by one of the differences that packages/express-adapter/README.md explains.
+// Compares two outcomes. Finds out whether a difference is one that packages/express-adapter/README.md explains.
 
 const ANSWER_OF_A_FAILURE = '500 Internal Server Error\n'
 const HEADERS_OF_A_FAILURE = [['content-type', 'text/plain; charset=utf-8']]
 
-// Up to here (bytes) a body arrives together with its head, so that its events and those of the response have one order.
+// A body of up to this many bytes arrives together with its head, so its events and those of the response have a fixed
+// order.
 const TOGETHER_MAX = 1000
 
 /**
@@ -14,7 +15,7 @@ const TOGETHER_MAX = 1000
  */
 
 /**
- * Undefined for outcomes that are the same; else what explains the difference, or `''` if nothing does.
+ * Returns undefined for equal outcomes, the explanation of a difference, or `''` if there is none.
  *
  * @param {Script} script
  * @param {Outcome} http
@@ -22,7 +23,7 @@ const TOGETHER_MAX = 1000
  * @returns {string | undefined}
  */
 export function difference(script, http, fastcgi) {
-  // With an exception that nobody catches the process ends.
+  // An uncaught exception ends the process.
   http = untilUncaught(http)
   fastcgi = untilUncaught(fastcgi)
   const isSame = (parts) => parts.every((part) => same(part(http, script), part(fastcgi, script)))
@@ -34,7 +35,7 @@ export function difference(script, http, fastcgi) {
 }
 
 function untilUncaught(outcome) {
-  // A body that has arrived and is not read is not complete here.
+  // Here a body that has arrived but was not read is incomplete.
   const lines = outcome.lines.map((line) => line.replaceAll(/complete=\w+ /g, ''))
   const end = lines.findIndex((line) => line.startsWith('uncaught'))
   return { ...outcome, lines: end < 0 ? lines : lines.slice(0, end + 1) }
@@ -77,13 +78,13 @@ const requestOf = ({ lines }) => lines.filter(isRequest)
 const restOf = ({ lines }) => lines.filter((line) => !isResponse(line) && !isRequest(line)).sort()
 const closesOf = ({ lines }) => lines.filter((line) => /^re[qs] close/.test(line)).sort()
 
-// What the client has even of a response that is cut.
+// What the client has received, even of a response that was cut off.
 const headOf = ({ answer: { status, reason, headers } }) => [status, reason, headers]
 
-// What calls throw because of their arguments or of the head: no connection changes it.
+// Errors that calls throw because of their arguments or of the head. They do not depend on the connection.
 const throwsOf = ({ lines }) => lines.filter((line) => / throws ERR_(?:HTTP|INVALID)/.test(line)).sort()
 
-// A response whose client has left is not ended by the listener's timer.
+// The listener's timer does not end a response whose client has disconnected.
 const restOfImpatient = ({ lines }) => restOf({ lines: lines.filter((line) => line !== 'out of patience') })
 
 const setsLength = ({ steps }) => steps.some(({ call }) => call === 'res.contentLength')
@@ -101,20 +102,22 @@ const EXPLAINED = [
     [answerOf],
   ],
   [
-    // Node sends it as it is, and its client waits for the rest. So only the events of the connection's end differ.
+    // Node sends the response unchanged, and its client waits for the rest. Only the events at the end of the
+    // connection differ.
     'a response shorter than its Content-Length is a failure',
     (script, http) => setsLength(script) && !http.answer.complete,
     [answerOf, restOf],
   ],
   [
-    // Node's client takes the bytes beyond the length for the next response, and fails. Both servers see the same events.
+    // Node's client reads the bytes beyond the length as the next response, and fails. Both servers emit the same
+    // events.
     'bytes beyond the Content-Length are not sent',
     (script, http, fastcgi) => isLonger(script, http, fastcgi),
     [linesOf, stuckOf],
   ],
   [
     // The request has no 'aborted' event if it has closed before.
-    "bytes beyond the Content-Length, if Node's client leaves because of them while the response runs",
+    "bytes beyond the Content-Length, if Node's client disconnects because of them while the response is running",
     (script, http, fastcgi) =>
       isLonger(script, http, fastcgi) &&
       (http.lines.includes('req aborted') || !http.lines.includes('res finish')),
@@ -126,23 +129,23 @@ const EXPLAINED = [
     [answerOf, responseOf],
   ],
   [
-    // Its 'timeout' listener then keeps the connection open, so that all that follows differs.
+    // Its 'timeout' listener then keeps the connection open, so all later events differ.
     "a time-out while a body that has arrived is not read: it is the request's",
     ({ ask }, http, fastcgi) => ask.body > 0 && timesOutRequest(http) !== timesOutRequest(fastcgi),
     [],
   ],
   [
-    'when the server notices that a client has left: the response may not have gone out whole',
+    'when the server detects that a client has disconnected: the response may not have been sent completely',
     ({ ask }) => ask.leaves,
     [headOf],
   ],
   [
-    'when the server notices that a client has left which waited too long',
+    'when the server detects that a client has disconnected after it waited too long',
     (_, http, fastcgi) => http.stuck && fastcgi.stuck,
     [answerOf, restOf],
   ],
   [
-    // Its HTTP client has all of the response with the head, and ends before the server does.
+    // The HTTP client has the whole response when it has the head, and ends before the server does.
     'when the server ends a response to HEAD',
     ({ ask }, http) => ask.method === 'HEAD' && !http.lines.includes('res finish'),
     [headOf],
@@ -153,7 +156,7 @@ const EXPLAINED = [
     [closesOf],
   ],
   [
-    "a write's callback on a connection that the app has ended: it runs only over FastCGI, and what it throws ends the listing",
+    "a write's callback on a connection that the app has ended: it runs only over FastCGI, and an error that it throws ends the list",
     ({ steps }, http, fastcgi) =>
       steps.some(({ call }) => call === 'socket.end') &&
       answerOf(http) === 'cut' &&
@@ -162,7 +165,7 @@ const EXPLAINED = [
     [],
   ],
   [
-    'what is written while corked: Node forgets it, or breaks the connection',
+    'what is written while corked: Node loses it, or breaks the connection',
     ({ steps }, http) => !http.answer.complete && steps.some(({ call }) => call === 'res.cork'),
     [throwsOf],
   ],
@@ -172,13 +175,13 @@ const EXPLAINED = [
     [answerOf, responseOf],
   ],
   [
-    "a body that has arrived before its reader comes: what its last piece causes is done before its 'end'",
+    "a body that arrived before its reader: the effects of its last piece come before its 'end'",
     ({ ask, steps }) =>
       ask.body > 0 && steps.some(({ when, call }) => call === 'req.pipeline' && when !== 'now'),
     [answerOf],
   ],
   [
-    'how a large body is cut into pieces, if something else is written or read between them',
+    'how a large body is split into pieces, if something else is written or read between them',
     ({ ask, steps }) => ask.body > TOGETHER_MAX && steps.some(({ call }) => /pipe/.test(call)),
     [({ answer: { status, complete } }) => [status, complete]],
   ],

@@ -1,14 +1,14 @@
 import { PassThrough, pipeline, Readable, Transform } from 'node:stream'
 
-// Emitted in the same order wherever the bytes come from. The rest ('data', 'drain', 'readable', 'resume', …) follows their
-// timing, which is the transport's.
+// The order of these events does not depend on the transport. That of the others ('data', 'drain', 'readable',
+// 'resume', …) does.
 const TRACED = new Set(['aborted', 'close', 'end', 'error', 'finish', 'pipe', 'timeout', 'unpipe'])
 
-// Milliseconds after which a response that the script has not ended is ended.
+// Milliseconds after which a response is ended if the script has not ended it.
 const PATIENCE = 30
 
 /**
- * Runs a script's steps on a request and a response, and writes down what happens.
+ * Runs a script's steps on a request and a response, and records what happens.
  *
  * @param {import('./script.js').Script} script
  * @param {string[]} lines
@@ -77,7 +77,7 @@ class Run {
     emitter.emit = (event, ...args) => {
       if (TRACED.has(event)) {
         const detail = event === 'error' ? ` ${codeOf(args[0])}` : ''
-        // An 'error' that nobody listens for is thrown: by emit, and so to whatever called it.
+        // An 'error' without a listener is thrown by emit, to the caller of emit.
         this.note(`${name} ${event}${detail}`)
         if (event === 'close') this.note(this.#state(name))
       }
@@ -205,17 +205,17 @@ class Run {
         res.addTrailers({ [args[0]]: args[1] })
         return
       case 'res.writeContinue':
-        // Behind the head, Node's breaks the connection.
+        // After the head, Node's method breaks the connection.
         if (res.headersSent) return
         res.writeContinue()
         return
       case 'res.writeProcessing':
-        // Behind the head, Node's breaks the connection.
+        // After the head, Node's method breaks the connection.
         if (res.headersSent) return
         res.writeProcessing()
         return
       case 'res.writeEarlyHints':
-        // Behind the head, Node's breaks the connection.
+        // After the head, Node's method breaks the connection.
         if (res.headersSent) return
         res.writeEarlyHints({ link: args[0] })
         return
@@ -243,7 +243,7 @@ class Run {
         this.#iterate(label, args[0])
         return
       case 'req.read':
-        // How much is there is a matter of timing.
+        // The amount of available data depends on timing.
         req.read(args[0])
         return
       case 'req.setEncoding':
@@ -274,7 +274,7 @@ class Run {
         socket.end()
         return
       case 'socket.setTimeout':
-        // Behind the response it is the connection's next request that has the time-out, or nobody.
+        // After the response, the time-out would apply to the next request on the connection, or to none.
         if (when !== 'now') return
         socket.setTimeout(args[0], () => this.note(`${label} timed out`))
         return
@@ -300,7 +300,7 @@ class Run {
         for (let chunk = req.read(); chunk !== null; chunk = req.read()) length += chunk.length
       })
     }
-    // What a listener that comes later still gets is a matter of timing.
+    // What a later listener still gets depends on timing.
     req.on('end', () => this.note(when === 'now' ? `${label} read ${length}` : `${label} ended`))
   }
 
@@ -351,7 +351,7 @@ function failing() {
   })
 }
 
-/** An error's code, or else what it says. */
+/** An error's code, or its message if it has none. */
 export function codeOf(error) {
   return error?.code ?? error?.message ?? String(error)
 }

@@ -4,16 +4,20 @@ import { difference } from './compare.js'
 import { Servers } from './run.js'
 import { makeScript } from './script.js'
 
-// Events of two sockets in the same turn of the event loop have no order. Only a difference that is there in each try counts.
+// Events of two sockets in the same event loop turn have no fixed order. A difference counts only if it occurs in each
+// try.
 const TRIES = 5
 
 /**
- * Runs the scripts `from` to `from + count - 1` of a seed. Returns how often each explained difference was seen, and the number of
- * scripts with a difference that no rule explains. `onDifference` gets a description of each of those.
+ * Runs the scripts `from` to `from + count - 1` of a seed. Returns how often each explained difference occurred, and
+ * the number of scripts with a difference that no rule explains. `onDifference` gets a description of each of those.
  *
  * @param {{
- *   seed: number, count: number, from?: number,
- *   onProgress?: (done: number) => void, onDifference: (description: string) => void
+ *   seed: number,
+ *   count: number,
+ *   from?: number,
+ *   onProgress?: (done: number) => void,
+ *   onDifference: (description: string) => void
  * }} options
  * @returns {Promise<{ scripts: number, explained: Record<string, number>, unexplained: number }>}
  */

@@ -4,22 +4,22 @@ import { toHandler } from '@fcgi-bridge/express-adapter'
 import { askFastCgi, askHttp } from './clients.js'
 import { codeOf, makeListener } from './listener.js'
 
-// Milliseconds that a script may take before its client leaves.
+// Milliseconds after which a script's client disconnects.
 const LIMIT = 200
 
-// Milliseconds that the rest of a request may take once the client has its response.
+// Milliseconds for the rest of a request when the client has its response.
 const REST = 150
 
 /**
- * What came of a script on one of the two.
+ * The outcome of a script on one of the two servers.
  *
  * @typedef {object} Outcome
  * @property {import('./clients.js').Answer} answer
  * @property {string[]} lines
- * @property {boolean} stuck The client had to leave.
+ * @property {boolean} stuck The client had to disconnect.
  */
 
-/** An HTTP and a FastCGI server that run scripts, in this process. */
+/** An HTTP server and a FastCGI server that run scripts in this process. */
 export class Servers {
   #listener = () => {}
   #lines = []
@@ -92,9 +92,9 @@ export class Servers {
     } else if (pieces.length > 0) asked.end()
     const answer = await asked.answer
     clearTimeout(limit)
-    // A request may never close: a body that is paused.
+    // A request with a paused body may never close.
     await Promise.race([settled, asked.closed, new Promise((resolve) => setTimeout(resolve, REST))])
-    // What the script does later belongs to it.
+    // Timers of the script may still run.
     if (script.steps.some(({ when }) => when === 'timer'))
       await new Promise((resolve) => setTimeout(resolve, 6))
     await turns(6)

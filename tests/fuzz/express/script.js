@@ -1,7 +1,7 @@
 import { Random } from '../random.js'
 
 /**
- * One request and what its listener does: JSON, and all of it from the seed and the number.
+ * A request and the calls of its listener, as JSON. It depends only on the seed and the number.
  *
  * @typedef {object} Script
  * @property {Ask} ask
@@ -18,7 +18,7 @@ import { Random } from '../random.js'
  */
 
 /**
- * A call, and the moment for it.
+ * A call, and when to make it.
  *
  * @typedef {object} Step
  * @property {string} when
@@ -33,7 +33,7 @@ const REASONS = ['Fine', '', 42, true, null, 'a\nb']
 const NAMES = ['X-A', 'x-a', 'X-B', 'Set-Cookie', 'Content-Type', 'Vary', 'ETag', 'X Y', '']
 const VALUES = ['a', 'b; c', 1, ['a', 'b'], [], '', 'x\r\ny', null, true, 'text/plain']
 
-// The earlier, the likelier.
+// Earlier entries are chosen more often.
 const MOMENTS = [
   'now',
   'now',
@@ -117,7 +117,7 @@ function chunk(random) {
   return { size: random.pick(SIZES), buffer: random.once(2) }
 }
 
-// With its encoding. (Node 20 itself crashes on a hex string of an odd length.)
+// Text with its encoding. (Node 20 itself crashes for a hex string of odd length.)
 function text(random) {
   return random.pick([
     ['plain', 'utf8'],
@@ -131,7 +131,11 @@ function text(random) {
   ])
 }
 
-/** The script of that number. @returns {Script} */
+/**
+ * Creates the script with that number.
+ *
+ * @returns {Script}
+ */
 export function makeScript(seed, number) {
   const random = new Random(seed, number)
   const method = random.pick(METHODS)

@@ -4,13 +4,15 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { makeScript } from './script.js'
 
-// Scripts that a side is given at a time.
+// The number of scripts that a side gets at a time.
 const BATCH = 200
 
 /** @typedef {{ index: number, script: object, native: string[], light: string[] }} Difference */
 
 /**
- * Compares `count` scripts of a seed. Gives the first difference, with its script made as short as it gets, or undefined.
+ * Compares `count` scripts of a seed. Resolves with the first difference and its script, reduced as far as possible, or
+ * with undefined.
+ *
  * @returns {Promise<Difference | undefined>}
  */
 export async function compare({ seed, count, first = 0, onProgress = (_done) => {} }) {
@@ -43,7 +45,7 @@ function run(sides, scripts) {
   )
 }
 
-// Leaves steps out as long as the two sides still differ.
+// Removes steps as long as the two sides still differ.
 async function shrink(sides, index, script) {
   let smallest = script
   for (let at = script.steps.length - 1; at >= 0; at--) {

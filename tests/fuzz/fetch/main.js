@@ -1,4 +1,4 @@
-// `npm run fuzz:fetch`: random scripts on light objects and on the platform's. `npm run fuzz:fetch -- --help` tells the rest.
+// `npm run fuzz:fetch`: random scripts on light objects and on the platform's. See `npm run fuzz:fetch -- --help`.
 
 import { parseArgs } from 'node:util'
 import { main, UserError } from '../../../scripts/lib/run.js'
@@ -7,11 +7,11 @@ import { setup } from '../../../scripts/setup.js'
 const HELP = `npm run fuzz:fetch [-- OPTIONS]
 
 Runs random scripts (constructors, members, methods, wrong receivers) on the platform's own Request, Response and Headers, and on
-those of the option overrideGlobalObjects, and compares results, errors and what is sent. See tests/fuzz/README.md.
+those of the option overrideGlobalObjects, and compares results, errors and responses. See tests/fuzz/README.md.
 
-  --scripts N     How many; default 10000
-  --seed S        A whole number, from which all of them follow; default: one of now
-  --first N       The number of the first script; default 0
+  --scripts N     Number of scripts; default 10000
+  --seed S        A whole number that determines all scripts; default: derived from the time
+  --first N       Number of the first script; default 0
 `
 
 await main(async () => {
@@ -38,5 +38,5 @@ function describe({ index, script, native, light }, seed) {
   const lines = native.flatMap((line, i) =>
     line === light[i] ? [] : [`  native: ${line}`, `  light:  ${light[i]}`],
   )
-  return `Script ${index} differs:\n${JSON.stringify(script, null, 1)}\n${lines.join('\n')}\nAgain: npm run fuzz:fetch -- --seed ${seed} --first ${index} --scripts 1`
+  return `Script ${index} differs:\n${JSON.stringify(script, null, 1)}\n${lines.join('\n')}\nRun it again with: npm run fuzz:fetch -- --seed ${seed} --first ${index} --scripts 1`
 }

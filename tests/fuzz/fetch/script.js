@@ -1,4 +1,4 @@
-// Scripts of calls on Requests, Responses and Headers: made of a seed, and run on whichever classes are the global ones.
+// Scripts of calls on Requests, Responses and Headers. They are created from a seed, and use the global classes.
 
 import { inspect, isDeepStrictEqual } from 'node:util'
 import { Random } from '../random.js'
@@ -128,7 +128,8 @@ export function makeScript(seed, index) {
 }
 
 /**
- * Runs a script in a handler. The result is what each step gave, as text, and the Response to answer with.
+ * Runs a script in a handler. Resolves with the result of each step as text, and with the Response to send.
+ *
  * @returns {Promise<{ steps: string[], response: Response }>}
  */
 export async function runScript({ steps, answer }, request) {
@@ -162,7 +163,8 @@ function run(scene, step) {
       return new Headers(HEADERS[step.headers](scene))
     case 'copy':
       if (step.class === 'Headers') {
-        // Native objects have properties whose names are symbols: all of undici 6, Requests of later ones for their signal.
+        // Native objects have properties whose names are symbols: all objects of undici 6, and the signals of later
+        // Requests.
         return new Headers(target instanceof Headers ? target : target.headers)
       }
       if (step.class === 'Request') return new Request(target)
@@ -204,18 +206,20 @@ function callWrongly(_scene, step, target) {
     other: target,
   }
   const receiver = receivers[step.receiver]
-  // Of its own objects undici 6 lets members of other classes through.
+  // undici 6 accepts its own objects as receivers for members of other classes.
   if (receiver === target && receiver instanceof globalThis[step.class] === false && OLD) return 'skipped'
   return Reflect.apply(get ?? value, receiver, ['a', 'b'])
 }
 
-// undici 6 (Node 20 and 22) keeps the state of its objects in properties whose names are symbols, and knows objects by their prototype.
+// undici 6 (Node 20 and 22) stores the state of its objects in properties with symbol names, and identifies objects by
+// their prototype.
 const OLD = Number.parseInt(process.versions.undici, 10) < 7
 
 function look(target, how) {
   switch (how) {
     case 'inspect':
-      // The order of headers and the case of their names have no meaning. A light object makes its stream later, so the stream of an empty body may not be closed yet.
+      // The order of headers and the case of their names have no meaning. A light object creates its stream later, so
+      // the stream of an empty body may not be closed yet.
       return inspect(target)
         .replace(/state: '\w+'/g, 'state')
         .toLowerCase()
@@ -256,7 +260,7 @@ function look(target, how) {
   }
 }
 
-/** A value as text. Objects of the three classes go to the pool, and are named by their place there. */
+/** A value as text. Objects of the three classes are added to the pool, and named by their index in it. */
 async function show(scene, value) {
   if (value === null || typeof value !== 'object')
     return typeof value === 'function' ? `function ${value.name}` : `${typeof value} ${String(value)}`

@@ -1,4 +1,5 @@
-// One side of the comparison, in a thread of its own, whose globals are its own: a server of the fetch adapter, and the front server that asks it.
+// One side of the comparison, in a thread with its own globals: a server of the fetch adapter, and a front server that
+// sends it requests.
 
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -94,7 +95,7 @@ async function outcomeOf(given) {
   return [...steps, `${end} ${sorted(Buffer.concat(received).toString('latin1')).slice(0, 2000)}`, ...errors]
 }
 
-// Native Headers are sorted by name, light ones are as the app gave them: their order has no meaning.
+// Native Headers are sorted by name, and light ones are in the order of the app. Their order has no meaning.
 function sorted(output) {
   const end = output.indexOf('\r\n\r\n')
   const lines = output.slice(0, end).split('\r\n')

@@ -1,5 +1,5 @@
-// What scripts are made of: names of values, and how each value is made. A script is plain data, so that it can be shrunk and shown; both
-// sides make the same values of it.
+// The building blocks of scripts: names of values, and how to create each value. A script is plain data, so that it can
+// be reduced and printed. Both sides create the same values from it.
 
 /** @typedef {{ log: string[], pool: unknown[] }} Scene `log` gets what accessors and conversions of values were called */
 
@@ -187,7 +187,7 @@ export const HEADERS = {
   iterator: () => ({ 'x-a': '1', [Symbol.iterator]: null }),
 }
 
-/** How an init holds its members. */
+/** The ways in which an init has its members. */
 const HOLDERS = {
   plain: (_scene, members) => members,
   accessors: (scene, members) => {
@@ -248,7 +248,11 @@ export function makeInit(scene, { odd, holder, status, statusText, headers }) {
   return HOLDERS[holder](scene, members)
 }
 
-/** What Response.json is given. @type {Record<string, (scene: Scene) => unknown>} */
+/**
+ * The data for Response.json.
+ *
+ * @type {Record<string, (scene: Scene) => unknown>}
+ */
 export const DATA = {
   object: () => ({ a: [1, 'ü'] }),
   text: () => 'text',

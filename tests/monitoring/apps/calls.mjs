@@ -1,4 +1,4 @@
-// Asks another app over FastCGI, as an app asks its backend.
+// Sends a request to another app over FastCGI, as an app does to its backend.
 
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
 import express from 'express'

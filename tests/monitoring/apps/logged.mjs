@@ -1,4 +1,4 @@
-// An Express app with four loggers and with metrics for Prometheus, as their documentations have them.
+// An Express app with four loggers and with metrics for Prometheus, set up as in their documentation.
 
 import express from 'express'
 import prometheus from 'express-prom-bundle'

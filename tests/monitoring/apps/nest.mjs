@@ -22,7 +22,7 @@ class AppController {
   }
 }
 
-// What TypeScript makes of decorators.
+// The output of TypeScript for decorators.
 function decorate(method, ...decorators) {
   const descriptor = Object.getOwnPropertyDescriptor(AppController.prototype, method)
   for (const decorator of decorators) decorator(AppController.prototype, method, descriptor)

@@ -1,4 +1,4 @@
-// As Sentry's documentation says: loaded with --import before the app.
+// Loaded with --import before the app, as in Sentry's documentation.
 
 import * as Sentry from '@sentry/node'
 
@@ -6,7 +6,7 @@ Sentry.init({
   dsn: process.env.SENTRY_DSN,
   tracesSampleRate: 1,
   sendClientReports: false,
-  // Its default of 64 drops some of a hundred events at once.
+  // The default of 64 drops some of a hundred concurrent events.
   transportOptions: { bufferSize: 1000 },
 })
 process.on('SIGTERM', () => Sentry.close(5000))

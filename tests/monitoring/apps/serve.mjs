@@ -1,4 +1,4 @@
-// Serves an app as the variable WAY says, on a free port of 127.0.0.1: over HTTP as its users would, or over FastCGI.
+// Serves an app on a free port of 127.0.0.1. The environment variable WAY selects HTTP or FastCGI.
 
 import { createServer } from 'node:http'
 
@@ -28,7 +28,7 @@ const options = { port: 0, host: '127.0.0.1', onError() {} }
 
 function listen(server) {
   server.listen(0, '127.0.0.1', () => announce(server))
-  // Tools export what they have when the program is asked to end.
+  // Tools export their last data on this signal.
   process.on('SIGTERM', () => server.close())
 }
 

@@ -9,7 +9,7 @@ app.all('/user/:id', express.json(), async (request) => {
   Sentry.setUser({ id })
   Sentry.setTag('user', id)
   await setImmediate()
-  // Others come in between.
+  // Other requests run in the meantime.
   await setTimeout(Math.random() * 30)
   throw new Error(`broken for ${id}`)
 })

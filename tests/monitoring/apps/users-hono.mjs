@@ -10,7 +10,7 @@ app.all('/user/:id', async (context) => {
   Sentry.setTag('user', id)
   if (context.req.method === 'POST') await context.req.json()
   await setImmediate()
-  // Others come in between.
+  // Other requests run in the meantime.
   await setTimeout(Math.random() * 30)
   throw new Error(`broken for ${id}`)
 })

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Origin } from '../fronts/front.ts'
 
-export interface Ask {
+export interface TestRequest {
   method?: string
   /**
    * Header fields as they are sent, including repeats and case: [name, value, name, value…]. Host is added if it is
@@ -20,7 +20,7 @@ export interface Ask {
   ca?: string
 }
 
-export interface Answer {
+export interface TestResponse {
   status: number
   headers: IncomingHttpHeaders
   body: Buffer
@@ -31,8 +31,8 @@ export interface Answer {
  * Sends a request with the path and the fields exactly as given, which fetch would normalise. Resolves with the
  * response when its head has arrived.
  */
-export async function open(origin: Origin, path: string, ask: Ask = {}): Promise<IncomingMessage> {
-  const { method = 'GET', headers = [], body, agent = false, ca } = ask
+export async function open(origin: Origin, path: string, toSend: TestRequest = {}): Promise<IncomingMessage> {
+  const { method = 'GET', headers = [], body, agent = false, ca } = toSend
   const fields = ['Host', `${origin.host}:${origin.port}`]
   if (!agent) fields.push('Connection', 'close')
   if (typeof body === 'string' || Buffer.isBuffer(body)) {
@@ -56,8 +56,8 @@ export async function open(origin: Origin, path: string, ask: Ask = {}): Promise
 }
 
 /** Sends a request and reads the whole response. Rejects if the response is incomplete. */
-export async function send(origin: Origin, path: string, ask: Ask = {}): Promise<Answer> {
-  const incoming = await open(origin, path, ask)
+export async function send(origin: Origin, path: string, toSend: TestRequest = {}): Promise<TestResponse> {
+  const incoming = await open(origin, path, toSend)
   const body = await readAll(incoming)
   return { status: incoming.statusCode!, headers: incoming.headers, body, text: body.toString() }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import type { Traits } from '../fronts/front.ts'
 import type { Case, Target } from './case.ts'
-import { type Answer, type Ask, send } from './http.ts'
+import { send, type TestRequest, type TestResponse } from './http.ts'
 import { sendRaw } from './raw-http.ts'
 
 /** A request as the app's /echo reports it. */
@@ -131,8 +131,8 @@ export const requests: readonly Case[] = [
   },
 ]
 
-async function echo(target: Target, path: string, ask?: Ask): Promise<Echo> {
-  const response: Answer = await send(target.origin, target.path(path), ask)
+async function echo(target: Target, path: string, ask?: TestRequest): Promise<Echo> {
+  const response: TestResponse = await send(target.origin, target.path(path), ask)
   expect(response, response.text).toMatchObject({ status: 200 })
   return JSON.parse(response.text)
 }

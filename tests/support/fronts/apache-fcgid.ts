@@ -58,6 +58,25 @@ const modes: readonly FcgidMode[] = [
     },
   },
   {
+    name: 'a rewrite to the script in the .htaccess of a folder',
+    prefix: '/shop',
+    traits,
+    install(site, folder, app) {
+      site.makeFolder(folder, 'shop')
+      site.writeProgram(`${folder}/shop/app.fcgi`, app)
+      site.write(
+        `${folder}/shop/.htaccess`,
+        `Options +ExecCGI
+         AddHandler fcgid-script .fcgi
+         CGIPassAuth On
+         RewriteEngine On
+         RewriteCond %{REQUEST_FILENAME} !-f
+         RewriteRule ^ app.fcgi [L]`,
+      )
+      return documents(site.path(folder), 'AllowOverride All')
+    },
+  },
+  {
     name: 'ScriptAlias',
     prefix: '/shop',
     traits,

@@ -53,8 +53,9 @@ export const CONFIGURED: Readonly<Record<string, Start>> = {
         ${await textOf(print(ports))}
         server.modules += ("mod_dirlisting", "mod_staticfile")`
       site.write('check.conf', text)
-      // The printed config must not list folders, even if the rest of the config does.
-      const config = site.write('lighttpd.conf', `${text}\ndir-listing.activate = "enable"`)
+      // The printed config must not list its folders, even if the server does. (The document root is not part of it.)
+      const listing = '$HTTP["url"] != "/" { dir-listing.activate = "enable" }'
+      const config = site.write('lighttpd.conf', `${text}\n${listing}`)
       return { file, args: ['-D', '-f', config] }
     })
     const { status, stderr } = spawnSync(file, ['-tt', '-f', site.path('check.conf')], { encoding: 'utf8' })

@@ -38,7 +38,7 @@ const ENTRY: LogEntry = {
   outcome: 'ended',
 }
 
-test('an Express-like answer', async () => {
+test('logs a response in the style of Express', async () => {
   const { client, entry } = await serveLogged(
     fromListener((_, res) => {
       res.writeHead(201)
@@ -58,19 +58,19 @@ test('an Express-like answer', async () => {
   })
 })
 
-test('a fetch answer, streamed', async () => {
+test('logs a streamed response of a fetch handler', async () => {
   const { client, entry } = await serveLogged(fromFetch(() => new Response(new Blob(['hello']).stream())))
   await client.get('/').expect(200, 'hello')
   expect(await entry).toMatchObject({ status: 200, bytes: 5, outcome: 'ended' })
 })
 
-test('HEAD has no body', async () => {
+test('logs no body bytes for HEAD', async () => {
   const { client, entry } = await serveLogged(fromListener((_, res) => void res.end('hello')))
   await client.head('/').expect(200)
   expect(await entry).toMatchObject({ method: 'HEAD', bytes: 0 })
 })
 
-test('an app that fails', async () => {
+test('logs the error status of an app that fails', async () => {
   const { client, entry } = await serveLogged(
     fromListener(() => {
       throw new Error('oops')
@@ -80,7 +80,7 @@ test('an app that fails', async () => {
   expect(await entry).toMatchObject({ status: 500, outcome: 'failed' })
 })
 
-test('a client that leaves', async () => {
+test('logs a request that the client aborts', async () => {
   const { gateway, entry } = await serveLogged(fromListener((_, res) => void res.write('never more')))
   await once(gateway.listen(0, '127.0.0.1'), 'listening')
   onTestFinished(() => void gateway.close())
@@ -97,7 +97,7 @@ test('the short format', () => {
   )
 })
 
-test('the combined format, whatever a client sends', () => {
+test('the combined format escapes quotes and control characters', () => {
   expect(formatCombined(ENTRY)).toBe(
     '192.0.2.1 - - [05/Nov/2026:20:50:01 +0000] "GET /cart?x=1 HTTP/1.1" 404 512 "-" "curl \\"7\\"\\x1b[2J\\nGET"',
   )

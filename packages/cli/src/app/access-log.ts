@@ -18,7 +18,10 @@ export interface LogEntry {
   duration: number
   referrer: string | undefined
   userAgent: string | undefined
-  /** `failed`: the app failed; after the head, the response was cut. `aborted`: the front server aborted the request. */
+  /**
+   * `failed`: the app failed. If the response head had been sent, the response was cut off. `aborted`: the front server aborted the
+   * request.
+   */
   outcome: 'ended' | 'failed' | 'aborted'
 }
 

@@ -21,7 +21,7 @@ async function serveLogged(handler: Handler, options: ServerOptions = {}) {
   return { client: supertest(gateway), entry }
 }
 
-test('a request, with the trace that it belongs to', async () => {
+test('logs a request with its trace id', async () => {
   const { client, entry } = await serveLogged((exchange) => {
     exchange.writeHead(201)
     exchange.end('wörld')
@@ -64,7 +64,7 @@ test.each([
   expect((await entry).traceId).toBeUndefined()
 })
 
-test('an app that fails', async () => {
+test('logs the error status of an app that fails', async () => {
   const { client, entry } = await serveLogged(() => {
     throw new Error('oops')
   })
@@ -72,7 +72,7 @@ test('an app that fails', async () => {
   expect(await entry).toMatchObject({ status: 500, outcome: 'failed' })
 })
 
-test('a request that is refused before the app sees it', async () => {
+test('logs a request that the server rejects', async () => {
   const { client, entry } = await serveLogged((exchange) => exchange.end(), { maxBodyBytes: 3 })
   await client.post('/').send('four').expect(413)
   expect(await entry).toMatchObject({ method: 'POST', status: 413, outcome: 'refused' })

@@ -10,7 +10,7 @@ import type { LogEntry } from './access-log.ts'
 
 /** One request as `serve --json` prints it. Undefined properties are left out. */
 export interface JsonLogEntry extends Omit<LogEntry, 'method' | 'target' | 'status' | 'outcome'> {
-  /** `refused`: by the server, before the app saw it. */
+  /** `refused`: the server rejected the request before the app received it. */
   outcome: LogEntry['outcome'] | 'refused'
   /** Undefined, like `target`, if the params could not be read. */
   method: string | undefined
@@ -26,7 +26,7 @@ export interface JsonLogEntry extends Omit<LogEntry, 'method' | 'target' | 'stat
   traceId: string | undefined
 }
 
-/** Calls `log` at the end of each exchange of this process, including those refused before the app sees them. */
+/** Calls `log` at the end of each exchange of this process, including requests that the server rejects. */
 export function logExchanges(log: (entry: JsonLogEntry) => void): void {
   subscribe(`tracing:${EXCHANGE_CHANNEL}:end`, (message) => log(entryOf(message as ExchangeMessage)))
 }

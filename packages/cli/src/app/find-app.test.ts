@@ -21,7 +21,7 @@ function middleware(a: unknown, b: unknown, c: unknown) {
 // The formatter puts parentheses around the parameter.
 const WITHOUT_PARENTHESES: unknown = new Function("return request => new Response('x', request, res)")()
 
-describe('what is recognized', () => {
+describe('findApp() recognizes', () => {
   test.each<[string, unknown, string, string]>([
     ['an Express app', express(), 'listener', 'an Express app'],
     ['a connect app', connect(), 'listener', 'a connect app'],
@@ -79,11 +79,11 @@ describe('what is recognized', () => {
     const expected = { kind, what }
     expect(await findApp({ default: value }, FILE)).toMatchObject(expected)
     expect(await findApp({ default: Promise.resolve(value) }, FILE)).toMatchObject(expected)
-    // As TypeScript leaves it for require().
+    // The form in which TypeScript compiles a default export to CommonJS.
     expect(await findApp({ default: { __esModule: true, default: value } }, FILE)).toMatchObject(expected)
   })
 
-  test('named exports of the usual names', async () => {
+  test('named exports with the usual names', async () => {
     expect(await findApp({ fetch: answer }, FILE)).toMatchObject({ kind: 'fetch' })
     expect(await findApp({ app: express() }, FILE)).toMatchObject({ what: 'an Express app' })
     expect(await findApp({ default: { app: express() }, app: express() }, FILE)).toMatchObject({
@@ -98,12 +98,12 @@ describe('what is recognized', () => {
     expect(await findApp({ [name]: middleware }, FILE)).toMatchObject({ kind: 'listener' })
   })
 
-  test('an authorizer beside the app', async () => {
+  test('an authorizer in addition to the app', async () => {
     const app = await findApp({ default: { fetch: answer }, authorize: answer }, FILE)
     expect(app).toMatchObject({ kind: 'fetch', fetch: expect.any(Function), authorize: expect.any(Function) })
   })
 
-  test('methods keep their this', async () => {
+  test('an object whose fetch method uses this', async () => {
     class App {
       #text = 'hello'
       fetch() {
@@ -116,7 +116,7 @@ describe('what is recognized', () => {
     expect(await response.text()).toBe('hello')
   })
 
-  test('an export that is named, and what it is, as they are said', async () => {
+  test('the export and the kind that the options give', async () => {
     const unclear = (a: unknown, b: unknown) => [a, b]
     expect(await findApp({ shop: unclear }, FILE, { export: 'shop', as: 'listener' })).toMatchObject({
       kind: 'listener',
@@ -127,27 +127,27 @@ describe('what is recognized', () => {
   })
 })
 
-describe('what is said where there is none', () => {
+describe('the error says what the module exports, and what to write', () => {
   const message = (namespace: Record<string, unknown>, options = {}) =>
     findApp(namespace, FILE, options).then(
       () => 'found',
       (error: Error) => error.message,
     )
 
-  test('nothing is exported', async () => {
+  test('a module without exports', async () => {
     expect(await message({})).toMatch(/^\.\/app\.js exports nothing[\s\S]*export default app/)
-    // CommonJS.
+    // A CommonJS module.
     expect(await message({ default: {}, 'module.exports': {} })).toContain('exports nothing')
   })
 
-  test('exports that are no app', async () => {
+  test('exports that are not apps', async () => {
     expect(await message({ PORT: 1, start: () => {} })).toContain("exports 'PORT', 'start'")
     expect(await message({ default: { routes: [] } })).toContain('it is an object with routes')
     expect(await message({ default: 7 })).toContain('it is 7')
   })
 
-  test('a function that does not say how it is called', async () => {
-    expect(await message({ default: (a: unknown, b: unknown) => [a, b] })).toContain('say --as listener')
+  test('a function whose parameters do not show how to call it', async () => {
+    expect(await message({ default: (a: unknown, b: unknown) => [a, b] })).toContain('use --as listener')
     expect(await message({ default: () => {} })).toContain('--as fetch')
   })
 
@@ -176,7 +176,7 @@ describe('what is said where there is none', () => {
     )
   })
 
-  test('an export that is not there', async () => {
+  test('a missing export', async () => {
     expect(await message({ app: 1, other: 2 }, { export: 'shop' })).toBe(
       "./app.js has no export 'shop'. It exports 'app', 'other'.",
     )

@@ -32,9 +32,10 @@ export async function findApp(
 }
 
 function unclear({ name, value }: Exported, file: string): string {
-  const as = 'say --as listener for (request, response), or --as fetch for (request) and a Response.'
+  const as =
+    'use --as listener for a function (request, response), or --as fetch for a function of a Request that returns a Response.'
   if (!looksLikeFactory(value)) {
-    return `${file} exports a function, and its parameters do not tell how to call it: ${as}`
+    return `${file} exports a function, and its parameters do not show how to call it: ${as}`
   }
   const { name: own } = value as { name: string }
   // An anonymous default export is called `default`.
@@ -44,7 +45,7 @@ function unclear({ name, value }: Exported, file: string): string {
   const write = name === 'default' ? `export default ${call}` : `export const ${name} = ${call}`
   return [
     `${file} exports a ${isClass ? 'class' : 'function that seems to make an app'}, not an app. Export the app itself: ${write}`,
-    ...(isClass ? [] : [`If the function is a handler, ${as}`]),
+    ...(isClass ? [] : [`If the function is a handler itself, ${as}`]),
   ].join('\n')
 }
 
@@ -122,9 +123,9 @@ function whatIsThere(namespace: Record<string, unknown>, file: string, name: str
   const names = exportNames(namespace, main)
   if (names.length === 0) return `${file} exports nothing, so there is no app to serve.`
   if (name === 'default' && main === undefined) {
-    return `${file} exports ${listOf(names)}, and none of them is known for an app.`
+    return `${file} has no default export. It exports ${listOf(names)}, and none of these names is recognized as an app.`
   }
-  return `The export '${name}' of ${file} is no app: ${describe(name === 'default' ? main : namespace[name])}.`
+  return `The export '${name}' of ${file} is not an app: ${describe(name === 'default' ? main : namespace[name])}.`
 }
 
 function exportNames(namespace: Record<string, unknown>, main: unknown): string[] {
@@ -146,5 +147,5 @@ function listOf(names: readonly string[]): string {
 function describe(value: unknown): string {
   if (typeof value !== 'object' || value === null) return `it is ${String(value)}`
   const keys = Object.keys(value).slice(0, 8)
-  return `it is an object with ${keys.join(', ') || 'nothing in it'}`
+  return `it is an object with ${keys.join(', ') || 'no properties'}`
 }

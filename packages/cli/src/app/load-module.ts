@@ -15,9 +15,11 @@ export function findModule(name: string, folder: string = process.cwd()): string
   try {
     return realpathSync(createRequire(`${folder}${sep}`).resolve(path))
   } catch (error) {
-    const found = existsSync(path) ? 'is a folder with no app in it: name the file' : 'does not exist'
     const where = path === name ? '' : ` (${path})`
-    throw new Failure(EXIT.app, `${name} ${found}${where}.`, { cause: error })
+    const message = existsSync(path)
+      ? `${name} is a folder without a main module${where}. Give the path of the app's file.`
+      : `${name} does not exist${where}. Give the path of the module that exports the app.`
+    throw new Failure(EXIT.app, message, { cause: error })
   }
 }
 
@@ -36,7 +38,7 @@ export async function loadModule(path: string): Promise<Record<string, unknown>>
   }
 }
 
-// import() refuses the extension .fcgi. Node loads such a main module as CommonJS, so do the same.
+// import() rejects the extension .fcgi. Node loads a main module with this extension as CommonJS, so do the same.
 async function importOrRequire(path: string): Promise<Record<string, unknown>> {
   try {
     return await import(pathToFileURL(path).href)
@@ -73,7 +75,7 @@ function isSyntaxErrorWithoutPlace(error: unknown): error is SyntaxError {
 
 // Frames of Node and of this program do not help the app's author.
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return `It threw ${inspect(error)}.`
+  if (!(error instanceof Error)) return `The module threw ${inspect(error)}.`
   return withoutInnerFrames(inspect(error))
 }
 
@@ -99,10 +101,10 @@ export function withoutInnerFrames(stack: string): string {
 function advice(error: unknown): string {
   const { code, message = '' } = error as NodeJS.ErrnoException
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?tsx?\b/.test(message)) {
-    return '\n\nThis Node does not run TypeScript. Node 22.18 and later do, and others with NODE_OPTIONS="--import tsx".'
+    return '\n\nThis Node does not run TypeScript. Use Node 22.18 or later, or install tsx and set NODE_OPTIONS="--import tsx".'
   }
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
-    return '\n\nIs it installed where the app is? `npm install` in its folder may be all.'
+    return '\n\nCheck that the package is installed: run `npm install` in the folder of the app.'
   }
   return ''
 }

@@ -3,7 +3,7 @@ import type { AuthorizeHandler, FetchHandler } from '@fcgi-bridge/fetch-adapter'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 
-/** An app as it is served. `what` names it for people: `an Express app`. */
+/** An app, with the functions to call. `what` is a name for people, such as `an Express app`. */
 export type App = (
   | { kind: 'listener'; what: string; listener: RequestListener }
   | { kind: 'fetch'; what: string; fetch?: FetchHandler; authorize?: AuthorizeHandler }
@@ -16,10 +16,10 @@ export type App = (
 export type AppKind = App['kind']
 
 /**
- * Sees what kind of app a value is: an Express, Koa, Fastify or NestJS app, a hapi server, a listener, an `http.Server` that
- * does not listen, an object with `fetch`, a function of a Request, an authorizer. `as` settles it for a bare function.
+ * Recognizes the kind of an app: an Express, Koa, Fastify or NestJS app, a hapi server, a listener, an `http.Server` that does not
+ * listen, an object with `fetch`, a function of a Request, or an authorizer. For a function, `as` gives the kind.
  *
- * Returns undefined if the value is no app, and `'unclear'` for a function that may be a listener, a fetch handler or neither.
+ * Returns undefined if the value is not an app. Returns `'unclear'` for a function that may be a listener, a fetch handler or neither.
  */
 export function recognize(value: unknown, as: AppKind | undefined): App | 'unclear' | undefined {
   if (typeof value === 'function' && as !== undefined) return asKind(value, as)
@@ -37,7 +37,7 @@ export function recognize(value: unknown, as: AppKind | undefined): App | 'uncle
       ? { kind: 'fetch', what: 'an authorizer', authorize: (value.authorize as AuthorizeHandler).bind(value) }
       : undefined
   }
-  // Express's and connect's apps are functions with a `handle` method; Express 4's has three parameters.
+  // Apps of Express and connect are functions with a `handle` method. The parameters do not identify them: Express 4 has three.
   if (hasMethod(value, 'handle')) {
     const what = hasMethod(value, 'set') ? 'an Express app' : 'a connect app'
     return { kind: 'listener', what, listener: value as unknown as RequestListener }
@@ -52,17 +52,17 @@ function asKind(value: unknown, kind: AppKind): App {
     : { kind, what: 'a fetch handler', fetch: value as FetchHandler }
 }
 
-// A name of Node's response, as in `(incoming, outgoing)` and `(nodeReq, nodeRes)`.
+// Usual parameter names for Node's response, as in `(incoming, outgoing)` and `(nodeReq, nodeRes)`.
 const RESPONSE = /^_*(?:node|server|http|raw)?(?:res|resp|response|reply|outgoing|outgoingmessage)$/i
-// A name of Node's request that a fetch handler does not have.
+// Usual parameter names for Node's request that no fetch handler uses.
 const NODE_REQUEST = /^_*(?:(?:node|raw|server)req(?:uest)?|incoming(?:message|request)?)$/i
 const CONTEXT = /^(?:\{.*|_*(?:ctx|context|env|info|server|event))$/i
 const LISTENER_NAME = /(?:^|\s)(?:middleware|(?:node|request)?listener|nodehandler)$/i
 
 /**
- * A function's parameters tell what it is: a listener needs its second, `res`, to respond; a fetch handler has one, or names the
- * second otherwise (`context`, `env`, `{ remoteAddress }`). Where they tell nothing, as in a bound function, its name may.
- * Undefined where neither does.
+ * Guesses the kind of a function from its parameters. A listener has a second parameter, `res`, to respond. A fetch handler has one
+ * parameter, or a second one with another name (`context`, `env`, `{ remoteAddress }`). If the parameters have no names, as in a bound
+ * function, the name of the function may show it. Returns undefined if nothing does.
  */
 function kindOfFunction(value: (...args: unknown[]) => unknown): AppKind | undefined {
   if (looksLikeFactory(value)) return undefined
@@ -77,7 +77,7 @@ function kindOfFunction(value: (...args: unknown[]) => unknown): AppKind | undef
 const FACTORY_PARAMETER =
   /^_*(?:opts|options|config|configuration|settings|deps|dependencies|fastify|instance)$/i
 
-/** Whether a function seems to make an app, and not to be one: `createApp()`, `(options) => …`, a class. */
+/** Whether a function seems to create an app instead of being one: `createApp()`, `(options) => …`, a class. */
 export function looksLikeFactory(value: unknown): boolean {
   if (typeof value !== 'function') return false
   if (/^class\b/.test(sourceOf(value))) return true
@@ -86,7 +86,7 @@ export function looksLikeFactory(value: unknown): boolean {
   return /^(?:create|make|build|setup|bootstrap)(?:[A-Z_]|$)/.test(value.name) && !/req/i.test(first)
 }
 
-// The names of the parameters, without their defaults. A bound or built-in function has as many without a name as it takes.
+// Returns the names of the parameters without their defaults. For a bound or built-in function, returns `?` for each parameter.
 function parametersOf(value: { length: number }): string[] {
   const source = sourceOf(value)
   const [, only] = /^(?:async\s+)?([\w$]+)\s*=>/.exec(source) ?? []
@@ -94,7 +94,7 @@ function parametersOf(value: { length: number }): string[] {
   if (source.endsWith('{ [native code] }')) return Array.from({ length: value.length }, () => '?')
   const list = /^[^(]*?\(([^)]*)\)/.exec(source)?.[1]?.trim() ?? ''
   if (list === '') return []
-  // A pattern is one parameter, whatever is in it.
+  // Replace each destructuring pattern, because it is one parameter and may contain commas.
   const plain = list.replace(/\{[^{}]*\}|\[[^[\]]*\]/g, '{}')
   return plain.split(',').map((parameter) => parameter.replace(/=.*$/s, '').trim())
 }

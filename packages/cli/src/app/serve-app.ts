@@ -1,5 +1,12 @@
 import type { AddressInfo } from 'node:net'
-import type { FastCgiServer, Handlers, ServeOptions } from '@fcgi-bridge/core'
+import { dirname, join } from 'node:path'
+import {
+  type FastCgiServer,
+  type Handlers,
+  reserveStandardOutput,
+  type ServeOptions,
+  setLauncher,
+} from '@fcgi-bridge/core'
 import { startedWith } from '@fcgi-bridge/core/started'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -9,6 +16,7 @@ import { painter, printJson } from '../terminal.ts'
 import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
 import { reportListening } from './detach.ts'
 import { logExchanges } from './exchange-log.ts'
+import { serveFailure } from './failure-page.ts'
 import { wrapHandlers } from './handlers.ts'
 import { findModule } from './load-module.ts'
 import { projectFolder } from './project-folder.ts'
@@ -26,6 +34,8 @@ export interface ServeFlags extends ListenFlags {
   json?: boolean
   check?: boolean
   detach?: boolean
+  program?: string
+  restartFile?: string[]
   logFile?: string
 }
 
@@ -56,6 +66,23 @@ export async function checkApp(file: string, flags: ServeFlags): Promise<never> 
  */
 export async function serveApp(file: string, flags: ServeFlags, listen: ServeOptions): Promise<void> {
   const isChild = isStartedByFrontServer(listen)
+  try {
+    await runApp(file, flags, listen, isChild)
+  } catch (error) {
+    if (!isChild || process.env.LISTEN_FDS !== undefined) throw error
+    setLauncher(undefined)
+    await serveFailure(error, listen, flags.logFile)
+    return
+  }
+  reportListening()
+}
+
+async function runApp(
+  file: string,
+  flags: ServeFlags,
+  listen: ServeOptions,
+  isChild: boolean,
+): Promise<void> {
   const isPlaced = hasPlace(listen)
   const started = isPlaced ? undefined : startedWith()
   const path = prepare(file, isChild)
@@ -75,7 +102,8 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ServeOpt
       )
     },
     serve: ({ what, handlers, options, start }) => {
-      const { port, host, path, mode, fd, onListen, ...own } = options
+      const { port, host, path: _, mode, fd, backlog, reusePort, shared, onListen, ...own } = options
+      if (flags.program !== undefined) process.argv[1] = flags.program
       const isReplaced = isPlaced || started !== undefined
       return startServer(
         start,
@@ -85,6 +113,10 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ServeOpt
           ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
           ...(isReplaced ? own : options),
           ...listen,
+          restartFiles: [
+            ...(flags.restartFile ?? []),
+            ...(isChild ? restartFiles(path, process.argv[1]!) : []),
+          ],
           ...(flags.mount !== undefined && { mount: flags.mount }),
           ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
           onListen: (address: AddressInfo | string) => {
@@ -95,13 +127,14 @@ export async function serveApp(file: string, flags: ServeFlags, listen: ServeOpt
       )
     },
   })
-  reportListening()
 }
 
 // Returns the path of the module.
 function prepare(file: string, isChild: boolean): string {
   process.env.NODE_ENV ||= 'production'
   const path = findModule(file)
+  // What the app prints while it loads must not be taken for its response.
+  if (process.env.GATEWAY_INTERFACE !== undefined) reserveStandardOutput()
   // mod_fcgid sets the working directory to the folder of FcgidWrapper's program; lighttpd and systemd to the root or their own.
   if (isChild) process.chdir(projectFolder(path))
   // Make the app's module the main script, as if Node had started it. If SCRIPT_FILENAME names it, the mount is certain.
@@ -130,9 +163,15 @@ async function startServer(
   }
 }
 
-// `mode` alone is for the path in FCGI_BRIDGE_LISTEN.
+// As Passenger has it: in the folder of the app, and in that of the program that the front server runs.
+function restartFiles(module: string, program: string): string[] {
+  const folders = [projectFolder(module), dirname(program)]
+  return folders.flatMap((folder) => [join(folder, 'tmp/restart.txt'), join(folder, 'restart.txt')])
+}
+
+// `mode` and `backlog` alone are for the address in FCGI_BRIDGE_LISTEN.
 function hasPlace(listen: object): boolean {
-  return Object.keys(listen).some((name) => name !== 'mode')
+  return Object.keys(listen).some((name) => name !== 'mode' && name !== 'backlog')
 }
 
 function isStartedByFrontServer(listen: object): boolean {

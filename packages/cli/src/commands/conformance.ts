@@ -46,7 +46,8 @@ export function addConformance(program: Command): void {
     .option('--json', 'print the results as JSON')
     .addHelpText('after', HELP)
     .action(async (address: ReturnType<typeof parseAppAddress> | undefined, flags: ConformanceFlags) => {
-      if (address === undefined && !flags.list) command.error('error: say the address of the app, or --list')
+      if (address === undefined && !flags.list)
+        command.error('error: give the address of the app, or use --list')
       // Loaded on use, so that other commands start faster.
       const { checkConformance, listChecks } = await import('../conformance/conformance.ts')
       if (flags.list) listChecks(flags)

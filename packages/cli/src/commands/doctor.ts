@@ -60,14 +60,17 @@ export function addDoctor(program: Command): void {
     .option('--json', 'print what was found as JSON')
     .addHelpText('after', HELP)
     .action(async (subject: URL | SocketAddress | undefined, { probe, ...flags }: CommandFlags) => {
-      if (probe && flags.token === undefined) command.error('error: --probe goes with --token')
+      if (probe && flags.token === undefined)
+        command.error('error: --probe needs --token. Choose a long random token')
       const isHost = (name: string, index: number): boolean =>
         index % 2 === 0 && name.toLowerCase() === 'host'
       if (subject instanceof URL && flags.header.some(isHost)) {
-        command.error('error: the host is that of the URL; --connect says where the front server is')
+        command.error(
+          'error: the Host header is taken from the URL. Use --connect to give the address of the front server',
+        )
       }
       if (!probe && subject === undefined)
-        command.error('error: say the URL of the front server, or the address of the app')
+        command.error('error: give the URL of the front server, or the address of the app')
       // Loaded on use, so that other commands start faster.
       const { examine, serveProbe } = await import('../doctor/doctor.ts')
       if (probe) await serveProbe(flags.token!)
@@ -90,6 +93,6 @@ function parseHostPort(text: string): { host: string; port: number } {
 // A client that guesses the token can read what the front server sends to the app.
 function parseToken(text: string): string {
   if (!/^[!-~]{8,200}$/.test(text))
-    throw new InvalidArgumentError('It takes 8 characters or more, without blanks.')
+    throw new InvalidArgumentError('It takes 8 to 200 visible ASCII characters, without spaces.')
   return text
 }

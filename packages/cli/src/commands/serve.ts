@@ -41,6 +41,11 @@ export function addServe(program: Command): void {
     )
     .option('--json', 'print the address and the log lines as JSON')
     .option(
+      '--restart-file <file...>',
+      'end, as SIGTERM does, when one of these files is touched (default, if a front server started the app: tmp/restart.txt and restart.txt)',
+    )
+    .option('--program <file>', 'the file that the front server runs, if it is not the module of the app')
+    .option(
       '--log-file <file>',
       'write all output to this file instead (mode 0600; over 10 MiB it is renamed to FILE.1)',
     )

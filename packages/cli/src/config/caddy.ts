@@ -73,7 +73,7 @@ function body(site: Site): string {
       lines(
         statics && hidden(statics),
         statics && !statics.shared && filesUnderOwnUrl(statics),
-        mount !== '' && `@elsewhere not path ${mount} ${mount}/*\nerror @elsewhere 404`,
+        mount !== '' && `@outside not path ${mount} ${mount}/*\nerror @outside 404`,
         mount !== '' && `uri strip_prefix ${mount}`,
         statics?.shared && filesAmongAppUrls(statics),
         backend(site),

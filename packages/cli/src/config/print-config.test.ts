@@ -88,7 +88,7 @@ describe('a module in which serve finds no app is an error, with the same messag
   test.each<[string, string, RegExp]>([
     ['no export', '', /app\.mjs exports nothing, so there is no app to serve/],
     ['a factory', 'export default function createApp() {}', /export default await createApp\(\)/],
-    ['an unclear function', 'export default (a, b) => [a, b]', /say --as listener/],
+    ['an unclear function', 'export default (a, b) => [a, b]', /use --as listener/],
     ['a syntax error', 'const b = = 2', /app\.mjs:1\n+const b = = 2/],
     ['an error', "throw new Error('no database')", /no database/],
     ['process.exit()', 'process.exit(9)', /app\.mjs ended the process while it was loaded \(status 9\)/],

@@ -37,7 +37,7 @@ const CONFIGS: Readonly<Record<ServerName, (site: Site) => Config>> = {
 
 /**
  * Prints a server's config for an app, or writes it to a file. Throws a Failure if the flags contradict each other, or if
- * `fcgi-bridge serve`, which the config starts or names, would find no app in the module.
+ * `fcgi-bridge serve` would find no app in the module.
  */
 export async function printConfig(
   server: ServerName,

@@ -98,7 +98,7 @@ export interface SiteFlags {
 
 const DEFAULT_ADDRESS = { host: '127.0.0.1', port: 9000 }
 
-/** Builds the site that a command line describes. Throws a Failure if it describes none. */
+/** Builds a site from the flags. Throws a Failure if they are invalid or contradict each other. */
 export function siteOf(module: string | undefined, flags: SiteFlags): Site {
   const app = module === undefined ? undefined : { file: fileOf(module), flags: flagsOf(flags) }
   const socket = flags.socket === undefined ? undefined : socketPath(flags.socket)
@@ -153,13 +153,13 @@ export function inheritWords({ app, mount, maxBody }: Site): string[] {
 }
 
 /**
- * The words of a command that starts this program with no PATH and from any folder. Throws a Failure if the program runs from npx's
- * cache, because that can be emptied at any time.
+ * The words of a command that starts this program. The command works without PATH and in any working directory. Throws a Failure if the
+ * program runs from npx's cache, because that can be emptied at any time.
  */
 export function programWords(program: string = process.argv[1]!): string[] {
   if (/[\\/]_npx[\\/]/.test(program)) {
     throw usageError(
-      `The server in this config starts fcgi-bridge, but fcgi-bridge now runs from npx's temporary cache: ${program}. Install it in the app's folder: npm install fcgi-bridge.`,
+      `In this config the server starts fcgi-bridge, but fcgi-bridge is not installed: it runs from npx's temporary cache (${program}). Install it in the app's folder: npm install fcgi-bridge.`,
     )
   }
   return [process.execPath, program]

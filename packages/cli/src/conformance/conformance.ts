@@ -43,7 +43,7 @@ export async function checkConformance(
   const counts = count(results)
   if (flags.json) printJson({ ...counts, results: results.map(asJson) }, output)
   else output.write(`\n${formatSummary(counts, paint)}\n`)
-  if (counts.failed > 0) throw new Verdict(EXIT.badAnswer)
+  if (counts.failed > 0) throw new Verdict(EXIT.badResponse)
 }
 
 function select(names: readonly string[]): readonly Check[] {
@@ -80,7 +80,7 @@ async function* resultsOf(
       )
     }
     throw new Failure(
-      EXIT.badAnswer,
+      EXIT.badResponse,
       `The app at ${where} does not serve ${base}/bytes/10, so the checks cannot run.\nExpected ${error.expected}.\n` +
         `Received ${error.saw}.\nAdd the routes that the README of @fcgi-bridge/conformance describes, or give their path with --base.`,
     )

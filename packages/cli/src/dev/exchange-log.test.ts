@@ -6,7 +6,7 @@ function begin(log: ExchangeLog, id: number, params: [string, string][] = []): v
   log.onBegin({ id, method: 'GET', target: `/${id}`, params, requestId: 1, connection: 1 })
 }
 
-test('collects an exchange from its begin to its end', () => {
+test('collects the events of an exchange', () => {
   const log = new ExchangeLog()
   const changes: number[] = []
   log.onChange = ({ id }) => changes.push(id)

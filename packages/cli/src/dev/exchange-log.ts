@@ -21,7 +21,7 @@ export interface ExchangeSummary {
   duration?: number
   /** The message of the error that ended it. */
   error?: string
-  /** Bytes on the wire, headers and padding of the records included. */
+  /** Bytes on the wire, including record headers and padding. */
   sent: number
   received: number
   /** It wrote to FCGI_STDERR. */
@@ -35,7 +35,7 @@ export type KeptRecord = Pick<
   'direction' | 'type' | 'contentLength' | 'paddingLength' | 'time'
 >
 
-/** All that is kept of an exchange. Values hold one character for each byte, and are cut if they are very long. */
+/** An exchange, within the limits of {@link KEPT}. Values have one character per byte, and very long ones are truncated. */
 export interface KeptExchange extends ExchangeSummary {
   requestId: number
   connection: number

@@ -32,9 +32,7 @@ test('if the default port is in use, the server listens on a free one, and the n
   const defaultPort = await usedPort('127.0.0.1')
   const server = httpServer()
   const { url, notice } = await listenForHttp(server, { host: '127.0.0.1' }, defaultPort)
-  expect(notice).toBe(
-    `Port ${defaultPort} is in use, so another free port was chosen. Use --port to choose one.`,
-  )
+  expect(notice).toBe(`Port ${defaultPort} is in use, so a free port was chosen. Use --port to choose one.`)
   expect(url).toBe(`http://localhost:${(server.address() as AddressInfo).port}/`)
 })
 

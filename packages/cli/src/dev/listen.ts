@@ -34,7 +34,7 @@ export async function listenForHttp(
   } catch (error) {
     if (port !== undefined || codeOf(error) !== 'EADDRINUSE') throw failure(error, port ?? defaultPort, host)
     await listenOn(server, 0, host)
-    notice = `Port ${defaultPort} is in use, so another free port was chosen. Use --port to choose one.`
+    notice = `Port ${defaultPort} is in use, so a free port was chosen. Use --port to choose one.`
   }
   const address = server.address() as { port: number }
   return { url: `http://${await shownHost(host, address.port)}:${address.port}/`, notice }

@@ -33,7 +33,7 @@ export function watchApp(
       return stats?.isFile() === true && !isCode(path)
     },
   })
-  // For example, the system has no watches left.
+  // For example, the system's limit of watches is reached.
   watcher.on('error', onError)
   let timer: NodeJS.Timeout | undefined
   watcher.on('all', (event, path) => {

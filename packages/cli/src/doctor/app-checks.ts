@@ -67,7 +67,7 @@ export async function checkApp(
     findings.push({
       code: 'app-fails',
       level: 'error',
-      seen: `Without the front server, the app responds to ${url.pathname} with ${status}.`,
+      seen: `Without the front server, the app responds with ${status} to ${url.pathname}.`,
       why: 'The error is in the app. No change to the front server can fix it.',
       mend: fix(
         'Read the error that the app logs',

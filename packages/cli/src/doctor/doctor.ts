@@ -34,7 +34,7 @@ export async function examine(subject: URL | SocketAddress, flags: DoctorFlags):
   const report = subject instanceof URL ? await ofFront(subject, flags) : await ofApp(subject, flags)
   if (flags.json) printJson({ healthy: isHealthy(report), ...report })
   else process.stdout.write(formatReport(report))
-  if (!isHealthy(report)) throw new Verdict(EXIT.badAnswer)
+  if (!isHealthy(report)) throw new Verdict(EXIT.badResponse)
 }
 
 /**

@@ -7,7 +7,7 @@ const NAMES = /^(nginx|apache2|httpd|lighttpd|caddy|h2o|haproxy)$/
 export interface FrontProcess {
   /** The name of its program. */
   name: string
-  /** The user of a process of it that does not run as root. Undefined: all of them run as root. */
+  /** The user of one of its processes that does not run as root. Undefined: all of them run as root. */
   user: User | undefined
 }
 

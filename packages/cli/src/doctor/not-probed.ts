@@ -83,7 +83,7 @@ function wrongAddress({ status }: FrontResponse, server: ServerKind, address: So
 
 /** The finding that the front server responds itself and does not forward the request. */
 export function notPassedOn(url: URL, { status, headers }: FrontResponse): Finding {
-  const seen = `The front server responds to ${url.pathname} with ${status}, and does not forward the request`
+  const seen = `The front server responds with ${status} to ${url.pathname}, and does not forward the request`
   const finding = { code: 'not-passed-on', level: 'error' as const, why: 'No request reaches the app.' }
   if (status === 401) {
     return { ...finding, seen: `${seen}.`, mend: fix("Send credentials: -H 'Authorization: Basic …'") }

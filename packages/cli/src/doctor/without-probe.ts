@@ -80,7 +80,7 @@ function differs({ pathname }: URL, response: FrontResponse, direct: AppResponse
   return {
     code: 'status-differs',
     level: 'warning',
-    seen: `The front server responds to ${pathname} with ${response.status}, and the app responds with ${direct.status}.`,
+    seen: `The front server responds with ${response.status} to ${pathname}, and the app responds with ${direct.status}.`,
     why: 'The front server responds in place of the app, or sends it a different request.',
     mend: fix('Stop the app and run the doctor again, to examine the requests that the front server sends.'),
   }

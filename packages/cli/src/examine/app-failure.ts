@@ -16,10 +16,10 @@ export function explainFailure(error: unknown, address: SocketAddress, begun = f
   }
   if (begun && isProtocolError(error as Error, code)) {
     const message = `The response of ${formatAddress(address)} was cut off: ${(error as Error).message}`
-    return new Failure(EXIT.badAnswer, message, { cause: error })
+    return new Failure(EXIT.badResponse, message, { cause: error })
   }
   const bad = whyBadResponse(error as Error, code, address)
-  return bad === undefined ? error : new Failure(EXIT.badAnswer, bad, { cause: error })
+  return bad === undefined ? error : new Failure(EXIT.badResponse, bad, { cause: error })
 }
 
 function whyUnreachable(code: string | undefined, address: SocketAddress): string | undefined {

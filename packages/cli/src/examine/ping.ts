@@ -39,7 +39,7 @@ export async function ping(address: SocketAddress, flags: PingFlags): Promise<vo
   if (flags.request) result.request = await sendRequest(address, flags)
   if (flags.json) printJson(result)
   else print(result)
-  if (!isHealthy(result, flags)) throw new Verdict(EXIT.badAnswer)
+  if (!isHealthy(result, flags)) throw new Verdict(EXIT.badResponse)
 }
 
 async function valuesOf(

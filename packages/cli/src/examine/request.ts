@@ -71,7 +71,7 @@ export async function sendRequest(
     if (!flags.json && !flags.stderr && stderr.length > 0 && response.statusCode >= 500) {
       process.stderr.write('fcgi-bridge: The app wrote to FCGI_STDERR. Use --stderr to see it.\n')
     }
-    if (flags.fail && response.statusCode >= 400) throw new Verdict(EXIT.badAnswer)
+    if (flags.fail && response.statusCode >= 400) throw new Verdict(EXIT.badResponse)
   } catch (error) {
     throw explainFailure(error, address, log.head !== undefined)
   } finally {

@@ -19,8 +19,8 @@ export interface Denial {
 
 /**
  * Finds out why a user cannot connect to a Unix socket. The user needs write permission on the socket, and search permission on each
- * folder in its path (unix(7)). Returns undefined if the user has both, or if this process cannot read them. Does not treat root
- * specially.
+ * folder in its path (unix(7)). Returns undefined if the user has these permissions, or if this process cannot read them. Does not
+ * treat root specially.
  */
 export function denialOf(path: string, user: User): Denial | undefined {
   const name = userName(user.uid)

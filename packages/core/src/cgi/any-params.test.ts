@@ -1,5 +1,5 @@
-// Property tests: any params are a request with a valid URL, or are refused. tests/conformance/any-params.test.ts tests the same with the
-// adapters.
+// Property tests: any params result in a request with a valid URL, or are refused. tests/conformance/any-params.test.ts tests the same with
+// the adapters.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -45,7 +45,7 @@ function checkHead(head: RequestHead): void {
   }
 }
 
-test('any params are a request whose URL parses, or a 400', () => {
+test('any params result in a request with a valid URL, or a 400', () => {
   let requests = 0
   fc.assert(
     fc.property(anyParams, (list) => {
@@ -60,7 +60,7 @@ test('any params are a request whose URL parses, or a 400', () => {
   expect(requests).toBeGreaterThan(500)
 })
 
-test('any bytes for params are a request whose URL parses, or a 400', () => {
+test('any bytes as params result in a request with a valid URL, or a 400', () => {
   const method = paramsBlock([['REQUEST_METHOD', 'GET']])
   fc.assert(
     fc.property(anyNameValueBlock, (block) => {

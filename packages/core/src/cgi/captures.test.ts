@@ -1,4 +1,4 @@
-// Tests the whole way from bytes to headers with recordings of real front servers. See tests/captures/README.md.
+// Tests all steps from bytes to headers with recordings of real front servers. See tests/captures/README.md.
 
 import { createHash, type Hash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'

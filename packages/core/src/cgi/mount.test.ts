@@ -53,6 +53,31 @@ describe.each<[string, Given, { auto: string; scriptName: string }]>([
     { auto: '', scriptName: '' },
   ],
   [
+    'mod_fcgid, rewritten in the .htaccess of the folder /app',
+    { target: '/app/sub/page?x=1', scriptName: '/app/app.fcgi', file: PROGRAM },
+    { auto: '/app', scriptName: '/app' },
+  ],
+  [
+    'mod_fcgid, the same with the path in the new URL',
+    { target: '/app/sub/page?x=1', scriptName: '/app/app.fcgi', pathInfo: '/sub/page', file: PROGRAM },
+    { auto: '/app', scriptName: '/app' },
+  ],
+  [
+    'mod_fcgid, the same for the folder itself',
+    { target: '/app/', scriptName: '/app/app.fcgi', file: PROGRAM },
+    { auto: '/app', scriptName: '/app' },
+  ],
+  [
+    'mod_fcgid, rewritten from the root to a program in a folder',
+    { target: '/sub/page', scriptName: '/app/app.fcgi', pathInfo: '/sub/page', file: PROGRAM },
+    { auto: '', scriptName: '' },
+  ],
+  [
+    'mod_fcgid, the same for a path that begins with the folder',
+    { target: '/app/page', scriptName: '/app/app.fcgi', pathInfo: '/app/page', file: PROGRAM },
+    { auto: '', scriptName: '' },
+  ],
+  [
     'nginx, default fastcgi_params',
     { target: '/app/sub/page?x=1', scriptName: LONG_SCRIPT_NAME },
     { auto: '', scriptName: '' },

@@ -12,10 +12,11 @@ import type { Params } from './params.ts'
  * How to find the mount.
  *
  * - `'auto'`: use SCRIPT_NAME only if it is certain to be the mount: SCRIPT_FILENAME is the running program, and SCRIPT_NAME and
- *   PATH_INFO together are the path of the target. This is the case with mod_fcgid and plain CGI.
+ *   PATH_INFO together are the path of the target. This is the case with mod_fcgid and plain CGI. If a `RewriteRule` in the folder of
+ *   the program sends the request to it, the mount is that folder: `/shop` if SCRIPT_NAME is `/shop/app.fcgi`.
  * - `'script-name'`: also use SCRIPT_NAME whenever the path begins with it. The exception is a SCRIPT_NAME that is the whole path, without
  *   PATH_INFO, because servers without mounts send that for every request. For the mount itself, nginx with `fastcgi_split_path_info`
- *   sends an empty PATH_INFO, but Apache sends none. So with Apache, `/shop` has no mount, and `/shop/` has.
+ *   sends an empty PATH_INFO, but Apache sends none. So with Apache, a request for `/shop` has no mount, but one for `/shop/` has.
  * - `'/prefix'`: use this prefix if the path begins with it.
  * - `'none'`: never use a mount.
  */
@@ -39,7 +40,10 @@ export function findMount(
   if (scriptName === '') return ''
   const pathInfo = params.get('PATH_INFO')
   if (isProgram(params.get('SCRIPT_FILENAME'), program)) {
-    const mount = findPrefix(pathOf(target), scriptName, pathInfo ?? '')
+    const path = pathOf(target)
+    // The second is a rewrite in the .htaccess of the program's folder, with or without the path in the new URL.
+    const mount =
+      findPrefix(path, scriptName, pathInfo ?? '') || findPrefix(path, folderOf(scriptName), pathInfo)
     if (mount !== '') return mount
   }
   if (option === 'auto') return ''
@@ -48,8 +52,8 @@ export function findMount(
   return mount === path && pathInfo === undefined ? '' : mount
 }
 
-// Limits the number of file system calls. nginx sends another SCRIPT_FILENAME for each URL, and a front server that does so did not start
-// this program.
+// The maximum number of files that are looked up. nginx sends a different SCRIPT_FILENAME for each URL, and each would cost a file system
+// call. A front server that started this program sends only a few.
 const REAL_PATHS_MAX = 64
 const realPaths = new Map<string, string>()
 
@@ -71,8 +75,9 @@ function isProgram(file: string | undefined, program: string | undefined): boole
 }
 
 /**
- * Returns the beginning of `path`, not decoded, that means `prefix`, or `''`. It ends at the end of a segment, and no `..` after it leaves
- * the prefix. If `rest` is given, the remaining path must mean `rest`. The time depends only on the length of the path.
+ * Returns the beginning of `path` (not decoded) that is equivalent to `prefix`, or `''` if there is none. It consists of whole segments,
+ * and no `..` after it leaves the prefix. If `rest` is given, the remaining path must be equivalent to `rest`. The time is linear in the
+ * length of the path.
  */
 function findPrefix(path: string, prefix: string, rest: string | undefined): string {
   if (prefix === '') return ''
@@ -136,6 +141,10 @@ function percentDecode(text: string, keepSlashes = false): string {
     const code = Number.parseInt(encoded.slice(1), 16)
     return keepSlashes && code === 0x2f ? encoded : String.fromCharCode(code)
   })
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'))
 }
 
 function pathOf(target: string): string {

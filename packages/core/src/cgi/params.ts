@@ -179,8 +179,8 @@ export class Params {
   }
 
   /**
-   * Returns the value of the last pair named `name`. An empty value of a name in {@link isAbsentIfEmpty}, for example REMOTE_USER, is
-   * undefined.
+   * Returns the value of the last pair named `name`. An empty value is undefined for the names that {@link isAbsentIfEmpty} lists, for
+   * example REMOTE_USER.
    */
   get(name: string): string | undefined {
     const index = this.#index

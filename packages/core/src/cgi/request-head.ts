@@ -11,6 +11,7 @@ const SLASH = 0x2f
 /** The head of an HTTP request, read from its params (RFC 3875 section 4.1). */
 export class RequestHead {
   readonly params: Params
+  #scheme: 'http' | 'https' | undefined
   #target: string | undefined
   #targetAuthority: string | undefined
   #authority: string | undefined
@@ -38,6 +39,11 @@ export class RequestHead {
 
   /** `https` if HTTPS is `on` or `1`, or REQUEST_SCHEME is `https`. The scheme of a target in absolute-form is ignored. */
   get scheme(): 'http' | 'https' {
+    this.#scheme ??= this.#findScheme()
+    return this.#scheme
+  }
+
+  #findScheme(): 'http' | 'https' {
     const https = this.params.get('HTTPS')
     if (https !== undefined && /^(?:on|1)$/i.test(https)) return 'https'
     return this.params.get('REQUEST_SCHEME')?.toLowerCase() === 'https' ? 'https' : 'http'

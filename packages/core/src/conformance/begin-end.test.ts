@@ -14,7 +14,7 @@ describe.each([0, 2, 3, 4, 65535])('27: role %i, which has no handler', (role) =
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.get(1, {}, { role })
-    const { stdout, protocolStatus } = await peer.answer(1)
+    const { stdout, protocolStatus } = await peer.response(1)
     expect(stdout).toMatch(/^Status: 500 Internal Server Error\r\n/)
     expect(protocolStatus).toBe(UNKNOWN_ROLE)
     await peer.end()
@@ -26,9 +26,9 @@ describe.each([0, 2, 3, 4, 65535])('27: role %i, which has no handler', (role) =
     peer.post(1, {}, { role, keepConn: true }).stdin(1, 'body').data(1, 'data')
     await peer.stdout(1, '\r\n\r\n')
     peer.endStdin(1)
-    expect((await peer.answer(1)).protocolStatus).toBe(UNKNOWN_ROLE)
+    expect((await peer.response(1)).protocolStatus).toBe(UNKNOWN_ROLE)
     peer.forget().stdin(1, 'more').endStdin(1).params(1).get(1)
-    expect((await peer.answer(1)).stdout).toMatch(/GET \/ $/)
+    expect((await peer.response(1)).stdout).toMatch(/GET \/ $/)
   })
 })
 
@@ -54,19 +54,19 @@ test('29: a second request with multiplexing off gets a 503 and CANT_MPX_CONN, a
   peer.get(1, {}, { keepConn: true })
   const first = await app.next()
   peer.get(2, {}, { keepConn: true })
-  const { stdout, protocolStatus } = await peer.answer(2)
+  const { stdout, protocolStatus } = await peer.response(2)
   expect(stdout).toMatch(/^Status: 503 Service Unavailable\r\n/)
   expect(protocolStatus).toBe(CANT_MPX_CONN)
   expect(first.aborted).toBe(false)
   first.end('first')
-  expect(await peer.answer(1)).toMatchObject({
+  expect(await peer.response(1)).toMatchObject({
     stdout: 'Status: 200 OK\r\n\r\nfirst',
     protocolStatus: COMPLETE,
   })
   // Consecutive requests are not multiplexed.
   peer.get(3, {}, { keepConn: true })
   ;(await app.next()).end('third')
-  expect((await peer.answer(3)).stdout).toMatch(/third$/)
+  expect((await peer.response(3)).stdout).toMatch(/third$/)
   expect(app.exchanges).toHaveLength(2)
 })
 
@@ -80,18 +80,18 @@ describe('30: a request beyond the maximum', () => {
     two.get(1, {}, { keepConn: true })
     const second = await app.next()
     two.get(2, {}, { keepConn: true })
-    const { stdout, protocolStatus } = await two.answer(2)
+    const { stdout, protocolStatus } = await two.response(2)
     expect(stdout).toMatch(/^Status: 503 Service Unavailable\r\n/)
     expect(protocolStatus).toBe(OVERLOADED)
     expect(app.exchanges).toHaveLength(2)
     // When one request has ended, another one is accepted.
     first.end()
-    await one.answer(1)
+    await one.response(1)
     one.forget().get(1)
     ;(await app.next()).end()
-    await one.answer(1)
+    await one.response(1)
     second.end()
-    await two.answer(1)
+    await two.response(1)
   })
 
   test('30: does not count towards the maximum itself', async () => {
@@ -104,11 +104,11 @@ describe('30: a request beyond the maximum', () => {
     two.begin(1, { keepConn: true }).params(1)
     await two.stdout(1, '\r\n\r\n')
     first.end()
-    await one.answer(1)
+    await one.response(1)
     one.forget().get(1)
     ;(await app.next()).end('accepted')
-    expect((await one.answer(1)).stdout).toMatch(/accepted$/)
-    expect((await two.answer(1)).protocolStatus).toBe(OVERLOADED)
+    expect((await one.response(1)).stdout).toMatch(/accepted$/)
+    expect((await two.response(1)).protocolStatus).toBe(OVERLOADED)
   })
 })
 
@@ -142,7 +142,7 @@ test.each([-1, 1.5, 2 ** 32, Number.NaN])(
       exchange.end('response')
     })
     peer.get(1)
-    expect((await peer.answer(1)).appStatus).toBe(appStatus >>> 0)
+    expect((await peer.response(1)).appStatus).toBe(appStatus >>> 0)
   },
 )
 
@@ -152,7 +152,7 @@ test('31: END_REQUEST follows the last output of a long response', async () => {
     exchange.end()
   })
   peer.get(1)
-  await peer.answer(1)
+  await peer.response(1)
   await peer.end()
   expect(peer.records.at(-1)!.type).toBe(TYPES.END_REQUEST)
   expect(peer.records.at(-2)).toMatchObject({ type: TYPES.STDOUT, content: Buffer.alloc(0) })

@@ -10,7 +10,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     const body = Buffer.alloc(4 * MEGABYTE, 'abcdefg')
     const { peer } = await connected((exchange) => exchange.end(body), {}, transport)
     peer.get(1)
-    const { stdout } = await peer.answer(1)
+    const { stdout } = await peer.response(1)
     expect(stdout).toHaveLength(body.length + 'Status: 200 OK\r\n\r\n'.length)
     await peer.end()
     peer.halfClose()
@@ -30,7 +30,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     }
     peer.endStdin(1)
     peer.socket.resume()
-    const { stdout } = await peer.answer(1)
+    const { stdout } = await peer.response(1)
     expect(stdout).toHaveLength(body.length + 'Status: 200 OK\r\n\r\n'.length)
     await peer.end()
     peer.halfClose()
@@ -42,13 +42,13 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     const { peer, sockets } = await connected(echo, {}, transport)
     for (let i = 0; i < 20; i++) {
       peer.forget().get(1, { REQUEST_URI: `/${i}` }, { keepConn: true })
-      expect((await peer.answer(1)).stdout).toMatch(new RegExp(`GET /${i} $`))
+      expect((await peer.response(1)).stdout).toMatch(new RegExp(`GET /${i} $`))
     }
     expect(peer.ended).toBe(false)
     expect(sockets).toHaveLength(1)
     // A request without KEEP_CONN then closes the connection.
     peer.forget().get(1)
-    await peer.answer(1)
+    await peer.response(1)
     await peer.end()
   })
 
@@ -63,7 +63,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     exchange.write('first ')
     await peer.stdout(1, 'first ')
     exchange.end(body)
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nfirst body$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nfirst body$/)
     await peer.close()
     expect(peer.error).toBeUndefined()
   })
@@ -75,14 +75,14 @@ test('20: after a request without KEEP_CONN has ended, the other requests finish
   peer.get(1, {}, { keepConn: true }).get(2, {}, { keepConn: false }).get(3, {}, { keepConn: true })
   const [one, two, three] = [await app.next(), await app.next(), await app.next()]
   two.end('two')
-  expect((await peer.answer(2)).stdout).toMatch(/two$/)
+  expect((await peer.response(2)).stdout).toMatch(/two$/)
   one.write('one ')
   await peer.stdout(1, 'one ')
   one.end('whole')
-  expect((await peer.answer(1)).stdout).toMatch(/one whole$/)
+  expect((await peer.response(1)).stdout).toMatch(/one whole$/)
   expect(peer.ended).toBe(false)
   three.end('three')
-  expect((await peer.answer(3)).stdout).toMatch(/three$/)
+  expect((await peer.response(3)).stdout).toMatch(/three$/)
   await peer.end()
 })
 
@@ -93,10 +93,10 @@ test('20: if all requests have KEEP_CONN, the connection stays open', async () =
   const [one, two] = [await app.next(), await app.next()]
   two.end()
   one.end()
-  await Promise.all([peer.answer(1), peer.answer(2)])
+  await Promise.all([peer.response(1), peer.response(2)])
   peer.forget().get(1, {}, { keepConn: true })
   ;(await app.next()).end('next')
-  expect((await peer.answer(1)).stdout).toMatch(/next$/)
+  expect((await peer.response(1)).stdout).toMatch(/next$/)
 })
 
 test.each([
@@ -111,10 +111,10 @@ test.each([
     ;(await app.next()).end('unread')
     await peer.stdout(1, 'unread')
     peer.stdin(1, Buffer.alloc(size)).endStdin(1)
-    await peer.answer(1)
+    await peer.response(1)
     peer.forget().post(1, { CONTENT_LENGTH: '4' }, { keepConn: true }).stdin(1, 'next').endStdin(1)
     const next = await app.next()
     next.end(await readAll(next.stdin))
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nnext$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nnext$/)
   },
 )

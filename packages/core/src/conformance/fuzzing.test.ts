@@ -25,7 +25,7 @@ test('52: random bit flips in a valid session do not affect other connections, a
       const peer = await Peer.connect(server.address() as { port: number })
       peer.write(wire).halfClose()
       other.get(1, { REQUEST_URI: '/clean' }, { keepConn: true })
-      expect((await other.answer(1)).stdout).toMatch(/\r\n\r\nGET \/clean $/)
+      expect((await other.response(1)).stdout).toMatch(/\r\n\r\nGET \/clean $/)
       other.forget()
       // The server closes the connection in any case.
       await peer.close()

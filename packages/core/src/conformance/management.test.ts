@@ -63,7 +63,7 @@ describe('23: GET_VALUES', () => {
     const { peer } = await connected(echo)
     for (let i = 0; i < 100; i++) peer.write(record(TYPES.GET_VALUES, 0, ALL))
     peer.get(1)
-    await peer.answer(1)
+    await peer.response(1)
     expect(peer.records.filter(isResult)).toHaveLength(100)
   })
 })
@@ -79,7 +79,7 @@ test('24: GET_VALUES between PARAMS records gets an immediate reply and does not
     .write(record(TYPES.GET_VALUES, 0, ALL))
     .stdin(1, 'llo')
     .endStdin(1)
-  expect((await peer.answer(1)).stdout).toMatch(/POST \/ hello$/)
+  expect((await peer.response(1)).stdout).toMatch(/POST \/ hello$/)
   expect(peer.records.filter(isResult)).toHaveLength(2)
 })
 
@@ -93,7 +93,7 @@ test('24: GET_VALUES gets an immediate reply while a handler waits for STDIN', a
   await peer.until(() => peer.records.find(isResult))
   peer.stdin(1, 'body').endStdin(1)
   exchange.end(await body)
-  expect((await peer.answer(1)).stdout).toMatch(/body$/)
+  expect((await peer.response(1)).stdout).toMatch(/body$/)
 })
 
 test('24: GET_VALUES works alone on a connection, as a health check', async () => {
@@ -113,7 +113,7 @@ describe('25: records with id 0', () => {
       // Content that looks like a record must not be decoded as one.
       peer.write(record(type, 0, get(9), 7), record(type, 0))
       peer.get(1)
-      await peer.answer(1)
+      await peer.response(1)
       const replies = peer.recordsOf(0)
       expect(replies).toHaveLength(2)
       for (const reply of replies) {
@@ -130,7 +130,7 @@ describe('25: records with id 0', () => {
       const { peer } = await connected(echo)
       peer.write(record(type, 0, 'content', 3), record(type, 0))
       peer.get(1)
-      await peer.answer(1)
+      await peer.response(1)
       expect(peer.recordsOf(0)).toEqual([])
     },
   )
@@ -141,7 +141,7 @@ test.each([3, 6, 7, 9, 10, 11, 0, 12, 99, 255])('26: type %i on an active id is 
   const stray = bytes(record(type, 1, 'content', 4), record(type, 1))
   peer.write(begin(1), stray, params(1, POST), stray)
   peer.stdin(1, 'body').write(stray).endStdin(1)
-  expect((await peer.answer(1)).stdout).toMatch(/POST \/ body$/)
+  expect((await peer.response(1)).stdout).toMatch(/POST \/ body$/)
   await peer.end()
   expect(peer.recordsOf(0)).toEqual([])
   expect(protocolErrors).toEqual([])

@@ -32,7 +32,7 @@ async function refusalOf(...records: Bytes[]): Promise<string> {
   const { peer } = await connected(app.handler)
   peer.write(begin(1), ...records.map((content) => stream(TYPES.PARAMS, 1, content)), record(TYPES.PARAMS, 1))
   peer.endStdin(1)
-  const { stdout } = await peer.answer(1)
+  const { stdout } = await peer.response(1)
   await peer.end()
   expect(app.exchanges).toEqual([])
   return stdout.slice(0, stdout.indexOf('\r\n'))
@@ -111,7 +111,7 @@ test('14: pairs are joined if they are split at any offset, in lengths, names or
       LAST: '1',
     })
     exchange.end()
-    await peer.answer(1)
+    await peer.response(1)
     peer.forget()
   }
 })

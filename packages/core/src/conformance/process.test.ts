@@ -73,7 +73,7 @@ async function responseOf(address: Address, uri = '/'): Promise<string> {
   const peer = await Peer.connect(address)
   onTestFinished(() => peer.destroy())
   peer.get(1, { REQUEST_URI: uri })
-  return (await peer.answer(1)).stdout
+  return (await peer.response(1)).stdout
 }
 
 describe('46: fd 0', () => {
@@ -172,20 +172,20 @@ describe('48: FCGI_WEB_SERVER_ADDRS', () => {
     allow('192.0.2.1')
     const { peer } = await connected(echo, {}, 'unix')
     peer.get(1)
-    await peer.answer(1)
+    await peer.response(1)
   })
 
   test('48: the option allowedServers takes precedence', async () => {
     allow('192.0.2.1')
     const { peer } = await connected(echo, { allowedServers: ['127.0.0.1'] })
     peer.get(1)
-    await peer.answer(1)
+    await peer.response(1)
   })
 
   test('48: if it is not set, all addresses are served', async () => {
     const { peer } = await connected(echo)
     peer.get(1)
-    await peer.answer(1)
+    await peer.response(1)
   })
 })
 
@@ -200,14 +200,14 @@ describe.each(['SIGTERM', 'SIGUSR1'] as const)('49: %s', (signal) => {
         await Peer.connect(address),
       ]
       idle.get(1, {}, { keepConn: true })
-      await idle.answer(1)
+      await idle.response(1)
       busy.get(1, { REQUEST_URI: '/wait' }, { keepConn: true })
       await program.printed('request /wait')
       last.post(1, { REQUEST_URI: '/body', CONTENT_LENGTH: '4' }, { keepConn: true })
       await program.printed('request /body')
       const ended = program.ended()
       program.child.kill(signal)
-      expect((await busy.answer(1)).stdout).toContain(`pid ${program.child.pid}`)
+      expect((await busy.response(1)).stdout).toContain(`pid ${program.child.pid}`)
       await Promise.all([idle.end(), busy.end()])
       // fd 0 belongs to the parent and stays open until the program ends. A new connection waits for the next program.
       const late = await Peer.connect(address)
@@ -215,7 +215,7 @@ describe.each(['SIGTERM', 'SIGUSR1'] as const)('49: %s', (signal) => {
       idle.destroy()
       busy.destroy()
       last.stdin(1, 'body').endStdin(1)
-      expect((await last.answer(1)).stdout).toContain(`pid ${program.child.pid}`)
+      expect((await last.response(1)).stdout).toContain(`pid ${program.child.pid}`)
       last.destroy()
       expect(await ended).toEqual([0, null])
       await late.close()
@@ -228,13 +228,13 @@ test('49: close() does the same for a server in a larger program', async () => {
   const serving = await listen(echo)
   const [idle, busy] = [await serving.connect(), await serving.connect()]
   idle.get(1, {}, { keepConn: true })
-  await idle.answer(1)
+  await idle.response(1)
   busy.post(1, { CONTENT_LENGTH: '4' }, { keepConn: true }).stdin(1, 'bo')
   await once(serving.sockets[1]!, 'data')
   const closed = serving.server.close()
   await idle.end()
   busy.stdin(1, 'dy').endStdin(1)
-  expect((await busy.answer(1)).stdout).toMatch(/POST \/ body$/)
+  expect((await busy.response(1)).stdout).toMatch(/POST \/ body$/)
   await closed
 })
 
@@ -247,13 +247,13 @@ test.each(TRANSPORTS)(
     const before = await Peer.connect(address)
     onTestFinished(() => before.destroy())
     before.get(1, {}, { keepConn: true })
-    await before.answer(1)
+    await before.response(1)
     const many = await Promise.all(Array.from({ length: 100 }, () => Peer.connect(address)))
     // Excess connections are closed, so that a front server notices at once. Existing connections continue.
     const closed = (): number => many.filter(({ ended }) => ended).length
     await expect.poll(closed).toBeGreaterThanOrEqual(50)
     before.get(2, {}, { keepConn: true })
-    expect((await before.answer(2)).stdout).toContain(`pid ${pid}`)
+    expect((await before.response(2)).stdout).toContain(`pid ${pid}`)
     // The server waits and does not retry in a busy loop.
     const used = cpuTicks(pid!)
     await setTimeout(500)

@@ -35,7 +35,7 @@ async function sendInPieces({ peer, sockets }: Serving & { peer: Peer }, pieces:
     peer.write(piece)
     await read
   }
-  const { stdout } = await peer.answer(1)
+  const { stdout } = await peer.response(1)
   peer.forget()
   return stdout.slice(stdout.indexOf('\r\n\r\n') + 4)
 }
@@ -62,7 +62,7 @@ test('1: many requests are read at once', async () => {
   const { peer, sockets } = await connected(echo)
   const ids = Array.from({ length: 100 }, (_, i) => i + 1)
   peer.write(...ids.map((id) => get(id, { REQUEST_URI: `/${id}` }, { keepConn: true })))
-  for (const id of ids) expect((await peer.answer(id)).stdout).toMatch(new RegExp(`GET /${id} $`))
+  for (const id of ids) expect((await peer.response(id)).stdout).toMatch(new RegExp(`GET /${id} $`))
   expect(sockets).toHaveLength(1)
 })
 
@@ -75,7 +75,7 @@ test('2: a record with 65535 bytes of content and 255 bytes of padding is accept
     record(TYPES.STDIN, 1, body, 255),
     record(TYPES.STDIN, 1, '', 255),
   )
-  expect((await peer.answer(1)).stdout.endsWith(`\r\n\r\nPOST / ${body}${body}`)).toBe(true)
+  expect((await peer.response(1)).stdout.endsWith(`\r\n\r\nPOST / ${body}${body}`)).toBe(true)
 })
 
 test('2: reserved bytes and padding that are not zero are ignored', async () => {
@@ -86,7 +86,7 @@ test('2: reserved bytes and padding that are not zero are ignored', async () => 
     [1, 9, 0, 0, 0],
   )
   peer.write(params(1), record(TYPES.STDIN, 1, '', 17))
-  expect((await peer.answer(1)).stdout).toMatch(/GET \/ $/)
+  expect((await peer.response(1)).stdout).toMatch(/GET \/ $/)
 })
 
 test.each([
@@ -95,8 +95,8 @@ test.each([
 ])('2: unknown flag bits are ignored: with flags %i the connection is %s', async (flags, after) => {
   const { peer } = await connected(echo)
   peer.get(1, {}, { flags })
-  await peer.answer(1)
-  if (after === 'kept open') await peer.forget().get(1, {}, { flags }).answer(1)
+  await peer.response(1)
+  if (after === 'kept open') await peer.forget().get(1, {}, { flags }).response(1)
   else await peer.end()
 })
 
@@ -110,10 +110,10 @@ describe.each([0, 2, 255])('3: version %i', (version) => {
     await peer.end()
     expect(peer.records).toEqual([])
     expect(serving.protocolErrors).toEqual(['FCGI_ERR_VERSION'])
-    await (await serving.connect()).get(1).answer(1)
+    await (await serving.connect()).get(1).response(1)
   })
 
-  test('3: after other requests, the running requests are aborted', async () => {
+  test('3: the running requests of the connection are aborted', async () => {
     const app = new App()
     const { peer, protocolErrors } = await connected(app.handler)
     peer.get(1, {}, { keepConn: true })
@@ -148,7 +148,7 @@ test('4: output records have at most 65535 bytes of content, a length that is a 
     exchange.end('end')
   })
   peer.get(1)
-  await peer.answer(1)
+  await peer.response(1)
   for (const { content, padding, type } of peer.records) {
     expect(content.length).toBeLessThanOrEqual(65535)
     expect((content.length + padding.length) % 8, `a record of type ${type}`).toBe(0)
@@ -176,9 +176,9 @@ test('5: 10,000 empty records in one write cause no recursion and no stall', asy
     stream(TYPES.STDIN, 1, 'body'),
     many(1, TYPES.STDIN),
   )
-  expect((await peer.answer(1)).stdout).toMatch(/POST \/ body$/)
+  expect((await peer.response(1)).stdout).toMatch(/POST \/ body$/)
   peer.write(many(1, TYPES.ABORT_REQUEST), many(1, 99))
-  await peer.forget().get(1).answer(1)
+  await peer.forget().get(1).response(1)
 })
 
 describe('6: if the stream ends inside a record', () => {
@@ -207,6 +207,6 @@ describe('6: if the stream ends inside a record', () => {
     const other = await serving.connect()
     truncated.write(params(1, GET).subarray(0, 20)).halfClose()
     await truncated.close()
-    await other.get(1).answer(1)
+    await other.get(1).response(1)
   })
 })

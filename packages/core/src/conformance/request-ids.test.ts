@@ -14,7 +14,7 @@ test.each([
   const { peer } = await connected(echo)
   peer.write(record(type, 1, 'content', 1), record(type, 1), record(type, 65535, 'content'))
   peer.get(1)
-  expect((await peer.answer(1)).stdout).toMatch(/GET \/ $/)
+  expect((await peer.response(1)).stdout).toMatch(/GET \/ $/)
   expect(peer.recordsOf(65535)).toEqual([])
 })
 
@@ -28,7 +28,7 @@ test('8: the ids 1, 255, 256 and 65535 work at the same time', async () => {
     expect(exchange.requestId).toBe(id)
     exchange.end(`response ${id}`)
   }
-  for (const id of ids) expect((await peer.answer(id)).stdout).toMatch(new RegExp(`response ${id}$`))
+  for (const id of ids) expect((await peer.response(id)).stdout).toMatch(new RegExp(`response ${id}$`))
 })
 
 test('8: BEGIN_REQUEST with id 0 is a protocol error, never a request', async () => {
@@ -51,7 +51,7 @@ test('9: BEGIN_REQUEST with an active id is a protocol error, and the running re
   expect(error).toMatchObject({ name: 'ProtocolError', code: 'FCGI_ERR_ACTIVE_REQUEST_ID' })
   expect(exchange.aborted).toBe(false)
   exchange.end(exchange.target)
-  expect((await peer.answer(1)).stdout).toMatch(/\/first$/)
+  expect((await peer.response(1)).stdout).toMatch(/\/first$/)
   await peer.end()
   expect(app.exchanges).toHaveLength(1)
 })
@@ -78,7 +78,7 @@ test('10: the same id right after END_REQUEST is a clean request', async () => {
       { keepConn: true },
     )
     peer.stdin(1, 'b'.repeat(i)).endStdin(1)
-    const { stdout } = await peer.answer(1)
+    const { stdout } = await peer.response(1)
     expect(stdout.slice(stdout.indexOf('\r\n\r\n') + 4)).toBe(`POST /${i} ${'b'.repeat(i)}`)
     peer.forget()
   }
@@ -91,12 +91,12 @@ test('10: STDIN for an id whose response ended early is ignored', async () => {
   const early = await app.next()
   early.end('early')
   // END_REQUEST is sent although STDIN has not ended, because the front server pauses.
-  expect((await peer.answer(1)).stdout).toMatch(/early$/)
+  expect((await peer.response(1)).stdout).toMatch(/early$/)
   peer.forget().stdin(1, 'late').endStdin(1)
   peer.post(1, { CONTENT_LENGTH: '5' }, { keepConn: true }).stdin(1, 'clean').endStdin(1)
   const next = await app.next()
   next.end(await readAll(next.stdin))
-  expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nclean$/)
+  expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nclean$/)
 })
 
 test.each(['end', 'abort'] as const)(
@@ -108,7 +108,7 @@ test.each(['end', 'abort'] as const)(
     const first = await app.next()
     if (how === 'end') first.end('first')
     else peer.abort(1)
-    await peer.answer(1)
+    await peer.response(1)
     peer.forget().get(1, {}, { keepConn: true })
     const second = await app.next()
 
@@ -122,7 +122,7 @@ test.each(['end', 'abort'] as const)(
     expect(await new Promise((resolve) => first.end('late', resolve))).toBeInstanceOf(Error)
 
     second.end('second')
-    expect(await peer.answer(1)).toEqual({
+    expect(await peer.response(1)).toEqual({
       stdout: 'Status: 200 OK\r\n\r\nsecond',
       stderr: '',
       appStatus: 0,
@@ -144,7 +144,7 @@ test('11: output that the app writes inside onAbort is dropped', async () => {
   peer.write(begin(1), params(1), stream(TYPES.STDIN, 1, 'x'))
   await app.next()
   peer.abort(1)
-  const { stdout } = await peer.answer(1)
+  const { stdout } = await peer.response(1)
   expect(stdout).toBe('')
   await peer.end()
 })

@@ -16,7 +16,7 @@ describe('41: STDIN and CONTENT_LENGTH', () => {
       .stdin(1, 'dy! and more')
       .stdin(1, 'and more')
       .endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/POST \/ body!$/)
+    expect((await peer.response(1)).stdout).toMatch(/POST \/ body!$/)
   })
 
   test('41: a body is complete when its last byte has arrived, whether or not STDIN ends', async () => {
@@ -51,14 +51,14 @@ describe('41: STDIN and CONTENT_LENGTH', () => {
         .stdin(1, 'the whole ')
         .stdin(1, 'content')
         .endStdin(1)
-      expect((await peer.answer(1)).stdout).toMatch(/POST \/ the whole content$/)
+      expect((await peer.response(1)).stdout).toMatch(/POST \/ the whole content$/)
     },
   )
 
   test('41: without CONTENT_LENGTH and without data the body is empty', async () => {
     const { peer } = await connected(echo)
     peer.post(1).endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/POST \/ $/)
+    expect((await peer.response(1)).stdout).toMatch(/POST \/ $/)
   })
 
   test('41: without CONTENT_LENGTH, a connection that closes before the end of STDIN is an error for the reader', async () => {
@@ -86,7 +86,7 @@ describe('42: a response that begins before STDIN ends', () => {
       await peer.stdout(1, piece)
     }
     peer.endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nonetwosix\.$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nonetwosix\.$/)
   })
 
   test('42: can end before STDIN, with KEEP_CONN, and END_REQUEST is held until the end of STDIN', async () => {
@@ -105,7 +105,7 @@ describe('42: a response that begins before STDIN ends', () => {
       expect(peer.records.some(({ type }) => type === TYPES.END_REQUEST)).toBe(false)
     }
     peer.endStdin(1)
-    await peer.answer(1)
+    await peer.response(1)
   })
 })
 
@@ -126,7 +126,7 @@ describe('43: authorizer', () => {
         exchange.end()
       },
     })
-    expect(await request(peer).answer(1)).toMatchObject({
+    expect(await request(peer).response(1)).toMatchObject({
       stdout: 'Status: 200 OK\r\nVariable-AUTH_METHOD: database lookup\r\n\r\n',
       protocolStatus: 0,
     })
@@ -141,7 +141,7 @@ describe('43: authorizer', () => {
         exchange.end('are you?')
       },
     })
-    expect((await request(peer, true).answer(1)).stdout).toBe(
+    expect((await request(peer, true).response(1)).stdout).toBe(
       'Status: 401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Type: text/html\r\n\r\n<p>Who are you?',
     )
   })
@@ -157,20 +157,20 @@ describe('43: authorizer', () => {
         exchange.end('hello')
       },
     })
-    expect((await request(peer).answer(1)).stdout).toBe(stdout)
+    expect((await request(peer).response(1)).stdout).toBe(stdout)
   })
 
   test('43: ignores STDIN', async () => {
     const { peer } = await connected({ authorizer: echo })
     request(peer, true).stdin(1, 'ignored').endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/POST \/secret $/)
+    expect((await peer.response(1)).stdout).toMatch(/POST \/secret $/)
     peer.forget()
-    expect((await request(peer).answer(1)).stdout).toMatch(/POST \/secret $/)
+    expect((await request(peer).response(1)).stdout).toMatch(/POST \/secret $/)
   })
 
   test('43: is denied if the server has no handler for authorizers', async () => {
     const { peer } = await connected(echo)
-    expect((await request(peer).answer(1)).stdout).toMatch(/^Status: 500 /)
+    expect((await request(peer).response(1)).stdout).toMatch(/^Status: 500 /)
   })
 })
 
@@ -187,7 +187,7 @@ describe('44: filter', () => {
     })
     request(peer, { CONTENT_LENGTH: '5', FCGI_DATA_LENGTH: '9' }).stdin(1, 'stdin').endStdin(1)
     peer.data(1, 'the ').data(1, 'data!').endData(1)
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nfilter: stdin the data!$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nfilter: stdin the data!$/)
   })
 
   test.each([
@@ -220,7 +220,7 @@ describe('44: filter', () => {
       const app = new App()
       const { peer } = await connected({ filter: app.handler })
       request(peer, { FCGI_DATA_LENGTH: length }).endStdin(1).endData(1)
-      expect((await peer.answer(1)).stdout).toMatch(/^Status: 400 /)
+      expect((await peer.response(1)).stdout).toMatch(/^Status: 400 /)
       expect(app.exchanges).toEqual([])
     },
   )
@@ -229,7 +229,7 @@ describe('44: filter', () => {
     const { peer } = await connected({ filter: (exchange) => exchange.end('cached') })
     request(peer, { CONTENT_LENGTH: '5', FCGI_DATA_LENGTH: '5000000' }).stdin(1, 'stdin').endStdin(1)
     peer.data(1, Buffer.alloc(5_000_000)).endData(1)
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\ncached$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\ncached$/)
     await peer.end()
     expect(peer.error).toBeUndefined()
   })
@@ -271,7 +271,7 @@ test('45: the output never contains an HTTP/1.1 line, a 1xx, Transfer-Encoding o
     'Fine',
   )
   exchange.end('body')
-  expect((await peer.answer(1)).stdout).toBe('Status: 200 Fine\r\nX-Kept: yes\r\n\r\nbody')
+  expect((await peer.response(1)).stdout).toBe('Status: 200 Fine\r\nX-Kept: yes\r\n\r\nbody')
 })
 
 test.each([
@@ -286,5 +286,5 @@ test.each([
     exchange.end('dropped')
   })
   peer.get(1, { REQUEST_METHOD: method })
-  expect((await peer.answer(1)).stdout).toMatch(/X-Kept: yes\r\n\r\n$/)
+  expect((await peer.response(1)).stdout).toMatch(/X-Kept: yes\r\n\r\n$/)
 })

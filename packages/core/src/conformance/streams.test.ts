@@ -52,7 +52,7 @@ test('33: the order is kept in interleaved STDOUT and STDERR', async () => {
     exchange.end()
   })
   peer.get(1)
-  const { stdout, stderr } = await peer.answer(1)
+  const { stdout, stderr } = await peer.response(1)
   expect(stdout).toBe(`Status: 200 OK\r\n\r\n${numbers.join('')}`)
   expect(stderr).toBe(numbers.join(''))
   const types = peer.records.slice(1, 20).map(({ type }) => type)
@@ -79,7 +79,7 @@ test('34: a flood of STDERR is subject to back-pressure while the peer does not 
   peer.socket.resume()
   await drained
   exchange.end()
-  expect((await peer.answer(1)).stderr).toHaveLength(written * line.length)
+  expect((await peer.response(1)).stderr).toHaveLength(written * line.length)
 
   async function floodable(
     from: App,
@@ -98,7 +98,7 @@ test('35: a second end of PARAMS, and PARAMS and STDIN after their end are ignor
   peer.write(stream(TYPES.STDIN, 1, 'more'), record(TYPES.STDIN, 1), record(TYPES.PARAMS, 1))
   const exchange = await app.next()
   exchange.end(`${exchange.method} ${await readAll(exchange.stdin)}`)
-  expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nPOST body$/)
+  expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nPOST body$/)
   expect(app.exchanges).toHaveLength(1)
   expect(protocolErrors).toEqual([])
 })
@@ -119,7 +119,7 @@ test.each<[string, Buffer[]]>([
   const { peer } = await connected(echo)
   peer.write(begin(1), ...rest)
   const body = title.startsWith('partly') ? 'earlyearly' : 'early'
-  expect((await peer.answer(1)).stdout).toMatch(new RegExp(`\\r\\n\\r\\nPOST / ${body}$`))
+  expect((await peer.response(1)).stdout).toMatch(new RegExp(`\\r\\n\\r\\nPOST / ${body}$`))
 })
 
 test('35: STDIN that is too short and ends before PARAMS is an error for the reader', async () => {
@@ -138,9 +138,9 @@ test('51: requests can finish out of order', async () => {
   const [one, two] = [await app.next(), await app.next()]
   one.write('one ')
   two.end('two')
-  expect((await peer.answer(2)).stdout).toMatch(/\r\n\r\ntwo$/)
+  expect((await peer.response(2)).stdout).toMatch(/\r\n\r\ntwo$/)
   one.end('one')
-  expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\none one$/)
+  expect((await peer.response(1)).stdout).toMatch(/\r\n\r\none one$/)
 })
 
 test('51: an unread body does not block other requests, up to maxBufferedPerRequest', async () => {
@@ -153,13 +153,13 @@ test('51: an unread body does not block other requests, up to maxBufferedPerRequ
   for (let i = 0; i < 5; i++) {
     peer.write(get(3, {}, { keepConn: true }))
     ;(await app.next()).end('other')
-    expect((await peer.answer(3)).stdout).toMatch(/other$/)
+    expect((await peer.response(3)).stdout).toMatch(/other$/)
     peer.forget()
   }
   const sent = deferred()
   peer.socket.write(bytes(record(TYPES.STDIN, 1)), () => sent.resolve())
   await sent.promise
   stalled.end(String((await readAll(stalled.stdin)).length))
-  expect((await peer.answer(1)).stdout).toMatch(new RegExp(`\\r\\n\\r\\n${window}$`))
+  expect((await peer.response(1)).stdout).toMatch(new RegExp(`\\r\\n\\r\\n${window}$`))
   expect({ ...stalled.params }).toMatchObject({ ...GET, REQUEST_METHOD: 'POST' })
 })

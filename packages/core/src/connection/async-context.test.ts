@@ -62,7 +62,7 @@ describe.each([...TRANSPORTS, 'memory'] as const)('over %s', (transport) => {
     })
     const ids = [1, 2, 3]
     peer.write(...ids.map((id) => get(id, { REQUEST_URI: `/${id}` }, KEEP)))
-    for (const id of ids) await peer.answer(id)
+    for (const id of ids) await peer.response(id)
     expect(log.values).toEqual({
       '/1 handler': undefined,
       '/2 handler': undefined,
@@ -91,7 +91,7 @@ describe.each([...TRANSPORTS, 'memory'] as const)('over %s', (transport) => {
       peer.write(post(1, target, 4), stream(TYPES.STDIN, 1, 'ab'))
       await peer.stdout(1, 'more')
       peer.write(stream(TYPES.STDIN, 1, 'cd'), record(TYPES.STDIN, 1))
-      expect((await peer.answer(1)).stdout).toContain('moredone')
+      expect((await peer.response(1)).stdout).toContain('moredone')
       peer.forget()
     }
     for (const target of ['/1', '/2', '/3']) expect(log.values[`${target} handler`]).toBeUndefined()
@@ -115,8 +115,8 @@ describe.each([...TRANSPORTS, 'memory'] as const)('over %s', (transport) => {
       peer.write(stream(TYPES.STDIN, 1, piece), stream(TYPES.STDIN, 2, piece))
     }
     peer.write(record(TYPES.STDIN, 1), record(TYPES.STDIN, 2), get(3, { REQUEST_URI: '/3' }, KEEP))
-    await peer.answer(1)
-    await peer.answer(2)
+    await peer.response(1)
+    await peer.response(2)
     await until(() => '/3 handler' in log.values)
     expect(log.leaks).toEqual([])
   })
@@ -134,8 +134,8 @@ describe.each([...TRANSPORTS, 'memory'] as const)('over %s', (transport) => {
       exchange.end()
     })
     peer.write(get(1, { REQUEST_URI: '/1' }, KEEP), get(2, { REQUEST_URI: '/2' }, KEEP))
-    await peer.answer(1)
-    await peer.answer(2)
+    await peer.response(1)
+    await peer.response(2)
     for (const target of ['/1', '/2']) {
       for (const where of ['timer', 'immediate', 'tick', 'microtask', 'await']) {
         expect(log.values[`${target} ${where}`], where).toBe(target)
@@ -159,8 +159,8 @@ describe.each([...TRANSPORTS, 'memory'] as const)('over %s', (transport) => {
     for (const exchange of exchanges) {
       log.store.run(exchange.target, () => exchange.end('', () => log.record(exchange, 'end')))
     }
-    await peer.answer(1)
-    await peer.answer(2)
+    await peer.response(1)
+    await peer.response(2)
     await until(() => Object.keys(log.values).length === 42)
     for (const [where, store] of Object.entries(log.values)) expect(store, where).toBe(where.split(' ')[0])
   })
@@ -219,8 +219,8 @@ test('onError runs in the context of the request that failed', async () => {
     { onError: (_, exchange) => log.enter(exchange, 'onError') },
   )
   peer.write(get(1, { REQUEST_URI: '/1' }, KEEP), get(2, { REQUEST_URI: '/2' }, KEEP))
-  await peer.answer(1)
-  await peer.answer(2)
+  await peer.response(1)
+  await peer.response(2)
   expect(log.values).toEqual({
     '/1 handler': undefined,
     '/1 onError': '/1',
@@ -239,9 +239,9 @@ test('a store that onError sets for a refused request is not visible to the next
     { onError: () => log.store.enterWith('refused') },
   )
   peer.write(get(1, { REQUEST_METHOD: 'NO METHOD' }, KEEP), get(2, { REQUEST_URI: '/2' }, KEEP))
-  await peer.answer(2)
+  await peer.response(2)
   peer.get(3, { REQUEST_URI: '/3' }, KEEP)
-  await peer.answer(3)
+  await peer.response(3)
   expect(log.values).toEqual({ '/2 handler': undefined, '/3 handler': undefined })
 })
 
@@ -262,7 +262,7 @@ test('data that is read after a request resumed the socket does not run in the c
   if (!socket!.isPaused()) await once(socket!, 'pause')
   await log.store.run('/1', () => readAll(exchange.stdin))
   exchange.end()
-  await peer.answer(2)
+  await peer.response(2)
   expect(log.values['/2 handler']).toBeUndefined()
 })
 
@@ -303,7 +303,7 @@ test('requests on a stream passed to acceptStream see the async context of that 
 })
 
 async function requestFastCgi(peer: Peer): Promise<string> {
-  const { stdout } = await peer.get(1, {}, KEEP).answer(1)
+  const { stdout } = await peer.get(1, {}, KEEP).response(1)
   peer.destroy()
   return stdout.slice(stdout.indexOf('\r\n\r\n') + 4)
 }

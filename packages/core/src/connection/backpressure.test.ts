@@ -74,7 +74,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     }
     expect(Buffer.concat(chunks).equals(body)).toBe(true)
     exchange.end('read')
-    expect((await peer.answer(1)).stdout).toMatch(/read$/)
+    expect((await peer.response(1)).stdout).toMatch(/read$/)
   })
 
   test('a front server that reads slowly slows down the app, and receives the whole response', async () => {
@@ -99,7 +99,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     exchange.onDrain = write
     write()
     peer.socket.resume()
-    const { stdout } = await peer.answer(1)
+    const { stdout } = await peer.response(1)
     expect(stdout).toHaveLength(total + 'Status: 200 OK\r\n\r\n'.length)
     expect(most).toBeLessThan(256 * KILOBYTE)
   })
@@ -119,7 +119,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await drained
     expect(writev).toHaveBeenCalledOnce()
     exchange.end()
-    const { stdout } = await peer.answer(1)
+    const { stdout } = await peer.response(1)
     expect(stdout).toHaveLength(3 * piece.length + 'Status: 200 OK\r\n\r\n'.length)
   })
 
@@ -190,7 +190,7 @@ test('a multiplexed request continues while the body of another one is unread, u
   peer.post(2, { CONTENT_LENGTH: '4' }, { keepConn: true }).stdin(2, 'body').endStdin(2)
   const sibling = await app.next()
   sibling.end(await readAll(sibling.stdin))
-  expect((await peer.answer(2)).stdout).toMatch(/\r\n\r\nbody$/)
+  expect((await peer.response(2)).stdout).toMatch(/\r\n\r\nbody$/)
   // Beyond the limit, the unread body pauses the connection.
   peer.stdin(1, Buffer.alloc(8 * MEGABYTE))
   await paused(sockets[0]!)
@@ -200,7 +200,7 @@ test('a multiplexed request continues while the body of another one is unread, u
   stalled.stdin.discard()
   peer.get(3, {}, { keepConn: true })
   ;(await app.next()).end('third')
-  expect((await peer.answer(3)).stdout).toMatch(/third$/)
+  expect((await peer.response(3)).stdout).toMatch(/third$/)
 })
 
 test('a filter that reads neither STDIN nor DATA pauses the socket, too', async () => {
@@ -228,11 +228,11 @@ test('a body in records of one byte takes no more memory than any other body', a
   const exchange = await app.next()
   peer.socket.write(Buffer.concat(Array(1_000_000).fill(record(TYPES.STDIN, 1, 'x'))))
   await paused(sockets[0]!)
-  // Each record has 16 bytes with its header and padding, of which the server buffers one.
+  // Each record has 9 bytes, of which the server buffers one.
   expect(sockets[0]!.bytesRead).toBeLessThan(16 * 128 * KILOBYTE)
   expect((await readAll(exchange.stdin)).length).toBe(1_000_000)
   exchange.end()
-  await peer.answer(1)
+  await peer.response(1)
 })
 
 test('PARAMS in records of one byte are read completely', async () => {

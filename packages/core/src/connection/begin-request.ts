@@ -9,6 +9,9 @@ export interface BeginRequest {
   keepConn: boolean
 }
 
+// The length of the content, in bytes (section 5.1).
+const CONTENT_LENGTH = 8
+
 // Indexed by the number of the role.
 const ROLES: readonly (Role | undefined)[] = [undefined, 'responder', 'authorizer', 'filter']
 
@@ -20,10 +23,10 @@ export function readBeginRequest(requestId: number, chunk: Buffer, start: number
       'FCGI_BEGIN_REQUEST has the request id 0, which is reserved for management records.',
     )
   }
-  if (end - start !== 8) {
+  if (end - start !== CONTENT_LENGTH) {
     throw new ProtocolError(
       'FCGI_ERR_BODY_LENGTH',
-      `FCGI_BEGIN_REQUEST has ${end - start} bytes instead of 8.`,
+      `FCGI_BEGIN_REQUEST has ${end - start} bytes of content instead of ${CONTENT_LENGTH}.`,
     )
   }
   return {

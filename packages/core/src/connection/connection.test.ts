@@ -80,7 +80,7 @@ describe('a small response is sent in one write', () => {
     const { peer, sockets } = await connected(handler)
     const write = vi.spyOn(sockets[0]!, 'write')
     peer.get(1, {}, { keepConn: true })
-    await peer.answer(1)
+    await peer.response(1)
     expect(write).toHaveBeenCalledTimes(1)
     expect(peer.reads).toBe(1)
   })
@@ -90,7 +90,7 @@ describe('a small response is sent in one write', () => {
     peer.write(
       ...[1, 2, 3].flatMap((id) => [begin(id, { keepConn: true }), params(id), record(TYPES.STDIN, id)]),
     )
-    await Promise.all([1, 2, 3].map((id) => peer.answer(id)))
+    await Promise.all([1, 2, 3].map((id) => peer.response(id)))
     expect(peer.reads).toBe(1)
   })
 })
@@ -103,7 +103,7 @@ test.each([0, 10, 20_000, 200_000])(
       exchange.end(Buffer.alloc(size, 'b'))
     })
     peer.get(1)
-    await peer.answer(1)
+    await peer.response(1)
     const [first] = peer.records.filter(({ type }) => type === TYPES.STDOUT)
     expect(first!.content.toString('latin1')).toMatch(/^Status: 200 OK\r\nX-Long: x{30000}\r\n\r\nb*$/)
   },
@@ -142,7 +142,7 @@ test.each(Array.from({ length: 8 }, (_, length) => 'x'.repeat(length)))(
       const [head] = peer.records.filter((record) => record.type === TYPES.STDOUT && record.id === id)
       expect(head!.padding).toHaveLength(0)
       exchange.end('body')
-      await peer.answer(id)
+      await peer.response(id)
       expect(peer.content(TYPES.STDOUT, id).toString()).toBe(`Status: 200 OK\r\nX-Pad: ${value}\r\n\r\nbody`)
     }
   },
@@ -155,7 +155,7 @@ test('STDERR records have padding, and at most 8000 bytes', async () => {
     exchange.end()
   })
   peer.get(1)
-  await peer.answer(1)
+  await peer.response(1)
   const records = peer.records.filter(({ type }) => type === TYPES.STDERR)
   expect(records.length).toBeGreaterThan(8)
   for (const { content, padding } of records) {
@@ -174,11 +174,11 @@ describe.each(TRANSPORTS)('the server reads while it writes, over %s', (transpor
       const { peer } = await connected((exchange) => writeSlowly(exchange, 4 * MEGABYTE), {}, transport)
       peer.post(1, { CONTENT_LENGTH: String(10 * MEGABYTE) }, { keepConn })
       await sendWithoutReading(peer, 1, 10 * MEGABYTE)
-      const { stdout } = await peer.answer(1)
+      const { stdout } = await peer.response(1)
       expect(stdout).toHaveLength(4 * MEGABYTE + 'Status: 200 OK\r\n\r\n'.length)
       expect(peer.error).toBeUndefined()
       if (!keepConn) await peer.end()
-      else await peer.forget().get(1).answer(1)
+      else await peer.forget().get(1).response(1)
     },
   )
 })
@@ -214,7 +214,7 @@ describe('a response that ends before the request body', () => {
     await peer.end()
     peer.stdin(1, Buffer.alloc(100_000))
     await closed(sockets[0]!)
-    expect((await peer.answer(1)).stdout).toMatch(/early$/)
+    expect((await peer.response(1)).stdout).toMatch(/early$/)
   })
 
   test('a slow peer can read a large response to its end, even if lingerTimeout is short', async () => {
@@ -230,7 +230,7 @@ describe('a response that ends before the request body', () => {
     vi.advanceTimersByTime(60_000)
     expect(sockets[0]!.destroyed).toBe(false)
     peer.socket.resume()
-    expect((await peer.answer(1)).stdout).toHaveLength(8 * MEGABYTE + 'Status: 200 OK\r\n\r\n'.length)
+    expect((await peer.response(1)).stdout).toHaveLength(8 * MEGABYTE + 'Status: 200 OK\r\n\r\n'.length)
   })
 })
 
@@ -251,13 +251,13 @@ describe('with KEEP_CONN, END_REQUEST is held until STDIN ends', () => {
       expect(peer.records.some(isEnd)).toBe(false)
     }
     peer.endStdin(1)
-    await peer.answer(1)
+    await peer.response(1)
   })
 
   test('or the front server pauses, as nginx does after it has received the response head', async () => {
     const { peer } = await connected((exchange) => exchange.end('early'))
     peer.post(1, { CONTENT_LENGTH: '300' }, { keepConn: true })
-    await peer.answer(1)
+    await peer.response(1)
     expect(peer.ended).toBe(false)
   })
 
@@ -267,7 +267,7 @@ describe('with KEEP_CONN, END_REQUEST is held until STDIN ends', () => {
     peer.post(1, { CONTENT_LENGTH: '1000000' }, { keepConn: true })
     await peer.until(() => peer.records.find(isStdoutEnd))
     peer.stdin(1, Buffer.alloc(2000))
-    await peer.answer(1)
+    await peer.response(1)
     await peer.end()
   })
 
@@ -278,7 +278,7 @@ describe('with KEEP_CONN, END_REQUEST is held until STDIN ends', () => {
     peer.post(1, { CONTENT_LENGTH: '1000000' }, { keepConn: true })
     await peer.until(() => peer.records.find(isStdoutEnd))
     const trickle = setInterval(() => peer.stdin(1, 'x'), 10)
-    await peer.answer(1).finally(() => clearInterval(trickle))
+    await peer.response(1).finally(() => clearInterval(trickle))
     await peer.end()
   })
 
@@ -286,9 +286,9 @@ describe('with KEEP_CONN, END_REQUEST is held until STDIN ends', () => {
     const { peer } = await connected((exchange) => exchange.end('early'))
     for (const id of [1, 2]) peer.post(id, { CONTENT_LENGTH: '1000000' }, { keepConn: true })
     const trickle = setInterval(() => peer.stdin(2, 'x'), 20)
-    await peer.answer(1).finally(() => clearInterval(trickle))
+    await peer.response(1).finally(() => clearInterval(trickle))
     expect(peer.recordsOf(2).map(({ type }) => type)).not.toContain(TYPES.END_REQUEST)
-    await peer.answer(2)
+    await peer.response(2)
   })
 
   test('or the front server closes its write side', async () => {
@@ -297,7 +297,7 @@ describe('with KEEP_CONN, END_REQUEST is held until STDIN ends', () => {
     peer.post(1, { CONTENT_LENGTH: '300' }, { keepConn: true })
     await peer.until(() => peer.records.find(isStdoutEnd))
     peer.stdin(1, 'some').halfClose()
-    await peer.answer(1)
+    await peer.response(1)
     await peer.close()
     expect(peer.error).toBeUndefined()
   })
@@ -334,7 +334,7 @@ describe('a refused request gets a whole response', () => {
     const app = new App()
     const { peer, errors } = await connected(app.handler, options)
     send(peer)
-    const response = await peer.answer(1)
+    const response = await peer.response(1)
     expect(response).toMatchObject({ protocolStatus, appStatus: 0 })
     if (status < 500) {
       // The front server's error log and onError receive the reason.
@@ -355,17 +355,17 @@ describe('a refused request gets a whole response', () => {
   test('without a body if the method is HEAD or not known yet', async () => {
     const { peer } = await connected(echo, { maxBodyBytes: 10 })
     peer.get(1, { REQUEST_METHOD: 'HEAD', CONTENT_LENGTH: '11' }, { keepConn: true })
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 413 .*\r\n\r\n$/s)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 413 .*\r\n\r\n$/s)
     peer.get(2, { REQUEST_METHOD: 'HEAD' }, { keepConn: true, role: 9 })
-    expect((await peer.answer(2)).stdout).toMatch(/^Status: 500 .*\r\n\r\n$/s)
+    expect((await peer.response(2)).stdout).toMatch(/^Status: 500 .*\r\n\r\n$/s)
     peer.get(3, { CONTENT_LENGTH: '11' })
-    expect((await peer.answer(3)).stdout).toMatch(/^Status: 413 .*\r\n\r\n413 .*\n$/s)
+    expect((await peer.response(3)).stdout).toMatch(/^Status: 413 .*\r\n\r\n413 .*\n$/s)
   })
 
   test('with Retry-After if the server is overloaded', async () => {
     const { peer } = await connected(echo, { maxRequests: 1 })
     peer.begin(9).get(1)
-    expect((await peer.answer(1)).stdout).toContain('\r\nRetry-After: 1\r\n')
+    expect((await peer.response(1)).stdout).toContain('\r\nRetry-After: 1\r\n')
   })
 })
 
@@ -425,7 +425,7 @@ describe('an authorizer denies access if it fails', () => {
   ])('%s: %i', async (_, status, authorizer) => {
     const { peer } = await connected({ authorizer })
     peer.begin(1, { role: AUTHORIZER }).params(1)
-    const { stdout } = await peer.answer(1)
+    const { stdout } = await peer.response(1)
     expect(stdout).toMatch(new RegExp(`^Status: ${status} `))
     expect(stdout).not.toContain('200')
     expect(stdout).not.toContain('Variable')
@@ -438,7 +438,7 @@ describe('an authorizer denies access if it fails', () => {
     peer.begin(1, { role: AUTHORIZER }).params(1)
     allow(await app.next())
     vi.advanceTimersByTime(3000)
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 504 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 504 /)
   })
 
   test('the server closes before it has ended its response', async () => {
@@ -447,7 +447,7 @@ describe('an authorizer denies access if it fails', () => {
     peer.begin(1, { role: AUTHORIZER, keepConn: true }).params(1)
     allow(await app.next())
     const closed = server.close()
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 503 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 503 /)
     await closed
   })
 
@@ -461,7 +461,7 @@ describe('an authorizer denies access if it fails', () => {
     })
     const write = vi.spyOn(sockets[0]!, 'write')
     peer.begin(1, { role: AUTHORIZER, keepConn: true }).params(1)
-    expect((await peer.answer(1)).stdout).toBe('Status: 200 OK\r\nVariable-USER: root\r\n\r\nwelcome in!')
+    expect((await peer.response(1)).stdout).toBe('Status: 200 OK\r\nVariable-USER: root\r\n\r\nwelcome in!')
     expect(write).toHaveBeenCalledTimes(1)
   })
 
@@ -474,7 +474,7 @@ describe('an authorizer denies access if it fails', () => {
       },
     })
     peer.begin(1, { role: AUTHORIZER }).params(1)
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\n$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\n$/)
   })
 })
 
@@ -491,7 +491,7 @@ describe('an empty STDIN record before an announced body', () => {
     await peer.next(TYPES.GET_VALUES_RESULT, 0)
     peer.stdin(1, 'body').endStdin(1)
     exchange.end(await body)
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\nbody$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\nbody$/)
   })
 
   test('ends the body if nothing follows in time, also if there are ten thousand of them', async () => {
@@ -508,7 +508,7 @@ describe('an empty STDIN record before an announced body', () => {
     await body.toMatchObject({ code: 'FCGI_ERR_BODY_LENGTH' })
     // END_REQUEST is no longer held for the body.
     exchange.end('response')
-    await peer.answer(1)
+    await peer.response(1)
     expect(sockets[0]!.destroyed).toBe(false)
   })
 
@@ -520,14 +520,14 @@ describe('an empty STDIN record before an announced body', () => {
     await app.next()
     expect(vi.getTimerCount()).toBe(1)
     peer.abort(1)
-    await peer.answer(1)
+    await peer.response(1)
     expect(vi.getTimerCount()).toBe(0)
   })
 
   test('ends the body if the peer closes its write side, and the app can still respond', async () => {
     const { peer } = await connected(echo)
     peer.post(1, { CONTENT_LENGTH: '4' }).endStdin(1).halfClose()
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 400 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 400 /)
     await peer.close()
   })
 })
@@ -542,7 +542,7 @@ test('a complete request gets its response although the peer then sends an inval
   await read
   expect(protocolErrors).toEqual(['FCGI_ERR_BODY_LENGTH'])
   exchange.end('response')
-  expect((await peer.answer(1)).stdout).toMatch(/response$/)
+  expect((await peer.response(1)).stdout).toMatch(/response$/)
   await peer.close()
 })
 
@@ -558,7 +558,7 @@ test('no record of a request follows its END_REQUEST', async () => {
     exchange.stderr.write('after')
     exchange.stderr.end()
     exchange.fail(new Error('after'))
-    await peer.answer(1)
+    await peer.response(1)
     // The reply to a new query follows all records that were sent before.
     if (keepConn) {
       peer.write(record(TYPES.GET_VALUES, 0, pair('FCGI_MAX_REQS', '')))
@@ -580,7 +580,7 @@ test('records after the last request, in the same read, do not affect its respon
   exchange.stdin.onReadable = () => exchange.end(body)
   const query = record(TYPES.GET_VALUES, 0, pair('FCGI_MAX_REQS', ''))
   peer.write(record(TYPES.STDIN, 1, 'body'), record(TYPES.STDIN, 1), query, begin(2), params(2), query)
-  expect((await peer.answer(1)).stdout).toHaveLength(body.length + 'Status: 200 OK\r\n\r\n'.length)
+  expect((await peer.response(1)).stdout).toHaveLength(body.length + 'Status: 200 OK\r\n\r\n'.length)
   peer.halfClose()
   await peer.close()
   expect(peer.error).toBeUndefined()
@@ -598,5 +598,5 @@ test('a protocolError listener that throws does not affect a complete request of
   expect(() => sockets.at(-1)!.emit('data', chunk)).toThrow('thrown by the listener')
   // The server reads the next data into the same memory.
   chunk.fill(0)
-  expect((await peer.answer(1)).stdout).toMatch(/POST \/ body$/)
+  expect((await peer.response(1)).stdout).toMatch(/POST \/ body$/)
 })

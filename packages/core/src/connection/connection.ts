@@ -6,6 +6,7 @@ import { ProtocolError } from '../protocol/error.ts'
 import { type AbortConnection, Aborts } from './aborts.ts'
 import { ActiveRequests } from './active-requests.ts'
 import { type ConnectionEvent, type ConnectionState, nextState } from './connection-state.ts'
+import { type DepartingConnection, Departure, type DepartureHost } from './departure.ts'
 import { Linger, type LingerHost, SILENT_PEER_TIMEOUT } from './linger.ts'
 import { PeerProbe } from './peer-probe.ts'
 import type { LingerLimits } from './pending-end-requests.ts'
@@ -22,7 +23,7 @@ import { SocketReader } from './socket-reader.ts'
 import { WriteProgress } from './write-progress.ts'
 
 /** What a connection needs from its server. */
-export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHost {
+export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHost, DepartureHost {
   readonly options: RequestLimits & BufferLimits & LingerLimits
   /** Called when a request that was admitted has ended. */
   release(): void
@@ -34,7 +35,9 @@ export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHo
  * A front server's connection. Its life follows the table in connection-state.ts. A {@link RecordDispatcher} handles its requests, and
  * a {@link ResponseWriter} writes its responses.
  */
-export class Connection implements AbortConnection, DispatchConnection, ResponseConnection {
+export class Connection
+  implements AbortConnection, DispatchConnection, ResponseConnection, DepartingConnection
+{
   readonly socket: Duplex
   readonly #host: ConnectionHost
   readonly #reader: SocketReader
@@ -48,6 +51,9 @@ export class Connection implements AbortConnection, DispatchConnection, Response
   readonly #linger: Linger
   readonly #progress: WriteProgress
   #state: ConnectionState = 'open'
+  // Created when the server closes.
+  #departure: Departure | undefined
+  #hasResponded = false
   /** When the last request ended, or the connection began, by the server's clock (seconds). */
   idleTick: number
 
@@ -76,6 +82,7 @@ export class Connection implements AbortConnection, DispatchConnection, Response
     // 'close' follows each 'error', and its listener does the cleanup.
     socket.on('error', () => {})
     socket.on('close', () => this.#onClose())
+    if (host.closing) this.drain()
   }
 
   // ---- for the server ----
@@ -85,9 +92,15 @@ export class Connection implements AbortConnection, DispatchConnection, Response
     return this.#exchanges
   }
 
-  /** No request is running. */
-  get idle(): boolean {
-    return this.#exchanges.size === 0
+  /** The number of requests that have begun and not ended. */
+  get requests(): number {
+    return this.#exchanges.size
+  }
+
+  /** A front server waits for a response: a request is running without one, or the first request has yet to arrive. */
+  get awaited(): boolean {
+    for (const exchange of this.#exchanges) if (!exchange.ended) return true
+    return !this.#hasResponded && this.acceptsRequests
   }
 
   /** Reading is not paused, so the peer can send. */
@@ -101,10 +114,19 @@ export class Connection implements AbortConnection, DispatchConnection, Response
   }
 
   /** Shuts the connection now if it is idle, otherwise after its last request. */
-  drain(): void {
+  finish(): void {
     this.#transition('finish')
-    if (this.#host.closing) this.#linger.shorten()
     this.#shutIfDone()
+  }
+
+  /** The server closes: shuts the connection once no front server can be sending a request on it. */
+  drain(): void {
+    this.#transition('drain')
+    this.#linger.shorten()
+    if (this.#state !== 'draining') return
+    this.#departure = new Departure(this.socket, this.#host, this)
+    // It has been quiet for more than a second.
+    if (this.quiet && this.#host.tick - this.idleTick >= 2) this.shut()
   }
 
   /**
@@ -113,7 +135,7 @@ export class Connection implements AbortConnection, DispatchConnection, Response
   destroy(code: ExchangeErrorCode, message: string, status?: number): void {
     this.#aborts.withStatus(code, message, status)
     this.#aborts.all(code, message)
-    this.#shut()
+    this.shut()
     // Close the socket even if the peer does not read the output.
     setTimeout(() => this.socket.destroy(), SILENT_PEER_TIMEOUT)
   }
@@ -121,7 +143,11 @@ export class Connection implements AbortConnection, DispatchConnection, Response
   // ---- for the dispatcher and the response writer ----
 
   get acceptsRequests(): boolean {
-    return this.#state === 'open' || this.#host.closing
+    return this.#state === 'open' || this.#state === 'draining'
+  }
+
+  get draining(): boolean {
+    return this.#state === 'draining'
   }
 
   get peerEnded(): boolean {
@@ -136,16 +162,14 @@ export class Connection implements AbortConnection, DispatchConnection, Response
     if (!this.#readControl.onReply(length)) this.#decoder.pause()
   }
 
-  finish(): void {
-    this.#transition('finish')
-  }
-
-  onRequestEnded(exchange: ServerExchange): void {
+  onRequestEnded(exchange: ServerExchange, goAway: boolean): void {
     this.remove(exchange)
     this.idleTick = this.#host.tick
+    this.#hasResponded = true
     if (!exchange.keepConn) this.#transition('finish')
     this.#readControl.onResponseEnded()
     this.#shutIfDone()
+    this.#departure?.onResponse(goAway, exchange.stdinEnded)
   }
 
   reset(exchange: ServerExchange): void {
@@ -154,11 +178,28 @@ export class Connection implements AbortConnection, DispatchConnection, Response
     if (resetTcp(this.socket)) return
     this.#probe.stop()
     this.socket.write(INVALID_RECORD)
-    this.#shut()
+    this.shut()
   }
 
   remove(exchange: ServerExchange): void {
     if (this.#exchanges.delete(exchange) && exchange.admitted) this.#host.release()
+  }
+
+  // ---- for its departure ----
+
+  get quiet(): boolean {
+    const isIdle = this.#exchanges.size === 0 && this.#decoder.atBoundary && this.#readControl.reading
+    return isIdle && this.#state === 'draining'
+  }
+
+  shut(): void {
+    if (this.#state === 'lingering' || this.#state === 'closed') return
+    this.#transition('shut')
+    this.#departure?.stop()
+    this.#decoder.stop()
+    this.#probe.stop()
+    this.#readControl.release()
+    this.#linger.start()
   }
 
   // ---- events and states ----
@@ -168,17 +209,7 @@ export class Connection implements AbortConnection, DispatchConnection, Response
   }
 
   #shutIfDone(): void {
-    if (this.#exchanges.size > 0) return
-    if (this.#state !== 'open' || this.#host.closing) this.#shut()
-  }
-
-  #shut(): void {
-    if (this.#state === 'lingering' || this.#state === 'closed') return
-    this.#transition('shut')
-    this.#decoder.stop()
-    this.#probe.stop()
-    this.#readControl.release()
-    this.#linger.start()
+    if (this.#exchanges.size === 0 && !this.acceptsRequests) this.shut()
   }
 
   #onData(chunk: Buffer, length: number): void {
@@ -237,6 +268,7 @@ export class Connection implements AbortConnection, DispatchConnection, Response
 
   #onClose(): void {
     this.#transition('close')
+    this.#departure?.stop()
     this.#linger.stop()
     this.#readControl.release()
     this.#probe.stop()

@@ -1,10 +1,17 @@
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import type { WriteCallback } from '../exchange/exchange.ts'
-import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from '../protocol/constants.ts'
+import {
+  FCGI_GET_VALUES_RESULT,
+  FCGI_NULL_REQUEST_ID,
+  FCGI_REQUEST_COMPLETE,
+  FCGI_STDERR,
+  FCGI_STDOUT,
+} from '../protocol/constants.ts'
 import {
   END_REQUEST_LENGTH,
   encodeEndRequest,
+  encodeHeader,
   encodeHeaderText,
   paddingFor,
   RECORD_CONTENT_MAX,
@@ -26,11 +33,22 @@ const SLICE_MIN = 512
 // write and an event loop tick. A Unix socket accepts this many bytes at a time.
 const WRITE_BUFFER_MAX = 160 * 1024
 
-/** How a response ends: the two fields of FCGI_END_REQUEST (section 5.5). */
+/** How a response ends: the two fields of FCGI_END_REQUEST (section 5.5), and what follows it. */
 export interface EndRequest {
   appStatus: number
   protocolStatus: number
+  /** {@link GO_AWAY} follows END_REQUEST in the same write. Default false. */
+  goAway?: boolean
 }
+
+/**
+/**
+ * An empty FCGI_GET_VALUES_RESULT record (section 4.1), which means nothing to a peer that did not ask. nginx (1.22 and 1.26) does not
+ * reuse a connection on which anything follows END_REQUEST, so it sends its next request on another one. Only for nginx:
+ * mod_proxy_fcgi responds with a 503 to the next request on such a connection.
+ */
+export const GO_AWAY: Buffer = encodeHeader(FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, 0, 0)
+const GO_AWAY_TEXT = GO_AWAY.toString('latin1')
 
 /**
  * Writes STDOUT content as records: `head` (latin1) and `body`, then the end of STDOUT if `endStream` is true, then END_REQUEST if `end`
@@ -62,7 +80,7 @@ export function writeStdout(
   const buffer = Buffer.allocUnsafe(
     (contentLength > 0 ? 8 + contentLength + paddingLength : 0) +
       (endStream ? 8 : 0) +
-      (end !== undefined ? END_REQUEST_LENGTH : 0),
+      (end !== undefined ? endLength(end) : 0),
   )
   let at = 0
   if (contentLength > 0) {
@@ -77,7 +95,7 @@ export function writeStdout(
     for (let i = 0; i < paddingLength; i++) buffer[at++] = 0
   }
   if (endStream) at = writeHeader(buffer, at, FCGI_STDOUT, requestId, 0, 0)
-  if (end !== undefined) writeEndRequest(buffer, at, requestId, end.appStatus, end.protocolStatus)
+  if (end !== undefined) writeEnd(buffer, at, requestId, end)
   return socket.write(buffer, callback)
 }
 
@@ -112,12 +130,22 @@ const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'
 
 // Encodes the end of STDOUT and, if `end` is given, END_REQUEST.
 function tailOf(requestId: number, end: EndRequest | undefined): string {
-  if (end?.appStatus === 0 && end.protocolStatus === FCGI_REQUEST_COMPLETE && requestId === 1)
-    return COMMON_TAIL
+  const isCommon = end?.appStatus === 0 && end.protocolStatus === FCGI_REQUEST_COMPLETE
+  if (isCommon && requestId === 1 && !end.goAway) return COMMON_TAIL
   const eof = encodeHeaderText(FCGI_STDOUT, requestId, 0, 0)
-  return end === undefined
-    ? eof
-    : eof + encodeEndRequest(requestId, end.appStatus, end.protocolStatus).toString('latin1')
+  if (end === undefined) return eof
+  const record = encodeEndRequest(requestId, end.appStatus, end.protocolStatus).toString('latin1')
+  return eof + record + (end.goAway ? GO_AWAY_TEXT : '')
+}
+
+function endLength({ goAway }: EndRequest): number {
+  return END_REQUEST_LENGTH + (goAway ? GO_AWAY.length : 0)
+}
+
+// Returns where it ends.
+function writeEnd(buffer: Buffer, at: number, requestId: number, end: EndRequest): number {
+  const after = writeEndRequest(buffer, at, requestId, end.appStatus, end.protocolStatus)
+  return end.goAway ? after + GO_AWAY.copy(buffer, after) : after
 }
 
 // Front servers that do not multiplex use the id 1 for every request.
@@ -161,7 +189,9 @@ function frame(
 ): Buffer[] {
   const length = head.length + body.length
   const records = Math.ceil(length / RECORD_CONTENT_MAX)
-  const small = Buffer.allocUnsafe(head.length + records * 16 + 2 * SLICE_MIN + 8 + END_REQUEST_LENGTH)
+  const small = Buffer.allocUnsafe(
+    head.length + records * 16 + 2 * SLICE_MIN + 8 + END_REQUEST_LENGTH + GO_AWAY.length,
+  )
   const buffers: Buffer[] = []
   let sent = 0
   let at = 0
@@ -189,7 +219,7 @@ function frame(
     for (let i = 0; i < paddingLength; i++) small[at++] = 0
   }
   if (endStream) at = writeHeader(small, at, FCGI_STDOUT, requestId, 0, 0)
-  if (end !== undefined) at = writeEndRequest(small, at, requestId, end.appStatus, end.protocolStatus)
+  if (end !== undefined) at = writeEnd(small, at, requestId, end)
   if (sent < at) buffers.push(small.subarray(sent, at))
   return buffers
 }

@@ -14,7 +14,7 @@ const PADDING = 255
  *
  * - The peer has closed its write side. Some peers then wait for the response, but nginx closes the whole connection when its client
  *   disconnects, which looks the same.
- * - Reading is paused, so the end of the stream is behind unread input.
+ * - Reading is paused, so the socket does not report the end of the stream.
  *
  * Writing detects it: a closed peer responds with a reset, and the next write fails. The probe writes an empty STDERR record, which
  * front servers ignore (section 5.3), and sends the record's padding one byte at a time.

@@ -28,7 +28,10 @@ const READING = 0
 const PAUSED = 1
 const RELEASED = 2
 
-/** Applies back-pressure: pauses reading from the socket while apps do not read their request bodies, or the peer does not read its replies. */
+/**
+ * Applies back-pressure to the peer. It pauses reading from the socket while apps do not read their request bodies, or while the peer does
+ * not read the replies.
+ */
 export class ReadControl {
   readonly #socket: Duplex
   readonly #exchanges: ActiveRequests

@@ -22,6 +22,7 @@ import { encodeUnknownType } from '../protocol/encoder.ts'
 import { ProtocolError } from '../protocol/error.ts'
 import type { ActiveRequests } from './active-requests.ts'
 import { readBeginRequest } from './begin-request.ts'
+import { BorrowedInput } from './borrowed-input.ts'
 import { HandlerCalls, type HandlerSource } from './handler-calls.ts'
 import { encodeValues } from './management.ts'
 import type { ReadControl } from './read-control.ts'
@@ -70,9 +71,7 @@ export class RecordDispatcher implements RecordSink {
   readonly #connection: DispatchConnection
   readonly #server: DispatchServer
   readonly #handlerCalls: HandlerCalls
-  // The requests that received PARAMS in the current chunk, and the inputs that received bytes.
-  readonly #gathering: ServerExchange[] = []
-  #filled: InputQueue[] = []
+  readonly #borrowed = new BorrowedInput()
 
   constructor(
     socket: Duplex,
@@ -94,44 +93,22 @@ export class RecordDispatcher implements RecordSink {
 
   onStream(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
     const exchange = this.#exchanges.get(requestId)
-    // Section 3.3: records of an inactive request id are ignored.
+    // Section 3.3: ignore records of an inactive request id.
     if (exchange === undefined) return
-    if (type === FCGI_PARAMS) {
-      if (exchange.begun) return
-      if (start < end) this.#pushParams(exchange, chunk, start, end)
-      else if (exchange.begin()) this.#handlerCalls.add(exchange)
-    } else if (type === FCGI_STDIN) {
-      if (start === end) this.#endStdin(exchange)
-      else if (!exchange.stdinEnded) {
-        exchange.inputTick = this.#server.tick
-        if (exchange.ended) this.#dropStdin(exchange, end - start)
-        else this.#fill(exchange.stdin, chunk, start, end)
-      }
-    } else if (type === FCGI_DATA && exchange.role === 'filter' && !exchange.ended) {
-      exchange.inputTick = this.#server.tick
-      if (start === end) exchange.data.finish()
-      else this.#fill(exchange.data, chunk, start, end)
-    }
+    if (type === FCGI_PARAMS) this.#onParams(exchange, chunk, start, end)
+    else if (type === FCGI_STDIN) this.#onStdin(exchange, chunk, start, end)
+    else if (type === FCGI_DATA) this.#onData(exchange, chunk, start, end)
   }
 
   onDiscrete(type: number, requestId: number, chunk: Buffer, start: number, end: number): void {
-    if (type === FCGI_BEGIN_REQUEST) {
-      this.#onBeginRequest(requestId, chunk, start, end)
-    } else if (type === FCGI_ABORT_REQUEST) {
-      const exchange = this.#exchanges.get(requestId)
-      if (exchange !== undefined) this.#onAbortRequest(exchange)
-    } else if (requestId === FCGI_NULL_REQUEST_ID) {
-      if (type === FCGI_GET_VALUES) this.#onGetValues(chunk, start, end)
-      // Section 4.2: unknown types get a reply. The remaining known types do not, because only applications send them, or they need a
-      // request id.
-      else if (type === 0 || type > FCGI_UNKNOWN_TYPE) this.#responses.reply(encodeUnknownType(type))
-    }
+    if (type === FCGI_BEGIN_REQUEST) this.#onBeginRequest(requestId, chunk, start, end)
+    else if (type === FCGI_ABORT_REQUEST) this.#onAbortRequest(requestId)
+    else if (requestId === FCGI_NULL_REQUEST_ID) this.#onManagement(type, chunk, start, end)
   }
 
   /** Copies input out of the chunk, whose memory is about to be reused, and calls the handlers of new requests. */
   finishChunk(): void {
-    while (this.#gathering.length > 0) this.#gathering.pop()!.keepParams()
-    if (this.#filled.length > 0) this.#keepFilled()
+    this.#borrowed.keep()
     this.#handlerCalls.run()
   }
 
@@ -172,7 +149,9 @@ export class RecordDispatcher implements RecordSink {
   }
 
   // Section 5.4: reply with END_REQUEST. The rest of STDIN will not arrive.
-  #onAbortRequest(exchange: ServerExchange): void {
+  #onAbortRequest(requestId: number): void {
+    const exchange = this.#exchanges.get(requestId)
+    if (exchange === undefined) return
     exchange.stdinEnded = true
     if (exchange.ended) {
       this.#responses.sendPendingEnd(exchange)
@@ -182,12 +161,24 @@ export class RecordDispatcher implements RecordSink {
     }
   }
 
+  // Section 4. All other known types are ignored: only applications send them, or they need a request id.
+  #onManagement(type: number, chunk: Buffer, start: number, end: number): void {
+    if (type === FCGI_GET_VALUES) this.#onGetValues(chunk, start, end)
+    else if (type === 0 || type > FCGI_UNKNOWN_TYPE) this.#responses.reply(encodeUnknownType(type))
+  }
+
   #onGetValues(chunk: Buffer, start: number, end: number): void {
     const { maxConnections: maxConns, maxRequests: maxReqs, multiplex: mpxsConns } = this.#server.options
     this.#responses.reply(encodeValues(chunk, start, end, { maxConns, maxReqs, mpxsConns }))
   }
 
   // ---- the request's streams ----
+
+  #onParams(exchange: ServerExchange, chunk: Buffer, start: number, end: number): void {
+    if (exchange.begun) return
+    if (start < end) this.#pushParams(exchange, chunk, start, end)
+    else if (exchange.begin()) this.#handlerCalls.add(exchange)
+  }
 
   // The limit of the connection applies only if it has several requests. A single one has its own limit, `maxParamsBytes`.
   #pushParams(exchange: ServerExchange, chunk: Buffer, start: number, end: number): void {
@@ -197,24 +188,35 @@ export class RecordDispatcher implements RecordSink {
       exchange.respond(503, FCGI_OVERLOADED)
     } else if (exchange.pushParams(chunk, start, end)) {
       this.#exchanges.paramsBytes += length
-      this.#gathering.push(exchange)
+      this.#borrowed.addParams(exchange)
     }
+  }
+
+  #onStdin(exchange: ServerExchange, chunk: Buffer, start: number, end: number): void {
+    if (exchange.stdinEnded) return
+    if (start === end) {
+      this.#endStdin(exchange)
+      return
+    }
+    exchange.inputTick = this.#server.tick
+    if (exchange.ended) this.#dropStdin(exchange, end - start)
+    else this.#fill(exchange.stdin, chunk, start, end)
+  }
+
+  #onData(exchange: ServerExchange, chunk: Buffer, start: number, end: number): void {
+    if (exchange.role !== 'filter' || exchange.ended) return
+    exchange.inputTick = this.#server.tick
+    if (start === end) exchange.data.finish()
+    else this.#fill(exchange.data, chunk, start, end)
   }
 
   #fill(input: InputQueue, chunk: Buffer, start: number, end: number): void {
     input.push(chunk, start, end)
-    if (this.#filled.at(-1) !== input) this.#filled.push(input)
+    this.#borrowed.addInput(input)
     this.#readControl.onQueued(input, end - start)
   }
 
-  // Creating a new array costs less than emptying the old one: setting `length` to 0 calls into C++.
-  #keepFilled(): void {
-    for (const input of this.#filled) input.keep()
-    this.#filled = []
-  }
-
   #endStdin(exchange: ServerExchange): void {
-    if (exchange.stdinEnded) return
     if (exchange.ended || !exchange.stdin.missing) this.#finishStdin(exchange)
     else {
       exchange.missingBodyTimer ??= setTimeout(() => {

@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { FCGI_HEADER_LEN } from '../protocol/constants.ts'
 
 /**
- * Eight zero bytes: a record header with the version 0, which does not exist. Every front server treats the response before it as
- * failed. It also works on a Unix socket, which cannot be reset.
+ * A record header of zeros. Its version, 0, does not exist, so every front server treats the response before it as failed. It also works
+ * on a Unix socket, which cannot be reset.
  */
-export const INVALID_RECORD: Buffer = Buffer.alloc(8)
+export const INVALID_RECORD: Buffer = Buffer.alloc(FCGI_HEADER_LEN)
 
 /**
  * Resets and destroys a TCP socket. Returns false, and does nothing, for any other stream. nginx and lighttpd treat a response as

@@ -5,7 +5,7 @@ import type { ExchangeConnection, ExchangeSettings, ServerExchange } from '../ex
 import { FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts'
 import { encodeEndRequest } from '../protocol/encoder.ts'
 import type { ActiveRequests } from './active-requests.ts'
-import { type EndRequest, writeHeadAlone, writeStderr, writeStdout } from './output.ts'
+import { type EndRequest, GO_AWAY, writeHeadAlone, writeStderr, writeStdout } from './output.ts'
 import type { PeerProbe } from './peer-probe.ts'
 import { type LingerLimits, PendingEndRequests } from './pending-end-requests.ts'
 
@@ -21,8 +21,10 @@ export interface ResponseServer {
 export interface ResponseConnection {
   /** The peer has closed its write side. */
   readonly peerEnded: boolean
-  /** The END_REQUEST of `exchange` was sent. */
-  onRequestEnded(exchange: ServerExchange): void
+  /** The server closes, and requests may still begin. */
+  readonly draining: boolean
+  /** The END_REQUEST of `exchange` was sent, and with it, if `goAway` is true, the record that makes nginx drop the connection. */
+  onRequestEnded(exchange: ServerExchange, goAway: boolean): void
   /** The server sent a record of its own, of `length` bytes. */
   onReplied(length: number): void
   /** A reader took bytes of a request body, or discarded them. */
@@ -116,12 +118,13 @@ export class ResponseWriter implements ExchangeConnection {
     callback?: WriteCallback,
   ): void {
     this.#probe.finish()
-    const end: EndRequest = { appStatus: exchange.appStatus, protocolStatus }
+    const goAway = this.#connection.draining && this.#mayGoAway(exchange)
+    const end: EndRequest = { appStatus: exchange.appStatus, protocolStatus, goAway }
     const isPending = exchange.keepConn && !exchange.stdinEnded && !this.#connection.peerEnded
     const { requestId } = exchange
     writeStdout(this.#socket, requestId, head, body, true, isPending ? undefined : end, callback)
     if (isPending) this.#hold(exchange, end)
-    else this.#connection.onRequestEnded(exchange)
+    else this.#connection.onRequestEnded(exchange, goAway)
   }
 
   truncate(exchange: ServerExchange): void {
@@ -140,8 +143,10 @@ export class ResponseWriter implements ExchangeConnection {
   /** Sends END_REQUEST, which ends the request. */
   endRequest(exchange: ServerExchange, end: EndRequest): void {
     this.#probe.finish()
-    this.reply(encodeEndRequest(exchange.requestId, end.appStatus, end.protocolStatus))
-    this.#connection.onRequestEnded(exchange)
+    const record = encodeEndRequest(exchange.requestId, end.appStatus, end.protocolStatus)
+    const goAway = this.#connection.draining && this.#mayGoAway(exchange)
+    this.reply(goAway ? Buffer.concat([record, GO_AWAY]) : record)
+    this.#connection.onRequestEnded(exchange, goAway)
   }
 
   /** Sends the END_REQUEST of `exchange` if it is held. */
@@ -155,7 +160,7 @@ export class ResponseWriter implements ExchangeConnection {
     this.#pending?.take(exchange)
   }
 
-  /** STDIN of a request whose response has ended was dropped. Returns false if it exceeds a limit: then send the pending END_REQUEST. */
+  /** STDIN of a request whose response has ended was dropped. Returns false if it exceeds a limit, so that END_REQUEST must be sent. */
   onDropped(exchange: ServerExchange, length: number): boolean {
     return this.#pending?.onDropped(exchange, length) !== false
   }
@@ -164,6 +169,11 @@ export class ResponseWriter implements ExchangeConnection {
   reply(record: Buffer): void {
     this.#socket.write(record)
     this.#connection.onReplied(record.length)
+  }
+
+  // Not while other requests run on the connection, because nginx drops it.
+  #mayGoAway(exchange: ServerExchange): boolean {
+    return exchange.keepConn && exchange.isFromNginx && this.#exchanges.size === 1
   }
 
   #hold(exchange: ServerExchange, end: EndRequest): void {

@@ -112,7 +112,7 @@ const EMPTY = Buffer.alloc(0)
 
 const SHARED: Buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 
-// ---- sets the fields with which lib/net.js and lib/internal/stream_base_commons.js of Node 20 to 26 implement `onread` ----
+// ---- `onread` for accepted sockets: sets the fields that lib/net.js and lib/internal/stream_base_commons.js of Node 20 to 26 use ----
 
 interface SocketInternals {
   readonly _handle?: { useUserBuffer?: (buffer: Buffer) => void } | null

@@ -13,7 +13,7 @@ export function isAbortReason(error: unknown): boolean {
   return typeof error === 'object' && error !== null && reports.has(error)
 }
 
-/** Reports `error` if it is the reason of an abort. False for any other value. */
+/** Reports `error` if it is the reason of an abort. Returns false for any other value. */
 export function reportAbort(error: unknown): boolean {
   const report = typeof error === 'object' && error !== null ? reports.get(error) : undefined
   report?.(error)

@@ -121,6 +121,11 @@ export abstract class CgiRequest<C extends RequestConnection> extends AsyncResou
     return this.#params?.get('REQUEST_METHOD')
   }
 
+  /** nginx sent it, as SERVER_SOFTWARE says. False if PARAMS have not been read. */
+  get isFromNginx(): boolean {
+    return this.#params?.get('SERVER_SOFTWARE')?.startsWith('nginx/') === true
+  }
+
   /** Appends `chunk[start, end)` to the PARAMS. */
   protected gather(chunk: Buffer, start: number, end: number): void {
     this.#gathered.push(chunk, start, end)

@@ -16,7 +16,7 @@ export type ExchangeErrorCode =
   | 'FCGI_ERR_BODY_LENGTH'
   /** A body without an announced length grew past `maxBodyBytes`. */
   | 'FCGI_ERR_BODY_TOO_LARGE'
-  /** The rest of the request body was dropped: the app had not begun to read it when the response began, or the response ended. */
+  /** The rest of the request body was dropped, because the response ended, or because it began before the app read the body. */
   | 'FCGI_ERR_BODY_DISCARDED'
   /** The app wrote after the exchange had ended. */
   | 'FCGI_ERR_ENDED'

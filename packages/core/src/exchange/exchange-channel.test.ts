@@ -47,7 +47,7 @@ test('an exchange is published from its start to its end, as one message', async
   const before = performance.now()
   const { peer } = await connected(echo)
   peer.post(7, { REQUEST_URI: '/a?b', CONTENT_LENGTH: '4' }).stdin(7, 'body').endStdin(7)
-  await peer.answer(7)
+  await peer.response(7)
   expect(eventsOf(published)).toEqual(['start', 'head', 'end'])
   const [start, head, end] = published as [Published, Published, Published]
   expect(new Set(published.map(({ message }) => message)).size).toBe(1)
@@ -76,8 +76,8 @@ test('bytesOut counts the bytes of the response body, whether written as strings
     exchange.write('d')
     exchange.end('€')
   })
-  await peer.get(1, {}, { keepConn: true }).answer(1)
-  await peer.get(2, { REQUEST_METHOD: 'HEAD' }, { keepConn: true }).answer(2)
+  await peer.get(1, {}, { keepConn: true }).response(1)
+  await peer.get(2, { REQUEST_METHOD: 'HEAD' }, { keepConn: true }).response(2)
   expect(published.map(({ state }) => state.bytesOut)).toEqual([8, 0])
 })
 
@@ -106,7 +106,7 @@ test('if the handler fails before the head is sent, the status is the one that w
     exchange.writeHead(201)
     throw error
   })
-  await peer.get(1).answer(1)
+  await peer.get(1).response(1)
   expect(eventsOf(published)).toEqual(['start', 'error', 'head', 'end'])
   expect(published.at(-1)!.state).toMatchObject({ error, status: 500 })
 })
@@ -128,7 +128,7 @@ test('an abort publishes error and end', async () => {
   const { peer } = await connected(app.handler)
   peer.post(1, { CONTENT_LENGTH: '10' }, { keepConn: true }).stdin(1, 'abc')
   await app.next()
-  await peer.abort(1).answer(1)
+  await peer.abort(1).response(1)
   expect(eventsOf(published)).toEqual(['start', 'error', 'end'])
   const { state } = published.at(-1)!
   expect(state).toMatchObject({ status: undefined, bytesIn: 3, error: { code: 'FCGI_ERR_ABORTED' } })
@@ -156,7 +156,7 @@ test.each([
   const published = observe()
   const { peer } = await connected(echo, { maxParamsBytes: 1000, maxBodyBytes: 1000 })
   peer.write(begin(1), params(1, { ...POST, ...list }), record(TYPES.STDIN, 1))
-  await peer.answer(1)
+  await peer.response(1)
   expect(eventsOf(published)).toEqual(['start', 'error', 'head', 'end'])
   expect(published.at(-1)!.state.status).toBe(status)
 })
@@ -166,10 +166,10 @@ test('a request beyond maxRequests is published with status 503', async () => {
   const app = new App()
   const { peer } = await connected(app.handler, { maxRequests: 1 })
   peer.write(get(1, {}, { keepConn: true }), get(2, {}, { keepConn: true }))
-  await peer.answer(2)
+  await peer.response(2)
   const exchange = await app.next()
   exchange.end()
-  await peer.answer(1)
+  await peer.response(1)
   const ends = published.filter(({ event }) => event === 'end')
   expect(ends.map(({ state }) => [state.requestId, state.status, state.method])).toEqual([
     [2, 503, undefined],
@@ -191,13 +191,13 @@ test('authorizers and filters are published', async () => {
     },
   })
   peer.write(bytes(begin(1, { role: 2, keepConn: true }), params(1)))
-  await peer.answer(1)
+  await peer.response(1)
   peer.write(
     begin(2, { role: 3, keepConn: true }),
     params(2, { ...POST, CONTENT_LENGTH: '2', FCGI_DATA_LENGTH: '4' }),
   )
   peer.stdin(2, 'ab').endStdin(2).data(2, 'data').endData(2)
-  await peer.answer(2)
+  await peer.response(2)
   expect(published.map(({ state }) => [state.role, state.bytesIn, state.bytesOut])).toEqual([
     ['authorizer', 0, 0],
     ['filter', 6, 8],
@@ -215,8 +215,8 @@ test('a store that is bound to start reaches the handler of this request only', 
     exchange.end(`${before} ${store.getStore()}`)
   })
   peer.write(get(3, {}, { keepConn: true }), get(5, {}, { keepConn: true }))
-  expect((await peer.answer(3)).stdout).toMatch(/3 3$/)
-  expect((await peer.answer(5)).stdout).toMatch(/5 5$/)
+  expect((await peer.response(3)).stdout).toMatch(/3 3$/)
+  expect((await peer.response(5)).stdout).toMatch(/5 5$/)
 })
 
 test('the channels are the ones of tracingChannel', async () => {
@@ -231,7 +231,7 @@ test('the channels are the ones of tracingChannel', async () => {
   tracingChannel(EXCHANGE_CHANNEL).subscribe(subscribers as never)
   onTestFinished(() => tracingChannel(EXCHANGE_CHANNEL).unsubscribe(subscribers as never))
   const { peer } = await connected((exchange) => exchange.end())
-  await peer.get(1).answer(1)
+  await peer.get(1).response(1)
   expect(received).toEqual(['start', 200])
 })
 
@@ -242,6 +242,6 @@ test('an exchange that began before the first subscription is not published', as
   const exchange = await app.next()
   const published = observe()
   exchange.end()
-  await peer.answer(1)
+  await peer.response(1)
   expect(published).toEqual([])
 })

@@ -34,7 +34,7 @@ describe('an error of the app before the head is sent', () => {
     async (_, handler) => {
       const { peer, errors } = await connected(handler)
       peer.get(1, {}, { keepConn: true })
-      const { stdout, stderr, appStatus } = await peer.answer(1)
+      const { stdout, stderr, appStatus } = await peer.response(1)
       expect(stdout).toBe(
         'Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n500 Internal Server Error\n',
       )
@@ -42,7 +42,7 @@ describe('an error of the app before the head is sent', () => {
       expect(appStatus).toBe(0)
       expect(errors).toEqual([new TypeError(SECRET)])
       // The connection can be reused.
-      await peer.forget().get(1, {}, { keepConn: true }).answer(1)
+      await peer.forget().get(1, {}, { keepConn: true }).response(1)
     },
   )
 
@@ -75,7 +75,7 @@ describe('an error of the app before the head is sent', () => {
       throw thrown
     })
     peer.get(1)
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 500 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 500 /)
     expect(errors).toHaveLength(1)
     expect(errors[0]).toBe(thrown)
   })
@@ -84,9 +84,9 @@ describe('an error of the app before the head is sent', () => {
     const serving = await listen(echo, { maxBodyBytes: 10 })
     const peer = await serving.connect()
     peer.post(1, { CONTENT_LENGTH: '8' }, { keepConn: true }).stdin(1, 'half').endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 400 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 400 /)
     peer.post(2, {}, { keepConn: true }).stdin(2, 'more than ten').endStdin(2)
-    expect((await peer.answer(2)).stdout).toMatch(/^Status: 413 /)
+    expect((await peer.response(2)).stdout).toMatch(/^Status: 413 /)
     expect(serving.errors).toMatchObject([
       { code: 'FCGI_ERR_BODY_LENGTH' },
       { code: 'FCGI_ERR_BODY_TOO_LARGE', status: 413 },
@@ -101,7 +101,7 @@ describe('an error of the app before the head is sent', () => {
         return result
       }) as never)
       peer.get(1)
-      expect((await peer.answer(1)).stdout).toMatch(/^Status: 200 .*fine$/s)
+      expect((await peer.response(1)).stdout).toMatch(/^Status: 200 .*fine$/s)
       expect(errors).toEqual([])
     },
   )
@@ -133,7 +133,7 @@ describe('an error of the app after the head was sent', () => {
     exchange.write('half an')
     await peer.stdout(1, 'half an')
     exchange.fail(new TypeError(SECRET))
-    await peer.until(() => peer.cut)
+    await peer.until(() => peer.invalidRecord)
     expect(peer.records.at(-1)!.type).toBe(TYPES.STDERR)
     peer.destroy()
     await closed(sockets[0]!)
@@ -146,12 +146,12 @@ describe('an error of the app after the head was sent', () => {
     const [one, two] = [await app.next(), await app.next()]
     one.write('half an')
     one.fail(new Error(SECRET))
-    expect(await peer.answer(1)).toMatchObject({ appStatus: 1 })
+    expect(await peer.response(1)).toMatchObject({ appStatus: 1 })
     peer.get(3, {}, { keepConn: true })
     ;(await app.next()).end('next')
-    expect((await peer.answer(3)).stdout).toMatch(/next$/)
+    expect((await peer.response(3)).stdout).toMatch(/next$/)
     two.end('whole')
-    expect((await peer.answer(2)).stdout).toMatch(/whole$/)
+    expect((await peer.response(2)).stdout).toMatch(/whole$/)
   })
 })
 
@@ -169,7 +169,7 @@ describe('the option onError', () => {
     onTestFinished(() => warning.mockRestore())
     const { peer } = await connected(fails, { onError: onError as () => void })
     peer.get(1)
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 500 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 500 /)
     expect(warning).toHaveBeenCalledOnce()
     expect(warning.mock.calls[0]![0]).toContain('in onError')
   })
@@ -182,7 +182,7 @@ describe('the option onError', () => {
       },
     })
     peer.get(1)
-    expect((await peer.answer(1)).stdout).toBe('Status: 503 Service Unavailable\r\n\r\nsorry')
+    expect((await peer.response(1)).stdout).toBe('Status: 503 Service Unavailable\r\n\r\nsorry')
   })
 
   test('is called for invalid requests, with an exchange whose properties can be read', async () => {
@@ -191,7 +191,7 @@ describe('the option onError', () => {
       onError: (_, { params, method, remoteAddress }) => values.push({ ...params }, method, remoteAddress),
     })
     peer.begin(1).params(1, [['REQUEST_METHOD', 'GET\0']])
-    await peer.answer(1)
+    await peer.response(1)
     expect(values).toEqual([{}, '', undefined])
   })
 
@@ -203,7 +203,7 @@ describe('the option onError', () => {
     one.end()
     one.fail(new Error('after the end'))
     peer.abort(2)
-    await peer.answer(2)
+    await peer.response(2)
     two.fail(new Error('after the abort'))
     expect(errors).toEqual([new Error('after the end')])
   })
@@ -226,8 +226,8 @@ describe('a hook that throws does not affect other requests of the connection', 
     const body = readAll(two.stdin)
     peer.stdin(1, 'body').stdin(2, 'body').endStdin(1).endStdin(2)
     two.end(await body)
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 500 /)
-    expect((await peer.answer(2)).stdout).toMatch(/\r\n\r\nbody$/)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 500 /)
+    expect((await peer.response(2)).stdout).toMatch(/\r\n\r\nbody$/)
     expect(errors).toEqual([thrown])
   })
 
@@ -239,10 +239,10 @@ describe('a hook that throws does not affect other requests of the connection', 
     one.onAbort = hook
     const aborted = once(one.signal, 'abort')
     peer.abort(1)
-    await peer.answer(1)
+    await peer.response(1)
     await aborted
     two.end('fine')
-    expect((await peer.answer(2)).stdout).toMatch(/fine$/)
+    expect((await peer.response(2)).stdout).toMatch(/fine$/)
     expect(errors).toEqual([thrown])
   })
 
@@ -267,7 +267,7 @@ describe('a hook that throws does not affect other requests of the connection', 
     const [one, two] = [await app.next(), await app.next()]
     one.end('one', hook)
     two.write('two', hook)
-    expect((await peer.answer(1)).stdout).toMatch(/one$/)
+    expect((await peer.response(1)).stdout).toMatch(/one$/)
     await peer.end()
     expect(peer.text(TYPES.STDOUT, 2)).toMatch(/two$/)
     expect(peer.recordsOf(2).some(({ type }) => type === TYPES.END_REQUEST)).toBe(false)
@@ -284,7 +284,7 @@ describe('a hook that throws does not affect other requests of the connection', 
     while (exchange.stderr.write('e'.repeat(8000)));
     exchange.end('answer')
     peer.socket.resume()
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 500 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 500 /)
     expect(errors).toEqual([thrown])
   })
 })
@@ -298,7 +298,7 @@ describe('a hook that sends a response', () => {
       const exchange = await app.next()
       exchange.stdin.onReadable = () => exchange.end('enough')
       peer.stdin(1, 'half').stdin(1, 'and half').endStdin(1)
-      expect((await peer.answer(1)).stdout).toMatch(/enough$/)
+      expect((await peer.response(1)).stdout).toMatch(/enough$/)
       peer.forget()
     }
     await peer.end()
@@ -326,7 +326,7 @@ describe('a hook that sends a response', () => {
     while (exchange.stderr.write('e'.repeat(8000)));
     exchange.end('outer')
     peer.socket.resume()
-    expect((await peer.answer(1)).stdout).toMatch(/\r\n\r\ninner$/)
+    expect((await peer.response(1)).stdout).toMatch(/\r\n\r\ninner$/)
     await peer.end()
     expect(peer.records.filter(({ type }) => type === TYPES.END_REQUEST)).toHaveLength(1)
   })
@@ -342,7 +342,7 @@ describe('writing', () => {
       exchange.end('three', (error) => order.push(`three, ${error}`))
     })
     peer.get(1)
-    await peer.answer(1)
+    await peer.response(1)
     await peer.end()
     expect(order.filter((entry) => entry !== 'nothing')).toEqual(['one', 'two, 0 wait', 'three, undefined'])
     expect(order).toHaveLength(4)
@@ -382,7 +382,7 @@ describe('writing', () => {
     await drained
     expect(exchange.writableNeedDrain).toBe(false)
     exchange.end()
-    expect((await peer.answer(1)).stdout).toHaveLength(written + 'Status: 200 OK\r\n\r\n'.length)
+    expect((await peer.response(1)).stdout).toHaveLength(written + 'Status: 200 OK\r\n\r\n'.length)
   })
 
   test('an abort calls onDrain for a writer that waits', async () => {
@@ -407,7 +407,7 @@ describe('writing', () => {
       exchange.end('ü'.repeat(20_000))
     })
     peer.get(1)
-    await peer.answer(1)
+    await peer.response(1)
     const body = peer.content(TYPES.STDOUT, 1).toString().split('\r\n\r\n')[1]
     expect(body === `ü€😀\ufffd${'ü'.repeat(20_000)}`).toBe(true)
   })
@@ -419,7 +419,7 @@ describe('writing', () => {
       exchange.end(new Uint8Array(Buffer.alloc(100_000, 'x')).subarray(50_000))
     })
     peer.get(1)
-    expect((await peer.answer(1)).stdout).toBe(`Status: 200 OK\r\n\r\nbytes${'x'.repeat(50_000)}`)
+    expect((await peer.response(1)).stdout).toBe(`Status: 200 OK\r\n\r\nbytes${'x'.repeat(50_000)}`)
   })
 
   describe('small writes of one event loop tick', () => {
@@ -440,7 +440,7 @@ describe('writing', () => {
         memory.write('z')
       })
       peer.get(1)
-      const { stdout } = await peer.answer(1)
+      const { stdout } = await peer.response(1)
       expect(stdout.replace(/f+/, 'F')).toBe(
         `Status: 200 OK\r\n\r\nabcd\x80\xff${Buffer.from('\u00e9\u20ac').toString('latin1')}eFghi`,
       )
@@ -466,7 +466,7 @@ describe('writing', () => {
         throw new TypeError(SECRET)
       })
       peer.get(1, { REQUEST_URI: '/sibling' }, { keepConn: true }).get(2, {}, { keepConn: true })
-      const { stdout } = await peer.answer(2)
+      const { stdout } = await peer.response(2)
       expect(stdout).toBe('Status: 200 OK\r\n\r\nabc')
     })
 
@@ -484,7 +484,7 @@ describe('writing', () => {
       expect(sockets[0]!.writableLength).toBeLessThan(256 * 1024)
       peer.socket.resume()
       exchange.end()
-      const { stdout } = await peer.answer(1)
+      const { stdout } = await peer.response(1)
       expect(stdout.length).toBe('Status: 200 OK\r\n\r\n'.length + 64 * written)
     })
   })
@@ -498,7 +498,7 @@ describe('writing', () => {
           exchange[method](chunk as never)
         })
         peer.get(1)
-        expect((await peer.answer(1)).stdout).toMatch(/^Status: 500 /)
+        expect((await peer.response(1)).stdout).toMatch(/^Status: 500 /)
       }
     },
   )
@@ -524,7 +524,7 @@ describe('writing', () => {
     expect(exchange.headSent).toBe(true)
     expect(() => exchange.writeHead(200)).toThrow('Call writeHead only once')
     exchange.end()
-    expect((await peer.answer(1)).stdout).toBe(
+    expect((await peer.response(1)).stdout).toBe(
       'Status: 201 Created\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n',
     )
   })
@@ -538,7 +538,7 @@ describe('stderr', () => {
       exchange.end()
     })
     peer.get(1)
-    const { stderr } = await peer.answer(1)
+    const { stderr } = await peer.response(1)
     expect(stderr.trimEnd().split('\n')).toEqual(Array.from({ length: 100 }, (_, i) => `line ${i}`))
   })
 
@@ -600,7 +600,7 @@ describe('a reader that is waiting for the request body when the exchange ends',
     while (!exchange.inputComplete) await new Promise(setImmediate)
     const { request } = exchange
     exchange.end()
-    await peer.answer(1)
+    await peer.response(1)
     expect(await request.text()).toBe('body')
   })
 
@@ -612,7 +612,7 @@ describe('a reader that is waiting for the request body when the exchange ends',
     const body = expect(readAll(exchange.stdin)).rejects
     const closed = server.close()
     await body.toMatchObject({ code: 'FCGI_ERR_SHUTDOWN', name: 'AbortError' })
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 503 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 503 /)
     await closed
   })
 })
@@ -669,7 +669,7 @@ describe('the standard Request', () => {
     await reader.cancel()
     peer.stdin(1, Buffer.alloc(4 * MEGABYTE)).endStdin(1)
     exchange.end('done')
-    expect((await peer.answer(1)).stdout).toMatch(/done$/)
+    expect((await peer.response(1)).stdout).toMatch(/done$/)
   })
 
   test('has a signal that aborts with the exchange', async () => {

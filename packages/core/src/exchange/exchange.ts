@@ -27,7 +27,7 @@ export interface Exchange {
   readonly params: Readonly<Record<string, string | undefined>>
   /** All params in the order in which they were received: name, value, name, value … */
   readonly rawParams: readonly string[]
-  /** One param, without creating the `params` object. If the name is repeated, also for `HTTP_*`, this is the last value. */
+  /** Returns one param without creating the `params` object. If the name is repeated, it returns the last value, also for `HTTP_*`. */
   param(name: string): string | undefined
   /** REQUEST_METHOD. */
   readonly method: string
@@ -54,6 +54,11 @@ export interface Exchange {
   readonly request: Request
   /** Aborts when the front server or this server aborts the request. It never aborts after the response has ended. */
   readonly signal: AbortSignal
+  /**
+   * Aborts when the server begins to drain: end event streams then, so that their clients reconnect elsewhere. All exchanges of a
+   * server share it, so remove listeners when the response has ended.
+   */
+  readonly draining: AbortSignal
 
   /** The body. */
   readonly stdin: Input
@@ -62,7 +67,7 @@ export interface Exchange {
 
   /** The exit status in END_REQUEST, 0 to 2³²−1. The default is 0. */
   appStatus: number
-  /** The response head is set: `writeHead` was called, or a write or `end` that implies status 200. */
+  /** The response head is set, by `writeHead`, or by `write` or `end` with status 200. */
   readonly headSent: boolean
   /**
    * Sets the response head, which is sent with the first write, `flush` or `end`. `headers` is name, value, name, value …
@@ -91,7 +96,10 @@ export interface Exchange {
   fail(error: unknown): void
   /** FCGI_STDERR: output for the front server's error log. Output beyond the server's `maxStderrBytes` is dropped. */
   readonly stderr: Writable
-  /** Registers work that continues after the response. The server's `close` waits for it until `drainTimeout`. A rejection is passed to `onError`. */
+  /**
+   * Registers work that continues after the response. The server's `close` waits for it, but no longer than `drainTimeout`. A rejection
+   * is passed to `onError`.
+   */
   waitUntil(promise: PromiseLike<unknown>): void
 
   /** Called when the app can write again, in the async context of the write that returned false. */

@@ -16,9 +16,12 @@ export abstract class IncomingRequest<C extends RequestConnection>
   readonly role: Role
   readonly keepConn: boolean
 
-  /** STDIN has ended. True from the start for an authorizer, which has none (section 6.3): some front servers never end its stream. */
+  /**
+   * STDIN has ended. For an authorizer it is true from the start, because an authorizer has no STDIN (section 6.3), and some front
+   * servers never send its end.
+   */
   stdinEnded: boolean
-  /** PARAMS have ended and the handler is called, or the server has responded itself. Later PARAMS are ignored. */
+  /** PARAMS have ended, or the server has responded instead of the app. Later PARAMS are ignored. */
   begun = false
   /** Runs while a request body may still arrive after the end of STDIN. */
   missingBodyTimer: NodeJS.Timeout | undefined

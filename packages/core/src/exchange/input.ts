@@ -51,8 +51,8 @@ const BROKEN = 3
 /** The queue of an {@link Input}. The connection fills it. */
 export class InputQueue implements Input {
   readonly #owner: InputOwner
-  // True for a filter's file, whose length must be the announced one. A request body that is too long is truncated to the announced
-  // length, because section 6.2 does not define that case.
+  // True for a filter's file, whose length must be the announced one. A request body that is too long is truncated instead (section 6.2
+  // does not define this case).
   readonly #exact: boolean
   #expected: number | undefined
   #maxBytes: number = Number.POSITIVE_INFINITY

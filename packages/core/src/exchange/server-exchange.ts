@@ -47,6 +47,8 @@ export interface ExchangeSettings extends RequestSettings {
   onError(error: unknown, exchange: Exchange): void
   /** Makes the server's `close` wait for `promise`, which must not reject. */
   waitUntil(promise: Promise<unknown>): void
+  /** Aborts when the server begins to drain. */
+  draining(): AbortSignal
 }
 
 const EMPTY = Buffer.alloc(0)
@@ -78,6 +80,10 @@ export class ServerExchange extends IncomingRequest<ExchangeConnection> implemen
 
   get ended(): boolean {
     return this.#response.ended
+  }
+
+  get draining(): AbortSignal {
+    return this.connection.settings.draining()
   }
 
   get stderr(): Writable {

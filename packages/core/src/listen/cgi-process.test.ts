@@ -46,6 +46,14 @@ test('its exit status is appStatus', async () => {
   })
 })
 
+test('what the app prints goes to standard error, because standard output is the response', async () => {
+  expect(await ended(start('/printing'))).toEqual({
+    code: 0,
+    stdout: 'Status: 200 OK\r\n\r\nanswer',
+    stderr: 'printed with console.log\nwritten to process.stdout\n',
+  })
+})
+
 test('its environment is bytes, be they UTF-8 or not', async () => {
   const script = `BYTES=$(printf '\\303\\274\\377\\200') exec "${process.execPath}" "${APP}"`
   const child = spawn('/bin/sh', ['-c', script], {

@@ -13,6 +13,7 @@ import {
 import { RecordDecoder } from '../protocol/decoder.ts'
 import { encodeBeginRequest, encodeRecord, RECORD_CONTENT_MAX } from '../protocol/encoder.ts'
 import { encodeNameValues } from '../protocol/name-values.ts'
+import { reserveStandardOutput } from './cgi-output.ts'
 
 const REQUEST_ID = 1
 const EMPTY = new Uint8Array()
@@ -52,6 +53,7 @@ export async function answerCgi(accept: (stream: Duplex) => void): Promise<numbe
 }
 
 function readAnswer(front: Duplex): Promise<number> {
+  const write = reserveStandardOutput()
   return new Promise((resolve) => {
     let appStatus = 1
     const decoder = new RecordDecoder({
@@ -59,7 +61,7 @@ function readAnswer(front: Duplex): Promise<number> {
         if (start === end) return
         const content = chunk.subarray(start, end)
         if (type === FCGI_STDERR) process.stderr.write(content)
-        else if (type === FCGI_STDOUT && !process.stdout.write(content) && !process.stdout.destroyed) {
+        else if (type === FCGI_STDOUT && !write(content) && !process.stdout.destroyed) {
           front.pause()
           process.stdout.once('drain', () => front.resume())
           process.stdout.once('error', () => front.resume())
@@ -80,7 +82,7 @@ function readAnswer(front: Duplex): Promise<number> {
       }
     })
     front.on('end', () => {
-      if (process.stdout.writable) process.stdout.write('', () => resolve(appStatus))
+      if (process.stdout.writable) write('', () => resolve(appStatus))
       else resolve(appStatus)
     })
   })

@@ -1,9 +1,18 @@
 import { parseAddress } from './address.ts'
 
-/** The names of the options that say where to listen. */
-export const LISTEN_OPTION_NAMES = ['port', 'host', 'path', 'mode', 'fd'] as const
+/** The names of the options that say where to listen, and how. */
+export const LISTEN_OPTION_NAMES = [
+  'port',
+  'host',
+  'path',
+  'mode',
+  'fd',
+  'backlog',
+  'reusePort',
+  'shared',
+] as const
 
-// Names that other servers use for the same thing, and that edit distance does not lead to.
+// Names that other servers use for the same thing, and that are too different for edit distance.
 const SYNONYMS: Readonly<Record<string, string>> = {
   hostname: 'host',
   socket: 'path',
@@ -77,7 +86,7 @@ function whatToWrite(options: unknown): string {
       if (path !== undefined) return `Write { path: '${path}' }.`
       return host === undefined ? `Write { port: ${port} }.` : `Write { port: ${port}, host: '${host}' }.`
     } catch {
-      // It is no address either.
+      // It is not an address either.
     }
   }
   return "Write { port: 9000 } or { path: '/run/app.sock' }."

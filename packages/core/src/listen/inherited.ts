@@ -1,28 +1,38 @@
-import { readFileSync, readlinkSync } from 'node:fs'
 import { parseAddress } from './address.ts'
 import type { ListenOptions } from './listen-options.ts'
-import { fstatSocket } from './stat.ts'
+import { isListeningSocket } from './listening-socket.ts'
 
-/** Where a program was told to serve by whoever started it. */
+/** Where the process that started this program told it to serve. */
 export type Inherited = { listen: ListenOptions[] } | { cgi: true }
 
-// sd_listen_fds(3): the first descriptor that systemd passes.
-const SD_LISTEN_FDS_START = 3
+// sd_listen_fds(3): the first descriptor that systemd passes. A process manager of this project does the same.
+const LISTEN_FDS_START = 3
 
 /**
- * Finds out how this process was started: with sockets from systemd, with a listening socket as fd 0 (mod_fcgid,
- * spawn-fcgi, lighttpd, H2O: FastCGI 1.0 section 2.2), as a plain CGI program (RFC 3875), or with
- * FCGI_BRIDGE_LISTEN. Throws an Error that says what was looked for when it was none of them.
+ * Finds out how this process was started. In this order:
+ *
+ * 1. with sockets from a process manager: FCGI_BRIDGE_LISTEN_FDS is their number, from descriptor 3 on
+ * 2. with sockets from systemd (LISTEN_PID and LISTEN_FDS), also as a node:cluster worker of the process that systemd started
+ * 3. with a listening socket as descriptor 0 (mod_fcgid, spawn-fcgi, lighttpd, H2O: FastCGI 1.0 section 2.2)
+ * 4. as a plain CGI program (RFC 3875)
+ * 5. with an address in FCGI_BRIDGE_LISTEN
+ *
+ * Throws an Error that lists these if it was none of them. The variables of 1 and 2 are removed from `env`: they are for this process,
+ * and the processes that it starts must not use them.
  */
 export function findInherited(env: NodeJS.ProcessEnv = process.env): Inherited {
-  const systemd = systemdDescriptors(env)
-  if (systemd.length > 0) return { listen: systemd.map((fd) => ({ fd })) }
+  const shared = takeSharedSockets(env)
+  if (shared > 0) {
+    return {
+      listen: Array.from({ length: shared }, (_, i) => ({ fd: LISTEN_FDS_START + i, shared: true })),
+    }
+  }
   if (isListeningSocket(0, env)) return { listen: [{ fd: 0 }] }
   if (env.GATEWAY_INTERFACE !== undefined) return { cgi: true }
   if (env.FCGI_BRIDGE_LISTEN) return { listen: [parseAddress(env.FCGI_BRIDGE_LISTEN)] }
   throw new Error(
     [
-      'Where to listen? Nothing was said, and none of these was found:',
+      'Where to listen? No address was given, and none of these was found:',
       `  a socket from systemd (LISTEN_PID and LISTEN_FDS)${systemdHint(env)}`,
       '  a listening socket as standard input (mod_fcgid, spawn-fcgi, lighttpd bin-path, H2O)',
       '  a CGI environment (GATEWAY_INTERFACE)',
@@ -33,31 +43,51 @@ export function findInherited(env: NodeJS.ProcessEnv = process.env): Inherited {
 }
 
 /**
- * How a process was started for FastCGI: with sockets from systemd, with a listening socket as standard input, as a CGI program,
- * or with an address in FCGI_BRIDGE_LISTEN.
+ * Whether a socket was passed to this process that listens already: front servers can connect to it before the program has
+ * loaded.
  */
-export type StartedWith = 'systemd' | 'stdin' | 'cgi' | 'address'
+export function hasInheritedSocket(env: NodeJS.ProcessEnv = process.env): boolean {
+  return countManagerSockets(env) > 0 || countSystemdSockets(env) > 0 || isListeningSocket(0, env)
+}
 
 /**
- * Finds out how this process was started, as {@link findInherited} does, and changes nothing. Undefined if it was not started for
- * FastCGI.
+ * How a process was started for FastCGI: with sockets from systemd or a process manager, with a listening socket as standard input, as
+ * a CGI program, or with an address in FCGI_BRIDGE_LISTEN.
  */
+export type StartedWith = 'sockets' | 'stdin' | 'cgi' | 'address'
+
+/** Finds out how this process was started, as {@link findInherited} does, and changes nothing. Undefined: not for FastCGI. */
 export function startedWith(env: NodeJS.ProcessEnv = process.env): StartedWith | undefined {
-  if (countSystemdSockets(env) > 0) return 'systemd'
+  if (countManagerSockets(env) > 0 || countSystemdSockets(env) > 0) return 'sockets'
   if (isListeningSocket(0, env)) return 'stdin'
   if (env.GATEWAY_INTERFACE !== undefined) return 'cgi'
   return env.FCGI_BRIDGE_LISTEN ? 'address' : undefined
 }
 
-// In a cluster the sockets are those of the primary, which listens for its workers.
-function countSystemdSockets(env: NodeJS.ProcessEnv): number {
-  const count = Number(env.LISTEN_FDS)
-  const owner = Number(env.LISTEN_PID)
-  if (!(count > 0)) return 0
-  return owner === process.pid || (owner === process.ppid && isClusterWorker()) ? count : 0
+function takeSharedSockets(env: NodeJS.ProcessEnv): number {
+  const fromManager = countManagerSockets(env)
+  delete env.FCGI_BRIDGE_LISTEN_FDS
+  if (fromManager > 0) return fromManager
+  const fromSystemd = countSystemdSockets(env)
+  if (fromSystemd === 0) return 0
+  delete env.LISTEN_PID
+  delete env.LISTEN_FDS
+  delete env.LISTEN_FDNAMES
+  return fromSystemd
 }
 
-// Loading node:cluster takes longer than all the rest here, so it is loaded only for a process that can be a worker.
+function countManagerSockets(env: NodeJS.ProcessEnv): number {
+  return countOf(env.FCGI_BRIDGE_LISTEN_FDS)
+}
+
+// In a cluster, systemd has started the primary, and a worker listens on the primary's descriptors.
+function countSystemdSockets(env: NodeJS.ProcessEnv): number {
+  const receiver = Number(env.LISTEN_PID)
+  const isReceiver = receiver === process.pid || (receiver === process.ppid && isClusterWorker())
+  return isReceiver ? countOf(env.LISTEN_FDS) : 0
+}
+
+// Loading node:cluster takes longer than everything else here, so it is loaded only in a process that may be a worker.
 function isClusterWorker(): boolean {
   return (
     process.connected &&
@@ -65,60 +95,11 @@ function isClusterWorker(): boolean {
   )
 }
 
-function systemdDescriptors(env: NodeJS.ProcessEnv): number[] {
-  const count = countSystemdSockets(env)
-  if (count === 0) return []
-  // They are for this process: what it starts must not take them for its own.
-  delete env.LISTEN_PID
-  delete env.LISTEN_FDS
-  delete env.LISTEN_FDNAMES
-  return Array.from({ length: count }, (_, i) => SD_LISTEN_FDS_START + i)
+function countOf(text: string | undefined): number {
+  return /^\d{1,4}$/.test(text ?? '') ? Number(text) : 0
 }
 
 function systemdHint(env: NodeJS.ProcessEnv): string {
   if (env.LISTEN_PID === undefined) return ''
   return `: LISTEN_PID is ${env.LISTEN_PID}, this is process ${process.pid} (start it with exec)`
-}
-
-/**
- * True for a socket that listens: neither connected nor a pipe, file or terminal. Node has no getpeername for what
- * is not a net.Socket yet, and making one would take the descriptor over; Linux tells the same in /proc.
- */
-function isListeningSocket(fd: number, env: NodeJS.ProcessEnv): boolean {
-  try {
-    if (!fstatSocket(fd).isSocket()) return false
-  } catch {
-    return false
-  }
-  try {
-    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
-    return (
-      inode !== undefined && (listensUnix(inode) || listensTcp(inode, 'tcp') || listensTcp(inode, 'tcp6'))
-    )
-  } catch {
-    // No /proc: a socket on fd 0 that is not a CGI program's is one to listen on; listen(2) will tell.
-    return env.GATEWAY_INTERFACE === undefined
-  }
-}
-
-// Num RefCount Protocol Flags Type St Inode Path; __SO_ACCEPTCON is 0x10000.
-function listensUnix(inode: string): boolean {
-  return rows('unix').some((row) => row[6] === inode && (Number.parseInt(row[3]!, 16) & 0x10000) !== 0)
-}
-
-// sl local_address rem_address st … inode; TCP_LISTEN is 0A.
-function listensTcp(inode: string, table: 'tcp' | 'tcp6'): boolean {
-  return rows(table).some((row) => row[9] === inode && row[3] === '0A')
-}
-
-function rows(table: string): string[][] {
-  let text: string
-  try {
-    text = readFileSync(`/proc/self/net/${table}`, 'latin1')
-  } catch (error) {
-    // A kernel without IPv6 has no tcp6.
-    if (table === 'tcp6') return []
-    throw error
-  }
-  return text.split('\n').map((line) => line.trim().split(/\s+/))
 }

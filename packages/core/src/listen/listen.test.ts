@@ -32,7 +32,7 @@ async function answers(address: { port: number; host?: string } | { path: string
   const peer = await Peer.connect(address)
   onTestFinished(() => peer.destroy())
   peer.get(1)
-  return (await peer.answer(1)).stdout.startsWith('Status: 200')
+  return (await peer.response(1)).stdout.startsWith('Status: 200')
 }
 
 describe('TCP', () => {
@@ -53,7 +53,7 @@ describe('TCP', () => {
     const { port } = (await listen({ port: 0 })).address() as { port: number }
     await expect(listen({ port })).rejects.toMatchObject({
       code: 'EADDRINUSE',
-      message: `EADDRINUSE: can not listen on 127.0.0.1:${port}: it is in use. Stop the server there, or choose another.`,
+      message: `EADDRINUSE: cannot listen on 127.0.0.1:${port}: it is in use. Stop the server there, or choose another address.`,
     })
   })
 
@@ -271,7 +271,7 @@ describe('a Unix socket', () => {
     const before = lstatSync(path)
     await expect(listen({ path })).rejects.toMatchObject({
       code: 'EADDRINUSE',
-      message: `EADDRINUSE: ${path} exists and is no socket. Remove it, or choose another path.`,
+      message: `EADDRINUSE: ${path} exists and is not a socket. Remove it, or choose another path.`,
     })
     expect(lstatSync(path).ino).toBe(before.ino)
   })
@@ -284,7 +284,7 @@ describe('a Unix socket', () => {
     symlinkSync(target, path)
     await expect(listen({ path })).rejects.toMatchObject({
       code: 'EADDRINUSE',
-      message: expect.stringContaining('exists and is no socket'),
+      message: expect.stringContaining('exists and is not a socket'),
     })
     expect(lstatSync(path).isSymbolicLink()).toBe(true)
     expect(isSocket(target)).toBe(true)
@@ -367,7 +367,7 @@ describe('a Unix socket', () => {
     const path = join(makeFolder(), 'missing', 'app.sock')
     await expect(listen({ path })).rejects.toMatchObject({
       code: 'ENOENT',
-      message: expect.stringContaining(`can not listen on ${path}: its folder does not exist`),
+      message: expect.stringContaining(`cannot listen on ${path}: its folder does not exist`),
     })
   })
 
@@ -391,11 +391,11 @@ describe('a Unix socket', () => {
   }
 })
 
-test('a file descriptor that is not open, or is no socket', async () => {
-  await expect(listen({ fd: 999 })).rejects.toThrow(/^E\w+: can not listen on file descriptor 999: it is n/)
+test('a file descriptor that is not open, or is not a socket', async () => {
+  await expect(listen({ fd: 999 })).rejects.toThrow(/^E\w+: cannot listen on file descriptor 999: it is n/)
   const child = spawn(process.execPath, ['-e', LISTEN_ON_FD_0], { stdio: ['pipe', 'pipe', 'inherit'] })
   const [output] = await once(child.stdout, 'data')
-  expect(String(output)).toMatch(/^E\w+: can not listen on file descriptor 0: it is no /)
+  expect(String(output)).toMatch(/^E\w+: cannot listen on file descriptor 0: it is not /)
 })
 
 const LISTEN_ON_FD_0 = `import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}).then(({ createServer }) =>
@@ -426,7 +426,7 @@ test.each<[string, object]>([
   ['nothing', {}],
   ['two', { port: 0, path: '/tmp/x.sock' }],
   ['a host alone', { host: '127.0.0.1' }],
-])('%s is no place to listen', async (_, options) => {
+])('%s is not an address', async (_, options) => {
   await expect(listen(options as ListenOptions)).rejects.toThrow(
     'Say one place to listen: { path }, { port } or { fd }.',
   )

@@ -56,7 +56,7 @@ export class HiddenServer {
     this.#visible = visible
   }
 
-  /** Whether a tool subscribed to a channel, or changed `emit` or the listeners of this `http.Server`, or `emit` of all of them. */
+  /** Whether a tool has subscribed to a channel, has replaced `emit` of all `http.Server`s, or has changed this `http.Server`. */
   get observed(): boolean {
     return (
       requestStart.hasSubscribers ||

@@ -13,11 +13,12 @@ export interface RecordSink {
   onDiscrete(type: number, requestId: number, chunk: Buffer, start: number, end: number): void
 }
 
-// The states of the decoder: which part of a record the next byte belongs to.
+// The states of the decoder: which part of a record the next byte belongs to. STOPPED: all bytes are ignored.
 const HEADER = 0
 const STREAM = 1
 const DISCRETE = 2
 const PADDING = 3
+const STOPPED = 4
 
 const EMPTY = Buffer.alloc(0)
 
@@ -29,7 +30,6 @@ const EMPTY = Buffer.alloc(0)
 export class RecordDecoder {
   readonly #sink: RecordSink
   #state = HEADER
-  #stopped = false
   #paused = false
 
   // A header that arrives in several chunks. It is allocated when it is first needed, because most connections never need it.
@@ -54,12 +54,12 @@ export class RecordDecoder {
    * ignored.
    */
   get atBoundary(): boolean {
-    return this.#stopped || (this.#state === HEADER && this.#headerLength === 0)
+    return this.#state === STOPPED || (this.#state === HEADER && this.#headerLength === 0)
   }
 
   /** Stops decoding. The sink receives nothing more, not even from the rest of the current chunk. */
   stop(): void {
-    this.#stopped = true
+    this.#state = STOPPED
   }
 
   /** Called by the sink: `push` returns after the current record. Push the rest of the chunk again later. */
@@ -74,75 +74,104 @@ export class RecordDecoder {
   push(chunk: Buffer, length: number = chunk.length): number {
     this.#paused = false
     let at = 0
-    while (at < length && !this.#stopped && !this.#paused) {
+    while (at < length && this.#state !== STOPPED && !this.#paused) {
       switch (this.#state) {
         case HEADER:
-          if (this.#headerLength === 0 && length - at >= FCGI_HEADER_LEN) {
-            this.#readHeader(chunk, at)
-            at += FCGI_HEADER_LEN
-          } else {
-            if (this.#header === EMPTY) this.#header = Buffer.alloc(FCGI_HEADER_LEN)
-            this.#header[this.#headerLength++] = chunk[at++]!
-            // Detect a wrong version with the first byte. Do not wait for the other seven.
-            if (this.#headerLength === 1) checkVersion(this.#header[0]!)
-            if (this.#headerLength < FCGI_HEADER_LEN) break
-            this.#headerLength = 0
-            this.#readHeader(this.#header, 0)
-          }
-          // The usual case: the chunk contains the whole content, so the decoder need not remember anything.
-          if (this.#contentLeft === 0 || length - at >= this.#contentLeft) {
-            const end = at + this.#contentLeft
-            this.#contentLeft = 0
-            this.#state = this.#paddingLeft === 0 ? HEADER : PADDING
-            if (isStream(this.#type)) this.#sink.onStream(this.#type, this.#requestId, chunk, at, end)
-            else this.#sink.onDiscrete(this.#type, this.#requestId, chunk, at, end)
-            at = end
-          } else {
-            this.#state = isStream(this.#type) ? STREAM : DISCRETE
-            if (this.#state === DISCRETE) {
-              this.#content = Buffer.allocUnsafe(this.#contentLeft)
-              this.#contentFilled = 0
-            }
-          }
+          at = this.#readHeader(chunk, at, length)
           break
-        case STREAM: {
-          const end = Math.min(length, at + this.#contentLeft)
-          this.#contentLeft -= end - at
-          if (this.#contentLeft === 0) this.#state = this.#paddingLeft === 0 ? HEADER : PADDING
-          this.#sink.onStream(this.#type, this.#requestId, chunk, at, end)
-          at = end
+        case STREAM:
+          at = this.#readStream(chunk, at, length)
           break
-        }
-        case DISCRETE: {
-          const end = Math.min(length, at + this.#contentLeft)
-          this.#contentFilled += chunk.copy(this.#content, this.#contentFilled, at, end)
-          this.#contentLeft -= end - at
-          at = end
-          if (this.#contentLeft > 0) break
-          this.#state = this.#paddingLeft === 0 ? HEADER : PADDING
-          const content = this.#content
-          this.#content = EMPTY
-          this.#sink.onDiscrete(this.#type, this.#requestId, content, 0, content.length)
+        case DISCRETE:
+          at = this.#readDiscrete(chunk, at, length)
           break
-        }
-        case PADDING: {
-          const end = Math.min(length, at + this.#paddingLeft)
-          this.#paddingLeft -= end - at
-          if (this.#paddingLeft === 0) this.#state = HEADER
-          at = end
+        case PADDING:
+          at = this.#skipPadding(at, length)
           break
-        }
       }
     }
-    return this.#stopped ? length : at
+    return this.#state === STOPPED ? length : at
   }
 
-  #readHeader(from: Buffer, at: number): void {
+  // Each of the following methods reads from `chunk[at, length)`, and returns the offset after the bytes that it has read. They change the
+  // state before they call the sink, because the sink may call stop().
+
+  #readHeader(chunk: Buffer, at: number, length: number): number {
+    if (this.#headerLength === 0 && length - at >= FCGI_HEADER_LEN) {
+      this.#decodeHeader(chunk, at)
+      return this.#readContent(chunk, at + FCGI_HEADER_LEN, length)
+    }
+    if (this.#header === EMPTY) this.#header = Buffer.alloc(FCGI_HEADER_LEN)
+    this.#header[this.#headerLength++] = chunk[at]!
+    // Detect a wrong version with the first byte. Do not wait for the other seven.
+    if (this.#headerLength === 1) checkVersion(this.#header[0]!)
+    if (this.#headerLength < FCGI_HEADER_LEN) return at + 1
+    this.#headerLength = 0
+    this.#decodeHeader(this.#header, 0)
+    return this.#readContent(chunk, at + 1, length)
+  }
+
+  // The usual case: the chunk contains the whole content, so the decoder need not remember anything.
+  #readContent(chunk: Buffer, at: number, length: number): number {
+    const end = at + this.#contentLeft
+    if (end > length) {
+      this.#beginContent()
+      return at
+    }
+    this.#contentLeft = 0
+    this.#endContent()
+    if (isStream(this.#type)) this.#sink.onStream(this.#type, this.#requestId, chunk, at, end)
+    else this.#sink.onDiscrete(this.#type, this.#requestId, chunk, at, end)
+    return end
+  }
+
+  #readStream(chunk: Buffer, at: number, length: number): number {
+    const end = Math.min(length, at + this.#contentLeft)
+    this.#contentLeft -= end - at
+    if (this.#contentLeft === 0) this.#endContent()
+    this.#sink.onStream(this.#type, this.#requestId, chunk, at, end)
+    return end
+  }
+
+  #readDiscrete(chunk: Buffer, at: number, length: number): number {
+    const end = Math.min(length, at + this.#contentLeft)
+    this.#contentFilled += chunk.copy(this.#content, this.#contentFilled, at, end)
+    this.#contentLeft -= end - at
+    if (this.#contentLeft > 0) return end
+    this.#endContent()
+    const content = this.#content
+    this.#content = EMPTY
+    this.#sink.onDiscrete(this.#type, this.#requestId, content, 0, content.length)
+    return end
+  }
+
+  #skipPadding(at: number, length: number): number {
+    const end = Math.min(length, at + this.#paddingLeft)
+    this.#paddingLeft -= end - at
+    if (this.#paddingLeft === 0) this.#state = HEADER
+    return end
+  }
+
+  #decodeHeader(from: Buffer, at: number): void {
     checkVersion(from[at]!)
     this.#type = from[at + 1]!
     this.#requestId = (from[at + 2]! << 8) | from[at + 3]!
     this.#contentLeft = (from[at + 4]! << 8) | from[at + 5]!
     this.#paddingLeft = from[at + 6]!
+  }
+
+  #beginContent(): void {
+    if (isStream(this.#type)) {
+      this.#state = STREAM
+    } else {
+      this.#state = DISCRETE
+      this.#content = Buffer.allocUnsafe(this.#contentLeft)
+      this.#contentFilled = 0
+    }
+  }
+
+  #endContent(): void {
+    this.#state = this.#paddingLeft === 0 ? HEADER : PADDING
   }
 }
 

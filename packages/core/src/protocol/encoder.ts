@@ -80,8 +80,11 @@ export function encodeRecord(type: number, requestId: number, content: Uint8Arra
   return record
 }
 
+// The length of the content of FCGI_BEGIN_REQUEST, FCGI_END_REQUEST and FCGI_UNKNOWN_TYPE (sections 5.1, 5.5 and 4.2).
+const BODY_LENGTH = 8
+
 /** The number of bytes that {@link writeEndRequest} writes. */
-export const END_REQUEST_LENGTH = 16
+export const END_REQUEST_LENGTH: number = FCGI_HEADER_LEN + BODY_LENGTH
 
 /** Writes an FCGI_END_REQUEST record (section 5.5). Returns the offset after it. */
 export function writeEndRequest(
@@ -91,7 +94,7 @@ export function writeEndRequest(
   appStatus: number,
   protocolStatus: number,
 ): number {
-  const body = writeHeader(into, at, FCGI_END_REQUEST, requestId, 8, 0)
+  const body = writeHeader(into, at, FCGI_END_REQUEST, requestId, BODY_LENGTH, 0)
   into[body] = appStatus >>> 24
   into[body + 1] = (appStatus >>> 16) & 0xff
   into[body + 2] = (appStatus >>> 8) & 0xff
@@ -100,7 +103,7 @@ export function writeEndRequest(
   into[body + 5] = 0
   into[body + 6] = 0
   into[body + 7] = 0
-  return body + 8
+  return body + BODY_LENGTH
 }
 
 /** Encodes an FCGI_END_REQUEST record (section 5.5). */

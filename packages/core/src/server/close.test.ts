@@ -31,7 +31,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     ]
     idle.get(1, {}, { keepConn: true })
     ;(await app.next()).end()
-    await idle.answer(1)
+    await idle.response(1)
     kept.get(1, {}, { keepConn: true })
     const first = await app.next()
     last.post(1, { CONTENT_LENGTH: '4' })
@@ -47,10 +47,10 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     ).rejects.toThrow(/ECONNREFUSED|ENOENT/)
     last.stdin(1, 'body').endStdin(1)
     second.end(await readAll(second.stdin))
-    expect((await last.answer(1)).stdout).toMatch(/\r\n\r\nbody$/)
+    expect((await last.response(1)).stdout).toMatch(/\r\n\r\nbody$/)
     expect(onClose).not.toHaveBeenCalled()
     first.end('kept')
-    expect((await kept.answer(1)).stdout).toMatch(/kept$/)
+    expect((await kept.response(1)).stdout).toMatch(/kept$/)
     await kept.end()
     await closed
     expect(onClose).toHaveBeenCalledOnce()
@@ -77,11 +77,11 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     const closed = serving.server.close()
     await aborted
     expect(one.signal.reason).toMatchObject({ code: 'FCGI_ERR_SHUTDOWN' })
-    expect((await silent.answer(1)).stdout).toMatch(/^Status: 503 Service Unavailable\r\n/)
-    expect((await partial.answer(1)).stdout).toMatch(/^Status: 503 /)
+    expect((await silent.response(1)).stdout).toMatch(/^Status: 503 Service Unavailable\r\n/)
+    expect((await partial.response(1)).stdout).toMatch(/^Status: 503 /)
     await begun.end()
     expect(begun.records.some(({ type }) => type === TYPES.END_REQUEST)).toBe(false)
-    expect(begun.cut).toBe(transport === 'unix')
+    expect(begun.invalidRecord).toBe(transport === 'unix')
     await closed
   })
 })
@@ -135,7 +135,7 @@ test('a request that is in the socket when close() is called is answered', async
   await Promise.all(peers.map((peer) => new Promise((resolve) => peer.socket.write('', resolve))))
   for (const socket of serving.sockets) socket.resume()
   const closed = serving.server.close()
-  for (const peer of peers) expect((await peer.answer(1)).stdout).toMatch(/GET \/ $/)
+  for (const peer of peers) expect((await peer.response(1)).stdout).toMatch(/GET \/ $/)
   await closed
 })
 
@@ -151,9 +151,9 @@ test('a request that begins on a connection whose others still run is answered t
   peer.get(2, {}, { keepConn: true })
   const second = await app.next()
   first.end('first')
-  await peer.answer(1)
+  await peer.response(1)
   second.end('second')
-  expect((await peer.answer(2)).stdout).toMatch(/second$/)
+  expect((await peer.response(2)).stdout).toMatch(/second$/)
   await closed
 })
 
@@ -161,7 +161,7 @@ describe('a peer that does not close its end', () => {
   test('does not hold up close(), if it is idle', async () => {
     const { peer, server } = await connected(echo, { drainTimeout: 1_000_000 })
     peer.get(1, {}, { keepConn: true })
-    await peer.answer(1)
+    await peer.response(1)
     await server.close()
     await peer.end()
     expect(peer.closed).toBe(false)
@@ -182,7 +182,7 @@ describe('a peer that does not close its end', () => {
     const closed = server.close()
     await new Promise(setImmediate)
     exchange.end('answer')
-    expect((await peer.answer(1)).stdout).toMatch(/answer$/)
+    expect((await peer.response(1)).stdout).toMatch(/answer$/)
     await closed
   })
 
@@ -200,7 +200,7 @@ describe('a peer that does not close its end', () => {
     vi.advanceTimersByTime(10_000)
     vi.useRealTimers()
     peer.socket.resume()
-    expect((await peer.answer(1)).stdout).toHaveLength(answer.length + 'Status: 200 OK\r\n\r\n'.length)
+    expect((await peer.response(1)).stdout).toHaveLength(answer.length + 'Status: 200 OK\r\n\r\n'.length)
     await closed
   })
 
@@ -247,7 +247,7 @@ test('END_REQUEST that waits for the end of STDIN goes out at the deadline', asy
   peer.post(1, { CONTENT_LENGTH: '100000' }, { keepConn: true })
   await peer.stdout(1, 'early')
   const trickle = setInterval(() => peer.stdin(1, 'x'), 5)
-  await Promise.all([peer.answer(1), server.close()]).finally(() => clearInterval(trickle))
+  await Promise.all([peer.response(1), server.close()]).finally(() => clearInterval(trickle))
 })
 
 describe('waitUntil', () => {
@@ -286,9 +286,9 @@ test('any byte stream can be served', async () => {
   const server = createServer(echo)
   const peer = joined(server)
   peer.post(1, { CONTENT_LENGTH: '4' }, { keepConn: true }).stdin(1, 'body').endStdin(1)
-  expect((await peer.answer(1)).stdout).toMatch(/POST \/ body$/)
+  expect((await peer.response(1)).stdout).toMatch(/POST \/ body$/)
   peer.write(begin(2), params(2), record(TYPES.STDIN, 2))
-  expect((await peer.answer(2)).stdout).toMatch(/GET \/ $/)
+  expect((await peer.response(2)).stdout).toMatch(/GET \/ $/)
   await peer.end()
   peer.halfClose()
   await server.close()
@@ -305,13 +305,13 @@ test('a large body both ways, and an answer that is cut, over any byte stream', 
     .endStdin(1)
   const exchange = await app.next()
   exchange.end(await readAll(exchange.stdin))
-  expect((await peer.answer(1)).stdout).toHaveLength(body.length + 'Status: 200 OK\r\n\r\n'.length)
+  expect((await peer.response(1)).stdout).toHaveLength(body.length + 'Status: 200 OK\r\n\r\n'.length)
   peer.get(2, {}, { keepConn: true })
   const second = await app.next()
   second.write('begun')
   await peer.stdout(2, 'begun')
   second.fail(new Error('cut'))
-  await peer.until(() => peer.cut)
+  await peer.until(() => peer.invalidRecord)
   peer.halfClose()
   await server.close()
 })

@@ -1,13 +1,13 @@
 import type { Handler } from '../exchange/exchange.ts'
 
-/** A handler for each role (section 6). Roles without one are refused with FCGI_UNKNOWN_ROLE. */
+/** A handler for each role (section 6). A request for a role without one is refused with FCGI_UNKNOWN_ROLE. */
 export interface Handlers {
   responder?: Handler
   authorizer?: Handler
   filter?: Handler
 }
 
-/** The handlers of a server: a function is the responder. Throws a TypeError unless there is a function in it. */
+/** The handlers of a server: a function is the responder. Throws a TypeError unless there is at least one function. */
 export function toHandlers(handler: Handler | Handlers): Handlers {
   if (typeof handler === 'function') return { responder: handler }
   const { responder, authorizer, filter } = handler ?? {}

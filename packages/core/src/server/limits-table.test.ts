@@ -1,4 +1,4 @@
-// LIMITS.md says what the code does.
+// Checks that LIMITS.md lists the limits and defaults of the code.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -17,8 +17,8 @@ const SIZES: readonly (readonly [size: number, unit: string])[] = [
   [1024, 'KiB'],
 ]
 
-/** A limit as people write it. */
-function written(option: string, value: number): string {
+/** Formats a limit as in LIMITS.md. */
+function formatLimit(option: string, value: number): string {
   const isTime = option.endsWith('Timeout')
   if (value === Number.POSITIVE_INFINITY || (isTime && value === 0)) return 'none'
   if (isTime) return value > 60_000 ? `${value / 60_000} min` : `${value / 1000} s`
@@ -26,9 +26,9 @@ function written(option: string, value: number): string {
   return inUnit ? `${value / inUnit[0]} ${inUnit[1]}` : String(value)
 }
 
-test('every limit is in the table, with the default that it has', () => {
+test('the table has every limit with its default', () => {
   const settings = resolveOptions({ allowedServers: [] })
   expect(Object.fromEntries(rows)).toEqual(
-    Object.fromEntries(LIMITS.map((option) => [option, written(option, settings[option])])),
+    Object.fromEntries(LIMITS.map((option) => [option, formatLimit(option, settings[option])])),
   )
 })

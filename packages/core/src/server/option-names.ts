@@ -1,6 +1,6 @@
 import type { ServerOptions } from './options.ts'
 
-// `Record` makes the compiler demand an entry for each option, so no option can be missing here and be refused.
+// With `Record`, the compiler requires an entry for each option. An option without an entry would be refused as unknown.
 const SERVER: Record<keyof ServerOptions, true> = {
   mount: true,
   multiplex: true,

@@ -4,7 +4,7 @@ import { App, connected, echo } from '../testing/serving.ts'
 import type { ServerOptions } from './options.ts'
 import { createServer } from './server.ts'
 
-describe('a limit that is none is an error at the start', () => {
+describe('an invalid limit is an error at the start', () => {
   test.each<[keyof ServerOptions, unknown]>([
     ['maxConnections', 0],
     ['maxRequests', -1],
@@ -20,12 +20,12 @@ describe('a limit that is none is an error at the start', () => {
   ])('%s: %j', (name, value) => {
     const make = () => createServer(echo, { [name]: value })
     if (value === null) expect(make).not.toThrow()
-    else expect(make).toThrow(new RegExp(`^The option ${name} is .*; it takes a number from [01] up\\.$`))
+    else expect(make).toThrow(new RegExp(`^The option ${name} must be a number of at least [01], not .*\\.$`))
   })
 })
 
 test.each(['shop', '', 'script_name', 7])('mount: %j is an error at the start', (mount) => {
-  expect(() => createServer(echo, { mount: mount as 'auto' })).toThrow(/The option mount is/)
+  expect(() => createServer(echo, { mount: mount as 'auto' })).toThrow(/The option mount must be/)
 })
 
 test.each<[object, string]>([
@@ -36,14 +36,14 @@ test.each<[object, string]>([
   expect(() => createServer(echo, options)).toThrow(message)
 })
 
-test('no limit can be said with Infinity; GET_VALUES tells the largest number that front servers read', async () => {
+test('Infinity turns a limit off, and GET_VALUES then returns the largest number that front servers can read', async () => {
   const Infinite = Number.POSITIVE_INFINITY
   const { peer } = await connected(echo, { maxRequests: Infinite, maxConnections: 1.5 })
-  const asked = pairs([
+  const query = pairs([
     ['FCGI_MAX_CONNS', ''],
     ['FCGI_MAX_REQS', ''],
   ])
-  peer.write(record(TYPES.GET_VALUES, 0, asked))
+  peer.write(record(TYPES.GET_VALUES, 0, query))
   const { content } = await peer.next(TYPES.GET_VALUES_RESULT, 0)
   expect(content).toEqual(
     pairs([
@@ -53,7 +53,7 @@ test('no limit can be said with Infinity; GET_VALUES tells the largest number th
   )
 })
 
-test('times without an end are waited for without an end', async () => {
+test('time-outs can be Infinity', async () => {
   const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
   const Infinite = Number.POSITIVE_INFINITY
   const app = new App()

@@ -4,77 +4,93 @@ import type { Exchange } from '../exchange/exchange.ts'
 import type { AllowedServers } from '../listen/allowed-servers.ts'
 import { parseAllowedServers } from '../listen/allowed-servers.ts'
 
-/** What a server may be told. Each limit holds for every connection; times are milliseconds, sizes bytes. */
+/** The options of a server. Limits apply to all of its connections. Times are in milliseconds, sizes in bytes. */
 export interface ServerOptions {
   /**
-   * Where the app is mounted below the site's root. `'auto'` (the default) takes SCRIPT_NAME as the mount only where
-   * that is certain: SCRIPT_FILENAME is this very program, and SCRIPT_NAME + PATH_INFO is the path of REQUEST_URI.
-   * `'script-name'` trusts SCRIPT_NAME wherever the path begins with it, `'/prefix'` says it outright, `'none'` never.
+   * How to find the path at which the app is mounted.
+   *
+   * - `'auto'` (the default): use SCRIPT_NAME only if SCRIPT_FILENAME is the running program, and SCRIPT_NAME + PATH_INFO is the path of
+   *   REQUEST_URI.
+   * - `'script-name'`: use SCRIPT_NAME whenever the path begins with it.
+   * - `'/prefix'`: use this prefix.
+   * - `'none'`: never use a mount.
    */
   mount?: MountOption
-  /** Several requests on one connection at a time; default true. What is refused gets a 503 with FCGI_CANT_MPX_CONN. */
+  /** Accept several requests at a time on one connection. Default true. If false, the others get a 503 with FCGI_CANT_MPX_CONN. */
   multiplex?: boolean
-  /** Connections at a time; default 4096. One more is closed at once. FCGI_MAX_CONNS tells it. */
+  /** Maximum number of connections. Default 4096. More connections are closed at once. It is the value of FCGI_MAX_CONNS. */
   maxConnections?: number
-  /** Requests at a time; default 4096. One more is answered 503 with FCGI_OVERLOADED. FCGI_MAX_REQS tells it. */
+  /** Maximum number of running requests. Default 4096. More requests get a 503 with FCGI_OVERLOADED. It is the value of FCGI_MAX_REQS. */
   maxRequests?: number
-  /** All params of a request together, in bytes; default 1 MiB. More is answered 431. */
+  /** Maximum size of all params of a request, in bytes. Default 1 MiB. A request with more gets a 431. */
   maxParamsBytes?: number
-  /** Params of a request; default 2000. More is answered 431. */
+  /** Maximum number of params of a request. Default 2000. A request with more gets a 431. */
   maxParamsCount?: number
-  /** Name and value of one `HTTP_*` param, in bytes; default 128 KiB. More is answered 431. */
+  /** Maximum size of one `HTTP_*` param, name and value, in bytes. Default 128 KiB. A request with a larger one gets a 431. */
   maxHeaderBytes?: number
-  /** Body, in bytes; default no limit, for front servers have one. A longer CONTENT_LENGTH is answered 413; a body without it fails for its reader. */
+  /**
+   * Maximum size of a request body, in bytes. No limit by default, because front servers have one. A request with a larger CONTENT_LENGTH
+   * gets a 413. If there is no CONTENT_LENGTH, reading a larger body fails.
+   */
   maxBodyBytes?: number
-  /** Requests at a time on one connection, where `multiplex` allows more than one; default 256. One more is answered 503 with FCGI_OVERLOADED. */
+  /** Maximum number of running requests of one connection. Default 256. More requests get a 503 with FCGI_OVERLOADED. */
   maxRequestsPerConnection?: number
   /**
-   * Body that has come in and that the app has not read, of one request, in bytes; default 1 MiB, of which a request that is alone on its
-   * connection uses an eighth. Then nothing is read from the connection, and the front server has to wait.
+   * How many bytes of an unread request body are buffered. Default 1 MiB. The only request of a connection uses an eighth of it. When the
+   * buffer is full, the server stops reading from the connection, and the front server has to wait.
    */
   maxBufferedPerRequest?: number
   /**
-   * The same of all requests on one connection; default 8 MiB. So much, too, may be the params of those that have not ended: beyond
-   * it one that has others beside it is answered 503 with FCGI_OVERLOADED.
+   * How many bytes of unread request bodies are buffered for all requests of a connection. Default 8 MiB. It is also the maximum size of
+   * the params of all running requests of a connection. A request that exceeds it gets a 503 with FCGI_OVERLOADED, unless it is the only one.
    */
   maxBufferedPerConnection?: number
-  /** What one request may write to FCGI_STDERR, in bytes; default 1 MiB. The rest is dropped. */
+  /** Maximum output of one request to FCGI_STDERR, in bytes. Default 1 MiB. The rest is dropped. */
   maxStderrBytes?: number
-  /** From BEGIN_REQUEST to the end of PARAMS; default 30 s. Then 408. 0 turns it off. */
+  /** Maximum time from BEGIN_REQUEST to the end of PARAMS. Default 30 s. Then the request gets a 408. 0 turns it off. */
   paramsTimeout?: number
-  /** Between two pieces of a body that somebody waits for; default 60 s. Then the exchange is aborted, with 408 where no answer has begun. 0 turns it off. */
+  /**
+   * Maximum time between two pieces of a request body, while the app waits for it. Default 60 s. Then the exchange is aborted, with a 408
+   * if the response has not begun. 0 turns it off.
+   */
   bodyTimeout?: number
-  /** For the whole request; default 0, none. Then the exchange is aborted, with 504 where no answer has begun. */
+  /** Maximum time of a request. Default 0, which turns it off. Then the exchange is aborted, with a 504 if the response has not begun. */
   requestTimeout?: number
-  /** A connection without a request; default 5 minutes, longer than front servers keep one (nginx: 60 s). Then it is closed. 0 turns it off. */
+  /**
+   * Maximum time of a connection without a request. Default 5 minutes, longer than front servers keep one (nginx: 60 s). Then it is closed.
+   * 0 turns it off.
+   */
   idleTimeout?: number
-  /** While output waits for the front server, how long it may take nothing of it; default 5 minutes. Then the connection is closed, and what runs on it aborted. 0 turns it off. */
+  /**
+   * Maximum time during which a front server reads nothing of the buffered output. Default 5 minutes. Then the connection is closed, and
+   * its requests are aborted. 0 turns it off.
+   */
   writeTimeout?: number
-  /** After an answer, how long input that nobody wants is still read and dropped; default 30 s. */
+  /** How long input is read and dropped after a response. Default 30 s. */
   lingerTimeout?: number
-  /** The same in bytes; default 1 GiB. */
+  /** How many bytes of input are read and dropped after a response. Default 1 GiB. */
   lingerBytes?: number
-  /** What `close()` gives running requests; default 7 s, for mod_fcgid kills 8 s after it asked. */
+  /** How long `close()` waits for running requests. Default 7 s, because mod_fcgid kills a process 8 s after its first signal. */
   drainTimeout?: number
   /**
-   * Addresses that may connect over TCP; default: the variable FCGI_WEB_SERVER_ADDRS (section 3.2), else all. Others are closed
-   * at once. IPv4-mapped IPv6 addresses count as IPv4. A Unix socket is guarded by its mode instead.
+   * Addresses that can connect over TCP. The default is the variable FCGI_WEB_SERVER_ADDRS (section 3.2) or, if that is not set, all
+   * addresses. Other connections are closed at once. IPv4-mapped IPv6 addresses match IPv4. A Unix socket is protected by its mode instead.
    */
   allowedServers?: readonly string[]
   /**
-   * Called with each error of the app, and with a RequestError for each request that was refused (400, 413, 431). Both are also written to
-   * FCGI_STDERR, the front server's error log. Default: errors of the app that come when its request has ended are
-   * printed to this process's standard error.
+   * Called with each error of the app, and with a RequestError for each refused request (400, 413, 431). Both are also written to
+   * FCGI_STDERR, the front server's error log. By default, errors of the app after its request has ended are printed to the standard error
+   * of this process.
    */
   onError?: (error: unknown, exchange: Exchange) => void
 }
 
-/** {@link ServerOptions} with every default filled in. */
+/** {@link ServerOptions} with all defaults. */
 export interface Settings extends Required<Omit<ServerOptions, 'allowedServers'>> {
   readonly allowedServers: AllowedServers | undefined
 }
 
-// Milliseconds, 24 days.
+// The longest delay of setTimeout(), in milliseconds (24 days). It treats a longer one as 1 ms.
 const TIMER_MAX = 2 ** 31 - 1
 
 /** The options that are limits. */
@@ -99,11 +115,14 @@ export const LIMITS = [
   'drainTimeout',
 ] as const
 
-/** Fills in the defaults. Throws a RangeError for a limit that is out of range or no number, a mount or an address that is none. */
+/**
+ * Adds the defaults. Throws a RangeError for a limit that is out of range or not a number, and for an invalid mount or address. Throws a
+ * TypeError if `allowedServers` or `onError` has the wrong type.
+ */
 export function resolveOptions(options: ServerOptions): Settings {
   const allowed = options.allowedServers ?? process.env.FCGI_WEB_SERVER_ADDRS?.split(',')
   if (allowed !== undefined && !Array.isArray(allowed)) {
-    throw new TypeError(`The option allowedServers is ${allowed}; it takes an array of addresses.`)
+    throw new TypeError(`The option allowedServers must be an array of addresses, not ${allowed}.`)
   }
   const settings: Settings = {
     mount: options.mount ?? 'auto',
@@ -133,22 +152,21 @@ export function resolveOptions(options: ServerOptions): Settings {
     const least = name.startsWith('max') ? 1 : 0
     const value: unknown = settings[name]
     if (typeof value !== 'number' || !(value >= least))
-      throw new RangeError(`The option ${name} is ${value}; it takes a number from ${least} up.`)
-    // setTimeout() takes a longer delay for 1 ms.
+      throw new RangeError(`The option ${name} must be a number of at least ${least}, not ${value}.`)
     if (name.endsWith('Timeout')) settings[name] = Math.min(value, TIMER_MAX)
   }
   const { mount, onError } = settings
   if (!/^(?:auto|script-name|none|\/.*)$/s.test(mount)) {
     throw new RangeError(
-      `The option mount is '${mount}'; it takes 'auto', 'script-name', 'none', or a path as '/shop'.`,
+      `The option mount must be 'auto', 'script-name', 'none' or a path like '/shop', not '${mount}'.`,
     )
   }
   if (typeof onError !== 'function')
-    throw new TypeError(`The option onError is ${onError}; it takes a function.`)
+    throw new TypeError(`The option onError must be a function, not ${onError}.`)
   return settings
 }
 
-// FCGI_STDERR is closed to it.
+// FCGI_STDERR can no longer be used when the request has ended.
 function printLateError(error: unknown, exchange: Exchange): void {
   if (exchange.ended && !(error instanceof RequestError)) console.error(error)
 }

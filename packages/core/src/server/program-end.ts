@@ -1,4 +1,4 @@
-// How a program that serves ends: all of its servers finish what runs, and then it exits.
+// How a program that serves ends: all of its servers drain, and then it exits.
 
 import { reportAbort } from '../exchange/abort-reports.ts'
 import type { FastCgiServer } from './server.ts'
@@ -10,8 +10,8 @@ const atSignals = new Map<FastCgiServer, When>()
 const atExceptions = new Set<FastCgiServer>()
 
 /**
- * Ends the program at SIGTERM, SIGUSR1 (mod_fcgid, Apache) or SIGINT, until `server` has closed. A second SIGINT exits at
- * once; a second SIGTERM is no order to hurry, for mod_fcgid always sends two.
+ * Ends the program at SIGTERM, SIGUSR1 (mod_fcgid, Apache) or SIGINT, until `server` has closed. A second SIGINT exits at once. A second
+ * SIGTERM does nothing, because mod_fcgid always sends two.
  */
 export function endAtSignals(server: FastCgiServer, when: When = 'always'): void {
   if (atSignals.size === 0) {
@@ -37,12 +37,14 @@ function interrupt(signal: NodeJS.Signals): void {
   interrupted = stop(signal)
 }
 
-// Milliseconds. With the default of `drainTimeout` the program has ended before mod_fcgid kills it, 8.4 seconds after the signal.
+// Milliseconds. With the default `drainTimeout` the program ends before mod_fcgid kills it, 8.4 seconds after the signal.
 const GRACE = 1000
 
-// Monitoring tools handle the signal, too: OpenTelemetry then sends its last spans. They get time for it. Returns false if the
-// program handles the signal itself.
-function stop(signal: NodeJS.Signals): boolean {
+/**
+ * Ends the program as `signal` does. Monitoring tools listen to the signal, too, and get time for their work: OpenTelemetry sends its
+ * last spans then. Returns false if the signal is left to the program.
+ */
+export function stop(signal: NodeJS.Signals): boolean {
   const isHandled = process.listenerCount(signal) > 1
   if (isHandled && ![...atSignals.values()].includes('always')) return false
   end(atSignals.keys(), isHandled ? GRACE : 0)
@@ -50,8 +52,8 @@ function stop(signal: NodeJS.Signals): boolean {
 }
 
 /**
- * Ends the program, with status 1, at an exception that nobody catches, until `server` has closed. Node would do it here and
- * now, and every request would go with it.
+ * Ends the program with status 1 at an uncaught exception, until `server` has closed. Node would end it at once, and all running requests
+ * would be lost.
  */
 export function endAtExceptions(server: FastCgiServer): void {
   if (atExceptions.size === 0) process.on('uncaughtExceptionMonitor', onUncaught)
@@ -62,8 +64,8 @@ export function endAtExceptions(server: FastCgiServer): void {
   })
 }
 
-// Whoever listens for these exceptions decides instead. They look for one another, so no listener is here before there is an
-// exception that nobody else takes.
+// A listener of the program decides instead. Such listeners check whether there are others, so ours is added only when an exception
+// has been thrown that nobody else handles.
 function onUncaught(): void {
   const isHandled =
     process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()
@@ -71,14 +73,14 @@ function onUncaught(): void {
 }
 
 function endWith(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void {
-  // The end itself aborts requests.
+  // Draining itself aborts requests, and rejections follow from that.
   if (origin === 'unhandledRejection' && reportAbort(error)) return
   console.error(error)
   process.exitCode = 1
   end(atExceptions)
 }
 
-// After the servers have closed the program exits: at once, or within `grace` milliseconds, as soon as nothing is left to do.
+// The program exits when the servers have closed: at once, or within `grace` milliseconds as soon as nothing is left to do.
 function end(servers: Iterable<FastCgiServer>, grace = 0): void {
   Promise.all([...servers].map((server) => server.close())).then(() => {
     if (grace === 0) process.exit()

@@ -11,7 +11,7 @@ import { App, echo, makeFolder } from '../testing/serving.ts'
 import { type ServeOptions, serve } from './serve.ts'
 import type { FastCgiServer } from './server.ts'
 
-type NotAPlace = Omit<ServeOptions, 'port' | 'host' | 'path' | 'mode' | 'fd'>
+type NotAPlace = Omit<ServeOptions, keyof ListenOptions>
 
 async function start(handler: Handler, options: NotAPlace = {}): Promise<FastCgiServer> {
   const server = await serve(handler, { port: 0, handleSignals: false, ...options })
@@ -26,7 +26,7 @@ test('settles when it listens, and onListen is told where', async () => {
   const peer = await Peer.connect(server.address() as { port: number })
   onTestFinished(() => peer.destroy())
   peer.get(1)
-  expect((await peer.answer(1)).stdout).toMatch(/GET \/ $/)
+  expect((await peer.response(1)).stdout).toMatch(/GET \/ $/)
 })
 
 test('passes path and mode on', async () => {
@@ -40,7 +40,7 @@ test('rejects where it can not listen, and leaves nothing behind', async () => {
   const server = await start(echo)
   const { port } = server.address() as { port: number }
   await expect(serve(echo, { port, handleSignals: false })).rejects.toMatchObject({ code: 'EADDRINUSE' })
-  await expect(serve(echo, { port, maxRequests: 0 })).rejects.toThrow('The option maxRequests is 0')
+  await expect(serve(echo, { port, maxRequests: 0 })).rejects.toThrow('The option maxRequests must be')
   expect(process.listenerCount('SIGTERM')).toBe(0)
 })
 
@@ -106,8 +106,11 @@ describe('options that say nothing to serve() are refused', () => {
     [{ path: '/tmp/x.sock', host: '::1' }, /^TypeError: The option host needs the option port\.$/],
     [{ port: null }, /^TypeError: The option port is null/],
     [{ mode: 660 }, /^RangeError: The option mode is 660; .* Write 0o660\.$/],
-    [{ port: 0, onError: 'log' }, /^TypeError: The option onError is log; it takes a function\.$/],
-    [{ port: 0, allowedServers: '::1' }, /^TypeError: The option allowedServers is ::1; it takes an array/],
+    [{ port: 0, onError: 'log' }, /^TypeError: The option onError must be a function, not log\.$/],
+    [
+      { port: 0, allowedServers: '::1' },
+      /^TypeError: The option allowedServers must be an array of addresses, not ::1\.$/,
+    ],
   ])('%j', async (options, expected) => {
     expect(await message(options)).toMatch(expected)
   })
@@ -145,7 +148,7 @@ describe('the option signal', () => {
     controller.abort()
     expect(server.address()).toBeNull()
     exchange.end('finished')
-    expect((await peer.answer(1)).stdout).toMatch(/finished$/)
+    expect((await peer.response(1)).stdout).toMatch(/finished$/)
     peer.destroy()
     await closed
   })
@@ -220,7 +223,7 @@ test.each([
   const connecting = async (): Promise<void> => (await Peer.connect({ port: second })).destroy()
   await expect.poll(() => connecting().catch(({ code }) => code)).toBe('ECONNREFUSED')
   child.send('go')
-  expect((await waiting.answer(1)).stdout).toMatch(/finished$/)
+  expect((await waiting.response(1)).stdout).toMatch(/finished$/)
   expect(await exited).toEqual([status, null])
   expect(printed).toMatch(status === 0 ? /^$/ : /^Error: thrown behind the answer\n +at /)
 })

@@ -1,29 +1,30 @@
 import type { AddressInfo } from 'node:net'
 import type { Handler } from '../exchange/exchange.ts'
 import { answerCgi } from '../listen/cgi-process.ts'
-import { checkOptions } from '../listen/check-options.ts'
+import { checkOptions, LISTEN_OPTION_NAMES } from '../listen/check-options.ts'
+import { checkMode } from '../listen/check-place.ts'
 import { findInherited, type Inherited } from '../listen/inherited.ts'
-import { checkMode } from '../listen/listen.ts'
 import type {
   FdListenOptions,
   ListenOptions,
   TcpListenOptions,
   UnixListenOptions,
 } from '../listen/listen-options.ts'
+import { obeyEarlySignal } from './early-signals.ts'
 import { type Handlers, toHandlers } from './handlers.ts'
 import { type Launcher, takeLauncher } from './launcher.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
-import { endAtExceptions, endAtSignals } from './program-end.ts'
+import { endAtExceptions, endAtSignals, stop } from './program-end.ts'
+import { defaultRestartFiles, watchRestartFiles } from './restart-file.ts'
 import { FastCgiServer } from './server.ts'
 import { surviveAborts } from './unhandled-aborts.ts'
 
-/** Where {@link serve} listens: at most one place. Without `port`, `path` and `fd` the process that started this one says where. */
-type Place =
-  | Optional<TcpListenOptions>
-  | Optional<FdListenOptions>
-  /** `mode` alone is for the path in FCGI_BRIDGE_LISTEN. */
-  | Optional<UnixListenOptions>
+/**
+ * Where {@link serve} listens: at most one address. Without `port`, `path` and `fd` the process that started this one provides it;
+ * `mode`, `backlog` and `reusePort` then apply to what it provides.
+ */
+type Place = Optional<TcpListenOptions> | Optional<FdListenOptions> | Optional<UnixListenOptions>
 
 type Optional<Options> = { [Name in keyof Options]?: Options[Name] | undefined }
 
@@ -33,20 +34,27 @@ interface ProgramOptions {
   /** Called for each address it listens on. */
   onListen?: (address: AddressInfo | string) => void
   /**
-   * Default true: SIGTERM, SIGUSR1 (mod_fcgid, Apache) and SIGINT close the server, running requests finish, and the process
-   * exits with 0. A second SIGINT exits at once; a second SIGTERM is no order to hurry, for mod_fcgid always sends two.
-   * `'unless-handled'`: only those signals for which the program has no listener of its own.
+   * Default true: on SIGTERM, SIGUSR1 (mod_fcgid, Apache) and SIGINT the server drains, and then the process exits with status 0. A
+   * second SIGINT exits at once. A second SIGTERM does nothing, because mod_fcgid always sends two. A SIGTERM that arrived while the
+   * program was loading has the same effect, if the process was started with a listening socket.
+   * `'unless-handled'`: only the signals for which the program has no listener.
    */
   handleSignals?: boolean | 'unless-handled'
   /**
-   * Default true: an exception that nobody catches, where the program has no `uncaughtException` listener either, ends the
-   * process with 1 once running requests have finished, so that it costs no request but its own. With either value an unhandled
-   * rejection whose reason is the abort of a request goes to `onError`, and does not end the process.
+   * Default true: after an uncaught exception, if the program has no `uncaughtException` listener, the server drains and the process
+   * exits with status 1, so that no other request is lost. With either value, an unhandled rejection whose reason is the abort of a
+   * request goes to `onError` and does not end the process.
    */
   handleExceptions?: boolean
+  /**
+   * Files whose change ends the program as SIGTERM does: one that is written, touched or created. The front server or the process
+   * manager then starts the new version. Each process checks them twice a second. Default: `tmp/restart.txt` and `restart.txt` in the
+   * folder of the program (`process.argv[1]`) if a front server started it with descriptor 0, otherwise none. `[]` watches none.
+   */
+  restartFiles?: readonly string[]
 }
 
-/** Options of {@link serve}: where to listen, and all of the server's. Two places (`{ port, path }`) do not compile. */
+/** Options of {@link serve}: where to listen, and all options of the server. Two addresses (`{ port, path }`) do not compile. */
 export type ServeOptions = ServerOptions & ProgramOptions & Place
 
 const NAMES = Object.keys({
@@ -55,10 +63,14 @@ const NAMES = Object.keys({
   path: true,
   mode: true,
   fd: true,
+  backlog: true,
+  reusePort: true,
+  shared: true,
   signal: true,
   onListen: true,
   handleSignals: true,
   handleExceptions: true,
+  restartFiles: true,
 } satisfies Record<Exclude<keyof ServeOptions, keyof ServerOptions>, true>).concat(SERVER_OPTION_NAMES)
 
 /** Whether {@link serve} has an option of this name. */
@@ -67,13 +79,13 @@ export function isServeOption(name: string): boolean {
 }
 
 /**
- * Runs a handler as this program's server. Without `path`, `port` or `fd` it listens where the one who started the process
- * says: a socket of systemd's, a listening fd 0, a CGI environment (then it answers that one request and exits), the variable
- * FCGI_BRIDGE_LISTEN; in this order. For fd 0 and CGI it sets `process.env.NODE_ENV` to `production` unless it is set, before it
- * returns: a front server started the program then, and mod_fcgid passes on no environment but PATH.
+ * Runs a handler as this program's server. Without `path`, `port` or `fd` it uses the first of these that exists: a socket from
+ * systemd, a listening socket as descriptor 0, a CGI environment (it responds to that one request and exits), the address in the
+ * variable FCGI_BRIDGE_LISTEN. With descriptor 0 and CGI, a front server has started the program, and mod_fcgid passes no environment
+ * variable but PATH: `process.env.NODE_ENV` is then set to `production`, unless it is set, before this function returns.
  *
- * Settles with the server when it listens. Where nobody waits for that, a failure ends the program with status 1
- * and a message that says what to do.
+ * Settles with the server when it listens. If nothing handles the returned promise, a failure ends the program with status 1 and a
+ * message that says what to do.
  */
 export function serve(handler: Handler | Handlers, options: ServeOptions = {}): Promise<FastCgiServer> {
   const launcher = takeLauncher()
@@ -101,11 +113,12 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   signal?.throwIfAborted()
   keepWithoutOutputs()
   if (onListen !== undefined) server.on('listening', onListen)
+  let serving: Serving
   try {
-    const serving = await listen(server, options)
+    serving = await listen(server, options)
     if (serving === 'cgi') return server
   } catch (error) {
-    // Of several addresses some may listen already.
+    // Some of several addresses may listen already.
     await server.close()
     throw error
   }
@@ -114,20 +127,30 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   signal?.addEventListener('abort', close, { once: true })
   server.once('close', () => signal?.removeEventListener('abort', close))
   const handleSignals = options.handleSignals ?? true
-  if (handleSignals !== false)
-    endAtSignals(server, handleSignals === 'unless-handled' ? handleSignals : 'always')
-  // In front of endAtExceptions: the first listener decides.
+  if (handleSignals) endAtSignals(server, handleSignals === true ? 'always' : handleSignals)
+  obeyEarlySignal(handleSignals ? stop : (signal) => process.kill(process.pid, signal))
+  // Before endAtExceptions, because the first listener decides.
   surviveAborts(server)
   if (options.handleExceptions ?? true) endAtExceptions(server)
+  const restartFiles = options.restartFiles ?? (serving === 'front server' ? defaultRestartFiles() : [])
+  watchRestartFiles(server, restartFiles, () => {
+    if (!handleSignals) close()
+    // The program ends itself.
+    else if (!stop('SIGTERM')) process.kill(process.pid, 'SIGTERM')
+  })
   return server
 }
 
-async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cgi' | 'listening'> {
-  const { path, mode, port, host, fd } = options
-  // A host alone is refused by listen(): it says where to listen, and only half of it.
-  if (path !== undefined || port !== undefined || fd !== undefined || host !== undefined) {
-    await server.listen({ path, mode, port, host, fd } as ListenOptions)
-    return 'listening'
+/** How the program serves: one CGI request, a socket from the front server that started it, or an address. */
+type Serving = 'cgi' | 'front server' | 'address'
+
+async function listen(server: FastCgiServer, options: ServeOptions): Promise<Serving> {
+  const { path, mode, port, host, fd, backlog, reusePort, shared } = options
+  // listen() refuses half an address, such as a host alone.
+  if ([path, port, fd, host, shared].some((given) => given !== undefined)) {
+    const place = LISTEN_OPTION_NAMES.map((name) => [name, options[name]])
+    await server.listen(Object.fromEntries(place) as ListenOptions)
+    return 'address'
   }
   if (mode !== undefined) checkMode(mode)
   const inherited = findInherited()
@@ -140,17 +163,18 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<'cg
     return 'cgi'
   }
   for (const address of inherited.listen) {
-    await server.listen(address.path === undefined ? address : { ...address, mode })
+    const ways = { backlog, ...(address.path !== undefined && { mode }), ...(reusePort && { reusePort }) }
+    await server.listen({ ...address, ...ways } as ListenOptions)
   }
-  return 'listening'
+  return isFrontServers(inherited) ? 'front server' : 'address'
 }
 
-// mod_fcgid and CGI servers pass on no NODE_ENV, and frameworks show errors with their stacks to clients without it.
+// mod_fcgid and CGI servers do not pass NODE_ENV, and without it frameworks send the stacks of errors to clients.
 function isFrontServers(inherited: Inherited): boolean {
   return 'cgi' in inherited || inherited.listen.some(({ fd }) => fd === 0)
 }
 
-// Whoever started this process may have closed its outputs, or close them while it runs; and a log's disk may be full.
+// The process that started this one may have closed its outputs, or close them later, and the disk of a log may be full.
 function keepWithoutOutputs(): void {
   for (const output of [process.stdout, process.stderr]) {
     if (!output.listeners('error').includes(ignore)) output.on('error', ignore)
@@ -159,7 +183,7 @@ function keepWithoutOutputs(): void {
 
 function ignore(): void {}
 
-// A bare `serve(app)` has nobody to tell: say it as a program does, not with a stack.
+// Nothing handles the promise of a bare `serve(app)`: print the message without a stack, as a program does.
 function endProgramIfUnhandled(error: unknown): void {
   const end = (reason: unknown): void => {
     if (reason !== error) throw reason

@@ -1,82 +1,94 @@
-import { EventEmitter } from 'node:events'
-import {
-  type AddressInfo,
-  createServer as createNetServer,
-  type Server as NetServer,
-  type Socket,
-} from 'node:net'
+import { EventEmitter, setMaxListeners } from 'node:events'
+import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { findMount } from '../cgi/mount.ts'
-import { Connection, type ConnectionHost } from '../connection/connection.ts'
-import { describeError } from '../exchange/error.ts'
-import type { Exchange, Handler, Role } from '../exchange/exchange.ts'
-import type { ExchangeSettings } from '../exchange/server-exchange.ts'
+import type { Handler } from '../exchange/exchange.ts'
 import { checkOptions } from '../listen/check-options.ts'
-import { type CloseListener, listenOn } from '../listen/listen.ts'
+import { listenOn } from '../listen/listen.ts'
 import type { ListenOptions } from '../listen/listen-options.ts'
+import type { Listener } from '../listen/listener.ts'
 import type { ProtocolError } from '../protocol/error.ts'
 import { type Handlers, toHandlers } from './handlers.ts'
-import { mainProgram } from './main-program.ts'
+import { Host } from './host.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
-import { resolveOptions, type ServerOptions, type Settings } from './options.ts'
-import type { ServerEvents } from './server-events.ts'
-import { sweep } from './timeouts.ts'
+import { resolveOptions, type ServerOptions } from './options.ts'
+import { countConnections, type ServerStats } from './stats.ts'
 
-// Milliseconds between two looks at what has waited too long; also the grain of the time-outs.
-const TICK = 1000
+/** The events of a {@link FastCgiServer}. */
+export interface ServerEvents {
+  /** It listens on one more address. */
+  listening: [address: AddressInfo | string]
+  /** A front server connected. */
+  connection: [socket: Duplex]
+  /** A peer sent bytes that are not FastCGI. Its connection is closed; nothing else is affected. */
+  protocolError: [error: ProtocolError, remoteAddress: string | undefined]
+  /** Everything is closed. */
+  close: []
+}
 
 /**
- * Makes a FastCGI server: `handler` serves responder requests, or each role has its own handler. Call `listen`
- * next. Throws a TypeError for an unknown option or a handler that is no function, and a RangeError for a value out of
- * range.
+ * Makes a FastCGI server: `handler` serves responder requests, or each role has its own handler. Call `listen` next. Throws a
+ * TypeError for an unknown option or a handler that is not a function, and a RangeError for a value out of range.
  */
 export function createServer(handler: Handler | Handlers, options: ServerOptions = {}): FastCgiServer {
   checkOptions(options, SERVER_OPTION_NAMES)
   return new FastCgiServer(toHandlers(handler), options)
 }
 
-/** A FastCGI server, with the habits of net.Server; made by {@link createServer}. */
+/** A FastCGI server with the conventions of net.Server. {@link createServer} makes it. */
 export class FastCgiServer extends EventEmitter<ServerEvents> {
   readonly #host: Host
-  readonly #closeListeners: CloseListener[] = []
-  readonly #listeners = new Set<NetServer>()
-  #isReferenced = true
+  readonly #listeners: Listener[] = []
   #addresses: (AddressInfo | string)[] = []
+  #state: ServerStats['state'] = 'idle'
+  #isReferenced = true
   #closed: Promise<void> | undefined
+  #drainController: AbortController | undefined
 
   constructor(handlers: Handlers, options: ServerOptions) {
     super()
-    this.#host = new Host(this, handlers, resolveOptions(options))
+    const server: FastCgiServer = this
+    const hostServer = {
+      get draining(): AbortSignal {
+        return server.draining
+      },
+      onProtocolError(error: ProtocolError, remoteAddress: string | undefined): void {
+        server.emit('protocolError', error, remoteAddress)
+      },
+    }
+    this.#host = new Host(hostServer, handlers, resolveOptions(options))
   }
 
-  /** Listens on one more address. Rejects with a message that says what to do when that is not possible. */
+  /** Listens on one more address. Rejects with a message that says what to do if that is not possible. */
   async listen(options: ListenOptions): Promise<this> {
     this.#throwIfClosed()
-    // A Unix socket is guarded by its mode.
-    let guarded = options.path === undefined
-    const listener = createNetServer(
-      // Half-open: a peer that has sent its request may shut its write side and still wait for the answer.
+    // The file mode protects a Unix socket.
+    let isGuarded = options.path === undefined
+    const netServer = createNetServer(
+      // Half-open: a peer that has sent its request may shut its write side and still wait for the response.
       { allowHalfOpen: true, noDelay: true, highWaterMark: 64 * 1024 },
-      (socket) => this.#accept(socket, guarded),
+      (socket) => this.#accept(socket, isGuarded),
     )
-    const closeListener = await listenOn(listener, options)
-    const address = addressOf(listener, options)
-    guarded = typeof address !== 'string'
-    if (this.#closed !== undefined) await closeListener()
-    this.#throwIfClosed()
-    this.#closeListeners.push(closeListener)
-    this.#listeners.add(listener)
+    const listener = await listenOn(netServer, options)
+    // Node does not know the path of a Unix socket that it did not bind.
+    const address = netServer.address() ?? `fd ${options.fd}`
+    isGuarded = typeof address !== 'string'
+    if (this.#closed !== undefined) {
+      await listener.close()
+      this.#throwIfClosed()
+    }
+    this.#state = 'listening'
+    this.#listeners.push(listener)
     if (!this.#isReferenced) listener.unref()
     this.#addresses.push(address)
-    // A full table of file descriptors comes as an error; accepting goes on when there is room again.
-    listener.on('error', () => {})
+    // An error means that the process has no free file descriptor. Accepting continues once there is one.
+    netServer.on('error', () => {})
     this.emit('listening', address)
     return this
   }
 
-  /** Open connections of front servers. */
-  get connectionCount(): number {
-    return this.#host.connectionCount
+  /** The address it listens on, the first one if there are several; null if it does not listen. `fd 0` is an inherited Unix socket. */
+  address(): AddressInfo | string | null {
+    return this.#addresses[0] ?? null
   }
 
   /** Closes the connections on which no request runs. */
@@ -84,33 +96,28 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     this.#host.closeIdleConnections()
   }
 
-  /** Closes all connections. Requests that run are aborted, as when `drainTimeout` is over. */
+  /** Closes all connections, and aborts the requests that run, as `close` does after `drainTimeout`. */
   closeAllConnections(): void {
     this.#host.closeAllConnections()
   }
 
-  /** The process stays alive while the server listens (the default). */
+  /** Keeps the process alive while the server listens. This is the default. */
   ref(): this {
     this.#isReferenced = true
     for (const listener of this.#listeners) listener.ref()
     return this
   }
 
-  /** That the server listens does not keep the process alive. */
+  /** Lets the process end while the server listens. */
   unref(): this {
     this.#isReferenced = false
     for (const listener of this.#listeners) listener.unref()
     return this
   }
 
-  /** Where it listens (the first address, if there are several); null when it does not. `fd 0` is an inherited Unix socket. */
-  address(): AddressInfo | string | null {
-    return this.#addresses[0] ?? null
-  }
-
-  /** Serves FastCGI over any byte stream, as over an accepted socket. A server that was closed destroys it. */
+  /** Serves FastCGI over any byte stream, as over an accepted socket. A server that has closed destroys it. */
   acceptStream(stream: Duplex): void {
-    if (this.#closed !== undefined) {
+    if (this.#state === 'closed') {
       stream.destroy()
       return
     }
@@ -118,14 +125,43 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     this.emit('connection', stream)
   }
 
-  /** `close` waits for `promise` too, within its deadline. A rejection is the caller's to handle. */
+  /** `close` waits for `promise` too, within `drainTimeout`. The caller handles a rejection. */
   waitUntil(promise: Promise<unknown>): void {
     this.#host.waitFor(promise)
   }
 
   /**
-   * Stops accepting, closes idle connections, lets running requests finish, and settles when all is closed. What still runs after
-   * `drainTimeout` is aborted: with a 503 where no answer has begun, else cut.
+   * Aborts when `close` is called: responses that do not end by themselves, such as event streams, should end then. Add listeners with
+   * `{ once: true }`, and remove them with the response.
+   */
+  get draining(): AbortSignal {
+    if (this.#drainController === undefined) {
+      this.#drainController = new AbortController()
+      // Each running request may listen to it.
+      setMaxListeners(0, this.#drainController.signal)
+      if (this.#closed !== undefined) this.#drainController.abort()
+    }
+    return this.#drainController.signal
+  }
+
+  /** Counts the server's connections and requests now. It walks over all connections, so do not call it for each request. */
+  stats(): ServerStats {
+    const { acceptedConnections, acceptedRequests, connections, pendingPromises } = this.#host
+    return {
+      state: this.#state,
+      ...countConnections(connections),
+      pendingPromises,
+      acceptedConnections,
+      acceptedRequests,
+    }
+  }
+
+  /**
+   * Drains the server and settles when everything is closed. Connections that wait in the queue of a listening socket are accepted
+   * before it is closed. Requests that arrive on open connections are served. A connection is closed once no request has come on it for
+   * 400 ms, or after its next response if nginx sent that request, or, when half of `drainTimeout` has passed, after its next
+   * response in any case. What still runs after `drainTimeout` is aborted: with a 503 if no response has begun, else the response is
+   * cut.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close()
@@ -137,159 +173,29 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   }
 
   async #close(): Promise<void> {
-    const ends = this.#closeListeners.map((closeListener) => closeListener())
+    this.#state = 'draining'
     this.#addresses = []
-    await this.#host.close()
-    await Promise.all(ends)
+    // `draining` must abort after `close()` has returned its promise, because a listener may call `close()`.
+    process.nextTick(() => this.#drainController?.abort())
+    const limit = this.#host.options.drainTimeout / 2
+    const listeners = this.#listeners.splice(0)
+    const stopped = Promise.all(listeners.map((listener) => listener.drain(limit, () => this.#host.awaited)))
+    await this.#host.drain(stopped)
+    await Promise.all(listeners.map((listener) => listener.closed))
+    this.#state = 'closed'
     this.emit('close')
   }
 
-  #accept(socket: Socket, guarded: boolean): void {
+  #accept(socket: Socket, isGuarded: boolean): void {
     const { allowedServers } = this.#host.options
-    // A peer that is gone again has no address, and what it sent is nobody's.
-    const stranger =
-      guarded && allowedServers !== undefined && !allowedServers.allows(socket.remoteAddress ?? '')
-    if (stranger || this.#host.isFull) socket.destroy()
+    // A peer that has already disconnected has no address, and needs no response.
+    const isStranger =
+      isGuarded && allowedServers !== undefined && !allowedServers.allows(socket.remoteAddress ?? '')
+    if (isStranger || this.#host.isFull) socket.destroy()
     else this.acceptStream(socket)
   }
 
   #throwIfClosed(): void {
     if (this.#closed !== undefined) throw new Error('The server was closed: make a new one.')
   }
-}
-
-// Node does not know the path of a Unix socket that it did not bind.
-function addressOf(listener: NetServer, { fd }: ListenOptions): AddressInfo | string {
-  return listener.address() ?? `fd ${fd}`
-}
-
-/** What the connections share; the server's own side of it is private to it. */
-class Host implements ConnectionHost {
-  readonly options: Settings
-  readonly settings: ExchangeSettings
-  readonly #server: FastCgiServer
-  readonly #handlers: Handlers
-  readonly #connections = new Set<Connection>()
-  readonly #pending = new Set<Promise<unknown>>()
-  #requests = 0
-  #timer: NodeJS.Timeout | undefined
-  #onEmpty: (() => void) | undefined
-  tick = 0
-  closing = false
-
-  constructor(server: FastCgiServer, handlers: Handlers, options: Settings) {
-    this.#server = server
-    this.#handlers = handlers
-    this.options = options
-    const program = mainProgram()
-    this.settings = {
-      maxParamsBytes: options.maxParamsBytes,
-      maxParamsCount: options.maxParamsCount,
-      maxHeaderBytes: options.maxHeaderBytes,
-      maxBodyBytes: options.maxBodyBytes,
-      maxStderrBytes: options.maxStderrBytes,
-      findMount: (params, target) => findMount(params, target, options.mount, program),
-      onError: (error, exchange) => this.#report(error, exchange),
-      waitUntil: (promise) => this.waitFor(promise),
-    }
-  }
-
-  get connectionCount(): number {
-    return this.#connections.size
-  }
-
-  get isFull(): boolean {
-    return this.#connections.size >= this.options.maxConnections
-  }
-
-  accept(stream: Duplex): void {
-    this.#connections.add(new Connection(stream, this))
-    this.#timer ??= setInterval(() => {
-      this.tick++
-      sweep(this.#connections, this.tick, TICK, this.options)
-    }, TICK).unref()
-  }
-
-  handlerFor(role: Role): Handler | undefined {
-    return this.#handlers[role]
-  }
-
-  admit(): boolean {
-    if (this.#requests >= this.options.maxRequests) return false
-    this.#requests++
-    return true
-  }
-
-  release(): void {
-    this.#requests--
-  }
-
-  onProtocolError(error: ProtocolError, connection: Connection): void {
-    const { remoteAddress } = connection.socket as Partial<Socket>
-    this.#server.emit('protocolError', error, remoteAddress)
-  }
-
-  onClose(connection: Connection): void {
-    this.#connections.delete(connection)
-    if (this.#connections.size > 0) return
-    clearInterval(this.#timer)
-    this.#timer = undefined
-    this.#onEmpty?.()
-  }
-
-  waitFor(promise: Promise<unknown>): void {
-    const settled: Promise<unknown> = promise.then(
-      () => this.#pending.delete(settled),
-      () => this.#pending.delete(settled),
-    )
-    this.#pending.add(settled)
-  }
-
-  async close(): Promise<void> {
-    let deadline: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => {
-      deadline = setTimeout(resolve, this.options.drainTimeout)
-    })
-    // Requests that are in the sockets by now run already, as far as the front servers know: they are read first.
-    for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate)
-    this.closing = true
-    for (const connection of [...this.#connections]) connection.drain()
-    const empty = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve
-      if (this.#connections.size === 0) resolve()
-    })
-    await Promise.race([empty.then(() => this.#settled()), late])
-    clearTimeout(deadline)
-    this.closeAllConnections()
-    await empty
-  }
-
-  closeIdleConnections(): void {
-    for (const connection of [...this.#connections]) if (connection.idle) connection.drain()
-  }
-
-  closeAllConnections(): void {
-    for (const connection of [...this.#connections]) {
-      connection.destroy('FCGI_ERR_SHUTDOWN', 'The server closed before the request was answered.', 503)
-    }
-  }
-
-  // Requests may add to what is pending until the last one has ended, and what is pending may add more.
-  async #settled(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.all(this.#pending)
-  }
-
-  #report(error: unknown, exchange: Exchange): void {
-    try {
-      // It may be an async function, whatever its type says.
-      const result: unknown = this.options.onError(error, exchange)
-      if (result instanceof Promise) result.catch(warn)
-    } catch (second) {
-      warn(second)
-    }
-  }
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(`The option onError threw: ${describeError(error)}`)
 }

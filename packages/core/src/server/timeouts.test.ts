@@ -3,7 +3,7 @@ import { GET, record, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test, vi } from 'vitest'
 import { App, abortion, closed, connected, readAll, stopClock } from '../testing/serving.ts'
 
-/** Lets so many seconds pass for the server. */
+/** Advances the server's fake clock. */
 function pass(seconds: number): void {
   vi.advanceTimersByTime(seconds * 1000)
 }
@@ -12,7 +12,7 @@ describe('paramsTimeout', () => {
   test.each([
     ['BEGIN_REQUEST alone', ''],
     ['half of PARAMS', 'half'],
-  ])('%s: 408, and the app is never called', async (_, some) => {
+  ])('after %s the request gets a 408, and the app is never called', async (_, some) => {
     stopClock('setInterval')
     const app = new App()
     const { peer, sockets } = await connected(app.handler, { paramsTimeout: 5000 })
@@ -25,12 +25,12 @@ describe('paramsTimeout', () => {
     pass(5)
     expect(peer.records).toEqual([])
     pass(2)
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 408 Request Timeout\r\n/)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 408 Request Timeout\r\n/)
     await peer.end()
     expect(app.exchanges).toEqual([])
   })
 
-  test('params that are held up by an unread body are no slow ones', async () => {
+  test('does not include the time while an unread body blocks the params', async () => {
     stopClock('setInterval')
     const app = new App()
     const { peer, sockets } = await connected(app.handler, { paramsTimeout: 5000 })
@@ -40,8 +40,8 @@ describe('paramsTimeout', () => {
     if (!sockets[0]!.isPaused()) await once(sockets[0]!, 'pause')
     pass(100)
     sibling.stdin.discard()
-    ;(await app.next()).end('answer')
-    expect((await peer.answer(2)).stdout).toMatch(/answer$/)
+    ;(await app.next()).end('response')
+    expect((await peer.response(2)).stdout).toMatch(/response$/)
   })
 })
 
@@ -55,7 +55,7 @@ describe('bodyTimeout', () => {
     return { ...serving, exchange, app }
   }
 
-  test('nothing of a body comes that somebody waits for: 408, and an abort', async () => {
+  test('aborts the exchange with a 408 if the app waits for the body and nothing arrives', async () => {
     const { peer, exchange } = await waiting()
     const body = expect(readAll(exchange.stdin)).rejects
     const aborted = abortion(exchange)
@@ -63,10 +63,10 @@ describe('bodyTimeout', () => {
     await body.toMatchObject({ code: 'FCGI_ERR_TIMEOUT' })
     expect(await aborted).toMatchObject({ code: 'FCGI_ERR_TIMEOUT', name: 'AbortError' })
     peer.endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 408 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 408 /)
   })
 
-  test('the answer has begun: it is cut', async () => {
+  test('truncates a response that has begun', async () => {
     const { peer, sockets, exchange } = await waiting()
     const reset = vi.spyOn(sockets[0]!, 'resetAndDestroy')
     exchange.stdin.onReadable = () => {}
@@ -78,7 +78,7 @@ describe('bodyTimeout', () => {
     expect(exchange.aborted).toBe(true)
   })
 
-  test('each piece starts it again', async () => {
+  test('starts again with each piece', async () => {
     const { peer, sockets, exchange } = await waiting()
     const body = readAll(exchange.stdin)
     for (let i = 0; i < 10; i++) {
@@ -89,18 +89,18 @@ describe('bodyTimeout', () => {
     }
     exchange.end(await body)
     peer.endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/x{10}$/)
+    expect((await peer.response(1)).stdout).toMatch(/x{10}$/)
   })
 
-  test("a body that nobody waits for is in nobody's way", async () => {
+  test('does not apply while the app does not wait for the body', async () => {
     const { peer, exchange } = await waiting()
     pass(100)
     exchange.end('fine')
     peer.endStdin(1)
-    expect((await peer.answer(1)).stdout).toMatch(/fine$/)
+    expect((await peer.response(1)).stdout).toMatch(/fine$/)
   })
 
-  test('an app that reads late is no slow sender', async () => {
+  test('does not include the time before the app reads', async () => {
     const { peer, sockets, exchange } = await waiting()
     const read = once(sockets[0]!, 'data')
     peer.stdin(1, 'half ')
@@ -114,7 +114,7 @@ describe('bodyTimeout', () => {
     expect(exchange.aborted).toBe(true)
   })
 
-  test('a body that is held up by its unread sibling is no slow one', async () => {
+  test('does not include the time while the unread body of another request blocks this one', async () => {
     const { peer, sockets, exchange, app } = await waiting()
     const body = readAll(exchange.stdin)
     peer.post(2, { CONTENT_LENGTH: '3000000' }, { keepConn: true })
@@ -126,10 +126,10 @@ describe('bodyTimeout', () => {
     expect(exchange.aborted).toBe(false)
     sibling.stdin.discard()
     exchange.end(await body)
-    expect((await peer.answer(1)).stdout).toMatch(/0123456789$/)
+    expect((await peer.response(1)).stdout).toMatch(/0123456789$/)
   })
 
-  test("a filter's file counts too", async () => {
+  test('also applies to the file of a filter', async () => {
     stopClock('setInterval')
     const app = new App()
     const { peer } = await connected({ filter: app.handler }, { bodyTimeout: 5000 })
@@ -138,12 +138,12 @@ describe('bodyTimeout', () => {
     const data = expect(readAll(exchange.data)).rejects
     pass(7)
     await data.toMatchObject({ code: 'FCGI_ERR_TIMEOUT' })
-    expect((await peer.answer(1)).stdout).toMatch(/^Status: 408 /)
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 408 /)
   })
 })
 
 describe('requestTimeout', () => {
-  test('an app that does not answer: 504, and what it does later is dropped', async () => {
+  test('aborts the exchange with a 504 if the app does not respond, and drops later output', async () => {
     stopClock('setInterval')
     const app = new App()
     const { peer, errors } = await connected(app.handler, { requestTimeout: 3000 })
@@ -157,18 +157,18 @@ describe('requestTimeout', () => {
     expect(exchange.signal.reason).toMatchObject({ code: 'FCGI_ERR_TIMEOUT' })
     exchange.writeHead(200)
     exchange.end('late')
-    expect(await peer.answer(1)).toMatchObject({
+    expect(await peer.response(1)).toMatchObject({
       protocolStatus: 0,
       stdout: expect.stringMatching(/^Status: 504 /),
     })
     expect(errors).toEqual([])
-    // The connection is none the worse for it.
+    // The connection can be reused.
     peer.forget().get(1)
     ;(await app.next()).end('next')
-    expect((await peer.answer(1)).stdout).toMatch(/next$/)
+    expect((await peer.response(1)).stdout).toMatch(/next$/)
   })
 
-  test('an answer that has begun is cut; its siblings go on', async () => {
+  test('truncates a response that has begun, and other requests of the connection continue', async () => {
     stopClock('setInterval')
     const app = new App()
     const { peer } = await connected(app.handler, { requestTimeout: 3000 })
@@ -179,34 +179,34 @@ describe('requestTimeout', () => {
     peer.get(2, {}, { keepConn: true })
     const sibling = await app.next()
     pass(2)
-    expect(await peer.answer(1)).toMatchObject({ appStatus: 1 })
+    expect(await peer.response(1)).toMatchObject({ appStatus: 1 })
     sibling.end('fine')
-    expect((await peer.answer(2)).stdout).toMatch(/fine$/)
+    expect((await peer.response(2)).stdout).toMatch(/fine$/)
   })
 
-  test('0 is none', async () => {
+  test('is off if it is 0', async () => {
     stopClock('setInterval')
     const app = new App()
     const { peer } = await connected(app.handler)
     peer.get(1)
     const exchange = await app.next()
     pass(100_000)
-    exchange.end('patience')
-    expect((await peer.answer(1)).stdout).toMatch(/patience$/)
+    exchange.end('late')
+    expect((await peer.response(1)).stdout).toMatch(/late$/)
   })
 })
 
 describe('idleTimeout', () => {
-  test('a kept connection without a request is closed', async () => {
+  test('closes a keep-alive connection without a request', async () => {
     stopClock('setInterval')
     const app = new App()
     const { peer } = await connected(app.handler, { idleTimeout: 60_000 })
     peer.get(1, {}, { keepConn: true })
     const exchange = await app.next()
-    // A request that runs is not idle.
+    // A connection with a running request is not idle.
     pass(1000)
     exchange.end()
-    await peer.answer(1)
+    await peer.response(1)
     pass(60)
     expect(peer.ended).toBe(false)
     pass(2)
@@ -214,14 +214,14 @@ describe('idleTimeout', () => {
     expect(peer.error).toBeUndefined()
   })
 
-  test('so is one on which nothing was ever asked', async () => {
+  test('closes a connection that never had a request', async () => {
     stopClock('setInterval')
     const { peer } = await connected(() => {}, { idleTimeout: 60_000 })
     pass(62)
     await peer.end()
   })
 
-  test('one that is idle leaves one that lingers to its own time', async () => {
+  test('does not apply to a connection in state lingering', async () => {
     stopClock('setInterval')
     const { peer, sockets } = await connected((exchange) => exchange.end('early'), { idleTimeout: 1000 })
     peer.post(1, { CONTENT_LENGTH: '1000' })
@@ -235,7 +235,7 @@ describe('idleTimeout', () => {
 })
 
 describe('writeTimeout', () => {
-  test('a front server takes nothing of an answer: aborted, and the connection is closed', async () => {
+  test('aborts the exchange and closes the connection if the front server reads nothing of the response', async () => {
     stopClock('setInterval')
     const app = new App()
     const { peer, sockets } = await connected(app.handler, { writeTimeout: 5000 })
@@ -245,7 +245,7 @@ describe('writeTimeout', () => {
     const aborted = abortion(exchange)
     exchange.write(Buffer.alloc(16 * 1024 * 1024))
     pass(5)
-    // What the app writes meanwhile is no progress.
+    // More output of the app does not count as progress.
     exchange.write('more')
     expect(exchange.aborted).toBe(false)
     pass(2)
@@ -253,7 +253,7 @@ describe('writeTimeout', () => {
     await closed(sockets[0]!)
   })
 
-  test('so it is behind an answer that was ended', async () => {
+  test('closes the connection if the response has ended and the front server does not read it', async () => {
     stopClock('setInterval')
     const app = new App()
     const { peer, sockets } = await connected(app.handler, { writeTimeout: 5000 })
@@ -264,10 +264,10 @@ describe('writeTimeout', () => {
     await closed(sockets[0]!)
   })
 
-  test('a front server that takes little at a time gets all of it', async () => {
+  test('does not affect a front server that reads slowly', async () => {
     stopClock('setInterval')
     const app = new App()
-    // Here the operating system holds a few reads' worth.
+    // The buffer of a Unix socket holds only a few reads.
     const { peer } = await connected(app.handler, { writeTimeout: 30_000 }, 'unix')
     const length = 8 * 1024 * 1024
     peer.get(1)
@@ -281,6 +281,6 @@ describe('writeTimeout', () => {
     }
     expect(peer.reads).toBeGreaterThan(60)
     peer.socket.resume()
-    await peer.answer(1)
+    await peer.response(1)
   })
 })

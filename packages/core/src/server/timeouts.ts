@@ -3,7 +3,7 @@ import { ExchangeError } from '../exchange/error.ts'
 import type { InputQueue } from '../exchange/input.ts'
 import type { ServerExchange } from '../exchange/server-exchange.ts'
 
-/** Times (milliseconds); 0 is none. */
+/** Time-outs in milliseconds; 0 turns one off. See `ServerOptions`. */
 export interface Timeouts {
   readonly paramsTimeout: number
   readonly bodyTimeout: number
@@ -13,8 +13,8 @@ export interface Timeouts {
 }
 
 /**
- * Ends what has waited too long. Ages are counted in ticks of `tickLength` milliseconds: a clock that jumps
- * ends nothing, and a request sets no timer.
+ * Ends connections and requests whose time-out has expired. Ages are counted in ticks of `tickLength` milliseconds, so that changes of the
+ * system clock have no effect, and requests need no timers.
  */
 export function sweep(
   connections: Iterable<Connection>,
@@ -22,32 +22,36 @@ export function sweep(
   tickLength: number,
   timeouts: Timeouts,
 ): void {
-  // One tick more: the first is cut short by when it began.
+  // Subtract one tick, because the first one may be nearly over when the age begins.
   const isOver = (since: number, timeout: number): boolean =>
     timeout > 0 && (tick - since - 1) * tickLength >= timeout
   for (const connection of [...connections]) {
     if (isOver(connection.writeTick(), timeouts.writeTimeout)) {
-      const message = `The front server took nothing of the answer for ${timeouts.writeTimeout} ms.`
+      const message = `The front server read nothing of the response for ${timeouts.writeTimeout} ms (writeTimeout).`
       connection.destroy('FCGI_ERR_TIMEOUT', message)
       continue
     }
-    if (connection.idle) {
-      if (isOver(connection.idleTick, timeouts.idleTimeout)) connection.drain()
+    if (connection.requests === 0) {
+      if (isOver(connection.idleTick, timeouts.idleTimeout)) connection.finish()
       continue
     }
     for (const exchange of connection.exchanges) {
       if (exchange.ended) continue
       if (!exchange.begun) {
-        // What waits behind the body of another, that nobody reads, can not come.
+        // While reading is paused because of another request, PARAMS cannot arrive.
         if (!connection.reading) exchange.beganTick = tick
         else if (isOver(exchange.beganTick, timeouts.paramsTimeout)) exchange.respond(408)
       } else if (isOver(exchange.beganTick, timeouts.requestTimeout)) {
-        expire(exchange, 504, `The request took more than ${timeouts.requestTimeout} ms.`)
+        expire(exchange, 504, `The request took more than ${timeouts.requestTimeout} ms (requestTimeout).`)
       } else if (!connection.reading) {
-        // Nothing can come.
+        // While reading is paused, the body cannot arrive.
         exchange.inputTick = tick
       } else if (isStalled(exchange) && isOver(exchange.inputTick, timeouts.bodyTimeout)) {
-        expire(exchange, 408, `Nothing of the request body came for ${timeouts.bodyTimeout} ms.`)
+        expire(
+          exchange,
+          408,
+          `No part of the request body arrived for ${timeouts.bodyTimeout} ms (bodyTimeout).`,
+        )
       }
     }
   }

@@ -1,5 +1,5 @@
-// A client that leaves must not end the program. Code that waits for a stream of an aborted request (`writer.closed.then(callback)` in
-// h3 2.0.1-rc.2) leaves a promise that rejects with the reason of the abort, and nobody handles it.
+// A client that disconnects must not end the program. If an app waits for a stream of an aborted request (`writer.closed.then(callback)` in
+// h3 2.0.1-rc.2), its promise rejects with the reason of the abort, and no code handles the rejection.
 
 import { isAbortReason, reportAbort } from '../exchange/abort-reports.ts'
 import type { FastCgiServer } from './server.ts'
@@ -7,10 +7,10 @@ import type { FastCgiServer } from './server.ts'
 const servers = new Set<FastCgiServer>()
 
 /**
- * Keeps, until `server` has closed, unhandled rejections whose reason is the abort of a request from ending the program.
+ * Until `server` has closed, prevents unhandled rejections from ending the program if their reason is the abort of a request.
  *
- * A listener for `unhandledRejection` would change what Node does for all others. So this waits for the moment before Node ends
- * the program: it works in each mode of `--unhandled-rejections`, and listeners of the program go first.
+ * A listener for `unhandledRejection` would change what Node does for all other rejections. So this code acts just before Node ends the
+ * program. It works in each mode of `--unhandled-rejections`, and listeners of the program take precedence.
  */
 export function surviveAborts(server: FastCgiServer): void {
   if (servers.size === 0) process.on('uncaughtExceptionMonitor', onUncaught)

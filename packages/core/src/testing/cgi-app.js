@@ -19,6 +19,11 @@ const routes = {
     exchange.end(JSON.stringify({ own: process.env.HTTP_PROXY ?? null, child }))
   },
   '/length': async (exchange) => exchange.end(String(await read(exchange.request.body ?? []))),
+  '/printing': (exchange) => {
+    console.log('printed with console.log')
+    process.stdout.write('written to process.stdout\n')
+    exchange.end('answer')
+  },
   '/early': (exchange) => exchange.end('early'),
   '/large': (exchange) => exchange.end(Buffer.alloc(8_000_000, 'large ')),
   '/error': () => {

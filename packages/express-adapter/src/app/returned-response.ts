@@ -1,6 +1,6 @@
 /**
- * The error for a listener that returned, or resolved to, a Response of the Fetch standard. Undefined for other values, and for a listener
- * of two `parameters`: that one can respond through its second parameter, whatever it returns.
+ * Returns the error for a listener that returned a Response of the Fetch standard, or a promise of one. Undefined for other values. Also
+ * undefined if the listener has two parameters, because it can respond through the second one, whatever it returns.
  */
 export function fetchHandlerError(parameters: number, value: unknown): Error | undefined {
   if (typeof value !== 'object' || value === null || parameters === 2) return undefined

@@ -39,6 +39,14 @@ export class FcgiInfo {
     return this.#exchange.mount
   }
 
+  /**
+   * Aborts when the server begins to drain: end event streams then, so that their clients reconnect elsewhere. All requests share it, so
+   * remove a listener when its response closes.
+   */
+  get draining(): AbortSignal {
+    return this.#exchange.draining
+  }
+
   /** FCGI_STDERR: the front server's error log. */
   get stderr(): Writable {
     return this.#exchange.stderr

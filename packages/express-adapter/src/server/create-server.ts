@@ -53,5 +53,5 @@ function fastCgiOptions(options: HttpServerOptions): ServerOptions {
 
 const NOT_OF_THE_SERVER: readonly string[] = [
   ...['port', 'host', 'path', 'mode', 'fd', 'signal', 'onListen', 'handleSignals', 'handleExceptions'],
-  'requestTimeout',
+  ...['requestTimeout', 'backlog', 'reusePort', 'shared', 'restartFiles'],
 ]

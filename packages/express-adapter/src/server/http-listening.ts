@@ -110,7 +110,7 @@ export class HttpListening {
   /** Passes the number of connections of front servers. */
   getConnections(callback: (error: Error | null, count: number) => void): Server {
     let count = 0
-    for (const { fcgi } of this.#cycles) count += fcgi?.connectionCount ?? 0
+    for (const { fcgi } of this.#cycles) count += fcgi?.stats().connections ?? 0
     process.nextTick(callback, null, count)
     return this.#server
   }

@@ -117,10 +117,10 @@ class OwnServers {
     const { isOnce, launcher } = this.#options
     if (isOnce && this.#starts > 0) throw new Error(ONLY_ONCE)
     this.#starts++
-    if (previous !== undefined) {
-      await previous.catch(() => {})
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+    await previous?.then(
+      (fcgi) => fcgi.close(),
+      () => {},
+    )
     setLauncher(launcher)
     return start(undefined)
   }

@@ -3,9 +3,9 @@ import type { Exchange } from '@fcgi-bridge/core'
 import { onwriteOf, ShortLivedDuplex } from './short-lived-duplex.ts'
 
 /**
- * The connection between the client and the front server with the interface of a net.Socket: addresses, the time-out, and settings, which
- * have no effect because the front server decides them. Each property is of the same kind (own, accessor, enumerable …) as that of a
- * net.Socket.
+ * The connection between the client and the front server, with the interface of a net.Socket: addresses, a time-out and settings. The
+ * settings have no effect, because the front server decides them. Each property is of the same kind (own, accessor, enumerable …) as
+ * that of a net.Socket.
  */
 export abstract class ClientSocket extends ShortLivedDuplex {
   readonly exchange: Exchange

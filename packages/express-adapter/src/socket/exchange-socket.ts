@@ -29,19 +29,19 @@ import { RequestSocket } from './request-socket.ts'
  *
  * What the socket does in each state:
  *
- * - `idle`: nothing waits, or the socket is corked. A corked socket stays `idle` at a write, and `uncork` flushes at once.
- * - `flush-scheduled`: what the app wrote in this turn waits for the next tick, where it is flushed in one write.
- * - `ending`: `response.end()` runs. What it writes waits for the end, so that a small response is one write. If `end()` returns or
- *   throws without ending the response, what waits is scheduled for a flush.
- * - `end-deferred`: the response has ended, but the request body has not been read. Sending the end would drop what the front server
- *   sent together with the params, so the socket first reads for one turn of the event loop.
+ * - `idle`: no data waits, or the socket is corked. A corked socket stays `idle` at a write, and `uncork` flushes at once.
+ * - `flush-scheduled`: the data that the app wrote in this turn waits for the next tick, where it is flushed in one write.
+ * - `ending`: `response.end()` runs. Its data waits for the end of the response, so that a small response is one write. If `end()`
+ *   returns or throws without ending the response, a flush is scheduled.
+ * - `end-deferred`: the response has ended, but the app still reads the request body. The end of the exchange would drop body data that the
+ *   front server sent together with the params, so the socket first reads for one turn of the event loop.
  * - `ended`: the exchange has the whole response.
  */
 type OutputState = 'idle' | 'flush-scheduled' | 'ending' | 'end-deferred' | 'ended'
 
 /**
- * `req.socket` and `res.socket`: the client's connection for one request, as an HTTP server would show it. It closes after the request
- * and its response. Reading from it returns no data, and data written to it is dropped.
+ * `req.socket` and `res.socket`: the client's connection for one request, as an HTTP server would show it. It closes when the request and
+ * its response have ended. Reading from it returns no data, and data written to it is dropped.
  */
 export class ExchangeSocket extends RequestSocket implements SocketInternals, OutputOwner {
   readonly #output: Output
@@ -149,8 +149,8 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     if (body === undefined || body.over || !isRead(this.incoming) || body.save()) {
       this.#endExchange()
     } else {
-      // The exchange drops its input when it ends. What the front server sent together with the params may still be in the operating
-      // system's buffer.
+      // The exchange drops its input when it ends. Body data that the front server sent together with the params may still be in the
+      // operating system's buffer.
       this.#state = 'end-deferred'
       setImmediate(() => {
         body.save()
@@ -175,7 +175,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     if (this.#isFlushable) this.#state = 'ending'
   }
 
-  /** `response.end()` has returned or thrown. Flushes what waits, unless the response has ended. */
+  /** `response.end()` has returned or thrown. Unless the response has ended, schedules a flush of its data. */
   leaveEnd(): void {
     if (this.#state !== 'ending' || this.#response!.finished) return
     this.#state = 'idle'
@@ -198,7 +198,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     process.nextTick(flushOnTick, this)
   }
 
-  /** The tick of a scheduled flush. */
+  /** Runs on the tick of a scheduled flush. */
   flushOnTick(): void {
     if (this.#state !== 'flush-scheduled') return
     this.#state = 'idle'

@@ -115,6 +115,9 @@ function toBytes(chunk: string | Uint8Array): Uint8Array {
   return typeof chunk === 'string' ? Buffer.from(chunk) : chunk
 }
 
-function runAll(callbacks: readonly SendCallback[], error: Error | null | undefined): void {
+function runAll(callbacks: SendCallback[], error: Error | null | undefined): void {
   for (const callback of callbacks) callback(error ?? null)
+  // V8 allocates the arrays of a literal in the old generation once many survive a minor collection. Such an array would keep the
+  // response alive until the next major collection.
+  callbacks.length = 0
 }

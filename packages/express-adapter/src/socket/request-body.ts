@@ -14,7 +14,7 @@ export interface BodyOwner {
 /**
  * How far a pump is. Each column is an event, each cell the next state.
  *
- * | state    | a piece is pushed | nothing is left                | the ticks have run | body broken, dropped |
+ * | state    | a piece is pushed | nothing is left                | the ticks have run | broken or dropped    |
  * | -------- | ----------------- | ------------------------------ | ------------------ | -------------------- |
  * | `fresh`  | `pushed`          | `over`: the request ends       | –                  | `over`               |
  * | `pushed` | `pushed`          | `ending`, or `over` if polled  | –                  | `over`               |

@@ -117,7 +117,7 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
     this.readable = false
   }
 
-  /** Drops the body. What has arrived of it goes to the request first: Node's parser reads it, even if the app does not. */
+  /** Drops the body, after moving the part that has arrived to the request: Node's parser reads it, even if the app does not. */
   protected dropBody(): void {
     if (this.#state === 'held') return
     const { stdin } = this.exchange

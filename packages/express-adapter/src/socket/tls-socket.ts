@@ -9,7 +9,7 @@ export function createSocket(exchange: Exchange): ExchangeSocket {
 
 /**
  * The socket of a request whose client used TLS. It takes its values from the SSL_* params of the front server (Apache:
- * `SSLOptions +StdEnvVars`). Without a param it returns the value of a TLSSocket that does not know.
+ * `SSLOptions +StdEnvVars`). If a param is missing, it returns what a TLSSocket returns if it has no value.
  */
 class TlsExchangeSocket extends ExchangeSocket {
   encrypted = true
@@ -78,7 +78,7 @@ class TlsExchangeSocket extends ExchangeSocket {
   }
 }
 
-// The other methods of a TLSSocket. The values are those that a TLSSocket returns when it does not know. Settings have no effect.
+// The other methods of a TLSSocket. Getters return what a TLSSocket returns if it has no value. Setters do nothing.
 const UNKNOWN: Readonly<Record<string, () => unknown>> = {
   getCertificate: () => null,
   getX509Certificate: () => undefined,

@@ -1,32 +1,28 @@
+import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Stream } from 'node:stream'
 import type { Exchange } from '@fcgi-bridge/core'
 
-// What Node's code reads of the state of a socket's writable side, and sets at the end of a response.
-interface WritableSide {
-  corked: number
-}
-
 /**
- * `request.socket` for monitoring tools: the addresses of the client's connection. Reading it gives nothing, what is written to it
- * goes nowhere, and destroying it fails the exchange. It is no Duplex, because the states of one cost more than the rest of it.
+ * `request.socket` for monitoring tools: the addresses of the client's connection. A read returns nothing, and written data is
+ * dropped. Destroying the socket fails the exchange. It is no Duplex, because the states of a Duplex cost more than everything else
+ * here.
  */
 export class ClientSocket extends Stream {
   readonly #exchange: Exchange
-  /** Milliseconds, as set with `setTimeout`, which has no other effect. */
+  // Null before it is first read: OpenTelemetry reads it three times for each request.
+  #remoteAddress: string | undefined | null = null
+  /** The request on this connection: aborted if the connection closes before the response has been sent. */
+  request: { abort(): void } | undefined
+  /** Milliseconds, as passed to `setTimeout`, which has no other effect. */
   timeout = 0
-  /** True if the client used TLS, as on a tls.TLSSocket. Absent otherwise, as on a net.Socket: programs look whether it exists. */
+  /** True if the client used TLS, as on a tls.TLSSocket. Absent otherwise, as on a net.Socket: programs check whether it exists. */
   declare encrypted?: true
-  /** The response that is written to it, as Node's own code has it. */
-  _httpMessage: object | null = null
-
-  readonly _writableState: WritableSide = { corked: 0 }
-  readable = true
-  writable = true
+  /** The response that is written to the socket. Node's own code reads and sets it. */
+  _httpMessage: Readonly<ServerResponse> | null = null
+  /** How often `cork` was called. Node's own code sets it at the end of a response, through {@link _writableState}. */
+  corked = 0
   destroyed = false
-  readonly readableHighWaterMark: number = 64 * 1024
-  readonly writableHighWaterMark: number = 64 * 1024
-  readonly writableLength: number = 0
 
   constructor(exchange: Exchange) {
     super()
@@ -36,7 +32,8 @@ export class ClientSocket extends Stream {
 
   /** REMOTE_ADDR. */
   get remoteAddress(): string | undefined {
-    return this.#exchange.remoteAddress
+    if (this.#remoteAddress === null) this.#remoteAddress = this.#exchange.remoteAddress
+    return this.#remoteAddress
   }
 
   /** REMOTE_PORT. */
@@ -88,16 +85,41 @@ export class ClientSocket extends Stream {
     return this
   }
 
+  get readable(): boolean {
+    return !this.destroyed
+  }
+
+  get writable(): boolean {
+    return !this.destroyed
+  }
+
+  get readableHighWaterMark(): number {
+    return HIGH_WATER_MARK
+  }
+
+  get writableHighWaterMark(): number {
+    return HIGH_WATER_MARK
+  }
+
+  get writableLength(): number {
+    return 0
+  }
+
+  /** What Node's own code reads of the state of a socket's writable side. */
+  get _writableState(): { corked: number } {
+    return this
+  }
+
   get writableCorked(): number {
-    return this._writableState.corked
+    return this.corked
   }
 
   cork(): void {
-    this._writableState.corked++
+    this.corked++
   }
 
   uncork(): void {
-    if (this._writableState.corked > 0) this._writableState.corked--
+    if (this.corked > 0) this.corked--
   }
 
   pause(): this {
@@ -123,15 +145,19 @@ export class ClientSocket extends Stream {
   destroy(error?: Error): this {
     if (this.destroyed) return this
     this.destroyed = true
-    this.readable = false
-    this.writable = false
     if (!this.#exchange.ended) this.#exchange.fail(error ?? new Error(DESTROYED))
-    // Node's HTTP server always listens for 'error'. As of net.Socket, 'close' comes in a later turn of the event loop.
+    // Node's HTTP server always listens for 'error'.
     if (error !== undefined && this.listenerCount('error') > 0) this.emit('error', error)
-    setImmediate(() => this.emit('close', error !== undefined))
+    // As on a net.Socket, 'close' comes in a later turn of the event loop. Node aborts the request before the response sees 'close'.
+    setImmediate(() => {
+      if (this._httpMessage?.writableFinished === false) this.request?.abort()
+      this.emit('close', error !== undefined)
+    })
     return this
   }
 }
+
+const HIGH_WATER_MARK = 64 * 1024
 
 const DESTROYED = 'The socket of the request was destroyed before the response was sent.'
 

@@ -4,13 +4,6 @@ import type { Exchange, WriteCallback } from '@fcgi-bridge/core'
 import type { ClientSocket } from './client-socket.ts'
 import type { IncomingRequest } from './incoming-request.ts'
 
-/** What a response is sent with: the exchange's own methods. */
-export interface ResponseSender {
-  writeHead(status: number, headers: readonly string[], reason: string): void
-  write(chunk: Uint8Array | string, callback: WriteCallback | undefined): boolean
-  end(chunk: Uint8Array | string | undefined, callback: WriteCallback | undefined): void
-}
-
 /** What `writeHead` hands to `_storeHeader`: the headers set before, or those that only `writeHead` was given, in its forms. */
 type HeaderInput = Readonly<Record<string, unknown>> | readonly unknown[] | null | undefined
 
@@ -29,15 +22,17 @@ interface ResponseInternals {
  */
 export class OutgoingResponse extends ServerResponse<IncomingRequest> {
   readonly #exchange: Exchange
-  readonly #sender: ResponseSender
+  #started = false
   #ending = false
   #last: string | Uint8Array | undefined
-  #callbacks: WriteCallback[] = []
+  // The callbacks of the end: the adapter's, and Node's own. In two fields, because V8 allocates the arrays of a literal in the old
+  // generation once many survive a minor collection. Each then keeps its response alive until the next major collection.
+  #onSent: WriteCallback | undefined
+  #onFinished: WriteCallback | undefined
 
-  constructor(request: IncomingRequest, exchange: Exchange, sender: ResponseSender) {
+  constructor(request: IncomingRequest, exchange: Exchange) {
     super(request)
     this.#exchange = exchange
-    this.#sender = sender
     // Node takes HTTP/2.0 for older than HTTP/1.1. How the body ends is FastCGI's to say.
     this.useChunkedEncodingByDefault = true
     this.shouldKeepAlive = true
@@ -45,9 +40,20 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
     if (exchange.role === 'authorizer') this.#internals._hasBody = true
   }
 
+  /** The front server may have received a part of it. */
+  get started(): boolean {
+    return this.#started
+  }
+
+  /** Sends the head, and small writes that wait for the end of the turn. */
+  flushHead(): void {
+    if (this.#exchange.headSent) this.#started = true
+    this.#exchange.flush()
+  }
+
   /** `end`, and in one write with it the last chunk. `callback` runs once the bytes are with the operating system, or with an error. */
   endWith(chunk: string | Uint8Array | undefined, callback: WriteCallback | undefined): void {
-    if (callback !== undefined) this.#callbacks.push(callback)
+    if (callback !== undefined) this.#onSent = callback
     this.end(chunk)
   }
 
@@ -86,7 +92,7 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
     this.chunkedEncoding = false
     // Node's own phrase is not the app's. Node calls a status that it does not know 'unknown'.
     const isDefault = this.statusMessage === (STATUS_CODES[this.statusCode] ?? 'unknown')
-    this.#sender.writeHead(this.statusCode, list, isDefault ? '' : this.statusMessage)
+    this.#exchange.writeHead(this.statusCode, list, isDefault ? '' : this.statusMessage)
     internals._header = render(firstLine, list)
   }
 
@@ -98,14 +104,15 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
   ): boolean {
     const done = typeof encoding === 'function' ? encoding : callback
     if (this.#ending) {
-      if (done) this.#callbacks.push(done)
+      if (done) this.#onFinished = done
       if (data.length > 0) this.#last = toBytes(data, encoding)
       return true
     }
     const last = this.#last
     this.#last = undefined
-    if (last !== undefined) this.#sender.write(last, undefined)
-    return this.#sender.write(toBytes(data, encoding), done ?? undefined)
+    this.#started = true
+    if (last !== undefined) this.#exchange.write(last)
+    return this.#exchange.write(toBytes(data, encoding), done ?? undefined)
   }
 
   /** In place of Node's, through which only 1xx go out: CGI cannot say them. */
@@ -119,15 +126,16 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
   _finish(): void {
     finishOfNode.call(this)
     const last = this.#last
-    const callbacks = this.#callbacks
+    const onSent = this.#onSent
+    const onFinished = this.#onFinished
     this.#last = undefined
-    this.#callbacks = []
     const done: WriteCallback = (error) => {
-      for (const callback of callbacks) callback(error)
+      onSent?.(error)
+      onFinished?.(error)
     }
     // The exchange has failed, and core sent the response in its place.
     if (this.#exchange.ended) process.nextTick(done)
-    else this.#sender.end(last, done)
+    else this.#exchange.end(last, done)
   }
 
   get #internals(): ResponseInternals {
@@ -176,7 +184,8 @@ function listGiven(headers: HeaderInput): string[] {
 }
 
 function push(list: string[], name: string, value: unknown): void {
-  for (const item of Array.isArray(value) ? value : [value]) list.push(name, String(item))
+  if (typeof value === 'string') list.push(name, value)
+  else for (const item of Array.isArray(value) ? value : [value]) list.push(name, String(item))
 }
 
 // Elastic reads the headers from the text that Node renders for HTTP/1.1.

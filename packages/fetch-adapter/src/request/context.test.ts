@@ -185,6 +185,7 @@ describe('waitUntil', () => {
 describe('the members are own, enumerable and writable', () => {
   const NAMES = [
     'data',
+    'draining',
     'incoming',
     'mount',
     'params',

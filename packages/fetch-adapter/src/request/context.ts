@@ -19,6 +19,11 @@ export interface FetchContext {
   stderr: Writable
   /** The client's address (REMOTE_ADDR). */
   remoteAddress: string | undefined
+  /**
+   * Aborts when the server begins to drain: end event streams then, so that their clients reconnect elsewhere. All requests share it, so
+   * remove a listener when its response has ended.
+   */
+  draining: AbortSignal
   /** The mount of the app: `''`, or a prefix of the URL's path such as `/shop`. */
   mount: string
   /** The file for a filter to process (FCGI_DATA, section 6.4). Undefined in other roles. */
@@ -81,6 +86,7 @@ const MEMBERS: { readonly [Name in keyof FetchContext]: (exchange: Exchange) => 
   requestId: (exchange) => exchange.requestId,
   stderr: (exchange) => exchange.stderr,
   remoteAddress: (exchange) => exchange.remoteAddress,
+  draining: (exchange) => exchange.draining,
   mount: (exchange) => exchange.mount,
   data: (exchange) => (exchange.role === 'filter' ? createBody(exchange.data) : undefined),
   // Datadog looks here for the request that it observed, to set its route (Hono).

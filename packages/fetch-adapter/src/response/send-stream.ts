@@ -145,7 +145,7 @@ class StreamSender {
 
   #sendGathered(): void {
     const exchange = this.#exchange
-    // The hooks are not set before this point. Most responses end without them.
+    // Most responses end before this point, so no hook for aborts was set until now. The exchange may have been aborted meanwhile.
     if (exchange.ended) {
       this.#stop(exchange.signal.reason)
       return

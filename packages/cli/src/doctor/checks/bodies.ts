@@ -8,7 +8,7 @@ const SUGGESTED_MIN = 20 * MIB
 
 /** Checks whether uploads reach the app: large ones, and those without a Content-Length. */
 export async function checkBodies(examination: Examination): Promise<Finding[]> {
-  // checkVariables() reports it if no body at all reaches the app.
+  // If no body at all reaches the app, checkVariables() reports it.
   if (examination.form.echo?.bodyBytes !== FORM.length) return []
   return [(await checkLimit(examination)) ?? [], (await checkChunked(examination)) ?? []].flat()
 }
@@ -26,12 +26,13 @@ async function checkLimit(examination: Examination): Promise<Finding | undefined
   return {
     code: 'body-limit',
     level: 'warning',
-    seen: `An upload of ${formatSize(upload)} ${howRefused(status)}. ${passes === 0 ? 'So does one of 64 KiB' : `One of ${formatSize(passes)} reaches it`}.`,
-    why: 'The app cannot handle the upload, or respond with an error message of its own.',
+    seen: `An upload of ${formatSize(upload)} ${howRefused(status)}. ${passes === 0 ? 'Neither does one of 64 KiB' : `One of ${formatSize(passes)} reaches it`}.`,
+    why: 'The app cannot handle such an upload, and cannot respond with its own error message.',
     mend: fixFor(server, {
       nginx: fix('in the server, or the location of the app', `client_max_body_size ${mib}m;`),
       'apache-fcgid':
-        // A body above FcgidMaxRequestLen gets a 500. One above LimitRequestBody gets a 413 or, after a rewrite, the app gets no body.
+        // A body above FcgidMaxRequestLen gets a 500. A body above LimitRequestBody gets a 413. After a rewrite, the app is called
+        // without that body instead.
         status !== 0 && status < 500
           ? fix('in the virtual host, or an .htaccess', `LimitRequestBody ${mib * MIB}`)
           : notInHtaccess(

@@ -1,7 +1,7 @@
 import type { Examination } from '../examination.ts'
 import { type Finding, type Fix, fix, type ServerKind } from '../finding.ts'
 
-// The servers with a setting for it. The others always keep connections open, or never do.
+// The servers that have a setting for connection reuse. The others always reuse connections, or never do.
 const KEEP_ALIVE: Partial<Record<ServerKind, Fix>> = {
   nginx: fix(
     'the first line in the upstream of the app, the second in its location',

@@ -1,7 +1,7 @@
 import type { Examination } from '../examination.ts'
 import { type Finding, fix, fixFor } from '../finding.ts'
 
-/** Checks whether the right request headers reach the app, and whether unsafe ones are dropped. */
+/** Checks whether Authorization and Host reach the app, and whether unsafe request headers are dropped. */
 export async function checkHeaders(examination: Examination): Promise<Finding[]> {
   return [authorization, host, underscores, proxy].flatMap((check) => check(examination) ?? [])
 }
@@ -66,7 +66,7 @@ function proxy({ plain, server }: Examination): Finding | undefined {
     code: 'httpoxy',
     level: 'note',
     seen: 'The Proxy header reaches the app as HTTP_PROXY.',
-    why: 'If the app starts programs with the params as their environment, they use it as their proxy. fcgi-bridge does not pass it on to apps as a header.',
+    why: 'Programs that the app starts with the params as their environment use this value as their proxy. fcgi-bridge does not pass the Proxy header to apps.',
     mend: fixFor(server, {
       nginx: fix('in the location of the app', 'fastcgi_param HTTP_PROXY "";'),
       caddy: fix('next to the reverse_proxy of the app', 'request_header -Proxy'),

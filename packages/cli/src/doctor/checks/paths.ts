@@ -13,8 +13,8 @@ export async function checkPaths({ send, server, prefix }: Examination): Promise
     findings.push({
       code: 'encoded-slash',
       level: 'warning',
-      seen: `The front server responds to a path with %2F with ${slash.response.status}, and does not forward the request.`,
-      why: 'A name that contains a slash, correctly encoded, cannot be part of a path.',
+      seen: `The front server responds with ${slash.response.status} to a path that contains %2F, and does not forward the request.`,
+      why: 'Names that contain a slash cannot be used in a path, although the slash is encoded correctly.',
       mend: fixFor(server, {
         'apache-proxy': slashes,
         'apache-fcgid': slashes,
@@ -31,7 +31,7 @@ export async function checkPaths({ send, server, prefix }: Examination): Promise
     findings.push({
       code: 'decoded-twice',
       level: 'warning',
-      seen: `The front server responds to ${prefix}/doctor/100%25 with ${percent.response.status}, and does not forward the request: it decodes the path twice.`,
+      seen: `The front server responds with ${percent.response.status} to ${prefix}/doctor/100%25, and does not forward the request: it decodes the path twice.`,
       why: 'Paths with an encoded percent sign or question mark never reach the app.',
       mend: fixFor(server, {
         'apache-fcgid': apache,

@@ -113,7 +113,7 @@ export const middlewareScenarios: readonly Scenario[] = [
     drive: async (client) => [(await client.get('/end')).status, (await client.get('/go')).status],
   },
   {
-    name: 'express-session with Secure cookies, behind TLS of a trusted proxy',
+    name: 'express-session with Secure cookies, with TLS at a trusted proxy',
     app: (app) => {
       app.set('trust proxy', 1)
       app.use(session({ secret: 's', resave: false, saveUninitialized: true, cookie: { secure: true } }))

@@ -67,7 +67,7 @@ export const requestScenarios: readonly Scenario[] = [
     drive: (client) => client.fetch({ method: 'OPTIONS', path: '*' }),
   },
   {
-    name: 'OPTIONS answered by the router',
+    name: 'OPTIONS handled by the router',
     app: (app) => {
       app.get('/x', echo)
       app.post('/x', echo)

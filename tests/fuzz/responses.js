@@ -24,16 +24,17 @@ const HEAD_END = Buffer.from('\r\n\r\n')
  *   complete. Over TCP the server resets the connection to show that a response is incomplete. libuv reports that as an end, and
  *   bytes in transit may be lost, so missing bytes are no fault there.
  */
-export function checkAnswers(sent, received, { whole, isTcp }) {
+export function checkResponses(sent, received, { whole, isTcp }) {
   const asked = new Asked(sent)
   const { records, rest } = readRecords(received)
   // If the server cannot reset the connection, it sends a header of version 0 to show that a response is incomplete.
   const cut = rest.length === 8 && rest.every((byte) => byte === 0)
-  if (whole && !isTcp && rest.length > 0 && !cut) fail(`what is no record: ${rest.toString('hex', 0, 32)}`)
+  if (whole && !isTcp && rest.length > 0 && !cut)
+    fail(`bytes that are not a record: ${rest.toString('hex', 0, 32)}`)
 
-  const answers = new Answers(asked)
-  for (const one of records) answers.add(one)
-  if (whole && !cut && !isTcp) answers.checkEnd()
+  const responses = new Responses(asked)
+  for (const one of records) responses.add(one)
+  if (whole && !cut && !isTcp) responses.checkEnd()
 }
 
 const FILTER = 3
@@ -80,7 +81,7 @@ class Asked {
   }
 }
 
-class Answers {
+class Responses {
   #asked
   /** Requests with output and no END_REQUEST: by id, the text so far, or undefined after the end of STDOUT. */
   #open = new Map()
@@ -110,8 +111,8 @@ class Answers {
     if (type === GET_VALUES_RESULT) this.#values++
     else if (type === UNKNOWN_TYPE) this.#unknown++
     else fail(`a record of type ${type} with the id 0`)
-    if (this.#values > this.#asked.getValues) fail('a GET_VALUES_RESULT that nobody asked for')
-    if (this.#unknown > this.#asked.others) fail('an UNKNOWN_TYPE for nothing')
+    if (this.#values > this.#asked.getValues) fail('a GET_VALUES_RESULT without a request')
+    if (this.#unknown > this.#asked.others) fail('an UNKNOWN_TYPE without a request')
   }
 
   #addOutput(type, id, content) {
@@ -121,7 +122,7 @@ class Answers {
     const answer = this.#open.get(id) ?? { head: '', ended: false }
     this.#open.set(id, answer)
     if (type === STDOUT) {
-      if (answer.ended) fail(`STDOUT of ${id} behind its end`)
+      if (answer.ended) fail(`STDOUT of ${id} after its end`)
       if (content.length === 0) answer.ended = true
       else if (answer.head === '') answer.head = content.toString('latin1', 0, 9)
     } else if (type === END_REQUEST) {
@@ -131,7 +132,7 @@ class Answers {
       const cut = this.#asked.aborted.has(id) || content.readUInt32BE(0) !== 0
       if (!cut && !answer.ended) fail(`END_REQUEST of ${id} without the end of its STDOUT`)
       if (answer.ended && !/^(?:Status: |Location:)/i.test(answer.head))
-        fail(`an answer to ${id} without a head`)
+        fail(`a response to ${id} without a head`)
     } else if (type !== STDERR) fail(`a record of type ${type}`)
   }
 
@@ -139,7 +140,7 @@ class Answers {
   checkEnd() {
     const { complete } = this.#asked
     if (complete !== undefined && !this.#ends.has(complete))
-      fail(`no END_REQUEST of ${complete}, which was whole`)
+      fail(`no END_REQUEST of ${complete}, which was complete`)
   }
 }
 

@@ -1,0 +1,27 @@
+#!/usr/bin/env -S NODE_ENV=production node --max-semi-space-size=1
+// Starts the app for Apache mod_fcgid, or as a CGI program. Written by `fcgi-bridge init htaccess`.
+
+// mod_fcgid may end a process that still loads the app, while its first request waits. `serve` obeys the signal once it listens.
+function onSigterm() {
+  global.fcgiBridgeStop = true
+}
+process.on('SIGTERM', onSigterm)
+
+// The settings. Change them as you like.
+
+// The program fcgi-bridge, and the arguments of `fcgi-bridge serve`.
+const PROGRAM = '/home/you/app/node_modules/.bin/fcgi-bridge'
+const ARGUMENTS = ['/home/you/app/app.js']
+// Node keeps compiled code here, so that the next process starts faster (Node 22.1 and later).
+const COMPILE_CACHE = '/home/you/app/tmp/compile-cache'
+
+// Without newer syntax, so that a Node that is too old can say so.
+const version = process.versions.node.split('.').map(Number)
+const isTooOld = version[0] < 20 || (version[0] === 20 && version[1] < 19)
+const init = require('fs').realpathSync(PROGRAM) + '/../../init/'
+require(require('path').resolve(init, isTooOld ? 'old-node.cjs' : 'start.cjs'))({
+  program: PROGRAM,
+  arguments: ARGUMENTS,
+  compileCache: COMPILE_CACHE,
+  onSigterm: onSigterm,
+})

@@ -1,0 +1,16 @@
+'use strict'
+// Runs `fcgi-bridge serve` in the process that app.fcgi has started.
+
+const module_ = require('node:module')
+const { pathToFileURL } = require('node:url')
+
+/** @param {{ program: string, arguments: string[], compileCache: string, onSigterm: () => void }} settings */
+module.exports = (settings) => {
+  module_.enableCompileCache?.(settings.compileCache)
+  const program = process.argv[1]
+  process.argv.splice(2, process.argv.length, 'serve', ...settings.arguments, '--program', program)
+  // The program has listeners of its own when it serves.
+  return import(pathToFileURL(settings.program).href).finally(() =>
+    process.off('SIGTERM', settings.onSigterm),
+  )
+}

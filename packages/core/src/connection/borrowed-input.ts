@@ -1,0 +1,30 @@
+import type { InputQueue } from '../exchange/input.ts'
+import type { ServerExchange } from '../exchange/server-exchange.ts'
+
+/** The PARAMS and the input queues that still refer to the memory of the current chunk. */
+export class BorrowedInput {
+  readonly #params: ServerExchange[] = []
+  #inputs: InputQueue[] = []
+
+  /** Adds a request that received PARAMS in the current chunk. */
+  addParams(exchange: ServerExchange): void {
+    this.#params.push(exchange)
+  }
+
+  /** Adds an input that received bytes in the current chunk. */
+  addInput(input: InputQueue): void {
+    if (this.#inputs.at(-1) !== input) this.#inputs.push(input)
+  }
+
+  /** Copies everything out of the chunk, whose memory is about to be reused. Notifies the readers of the inputs. */
+  keep(): void {
+    while (this.#params.length > 0) this.#params.pop()!.keepParams()
+    if (this.#inputs.length > 0) this.#keepInputs()
+  }
+
+  // Creating a new array costs less than emptying the old one: setting `length` to 0 calls into C++.
+  #keepInputs(): void {
+    for (const input of this.#inputs) input.keep()
+    this.#inputs = []
+  }
+}

@@ -1,0 +1,194 @@
+import { realpathSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { findMount } from '../cgi/mount.ts'
+import { Connection, type ConnectionHost } from '../connection/connection.ts'
+import { describeError } from '../exchange/error.ts'
+import type { Exchange, Handler, Role } from '../exchange/exchange.ts'
+import type { ExchangeSettings } from '../exchange/server-exchange.ts'
+import type { ProtocolError } from '../protocol/error.ts'
+import type { Handlers } from './handlers.ts'
+import type { Settings } from './options.ts'
+import { sweep } from './timeouts.ts'
+
+// Milliseconds between two checks for what has waited too long. It is also the resolution of the time-outs.
+const TICK = 1000
+
+/** What a {@link Host} needs of its server. */
+export interface HostServer {
+  /** Aborts when the server begins to drain. */
+  readonly draining: AbortSignal
+  /** A peer broke the protocol. */
+  onProtocolError(error: ProtocolError, remoteAddress: string | undefined): void
+}
+
+/** The connections of a server, and what they share. */
+export class Host implements ConnectionHost {
+  readonly options: Settings
+  readonly settings: ExchangeSettings
+  readonly #server: HostServer
+  readonly #handlers: Handlers
+  readonly #connections = new Set<Connection>()
+  readonly #pending = new Set<Promise<unknown>>()
+  #runningRequests = 0
+  #timer: NodeJS.Timeout | undefined
+  #onEmpty: (() => void) | undefined
+  tick = 0
+  closing = false
+  hurrying = false
+  /** Connections that have been accepted so far. */
+  acceptedConnections = 0
+  /** Requests that have begun so far, and were not refused as one too many. */
+  acceptedRequests = 0
+
+  constructor(server: HostServer, handlers: Handlers, options: Settings) {
+    this.#server = server
+    this.#handlers = handlers
+    this.options = options
+    const program = mainProgram()
+    this.settings = {
+      maxParamsBytes: options.maxParamsBytes,
+      maxParamsCount: options.maxParamsCount,
+      maxHeaderBytes: options.maxHeaderBytes,
+      maxBodyBytes: options.maxBodyBytes,
+      maxStderrBytes: options.maxStderrBytes,
+      findMount: (params, target) => findMount(params, target, options.mount, program),
+      onError: (error, exchange) => this.#report(error, exchange),
+      waitUntil: (promise) => this.waitFor(promise),
+      draining: () => server.draining,
+    }
+  }
+
+  get connections(): ReadonlySet<Connection> {
+    return this.#connections
+  }
+
+  get isFull(): boolean {
+    return this.#connections.size >= this.options.maxConnections
+  }
+
+  /** A front server waits for a response on one of the connections. */
+  get awaited(): boolean {
+    for (const connection of this.#connections) if (connection.awaited) return true
+    return false
+  }
+
+  /** Promises given to {@link waitFor} that have not settled. */
+  get pendingPromises(): number {
+    return this.#pending.size
+  }
+
+  accept(stream: Duplex): void {
+    this.acceptedConnections++
+    this.#connections.add(new Connection(stream, this))
+    this.#timer ??= setInterval(() => {
+      this.tick++
+      sweep(this.#connections, this.tick, TICK, this.options)
+    }, TICK).unref()
+  }
+
+  handlerFor(role: Role): Handler | undefined {
+    return this.#handlers[role]
+  }
+
+  admit(): boolean {
+    if (this.#runningRequests >= this.options.maxRequests) return false
+    this.#runningRequests++
+    this.acceptedRequests++
+    return true
+  }
+
+  release(): void {
+    this.#runningRequests--
+  }
+
+  onProtocolError(error: ProtocolError, connection: Connection): void {
+    const { remoteAddress } = connection.socket as Partial<Socket>
+    this.#server.onProtocolError(error, remoteAddress)
+  }
+
+  onClose(connection: Connection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#onEmpty?.()
+  }
+
+  waitFor(promise: Promise<unknown>): void {
+    const settled: Promise<unknown> = promise.then(
+      () => this.#pending.delete(settled),
+      () => this.#pending.delete(settled),
+    )
+    this.#pending.add(settled)
+  }
+
+  /**
+   * Ends the connections: each once no request can be on its way on it, and all of them at `drainTimeout`, with a 503 where no
+   * response has begun. `stopped` settles when no connection arrives any more. The returned promise settles when all is over.
+   */
+  async drain(stopped: Promise<unknown>): Promise<void> {
+    const { drainTimeout } = this.options
+    let deadline: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      deadline = setTimeout(resolve, drainTimeout)
+    })
+    const hurry = setTimeout(() => {
+      this.hurrying = true
+    }, drainTimeout / 2)
+    this.closing = true
+    for (const connection of [...this.#connections]) connection.drain()
+    await Promise.race([stopped.then(() => this.#empty()).then(() => this.#settled()), late])
+    clearTimeout(deadline)
+    clearTimeout(hurry)
+    this.closeAllConnections()
+    await this.#empty()
+  }
+
+  /** Closes the connections on which no request runs. */
+  closeIdleConnections(): void {
+    for (const connection of [...this.#connections]) if (connection.requests === 0) connection.finish()
+  }
+
+  /** Aborts what runs, with a 503 where no response has begun, and closes all connections. */
+  closeAllConnections(): void {
+    for (const connection of [...this.#connections]) {
+      connection.destroy('FCGI_ERR_SHUTDOWN', 'The server closed before the request was answered.', 503)
+    }
+  }
+
+  #empty(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve
+      if (this.#connections.size === 0) resolve()
+    })
+  }
+
+  // Requests may add to what is pending until the last one has ended, and what is pending may add more.
+  async #settled(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending)
+  }
+
+  #report(error: unknown, exchange: Exchange): void {
+    try {
+      // It may be an async function, whatever its type says.
+      const result: unknown = this.options.onError(error, exchange)
+      if (result instanceof Promise) result.catch(warn)
+    } catch (second) {
+      warn(second)
+    }
+  }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`The option onError threw: ${describeError(error)}`)
+}
+
+// SCRIPT_FILENAME is compared with it: the path under which this process was started, with links resolved.
+function mainProgram(): string | undefined {
+  try {
+    return realpathSync(process.argv[1]!)
+  } catch {
+    return undefined
+  }
+}

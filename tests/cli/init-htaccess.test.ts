@@ -1,0 +1,157 @@
+// `fcgi-bridge init htaccess` on a host where Apache reads an .htaccess and lets its users change nothing else.
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { describe, expect, onTestFailed, test } from 'vitest'
+import { run } from '../../packages/cli/src/run.ts'
+import { send } from '../support/cases/http.ts'
+import { startApache } from '../support/fronts/apache.ts'
+import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
+import { sharedSite } from '../support/fronts/apache-php.ts'
+import { COMMAND_LINE } from '../support/fronts/command-line.ts'
+import { startLighttpd } from '../support/fronts/lighttpd.ts'
+import type { Site } from '../support/fronts/site.ts'
+import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
+
+// What app.fcgi starts.
+process.argv[1] = COMMAND_LINE
+
+const APP = `
+console.log('the app is loading')
+export default {
+  async fetch(request, { mount }) {
+    const body = await request.text()
+    return Response.json({
+      url: new URL(request.url).pathname, mount, body, auth: request.headers.get('authorization'),
+      mode: process.env.NODE_ENV, cwd: process.cwd(), flags: process.execArgv,
+    })
+  },
+}`
+
+const FAILING = "throw new Error('no database')"
+
+const versionedApp = (version: number) => `export default { fetch: () => new Response('version ${version}') }`
+
+/** How Apache runs the program: as mod_fcgid does, and as CGI where there is no mod_fcgid. */
+const HOSTS = {
+  mod_fcgid: (site: Site) => ({ modules: ['fcgid'], server: fcgidDirectives(site) }),
+  CGI: (site: Site) => ({ modules: ['cgid'], server: `ScriptSock ${site.path('cgid.sock')}` }),
+}
+
+let site: Site
+siteForEachTest((each) => {
+  site = each
+  site.makeFolder('app')
+  site.write('app/package.json', '{ "type": "module" }')
+  site.makeFolder('app/tmp')
+  site.makeFolder('public/shop')
+})
+
+async function init(app: string): Promise<{ status: number; text: string }> {
+  let text = ''
+  const output = { write: (more: string) => (text += more) }
+  const file = site.write('app/app.js', app)
+  const status = await run(['init', 'htaccess', file, '--output', site.path('public/shop')], output, output)
+  return { status, text }
+}
+
+async function start(host: keyof typeof HOSTS, app: string): Promise<{ host: string; port: number }> {
+  onTestFailed(() => console.error(site.report()))
+  expect((await init(app)).status).toBe(0)
+  const { ports } = await startApache(site, {
+    ...HOSTS[host](site),
+    hosts: [sharedSite(site.path('public'))],
+  })
+  return { host: '127.0.0.1', port: ports[0]! }
+}
+
+describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
+  test('the app has every URL of its folder, except those of files', async () => {
+    const origin = await start(host, APP)
+    site.write('public/shop/logo.txt', 'a file')
+    const answer = await send(origin, '/shop/cart', {
+      method: 'POST',
+      body: 'x=1',
+      headers: ['Authorization', 'Bearer a'],
+    })
+    expect(JSON.parse(answer.text)).toEqual({
+      url: '/shop/cart',
+      mount: '/shop',
+      body: 'x=1',
+      auth: 'Bearer a',
+      mode: 'production',
+      cwd: site.path('app'),
+      flags: ['--max-semi-space-size=1'],
+    })
+    expect(JSON.parse((await send(origin, '/shop/')).text)).toMatchObject({ url: '/shop/', mount: '/shop' })
+    expect((await send(origin, '/shop/logo.txt')).text).toBe('a file')
+    expect(readFileSync(site.path('app/tmp/app.log'), 'utf8')).toContain('the app is loading')
+  })
+
+  test('an app that does not start is a 500 that names the log, and the log has the error', async () => {
+    const origin = await start(host, FAILING)
+    const { status, text } = await send(origin, '/shop/')
+    const log = site.path('app/tmp/app.log')
+    expect({ status, text }).toEqual({
+      status: 500,
+      text: `500. The app could not be started. The error is in ${log}.\n`,
+    })
+    expect(readFileSync(log, 'utf8')).toMatch(/Error: no database[\s\S]*app\.js:1/)
+    expect(statSync(log).mode & 0o777).toBe(0o600)
+  })
+
+  test('a Node that is too old is a 500 that says so', async () => {
+    const origin = await start(host, APP)
+    // Each version of Node here is new enough, so require a newer one than all of them.
+    const program = site.path('public/shop/app.fcgi')
+    writeFileSync(program, readFileSync(program, 'utf8').replace('version[0] < 20', 'version[0] < 2000'))
+    const { status, text } = await send(origin, '/shop/', { method: 'POST', body: 'x'.repeat(100_000) })
+    expect(status).toBe(500)
+    expect(text).toContain(`It needs Node 20.19 or later, and this is Node ${process.versions.node}`)
+  })
+})
+
+test('tmp/restart.txt restarts the app of mod_fcgid, and no request is lost', async () => {
+  const origin = await start('mod_fcgid', versionedApp(1))
+  expect((await send(origin, '/shop/')).text).toBe('version 1')
+  let isDone = false
+  const statuses = new Set<number>()
+  const load = (async () => {
+    while (!isDone) statuses.add((await send(origin, '/shop/load')).status)
+  })()
+  for (const version of [2, 3, 4]) {
+    site.write('app/app.js', versionedApp(version))
+    site.write('app/tmp/restart.txt', '')
+    await expect
+      .poll(async () => (await send(origin, '/shop/')).text, { timeout: 30_000 })
+      .toBe(`version ${version}`)
+  }
+  isDone = true
+  await load
+  expect([...statuses]).toEqual([200])
+})
+
+test("an app that lighttpd starts and that fails is a 500, and lighttpd's log has the error", async () => {
+  const app = site.write('app/app.js', FAILING)
+  const [port] = await startLighttpd(
+    site,
+    1,
+    () => `
+    server.modules = ("mod_fastcgi")
+    fastcgi.server = ("/" => ((
+      "bin-path" => "${process.execPath} ${COMMAND_LINE} serve ${app}",
+      "socket" => "${site.path('spawned.sock')}",
+      "max-procs" => 1,
+      "check-local" => "disable",
+      "fix-root-scriptname" => "enable"
+    )))`,
+  )
+  const { status, text } = await send({ host: '127.0.0.1', port: port! }, '/')
+  expect({ status, text }).toEqual({
+    status: 500,
+    text: '500. The app could not be started. The error is in the error log of the web server.\n',
+  })
+  await site.logged('Error: no database')
+})
+
+test('the command prints what only the host can change', async () => {
+  expect((await init(APP)).text).toContain('FcgidMaxRequestLen 20971520')
+})
