@@ -242,6 +242,23 @@ describe('which server', () => {
     expect(await program.stop()).toEqual({ code: 0, signal: null })
   })
 
+  test('a second server on the same port, with another address, listens nowhere', async () => {
+    const [port] = await freePorts(1)
+    site.write(
+      'server.mjs',
+      `${HTTP}
+      createServer((request, response) => response.end('the app')).listen(${port}, '127.0.0.1', function () {
+        const second = createServer()
+        second.listen({ port: this.address().port, host: '127.0.0.2' }, () => console.log('both listen', second.address()))
+      })`,
+    )
+    const program = start('server.mjs')
+    await program.printed(new RegExp(`both listen .*127\\.0\\.0\\.2.* port: ${port}`))
+    expect(await get()).toBe('the app')
+    expect([await accepts(port!), await accepts(port!, '127.0.0.2')]).toEqual([false, false])
+    expect(program.output).not.toContain('fcgi-bridge:')
+  })
+
   test.each([
     ['https', 'https.Server'],
     ['http2', 'HTTP/2 server'],
