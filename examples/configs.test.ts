@@ -21,7 +21,7 @@ const EXAMPLES = fileURLToPath(new URL('.', import.meta.url)).replace(/\/$/, '')
 const FOLDER: Places[number] = ['/srv/fcgi-bridge/examples', EXAMPLES]
 const SOCKET = '/run/example.sock'
 
-type Example = 'environ' | 'express' | 'fetch'
+type Example = 'environ' | 'express' | 'fetch' | 'http'
 /** Starts a front server for an example. Resolves with its port. */
 type Start = (site: Site, example: Example) => Promise<number>
 
@@ -37,7 +37,7 @@ const starts: Record<string, Start> = {
 
   async 'nginx.conf'(site, example) {
     const tcp = example === 'environ'
-    const address = await startProgram(site, program(example), tcp ? 'tcp' : 'unix')
+    const address = await startProgram(site, program(example), tcp ? 'tcp' : 'unix', preload(example))
     return startNginxSite(site, read(example, 'nginx.conf', [[tcp ? '127.0.0.1:9000' : SOCKET, address]]))
   },
 
@@ -95,6 +95,12 @@ describe.each(['apache-mod_fcgid.conf', 'nginx.conf', 'lighttpd.conf'])(
   },
 )
 
+describe.each(['apache-mod_fcgid.conf', 'nginx.conf'])('examples/http/conf/%s', (config) => {
+  it('serves a program that listens for HTTP, and events at once', async () => {
+    await expectRouteAndEvents(await start(config, 'http'))
+  })
+})
+
 describe.each(['apache-mod_fcgid.conf', 'nginx.conf', 'lighttpd.conf'])(
   'examples/environ/conf/%s',
   (config) => {
@@ -134,6 +140,11 @@ async function expectRouteAndEvents(port: number): Promise<void> {
   const [first] = (await once(response, 'data')) as [Buffer]
   expect(first.toString()).toBe('data: 1\n\n')
   events.destroy()
+}
+
+// The program of this example listens for HTTP.
+function preload(example: Example): string[] {
+  return example === 'http' ? ['--import', 'fcgi-bridge/register'] : []
 }
 
 function program(example: Example): string {

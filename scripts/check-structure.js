@@ -31,7 +31,7 @@ const FLOORS = {
     'messages',
     'observed.ts',
     'handler.ts',
-    'serve.ts',
+    ['serve.ts', 'server'],
     'index.ts',
   ],
   'fetch-adapter': [
@@ -74,7 +74,7 @@ const FLOORS = {
     ['failure.ts', 'app-address.ts', 'app-flags.ts', 'listen-flags.ts', 'pool-flags.ts', 'request-flags.ts'],
     'log-file.ts',
     ['app', 'examine', 'conformance'],
-    ['config', 'dev', 'doctor', 'pool', 'gateway-for.ts'],
+    ['config', 'dev', 'doctor', 'pool', 'gateway-for.ts', 'register.ts'],
     'init',
     'commands',
     'program.ts',

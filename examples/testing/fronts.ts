@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
+import { dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { freePorts } from '../../scripts/lib/free-ports.js'
 import { startApache } from '../../tests/support/fronts/apache.ts'
@@ -53,14 +54,19 @@ export async function startLighttpdSite(site: Site, config: string): Promise<num
   return port!
 }
 
-/** Starts a program as a FastCGI server. Resolves with its address in the form of FCGI_BRIDGE_LISTEN. */
-export async function startProgram(site: Site, program: string, kind: 'tcp' | 'unix'): Promise<string> {
+/** Starts a program as a FastCGI server, in its own folder. Resolves with its address in the form of FCGI_BRIDGE_LISTEN. */
+export async function startProgram(
+  site: Site,
+  program: string,
+  kind: 'tcp' | 'unix',
+  nodeFlags: readonly string[] = [],
+): Promise<string> {
   for (;;) {
     const [port] = await freePorts(1)
     const at = kind === 'tcp' ? { host: '127.0.0.1', port: port! } : { path: site.path('app.sock') }
     const address = 'path' in at ? at.path : `${at.host}:${at.port}`
     const env = { ...process.env, FCGI_BRIDGE_LISTEN: address }
-    const running = site.start(process.execPath, [program], { env })
+    const running = site.start(process.execPath, [...nodeFlags, program], { env, cwd: dirname(program) })
     if (await accepting(at, () => !running.running)) return address
     // Another process may have taken the port first.
     await running.printed(/EADDRINUSE/)

@@ -75,6 +75,24 @@ test('a change restarts the app, and no request fails meanwhile', async () => {
   await program.printed(/^answer\.mjs has changed/m)
 })
 
+test('serves a program that listens itself, on no port of its own, and restarts it at a change', async () => {
+  const program = (answer: string): string => `
+    import { createServer } from 'node:http'
+    createServer((request, response) => response.end('${answer} ' + request.url)).listen(3000, '127.0.0.1', () => {
+      console.log('the program listens')
+    })`
+  site.write('server.mjs', program('first'))
+  const { program: running, url } = await dev('server.mjs')
+  expect(await text(`${url}a`)).toBe('first /a')
+  await running.printed(/ready server\.mjs, an HTTP server, in \d+ ms/)
+  site.write('server.mjs', program('second'))
+  const responses: string[] = []
+  while (responses.at(-1) !== 'second /b') responses.push(await text(`${url}b`))
+  expect(new Set(responses)).toEqual(
+    new Set(responses.length === 1 ? ['second /b'] : ['first /b', 'second /b']),
+  )
+})
+
 test('a change of a file that is not code restarts the app only with --watch', async () => {
   site.write('app.mjs', `${fetchApp('hello')}\nexport const pid = process.pid`)
   site.makeFolder('views')

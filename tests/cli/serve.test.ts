@@ -1,5 +1,5 @@
 // `fcgi-bridge serve`, started by a user, mod_fcgid, lighttpd, spawn-fcgi and plain CGI.
-import { chmodSync, existsSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
 import { request } from 'undici'
@@ -163,26 +163,61 @@ describe('started by a user', () => {
 describe('an app that calls listen()', () => {
   const LISTENS = `
     import { createServer } from 'node:http'
-    const server = createServer((req, res) => res.end('over HTTP')).listen(0, '127.0.0.1')`
+    const server = createServer((req, res) => res.end('its server')).listen(0, '127.0.0.1')`
 
-  test('and exports nothing: prints the error once, and exits with status 3', async () => {
-    site.write('app.mjs', LISTENS)
-    const program = run('serve', 'app.mjs', '--port', '0')
-    expect(await program.exited).toEqual({ code: 3, signal: null })
-    expect(program.output.match(/^fcgi-bridge: /gm)).toHaveLength(1)
-    expect(program.output).toMatch(/app\.mjs exports nothing[\s\S]*It calls listen\(\) itself/)
+  test.each([
+    ['nothing', ''],
+    ['its app, too', 'export default (req, res) => res.end("the export")'],
+    ['its server', 'export { server }'],
+    ['no app', 'export const settings = {}'],
+  ])('and exports %s: its server serves FastCGI, and opens no port', async (_, exported) => {
+    site.write(
+      'app.mjs',
+      `${LISTENS}
+      ${exported}
+      console.log('address', JSON.stringify(server.address()))`,
+    )
+    const program = run('serve', 'app.mjs', '--port', '0', '--no-log')
+    await program.printed(/^address \{"address":"127\.0\.0\.1","family":"IPv4","port":80\}$/m)
+    const [, port] = await program.printed(/Serving app\.mjs, an HTTP server, .* 127\.0\.0\.1:(\d+)$/m)
+    expect(await textOf(`127.0.0.1:${port}`)).toBe('its server')
+    expect(listeningPorts(program.pid)).toEqual([Number(port)])
+    expect(await program.stop()).toEqual({ code: 0, signal: null })
   })
 
-  test('and exports its app: prints a warning with the address of the other server', async () => {
-    site.write('app.mjs', `${LISTENS}\nexport default (req, res) => res.end('over FastCGI')`)
-    const program = run('serve', 'app.mjs', '--port', '0', '--no-log')
-    const [, own] = await program.printed(
-      /^app\.mjs also listens on 127\.0\.0\.1:(\d+) itself\..*leave listen\(\) out/m,
+  test('later, when it has connected to its database', async () => {
+    site.write(
+      'app.mjs',
+      `setTimeout(async () => {${LISTENS.replace(/import .*/, "const { createServer } = await import('node:http')")}}, 10)`,
     )
+    const program = run('serve', 'app.mjs', '--port', '0', '--no-log')
     const [, port] = await program.printed(/Serving app\.mjs.* 127\.0\.0\.1:(\d+)$/m)
-    expect((await send({ host: '127.0.0.1', port: Number(own) }, '/')).text).toBe('over HTTP')
-    const { body } = await request('http://test/', { dispatcher: dispatcherTo(`127.0.0.1:${port}`) })
-    expect(await body.text()).toBe('over FastCGI')
+    expect(await textOf(`127.0.0.1:${port}`)).toBe('its server')
+  })
+
+  test('beside a second server, which is told', async () => {
+    site.write('app.mjs', `${LISTENS}\ncreateServer((req, res) => res.end('metrics')).listen(0, '127.0.0.1')`)
+    const program = run('serve', 'app.mjs', '--port', '0', '--no-log')
+    const [, own] = await program.printed(/^app\.mjs also listens on 127\.0\.0\.1:(\d+) itself\./m)
+    const [, port] = await program.printed(/Serving app\.mjs.* 127\.0\.0\.1:(\d+)$/m)
+    expect((await send({ host: '127.0.0.1', port: Number(own) }, '/')).text).toBe('metrics')
+    expect(await textOf(`127.0.0.1:${port}`)).toBe('its server')
+  })
+
+  test('beside an export that is named', async () => {
+    site.write('app.mjs', `${LISTENS}\nexport const shop = (req, res) => res.end('the export')`)
+    const program = run('serve', 'app.mjs', '--port', '0', '--no-log', '--export', 'shop')
+    const [, own] = await program.printed(/^app\.mjs also listens on 127\.0\.0\.1:(\d+) itself\./m)
+    const [, port] = await program.printed(/Serving app\.mjs.* 127\.0\.0\.1:(\d+)$/m)
+    expect((await send({ host: '127.0.0.1', port: Number(own) }, '/')).text).toBe('its server')
+    expect(await textOf(`127.0.0.1:${port}`)).toBe('the export')
+  })
+
+  test('for HTTPS: the error says what to do, with a status', async () => {
+    site.write('app.mjs', "import { createServer } from 'node:https'\ncreateServer().listen(0)")
+    const program = run('serve', 'app.mjs', '--port', '0')
+    expect((await program.exited).code).not.toBe(0)
+    expect(program.output).toMatch(/https\.Server cannot serve it.*http\.createServer\(\)/)
   })
 
   test('and then throws: prints the error, and exits with status 3', async () => {
@@ -203,6 +238,35 @@ describe('an app that calls listen()', () => {
   })
 })
 
+describe('a program that calls serve() of an adapter itself', () => {
+  const serves = (adapter: string, app: string, options = ''): string => `
+    import { serve } from ${JSON.stringify(import.meta.resolve(`@fcgi-bridge/${adapter}`))}
+    await serve(${app}${options})`
+
+  test.each([
+    ['the Express adapter', 'express-adapter', "(req, res) => res.end('its server')"],
+    ['the fetch adapter', 'fetch-adapter', "{ fetch: () => new Response('its server') }"],
+  ])('%s: the flags say where it listens', async (_, adapter, app) => {
+    for (const options of ['', ", { path: '/no/such/folder' }"]) {
+      site.write('app.mjs', serves(adapter, app, options))
+      const program = run('serve', 'app.mjs', '--port', '0')
+      const [, port] = await program.printed(
+        /Serving app\.mjs, a program that calls serve\(\), .* 127\.0\.0\.1:(\d+)$/m,
+      )
+      expect(await textOf(`127.0.0.1:${port}`)).toBe('its server')
+      await program.printed(/^GET \/ 200 /m)
+      expect(await program.stop()).toEqual({ code: 0, signal: null })
+    }
+  })
+
+  test('and cannot start: told once, with a status', async () => {
+    site.write('app.mjs', serves('express-adapter', '(req, res) => res.end()'))
+    const program = run('serve', 'app.mjs', '--path', '/no/such/folder/app.sock')
+    expect(await program.exited).toEqual({ code: 4, signal: null })
+    expect(program.output.match(/cannot listen on/gi)).toHaveLength(1)
+  })
+})
+
 describe('--check loads the app and exits', () => {
   test('a module with an app', async () => {
     site.write('app.mjs', `${FETCH_APP}\nsetInterval(() => {}, 1000)`)
@@ -212,6 +276,16 @@ describe('--check loads the app and exits', () => {
     const json = run('serve', 'express.cjs', '--check', '--json')
     expect(await json.exited).toEqual({ code: 0, signal: null })
     expect(JSON.parse(json.output)).toEqual({ app: { kind: 'listener', what: 'an Express app' } })
+  })
+
+  test('a program that listens, and opens no port', async () => {
+    site.write(
+      'app.mjs',
+      "import { createServer } from 'node:http'\ncreateServer().listen(0, () => console.log('listens'))",
+    )
+    const program = run('serve', 'app.mjs', '--check')
+    expect(await program.exited).toEqual({ code: 0, signal: null })
+    expect(program.output).toBe('app.mjs is an HTTP server.\n')
   })
 
   test('a module without an app', async () => {
@@ -377,4 +451,30 @@ async function askFront(origin: { host: string; port: number }, path: string): P
   const response = await send(origin, path)
   expect(response).toMatchObject({ status: 200 })
   return JSON.parse(response.text)
+}
+
+async function textOf(address: string): Promise<string> {
+  const { body } = await request('http://test/', { dispatcher: dispatcherTo(address) })
+  return await body.text()
+}
+
+/** The TCP ports on which a process listens, as the kernel says. */
+function listeningPorts(pid: number): number[] {
+  const own = new Set(
+    readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/${pid}/fd/${fd}`)]
+      } catch {
+        // Closed since.
+        return []
+      }
+    }),
+  )
+  return ['tcp', 'tcp6'].flatMap((table) =>
+    readFileSync(`/proc/net/${table}`, 'latin1')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter((row) => row[3] === '0A' && own.has(`socket:[${row[9]}]`))
+      .map((row) => Number.parseInt(row[1]!.split(':').at(-1)!, 16)),
+  )
 }

@@ -6,7 +6,10 @@ import { type Command, Option } from 'commander'
  */
 export function addAppFlags(command: Command, argument: '<app>' | '[app]' = '<app>'): Command {
   return command
-    .argument(argument, 'the module that exports the app: an Express app, a listener, { fetch }, a function')
+    .argument(
+      argument,
+      'the module that exports the app (an Express app, a listener, { fetch }, a function), or that listens itself',
+    )
     .addOption(
       new Option('--as <kind>', 'how to call an exported function, if its parameters do not show it').choices(
         ['listener', 'fetch'],

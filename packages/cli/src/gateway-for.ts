@@ -91,7 +91,9 @@ async function findPromised(app: Promise<unknown>, options: GatewayForOptions): 
   const value = await app
   // types.isModuleNamespaceObject() is false for the module objects that test runners create.
   if (Object.prototype.toString.call(value) !== '[object Module]') return find(value, options)
-  return { handlers: handlersOf(await findApp({ ...(value as object) }, 'The module', { as: options.as })) }
+  return {
+    handlers: handlersOf(await findApp({ ...(value as object) }, 'The module', { as: options.as }), false),
+  }
 }
 
 function find(value: unknown, { as }: GatewayForOptions): Found {
@@ -115,7 +117,7 @@ function find(value: unknown, { as }: GatewayForOptions): Found {
         "Use gatewayFor(app, { as: 'listener' }) or gatewayFor(app, { as: 'fetch' }).",
     )
   }
-  return { handlers: handlersOf(app), ready: app.ready }
+  return { handlers: handlersOf(app, false), ready: app.ready }
 }
 
 function respondWithError(response: ServerResponse, error: Error): void {

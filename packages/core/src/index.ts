@@ -30,6 +30,7 @@ export {
 export { ProtocolError, type ProtocolErrorCode } from './protocol/error.ts'
 export { decodeNameValues, encodeNameValues } from './protocol/name-values.ts'
 export type { Handlers } from './server/handlers.ts'
+export { currentLauncher, type Launcher, setLauncher } from './server/launcher.ts'
 export type { ServerOptions } from './server/options.ts'
 export { isServeOption, type ServeOptions, serve } from './server/serve.ts'
 export { createServer, FastCgiServer, type ServerEvents } from './server/server.ts'

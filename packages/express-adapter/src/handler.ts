@@ -61,7 +61,8 @@ export function listenerToHandler(listener: RequestListener): Handler {
   return (exchange) => handle(exchange, call, constructors, observers)
 }
 
-function handle(
+/** Makes the request and the response of an exchange, and passes them to `call`. */
+export function handle(
   exchange: Exchange,
   call: CallListener,
   constructors: MessageConstructors,
@@ -105,15 +106,15 @@ function checkResult(
 }
 
 /** The constructors of a listener's requests and responses. Those of an Express app have the app's own prototypes. */
-class MessageConstructors {
+export class MessageConstructors {
   readonly #app: Readonly<Prototypes> | undefined
   Request: RequestConstructor
   Response: ResponseConstructor
 
-  constructor(listener: RequestListener) {
+  constructor(listener: RequestListener, { request, response }: Prototypes = NODE_PROTOTYPES) {
     this.#app = hasPrototypes(listener) ? listener : undefined
-    this.Request = defineRequest(this.#app?.request ?? IncomingMessage.prototype)
-    this.Response = defineResponse(this.#app?.response ?? ServerResponse.prototype)
+    this.Request = defineRequest(this.#app?.request ?? request)
+    this.Response = defineResponse(this.#app?.response ?? response)
   }
 
   /** Uses the prototypes that the app has now, because code can replace `app.request` and `app.response` at any time. */
@@ -128,6 +129,11 @@ class MessageConstructors {
 interface Prototypes {
   request: object
   response: object
+}
+
+const NODE_PROTOTYPES: Prototypes = {
+  request: IncomingMessage.prototype,
+  response: ServerResponse.prototype,
 }
 
 function hasPrototypes(listener: object): listener is Prototypes {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Exchange } from '@fcgi-bridge/core'
 import { HiddenServer, RequestMessage } from '@fcgi-bridge/core/monitoring'
 import type { InternalRequest, InternalResponse } from './internals.ts'
@@ -34,15 +34,18 @@ interface Observed {
 /** Shows requests to monitoring tools: publishes and emits the events of node:http, in the order of lib/_http_server.js. */
 export class ObservedRequests {
   readonly #server: HiddenServer
+  readonly #emitRequest: CallListener | undefined
 
-  constructor(callListener: CallListener) {
+  /** With `server`, tools see requests of that server, and `callListener` emits its 'request' itself. */
+  constructor(callListener: CallListener, server?: Server) {
+    this.#emitRequest = server && callListener
     this.#server = new HiddenServer((request, response) => {
       const call = (request as Observed)[kCall]
       // Without a call, the request is not from this adapter: a tool emitted it.
       if (call === undefined) return
       request.url = call.url
       callListener(request, response, call.socket)
-    })
+    }, server)
   }
 
   /** Whether a monitoring tool observes requests. */
@@ -60,6 +63,11 @@ export class ObservedRequests {
     renderHead(response, socket.exchange)
     socket.open(request, response)
     publishFirst(response, () => this.#server.publishFinish(message))
+    if (this.#emitRequest !== undefined) {
+      request.url = url
+      this.#emitRequest(request, message.response, socket)
+      return
+    }
     ;(request as Observed)[kCall] = new Call(socket, url)
     this.#server.emitRequest(request, message.response)
   }

@@ -130,6 +130,7 @@ async function startApacheSite(
       'dir',
       'negotiation',
       'reqtimeout',
+      'headers',
       'socache_shmcb',
       'ssl',
       ...modules,

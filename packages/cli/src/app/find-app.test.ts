@@ -176,12 +176,6 @@ describe('the error says what the module exports, and what to write', () => {
     )
   })
 
-  test('a module that has called listen()', async () => {
-    const text = await message({}, { listens: () => true })
-    expect(text).toMatch(/exports nothing[\s\S]*It calls listen\(\) itself[\s\S]*`export default app`/)
-    expect(text).not.toContain('started with node')
-  })
-
   test('a missing export', async () => {
     expect(await message({ app: 1, other: 2 }, { export: 'shop' })).toBe(
       "./app.js has no export 'shop'. It exports 'app', 'other'.",

@@ -9,8 +9,6 @@ export interface FindOptions {
   as?: AppKind | undefined
   /** The export to take; default: the default export, `module.exports`, else an export named `fetch`, `app`, `handler`, `listener`, `middleware` or `server`. */
   export?: string | undefined
-  /** Whether the module has called `listen()` of an HTTP server. If there is no app, the message then mentions it. */
-  listens?: (() => boolean) | undefined
 }
 
 /**
@@ -27,7 +25,7 @@ export async function findApp(
 ): Promise<App> {
   const exported = await pick(namespace, file, options.export)
   const app = recognize(exported.value, options.as)
-  if (app === undefined) throw notAnApp(namespace, file, exported.name, options.listens?.() === true)
+  if (app === undefined) throw notAnApp(namespace, file, exported.name)
   if (app === 'unclear') throw new Failure(EXIT.app, unclear(exported, file))
   await app.ready?.()
   return withAuthorizer(app, namespace)
@@ -107,20 +105,17 @@ function withAuthorizer(app: App, namespace: Record<string, unknown>): App {
   return { ...app, authorize: (owner.authorize as AuthorizeHandler).bind(owner) }
 }
 
-function notAnApp(namespace: Record<string, unknown>, file: string, name: string, listens: boolean): Failure {
-  const lines = [whatIsThere(namespace, file, name)]
-  if (listens) {
-    lines.push(
-      'It calls listen() itself, which opens a port of its own. Leave listen() out, or keep it in another file that imports the app, and',
-    )
-  }
-  lines.push(
-    `${listens ? 'write' : 'Write'} \`export default app\` (or \`module.exports = app\`) with an Express app, a listener (req, res) => …, { fetch }, or a`,
-    'function of a Request; or name another export with --export NAME.',
-  )
-  if (!listens)
-    lines.push('A program that calls serve() of an adapter itself is started with node, without fcgi-bridge.')
-  return new Failure(EXIT.app, lines.join('\n'))
+/** A module exports no app. Its server may listen all the same. */
+export class NoAppFailure extends Failure {}
+
+function notAnApp(namespace: Record<string, unknown>, file: string, name: string): Failure {
+  const lines = [
+    whatIsThere(namespace, file, name),
+    'Write `export default app` (or `module.exports = app`) with an Express app, a listener (req, res) => …, { fetch }, or a',
+    'function of a Request; or name another export with --export NAME. A module that calls listen() of an HTTP server, or serve()',
+    'of an adapter, needs no export.',
+  ]
+  return new NoAppFailure(EXIT.app, lines.join('\n'))
 }
 
 function whatIsThere(namespace: Record<string, unknown>, file: string, name: string): string {

@@ -1,7 +1,13 @@
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
-import { inspect } from 'node:util'
-import { reserveStandardOutput, type ServeOptions, serve } from '@fcgi-bridge/core'
+import {
+  type FastCgiServer,
+  type Handlers,
+  reserveStandardOutput,
+  type ServeOptions,
+  setLauncher,
+} from '@fcgi-bridge/core'
+import { startedWith } from '@fcgi-bridge/core/started'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
@@ -12,13 +18,18 @@ import { announce } from './announce.ts'
 import { reportListening } from './detach.ts'
 import { logExchanges } from './exchange-log.ts'
 import { serveFailure } from './failure-page.ts'
-import { findApp } from './find-app.ts'
-import { type HandlersOptions, handlersOf } from './handlers.ts'
-import { findModule, loadModule } from './load-module.ts'
-import { watchOwnServers } from './own-servers.ts'
+import { wrapHandlers } from './handlers.ts'
+import { findModule } from './load-module.ts'
 import { projectFolder } from './project-folder.ts'
-import type { App, AppKind } from './recognize.ts'
-import { isStartedByFrontServer } from './started-by.ts'
+import type { AppKind } from './recognize.ts'
+import { type Program, runModule } from './run-module.ts'
+import { hasPlace, isStartedByFrontServer } from './started-by.ts'
+
+/** The pool that a worker belongs to. */
+interface WorkerOf {
+  /** Whether a front server started the pool. */
+  isChild: boolean
+}
 
 /** The flags of `fcgi-bridge serve`. */
 export interface ServeFlags extends ListenFlags {
@@ -39,19 +50,31 @@ export interface ServeFlags extends ListenFlags {
 }
 
 /**
- * Loads a module's app as {@link serveApp} does, prints its kind, and exits without serving it. Throws a Failure if there is no
- * app.
+ * Loads a module as {@link serveApp} does, prints what it would serve, and exits. Throws a Failure if that is nothing.
  */
 export async function checkApp(file: string, flags: ServeFlags): Promise<never> {
-  const { app } = await loadApp(file, flags, false, () => {})
-  if (flags.json) printJson({ app: { kind: app.kind, what: app.what } })
-  else process.stdout.write(`${file} exports ${app.what}.\n`)
-  return endProgram(EXIT.ok)
+  const path = prepare(file, false)
+  await runModule({
+    path,
+    name: file,
+    find: flags,
+    overrideGlobalObjects: false,
+    awaitsReady: false,
+    isOnce: false,
+    onOther: () => {},
+    serve: async ({ what, app }) => {
+      if (flags.json) printJson({ app: { kind: app?.kind ?? 'program', what } })
+      else process.stdout.write(app === undefined ? `${file} is ${what}.\n` : `${file} exports ${what}.\n`)
+      return await endProgram(EXIT.ok)
+    },
+  })
+  return await endProgram(EXIT.ok)
 }
 
 /**
- * Serves a module's app as this program's FastCGI server, on the address in `listen`, else on the socket that the starting process
- * provides. Throws a Failure if there is no app or the server cannot listen.
+ * Serves a module as this program's FastCGI server, on the address in `listen`, else on the socket that the starting process
+ * provides: the app that it exports, its own HTTP server, or what it passes to `serve()`. Throws a Failure if there is none of them
+ * or the server cannot listen.
  *
  * In a worker of a pool, `isWorkerOf` says whether a front server started the pool. The pool prints the addresses then.
  */
@@ -59,72 +82,85 @@ export async function serveApp(
   file: string,
   flags: ServeFlags,
   listen: ServeOptions,
-  isWorkerOf?: { isChild: boolean },
+  isWorkerOf?: WorkerOf,
 ): Promise<void> {
   const isChild = isWorkerOf?.isChild ?? isStartedByFrontServer(listen)
-  const loaded = await loadApp(file, flags, isChild, (address) => {
-    process.stderr.write(
-      `${file} also listens on ${address} itself. Requests there reach the app without the front server: leave listen() out, or keep it in another file that imports the app.\n`,
-    )
-  }).catch((error: unknown) => {
+  try {
+    await runApp(file, flags, listen, isChild, isWorkerOf)
+  } catch (error) {
     if (!isChild || process.env.LISTEN_FDS !== undefined) throw error
-    return serveFailure(error, listen, flags.logFile)
-  })
-  if (loaded === undefined) return
-  const { app, path } = loaded
-  // Make the app's module the main script, as if Node had started it. If SCRIPT_FILENAME names the main script, the mount is certain.
-  process.argv[1] = flags.program ?? path
+    setLauncher(undefined)
+    await serveFailure(error, listen, flags.logFile)
+    return
+  }
+  reportListening()
+}
+
+async function runApp(
+  file: string,
+  flags: ServeFlags,
+  listen: ServeOptions,
+  isChild: boolean,
+  isWorkerOf: WorkerOf | undefined,
+): Promise<void> {
+  const isPlaced = hasPlace(listen)
+  const started = isPlaced ? undefined : startedWith()
+  const path = prepare(file, isChild)
   const isLogged = flags.log ?? !isChild
   // If a front server started this program, standard output is not connected, or carries the response (CGI).
   const output = isChild ? process.stderr : process.stdout
   if (isLogged && flags.json) logExchanges((entry) => printJson({ request: entry }, output))
-  await listenFor(app, {
-    ...listen,
+  const log = isLogged && !flags.json ? logger(flags, output) : undefined
+  await runModule({
+    path,
+    name: file,
+    find: flags,
     overrideGlobalObjects: flags.overrideGlobalObjects,
-    // The pool watches them, and reloads.
-    restartFiles: isWorkerOf === undefined ? restartFilesOf(flags, path, isChild) : [],
-    ...(flags.mount !== undefined && { mount: flags.mount }),
-    ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
-    wrap:
-      isLogged && !flags.json ? (handler) => withLog(handler, logger(flags, output)) : (handler) => handler,
-    // Without this, errors appear only in the front server's log.
-    ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
-    ...(!isChild &&
-      isWorkerOf === undefined && {
-        onListen: (address: AddressInfo | string) => announce(`${file}, ${app.what},`, address, flags.json),
-      }),
+    awaitsReady: true,
+    isOnce: listen.fd !== undefined || (started !== undefined && started !== 'address'),
+    onOther: (address) => {
+      process.stderr.write(
+        `${file} also listens on ${address} itself. Requests there reach the app without the front server.\n`,
+      )
+    },
+    serve: ({ what, handlers, options, start }) => {
+      const { port, host, path: _, mode, fd, backlog, reusePort, shared, onListen, ...own } = options
+      if (flags.program !== undefined) process.argv[1] = flags.program
+      const isReplaced = isPlaced || started !== undefined
+      return startServer(
+        start,
+        log === undefined ? handlers : wrapHandlers(handlers, (handler) => withLog(handler, log)),
+        {
+          // Without this, errors appear only in the front server's log.
+          ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
+          ...(isReplaced ? own : options),
+          ...listen,
+          // The pool watches them, and reloads.
+          restartFiles: isWorkerOf === undefined ? restartFilesOf(flags, path, isChild) : [],
+          ...(flags.mount !== undefined && { mount: flags.mount }),
+          ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
+          onListen: (address: AddressInfo | string) => {
+            if (!isChild && isWorkerOf === undefined) announce(`${file}, ${what},`, address, flags.json)
+            onListen?.(address)
+          },
+        } as ServeOptions,
+      )
+    },
   })
-  reportListening()
 }
 
-async function loadApp(
-  file: string,
-  flags: ServeFlags,
-  isChild: boolean,
-  onOwnListen: (address: string) => void,
-): Promise<{ app: App; path: string }> {
+// Returns the path of the module.
+function prepare(file: string, isChild: boolean): string {
   process.env.NODE_ENV ||= 'production'
   const path = findModule(file)
   // What the app prints while it loads must not be taken for its response.
   if (process.env.GATEWAY_INTERFACE !== undefined) reserveStandardOutput()
   // mod_fcgid sets the working directory to the folder of FcgidWrapper's program; lighttpd and systemd to the root or their own.
   if (isChild) process.chdir(projectFolder(path))
-  const { listens } = watchOwnServers(onOwnListen)
-  const namespace = await loadModule(path)
-  const app = await findApp(namespace, file, { ...flags, listens })
-  if (!flags.check) await untilReady(namespace.ready, file)
-  return { app, path }
-}
-
-// Optional: what a module has to do before its first request, such as connecting to a database.
-async function untilReady(ready: unknown, file: string): Promise<void> {
-  try {
-    await (typeof ready === 'function' ? ready() : ready)
-  } catch (error) {
-    throw new Failure(EXIT.app, `${file} is not ready: its export 'ready' failed.\n\n${inspect(error)}`, {
-      cause: error,
-    })
-  }
+  // Make the app's module the main script, as if Node had started it. If SCRIPT_FILENAME names the main script, the mount is certain.
+  process.argv[1] = path
+  process.argv.length = 2
+  return path
 }
 
 function restartFilesOf({ restartFile = [] }: ServeFlags, path: string, isChild: boolean): string[] {
@@ -137,12 +173,13 @@ function restartFiles(module: string, program: string): string[] {
   return folders.flatMap((folder) => [join(folder, 'tmp/restart.txt'), join(folder, 'restart.txt')])
 }
 
-async function listenFor(
-  app: App,
-  { overrideGlobalObjects, wrap, ...options }: ServeOptions & HandlersOptions,
-): Promise<void> {
+async function startServer(
+  start: Program['start'],
+  handlers: Handlers,
+  options: ServeOptions,
+): Promise<FastCgiServer> {
   try {
-    await serve(handlersOf(app, { overrideGlobalObjects, wrap }), options)
+    return await start(handlers, options)
   } catch (error) {
     const { message } = error as Error
     throw new Failure(

@@ -50,7 +50,11 @@ export function addConfig(program: Command, stdout: Output): void {
         .argParser(parseUrlPath)
         .default('', 'the root'),
     )
-    .option('--static <folder>', 'files that the server serves itself; the app gets every other URL')
+    .option(
+      '--static <folder>',
+      'files that the server serves itself; the app gets every other URL (default: those of a known framework)',
+    )
+    .option('--no-static', 'let the app serve the files of its framework (Next.js, Nuxt, SvelteKit, …)')
     .option('--static-url <path>', 'path of the URLs of these files (default: the mount)', parseUrlPath)
     .addOption(
       new Option('--max-body <size>', 'the largest request body')

@@ -1,7 +1,7 @@
 import { formatAddress } from '@fcgi-bridge/client/address'
 import { apacheFolder, apacheWord } from './quote.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from './site.ts'
-import { type Config, header } from './target.ts'
+import { type Config, HASHED_CACHE_CONTROL, HASHED_COMMENT, header } from './target.ts'
 import { indent, lines, pattern } from './text.ts'
 
 /** What one of Apache's FastCGI modules adds to a virtual host. */
@@ -25,7 +25,8 @@ export function virtualHosts(site: Site, module: ApacheModule): Config {
   const path = `/etc/apache2/sites-available/${site.name}.conf`
   const check = 'apachectl configtest'
   const reload = 'systemctl reload apache2'
-  const modules = [...module.modules, ...(site.tls ? ['ssl', 'rewrite'] : [])].join(' ')
+  const headers = site.statics?.hashed === undefined ? [] : ['headers']
+  const modules = [...module.modules, ...headers, ...(site.tls ? ['ssl', 'rewrite'] : [])].join(' ')
   const install = lines(
     `Save this as ${path}. Then:`,
     `  a2enmod ${modules} && a2ensite ${site.name} && ${check} && ${reload}`,
@@ -75,7 +76,20 @@ function host(site: Site, module: ApacheModule): string {
         section(`If "%{HTTP:Content-Length} -gt ${maxBody}"`, 'Redirect 413 "/"'),
       ),
     ),
+    statics && !statics.shared && isBelow(statics.url, mount) && exceptFiles(statics),
     statics && hidden(statics),
+  )
+}
+
+function isBelow(url: string, mount: string): boolean {
+  return url.startsWith(`${mount}/`)
+}
+
+// The <Location> of the app's URLs has the URLs of the files in it.
+function exceptFiles({ url }: Statics): string {
+  return lines(
+    '# Apache serves these files, and responds with a 404 if there is no such file.',
+    section(`Location "${url}/"`, 'SetHandler none'),
   )
 }
 
@@ -86,7 +100,7 @@ function notFoundOutside({ mount, statics }: Site): string[] {
   return [`RedirectMatch 404 "^(?!${pattern(inside.join('|'))})"`]
 }
 
-function files({ folder, url }: Statics): string {
+function files({ folder, url, hashed }: Statics): string {
   return lines(
     `Alias "${url || '/'}" ${apacheWord(url === '' ? `${folder}/` : folder)}`,
     section(
@@ -100,6 +114,14 @@ function files({ folder, url }: Statics): string {
         'DirectorySlash Off',
       ),
     ),
+    hashed !== undefined &&
+      section(
+        `Directory ${apacheFolder(`${folder}${hashed}`)}`,
+        lines(
+          HASHED_COMMENT,
+          `Header set Cache-Control "${HASHED_CACHE_CONTROL}" "expr=-f %{REQUEST_FILENAME}"`,
+        ),
+      ),
   )
 }
 

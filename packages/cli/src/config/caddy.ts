@@ -2,7 +2,14 @@ import { formatAddress } from '@fcgi-bridge/client/address'
 import { caddyFolder, caddyWord } from './quote.ts'
 import { serveWords } from './serve-words.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from './site.ts'
-import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
+import {
+  APP_READ_TIMEOUT,
+  type Config,
+  HASHED_CACHE_CONTROL,
+  HASHED_COMMENT,
+  header,
+  howToStart,
+} from './target.ts'
 import { block, lines } from './text.ts'
 
 /**
@@ -96,15 +103,30 @@ function hidden({ url }: Statics): string {
   )
 }
 
-function filesUnderOwnUrl({ folder, url }: Statics): string {
-  return block(`handle_path ${url}/*`, lines(`root * ${caddyFolder(folder)}`, 'file_server'))
+function filesUnderOwnUrl(statics: Statics): string {
+  const { folder, url } = statics
+  return block(
+    `handle_path ${url}/*`,
+    lines(`root * ${caddyFolder(folder)}`, cacheHashed(statics), 'file_server'),
+  )
 }
 
-function filesAmongAppUrls({ folder }: Statics): string {
+// The path here is that below the URL of the files.
+function cacheHashed({ hashed }: Statics): string | false {
+  if (hashed === undefined) return false
+  return lines(
+    HASHED_COMMENT,
+    block('@hashed', lines('file', `path ${hashed}/*`)),
+    `header @hashed Cache-Control "${HASHED_CACHE_CONTROL}"`,
+  )
+}
+
+function filesAmongAppUrls(statics: Statics): string {
   return lines(
     '# Caddy serves the files that exist. Every other URL goes to the app.',
-    `root * ${caddyFolder(folder)}`,
+    `root * ${caddyFolder(statics.folder)}`,
     block('@file', lines('file', 'not path */')),
+    cacheHashed(statics),
     'file_server @file',
   )
 }

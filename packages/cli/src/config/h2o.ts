@@ -1,7 +1,7 @@
 import { yamlWord } from './quote.ts'
 import { serveWords } from './serve-words.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from './site.ts'
-import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
+import { APP_READ_TIMEOUT, type Config, HASHED_COMMENT, header, howToStart } from './target.ts'
 import { indent, lines } from './text.ts'
 
 /** Builds a complete `h2o.conf`. */
@@ -28,8 +28,8 @@ export function h2o(site: Site): Config {
     `  "${serverName}:${listen.port}":`,
     indent(listener(listen, tls)),
     '    paths:',
-    statics &&
-      indent(paths(`${statics.url}/`, statics.shared ? [...files(statics), app] : files(statics)), 6),
+    statics?.hashed && indent(filePaths(hashedOf(statics, statics.hashed), app), 6),
+    statics && indent(filePaths(statics, app), 6),
     !(statics?.shared && mount === '') && indent(paths(mount || '/', [app]), 6),
     '',
   )
@@ -62,7 +62,15 @@ function paths(url: string, handlers: readonly string[]): string {
   return lines(`"${url}":`, ...handlers.map((text) => `  - ${indent(text, 4).trimStart()}`))
 }
 
-function files({ folder, shared }: Statics): string[] {
+function filePaths(statics: Statics, app: string): string {
+  return paths(`${statics.url}/`, statics.shared ? [...files(statics), app] : files(statics))
+}
+
+function hashedOf(statics: Statics, hashed: string): Statics {
+  return { ...statics, folder: `${statics.folder}${hashed}`, url: `${statics.url}${hashed}`, hashed: '' }
+}
+
+function files({ folder, shared, hashed }: Statics): string[] {
   return [
     lines(
       'mruby.handler: |',
@@ -79,6 +87,8 @@ function files({ folder, shared }: Statics): string[] {
       shared && '# H2O serves the files that exist. Every other URL goes to the app.',
       `file.dir: ${yamlWord(folder)}`,
       'file.dirlisting: OFF',
+      hashed === '' && HASHED_COMMENT,
+      hashed === '' && 'expires: 365 days',
     ),
   ]
 }

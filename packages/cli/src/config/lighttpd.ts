@@ -2,7 +2,7 @@ import { formatAddress } from '@fcgi-bridge/client/address'
 import { lighttpdCommand, lighttpdWord } from './quote.ts'
 import { inheritWords, programWords, serveWords } from './serve-words.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from './site.ts'
-import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
+import { APP_READ_TIMEOUT, type Config, HASHED_COMMENT, header, howToStart } from './target.ts'
 import { block, indent, lines, pattern } from './text.ts'
 
 // URLs without a file are rewritten to this path. fcgi-bridge reads REQUEST_URI, which a rewrite does not change.
@@ -14,7 +14,11 @@ export function lighttpd(site: Site): Config {
   const path = `/etc/lighttpd/conf-available/50-${name}.conf`
   const check = 'lighttpd -tt -f /etc/lighttpd/lighttpd.conf'
   const reload = 'systemctl restart lighttpd'
-  const modules = ['access', 'fastcgi', 'alias', 'rewrite', ...(tls ? ['openssl', 'redirect'] : [])]
+  const modules = [
+    ...['access', 'fastcgi', 'alias', 'rewrite'],
+    ...(site.statics?.hashed === undefined ? [] : ['expire']),
+    ...(tls ? ['openssl', 'redirect'] : []),
+  ]
   const text = lines(
     header(
       `lighttpd for ${serverName}`,
@@ -82,6 +86,11 @@ function body(site: Site): string {
     '',
     statics?.shared ? filesAmongAppUrls(site, statics) : filesUnderOwnUrl(site, statics, below),
     statics && hidden(statics),
+    statics?.hashed !== undefined &&
+      lines(
+        HASHED_COMMENT,
+        `expire.url = ( "${statics.url}${statics.hashed}/" => "access plus 31536000 seconds" )`,
+      ),
   )
 }
 

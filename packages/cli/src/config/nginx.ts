@@ -3,7 +3,14 @@ import { formatSize } from '../size.ts'
 import { nginxWord } from './quote.ts'
 import { addressesOf, serveWords } from './serve-words.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from './site.ts'
-import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
+import {
+  APP_READ_TIMEOUT,
+  type Config,
+  HASHED_CACHE_CONTROL,
+  HASHED_COMMENT,
+  header,
+  howToStart,
+} from './target.ts'
 import { block, lines, pattern } from './text.ts'
 
 /** Builds a site for nginx: an upstream and a server. With TLS, a second server redirects HTTP to HTTPS. */
@@ -85,11 +92,20 @@ function certificates({ cert, key }: Tls): string[] {
   ]
 }
 
-function files({ folder, url, shared }: Statics, missing: string): string {
+function files(statics: Statics, missing: string): string {
+  const { folder, url, hashed } = statics
+  if (!hashed) return filesIn(statics, missing)
+  const ofHash = { ...statics, folder: `${folder}${hashed}`, url: `${url}${hashed}`, hashed: '' }
+  return lines(filesIn(ofHash, missing), filesIn({ ...statics, hashed: undefined }, missing))
+}
+
+function filesIn({ folder, url, shared, hashed }: Statics, missing: string): string {
   return block(
     `location ^~ ${url}/`,
     lines(
       shared && '# nginx serves the files that exist. Every other URL goes to the app.',
+      hashed === '' && HASHED_COMMENT,
+      hashed === '' && `add_header Cache-Control "${HASHED_CACHE_CONTROL}";`,
       `alias ${nginxWord(`${folder}/`)};`,
       `try_files $uri ${missing};`,
       'add_header X-Content-Type-Options nosniff;',

@@ -87,11 +87,6 @@ test('--output does not overwrite a file', async () => {
 describe('a module in which serve finds no app is an error, with the same message', () => {
   test.each<[string, string, RegExp]>([
     ['no export', '', /app\.mjs exports nothing, so there is no app to serve/],
-    [
-      'only listen()',
-      "import { createServer } from 'node:http'\ncreateServer().listen(0, '127.0.0.1')",
-      /It calls listen\(\) itself/,
-    ],
     ['a factory', 'export default function createApp() {}', /export default await createApp\(\)/],
     ['an unclear function', 'export default (a, b) => [a, b]', /use --as listener/],
     ['a syntax error', 'const b = = 2', /app\.mjs:1\n+const b = = 2/],

@@ -4,6 +4,7 @@ import type { SocketAddress } from '@fcgi-bridge/client/address'
 import { findModule } from '../app/load-module.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
+import { findFrameworkFiles } from './framework-files.ts'
 
 /** Where a server listens. */
 export interface HostAndPort {
@@ -58,6 +59,11 @@ export interface Statics {
   url: string
   /** The URL path of the files is also the app's mount. The app gets the URLs without a file. */
   shared: boolean
+  /**
+   * The URL path below `url` of the files whose names contain a hash of their content, such as `/_nuxt`. `''` for all files.
+   * Undefined if there are none.
+   */
+  hashed?: string | undefined
 }
 
 /** The HTTPS settings of the front server. */
@@ -81,7 +87,8 @@ export interface SiteFlags {
   listen?: HostAndPort
   redirectFrom?: HostAndPort
   mount: string
-  static?: string
+  /** False: the app serves the files of its framework. */
+  static?: string | false
   staticUrl?: string
   maxBody: number
   tlsCert?: string
@@ -192,11 +199,11 @@ function socketPath(path: string, isPerWorker: boolean): string {
 }
 
 function staticsOf(flags: SiteFlags, app: string | undefined): Statics | undefined {
-  if (flags.static === undefined) {
+  if (flags.static === undefined || flags.static === false) {
     if (flags.staticUrl !== undefined) {
       throw usageError('--static-url needs --static. Give the folder of the files with --static.')
     }
-    return undefined
+    return flags.static === false || app === undefined ? undefined : frameworkStatics(flags.mount, app)
   }
   const folder = absolute('--static', flags.static)
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
@@ -207,6 +214,13 @@ function staticsOf(flags: SiteFlags, app: string | undefined): Statics | undefin
   rejectSourceFolder(folder, app)
   const url = flags.staticUrl ?? flags.mount
   return { folder, url, shared: url === flags.mount }
+}
+
+function frameworkStatics(mount: string, app: string): Statics | undefined {
+  const found = findFrameworkFiles(app)
+  if (found === undefined) return undefined
+  const { folder, url, hashed } = found
+  return { folder: absolute('--static', folder), url: `${mount}${url}`, shared: url === '', hashed }
 }
 
 // A project's folder contains source code and configuration that must not be public.

@@ -38,3 +38,10 @@ export function howToStart(site: Site): string {
       'Only the app’s user and group can connect to its socket: add the user of this server to that group.',
   )
 }
+
+/** The header `Cache-Control` of files whose names contain a hash of their content: browsers need not ask for them again. */
+export const HASHED_CACHE_CONTROL = 'public, max-age=31536000, immutable'
+
+/** The comment for these files. */
+export const HASHED_COMMENT =
+  '# The names of these files contain a hash of their content, so browsers may keep them.'

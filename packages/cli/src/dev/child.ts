@@ -1,8 +1,8 @@
 // The app's process under `fcgi-bridge dev`, which starts a new one at each change.
-import { type Exchange, ExchangeError, type Handler, serve } from '@fcgi-bridge/core'
-import { findApp } from '../app/find-app.ts'
-import { handlersOf } from '../app/handlers.ts'
-import { loadModule, UnplacedSyntaxError } from '../app/load-module.ts'
+import { type Exchange, ExchangeError, type Handler, type ServeOptions } from '@fcgi-bridge/core'
+import { wrapHandlers } from '../app/handlers.ts'
+import { UnplacedSyntaxError } from '../app/load-module.ts'
+import { runModule } from '../app/run-module.ts'
 import { reportError } from '../failure.ts'
 import { describeError } from './describe-error.ts'
 import { errorPage } from './error-page.ts'
@@ -26,11 +26,25 @@ process.on('uncaughtExceptionMonitor', (error, origin) => {
 })
 
 try {
-  const app = await findApp(await loadModule(file), name, find)
-  // Let an uncaught exception end the process at once, so that running requests get the page that explains the crash.
-  const options = { path, mode: 0o600, mount, drainTimeout: DRAIN, handleExceptions: false }
-  await serve(handlersOf(app, { overrideGlobalObjects, wrap: watched }), options)
-  send({ fcgiBridge: 'listening', what: app.what })
+  await runModule({
+    path: file,
+    name,
+    find,
+    overrideGlobalObjects,
+    awaitsReady: true,
+    isOnce: false,
+    onOther: (address) => process.stderr.write(`${name} also listens on ${address} itself.\n`),
+    serve: async ({ what, handlers, options, start }) => {
+      const { port, host, fd, ...own } = options
+      const server = await start(wrapHandlers(handlers, watched), {
+        ...own,
+        // Let an uncaught exception end the process at once, so that running requests get the page that explains the crash.
+        ...{ path, mode: 0o600, mount, drainTimeout: DRAIN, handleExceptions: false },
+      } as ServeOptions)
+      send({ fcgiBridge: 'listening', what })
+      return server
+    },
+  })
 } catch (error) {
   const { text, exitCode } = reportError(error)
   process.stderr.write(`${text}\n`)

@@ -1,4 +1,3 @@
-import cluster from 'node:cluster'
 import { parseAddress } from './address.ts'
 import type { ListenOptions } from './listen-options.ts'
 import { isListeningSocket } from './listening-socket.ts'
@@ -50,6 +49,20 @@ export function hasInheritedSocket(env: NodeJS.ProcessEnv = process.env): boolea
   return countManagerSockets(env) > 0 || countSystemdSockets(env) > 0 || isListeningSocket(0, env)
 }
 
+/**
+ * How a process was started for FastCGI: with sockets from systemd or a process manager, with a listening socket as standard input, as
+ * a CGI program, or with an address in FCGI_BRIDGE_LISTEN.
+ */
+export type StartedWith = 'sockets' | 'stdin' | 'cgi' | 'address'
+
+/** Finds out how this process was started, as {@link findInherited} does, and changes nothing. Undefined: not for FastCGI. */
+export function startedWith(env: NodeJS.ProcessEnv = process.env): StartedWith | undefined {
+  if (countManagerSockets(env) > 0 || countSystemdSockets(env) > 0) return 'sockets'
+  if (isListeningSocket(0, env)) return 'stdin'
+  if (env.GATEWAY_INTERFACE !== undefined) return 'cgi'
+  return env.FCGI_BRIDGE_LISTEN ? 'address' : undefined
+}
+
 function takeSharedSockets(env: NodeJS.ProcessEnv): number {
   const fromManager = countManagerSockets(env)
   delete env.FCGI_BRIDGE_LISTEN_FDS
@@ -68,8 +81,17 @@ function countManagerSockets(env: NodeJS.ProcessEnv): number {
 
 // In a cluster, systemd started the primary, and a worker listens on the primary's descriptors.
 function countSystemdSockets(env: NodeJS.ProcessEnv): number {
-  const receiver = cluster.isWorker ? process.ppid : process.pid
-  return Number(env.LISTEN_PID) === receiver ? countOf(env.LISTEN_FDS) : 0
+  const receiver = Number(env.LISTEN_PID)
+  const isReceiver = receiver === process.pid || (receiver === process.ppid && isClusterWorker())
+  return isReceiver ? countOf(env.LISTEN_FDS) : 0
+}
+
+// Loading node:cluster takes longer than everything else here, so it is loaded only in a process that may be a worker.
+function isClusterWorker(): boolean {
+  return (
+    process.connected &&
+    (process.getBuiltinModule('node:cluster') as unknown as { isWorker: boolean }).isWorker
+  )
 }
 
 function countOf(text: string | undefined): number {

@@ -38,6 +38,16 @@ export class Listener {
     return this.#closed
   }
 
+  /** Keeps the process alive while it listens. */
+  ref(): void {
+    this.#server.ref()
+  }
+
+  /** Lets the process end while it listens. */
+  unref(): void {
+    this.#server.unref()
+  }
+
   /**
    * Accepts the connections in the queue, for at most `limit` milliseconds, and then closes the socket. `isAwaited` returns whether a front
    * server waits for a response from this process.

@@ -44,11 +44,16 @@ const nodeEmit: EventEmitter['emit'] | undefined = Function.prototype.toString
  */
 export class HiddenServer {
   readonly #listener: (request: IncomingMessage, response: ServerResponse) => void
+  readonly #visible: Server | undefined
   #server: Server | undefined
 
-  /** `listener` becomes the server's listener for 'request'. */
-  constructor(listener: (request: IncomingMessage, response: ServerResponse) => void) {
+  /**
+   * `listener` becomes the server's listener for 'request'. If the app has an `http.Server` of its own, pass it as `visible`: it is
+   * published in place of the hidden one, and the adapter emits its 'request' itself.
+   */
+  constructor(listener: (request: IncomingMessage, response: ServerResponse) => void, visible?: Server) {
     this.#listener = listener
+    this.#visible = visible
   }
 
   /** Whether a tool has subscribed to a channel, has replaced `emit` of all `http.Server`s, or has changed this `http.Server`. */
@@ -78,7 +83,7 @@ export class HiddenServer {
   }
 
   #complete({ request, response, socket }: RequestMessage): object {
-    return { request, response, socket, server: this.#lazyServer }
+    return { request, response, socket, server: this.#visible ?? this.#lazyServer }
   }
 
   get #lazyServer(): Server {

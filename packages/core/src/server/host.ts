@@ -144,6 +144,17 @@ export class Host implements ConnectionHost {
     await Promise.race([stopped.then(() => this.#empty()).then(() => this.#settled()), expired])
     clearTimeout(deadline)
     clearTimeout(hurry)
+    this.closeAllConnections()
+    await this.#empty()
+  }
+
+  /** Closes the connections on which no request runs. */
+  closeIdleConnections(): void {
+    for (const connection of [...this.#connections]) if (connection.requests === 0) connection.finish()
+  }
+
+  /** Aborts what runs, with a 503 where no response has begun, and closes all connections. */
+  closeAllConnections(): void {
     for (const connection of [...this.#connections]) {
       connection.destroy(
         'FCGI_ERR_SHUTDOWN',
@@ -151,7 +162,6 @@ export class Host implements ConnectionHost {
         503,
       )
     }
-    await this.#empty()
   }
 
   #empty(): Promise<void> {

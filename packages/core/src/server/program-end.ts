@@ -3,20 +3,23 @@
 import { reportAbort } from '../exchange/abort-reports.ts'
 import type { FastCgiServer } from './server.ts'
 
-const atSignals = new Set<FastCgiServer>()
+/** `unless-handled`: only if the program has no listener of its own for the signal. */
+type When = 'always' | 'unless-handled'
+
+const atSignals = new Map<FastCgiServer, When>()
 const atExceptions = new Set<FastCgiServer>()
 
 /**
  * Ends the program at SIGTERM, SIGUSR1 (mod_fcgid, Apache) or SIGINT, until `server` has closed. A second SIGINT exits at once. A second
  * SIGTERM does nothing, because mod_fcgid always sends two.
  */
-export function endAtSignals(server: FastCgiServer): void {
+export function endAtSignals(server: FastCgiServer, when: When = 'always'): void {
   if (atSignals.size === 0) {
     process.on('SIGTERM', stop)
     process.on('SIGUSR1', stop)
     process.on('SIGINT', interrupt)
   }
-  atSignals.add(server)
+  atSignals.set(server, when)
   server.once('close', () => {
     atSignals.delete(server)
     if (atSignals.size > 0) return
@@ -31,8 +34,7 @@ let interrupted = false
 
 function interrupt(signal: NodeJS.Signals): void {
   if (interrupted) process.exit(130)
-  interrupted = true
-  stop(signal)
+  interrupted = stop(signal)
 }
 
 // How long (milliseconds) other signal listeners have for their work. With the default `drainTimeout`, the program still ends before mod_fcgid
@@ -41,10 +43,13 @@ const GRACE = 1000
 
 /**
  * Ends the program as `signal` does. If other listeners handle the signal, too, they get time for their work. OpenTelemetry, for example,
- * sends its last spans then.
+ * sends its last spans then. Returns false if the signal is left to the program.
  */
-export function stop(signal: NodeJS.Signals): void {
-  end(atSignals, process.listenerCount(signal) > 1 ? GRACE : 0)
+export function stop(signal: NodeJS.Signals): boolean {
+  const isHandled = process.listenerCount(signal) > 1
+  if (isHandled && ![...atSignals.values()].includes('always')) return false
+  end(atSignals.keys(), isHandled ? GRACE : 0)
+  return true
 }
 
 /**

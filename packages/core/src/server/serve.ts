@@ -12,6 +12,7 @@ import type {
 } from '../listen/listen-options.ts'
 import { obeyEarlySignal } from './early-signals.ts'
 import { type Handlers, toHandlers } from './handlers.ts'
+import { type Launcher, takeLauncher } from './launcher.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
 import { endAtExceptions, endAtSignals, stop } from './program-end.ts'
@@ -36,8 +37,9 @@ interface ProgramOptions {
    * Default true: on SIGTERM, SIGUSR1 (mod_fcgid, Apache) and SIGINT the server drains, and then the process exits with status 0. A
    * second SIGINT exits at once. A second SIGTERM does nothing, because mod_fcgid always sends two. A SIGTERM that arrived while the
    * program was loading has the same effect, if the process was started with a listening socket.
+   * `'unless-handled'`: only the signals for which the program has no listener.
    */
-  handleSignals?: boolean
+  handleSignals?: boolean | 'unless-handled'
   /**
    * Default true: after an uncaught exception, if the program has no `uncaughtException` listener, the server drains and the process
    * exits with status 1, so that no other request is lost. With either value, an unhandled rejection whose reason is the abort of a
@@ -91,10 +93,22 @@ export function isServeOption(name: string): boolean {
  * and a message that says what to do.
  */
 export function serve(handler: Handler | Handlers, options: ServeOptions = {}): Promise<FastCgiServer> {
-  return start(handler, options).catch((error: unknown) => {
+  const launcher = takeLauncher()
+  const starting =
+    launcher === undefined ? start(handler, options) : startLaunched(launcher, handler, options)
+  return starting.catch((error: unknown) => {
     endProgramIfUnhandled(error)
     throw error
   })
+}
+
+// An async function, so that all failures are rejections.
+async function startLaunched(
+  launcher: Launcher,
+  handler: Handler | Handlers,
+  options: ServeOptions,
+): Promise<FastCgiServer> {
+  return launcher.serve(toHandlers(handler), options, start)
 }
 
 async function start(handler: Handler | Handlers, options: ServeOptions): Promise<FastCgiServer> {
@@ -118,15 +132,16 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   signal?.addEventListener('abort', close, { once: true })
   server.once('close', () => signal?.removeEventListener('abort', close))
   const handleSignals = options.handleSignals ?? true
-  if (handleSignals) endAtSignals(server)
+  if (handleSignals) endAtSignals(server, handleSignals === true ? 'always' : handleSignals)
   obeyEarlySignal(handleSignals ? stop : (signal) => process.kill(process.pid, signal))
   // Before endAtExceptions, because the first listener decides.
   surviveAborts(server)
   if (options.handleExceptions ?? true) endAtExceptions(server)
   const restartFiles = options.restartFiles ?? (serving === 'front server' ? defaultRestartFiles() : [])
   watchRestartFiles(server, restartFiles, () => {
-    if (handleSignals) stop('SIGTERM')
-    else close()
+    if (!handleSignals) close()
+    // The program ends itself.
+    else if (!stop('SIGTERM')) process.kill(process.pid, 'SIGTERM')
   })
   return server
 }

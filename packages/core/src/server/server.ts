@@ -40,6 +40,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   readonly #listeners: Listener[] = []
   #addresses: (AddressInfo | string)[] = []
   #state: ServerStats['state'] = 'idle'
+  #isReferenced = true
   #closed: Promise<void> | undefined
   #drainController: AbortController | undefined
 
@@ -77,6 +78,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     }
     this.#state = 'listening'
     this.#listeners.push(listener)
+    if (!this.#isReferenced) listener.unref()
     this.#addresses.push(address)
     // An error means that the process has no free file descriptor. Accepting continues once there is one.
     netServer.on('error', () => {})
@@ -87,6 +89,30 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   /** Returns the (first) address on which the server listens; null if it does not listen. `fd 0` means an inherited Unix socket. */
   address(): AddressInfo | string | null {
     return this.#addresses[0] ?? null
+  }
+
+  /** Closes the connections on which no request runs. */
+  closeIdleConnections(): void {
+    this.#host.closeIdleConnections()
+  }
+
+  /** Closes all connections, and aborts the requests that run, as `close` does after `drainTimeout`. */
+  closeAllConnections(): void {
+    this.#host.closeAllConnections()
+  }
+
+  /** Keeps the process alive while the server listens. This is the default. */
+  ref(): this {
+    this.#isReferenced = true
+    for (const listener of this.#listeners) listener.ref()
+    return this
+  }
+
+  /** Lets the process end while the server listens. */
+  unref(): this {
+    this.#isReferenced = false
+    for (const listener of this.#listeners) listener.unref()
+    return this
   }
 
   /** Serves FastCGI over any byte stream, like an accepted socket. A closed server destroys the stream. */

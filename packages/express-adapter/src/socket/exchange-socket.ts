@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import { type Exchange, usesSendfile } from '@fcgi-bridge/core'
 import {
   abortedError,
@@ -81,7 +82,9 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     const isBodyIncomplete = !request.complete && !this.exchange.stdin.ended
     const requestHandled = isBodyIncomplete && request.emit('timeout', this)
     const responseHandled = response?.emit('timeout', this) ?? false
-    if (!requestHandled && !responseHandled) this.destroy()
+    // Set if the app has an http.Server.
+    const serverHandled = (this.server as EventEmitter | null)?.emit('timeout', this) ?? false
+    if (!requestHandled && !responseHandled && !serverHandled) this.destroy()
     this.emit('timeout')
   }
 

@@ -1,0 +1,140 @@
+import { setTimeout } from 'node:timers/promises'
+import { inspect } from 'node:util'
+import {
+  type FastCgiServer,
+  type Handlers,
+  type Launcher,
+  type ServeOptions,
+  serve,
+  setLauncher,
+} from '@fcgi-bridge/core'
+import { serveOwnServer } from '@fcgi-bridge/express-adapter/program'
+import { EXIT } from '../exit-codes.ts'
+import { Failure } from '../failure.ts'
+import { type FindOptions, findApp, NoAppFailure } from './find-app.ts'
+import { handlersOf } from './handlers.ts'
+import { loadModule } from './load-module.ts'
+import type { App } from './recognize.ts'
+
+/** What a module serves, before its server starts. */
+export interface Program {
+  /** For people: `an Express app`. */
+  what: string
+  /** The app that it exports; undefined if it calls `listen()` or `serve()` itself. */
+  app: App | undefined
+  handlers: Handlers
+  /** The options of its own `serve()`. */
+  options: ServeOptions
+  /** Starts the server. */
+  start: (handlers: Handlers, options: ServeOptions) => Promise<FastCgiServer>
+}
+
+/** How {@link runModule} runs a module. */
+export interface ModuleRun {
+  /** The real path of the module. */
+  path: string
+  /** The module as the user named it. */
+  name: string
+  find: FindOptions
+  /** Replace the global `Request`, `Response` and `fetch` if the module exports a fetch handler. */
+  overrideGlobalObjects: boolean
+  /** Wait for the module's export `ready`, a promise or a function, before its app is served. */
+  awaitsReady: boolean
+  /** Whether listening works only once: on a socket that this process inherited, or for a CGI request. */
+  isOnce: boolean
+  /** Serves the program. If it rejects, the process is about to end. */
+  serve: (program: Program) => Promise<FastCgiServer>
+  /** Called with the address of each HTTP server that the module starts in addition. */
+  onOther: (address: string) => void
+}
+
+/**
+ * Loads a module and serves it: the HTTP server that it starts, what it passes to `serve()` of an adapter, or else the app that it
+ * exports. If there is neither when the module has loaded, waits until it listens, as programs do that connect to a database
+ * first.
+ *
+ * Resolves when the server listens. Throws a Failure if the module cannot be loaded, or ends without a server.
+ */
+export async function runModule({ path, name, find, ...run }: ModuleRun): Promise<void> {
+  let app: App | undefined
+  // A server of the module's own has called listen() or serve().
+  let isTaken = false
+  let onServing: (serving: Promise<FastCgiServer>) => void
+  const served = new Promise<FastCgiServer>((resolve) => {
+    onServing = resolve
+  })
+  const launcher: Launcher = {
+    serve(handlers, options, start) {
+      const what = app?.what ?? (isTaken ? 'an HTTP server' : 'a program that calls serve()')
+      isTaken = true
+      const serving = run.serve({ what, app, handlers, options, start })
+      onServing(serving)
+      // The process ends, and the program must not report the failure as well.
+      return serving.catch(() => new Promise(() => {}))
+    },
+  }
+  setLauncher(launcher)
+  serveOwnServer({
+    launcher,
+    isOnce: run.isOnce,
+    // A user who names the export means the export.
+    canTake: find.as === undefined && find.export === undefined,
+    onTake: () => {
+      isTaken = true
+    },
+    onOther: run.onOther,
+  })
+  // A module may wait for ever once its server has started.
+  const namespace = await Promise.race([loadModule(path), served.then(() => undefined)])
+  if (namespace !== undefined && !isTaken) {
+    try {
+      app = await findApp(namespace, name, find)
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      if (!isTaken) await waitForServer(name, served, error)
+    }
+    if (app !== undefined && run.awaitsReady) await untilReady(namespace.ready, name)
+    // It may have begun to listen while the app was started.
+    if (app !== undefined && !isTaken) void serve(handlersOf(app, run.overrideGlobalObjects))
+  }
+  await served
+}
+
+// Optional: what a module has to do before its first request, such as connecting to a database.
+async function untilReady(ready: unknown, name: string): Promise<void> {
+  try {
+    await (typeof ready === 'function' ? ready() : ready)
+  } catch (error) {
+    const message = `${name} is not ready: its export 'ready' failed.\n\n${inspect(error)}`
+    throw new Failure(EXIT.app, message, { cause: error })
+  }
+}
+
+// A program without an app may listen later. Rejects with `failure` if nothing is left that could do it, or after a time if it
+// exports something that is likely to be meant for an app.
+async function waitForServer(name: string, served: Promise<unknown>, failure: Failure): Promise<void> {
+  const isLikelyMistake = !(failure instanceof NoAppFailure)
+  const timer = new AbortController()
+  const ended = new Promise<never>((_, reject) => {
+    process.once('beforeExit', () => reject(failure))
+    const onTimeout = (): void => {
+      if (isLikelyMistake) reject(failure)
+      else process.stderr.write(`${name} exports no app, and has started no server so far. Waiting for it.\n`)
+    }
+    setTimeout(isLikelyMistake ? MISTAKE_TIMEOUT : NOTICE_TIMEOUT, undefined, {
+      signal: timer.signal,
+      ref: false,
+    })
+      .then(onTimeout)
+      .catch(() => {})
+  })
+  try {
+    await Promise.race([served, ended])
+  } finally {
+    timer.abort()
+  }
+}
+
+// Milliseconds.
+const MISTAKE_TIMEOUT = 3000
+const NOTICE_TIMEOUT = 10_000

@@ -1,0 +1,57 @@
+import { type ServerOptions as NodeServerOptions, Server } from 'node:http'
+import { isServeOption, type ServerOptions } from '@fcgi-bridge/core'
+import type { RequestListener } from '../app/listener.ts'
+import { prepareFastCgi } from './fcgi-start.ts'
+import { HttpListening, setListening } from './http-listening.ts'
+
+/**
+ * Options of {@link createServer}: those of a FastCGI server, and those of `http.createServer`, of which `IncomingMessage` and
+ * `ServerResponse` have an effect. `requestTimeout` is Node's, and has none: the front server receives the request.
+ */
+export interface HttpServerOptions
+  extends Omit<NodeServerOptions, 'requestTimeout'>,
+    Omit<ServerOptions, 'requestTimeout'> {
+  requestTimeout?: number | undefined
+}
+
+/**
+ * Makes an `http.Server` whose `listen()` serves FastCGI, for frameworks and tools that want a server to call `listen()` and
+ * `close()` of:
+ *
+ * ```js
+ * const server = createServer(app)
+ * server.listen(9000) // 127.0.0.1
+ * server.listen('/run/app.sock')
+ * server.listen({ fd: 3 })
+ * server.listen() // where the process that started this one says
+ * ```
+ *
+ * It has the methods, properties and events of `http.Server`. To the app, each request has a connection of its own: 'connection'
+ * passes `req.socket`. `close()` lets running requests finish, for at most `drainTimeout`. `listen()` without a place handles
+ * signals that the program does not handle itself, and uncaught exceptions, as `serve` does.
+ *
+ * Options that are out of range are an 'error' of `listen()`.
+ */
+export function createServer(
+  options?: HttpServerOptions | RequestListener,
+  listener?: RequestListener,
+): Server {
+  const given = typeof options === 'function' ? {} : (options ?? {})
+  const onRequest = typeof options === 'function' ? options : listener
+  const server = new Server(given as NodeServerOptions, onRequest)
+  setListening(server, new HttpListening(server, prepareFastCgi(server, fastCgiOptions(given))))
+  return server
+}
+
+// Frameworks pass their own options as well.
+function fastCgiOptions(options: HttpServerOptions): ServerOptions {
+  const own = Object.entries(options).filter(
+    ([name]) => isServeOption(name) && !NOT_OF_THE_SERVER.includes(name),
+  )
+  return Object.fromEntries(own)
+}
+
+const NOT_OF_THE_SERVER: readonly string[] = [
+  ...['port', 'host', 'path', 'mode', 'fd', 'signal', 'onListen', 'handleSignals', 'handleExceptions'],
+  ...['requestTimeout', 'backlog', 'reusePort', 'shared', 'restartFiles'],
+]

@@ -1,0 +1,95 @@
+import { IncomingMessage, type Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Handler } from '@fcgi-bridge/core'
+import type { RequestListener } from '../app/listener.ts'
+import { handle, MessageConstructors } from '../handler.ts'
+import { type CallListener, ObservedRequests } from '../observed.ts'
+import type { ExchangeSocket } from '../socket/exchange-socket.ts'
+import { emitConnection } from './node-listeners.ts'
+
+/**
+ * Makes a core handler that emits the events of an `http.Server` for each request: 'connection', with the request's socket, and
+ * 'checkContinue', 'checkExpectation' or 'request'. To the app, each request comes on a connection of its own, which closes after
+ * the response: code that counts connections, or closes those that are idle, works on these.
+ */
+export function serverToHandler(server: Server): Handler {
+  const constructors = new ServerConstructors(server)
+  const call: CallListener = (request, response, socket) => {
+    openConnection(server, socket)
+    if (!socket.destroyed) dispatch(server, request, response, socket)
+  }
+  const observers = new ObservedRequests(call, server)
+  return (exchange) => handle(exchange, call, constructors.current, observers)
+}
+
+function openConnection(server: Server, socket: ExchangeSocket): void {
+  socket.server = server
+  const { timeout } = server
+  if (timeout > 0) socket.setTimeout(timeout)
+  emitConnection(server, socket as unknown as Socket)
+}
+
+// As parserOnIncoming of lib/_http_server.js. A request without a listener for its expectation is a request as any other, because
+// the front server handles `Expect`.
+function dispatch(
+  server: Server,
+  request: IncomingMessage,
+  response: ServerResponse,
+  socket: ExchangeSocket,
+): void {
+  const event = eventOf(server, socket)
+  if (!server.emit(event, request, response)) throw new Error(`The HTTP server has no '${event}' listener.`)
+}
+
+function eventOf(server: Server, { exchange }: ExchangeSocket): string {
+  const hasContinue = server.listenerCount('checkContinue') > 0
+  const hasExpectation = server.listenerCount('checkExpectation') > 0
+  if (!hasContinue && !hasExpectation) return 'request'
+  const expectation = exchange.param('HTTP_EXPECT')
+  if (expectation === undefined) return 'request'
+  const isContinue = /(?:^|\W)100-continue(?:$|\W)/i.test(expectation)
+  if (isContinue) return hasContinue ? 'checkContinue' : 'request'
+  return hasExpectation ? 'checkExpectation' : 'request'
+}
+
+/** The constructors of a server's requests and responses: those of its Express app, or of the classes that the server was given. */
+class ServerConstructors {
+  readonly #server: Server
+  #listener: unknown
+  #current: MessageConstructors
+
+  constructor(server: Server) {
+    this.#server = server
+    this.#current = this.#make(undefined)
+  }
+
+  get current(): MessageConstructors {
+    const server = this.#server
+    const listener = server.listenerCount('request') === 1 ? server.listeners('request')[0] : undefined
+    if (listener !== this.#listener) {
+      this.#listener = listener
+      this.#current = this.#make(listener as RequestListener | undefined)
+    }
+    return this.#current
+  }
+
+  #make(listener: RequestListener | undefined): MessageConstructors {
+    return new MessageConstructors(listener ?? noListener, {
+      request: classOf(this.#server, 'IncomingMessage', IncomingMessage).prototype,
+      response: classOf(this.#server, 'ServerResponse', ServerResponse).prototype,
+    })
+  }
+}
+
+function noListener(): void {}
+
+// The options IncomingMessage and ServerResponse of http.createServer() are on the server, under symbols of these descriptions.
+function classOf(
+  server: Server,
+  description: string,
+  standard: { readonly prototype: object },
+): { readonly prototype: object } {
+  const symbol = Object.getOwnPropertySymbols(server).find((own) => own.description === description)
+  const found = symbol === undefined ? undefined : (server as unknown as Record<symbol, unknown>)[symbol]
+  return typeof found === 'function' ? (found as unknown as { prototype: object }) : standard
+}

@@ -1,0 +1,43 @@
+import type { Server } from 'node:http'
+import {
+  type FastCgiServer,
+  type ListenOptions,
+  type ServeOptions,
+  type ServerOptions,
+  serve,
+} from '@fcgi-bridge/core'
+import { updateExpressEnv } from '../app/express-env.ts'
+import type { RequestListener } from '../app/listener.ts'
+import { serverToHandler } from './dispatch.ts'
+import type { StartListening } from './http-listening.ts'
+import { removeTimer } from './node-listeners.ts'
+import { captureRejections, emitClientError, onErrorOf } from './server-errors.ts'
+
+/**
+ * Prepares an `http.Server` for FastCGI, and returns what starts it. Without a place the server is the program's: NODE_ENV, signals
+ * and exceptions are handled as `serve` does, signals only if the program does not handle them itself.
+ */
+export function prepareFastCgi(server: Server, options: ServerOptions): StartListening {
+  removeTimer(server)
+  captureRejections(server)
+  const handler = serverToHandler(server)
+  return async (place: ListenOptions | undefined): Promise<FastCgiServer> => {
+    const isProgram = place === undefined
+    const { maxConnections = options.maxConnections } = server
+    const before = process.env.NODE_ENV
+    const starting = serve(handler, {
+      ...options,
+      ...(maxConnections !== undefined && { maxConnections }),
+      ...place,
+      onError: onErrorOf(server, options.onError),
+      handleSignals: isProgram && 'unless-handled',
+      handleExceptions: isProgram,
+    } as ServeOptions)
+    if (process.env.NODE_ENV !== before) {
+      for (const listener of server.listeners('request')) updateExpressEnv(listener as RequestListener)
+    }
+    const fcgi = await starting
+    fcgi.on('protocolError', (error) => emitClientError(server, error))
+    return fcgi
+  }
+}

@@ -1,0 +1,234 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { FastCgiServer, ListenOptions } from '@fcgi-bridge/core'
+import { parseListenArguments } from './listen-arguments.ts'
+import { completeListenError } from './listening-error.ts'
+
+/** Starts a FastCGI server for an `http.Server`. Without `place`, the process that started this one says where to listen. */
+export type StartListening = (place: ListenOptions | undefined) => Promise<FastCgiServer>
+
+/** How a server listens for a program that was written for HTTP. */
+export interface ProgramOptions {
+  /** What `address()` returns while the server listens: where the program would listen for HTTP. */
+  addressOf: (place: ListenOptions | undefined) => AddressInfo | string
+  /**
+   * Start only after the program's listeners for 'listening' have run, unless they closed the server. A program that probes a port
+   * does that, and a socket that the process inherited cannot be opened again.
+   */
+  startsLate: boolean
+}
+
+// From listen() to close().
+interface Cycle {
+  readonly starting: Promise<FastCgiServer>
+  /** Where the program thinks that it listens, if it was written for HTTP. */
+  readonly imitated: AddressInfo | string | undefined
+  /** Undefined until it listens. */
+  fcgi: FastCgiServer | undefined
+}
+
+/**
+ * The methods of an `http.Server` that have to do with its connections, for one that listens for FastCGI. They take, return and
+ * emit what Node's do. After `close()` the server can listen again.
+ */
+export class HttpListening {
+  readonly #server: Server
+  readonly #start: StartListening
+  readonly #program: ProgramOptions | undefined
+  #cycle: Cycle | undefined
+  // Closed, with requests that still run.
+  readonly #ending = new Set<Cycle>()
+  #isReferenced = true
+
+  constructor(server: Server, start: StartListening, program?: ProgramOptions) {
+    this.#server = server
+    this.#start = start
+    this.#program = program
+  }
+
+  /**
+   * Listens where the arguments say, else where the process that started this one says. Emits 'listening' or 'error'. Throws what
+   * net.Server throws for bad arguments, and if it listens already.
+   */
+  listen(...args: readonly unknown[]): Server {
+    const { place, callback, signal } = parseListenArguments(args)
+    if (this.#cycle !== undefined) {
+      throw withCode(
+        'ERR_SERVER_ALREADY_LISTEN',
+        'Listen method has been called more than once without closing.',
+      )
+    }
+    if (callback !== undefined) this.#server.once('listening', callback)
+    const program = this.#program
+    const cycle: Cycle = {
+      starting: program?.startsLate ? this.#startLate(place) : this.#start(place),
+      imitated: program?.addressOf(place),
+      fcgi: undefined,
+    }
+    this.#cycle = cycle
+    cycle.starting.then(
+      (fcgi) => this.#onListening(cycle, fcgi),
+      (error: unknown) => this.#onError(cycle, completeListenError(error, place)),
+    )
+    if (signal !== undefined) this.#closeWith(signal, cycle)
+    return this.#server
+  }
+
+  get listening(): boolean {
+    return this.#cycle?.fcgi !== undefined || this.#cycle?.imitated !== undefined
+  }
+
+  /** Where it listens for FastCGI: a path for a Unix socket, `fd 0` for an inherited one. Null if it does not listen. */
+  address(): AddressInfo | string | null {
+    return this.#cycle?.imitated ?? this.#cycle?.fcgi?.address() ?? null
+  }
+
+  /** Accepts no more connections and lets the requests that run finish, for at most `drainTimeout`. Then emits 'close'. */
+  close(callback?: (error?: Error) => void): Server {
+    const cycle = this.#cycle
+    if (typeof callback === 'function') {
+      const error =
+        cycle === undefined ? withCode('ERR_SERVER_NOT_RUNNING', 'Server is not running.') : undefined
+      this.#server.once('close', () => callback(error))
+    }
+    this.#cycle = undefined
+    if (cycle === undefined) this.#emitCloseIfEnded()
+    else this.#end(cycle)
+    return this.#server
+  }
+
+  /** Closes all connections of front servers. Requests that run are aborted. */
+  closeAllConnections(): void {
+    for (const { fcgi } of this.#cycles) fcgi?.closeAllConnections()
+  }
+
+  /** Closes the connections of front servers on which no request runs. */
+  closeIdleConnections(): void {
+    for (const { fcgi } of this.#cycles) fcgi?.closeIdleConnections()
+  }
+
+  /** Passes the number of connections of front servers. */
+  getConnections(callback: (error: Error | null, count: number) => void): Server {
+    let count = 0
+    for (const { fcgi } of this.#cycles) count += fcgi?.stats().connections ?? 0
+    process.nextTick(callback, null, count)
+    return this.#server
+  }
+
+  ref(): Server {
+    this.#isReferenced = true
+    this.#cycle?.fcgi?.ref()
+    return this.#server
+  }
+
+  unref(): Server {
+    this.#isReferenced = false
+    this.#cycle?.fcgi?.unref()
+    return this.#server
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#cycle !== undefined) await new Promise<void>((resolve) => this.close(() => resolve()))
+  }
+
+  get #cycles(): Cycle[] {
+    return this.#cycle === undefined ? [...this.#ending] : [this.#cycle, ...this.#ending]
+  }
+
+  #onListening(cycle: Cycle, fcgi: FastCgiServer): void {
+    cycle.fcgi = fcgi
+    if (this.#cycle !== cycle) return
+    if (!this.#isReferenced) fcgi.unref()
+    // A signal ends a program by closing its FastCGI servers.
+    fcgi.once('close', () => {
+      if (this.#cycle !== cycle) return
+      this.#cycle = undefined
+      this.#emitCloseIfEnded()
+    })
+    if (!this.#program?.startsLate) this.#emitListening(cycle)
+  }
+
+  // Not in a promise's callback, where what a listener throws would be a rejection.
+  #emitListening(cycle: Cycle | undefined): void {
+    process.nextTick(() => {
+      if (this.#cycle === cycle) this.#server.emit('listening')
+    })
+  }
+
+  async #startLate(place: ListenOptions | undefined): Promise<FastCgiServer> {
+    // The caller has set #cycle by then.
+    await undefined
+    const cycle = this.#cycle
+    this.#emitListening(cycle)
+    await new Promise((resolve) => setImmediate(resolve))
+    if (cycle === undefined || this.#cycle !== cycle) throw new Error('The server was closed.')
+    return this.#start(place)
+  }
+
+  #onError(cycle: Cycle, error: unknown): void {
+    if (this.#cycle !== cycle) return
+    this.#cycle = undefined
+    process.nextTick(() => this.#server.emit('error', error as Error))
+  }
+
+  #end(cycle: Cycle): void {
+    this.#ending.add(cycle)
+    // At once if it listens: the address is free then, as with node:http.
+    const closed = cycle.fcgi?.close() ?? cycle.starting.then((fcgi) => fcgi.close())
+    closed
+      .catch(() => {})
+      .finally(() => {
+        this.#ending.delete(cycle)
+        this.#emitCloseIfEnded()
+      })
+  }
+
+  #emitCloseIfEnded(): void {
+    if (this.#cycle === undefined && this.#ending.size === 0) {
+      process.nextTick(() => this.#server.emit('close'))
+    }
+  }
+
+  #closeWith(signal: AbortSignal, cycle: Cycle): void {
+    const close = (): void => {
+      if (this.#cycle === cycle) this.close()
+    }
+    if (signal.aborted) process.nextTick(close)
+    else {
+      signal.addEventListener('abort', close, { once: true })
+      this.#server.once('close', () => signal.removeEventListener('abort', close))
+    }
+  }
+}
+
+function withCode(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code })
+}
+
+/** Gives a server the methods of `listening` in place of Node's. */
+export function setListening(server: Server, listening: HttpListening): void {
+  const methods: PropertyDescriptorMap = {}
+  for (const name of METHODS) methods[name] = asMethod(listening[name].bind(listening))
+  if (Symbol.asyncDispose !== undefined) {
+    methods[Symbol.asyncDispose] = asMethod(() => listening.dispose())
+  }
+  Object.defineProperties(server, {
+    ...methods,
+    listening: { configurable: true, get: () => listening.listening },
+  })
+}
+
+const METHODS = [
+  'listen',
+  'address',
+  'close',
+  'closeAllConnections',
+  'closeIdleConnections',
+  'getConnections',
+  'ref',
+  'unref',
+] as const
+
+function asMethod(value: unknown): PropertyDescriptor {
+  return { value, configurable: true, writable: true }
+}

@@ -1,0 +1,88 @@
+import { Server as NetServer } from 'node:net'
+import type { ListenOptions } from '@fcgi-bridge/core'
+
+/** What the arguments of `listen` of an `http.Server` say. */
+export interface ListenArguments {
+  /** Where to listen; undefined if the process that started this one says it. */
+  place: ListenOptions | undefined
+  /** Called at the next 'listening'. */
+  callback: (() => void) | undefined
+  /** Closes the server when it aborts. */
+  signal: AbortSignal | undefined
+}
+
+interface NodeListenOptions {
+  port?: unknown
+  host?: string | undefined
+  path?: unknown
+  fd?: unknown
+  mode?: number
+  readableAll?: boolean
+  writableAll?: boolean
+  signal?: AbortSignal
+}
+
+/**
+ * Reads the arguments of `server.listen()` as net.Server does: `(port, host?, backlog?, callback?)`, `(path, …)`, `(options,
+ * callback?)`, `(callback?)`. The options may have `mode`, the mode of a Unix socket. The backlog, `exclusive` and `ipv6Only` are
+ * ignored.
+ *
+ * Throws what net.Server throws for a port that is none and for options that say no place, and a TypeError for a handle of another
+ * server.
+ */
+export function parseListenArguments(args: readonly unknown[]): ListenArguments {
+  const last = args.at(-1)
+  const callback = typeof last === 'function' ? (last as () => void) : undefined
+  const [first, second] = callback === undefined ? args : args.slice(0, -1)
+  const options = optionsOf(first, second)
+  const { signal } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throwAsNode({ port: 0, signal })
+  return { place: placeOf(options), callback, signal }
+}
+
+function optionsOf(first: unknown, second: unknown): NodeListenOptions {
+  if (typeof first === 'object' && first !== null) return first
+  if (typeof first === 'string' && !isPort(first)) return { path: first }
+  return { port: first, ...(typeof second === 'string' && { host: second }) }
+}
+
+function placeOf(options: NodeListenOptions): ListenOptions | undefined {
+  const { port, host, path, fd } = options
+  if (typeof fd === 'number' && fd >= 0) return { fd }
+  if (isHandle(options)) {
+    throw new TypeError(
+      'listen() cannot use the handle of another server for FastCGI. Say { fd }, a port or a path.',
+    )
+  }
+  if (port !== undefined && port !== null) {
+    if (!isPort(port)) throwAsNode({ port, host })
+    return { port: Number(port), host: host || undefined }
+  }
+  if (path !== undefined && path !== null) return { path: path as string, mode: modeOf(options) }
+  // `{ port: undefined }` is the same as no argument. Node refuses options that name no place at all.
+  if (!('port' in options)) throwAsNode(options)
+  return undefined
+}
+
+function isHandle(options: object): boolean {
+  return '_handle' in options || options instanceof NetServer
+}
+
+function modeOf({ mode, readableAll, writableAll }: NodeListenOptions): number | undefined {
+  if (mode !== undefined) return mode
+  if (!readableAll && !writableAll) return undefined
+  return 0o660 | (readableAll ? 0o444 : 0) | (writableAll ? 0o222 : 0)
+}
+
+function isPort(value: unknown): boolean {
+  if (typeof value !== 'number' && typeof value !== 'string') return false
+  return String(value).trim() !== '' && Number(value) >>> 0 === Number(value) && Number(value) <= 65535
+}
+
+// Node's own error for a place that is none.
+function throwAsNode(options: object): never {
+  const server = new NetServer()
+  server.on('error', () => {})
+  server.listen(options).close()
+  throw new TypeError(`listen() cannot use ${JSON.stringify(options)}. Say a port, a path or { fd }.`)
+}
