@@ -356,6 +356,18 @@ describe('systemd', () => {
     },
   )
 
+  test('with --workers, systemd accepts a service that tells it of its state and that can be reloaded', async () => {
+    const { files, app } = await print('systemd', exampleApp('express'), '--workers', '2', '--name', 'shop')
+    const units = files.map(({ path, text }) => site.write(basename(path), text))
+    const verified = spawnSync(required('systemd-analyze'), ['verify', '--man=no', ...units], {
+      encoding: 'utf8',
+    })
+    expect(verified).toMatchObject({ status: 0, stderr: '' })
+    expect(app!.join(' ')).toMatch(/ --workers 2$/)
+    expect(files[1]!.text).toMatch(/\nType=notify\nNotifyAccess=all\n/)
+    expect(files[1]!.text).toMatch(/\nRuntimeDirectory=shop\nExecReload=.* reload\n/)
+  })
+
   test('the service has a dynamic user or that of --user, and can read an app in a home folder', async () => {
     const [, service] = (await print('systemd', exampleApp('express'))).files
     expect(service!.text).toContain('\nDynamicUser=yes\n')

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
-import type { PoolStatus } from '@fcgi-bridge/pool'
+import { type PoolStatus, sendCommand } from '@fcgi-bridge/pool'
 import { request } from 'undici'
 import { describe, expect, test } from 'vitest'
 import { freePorts } from '../../scripts/lib/free-ports.js'
@@ -257,6 +257,15 @@ describe('sockets', () => {
     expect(await accepting({ path }, () => !program.running)).toBe(true)
     expect(await ask({ address: path }, '/pid')).toMatch(/^\d+$/)
   })
+})
+
+test('--detach and --log-file: the command returns when the workers serve, and all of them write to the file', async () => {
+  const [path, control, log] = ['app.sock', 'app.ctl', 'app.log'].map((name) => site.path(name))
+  const flags = ['--workers', '2', '--path', path!, '--control', control!, '--log-file', log!, '--detach']
+  expect(await start('app.mjs', ...flags).exited).toEqual({ code: 0, signal: null })
+  expect(await ask({ address: path! }, '/pid')).toMatch(/^\d+$/)
+  expect(await sendCommand(control!, { command: 'stop' })).toEqual({ ok: true })
+  expect(readFileSync(log!, 'utf8')).toMatch(/^Serving app\.mjs with 2 workers [\s\S]*^GET \/pid 200 /m)
 })
 
 test("listens when the module's export ready has resolved", async () => {

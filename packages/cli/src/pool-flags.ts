@@ -95,7 +95,8 @@ export function workersOf(
   return undefined
 }
 
-function parseWorkers(text: string): number | 'auto' {
+/** Parses a number of workers, 1 to 1024, or `auto`. Throws InvalidArgumentError. */
+export function parseWorkers(text: string): number | 'auto' {
   if (text === 'auto') return text
   const workers = parseCount(text)
   if (workers < 1 || workers > 1024)

@@ -11,6 +11,7 @@ import {
   parseUrlPath,
   parseUser,
 } from '../config/values.ts'
+import { parseWorkers } from '../pool-flags.ts'
 import { parseSize } from '../size.ts'
 import type { Output } from '../terminal.ts'
 
@@ -60,6 +61,12 @@ export function addConfig(program: Command, stdout: Output): void {
     .option('--tls-key <file>', 'private key of the certificate')
     .option('--redirect-from <port>', 'where HTTP is redirected from (default: 80)', parseListen)
     .option('--buffer', "keep the server's default response buffering, which delays event streams", false)
+    .option(
+      '--workers <number>',
+      'serve the app in so many processes, or auto: one for each processor',
+      parseWorkers,
+    )
+    .option('--per-worker-sockets', 'nginx: a socket for each worker, %i in --socket is its number')
     .option('--spawn', 'lighttpd starts the app, on a socket of its own or on --socket', false)
     .option('--user <name>', 'systemd: the user that runs the app (default: a dynamic user)', parseUser)
     .option('--server-user <name>', 'systemd: the user that may connect to the socket', parseUser, 'www-data')

@@ -1,6 +1,7 @@
 import { virtualHosts } from './apache.ts'
 import { apacheWord, fcgidCommand } from './quote.ts'
-import { inheritWords, programWords, type Site } from './site.ts'
+import { inheritWords, programWords } from './serve-words.ts'
+import type { Site } from './site.ts'
 import { APP_READ_TIMEOUT, type Config, header } from './target.ts'
 import { lines } from './text.ts'
 

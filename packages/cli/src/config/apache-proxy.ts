@@ -1,7 +1,8 @@
 import { formatAddress } from '@fcgi-bridge/client/address'
 import { section, virtualHosts } from './apache.ts'
 import { apacheWord } from './quote.ts'
-import { type Site, serveWords } from './site.ts'
+import { serveWords } from './serve-words.ts'
+import type { Site } from './site.ts'
 import { APP_READ_TIMEOUT, type Config, howToStart } from './target.ts'
 import { lines, pattern } from './text.ts'
 

@@ -1,6 +1,7 @@
 import { formatAddress } from '@fcgi-bridge/client/address'
 import { caddyFolder, caddyWord } from './quote.ts'
-import { type HostAndPort, httpsOrigin, type Site, type Statics, serveWords, type Tls } from './site.ts'
+import { serveWords } from './serve-words.ts'
+import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from './site.ts'
 import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
 import { block, lines } from './text.ts'
 

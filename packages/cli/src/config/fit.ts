@@ -11,34 +11,44 @@ const UNIT_ONLY: Refusal = [
   ['user', 'serverUser'],
   'applies to systemd units only: fcgi-bridge config systemd',
 ]
+const ONE_SOCKET: Refusal = [
+  ['perWorkerSockets'],
+  'applies to nginx only, which then balances the load. Remove it: workers can share one socket',
+]
 const LIGHTTPD_ONLY: Refusal = [['spawn'], 'applies to lighttpd only. Remove it']
 
 const REFUSALS: Readonly<Record<ServerName, readonly Refusal[]>> = {
   nginx: [UNIT_ONLY, LIGHTTPD_ONLY],
   'apache-fcgid': [
     UNIT_ONLY,
+    [
+      ['workers', 'perWorkerSockets'],
+      'does not apply to mod_fcgid, which starts the processes itself. Remove it',
+    ],
     [['spawn'], 'is not needed: mod_fcgid always starts the app. Remove it'],
     [
       ['socket', 'address'],
       'does not apply to mod_fcgid, which opens the sockets itself. Remove it, or use apache-proxy',
     ],
   ],
-  'apache-proxy': [UNIT_ONLY, LIGHTTPD_ONLY],
-  lighttpd: [UNIT_ONLY],
-  caddy: [UNIT_ONLY, LIGHTTPD_ONLY],
+  'apache-proxy': [UNIT_ONLY, ONE_SOCKET, LIGHTTPD_ONLY],
+  lighttpd: [UNIT_ONLY, ONE_SOCKET],
+  caddy: [UNIT_ONLY, ONE_SOCKET, LIGHTTPD_ONLY],
   h2o: [
     UNIT_ONLY,
+    ONE_SOCKET,
     [['spawn'], 'applies to lighttpd only: H2O does not restart an app that has exited. Remove it'],
   ],
   haproxy: [
     UNIT_ONLY,
+    ONE_SOCKET,
     LIGHTTPD_ONLY,
     [
       ['static', 'staticUrl'],
       'does not apply to HAProxy, which serves no files. Remove it, and serve the files from the app',
     ],
   ],
-  systemd: [FRONT_ONLY, LIGHTTPD_ONLY],
+  systemd: [FRONT_ONLY, ONE_SOCKET, LIGHTTPD_ONLY],
 }
 
 /** Throws a Failure for a flag that a server does not support. `given` tells whether a flag, by its property name, was given. */

@@ -1,5 +1,6 @@
 import { yamlWord } from './quote.ts'
-import { type HostAndPort, httpsOrigin, type Site, type Statics, serveWords, type Tls } from './site.ts'
+import { serveWords } from './serve-words.ts'
+import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from './site.ts'
 import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
 import { indent, lines } from './text.ts'
 

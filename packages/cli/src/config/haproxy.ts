@@ -1,6 +1,7 @@
 import { formatAddress } from '@fcgi-bridge/client/address'
 import { haproxyWord } from './quote.ts'
-import { type HostAndPort, httpsOrigin, type Site, serveWords, type Tls, usageError } from './site.ts'
+import { serveWords } from './serve-words.ts'
+import { type HostAndPort, httpsOrigin, type Site, type Tls, usageError } from './site.ts'
 import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
 import { indent, lines, pattern } from './text.ts'
 

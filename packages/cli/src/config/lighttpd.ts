@@ -1,15 +1,7 @@
 import { formatAddress } from '@fcgi-bridge/client/address'
 import { lighttpdCommand, lighttpdWord } from './quote.ts'
-import {
-  type HostAndPort,
-  httpsOrigin,
-  inheritWords,
-  programWords,
-  type Site,
-  type Statics,
-  serveWords,
-  type Tls,
-} from './site.ts'
+import { inheritWords, programWords, serveWords } from './serve-words.ts'
+import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from './site.ts'
 import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
 import { block, indent, lines, pattern } from './text.ts'
 

@@ -1,7 +1,8 @@
 import { formatAddress } from '@fcgi-bridge/client/address'
 import { formatSize } from '../size.ts'
 import { nginxWord } from './quote.ts'
-import { type HostAndPort, httpsOrigin, type Site, type Statics, serveWords, type Tls } from './site.ts'
+import { addressesOf, serveWords } from './serve-words.ts'
+import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from './site.ts'
 import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
 import { block, lines, pattern } from './text.ts'
 
@@ -26,13 +27,20 @@ export function nginx(site: Site): Config {
   return { files: [{ path, text }], check, reload, app: serveWords(site) }
 }
 
-function upstream({ name, address }: Site): string {
-  const at = 'path' in address ? `unix:${address.path}` : formatAddress(address)
+function upstream(site: Site): string {
+  const servers = addressesOf(site).map(
+    (address) => `server ${'path' in address ? `unix:${address.path}` : formatAddress(address)};`,
+  )
   return block(
-    `upstream ${name}`,
-    `server ${at};
-# The number of idle connections to the app that each worker keeps open.
-keepalive 16;`,
+    `upstream ${site.name}`,
+    lines(
+      servers.length > 1 &&
+        '# One socket for each worker of the app: the one with the fewest requests gets the next.',
+      servers.length > 1 && 'least_conn;',
+      ...servers,
+      '# The number of idle connections to the app that each worker of nginx keeps open.',
+      'keepalive 16;',
+    ),
   )
 }
 

@@ -12,7 +12,7 @@ import { extname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from '../exit-codes.ts'
 import { run } from '../run.ts'
-import { programWords } from './site.ts'
+import { programWords } from './serve-words.ts'
 
 let folder: string
 
@@ -215,6 +215,8 @@ test.each([
   [['--socket', '/s', '--tls-cert', 'a\nb', '--tls-key', 'c'], /control character/],
   [['~/shop/app.mjs', '--export', 'a\nuser root;'], /--export "a\\nuser root;" contains a control character/],
   [['--socket', '/s', '--tls-cert', 'a$b', '--tls-key', 'c'], /cannot express \$/],
+  [['--socket', '/a.%i', '--per-worker-sockets'], /add --workers 4/],
+  [['--socket', '/s', '--workers', '2', '--per-worker-sockets'], /write %i for the number of the worker/],
 ])('a wrong command line is an error: %j', async (args, message) => {
   const { code, out, err } = await config('nginx', ...args)
   expect(err).toMatch(message)
@@ -225,6 +227,8 @@ test.each([
 test.each([
   ['nginx', '--user', 'shop', '--user applies to systemd units only'],
   ['nginx', '--spawn', '', '--spawn applies to lighttpd only'],
+  ['apache-fcgid', '--workers', '2', '--workers does not apply to mod_fcgid'],
+  ['caddy', '--per-worker-sockets', '', '--per-worker-sockets applies to nginx only'],
   ['apache-fcgid', '--socket', '/run/app.sock', '--socket does not apply to mod_fcgid'],
   ['haproxy', '--static', '~/shop/public', '--static does not apply to HAProxy, which serves no files'],
   ['systemd', '--tls-cert', 'cert.pem', '--tls-cert does not apply to systemd units'],
@@ -268,4 +272,15 @@ test('an unknown server and a missing app are errors', async () => {
     err: expect.stringContaining('nginx'),
   })
   expect(await config('nginx', '~/no.js')).toMatchObject({ code: EXIT.app })
+})
+
+test('nginx gets a server for each socket of the workers, and the app the same sockets', async () => {
+  const flags = ['--workers', '2', '--per-worker-sockets', '--json']
+  const { files, app } = JSON.parse((await config('nginx', '--socket', '/run/app.%i.sock', ...flags)).out)
+  expect(files[0].text).toMatch(
+    /least_conn;\n {4}server unix:\/run\/app\.0\.sock;\n {4}server unix:\/run\/app\.1\.sock;/,
+  )
+  expect(app.join(' ')).toMatch(/--workers 2 --per-worker-sockets --path \/run\/app\.%i\.sock/)
+  const ports = JSON.parse((await config('nginx', '--address', '127.0.0.1:9000', ...flags)).out)
+  expect(ports.files[0].text).toMatch(/server 127\.0\.0\.1:9000;\n {4}server 127\.0\.0\.1:9001;/)
 })

@@ -4,7 +4,6 @@ import type { SocketAddress } from '@fcgi-bridge/client/address'
 import { findModule } from '../app/load-module.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
-import { formatSize } from '../size.ts'
 
 /** Where a server listens. */
 export interface HostAndPort {
@@ -33,6 +32,10 @@ export interface Site {
   buffer: boolean
   /** The front server starts the app. */
   spawn: boolean
+  /** The number of worker processes that serve the app. Undefined: one process without a master. */
+  workers: number | 'auto' | undefined
+  /** Each worker has its own socket: `%i` in the path is its number, and a port counts up. */
+  perWorkerSockets: boolean
   /** The system user that runs the app. Undefined: systemd creates one. */
   user: string | undefined
   /** The system user that runs the front server. */
@@ -85,16 +88,23 @@ export interface SiteFlags {
   tlsKey?: string
   buffer: boolean
   spawn: boolean
+  workers?: number | 'auto'
+  perWorkerSockets?: boolean
   user?: string
   serverUser: string
 }
 
-const DEFAULT_ADDRESS = { host: '127.0.0.1', port: 9000 }
+/** Where the app listens if no flag says it. */
+export const DEFAULT_ADDRESS = { host: '127.0.0.1', port: 9000 }
 
 /** Builds a site from the flags. Throws a Failure if they are invalid or contradict each other. */
 export function siteOf(module: string | undefined, flags: SiteFlags): Site {
   const app = module === undefined ? undefined : { file: fileOf(module), flags: flagsOf(flags) }
-  const socket = flags.socket === undefined ? undefined : socketPath(flags.socket)
+  const { workers, perWorkerSockets = false } = flags
+  const socket = flags.socket === undefined ? undefined : socketPath(flags.socket, perWorkerSockets)
+  if (perWorkerSockets && typeof workers !== 'number') {
+    throw usageError('--per-worker-sockets needs the number of workers: add --workers 4.')
+  }
   if (app === undefined && socket === undefined && flags.address === undefined) {
     throw usageError(
       "Neither an app nor its address is given. Name the app's module, or give the address on which it listens: --socket or --address.",
@@ -113,6 +123,8 @@ export function siteOf(module: string | undefined, flags: SiteFlags): Site {
     tls,
     buffer: flags.buffer,
     spawn: flags.spawn,
+    workers,
+    perWorkerSockets,
     user: flags.user,
     serverUser: flags.serverUser,
   }
@@ -121,41 +133,6 @@ export function siteOf(module: string | undefined, flags: SiteFlags): Site {
 /** The origin of the site's HTTPS URLs. */
 export function httpsOrigin({ serverName, listen: { port } }: Site): string {
   return `https://${serverName}${port === 443 ? '' : `:${port}`}`
-}
-
-/** The words of the command that serves the app on the site's address. */
-export function serveWords(site: Site): string[] {
-  const { address } = site
-  const host = 'host' in address && address.host !== DEFAULT_ADDRESS.host ? ['--host', address.host] : []
-  const at =
-    'path' in address ? ['--path', address.path, '--mode', '660'] : ['--port', String(address.port), ...host]
-  return [...inheritWords(site), ...at]
-}
-
-/** Like {@link serveWords}, without an address: the process that starts the app provides the socket. */
-export function inheritWords({ app, mount, maxBody }: Site): string[] {
-  return [
-    'fcgi-bridge',
-    'serve',
-    app?.file ?? 'app.js',
-    ...(app?.flags ?? []),
-    ...(mount === '' ? [] : ['--mount', mount]),
-    '--max-body',
-    formatSize(maxBody),
-  ]
-}
-
-/**
- * The words of a command that starts this program. The command works without PATH and in any working directory. Throws a Failure if the
- * program runs from npx's cache, because that can be emptied at any time.
- */
-export function programWords(program: string = process.argv[1]!): string[] {
-  if (/[\\/]_npx[\\/]/.test(program)) {
-    throw usageError(
-      `In this config the server starts fcgi-bridge, but fcgi-bridge is not installed: it runs from npx's temporary cache (${program}). Install it in the app's folder: npm install fcgi-bridge.`,
-    )
-  }
-  return [process.execPath, program]
 }
 
 /** The error for a wrong command line. */
@@ -194,9 +171,14 @@ function nameOf(file: string): string {
 // sun_path has 108 bytes, including the NUL at its end.
 const SOCKET_PATH_MAX = 107
 
-function socketPath(path: string): string {
+function socketPath(path: string, isPerWorker: boolean): string {
   const full = resolve(path)
-  if (!/^[\w./@+-]+$/.test(full)) {
+  if (isPerWorker && !full.includes('%i')) {
+    throw usageError(
+      `--socket ${path}: with --per-worker-sockets, write %i for the number of the worker, as in /run/app.%i.sock.`,
+    )
+  }
+  if (!/^[\w./@+-]+$/.test(isPerWorker ? full.replaceAll('%i', '') : full)) {
     throw usageError(
       `--socket ${JSON.stringify(path)}: some servers cannot express characters in a socket's path other than letters, digits and ./_@+-. Choose another path, such as /run/app.sock.`,
     )

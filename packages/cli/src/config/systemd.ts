@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
 import { formatAddress } from '@fcgi-bridge/client/address'
 import { systemdWord } from './quote.ts'
-import { inheritWords, programWords, type Site, type SiteApp, usageError } from './site.ts'
+import { inheritWords, programWords } from './serve-words.ts'
+import { type Site, type SiteApp, usageError } from './site.ts'
 import { type Config, header } from './target.ts'
 import { lines } from './text.ts'
 
@@ -54,7 +55,12 @@ function socket({ address, serverUser, app }: Site, path: string, check: string,
   )
 }
 
-function service({ name, user }: Site, app: SiteApp, path: string, command: readonly string[]): string {
+function service(
+  { name, user, workers }: Site,
+  app: SiteApp,
+  path: string,
+  command: readonly string[],
+): string {
   return lines(
     header(
       `The systemd service of ${app.file}`,
@@ -66,13 +72,15 @@ function service({ name, user }: Site, app: SiteApp, path: string, command: read
     `Requires=${name}.socket`,
     '',
     '[Service]',
+    workers !== undefined && master(name),
     `ExecStart=${command.map(systemdWord).join(' ')}`,
     'Environment=NODE_ENV=production',
     '# Optional: secrets, one NAME=value per line, in a file that only root can read.',
     `EnvironmentFile=-/etc/${name}.env`,
     '# On stop, send SIGTERM to the main process only. It finishes the running requests.',
     'KillMode=mixed',
-    'TimeoutStopSec=15',
+    // A master kills workers that do not drain after 30 seconds.
+    workers === undefined ? 'TimeoutStopSec=15' : 'TimeoutStopSec=40',
     'Restart=on-failure',
     '',
     user === undefined
@@ -92,6 +100,19 @@ function service({ name, user }: Site, app: SiteApp, path: string, command: read
     'SystemCallFilter=@system-service',
     '# MemoryDenyWriteExecute must stay off: V8 compiles code at run time.',
     '',
+  )
+}
+
+// What a master process tells systemd: see packages/pool/src/program/notify.ts.
+function master(name: string): string {
+  return lines(
+    '# The master reports when all workers are ready. Node has no datagram sockets, so it runs systemd-notify: NotifyAccess=all.',
+    'Type=notify',
+    'NotifyAccess=all',
+    'WatchdogSec=30',
+    '# systemctl reload replaces the workers, and returns when the new ones serve. The control socket is in this folder of /run.',
+    `RuntimeDirectory=${name}`,
+    `ExecReload=${[...programWords(), 'reload'].map(systemdWord).join(' ')}`,
   )
 }
 

@@ -1,5 +1,6 @@
 import { shellWord } from '../shell-word.ts'
-import { type Site, serveWords } from './site.ts'
+import { serveWords } from './serve-words.ts'
+import type { Site } from './site.ts'
 import { comment, lines } from './text.ts'
 
 /** One file of a config. */

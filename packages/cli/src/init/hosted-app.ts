@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { findModule } from '../app/load-module.ts'
 import { projectFolder } from '../app/project-folder.ts'
-import { programWords } from '../config/site.ts'
+import { programWords } from '../config/serve-words.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 

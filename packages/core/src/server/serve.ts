@@ -45,9 +45,9 @@ interface ProgramOptions {
    */
   handleExceptions?: boolean
   /**
-   * Files whose change ends the program as SIGTERM does: one that is written, touched or created. The front server or the process
-   * manager then starts the new version. Each process checks them twice a second. Default: `tmp/restart.txt` and `restart.txt` in the
-   * folder of the program (`process.argv[1]`) if a front server started it with descriptor 0, otherwise none. `[]` watches none.
+   * When one of these files is written, touched or created, the program ends as with SIGTERM. The front server or the process manager then
+   * starts the new version. Each process checks the files twice a second. The default is `tmp/restart.txt` and `restart.txt` in the folder
+   * of the program (`process.argv[1]`) if a front server started it with descriptor 0, otherwise none. `[]` turns it off.
    */
   restartFiles?: readonly string[]
 }

@@ -298,5 +298,6 @@ test('in any order of reloads and recycling, no place is ever without a ready wo
         ).toBe(true)
       },
     ),
+    { numRuns: 40 },
   )
 })
