@@ -56,6 +56,6 @@ function cpuOf(pid) {
 /** Kilobytes. */
 function memoryOf(pid) {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1')
-  const value = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(rollup)[1])
+  const value = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(rollup)?.[1])
   return { Rss: value('Rss'), Pss: value('Pss'), Private: value('Private_Clean') + value('Private_Dirty') }
 }

@@ -4,7 +4,7 @@ import { bare, express, helloWork, hono } from './apps.js'
 /** @type {import('./index.js').Case[]} */
 export const latencyCases = [
   latencyCase('core', 'core / node:http', bare),
-  latencyCase('fetch', 'Hono text, globals replaced / @hono/node-server', hono),
+  latencyCase('fetch', 'Hono text / @hono/node-server', hono),
   latencyCase('express', 'Express 5 res.send / node:http', express),
 ]
 

@@ -4,7 +4,7 @@ import { getBar } from './express.js'
 
 /** @type {import('./index.js').Case[]} */
 export const nginxCases = [
-  nginxCase('nginx-fetch', 'Hono text through nginx, globals replaced / proxy_pass', hono, 0.9),
+  nginxCase('nginx-fetch', 'Hono text through nginx / proxy_pass', hono, 0.9),
   nginxCase('nginx-express', 'Express 5 res.send through nginx / proxy_pass', express, getBar),
 ]
 

@@ -12,7 +12,7 @@ export const sizeCases = [16 * KIB, 256 * KIB].flatMap((length) => {
   }
   return [
     sizeCase('core', 'core', bare, length),
-    sizeCase('fetch', 'Hono, globals replaced', hono, length),
+    sizeCase('fetch', 'Hono', hono, length),
     sizeCase('express', 'Express 5', express, length),
   ]
 })

@@ -5,8 +5,8 @@ const GIB = 1024 ** 3
 
 /** @type {import('./index.js').Case[]} */
 export const transferCases = [
-  transferCase('fetch', 'Hono, globals replaced', hono, 'download'),
-  transferCase('fetch', 'Hono, globals replaced', hono, 'upload'),
+  transferCase('fetch', 'Hono', hono, 'download'),
+  transferCase('fetch', 'Hono', hono, 'upload'),
   transferCase('express', 'Express 5', express, 'download'),
   transferCase('express', 'Express 5', express, 'upload'),
 ]

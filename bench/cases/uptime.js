@@ -6,7 +6,7 @@ const REQUESTS = 1_000_000
 /** @type {import('./index.js').Case[]} */
 export const uptimeCases = [
   uptimeCase('core', 'core', bare),
-  uptimeCase('fetch', 'Hono, globals replaced', hono),
+  uptimeCase('fetch', 'Hono', hono),
   uptimeCase('express', 'Express 5', express),
 ]
 

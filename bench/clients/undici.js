@@ -3,7 +3,7 @@
 
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
 import { Pool, request } from 'undici'
-import { checkBody } from '../load/answer.js'
+import { checkBody } from '../load/expected.js'
 
 /** @type {import('../lib/client-side.js').ClientTask} */
 const { address, body, connections, expected, headers, method, path, protocol } = JSON.parse(process.argv[2])

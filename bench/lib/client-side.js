@@ -17,7 +17,7 @@ const PROGRAM = fileURLToPath(new URL('../clients/undici.js', import.meta.url))
  * @property {string} path
  * @property {[string, string][]} headers
  * @property {string} [body]
- * @property {import('../load/answer.js').Expected} expected
+ * @property {import('../load/expected.js').Expected} expected
  */
 
 /** A side of a comparison of clients: a measured client, and a server that responds to it. */
@@ -57,7 +57,7 @@ export class ClientSide {
       throw new Error(`The client exited (${signal ?? code}).`)
     })
     side.#ended.catch(() => {})
-    await side.#answer()
+    await side.#response()
     return side
   }
 
@@ -90,10 +90,10 @@ export class ClientSide {
 
   #run(bounds) {
     this.#child.send(bounds)
-    return this.#answer()
+    return this.#response()
   }
 
-  async #answer() {
+  async #response() {
     const message = once(this.#child, 'message')
     const [{ error, result }] = await Promise.race([message, this.#ended])
     if (error !== undefined) throw new Error(`The client failed: ${error}`)

@@ -21,10 +21,10 @@ import { Server } from './server.js'
  *
  * @typedef {object} Work The requests for a side.
  * @property {import('./request.js').RequestSpec} request
- * @property {import('../load/answer.js').Expected} expected
+ * @property {import('../load/expected.js').Expected} expected
  * @property {number} [connections] Default: the setting's.
  * @property {number} [multiplexed] Concurrent requests on each connection; default 1.
- * @property {boolean} [nginx] With an nginx between the load and the server, where the server's spec names no front server.
+ * @property {boolean} [nginx] With an nginx between the load and the server, if the server's spec names no front server.
  *
  * @typedef {object} Sample
  * @property {number} cpu Microseconds per request, of the server and, if there is one, its nginx.

@@ -27,7 +27,7 @@ export async function measureUptime(name, spec, work, requests, setting) {
   try {
     const points = []
     for (let step = 1; step <= STEPS; step++) {
-      // Use new connections each time, as front servers do, so that memory that connections leak counts as well.
+      // Use new connections each time, as front servers do, so that memory leaked by connections counts, too.
       await side.generator.open(side.load)
       const result = await side.generator.run({ milliseconds: 120_000, requests: requests / STEPS })
       if (result.requests !== requests / STEPS)

@@ -14,7 +14,7 @@ export class ClosedLoop {
   #running = 0
   #toSend = 0
   #deadline = 0
-  #answers = 0
+  #responses = 0
   #idle = 0
   #turn
   #onDone = () => {}
@@ -38,7 +38,7 @@ export class ClosedLoop {
     const start = performance.now()
     this.#deadline = start + milliseconds
     this.#toSend = requests
-    this.#answers = 0
+    this.#responses = 0
     this.#idle = 0
     if (this.#load.awake) this.#stayAwake()
     await /** @type {Promise<void>} */ (
@@ -53,18 +53,18 @@ export class ClosedLoop {
       })
     )
     if (this.#load.awake) clearImmediate(this.#turn)
-    return { requests: this.#answers, milliseconds: performance.now() - start, idle: this.#idle }
+    return { requests: this.#responses, milliseconds: performance.now() - start, idle: this.#idle }
   }
 
   // Waking a sleeping process costs the process that wakes it several microseconds. That would be the server, more often
   // the faster it is. So the load stays awake if it has its own core.
   #stayAwake() {
     let last = performance.now()
-    let answers = 0
+    let responses = 0
     const turn = () => {
       const now = performance.now()
-      if (answers === this.#answers) this.#idle += now - last
-      answers = this.#answers
+      if (responses === this.#responses) this.#idle += now - last
+      responses = this.#responses
       last = now
       this.#turn = setImmediate(turn)
     }
@@ -78,8 +78,8 @@ export class ClosedLoop {
   }
 
   async #connect() {
-    const onAnswer = (requester, index) => {
-      this.#answers++
+    const onResponse = (requester, index) => {
+      this.#responses++
       this.#running--
       if (this.#load.oneRequestEach) this.#renew(requester)
       else this.#next(requester, index)
@@ -87,7 +87,7 @@ export class ClosedLoop {
     const onError = (error, requester) => {
       if (this.#requesters.has(requester)) this.#onError(error)
     }
-    const requester = await openRequester(this.#load, onAnswer, onError)
+    const requester = await openRequester(this.#load, onResponse, onError)
     this.#requesters.add(requester)
     return requester
   }

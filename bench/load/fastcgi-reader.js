@@ -1,7 +1,7 @@
 import { FCGI_END_REQUEST, FCGI_HEADER_LEN, FCGI_STDOUT } from '@fcgi-bridge/core'
-import { checkBody } from './answer.js'
+import { checkBody } from './expected.js'
 
-/** @import { Reader } from './answer.js' */
+/** @import { Reader } from './expected.js' */
 
 /**
  * Reads FastCGI records. The first response on a connection is parsed. A later one with exactly the same bytes is
@@ -9,7 +9,7 @@ import { checkBody } from './answer.js'
  * @implements {Reader}
  */
 export class FastCgiReader {
-  #onAnswer
+  #onResponse
   #expected
   #head = Buffer.alloc(FCGI_HEADER_LEN)
   #headLength = 0
@@ -18,29 +18,29 @@ export class FastCgiReader {
   #content = 0
   #padding = 0
   #known
-  /** @type {Map<number, Answer>} */
-  #answers = new Map()
+  /** @type {Map<number, CgiResponse>} */
+  #responses = new Map()
   #endContent = []
 
-  /** @param {import('./answer.js').Expected} expected @param {import('./answer.js').OnAnswer} onAnswer */
-  constructor(expected, onAnswer) {
+  /** @param {import('./expected.js').Expected} expected @param {import('./expected.js').OnResponse} onResponse */
+  constructor(expected, onResponse) {
     this.#expected = expected
-    this.#onAnswer = onAnswer
+    this.#onResponse = onResponse
   }
 
   push(chunk) {
     if (this.#atStart && this.#known?.length === chunk.length && this.#known.equals(chunk)) {
-      this.#onAnswer(1)
+      this.#onResponse(1)
       return
     }
     const whole = this.#atStart && chunk.length < 64 * 1024
-    const answers = this.#walk(chunk)
+    const responses = this.#walk(chunk)
     // Exactly one response, with the id of all requests that are not multiplexed.
-    if (whole && answers === 1 && this.#atStart && this.#requestId === 1) this.#known = Buffer.from(chunk)
+    if (whole && responses === 1 && this.#atStart && this.#requestId === 1) this.#known = Buffer.from(chunk)
   }
 
   get #atStart() {
-    return this.#headLength === 0 && this.#answers.size === 0
+    return this.#headLength === 0 && this.#responses.size === 0
   }
 
   #walk(chunk) {
@@ -85,12 +85,12 @@ export class FastCgiReader {
 
   #take(chunk, start, end) {
     if (this.#type === FCGI_STDOUT) {
-      let answer = this.#answers.get(this.#requestId)
-      if (answer === undefined) {
-        answer = new Answer(this.#expected)
-        this.#answers.set(this.#requestId, answer)
+      let response = this.#responses.get(this.#requestId)
+      if (response === undefined) {
+        response = new CgiResponse(this.#expected)
+        this.#responses.set(this.#requestId, response)
       }
-      answer.take(chunk, start, end)
+      response.take(chunk, start, end)
     } else if (this.#type === FCGI_END_REQUEST) {
       this.#endContent.push(...chunk.subarray(start, end))
     } else {
@@ -100,18 +100,18 @@ export class FastCgiReader {
 
   #end() {
     const id = this.#requestId
-    const answer = this.#answers.get(id)
-    if (answer === undefined) throw new Error('END_REQUEST arrived without a response.')
+    const response = this.#responses.get(id)
+    if (response === undefined) throw new Error('END_REQUEST arrived without a response.')
     if (this.#endContent[4] !== 0) throw new Error(`END_REQUEST has protocolStatus ${this.#endContent[4]}.`)
     this.#endContent.length = 0
-    this.#answers.delete(id)
-    answer.check()
-    this.#onAnswer(id)
+    this.#responses.delete(id)
+    response.check()
+    this.#onResponse(id)
   }
 }
 
 /** The head and the body of a CGI response on STDOUT. */
-class Answer {
+class CgiResponse {
   #expected
   #head = ''
   #body

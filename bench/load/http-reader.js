@@ -1,6 +1,6 @@
-import { checkBody } from './answer.js'
+import { checkBody } from './expected.js'
 
-/** @import { Reader } from './answer.js' */
+/** @import { Reader } from './expected.js' */
 
 /**
  * Reads HTTP/1.1 responses with a Content-Length or in chunks. A head that differs from the previous one only in its Date
@@ -10,7 +10,7 @@ import { checkBody } from './answer.js'
  */
 export class HttpReader {
   #expected
-  #onAnswer
+  #onResponse
   /** @type {{ bytes: Buffer, dateStart: number, dateEnd: number, length: number | undefined } | undefined} */
   #known
   #held = Buffer.alloc(0)
@@ -20,10 +20,10 @@ export class HttpReader {
   #body
   #tail = Buffer.alloc(0)
 
-  /** @param {import('./answer.js').Expected} expected @param {import('./answer.js').OnAnswer} onAnswer */
-  constructor(expected, onAnswer) {
+  /** @param {import('./expected.js').Expected} expected @param {import('./expected.js').OnResponse} onResponse */
+  constructor(expected, onResponse) {
     this.#expected = expected
-    this.#onAnswer = onAnswer
+    this.#onResponse = onResponse
   }
 
   push(chunk) {
@@ -89,14 +89,14 @@ export class HttpReader {
     this.#chunked = false
     this.#tail = Buffer.alloc(0)
     this.#total = 0
-    this.#onAnswer(1)
+    this.#onResponse(1)
   }
 
   #end() {
     checkBody(this.#expected, this.#total, this.#body)
     this.#body = undefined
     this.#total = 0
-    this.#onAnswer(1)
+    this.#onResponse(1)
   }
 }
 

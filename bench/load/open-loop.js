@@ -17,15 +17,15 @@ export class OpenLoop {
   /** @type {(error: Error) => void} */
   #onError = () => {}
 
-  /** @param {import('./requester.js').Load} load Its `connections` is the most concurrent requests. */
+  /** @param {import('./requester.js').Load} load Its `connections` limits the concurrent requests. */
   static async open(load) {
     const loop = new OpenLoop()
-    const onAnswer = (requester) => loop.#answered(requester)
+    const onResponse = (requester) => loop.#responded(requester)
     const onError = (error) => {
       if (!loop.#closed) loop.#onError(error)
     }
     for (let count = 0; count < load.connections; count++) {
-      loop.#idle.push(await openRequester(load, onAnswer, onError))
+      loop.#idle.push(await openRequester(load, onResponse, onError))
     }
     return loop
   }
@@ -74,7 +74,7 @@ export class OpenLoop {
     }
   }
 
-  #answered(requester) {
+  #responded(requester) {
     const due = this.#out.get(requester)
     if (due === undefined) throw new Error('A response came without a request.')
     this.#latencies.push(performance.now() - due)

@@ -8,7 +8,7 @@ import { HttpReader } from './http-reader.js'
  * @property {import('node:net').NetConnectOpts} address
  * @property {'fastcgi' | 'http'} protocol
  * @property {import('../lib/request.js').RequestSpec} request
- * @property {import('./answer.js').Expected} expected
+ * @property {import('./expected.js').Expected} expected
  * @property {number} connections
  * @property {number} [multiplexed] Concurrent requests on each connection; default 1.
  * @property {boolean} [oneRequestEach] A new connection for each request, for a server that does not keep them.
@@ -22,11 +22,11 @@ import { HttpReader } from './http-reader.js'
 /**
  * Opens a connection. Responses are read and compared with the expected one.
  * @param {Load} load
- * @param {(requester: Requester, index: number) => void} onAnswer `index`: which of `requests` got a response.
+ * @param {(requester: Requester, index: number) => void} onResponse `index`: which of `requests` got a response.
  * @param {(error: Error, requester: Requester) => void} onError Called for a wrong response or a broken connection.
  * @returns {Promise<Requester>}
  */
-export async function openRequester(load, onAnswer, onError) {
+export async function openRequester(load, onResponse, onError) {
   const { address, expected, multiplexed = 1, protocol, request } = load
   /** @type {Requester} */
   let requester
@@ -36,7 +36,7 @@ export async function openRequester(load, onAnswer, onError) {
     requests.push(protocol === 'http' ? httpRequest(request) : fastCgiRequest(request, id))
   }
   const Reader = protocol === 'http' ? HttpReader : FastCgiReader
-  const reader = new Reader(expected, (id) => onAnswer(requester, id - 1))
+  const reader = new Reader(expected, (id) => onResponse(requester, id - 1))
   const push = (chunk) => reader.push(chunk)
   // Requests that follow several responses are sent in one write.
   const pushCorked = (chunk) => {

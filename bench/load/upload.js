@@ -11,18 +11,18 @@ const PIECE = 64 * 1024
  */
 export async function upload(load) {
   const start = performance.now()
-  let onAnswer
+  let onResponse
   let onError
-  const answered = new Promise((resolve, reject) => {
-    onAnswer = resolve
+  const responded = new Promise((resolve, reject) => {
+    onResponse = resolve
     onError = reject
   })
-  const requester = await openRequester(load, onAnswer, onError)
+  const requester = await openRequester(load, onResponse, onError)
   const { socket } = requester
   try {
     socket.write(requester.requests[0])
-    await Promise.race([answered, sendBody(socket, load)])
-    await answered
+    await Promise.race([responded, sendBody(socket, load)])
+    await responded
   } finally {
     onError = () => {}
     socket.destroy()

@@ -26,7 +26,7 @@ export function growthPlot({ results }) {
  * @typedef {object} Panel
  * @property {string} title
  * @property {string} x
- * @property {boolean} logarithmic Whether the y axis is. The x axis always is if `logarithmic` is true.
+ * @property {boolean} logarithmic Whether both axes are logarithmic.
  * @property {{ name: string, className: string, points: [number, number][] }[]} lines
  */
 

@@ -2,7 +2,7 @@ import { mib, micro, moment, thousand, times } from './format.js'
 import { losses, misses, verdict } from './verdicts.js'
 
 /**
- * RESULTS.md.
+ * Returns the text of RESULTS.md.
  * @param {import('./results.js').Results} results
  */
 export function markdown({ environment, results }) {

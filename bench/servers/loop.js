@@ -14,7 +14,7 @@ import { HEADERS, TEXT } from '../apps/hello.js'
 import { address, ready } from './program.js'
 
 const head = `Status: 200\r\n${HEADERS[0]}: ${HEADERS[1]}\r\n${HEADERS[2]}: ${HEADERS[3]}\r\n\r\n`
-const answer = Buffer.concat([
+const response = Buffer.concat([
   encodeRecord(FCGI_STDOUT, 1, Buffer.from(head + TEXT)),
   encodeRecord(FCGI_STDOUT, 1, Buffer.alloc(0)),
   encodeEndRequest(1, 0, FCGI_REQUEST_COMPLETE),
@@ -29,7 +29,7 @@ createServer({ noDelay: true }, (socket) => {
       const length = (data[at + 4] << 8) | data[at + 5]
       const next = at + FCGI_HEADER_LEN + length + data[at + 6]
       if (next > data.length) break
-      if (data[at + 1] === FCGI_STDIN && length === 0) socket.write(answer)
+      if (data[at + 1] === FCGI_STDIN && length === 0) socket.write(response)
       at = next
     }
     held = at === data.length ? Buffer.alloc(0) : data.subarray(at)

@@ -117,9 +117,11 @@ describe('a socket that several processes share stays non-blocking when one of t
     await opener.stop()
     expect(isNonBlocking(second.pid, fd)).toBe(true)
     if (end === 'exception') {
+      // Either process may accept a connection.
       while (first.running) {
-        const peer = await connect(held.at, 'GET', 'exit=1')
-        await Promise.race([peer.close(), first.exited])
+        const peer = await connect(held.at, 'GET', `exit=${first.pid}`)
+        await Promise.race([peer.end(), peer.close(), first.exited])
+        peer.destroy()
       }
     } else {
       await first.stop(end)

@@ -3,9 +3,9 @@ import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { startApache } from '../support/fronts/apache.ts'
 import type { Origin } from '../support/fronts/front.ts'
+import { startLighttpd } from '../support/fronts/lighttpd.ts'
 import { startNginx } from '../support/fronts/nginx.ts'
 import type { Listening } from '../support/fronts/ports.ts'
-import type { Program } from '../support/fronts/program.ts'
 import { required } from '../support/fronts/programs.ts'
 import { listeningOf, type Site } from '../support/fronts/site.ts'
 import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
@@ -13,7 +13,8 @@ import { HeldSocket } from '../support/held-socket.ts'
 import { OpenLoop } from '../support/open-loop.ts'
 
 const RATE = 100
-const ROLLS = Number(process.env.ROLLS ?? 4)
+/** For longer measurements. */
+const ROLLS = Number(process.env.FCGI_BRIDGE_ROLLS ?? 4)
 
 let site: Site
 
@@ -78,20 +79,14 @@ listen front
 
 async function lighttpd(at: Listening): Promise<number> {
   const address = 'path' in at ? `"socket" => "${at.path}"` : `"host" => "${at.host}", "port" => ${at.port}`
-  const { ports } = await site.startServer(1, ([port]) => {
-    const config = site.write(
-      'lighttpd.conf',
-      `server.modules = ("mod_fastcgi")
-server.bind = "127.0.0.1"
-server.port = ${port}
-server.document-root = "${site.folder}"
-server.errorlog = "${site.path('error.log')}"
-fastcgi.server = ("/" => ((${address}, "check-local" => "disable")))
-`,
-    )
-    return { file: required('lighttpd'), args: ['-D', '-f', config] }
-  })
-  return ports[0]!
+  const [port] = await startLighttpd(
+    site,
+    1,
+    () => `
+      server.modules = ("mod_fastcgi")
+      fastcgi.server = ("/" => ((${address}, "check-local" => "disable")))`,
+  )
+  return port!
 }
 
 async function caddy(at: Listening): Promise<number> {
@@ -143,19 +138,17 @@ test.each(FRONTS)('%s, %s: no request is lost', async (name, transport, startFro
   const origin: Origin = { host: '127.0.0.1', port: await startFront(held.at) }
   const load = new OpenLoop(origin, '/?wait=10', RATE)
   const drained: number[] = []
-  const old: Program[] = []
   for (let roll = 0; roll < ROLLS; roll++) {
     const next = held.start()
     await listeningOf(next)
     await setTimeout(300)
     const began = performance.now()
-    old.push(worker)
     expect(await worker.stop()).toEqual({ code: 0, signal: null })
     drained.push(Math.round(performance.now() - began))
     worker = next
   }
   const outcome = await load.stop()
-  if (process.env.ROLLS) console.log(name, transport, outcome, drained)
+  if (process.env.FCGI_BRIDGE_ROLLS) console.log(name, transport, outcome, drained)
   expect(outcome.failed).toEqual([])
   held.close()
 })

@@ -37,7 +37,7 @@ const CORE_WAYS = [
   async (exchange) => {
     exchange.write('begun\n')
     await setImmediate()
-    throw new Error('behind the head')
+    throw new Error('after the head')
   },
   async (exchange) => {
     exchange.stderr.write('an error message\n'.repeat(100))
@@ -65,7 +65,7 @@ const CORE_WAYS = [
 ]
 
 /** @type {import('@fcgi-bridge/core').Handler} */
-export function answer(exchange) {
+export function respond(exchange) {
   if (isNeighbour(exchange.target)) return echo(exchange)
   return CORE_WAYS[wayOf(CORE_WAYS.length, exchange.target, exchange.method)](exchange)
 }
@@ -109,7 +109,7 @@ const FETCH_WAYS = [
     await request.body?.cancel()
     return new Response(LARGE)
   },
-  () => new Response(new ReadableStream({ pull: () => Promise.reject(new Error('behind the head')) })),
+  () => new Response(new ReadableStream({ pull: () => Promise.reject(new Error('after the head')) })),
   () => new Response(null, { status: 204 }),
 ]
 
@@ -159,7 +159,7 @@ const EXPRESS_WAYS = [
   async (_request, response) => {
     response.write('begun\n')
     await setImmediate()
-    throw new Error('behind the head')
+    throw new Error('after the head')
   },
   (_request, response) => response.send(LARGE),
   (request) => request.destroy(),

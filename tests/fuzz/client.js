@@ -5,7 +5,7 @@ import { checkResponses } from './responses.js'
 import { BEGIN_REQUEST, END_REQUEST, PARAMS, readRecords, record, STDIN, STDOUT } from './wire.js'
 
 // Milliseconds after which a server that has not ended a connection counts as stuck. Long enough for a busy machine.
-const PATIENCE = 30_000
+const STUCK_AFTER = 30_000
 
 /** @param {string | import('node:net').AddressInfo} address */
 function open(address) {
@@ -47,7 +47,7 @@ export async function send(address, { records, writes, ending }) {
   } else if (isTcp) socket.resetAndDestroy()
   else socket.destroy()
 
-  const stuck = setTimeout(() => socket.destroy(new Error('stuck')), PATIENCE)
+  const stuck = setTimeout(() => socket.destroy(new Error('stuck')), STUCK_AFTER)
   await closed
   clearTimeout(stuck)
   if (socket.errored?.message === 'stuck')
@@ -94,7 +94,7 @@ export class Neighbour {
         record(STDIN, id),
       ]),
     )
-    const stuck = setTimeout(() => this.#socket.destroy(), PATIENCE)
+    const stuck = setTimeout(() => this.#socket.destroy(), STUCK_AFTER)
     try {
       await this.#check(id, `${uri} ${BODY}`)
     } finally {

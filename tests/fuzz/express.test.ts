@@ -32,8 +32,8 @@ describe('the comparison detects a difference', () => {
     ask: { method: 'POST', body: 10, chunked: false, pieces: [], leaves: false },
     steps: [{ when: 'now', call: 'res.end', args: [null, false] }],
   }
-  const outcome = (change: Partial<Outcome> = {}, answer: Partial<Outcome['answer']> = {}): Outcome => ({
-    answer: { status: 200, reason: 'OK', headers: [], body: 'x', complete: true, ...answer },
+  const outcome = (change: Partial<Outcome> = {}, response: Partial<Outcome['response']> = {}): Outcome => ({
+    response: { status: 200, reason: 'OK', headers: [], body: 'x', complete: true, ...response },
     lines: ['res finish', 'req end'],
     stuck: false,
     ...change,

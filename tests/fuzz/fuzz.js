@@ -16,7 +16,7 @@ const WARM_UP = 5000
 const GROWTH_MAX = 4 * 1024 * 1024
 
 // Milliseconds within which a server must release closed connections.
-const SETTLING = 30_000
+const RELEASE_LIMIT = 30_000
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {import('./process.js').Measurement} Measurement */
@@ -24,7 +24,7 @@ const SETTLING = 30_000
 /**
  * @typedef {object} Summary
  * @property {number} sessions
- * @property {number} neighbours Valid requests that were answered meanwhile.
+ * @property {number} neighbours Valid requests that got responses meanwhile.
  * @property {Measurement} before After the first sessions.
  * @property {Measurement} after
  */
@@ -149,7 +149,7 @@ async function sendPart(server, sessions) {
  * @param {Measurement} [before]
  */
 async function settled(server, before) {
-  const until = performance.now() + SETTLING
+  const until = performance.now() + RELEASE_LIMIT
   for (;;) {
     const after = await server.measure()
     try {

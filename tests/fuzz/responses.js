@@ -119,19 +119,19 @@ class Responses {
     const ends = this.#ends.get(id) ?? 0
     if (ends >= (this.#asked.begun.get(id) ?? 0))
       fail(`a record of type ${type} for ${id}, which has not begun`)
-    const answer = this.#open.get(id) ?? { head: '', ended: false }
-    this.#open.set(id, answer)
+    const response = this.#open.get(id) ?? { head: '', ended: false }
+    this.#open.set(id, response)
     if (type === STDOUT) {
-      if (answer.ended) fail(`STDOUT of ${id} after its end`)
-      if (content.length === 0) answer.ended = true
-      else if (answer.head === '') answer.head = content.toString('latin1', 0, 9)
+      if (response.ended) fail(`STDOUT of ${id} after its end`)
+      if (content.length === 0) response.ended = true
+      else if (response.head === '') response.head = content.toString('latin1', 0, 9)
     } else if (type === END_REQUEST) {
       if (content.length !== 8) fail(`an END_REQUEST of ${content.length} bytes`)
       this.#open.delete(id)
       this.#ends.set(id, ends + 1)
       const cut = this.#asked.aborted.has(id) || content.readUInt32BE(0) !== 0
-      if (!cut && !answer.ended) fail(`END_REQUEST of ${id} without the end of its STDOUT`)
-      if (answer.ended && !/^(?:Status: |Location:)/i.test(answer.head))
+      if (!cut && !response.ended) fail(`END_REQUEST of ${id} without the end of its STDOUT`)
+      if (response.ended && !/^(?:Status: |Location:)/i.test(response.head))
         fail(`a response to ${id} without a head`)
     } else if (type !== STDERR) fail(`a record of type ${type}`)
   }

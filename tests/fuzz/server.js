@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createServer } from '@fcgi-bridge/core'
 import { toHandler as listenerToHandler } from '@fcgi-bridge/express-adapter'
 import { toHandler as fetchToHandler, toAuthorizer } from '@fcgi-bridge/fetch-adapter'
-import { answer, app, authorize, fetch } from './apps.js'
+import { app, authorize, fetch, respond } from './apps.js'
 import { MAX_REQUESTS } from './limits.js'
 
 const folder = process.argv[2]
@@ -19,7 +19,7 @@ process.on('unhandledRejection', (error) => {
   console.error('unhandledRejection', error)
 })
 
-const bare = counted(answer)
+const bare = counted(respond)
 const handlers = {
   core: { responder: bare, authorizer: bare, filter: bare },
   'core over TCP': { responder: bare, filter: bare },

@@ -170,7 +170,7 @@ describe('FCGI_BRIDGE_LISTEN', () => {
   test('an invalid address is an error', async () => {
     const program = start({ FCGI_BRIDGE_LISTEN: 'localhost:http' })
     expect(await program.exited).toEqual({ code: 1, signal: null })
-    await program.printed(/'localhost:http' is no address to listen on/)
+    await program.printed(/'localhost:http' is not an address to listen on/)
   })
 })
 

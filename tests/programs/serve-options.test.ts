@@ -17,7 +17,7 @@ describe.each<[string, (options: ServeOptions) => Promise<unknown>]>([
     ['/run/app.sock', "Write { path: '/run/app.sock' }."],
     [{ port: 0, hostname: '::1' }, "There is no option 'hostname'. Did you mean 'host'?"],
     [{ port: 0, maxBodySize: 5 }, "There is no option 'maxBodySize'. Did you mean 'maxBodyBytes'?"],
-    [{ port: 0, path: '/run/app.sock' }, 'Say one place to listen'],
+    [{ port: 0, path: '/run/app.sock' }, 'Specify one address to listen on'],
     [{ path: '/run/app.sock', mode: 660 }, 'Write 0o660.'],
   ])('rejects %j, and says what to write instead', async (options, message) => {
     await expect(start(options as ServeOptions)).rejects.toThrow(message)

@@ -30,7 +30,7 @@ func main() {
 		os.Exit(1)
 	}
 	go func() {
-		// The benchmark has ended for some reason.
+		// The benchmark has ended.
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()

@@ -12,7 +12,7 @@ import { createScriptMapping, type ScriptMapping } from './request/script.ts'
 import { type ResponseHandler, toResponseHandler } from './response/handler.ts'
 import { follow, isFollowed } from './undici-channels.ts'
 
-/** Options of {@link FastCgiDispatcher}. Times are in milliseconds, 0 is no limit. */
+/** Options of {@link FastCgiDispatcher}. Times are in milliseconds; 0 is no limit. */
 export interface FastCgiDispatcherOptions extends ParamsOptions {
   /** Connections open at once; requests beyond that wait. Default: no limit. */
   readonly maxConnections?: number

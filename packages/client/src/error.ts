@@ -46,9 +46,9 @@ export class FastCgiError extends Error {
    * can be sent again later.
    */
   readonly retryable: boolean
-  /** Of FCGI_END_REQUEST, where that is what the error is about. */
+  /** From FCGI_END_REQUEST, if that caused the error. */
   readonly appStatus: number | undefined
-  /** Of FCGI_END_REQUEST, where that is what the error is about. */
+  /** From FCGI_END_REQUEST, if that caused the error. */
   readonly protocolStatus: number | undefined
 
   constructor(code: FastCgiErrorCode, message: string, options: ErrorOptions & Partial<EndStatus> = {}) {

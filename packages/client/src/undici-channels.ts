@@ -12,7 +12,7 @@ const headers = channel('undici:request:headers')
 const trailers = channel('undici:request:trailers')
 const failed = channel('undici:request:error')
 
-/** True if a tool follows the requests of undici's dispatchers, such as OpenTelemetry's instrumentation of undici. */
+/** True if a tool, such as OpenTelemetry's instrumentation of undici, subscribes to undici's channels. */
 export function isFollowed(): boolean {
   return create.hasSubscribers
 }

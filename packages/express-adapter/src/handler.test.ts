@@ -43,6 +43,25 @@ describe('req.fcgi and req.socket', () => {
     expect(stderr()).toBe('to the log\n')
   })
 
+  test('req.fcgi.draining aborts when the server begins to drain, so that event streams can end', async () => {
+    const app = express()
+    app.get('/events', (request, response) => {
+      const { draining } = request.fcgi!
+      response.set('Content-Type', 'text/event-stream').flushHeaders()
+      response.write('data: first\n\n')
+      const end = () => response.end('data: last\n\n')
+      draining.addEventListener('abort', end)
+      response.on('close', () => draining.removeEventListener('abort', end))
+    })
+    const { client, server } = await serveForTest(app, { drainTimeout: 10_000 })
+    const answer = client.send({ path: '/events' })
+    await expect.poll(() => server.stats().runningRequests).toBe(1)
+    await new Promise(setImmediate)
+    const closed = server.close()
+    expect((await answer.response).body.toString()).toBe('data: first\n\ndata: last\n\n')
+    await closed
+  })
+
   test('req.secure is true if the client uses TLS, without a trusted proxy', async () => {
     const app = express()
     app.use((request, response) => {

@@ -30,6 +30,9 @@ export interface ResolvedApp {
   options: ServeOptions
 }
 
+// A program that calls `serve` owns its globals. A library that calls `toHandler` does not.
+const OF_PROGRAMS: FetchHandlerOptions = { overrideGlobalObjects: true }
+
 /**
  * Finds the handlers and options in the arguments of `serve`. Options come from `options`, and from the app only if it is a plain
  * object. A module's exports are not options, because they may be for another runtime. A class instance may use the same names for
@@ -42,10 +45,10 @@ export function resolveApp(app: unknown, options: FetchServeOptions = {}): Resol
   const fetch = found.fetch
   const authorize = given?.authorize ?? found.authorize
   if (fetch === undefined && authorize === undefined) throw new TypeError(noHandler(app))
-  if (given === undefined) return { fetch, authorize, handlerOptions: {}, options }
+  if (given === undefined) return { fetch, authorize, handlerOptions: OF_PROGRAMS, options }
   const all: FetchServeOptions = { ...optionsOf(app), ...given }
   const { authorize: _, overrideGlobalObjects, ...serveOptions } = all
-  const handlerOptions = overrideGlobalObjects === undefined ? {} : { overrideGlobalObjects }
+  const handlerOptions = overrideGlobalObjects === undefined ? OF_PROGRAMS : { overrideGlobalObjects }
   return { fetch, authorize, handlerOptions, options: serveOptions }
 }
 

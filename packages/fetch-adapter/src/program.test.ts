@@ -67,3 +67,46 @@ test('an error that the program catches does not end it', async () => {
   )
   expect([code, stdout]).toEqual([0, 'caught true\n'])
 })
+
+// Prints whether the globals are the platform's, and ends.
+const PRINT = `
+  const { Request: P, Response: Q, fetch: f } = before
+  console.log([Request === P, Response === Q, fetch === f].join(), Headers === before.Headers)
+  process.exit()`
+
+test.each([
+  [
+    'serve replaces the global Request, Response and fetch',
+    'await serve(app, { path })',
+    'false,false,false',
+  ],
+  [
+    'serve with authorize alone leaves them',
+    'await serve({ authorize: () => true, path })',
+    'true,true,true',
+  ],
+  [
+    'serve leaves them with overrideGlobalObjects: false',
+    'await serve(app, { path, overrideGlobalObjects: false })',
+    'true,true,true',
+  ],
+  ['toHandler leaves them', 'toHandler(app.fetch)', 'true,true,true'],
+  [
+    'toHandler replaces them with overrideGlobalObjects: true',
+    'toHandler(app.fetch, { overrideGlobalObjects: true })',
+    'false,false,false',
+  ],
+])('%s', async (_what, call, same) => {
+  const { stdout, stderr } = await run(
+    `import { toHandler } from '@fcgi-bridge/fetch-adapter'
+    import { tmpdir } from 'node:os'
+    import { join } from 'node:path'
+    const before = { Request, Response, fetch, Headers }
+    const path = join(tmpdir(), \`fcgi-bridge-globals-\${process.pid}.sock\`)
+    const app = { fetch: () => new Response() }
+    ${call}
+    ${PRINT}`,
+    {},
+  )
+  expect([stdout, stderr]).toEqual([`${same} true\n`, ''])
+})

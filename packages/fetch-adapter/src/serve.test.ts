@@ -62,7 +62,9 @@ test.each([
 
 test('options that are not an object are refused', async () => {
   await expect(serve(() => new Response(), 9000 as never)).rejects.toThrow('Write { port: 9000 }')
-  await expect(serve(() => new Response(), null as never)).rejects.toThrow('The options are null')
+  await expect(serve(() => new Response(), null as never)).rejects.toThrow(
+    'The options must be an object, not null',
+  )
 })
 
 test('functions and objects in the app are not options', async () => {

@@ -22,6 +22,8 @@ import { type FetchHandler, toHandler } from './handler.ts'
  * Without `port`, `path` and `fd` the server listens where the environment says: sockets from systemd, a listening socket as fd 0 (a front
  * server started the program), CGI, or the variable FCGI_BRIDGE_LISTEN. The promise resolves with the server when it listens. If nobody
  * handles its rejection, the program ends with a message. Rejects with a TypeError for an unknown option, and if `app` has no fetch handler.
+ *
+ * The global `Request`, `Response` and `fetch` are replaced by cheaper ones that behave the same, unless `overrideGlobalObjects` is false.
  * `@fcgi-bridge/express-adapter` serves apps of node:http (Express, Koa, Fastify).
  */
 export function serve(app: (FetchApp | AuthorizerApp) & FetchServeOptions): Promise<FastCgiServer>

@@ -15,12 +15,12 @@ import {
 /**
  * A client's view of a response. `complete` is false if the response was cut off or missing.
  *
- * @typedef {{ status: number, reason: string, headers: string[][], body: string, complete: boolean }} Answer
+ * @typedef {{ status: number, reason: string, headers: string[][], body: string, complete: boolean }} ClientResponse
  */
 
 /**
  * @typedef {object} Asked
- * @property {Promise<Answer>} answer
+ * @property {Promise<ClientResponse>} response
  * @property {Promise<void>} closed The connection is closed.
  * @property {(chunk: Buffer) => void} write
  * @property {() => void} end
@@ -54,7 +54,7 @@ export function askHttp(port, { method, body, chunked, pieces }, first) {
   const agent = new Agent({ keepAlive: true })
   const request = httpRequest({ host: '127.0.0.1', port, method, path: '/', headers, agent })
   const chunks = []
-  const answer = new Promise((resolve) => {
+  const response = new Promise((resolve) => {
     const none = { status: 0, reason: '', headers: [], body: '', complete: false }
     request.on('error', () => resolve(none))
     request.on('response', (message) => {
@@ -78,7 +78,7 @@ export function askHttp(port, { method, body, chunked, pieces }, first) {
     request.on('socket', (socket) => socket.on('close', resolve))
   })
   return {
-    answer,
+    response,
     closed,
     write: (chunk) => request.write(chunk),
     end: () => request.end(),
@@ -111,7 +111,7 @@ export function askFastCgi(port, { method, body, chunked, pieces }, first) {
   })
   socket.on('data', (chunk) => decoder.push(chunk))
   socket.on('error', () => {})
-  const answer = new Promise((resolve) => {
+  const response = new Promise((resolve) => {
     socket.on('close', () => resolve(readAnswer(Buffer.concat(stdout), ended)))
   })
   const params = {
@@ -142,7 +142,7 @@ export function askFastCgi(port, { method, body, chunked, pieces }, first) {
     ]),
   )
   return {
-    answer,
+    response,
     closed: new Promise((resolve) => {
       // The app may still emit events for a request that has ended for its client.
       socket.on('close', () => setTimeout(resolve, 20))

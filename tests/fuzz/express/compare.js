@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 
 // Compares two outcomes. Finds out whether a difference is one that packages/express-adapter/README.md explains.
 
-const ANSWER_OF_A_FAILURE = '500 Internal Server Error\n'
+const BODY_OF_A_FAILURE = '500 Internal Server Error\n'
 const HEADERS_OF_A_FAILURE = [['content-type', 'text/plain; charset=utf-8']]
 
 // A body of up to this many bytes arrives together with its head, so its events and those of the response have a fixed
@@ -27,7 +27,7 @@ export function difference(script, http, fastcgi) {
   http = untilUncaught(http)
   fastcgi = untilUncaught(fastcgi)
   const isSame = (parts) => parts.every((part) => same(part(http, script), part(fastcgi, script)))
-  if (isSame([answerOf, linesOf, stuckOf])) return undefined
+  if (isSame([receivedOf, linesOf, stuckOf])) return undefined
   for (const [name, applies, compared] of EXPLAINED) {
     if (applies(script, http, fastcgi) && isSame(compared)) return name
   }
@@ -46,11 +46,11 @@ function same(a, b) {
 }
 
 // A response that fails before its head is a 500 over FastCGI, and a closed connection over HTTP.
-function answerOf({ answer: { status, reason, headers, body, complete } }) {
+function receivedOf({ response: { status, reason, headers, body, complete } }) {
   if (
     !complete ||
     status === 0 ||
-    (status === 500 && (body === ANSWER_OF_A_FAILURE || (body === '' && same(headers, HEADERS_OF_A_FAILURE))))
+    (status === 500 && (body === BODY_OF_A_FAILURE || (body === '' && same(headers, HEADERS_OF_A_FAILURE))))
   )
     return 'cut'
   // A 204 has no Content-Length (RFC 9110 section 8.6). An empty reason is sent as the usual one.
@@ -79,17 +79,18 @@ const restOf = ({ lines }) => lines.filter((line) => !isResponse(line) && !isReq
 const closesOf = ({ lines }) => lines.filter((line) => /^re[qs] close/.test(line)).sort()
 
 // What the client has received, even of a response that was cut off.
-const headOf = ({ answer: { status, reason, headers } }) => [status, reason, headers]
+const headOf = ({ response: { status, reason, headers } }) => [status, reason, headers]
 
 // Errors that calls throw because of their arguments or of the head. They do not depend on the connection.
 const throwsOf = ({ lines }) => lines.filter((line) => / throws ERR_(?:HTTP|INVALID)/.test(line)).sort()
 
 // The listener's timer does not end a response whose client has disconnected.
-const restOfImpatient = ({ lines }) => restOf({ lines: lines.filter((line) => line !== 'out of patience') })
+const restWithoutTimer = ({ lines }) =>
+  restOf({ lines: lines.filter((line) => line !== 'ended by the timer') })
 
 const setsLength = ({ steps }) => steps.some(({ call }) => call === 'res.contentLength')
 const isLonger = (script, http, fastcgi) =>
-  setsLength(script) && !http.answer.complete && fastcgi.answer.complete
+  setsLength(script) && !http.response.complete && fastcgi.response.complete
 const timesOutRequest = ({ lines }) => lines.includes('req timeout')
 
 /** @type {[name: string, applies: (script: Script, http: Outcome, fastcgi: Outcome) => boolean, compared: Function[]][]} */
@@ -99,14 +100,14 @@ const EXPLAINED = [
     ({ ask }, http, fastcgi) =>
       fastcgi.lines.some((line) => line === 'req finish' || line.includes('FCGI_ERR_BODY_DISCARDED')) ||
       ((ask.pieces.length > 0 || ask.body > TOGETHER_MAX) && (finishesFirst(http) || finishesFirst(fastcgi))),
-    [answerOf],
+    [receivedOf],
   ],
   [
     // Node sends the response unchanged, and its client waits for the rest. Only the events at the end of the
     // connection differ.
     'a response shorter than its Content-Length is a failure',
-    (script, http) => setsLength(script) && !http.answer.complete,
-    [answerOf, restOf],
+    (script, http) => setsLength(script) && !http.response.complete,
+    [receivedOf, restOf],
   ],
   [
     // Node's client reads the bytes beyond the length as the next response, and fails. Both servers emit the same
@@ -121,12 +122,12 @@ const EXPLAINED = [
     (script, http, fastcgi) =>
       isLonger(script, http, fastcgi) &&
       (http.lines.includes('req aborted') || !http.lines.includes('res finish')),
-    [restOfImpatient, stuckOf],
+    [restWithoutTimer, stuckOf],
   ],
   [
     'a request whose connection is destroyed after its response closes',
     ({ steps }) => steps.some(({ call }) => /^(?:req.destroy|res.destroy|socket)/.test(call)),
-    [answerOf, responseOf],
+    [receivedOf, responseOf],
   ],
   [
     // Its 'timeout' listener then keeps the connection open, so all later events differ.
@@ -142,7 +143,7 @@ const EXPLAINED = [
   [
     'when the server detects that a client has disconnected after it waited too long',
     (_, http, fastcgi) => http.stuck && fastcgi.stuck,
-    [answerOf, restOf],
+    [receivedOf, restOf],
   ],
   [
     // The HTTP client has the whole response when it has the head, and ends before the server does.
@@ -152,44 +153,44 @@ const EXPLAINED = [
   ],
   [
     'what is read and written on a connection that was destroyed',
-    (_, http, fastcgi) => answerOf(http) === 'cut' && answerOf(fastcgi) === 'cut',
+    (_, http, fastcgi) => receivedOf(http) === 'cut' && receivedOf(fastcgi) === 'cut',
     [closesOf],
   ],
   [
     "a write's callback on a connection that the app has ended: it runs only over FastCGI, and an error that it throws ends the list",
     ({ steps }, http, fastcgi) =>
       steps.some(({ call }) => call === 'socket.end') &&
-      answerOf(http) === 'cut' &&
-      answerOf(fastcgi) === 'cut' &&
+      receivedOf(http) === 'cut' &&
+      receivedOf(fastcgi) === 'cut' &&
       fastcgi.lines.at(-1)?.startsWith('uncaught'),
     [],
   ],
   [
     'what is written while corked: Node loses it, or breaks the connection',
-    ({ steps }, http) => !http.answer.complete && steps.some(({ call }) => call === 'res.cork'),
+    ({ steps }, http) => !http.response.complete && steps.some(({ call }) => call === 'res.cork'),
     [throwsOf],
   ],
   [
     'a request that is paused after its response has finished may end or not',
     ({ steps }, http) => http.lines.includes('res finish') && steps.some(({ call }) => call === 'req.pause'),
-    [answerOf, responseOf],
+    [receivedOf, responseOf],
   ],
   [
     "a body that arrived before its reader: the effects of its last piece come before its 'end'",
     ({ ask, steps }) =>
       ask.body > 0 && steps.some(({ when, call }) => call === 'req.pipeline' && when !== 'now'),
-    [answerOf],
+    [receivedOf],
   ],
   [
     'how a large body is split into pieces, if something else is written or read between them',
     ({ ask, steps }) => ask.body > TOGETHER_MAX && steps.some(({ call }) => /pipe/.test(call)),
-    [({ answer: { status, complete } }) => [status, complete]],
+    [({ response: { status, complete } }) => [status, complete]],
   ],
   [
     'a request that is piped into a response that has finished may not end',
     (_, http) =>
       http.lines.lastIndexOf('res pipe') > http.lines.indexOf('res finish') &&
       http.lines.includes('res finish'),
-    [answerOf],
+    [receivedOf],
   ],
 ]

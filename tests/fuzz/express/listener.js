@@ -5,7 +5,7 @@ import { PassThrough, pipeline, Readable, Transform } from 'node:stream'
 const TRACED = new Set(['aborted', 'close', 'end', 'error', 'finish', 'pipe', 'timeout', 'unpipe'])
 
 // Milliseconds after which a response is ended if the script has not ended it.
-const PATIENCE = 30
+const END_AFTER = 30
 
 /**
  * Runs a script's steps on a request and a response, and records what happens.
@@ -56,11 +56,11 @@ class Run {
     const res = this.#res
     const timer = setTimeout(() => {
       if (res.writableEnded || res.destroyed) return
-      this.note('out of patience')
+      this.note('ended by the timer')
       this.#attempt('end', () => {
         res.end()
       })
-    }, PATIENCE)
+    }, END_AFTER)
     let open = 2
     const closed = () => {
       if (--open === 0) settle()

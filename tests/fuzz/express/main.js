@@ -48,8 +48,8 @@ export async function fuzzExpress({ seed, count, from = 0, onProgress = () => {}
 }
 
 function describe(seed, number, { ask, steps }, { http, fastcgi }) {
-  const show = ({ answer, lines, stuck }) =>
-    `${JSON.stringify({ ...answer, body: `${answer.body.length} bytes`, stuck })}\n    ${lines.join('\n    ')}`
+  const show = ({ response, lines, stuck }) =>
+    `${JSON.stringify({ ...response, body: `${response.body.length} bytes`, stuck })}\n    ${lines.join('\n    ')}`
   return [
     `Script ${number} of seed ${seed} differs:`,
     `  ${JSON.stringify(ask)}`,

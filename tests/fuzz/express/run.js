@@ -14,7 +14,7 @@ const REST = 150
  * The outcome of a script on one of the two servers.
  *
  * @typedef {object} Outcome
- * @property {import('./clients.js').Answer} answer
+ * @property {import('./clients.js').ClientResponse} response
  * @property {string[]} lines
  * @property {boolean} stuck The client had to disconnect.
  */
@@ -81,7 +81,7 @@ export class Servers {
       asked.leave()
     }, LIMIT)
     // On a busy machine the client may leave before the server has its request.
-    await Promise.race([called, asked.answer])
+    await Promise.race([called, asked.response])
     for (const [i, at] of pieces.entries()) {
       await turns(4)
       asked.write(bytes.subarray(at, pieces[i + 1]))
@@ -90,7 +90,7 @@ export class Servers {
       await turns(6)
       asked.leave()
     } else if (pieces.length > 0) asked.end()
-    const answer = await asked.answer
+    const response = await asked.response
     clearTimeout(limit)
     // A request with a paused body may never close.
     await Promise.race([settled, asked.closed, new Promise((resolve) => setTimeout(resolve, REST))])
@@ -99,7 +99,7 @@ export class Servers {
       await new Promise((resolve) => setTimeout(resolve, 6))
     await turns(6)
     asked.leave()
-    return { answer, lines: [...lines], stuck: stuck && !answer.complete }
+    return { response, lines: [...lines], stuck: stuck && !response.complete }
   }
 }
 

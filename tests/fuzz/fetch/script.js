@@ -123,7 +123,7 @@ export function makeScript(seed, index) {
       type: random.pick([undefined, 'application/json', 'application/x-www-form-urlencoded', ' text/plain ']),
     },
     steps: Array.from({ length: 1 + random.below(8) }, step),
-    answer: random.below(1000),
+    responseIndex: random.below(1000),
   }
 }
 
@@ -132,7 +132,7 @@ export function makeScript(seed, index) {
  *
  * @returns {Promise<{ steps: string[], response: Response }>}
  */
-export async function runScript({ steps, answer }, request) {
+export async function runScript({ steps, responseIndex }, request) {
   const scene = { log: [], pool: [request] }
   const results = []
   for (const step of steps) {
@@ -145,7 +145,7 @@ export async function runScript({ steps, answer }, request) {
     results.push(`${step.do}: ${result} [${scene.log.splice(0)}]`)
   }
   const responses = scene.pool.filter((value) => value instanceof Response)
-  return { steps: results, response: responses[answer % responses.length] ?? new Response('none') }
+  return { steps: results, response: responses[responseIndex % responses.length] ?? new Response('none') }
 }
 
 function run(scene, step) {

@@ -1,5 +1,5 @@
 // A bare core app for the tests of draining. The query of a request says what it does:
-// `busy=MS` blocks the event loop, `wait=MS` delays the response, and `exit` ends the process.
+// `busy=MS` blocks the event loop, `wait=MS` delays the response, and `exit=PID` ends that process.
 import { setTimeout } from 'node:timers/promises'
 import { CONTROL_VARIABLE, Control } from './control.js'
 
@@ -18,7 +18,7 @@ if (loading > 0) await setTimeout(loading)
 async function respond(exchange) {
   const { searchParams } = new URL(exchange.url)
   const length = await countBody(exchange.stdin)
-  if (searchParams.has('exit')) process.exit(1)
+  if (searchParams.get('exit') === String(process.pid)) process.exit(1)
   const busy = Number(searchParams.get('busy') ?? 0)
   if (busy > 0) {
     control?.say(String(process.pid), 'busy')

@@ -7,7 +7,7 @@ import { serveOptions } from './options.js'
 setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc')
 
-const PIECE = Buffer.alloc(64 * 1024, 'an answer without an end ')
+const PIECE = Buffer.alloc(64 * 1024, 'a response without an end ')
 const LINE = `${'an error message '.repeat(60)}\n`
 
 /** @type {Record<string, import('@fcgi-bridge/core').Handler>} */

@@ -17,7 +17,7 @@ const modes = (traits: Traits): readonly Mode[] => [
   { name: 'in a folder', prefix: '/shop', traits },
 ]
 
-// Beside PHP's own defaults; Debian's php.ini is left out.
+// Settings in addition to PHP's defaults. Debian's php.ini is not used.
 const SETTINGS = { post_max_size: '0', upload_max_filesize: '64M' }
 
 /** Apache's config for mod_php. `settings` are of php.ini. */

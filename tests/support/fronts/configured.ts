@@ -150,5 +150,5 @@ async function startApacheSite(
 }
 
 async function textOf(config: Promise<PrintedConfig>): Promise<string> {
-  return (await config).files[0]!.text
+  return (await config).files.map(({ text }) => text).join('\n')
 }

@@ -30,7 +30,7 @@ export function processesOf(sessions: readonly number[], folder: string): Proces
 
 /**
  * Waits until `look` finds no process. Returns the processes that still run after `deadline` milliseconds. It has to
- * poll, because the exit of a process that is not a child of this one is no event.
+ * poll, because the exit of a process that is not a child of this one causes no event.
  */
 export async function remaining(look: () => Process[], deadline: number): Promise<Process[]> {
   const until = performance.now() + deadline

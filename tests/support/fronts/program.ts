@@ -31,13 +31,13 @@ export class Program {
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.output += text
-        this.#tell()
+        this.#notify()
       })
     }
     const closed = new Promise<void>((resolve) => {
       this.child.once('close', () => {
         this.#state = 'closed'
-        this.#tell()
+        this.#notify()
         resolve()
       })
     })
@@ -80,7 +80,7 @@ export class Program {
     return this.exited
   }
 
-  #tell(): void {
+  #notify(): void {
     for (const resolve of this.#changed.splice(0)) resolve()
   }
 }

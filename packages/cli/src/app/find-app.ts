@@ -46,7 +46,7 @@ function unclear({ name, value }: Exported, file: string): string {
   const call = isClass ? `new ${factory}()` : `await ${factory}()`
   const write = name === 'default' ? `export default ${call}` : `export const ${name} = ${call}`
   return [
-    `${file} exports a ${isClass ? 'class' : 'function that seems to make an app'}, not an app. Export the app itself: ${write}`,
+    `${file} exports a ${isClass ? 'class' : 'function that seems to create an app'}, not an app. Export the app itself: ${write}`,
     ...(isClass ? [] : [`If the function is a handler itself, ${as}`]),
   ].join('\n')
 }
@@ -92,7 +92,7 @@ async function unwrapped(exported: unknown): Promise<unknown> {
   return inner?.__esModule === true && inner.default !== undefined ? await inner.default : value
 }
 
-// A CommonJS module that assigns properties only exports a plain object. Fastify's app is a plain object, too.
+// A CommonJS module with named exports exports a plain object, which is not an app. Fastify's app is a plain object, too.
 function isSomething(value: unknown): boolean {
   if (value === undefined || value === null) return false
   if (typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return true

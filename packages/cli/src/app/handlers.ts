@@ -3,15 +3,26 @@ import { toHandler as listenerToHandler } from '@fcgi-bridge/express-adapter'
 import { toHandler as fetchToHandler, toAuthorizer } from '@fcgi-bridge/fetch-adapter'
 import type { App } from './recognize.ts'
 
-/** Converts an app to core's handlers. `wrap` wraps each of them, for example to log its requests. */
-export function handlersOf(app: App, wrap: (handler: Handler) => Handler = (handler) => handler): Handlers {
+/** How an app's handlers are made. */
+export interface HandlersOptions {
+  /** Replace the global `Request`, `Response` and `fetch` if the app is a fetch handler. Default: false. */
+  overrideGlobalObjects?: boolean | undefined
+  /** Wraps each handler, for example to log its requests. */
+  wrap?: ((handler: Handler) => Handler) | undefined
+}
+
+/** Converts an app to core's handlers. */
+export function handlersOf(
+  app: App,
+  { overrideGlobalObjects = false, wrap = (handler) => handler }: HandlersOptions = {},
+): Handlers {
   if (app.kind === 'listener') {
     const responder = wrap(listenerToHandler(app.listener))
     return { responder }
   }
   const handlers: Handlers = {}
   if (app.fetch !== undefined) {
-    handlers.responder = wrap(fetchToHandler(app.fetch))
+    handlers.responder = wrap(fetchToHandler(app.fetch, { overrideGlobalObjects }))
     handlers.filter = handlers.responder
   }
   if (app.authorize !== undefined) handlers.authorizer = wrap(toAuthorizer(app.authorize))

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { inspect } from 'node:util'
-import { type Handler, reserveStandardOutput, type ServeOptions, serve } from '@fcgi-bridge/core'
+import { reserveStandardOutput, type ServeOptions, serve } from '@fcgi-bridge/core'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
@@ -13,7 +13,7 @@ import { reportListening } from './detach.ts'
 import { logExchanges } from './exchange-log.ts'
 import { serveFailure } from './failure-page.ts'
 import { findApp } from './find-app.ts'
-import { handlersOf } from './handlers.ts'
+import { type HandlersOptions, handlersOf } from './handlers.ts'
 import { findModule, loadModule } from './load-module.ts'
 import { watchOwnServers } from './own-servers.ts'
 import { projectFolder } from './project-folder.ts'
@@ -34,6 +34,8 @@ export interface ServeFlags extends ListenFlags {
   program?: string
   restartFile?: string[]
   logFile?: string
+  /** False: leave the global `Request`, `Response` and `fetch` as they are. */
+  overrideGlobalObjects: boolean
 }
 
 /**
@@ -78,6 +80,7 @@ export async function serveApp(
   if (isLogged && flags.json) logExchanges((entry) => printJson({ request: entry }, output))
   await listenFor(app, {
     ...listen,
+    overrideGlobalObjects: flags.overrideGlobalObjects,
     // The pool watches them, and reloads.
     restartFiles: isWorkerOf === undefined ? restartFilesOf(flags, path, isChild) : [],
     ...(flags.mount !== undefined && { mount: flags.mount }),
@@ -136,10 +139,10 @@ function restartFiles(module: string, program: string): string[] {
 
 async function listenFor(
   app: App,
-  { wrap, ...options }: ServeOptions & { wrap: (handler: Handler) => Handler },
+  { overrideGlobalObjects, wrap, ...options }: ServeOptions & HandlersOptions,
 ): Promise<void> {
   try {
-    await serve(handlersOf(app, wrap), options)
+    await serve(handlersOf(app, { overrideGlobalObjects, wrap }), options)
   } catch (error) {
     const { message } = error as Error
     throw new Failure(

@@ -33,6 +33,10 @@ export function addDev(program: Command): void {
         .default('', 'the root'),
     )
     .option('--watch <paths...>', 'more files and folders to watch; any change restarts the app', [])
+    .option(
+      '--no-override-global-objects',
+      'leave the global Request, Response and fetch as they are; a request to a fetch handler then costs more',
+    )
     .option('--no-log', 'do not log requests')
     .option('--json', 'print the URL as JSON')
     .addHelpText('after', HELP)

@@ -55,6 +55,10 @@ export function addServe(program: Command): void {
       'write all output to this file instead (mode 0600; over 10 MiB it is renamed to FILE.1)',
     )
     .option('--detach', 'run in the background; exit with 0 when the app listens', false)
+    .option(
+      '--no-override-global-objects',
+      'leave the global Request, Response and fetch as they are; a request to a fetch handler then costs more',
+    )
     .option('--check', 'load the module, print the kind of app, and exit')
     .addHelpText('after', HELP)
     .action(async (file: string, flags: ServeFlags & PoolFlags) => {

@@ -1,5 +1,5 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs'
-import { basename, extname, join } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { type Output, printJson } from '../terminal.ts'
@@ -61,19 +61,24 @@ function textOf(files: readonly ConfigFile[]): string {
 }
 
 function write(output: string, files: readonly ConfigFile[]): void {
-  const paths = files.map((file) => outputPath(output, file, files.length))
+  const paths = outputPaths(output, files)
   const there = paths.find((path) => existsSync(path))
   if (there !== undefined) throw fileExists(there)
   for (const [index, path] of paths.entries()) writeNew(path, files[index]!.text)
 }
 
-// If `output` is a folder, each file keeps its own name. If it is a file name and there are several files, such as systemd's two
-// units, each keeps its own extension.
-function outputPath(output: string, { path }: ConfigFile, count: number): string {
+// If `output` is a folder, each file keeps its own name. If it is a file name and there are several files, each keeps its own extension,
+// such as systemd's two units, or else the further ones keep their own names.
+function outputPaths(output: string, files: readonly ConfigFile[]): string[] {
   if (output.endsWith('/') || statSync(output, { throwIfNoEntry: false })?.isDirectory()) {
-    return join(output, basename(path))
+    return files.map(({ path }) => join(output, basename(path)))
   }
-  return count === 1 ? output : `${output.replace(/\.(service|socket)$/, '')}${extname(path)}`
+  const extensions = files.map(({ path }) => extname(path))
+  if (files.length > 1 && new Set(extensions).size === files.length) {
+    const stem = output.replace(/\.(service|socket)$/, '')
+    return extensions.map((extension) => `${stem}${extension}`)
+  }
+  return [output, ...files.slice(1).map(({ path }) => join(dirname(output), basename(path)))]
 }
 
 function writeNew(path: string, text: string): void {

@@ -11,7 +11,9 @@ import { type ChildMessage, type ChildOptions, TRACE_PARAM } from './messages.ts
 // How long running requests may take to finish at a restart, in milliseconds.
 const DRAIN = 1000
 
-const { file, name, path, mount, start, find }: ChildOptions = JSON.parse(process.argv[2]!)
+const { file, name, path, mount, start, find, overrideGlobalObjects }: ChildOptions = JSON.parse(
+  process.argv[2]!,
+)
 process.argv = [process.argv[0]!, file, ...process.argv.slice(3)]
 process.env.NODE_ENV ??= 'development'
 // Exit with the parent, which may have ended before this module ran.
@@ -27,7 +29,7 @@ try {
   const app = await findApp(await loadModule(file), name, find)
   // Let an uncaught exception end the process at once, so that running requests get the page that explains the crash.
   const options = { path, mode: 0o600, mount, drainTimeout: DRAIN, handleExceptions: false }
-  await serve(handlersOf(app, watched), options)
+  await serve(handlersOf(app, { overrideGlobalObjects, wrap: watched }), options)
   send({ fcgiBridge: 'listening', what: app.what })
 } catch (error) {
   const { text, exitCode } = reportError(error)

@@ -20,6 +20,8 @@ export interface DevFlags {
   watch: string[]
   log: boolean
   json?: boolean
+  /** False: leave the global `Request`, `Response` and `fetch` as they are. */
+  overrideGlobalObjects: boolean
 }
 
 /**
@@ -34,6 +36,7 @@ export async function develop(name: string, flags: DevFlags): Promise<void> {
     name,
     mount: flags.mount === '' ? 'none' : (flags.mount as `/${string}`),
     find: { as: flags.as, export: flags.export },
+    overrideGlobalObjects: flags.overrideGlobalObjects,
   })
   app.on('stderr', (chunk) => process.stderr.write(chunk))
   report(app, name, paint)

@@ -14,6 +14,8 @@ export interface ChildOptions {
   /** The number of this start, counted from 1. */
   start: number
   find: FindOptions
+  /** Replace the global `Request`, `Response` and `fetch` if the app is a fetch handler, as in production. */
+  overrideGlobalObjects: boolean
 }
 
 /** How the app's process read a request's params. */

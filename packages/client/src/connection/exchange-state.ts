@@ -1,4 +1,4 @@
-/** The limits of each request of a dispatcher. Times are in milliseconds, 0 is no limit; `maxHeaderSize` is in bytes. */
+/** The limits of each request of a dispatcher. Times are in milliseconds; 0 is no limit; `maxHeaderSize` is in bytes. */
 export interface ExchangeLimits {
   readonly headersTimeout: number
   readonly bodyTimeout: number

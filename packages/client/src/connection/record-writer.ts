@@ -24,12 +24,12 @@ export class RecordWriter {
     this.#tap = tap
   }
 
-  /** BEGIN_REQUEST and PARAMS; with `stdin`, all of STDIN as well. */
+  /** Sends BEGIN_REQUEST and PARAMS; with `stdin`, all of STDIN as well. */
   request(requestId: number, params: readonly string[], stdin: Uint8Array | undefined): void {
     this.#write(encodeRequest(requestId, this.#keepConn, params, stdin))
   }
 
-  /** Any number of bytes as STDIN records. False: wait for the socket's onDrain. */
+  /** Sends any number of bytes as STDIN records. False: wait for the socket's onDrain. */
   stdin(requestId: number, chunk: Uint8Array): boolean {
     if (chunk.length <= COPY_MAX) return this.#write(encodeRecord(FCGI_STDIN, requestId, chunk))
     this.#socket.cork()

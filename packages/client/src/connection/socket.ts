@@ -30,7 +30,7 @@ export class ApplicationSocket {
   #closed = false
   #failure: Error | undefined
 
-  /** Connects. `connectTimeout` is in milliseconds, 0 is no limit. */
+  /** Connects. `connectTimeout` is in milliseconds; 0 is no limit. */
   constructor(address: SocketAddress, connectTimeout: number, user: SocketUser) {
     this.#address = address
     this.#user = user

@@ -3,7 +3,7 @@ import type { Body, BodySink } from '../request/body.ts'
 
 /** The connection that a {@link StdinWriter} writes to. */
 export interface StdinTarget {
-  /** Any number of bytes as STDIN records. False: wait for {@link StdinWriter.onDrain}. */
+  /** Sends any number of bytes as STDIN records. False: wait for {@link StdinWriter.onDrain}. */
   sendStdin(requestId: number, chunk: Uint8Array): boolean
   endStdin(requestId: number): void
 }
@@ -25,7 +25,7 @@ export class StdinWriter implements BodySink {
   readonly #target: StdinTarget
   readonly #requestId: number
   readonly #body: Body
-  // CONTENT_LENGTH less the bytes written so far.
+  // CONTENT_LENGTH minus the bytes written so far.
   #left: number | undefined
   #blocked = false
   #state: 'sending' | 'ended' | 'stopped' = 'sending'

@@ -27,7 +27,7 @@ export class RequestRefusal extends Error {
 const HOST = /^(\[[\da-f:.]+\]|[\w.~!$&'()*+,;=-]+)(?::\d*)?$/i
 
 /**
- * Reads what is forwarded of a request. Throws {@link RequestRefusal} for what nginx and Apache refuse as well: an
+ * Returns the parts of a request that are forwarded. Throws {@link RequestRefusal} for what nginx and Apache refuse as well: an
  * invalid target or Host, and a path that climbs above the root.
  */
 export function readRequest(request: IncomingMessage): ForwardedRequest {
@@ -97,7 +97,7 @@ function splitTarget(target: string): [path: string, query: string] {
   return question === -1 ? [target, ''] : [target.slice(0, question), target.slice(question + 1)]
 }
 
-// Applied to the decoded path: %2e%2e and %2f count.
+// Checks the decoded path: %2e%2e and %2f count.
 function climbsAboveRoot(path: string): boolean {
   let depth = 0
   for (const segment of path.replace(/%2e/gi, '.').split(/\/|%2f/i)) {

@@ -49,9 +49,9 @@ test.each<[string, () => unknown]>([
   const without = await send(body())
   expect(without).toMatchObject({ body: 'hello', params: { HTTP_TRANSFER_ENCODING: 'chunked' } })
   expect(without.params).not.toHaveProperty('CONTENT_LENGTH')
-  const told = await send(body(), { 'content-length': '5' })
-  expect(told).toMatchObject({ body: 'hello', params: { CONTENT_LENGTH: '5' } })
-  expect(told.params).not.toHaveProperty('HTTP_TRANSFER_ENCODING')
+  const sized = await send(body(), { 'content-length': '5' })
+  expect(sized).toMatchObject({ body: 'hello', params: { CONTENT_LENGTH: '5' } })
+  expect(sized.params).not.toHaveProperty('HTTP_TRANSFER_ENCODING')
 })
 
 test('an absent body has no length without Content-Length: 0', async () => {

@@ -164,7 +164,7 @@ describe('48: FCGI_WEB_SERVER_ADDRS', () => {
     '48: the invalid list %j is an error at the start, instead of a weaker check',
     (list) => {
       allow(list)
-      expect(() => createFastCgiServer(echo)).toThrow(/is no IP address \(FCGI_WEB_SERVER_ADDRS/)
+      expect(() => createFastCgiServer(echo)).toThrow(/is not an IP address \(FCGI_WEB_SERVER_ADDRS/)
     },
   )
 

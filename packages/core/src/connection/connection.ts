@@ -51,7 +51,7 @@ export class Connection
   readonly #linger: Linger
   readonly #progress: WriteProgress
   #state: ConnectionState = 'open'
-  // Created when the server closes.
+  // Created when the server drains.
   #departure: Departure | undefined
   #hasResponded = false
   /** When the last request ended, or the connection began, by the server's clock (seconds). */
@@ -92,12 +92,12 @@ export class Connection
     return this.#exchanges
   }
 
-  /** The number of requests that have begun and not ended. */
+  /** The number of running requests. */
   get requests(): number {
     return this.#exchanges.size
   }
 
-  /** A front server waits for a response: a request is running without one, or the first request has yet to arrive. */
+  /** Whether the front server waits for a response: a response has not ended, or the first request is about to arrive. */
   get awaited(): boolean {
     for (const exchange of this.#exchanges) if (!exchange.ended) return true
     return !this.#hasResponded && this.acceptsRequests
@@ -119,13 +119,13 @@ export class Connection
     this.#shutIfDone()
   }
 
-  /** The server closes: shuts the connection once no front server can be sending a request on it. */
+  /** Shuts the connection when the front server cannot be sending a request on it, because the server closes. */
   drain(): void {
     this.#transition('drain')
     this.#linger.shorten()
     if (this.#state !== 'draining') return
     this.#departure = new Departure(this.socket, this.#host, this)
-    // It has been quiet for more than a second.
+    // Shut it now if it has been quiet for more than a second.
     if (this.quiet && this.#host.tick - this.idleTick >= 2) this.shut()
   }
 

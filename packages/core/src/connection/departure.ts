@@ -1,35 +1,35 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-// Milliseconds without a request. A front server that still uses the connection is not closed on while it sends: in 107
-// restarts behind nginx, closing idle connections at once lost 62 of 11,700 POST requests.
+// A connection is closed after this time (milliseconds) without a request, because the front server may be sending one. In 107 restarts
+// behind nginx, closing idle connections at once lost 62 of 11,700 POST requests.
 const QUIET_TIMEOUT = 400
 
-/** What a {@link Departure} needs of the server. */
+/** What a {@link Departure} needs from the server. */
 export interface DepartureHost {
-  /** So much of `drainTimeout` has passed that connections no longer wait until they are quiet. */
+  /** Half of `drainTimeout` has passed, so connections are closed after their next response. */
   readonly hurrying: boolean
 }
 
-/** What a {@link Departure} needs of its connection. */
+/** What a {@link Departure} needs from its connection. */
 export interface DepartingConnection {
-  /** It is draining, no request runs, and no part of one has arrived. */
+  /** The connection is draining, no request is running, and no part of another one has arrived. */
   readonly quiet: boolean
-  /** Shuts the write side after what was written; see `lingering` in connection-state.ts. */
+  /** Closes our write side after all buffered output; see `lingering` in connection-state.ts. */
   shut(): void
 }
 
 /**
- * How a connection of a server that closes ends. The server does not know whether the front server is sending the next request on
- * it. nginx was told not to, by the record after END_REQUEST, and the connection ends with that response. Other front servers
- * cannot be told: their connections end when no request has come for a while, or after a response once the server hurries.
+ * Closes a connection while the server drains. The server does not know whether the front server is sending the next request. A record
+ * after END_REQUEST makes nginx stop using the connection, so it can be closed after that response. There is no such record for other
+ * front servers. Their connections are closed when no request has arrived for a while, or after a response once the server hurries.
  */
 export class Departure {
   readonly #socket: Duplex
   readonly #host: DepartureHost
   readonly #connection: DepartingConnection
   readonly #timer: NodeJS.Timeout
-  #toldToGo = false
+  #sentGoAway = false
   #mayHaveInput = false
 
   constructor(socket: Duplex, host: DepartureHost, connection: DepartingConnection) {
@@ -40,17 +40,17 @@ export class Departure {
   }
 
   /**
-   * An END_REQUEST was sent, and with it, if `goAway`, the record that makes nginx drop the connection. `hasAllInput` says whether the
-   * request had arrived completely.
+   * An END_REQUEST was sent, and with it, if `goAway` is true, the record that makes nginx stop using the connection. `hasAllInput` is true
+   * if the request had arrived completely.
    */
   onResponse(goAway: boolean, hasAllInput: boolean): void {
-    this.#toldToGo ||= goAway
+    this.#sentGoAway ||= goAway
     this.#mayHaveInput ||= !hasAllInput
     this.#timer.refresh()
-    if (this.#toldToGo || this.#host.hurrying) process.nextTick(() => this.#leave())
+    if (this.#sentGoAway || this.#host.hurrying) process.nextTick(() => this.#leave())
   }
 
-  /** The connection has been shut. */
+  /** Stops the timer, because the connection has been shut. */
   stop(): void {
     clearTimeout(this.#timer)
   }
@@ -60,9 +60,9 @@ export class Departure {
     else this.#timer.refresh()
   }
 
-  // Closes in the turn of the event loop in which END_REQUEST was sent. Node shuts a socket down one turn later, and a front server
-  // that prefers the connection it used last has sent its next request by then. Closing a socket that holds unread input would
-  // reset it, and the front server might lose the response.
+  // Closes the socket in the event loop tick in which END_REQUEST was sent. shut() would take effect one tick later, and a front server that
+  // prefers the connection it used last would already have sent its next request. If there may be unread input, shut() is used, because
+  // closing the socket would reset it, and the front server might lose the response.
   #leave(): void {
     if (!this.#connection.quiet) return
     const isWritten = this.#socket.writableLength === 0

@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream'
 import type { WriteCallback } from '../exchange/exchange.ts'
 import {
   FCGI_GET_VALUES_RESULT,
+  FCGI_HEADER_LEN,
   FCGI_NULL_REQUEST_ID,
   FCGI_REQUEST_COMPLETE,
   FCGI_STDERR,
@@ -33,7 +34,7 @@ const SLICE_MIN = 512
 // write and an event loop tick. A Unix socket accepts this many bytes at a time.
 const WRITE_BUFFER_MAX = 160 * 1024
 
-/** How a response ends: the two fields of FCGI_END_REQUEST (section 5.5), and what follows it. */
+/** How a response ends: the two fields of FCGI_END_REQUEST (section 5.5), and whether a record follows it. */
 export interface EndRequest {
   appStatus: number
   protocolStatus: number
@@ -43,9 +44,9 @@ export interface EndRequest {
 
 /**
 /**
- * An empty FCGI_GET_VALUES_RESULT record (section 4.1), which means nothing to a peer that did not ask. nginx (1.22 and 1.26) does not
- * reuse a connection on which anything follows END_REQUEST, so it sends its next request on another one. Only for nginx:
- * mod_proxy_fcgi responds with a 503 to the next request on such a connection.
+ * An empty FCGI_GET_VALUES_RESULT record (section 4.1), which has no meaning without a query. nginx (1.22 and 1.26) does not reuse a
+ * connection on which anything follows END_REQUEST, so it sends its next request on another one. Use it only for nginx: mod_proxy_fcgi
+ * responds with a 503 to the next request on such a connection.
  */
 export const GO_AWAY: Buffer = encodeHeader(FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, 0, 0)
 const GO_AWAY_TEXT = GO_AWAY.toString('latin1')
@@ -68,18 +69,43 @@ export function writeStdout(
   const bodyLength = typeof body === 'string' ? Buffer.byteLength(body) : body.length
   const contentLength = head.length + bodyLength
   if (contentLength > COPY_MAX) {
-    return writeLarge(socket, requestId, head, body, endStream, end, callback)
+    return writeSlices(socket, requestId, head, body, endStream, end, callback)
   }
-  const paddingLength = paddingFor(contentLength)
   const text = contentLength > 0 ? textOf(body, bodyLength) : undefined
-  if (text !== undefined) {
-    const tail = endStream ? tailOf(requestId, end) : ''
-    const record = `${encodeHeaderText(FCGI_STDOUT, requestId, contentLength, paddingLength)}${head}${text}${PADDING[paddingLength]}${tail}`
-    return socket.write(record, 'latin1', callback)
-  }
+  return text === undefined
+    ? socket.write(encodeCopy(requestId, head, body, bodyLength, endStream, end), callback)
+    : socket.write(encodeText(requestId, head, text, endStream, end), 'latin1', callback)
+}
+
+// Encodes a small response as a string with one character per byte.
+function encodeText(
+  requestId: number,
+  head: string,
+  text: string,
+  endStream: boolean,
+  end: EndRequest | undefined,
+): string {
+  const contentLength = head.length + text.length
+  const paddingLength = paddingFor(contentLength)
+  const header = encodeHeaderText(FCGI_STDOUT, requestId, contentLength, paddingLength)
+  const tail = endStream ? tailOf(requestId, end) : ''
+  return `${header}${head}${text}${PADDING[paddingLength]}${tail}`
+}
+
+// Encodes a small response as a buffer with a copy of the body.
+function encodeCopy(
+  requestId: number,
+  head: string,
+  body: Uint8Array | string,
+  bodyLength: number,
+  endStream: boolean,
+  end: EndRequest | undefined,
+): Buffer {
+  const contentLength = head.length + bodyLength
+  const paddingLength = paddingFor(contentLength)
   const buffer = Buffer.allocUnsafe(
-    (contentLength > 0 ? 8 + contentLength + paddingLength : 0) +
-      (endStream ? 8 : 0) +
+    (contentLength > 0 ? FCGI_HEADER_LEN + contentLength + paddingLength : 0) +
+      (endStream ? FCGI_HEADER_LEN : 0) +
       (end !== undefined ? endLength(end) : 0),
   )
   let at = 0
@@ -96,7 +122,7 @@ export function writeStdout(
   }
   if (endStream) at = writeHeader(buffer, at, FCGI_STDOUT, requestId, 0, 0)
   if (end !== undefined) writeEnd(buffer, at, requestId, end)
-  return socket.write(buffer, callback)
+  return buffer
 }
 
 /**
@@ -142,7 +168,7 @@ function endLength({ goAway }: EndRequest): number {
   return END_REQUEST_LENGTH + (goAway ? GO_AWAY.length : 0)
 }
 
-// Returns where it ends.
+// Writes END_REQUEST and, if requested, GO_AWAY. Returns the offset after them.
 function writeEnd(buffer: Buffer, at: number, requestId: number, end: EndRequest): number {
   const after = writeEndRequest(buffer, at, requestId, end.appStatus, end.protocolStatus)
   return end.goAway ? after + GO_AWAY.copy(buffer, after) : after
@@ -152,7 +178,8 @@ function writeEnd(buffer: Buffer, at: number, requestId: number, end: EndRequest
 const COMMON_TAIL: string =
   encodeHeaderText(FCGI_STDOUT, 1, 0, 0) + encodeEndRequest(1, 0, FCGI_REQUEST_COMPLETE).toString('latin1')
 
-function writeLarge(
+// Writes a large response as several buffers, without copying the body.
+function writeSlices(
   socket: Writable,
   requestId: number,
   head: string,
@@ -166,7 +193,7 @@ function writeLarge(
     typeof body === 'string' || !(socket instanceof Socket)
       ? Buffer.from(body as string)
       : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-  const buffers = frame(requestId, head, bytes, endStream, end)
+  const buffers = encodeSlices(requestId, head, bytes, endStream, end)
   const last = buffers.pop()!
   socket.cork()
   for (const buffer of buffers) socket.write(buffer)
@@ -180,7 +207,7 @@ function writeLarge(
 // Without a head, the partial record comes first. A stream is read in pieces of 64 KiB, which is 8 bytes more than a record holds, and
 // these 8 bytes are then copied next to the record headers. A head larger than one record is split, but no front server accepts a head
 // of 64 KiB anyway.
-function frame(
+function encodeSlices(
   requestId: number,
   head: string,
   body: Buffer,
@@ -190,7 +217,12 @@ function frame(
   const length = head.length + body.length
   const records = Math.ceil(length / RECORD_CONTENT_MAX)
   const small = Buffer.allocUnsafe(
-    head.length + records * 16 + 2 * SLICE_MIN + 8 + END_REQUEST_LENGTH + GO_AWAY.length,
+    head.length +
+      records * (FCGI_HEADER_LEN + PADDING.length) +
+      2 * SLICE_MIN +
+      FCGI_HEADER_LEN +
+      END_REQUEST_LENGTH +
+      GO_AWAY.length,
   )
   const buffers: Buffer[] = []
   let sent = 0
@@ -232,7 +264,7 @@ export function writeStderr(socket: Writable, requestId: number, content: Uint8A
     const piece = content.subarray(at, at + STDERR_CONTENT_MAX)
     // Always add padding: 8 bytes if the length is a multiple of 8.
     const paddingLength = paddingFor(piece.length) || 8
-    const record = Buffer.allocUnsafe(8 + piece.length + paddingLength)
+    const record = Buffer.allocUnsafe(FCGI_HEADER_LEN + piece.length + paddingLength)
     const contentAt = writeHeader(record, 0, FCGI_STDERR, requestId, piece.length, paddingLength)
     record.set(piece, contentAt)
     record.fill(0, contentAt + piece.length)

@@ -118,7 +118,7 @@ export class ResponseWriter implements ExchangeConnection {
     callback?: WriteCallback,
   ): void {
     this.#probe.finish()
-    const goAway = this.#connection.draining && this.#mayGoAway(exchange)
+    const goAway = this.#connection.draining && this.#canGoAway(exchange)
     const end: EndRequest = { appStatus: exchange.appStatus, protocolStatus, goAway }
     const isPending = exchange.keepConn && !exchange.stdinEnded && !this.#connection.peerEnded
     const { requestId } = exchange
@@ -144,7 +144,7 @@ export class ResponseWriter implements ExchangeConnection {
   endRequest(exchange: ServerExchange, end: EndRequest): void {
     this.#probe.finish()
     const record = encodeEndRequest(exchange.requestId, end.appStatus, end.protocolStatus)
-    const goAway = this.#connection.draining && this.#mayGoAway(exchange)
+    const goAway = this.#connection.draining && this.#canGoAway(exchange)
     this.reply(goAway ? Buffer.concat([record, GO_AWAY]) : record)
     this.#connection.onRequestEnded(exchange, goAway)
   }
@@ -171,8 +171,8 @@ export class ResponseWriter implements ExchangeConnection {
     this.#connection.onReplied(record.length)
   }
 
-  // Not while other requests run on the connection, because nginx drops it.
-  #mayGoAway(exchange: ServerExchange): boolean {
+  // GO_AWAY must not be sent while other requests are running, because nginx closes the connection.
+  #canGoAway(exchange: ServerExchange): boolean {
     return exchange.keepConn && exchange.isFromNginx && this.#exchanges.size === 1
   }
 

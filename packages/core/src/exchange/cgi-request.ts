@@ -121,7 +121,7 @@ export abstract class CgiRequest<C extends RequestConnection> extends AsyncResou
     return this.#params?.get('REQUEST_METHOD')
   }
 
-  /** nginx sent it, as SERVER_SOFTWARE says. False if PARAMS have not been read. */
+  /** Whether nginx sent the request, according to SERVER_SOFTWARE. False before the params have been read. */
   get isFromNginx(): boolean {
     return this.#params?.get('SERVER_SOFTWARE')?.startsWith('nginx/') === true
   }

@@ -55,8 +55,8 @@ export interface Exchange {
   /** Aborts when the front server or this server aborts the request. It never aborts after the response has ended. */
   readonly signal: AbortSignal
   /**
-   * Aborts when the server begins to drain: end event streams then, so that their clients reconnect elsewhere. All exchanges of a
-   * server share it, so remove listeners when the response has ended.
+   * Aborts when the server begins to drain. End event streams then, so that their clients reconnect to another server. All exchanges of a
+   * server share this signal, so remove listeners when the response has ended.
    */
   readonly draining: AbortSignal
 

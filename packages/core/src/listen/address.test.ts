@@ -31,7 +31,7 @@ test.each([
   'unix:',
   '-1',
   '1e3',
-])('%j is none, and told how to write one', (text) => {
+])('%j is refused with a message that shows valid forms', (text) => {
   expect(() => parseAddress(text)).toThrow(RangeError)
-  expect(() => parseAddress(text)).toThrow(`'${text}' is no address to listen on. Write 9000,`)
+  expect(() => parseAddress(text)).toThrow(`'${text}' is not an address to listen on. Write 9000,`)
 })

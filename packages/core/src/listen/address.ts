@@ -1,8 +1,8 @@
 import type { ListenOptions } from './listen-options.ts'
 
 /**
- * Reads an address as people write it: `9000`, `127.0.0.1:9000`, `[::1]:9000`, `/run/app.sock`, `unix:/run/app.sock`.
- * Throws a RangeError for anything else.
+ * Parses an address in one of these forms: `9000`, `127.0.0.1:9000`, `[::1]:9000`, `/run/app.sock`, `unix:/run/app.sock`. Throws a
+ * RangeError for anything else.
  */
 export function parseAddress(text: string): ListenOptions {
   const address = text.trim()
@@ -12,7 +12,7 @@ export function parseAddress(text: string): ListenOptions {
   const port = Number(match?.[3])
   if (match === null || port > 65535) {
     throw new RangeError(
-      `'${text}' is no address to listen on. Write 9000, 127.0.0.1:9000, [::1]:9000 or /run/app.sock.`,
+      `'${text}' is not an address to listen on. Write 9000, 127.0.0.1:9000, [::1]:9000 or /run/app.sock.`,
     )
   }
   const host = match[1] ?? match[2] ?? (address.startsWith('*') ? '::' : undefined)

@@ -1,13 +1,14 @@
 import { BlockList, isIP } from 'node:net'
 
-/** Which peers may connect (FCGI_WEB_SERVER_ADDRS, section 3.2). */
+/** The peers that can connect (FCGI_WEB_SERVER_ADDRS, section 3.2). */
 export interface AllowedServers {
+  /** Whether the peer with this IP address can connect. */
   allows(address: string): boolean
 }
 
 /**
- * Reads a list of IP addresses. IPv4 and its IPv4-mapped IPv6 form are the same address. Throws a RangeError for what is
- * no address: a guard that is half understood is none.
+ * Parses a list of IP addresses. An IPv4 address and its IPv4-mapped IPv6 form are the same. Throws a RangeError if one of them is
+ * invalid, because ignoring it would weaken the check.
  */
 export function parseAllowedServers(addresses: readonly string[]): AllowedServers {
   const list = new BlockList()
@@ -16,7 +17,7 @@ export function parseAllowedServers(addresses: readonly string[]): AllowedServer
     const family = isIP(plain)
     if (family === 0) {
       throw new RangeError(
-        `'${address}' is no IP address (FCGI_WEB_SERVER_ADDRS, or the option allowedServers). Give addresses as 127.0.0.1 or ::1.`,
+        `'${address}' is not an IP address (FCGI_WEB_SERVER_ADDRS, or the option allowedServers). Write addresses like 127.0.0.1 or ::1.`,
       )
     }
     list.addAddress(plain, family === 4 ? 'ipv4' : 'ipv6')

@@ -1,4 +1,4 @@
-// A program that is started as plain CGI (RFC 3875): one request in its environment and standard input.
+// Tests programs that a web server starts as plain CGI (RFC 3875), with one request in the environment and standard input.
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -38,23 +38,23 @@ async function ended(child: ChildProcessWithoutNullStreams): Promise<Ended> {
   return { code, stdout, stderr }
 }
 
-test('its exit status is appStatus', async () => {
+test('the exit status is appStatus', async () => {
   expect(await ended(start('/status'))).toEqual({
     code: 42,
-    stdout: 'Status: 200 OK\r\n\r\nanswer',
+    stdout: 'Status: 200 OK\r\n\r\nresponse',
     stderr: '',
   })
 })
 
-test('what the app prints goes to standard error, because standard output is the response', async () => {
+test('output of console.log goes to standard error, because standard output is the response', async () => {
   expect(await ended(start('/printing'))).toEqual({
     code: 0,
-    stdout: 'Status: 200 OK\r\n\r\nanswer',
+    stdout: 'Status: 200 OK\r\n\r\nresponse',
     stderr: 'printed with console.log\nwritten to process.stdout\n',
   })
 })
 
-test('its environment is bytes, be they UTF-8 or not', async () => {
+test('the environment is read as bytes, also if they are not UTF-8', async () => {
   const script = `BYTES=$(printf '\\303\\274\\377\\200') exec "${process.execPath}" "${APP}"`
   const child = spawn('/bin/sh', ['-c', script], {
     env: { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', REQUEST_URI: '/param' },
@@ -62,29 +62,29 @@ test('its environment is bytes, be they UTF-8 or not', async () => {
   expect((await ended(child)).stdout).toMatch(/c3bcff80$/)
 })
 
-test('a Proxy header is in no environment: neither in its own, nor in that of what it starts', async () => {
+test('a Proxy header is removed from the environment of the program and of its child processes', async () => {
   const env = { REQUEST_METHOD: 'GET', HTTP_PROXY: 'http://evil.test', PATH: process.env.PATH! }
   const { stdout } = await ended(start('/environment', env))
   expect(JSON.parse(stdout.slice(stdout.indexOf('{')))).toEqual({ own: null, child: '' })
 })
 
-test('it reads CONTENT_LENGTH bytes and no more, from an input that does not end', async () => {
+test('the program reads no more than CONTENT_LENGTH bytes of an input that does not end', async () => {
   const child = start('/length', { CONTENT_LENGTH: '1000000' })
   child.stdin.write(Buffer.alloc(1_500_000))
   expect(await ended(child)).toMatchObject({ code: 0, stdout: 'Status: 200 OK\r\n\r\n1000000' })
 })
 
-test('without CONTENT_LENGTH there is no body, and the input is not looked at', async () => {
+test('without CONTENT_LENGTH there is no body, and the input is not read', async () => {
   expect((await ended(start('/length'))).stdout).toMatch(/\r\n\r\n0$/)
 })
 
-test('a chunked body is all that the input carries', async () => {
+test('a chunked body is the whole input', async () => {
   const child = start('/length', { HTTP_TRANSFER_ENCODING: 'chunked' })
   child.stdin.end(Buffer.alloc(300_000))
   expect((await ended(child)).stdout).toMatch(/\r\n\r\n300000$/)
 })
 
-test('an input that is shorter than CONTENT_LENGTH is an error for whoever reads it', async () => {
+test('an input that is shorter than CONTENT_LENGTH is an error for the reader', async () => {
   const child = start('/length', { CONTENT_LENGTH: '10' })
   child.stdin.end('half')
   const { stdout, stderr } = await ended(child)
@@ -93,7 +93,7 @@ test('an input that is shorter than CONTENT_LENGTH is an error for whoever reads
 })
 
 // Apache writes the whole body before it reads.
-test('an answer that does not wait for its input: the input is read to its end, and then the program ends', async () => {
+test('after an early response, the input is read to its end before the program exits', async () => {
   const child = start('/early', { CONTENT_LENGTH: '1000000' })
   const output = ended(child)
   await once(child.stdout, 'data')
@@ -101,31 +101,31 @@ test('an answer that does not wait for its input: the input is read to its end, 
   expect(await output).toMatchObject({ code: 0, stdout: 'Status: 200 OK\r\n\r\nearly' })
 })
 
-test('a large answer comes whole to a slow reader', async () => {
+test('a slow reader receives the whole of a large response', async () => {
   const child = start('/large')
   await once(child.stdout, 'readable')
   expect((await ended(child)).stdout).toHaveLength(8_000_000 + 'Status: 200 OK\r\n\r\n'.length)
 })
 
-test('an error before the head: a 500, and the error in the log', async () => {
+test('an error before the head is sent causes a 500, and is logged', async () => {
   const { stdout, stderr } = await ended(start('/error'))
   expect(stdout).toMatch(/^Status: 500 Internal Server Error\r\n/)
   expect(stderr).toContain('Error: before the head')
 })
 
-test('an error behind the head: the exit status says that the answer is cut', async () => {
+test('an error after the head was sent causes a non-zero exit status', async () => {
   const { code, stdout, stderr } = await ended(start('/cut'))
   expect(code).not.toBe(0)
   expect(stdout).toBe('Status: 200 OK\r\n\r\nhalf')
-  expect(stderr).toContain('Error: behind the head')
+  expect(stderr).toContain('Error: after the head')
 })
 
-test('a request that is refused is answered', async () => {
+test('a refused request gets a response', async () => {
   expect((await ended(start('/early', { HTTP_HOST: 'no/host' }))).stdout).toMatch(/^Status: 400 /)
 })
 
-// mod_cgid closes the output and sends SIGTERM when its client has gone.
-test('a web server that closes the output and sends SIGTERM has given the request up', async () => {
+// mod_cgid closes the output and sends SIGTERM when its client disconnects.
+test('a web server aborts the request by closing the output and sending SIGTERM', async () => {
   const child = start('/wait')
   const stderr = text(child.stderr)
   await once(child.stdout, 'data')

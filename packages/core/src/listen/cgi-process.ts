@@ -18,26 +18,26 @@ import { reserveStandardOutput } from './cgi-output.ts'
 const REQUEST_ID = 1
 const EMPTY = new Uint8Array()
 
-// Milliseconds for what is left of the body when the answer is out.
+// How long (milliseconds) the rest of the request body is read after the response.
 const LINGER = 30_000
 
 /**
- * Answers the one request of a CGI program (RFC 3875): environment and standard input in, standard output out. It is
- * translated to FastCGI and given to `accept`, so that one way leads through the server. A web server that closes the
- * output, or sends SIGTERM (mod_cgid does both when its client has gone), aborts the request. Settles with the exit
- * status when the answer is written.
+ * Serves the single request of a CGI program (RFC 3875). It reads the request from the environment and standard input, translates it to
+ * FastCGI, and passes it to `accept`, so that the server handles it like any other. The response is written to standard output. A web
+ * server aborts the request by closing the output or sending SIGTERM. mod_cgid does both when its client disconnects. Returns the exit
+ * status when the response has been written.
  */
-export async function answerCgi(accept: (stream: Duplex) => void): Promise<number> {
+export async function serveCgi(accept: (stream: Duplex) => void): Promise<number> {
   const [front, app] = duplexPair()
   accept(app)
   const environment = readEnvironment()
-  // It is what the client says in a Proxy header (httpoxy), and many HTTP clients take it for the proxy to use.
+  // HTTP_PROXY is the client's Proxy header (httpoxy), but many HTTP client libraries use this variable as their proxy.
   delete process.env.HTTP_PROXY
   front.write(encodeBeginRequest(REQUEST_ID, FCGI_RESPONDER, 0))
   sendStream(front, FCGI_PARAMS, encodeNameValues(environment))
   front.write(encodeRecord(FCGI_PARAMS, REQUEST_ID, EMPTY))
 
-  const answered = readAnswer(front)
+  const responded = writeResponse(front)
   let aborted = false
   const abort = (): void => {
     aborted = true
@@ -45,14 +45,14 @@ export async function answerCgi(accept: (stream: Duplex) => void): Promise<numbe
   }
   process.stdout.on('error', abort)
   process.on('SIGTERM', abort)
-  const body = sendBody(front, bodyLength(new Map(environment)), answered).catch(abort)
-  const status = await answered
-  // Apache writes the whole body before it reads: a pipe that closes before is a failure to it, whatever the answer.
+  const body = sendBody(front, bodyLength(new Map(environment)), responded).catch(abort)
+  const status = await responded
+  // Apache writes the whole body before it reads. If the pipe closes earlier, it reports a failure and ignores the response.
   if (!aborted) await Promise.race([body, new Promise((resolve) => setTimeout(resolve, LINGER).unref())])
   return status
 }
 
-function readAnswer(front: Duplex): Promise<number> {
+function writeResponse(front: Duplex): Promise<number> {
   const write = reserveStandardOutput()
   return new Promise((resolve) => {
     let appStatus = 1
@@ -77,7 +77,7 @@ function readAnswer(front: Duplex): Promise<number> {
       try {
         decoder.push(chunk)
       } catch {
-        // The answer was cut: what has gone out is all there is, and the exit status says so.
+        // The response is truncated. The exit status is 1, as set above.
         front.end()
       }
     })
@@ -88,8 +88,8 @@ function readAnswer(front: Duplex): Promise<number> {
   })
 }
 
-// RFC 3875 section 4.2: a CGI program reads CONTENT_LENGTH bytes and no more, for the input may not end behind them. Apache
-// passes a chunked body on without its length, and ends it.
+// RFC 3875 section 4.2: a CGI program must not read more than CONTENT_LENGTH bytes, because the input may not end after them. Apache passes
+// a chunked body on without its length, and ends the input.
 function bodyLength(environment: ReadonlyMap<string, Uint8Array>): number {
   const contentLength = environment.get('CONTENT_LENGTH')
   if (contentLength !== undefined && contentLength.length > 0)
@@ -97,15 +97,15 @@ function bodyLength(environment: ReadonlyMap<string, Uint8Array>): number {
   return environment.has('HTTP_TRANSFER_ENCODING') ? Number.POSITIVE_INFINITY : 0
 }
 
-// What comes when the answer has ended is read and dropped.
-async function sendBody(front: Duplex, length: number, answered: Promise<unknown>): Promise<void> {
+// Input that arrives after the response is read and dropped.
+async function sendBody(front: Duplex, length: number, responded: Promise<unknown>): Promise<void> {
   let left = length
   if (left > 0) {
     for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
       const piece = chunk.subarray(0, Math.min(left, chunk.length))
       left -= piece.length
       if (!front.writableEnded && !sendStream(front, FCGI_STDIN, piece)) {
-        await Promise.race([once(front, 'drain'), answered])
+        await Promise.race([once(front, 'drain'), responded])
       }
       if (left === 0) break
     }
@@ -121,7 +121,7 @@ function sendStream(front: Duplex, type: number, content: Uint8Array): boolean {
   return more
 }
 
-// process.env reads the environment as UTF-8 and loses what is not; Linux has the bytes.
+// process.env decodes the environment as UTF-8 and loses other bytes. On Linux, /proc has the bytes.
 function readEnvironment(): [name: string, value: Uint8Array][] {
   let block: string
   try {

@@ -1,6 +1,6 @@
 import { parseAddress } from './address.ts'
 
-/** The names of the options that say where to listen, and how. */
+/** The names of {@link ListenOptions}. */
 export const LISTEN_OPTION_NAMES = [
   'port',
   'host',
@@ -12,7 +12,7 @@ export const LISTEN_OPTION_NAMES = [
   'shared',
 ] as const
 
-// Names that other servers use for the same thing, and that are too different for edit distance.
+// Names that other servers use for these options. Edit distance would not find them.
 const SYNONYMS: Readonly<Record<string, string>> = {
   hostname: 'host',
   socket: 'path',
@@ -24,12 +24,12 @@ const SYNONYMS: Readonly<Record<string, string>> = {
 }
 
 /**
- * Throws a TypeError unless `options` is an object whose names are all in `names`. The message names the nearest known
- * option, or, for a port or a path given instead of an object, what to write. An unknown name with the value undefined is ignored.
+ * Throws a TypeError unless `options` is an object whose property names are all in `names`. The message suggests the nearest known option.
+ * If `options` is a port or a path, it suggests what to write. An unknown name with the value undefined is ignored.
  */
 export function checkOptions(options: unknown, names: readonly string[]): asserts options is object {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new TypeError(`The options are ${shown(options)}; they must be an object. ${whatToWrite(options)}`)
+    throw new TypeError(`The options must be an object, not ${describe(options)}. ${suggestion(options)}`)
   }
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined && !names.includes(name)) throw new TypeError(unknownOption(name, names))
@@ -62,7 +62,7 @@ function nearest(name: string, names: readonly string[]): string | undefined {
   return best
 }
 
-// Levenshtein's distance, one row at a time.
+// The Levenshtein distance, computed one row at a time.
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
@@ -76,9 +76,9 @@ function editDistance(a: string, b: string): number {
   return row[b.length]!
 }
 
-function whatToWrite(options: unknown): string {
+function suggestion(options: unknown): string {
   if (typeof options === 'function') {
-    return 'Write { onListen: callback }, or await the promise that is returned.'
+    return 'Write { onListen: callback }, or await the returned promise.'
   }
   if (typeof options === 'number' || typeof options === 'string') {
     try {
@@ -86,13 +86,13 @@ function whatToWrite(options: unknown): string {
       if (path !== undefined) return `Write { path: '${path}' }.`
       return host === undefined ? `Write { port: ${port} }.` : `Write { port: ${port}, host: '${host}' }.`
     } catch {
-      // It is not an address either.
+      // It is not an address.
     }
   }
   return "Write { port: 9000 } or { path: '/run/app.sock' }."
 }
 
-function shown(value: unknown): string {
+function describe(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`
   if (typeof value === 'function') return 'a function'
   return Array.isArray(value) ? 'an array' : String(value)

@@ -1,54 +1,54 @@
 import { withCode } from './listen-error.ts'
 import type { ListenOptions } from './listen-options.ts'
 
-// sizeof(sockaddr_un.sun_path) without the NUL that ends it: unix(7); 104 bytes on macOS and the BSDs.
+// The size of sockaddr_un.sun_path (108 bytes on Linux, unix(7); 104 bytes on macOS and the BSDs) without the terminating NUL.
 const PATH_BYTES_MAX = process.platform === 'linux' ? 107 : 103
 
 // The largest argument of listen(2): an int.
 const BACKLOG_MAX = 2 ** 31 - 1
 
 /**
- * Checks that options name one address, with values in range. Throws a TypeError, a RangeError, or an Error with the system's
- * `code`. TypeScript refuses most of this, but JavaScript programs and values of type any get here.
+ * Checks that the options specify one address, with values in range. Throws a TypeError, a RangeError, or an Error with the system's
+ * `code`. TypeScript reports most of these errors, but not in JavaScript programs or for values of type any.
  */
 export function checkPlace(options: ListenOptions): void {
   const { path, port, host, mode, fd, backlog, reusePort } = options
   if ([path, port, fd].filter((given) => given !== undefined).length !== 1) {
-    throw new TypeError('Say one place to listen: { path }, { port } or { fd }.')
+    throw new TypeError('Specify one address to listen on: { path }, { port } or { fd }.')
   }
   if (host !== undefined && port === undefined) throw new TypeError('The option host needs the option port.')
   if (mode !== undefined && path === undefined) {
-    throw new TypeError('The option mode is the mode of a Unix socket; it needs the option path.')
+    throw new TypeError('The option mode is the mode of a Unix socket. It needs the option path.')
   }
   if (options.shared !== undefined && fd === undefined) {
-    throw new TypeError('The option shared is about an inherited socket; it needs the option fd.')
+    throw new TypeError('The option shared is for an inherited socket. It needs the option fd.')
   }
   if (mode !== undefined) checkMode(mode)
   if (path !== undefined) checkPath(path)
-  // Node takes null for a free port.
-  if (port === null) throw new TypeError('The option port is null; it takes a number from 0 to 65535.')
+  // Node treats null as 0.
+  if (port === null) throw new TypeError('The option port must be a number from 0 to 65535, not null.')
   if (backlog !== undefined) checkBacklog(backlog)
   if (reusePort) checkReusePort(port)
 }
 
-/** Throws a RangeError for a mode that no socket file can have, such as 660 instead of 0o660. */
+/** Throws a RangeError for an invalid mode, such as 660 instead of 0o660. */
 export function checkMode(mode: unknown): void {
   if (typeof mode === 'number' && Number.isInteger(mode) && mode >= 0 && mode <= 0o777) return
   const octal = /^(?:0o?)?([0-7]{1,3})$/.exec(String(mode))?.[1]
   const hint = octal === undefined ? '' : ` Write 0o${octal}.`
   throw new RangeError(
-    `The option mode is ${JSON.stringify(mode)}; it takes an integer from 0 to 0o777.${hint}`,
+    `The option mode must be an integer from 0 to 0o777, not ${JSON.stringify(mode)}.${hint}`,
   )
 }
 
 function checkPath(path: string): void {
   if (typeof path !== 'string' || path === '') {
-    throw new TypeError(`The option path is ${JSON.stringify(path)}; it takes the path of a Unix socket.`)
+    throw new TypeError(`The option path must be the path of a Unix socket, not ${JSON.stringify(path)}.`)
   }
-  // An abstract socket (unix(7)) has no file, so no mode could keep other users of the machine out.
+  // An abstract socket (unix(7)) has no file, so no mode can prevent other users of the machine from connecting.
   if (path.includes('\0')) {
     throw new TypeError(
-      `The option path is ${JSON.stringify(path)}; it takes a path without NUL. Abstract sockets are not supported: every user of the machine could connect.`,
+      `The option path must not contain NUL: ${JSON.stringify(path)}. Abstract sockets are not supported, because every user of the machine could connect.`,
     )
   }
   const bytes = Buffer.byteLength(path)
@@ -56,7 +56,7 @@ function checkPath(path: string): void {
   if (bytes > PATH_BYTES_MAX) {
     throw withCode(
       'ENAMETOOLONG',
-      `ENAMETOOLONG: cannot listen on ${path}: the path has ${bytes} bytes, and that of a Unix socket has at most ${PATH_BYTES_MAX}. Choose a shorter path.`,
+      `ENAMETOOLONG: cannot listen on ${path}: the path has ${bytes} bytes, but the path of a Unix socket can have only ${PATH_BYTES_MAX}. Choose a shorter path.`,
     )
   }
 }
@@ -65,17 +65,17 @@ function checkBacklog(backlog: unknown): void {
   if (typeof backlog === 'number' && Number.isInteger(backlog) && backlog >= 1 && backlog <= BACKLOG_MAX)
     return
   throw new RangeError(
-    `The option backlog is ${JSON.stringify(backlog)}; it takes an integer from 1 to ${BACKLOG_MAX}.`,
+    `The option backlog must be an integer from 1 to ${BACKLOG_MAX}, not ${JSON.stringify(backlog)}.`,
   )
 }
 
 function checkReusePort(port: number | undefined): void {
-  if (port === undefined) throw new TypeError('The option reusePort is for TCP; it needs the option port.')
+  if (port === undefined) throw new TypeError('The option reusePort is for TCP. It needs the option port.')
   if (supportsReusePort(process.versions.node)) return
-  // Node ignores options that it does not know: a second process would fail with EADDRINUSE.
+  // An older Node ignores this option, and a second process would then fail with EADDRINUSE.
   throw withCode(
     'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM',
-    `The option reusePort needs Node 22.12, 23.1 or later; this is ${process.versions.node}. Update Node, or share one socket between the processes.`,
+    `The option reusePort needs Node 22.12, 23.1 or later, but this is Node ${process.versions.node}. Update Node, or share one socket between the processes.`,
   )
 }
 

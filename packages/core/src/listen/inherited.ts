@@ -3,14 +3,14 @@ import { parseAddress } from './address.ts'
 import type { ListenOptions } from './listen-options.ts'
 import { isListeningSocket } from './listening-socket.ts'
 
-/** Where the process that started this program told it to serve. */
+/** Where this program serves, as determined by the process that started it. */
 export type Inherited = { listen: ListenOptions[] } | { cgi: true }
 
 // sd_listen_fds(3): the first descriptor that systemd passes. A process manager of this project does the same.
 const LISTEN_FDS_START = 3
 
 /**
- * Finds out how this process was started. In this order:
+ * Detects how this process was started, in this order:
  *
  * 1. with sockets from a process manager: FCGI_BRIDGE_LISTEN_FDS is their number, from descriptor 3 on
  * 2. with sockets from systemd (LISTEN_PID and LISTEN_FDS), also as a node:cluster worker of the process that systemd started
@@ -18,8 +18,8 @@ const LISTEN_FDS_START = 3
  * 4. as a plain CGI program (RFC 3875)
  * 5. with an address in FCGI_BRIDGE_LISTEN
  *
- * Throws an Error that lists these if it was none of them. The variables of 1 and 2 are removed from `env`: they are for this process,
- * and the processes that it starts must not use them.
+ * Throws an Error that lists these ways if it finds none of them. Removes the variables of 1 and 2 from `env`, because they are for this
+ * process only, and not for the processes that it starts.
  */
 export function findInherited(env: NodeJS.ProcessEnv = process.env): Inherited {
   const shared = takeSharedSockets(env)
@@ -33,19 +33,18 @@ export function findInherited(env: NodeJS.ProcessEnv = process.env): Inherited {
   if (env.FCGI_BRIDGE_LISTEN) return { listen: [parseAddress(env.FCGI_BRIDGE_LISTEN)] }
   throw new Error(
     [
-      'Where to listen? No address was given, and none of these was found:',
+      'There is no address to listen on. The options specify none, and none of these was found:',
       `  a socket from systemd (LISTEN_PID and LISTEN_FDS)${systemdHint(env)}`,
       '  a listening socket as standard input (mod_fcgid, spawn-fcgi, lighttpd bin-path, H2O)',
       '  a CGI environment (GATEWAY_INTERFACE)',
       '  the variable FCGI_BRIDGE_LISTEN',
-      "Say serve(app, { port: 9000 }), serve(app, { path: '/run/app.sock' }), or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.",
+      "Call serve(app, { port: 9000 }) or serve(app, { path: '/run/app.sock' }), or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.",
     ].join('\n'),
   )
 }
 
 /**
- * Whether a socket was passed to this process that listens already: front servers can connect to it before the program has
- * loaded.
+ * Whether this process received a socket that already listens. Front servers can connect to such a socket before the program has loaded.
  */
 export function hasInheritedSocket(env: NodeJS.ProcessEnv = process.env): boolean {
   return countManagerSockets(env) > 0 || countSystemdSockets(env) > 0 || isListeningSocket(0, env)
@@ -67,7 +66,7 @@ function countManagerSockets(env: NodeJS.ProcessEnv): number {
   return countOf(env.FCGI_BRIDGE_LISTEN_FDS)
 }
 
-// In a cluster, systemd has started the primary, and a worker listens on the primary's descriptors.
+// In a cluster, systemd started the primary, and a worker listens on the primary's descriptors.
 function countSystemdSockets(env: NodeJS.ProcessEnv): number {
   const receiver = cluster.isWorker ? process.ppid : process.pid
   return Number(env.LISTEN_PID) === receiver ? countOf(env.LISTEN_FDS) : 0
@@ -79,5 +78,5 @@ function countOf(text: string | undefined): number {
 
 function systemdHint(env: NodeJS.ProcessEnv): string {
   if (env.LISTEN_PID === undefined) return ''
-  return `: LISTEN_PID is ${env.LISTEN_PID}, this is process ${process.pid} (start it with exec)`
+  return `: LISTEN_PID is ${env.LISTEN_PID}, but this is process ${process.pid} (start it with exec)`
 }

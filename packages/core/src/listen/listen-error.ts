@@ -1,5 +1,5 @@
 const ADVICE: Record<string, string> = {
-  EACCES: 'this user may not. Grant permission, or choose another address.',
+  EACCES: 'this user has no permission. Grant it, or choose another address.',
   EADDRINUSE: 'it is in use. Stop the server there, or choose another address.',
   EADDRNOTAVAIL: 'this machine has no such address.',
   EBADF: 'it is not open.',
@@ -9,7 +9,7 @@ const ADVICE: Record<string, string> = {
   ENOTSOCK: 'it is not a socket.',
 }
 
-/** Settles as `listening` does. A known error of the operating system gets a message that says what to do. */
+/** Waits for `listening`. If it rejects with a known error of the operating system, adds a message that says what to do. */
 export async function explain(listening: Promise<void>, where: string): Promise<void> {
   try {
     await listening
@@ -21,12 +21,12 @@ export async function explain(listening: Promise<void>, where: string): Promise<
   }
 }
 
-/** The system's code of an error: `'EADDRINUSE'`. */
+/** Returns the system's code of an error, for example `'EADDRINUSE'`. */
 export function codeOf(error: unknown): string {
   return String((error as NodeJS.ErrnoException).code)
 }
 
-/** An Error with the system's code. */
+/** Creates an Error with the system's code. */
 export function withCode(code: string, message: string): Error {
   return Object.assign(new Error(message), { code })
 }

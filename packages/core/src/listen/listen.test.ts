@@ -12,13 +12,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer as createNetServer } from 'node:net'
+import { connect, createServer as createNetServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Peer } from '@fcgi-bridge/testing'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createServer, type FastCgiServer } from '../server/server.ts'
 import { echo, makeFolder } from '../testing/serving.ts'
+import { supportsReusePort } from './check-place.ts'
 import { listenOn } from './listen.ts'
 import type { ListenOptions } from './listen-options.ts'
 
@@ -36,20 +37,20 @@ async function answers(address: { port: number; host?: string } | { path: string
 }
 
 describe('TCP', () => {
-  test('on 127.0.0.1 unless said otherwise', async () => {
+  test('listens on 127.0.0.1 by default', async () => {
     const server = await listen({ port: 0 })
     const address = server.address() as { port: number }
     expect(address).toMatchObject({ address: '127.0.0.1', family: 'IPv4' })
     expect(await answers(address)).toBe(true)
   })
 
-  test('on IPv6', async () => {
+  test('can listen on IPv6', async () => {
     const server = await listen({ port: 0, host: '::1' })
     const { port } = server.address() as { port: number }
     expect(await answers({ port, host: '::1' })).toBe(true)
   })
 
-  test('a port in use', async () => {
+  test('rejects for a port in use', async () => {
     const { port } = (await listen({ port: 0 })).address() as { port: number }
     await expect(listen({ port })).rejects.toMatchObject({
       code: 'EADDRINUSE',
@@ -57,14 +58,14 @@ describe('TCP', () => {
     })
   })
 
-  test('an address of another machine', async () => {
+  test('rejects for an address of another machine', async () => {
     await expect(listen({ port: 0, host: '192.0.2.1' })).rejects.toMatchObject({
       code: 'EADDRNOTAVAIL',
       message: expect.stringContaining('192.0.2.1:0: this machine has no such address'),
     })
   })
 
-  test('a port that is none', async () => {
+  test('rejects for an invalid port', async () => {
     await expect(listen({ port: 70_000 })).rejects.toThrow(/port/i)
   })
 })
@@ -78,7 +79,7 @@ describe('a Unix socket', () => {
     [0o600, 0o600],
     [0o666, 0o666],
     [0o777, 0o777],
-  ])('mode %o: it has it, whatever the umask', async (mode, expected) => {
+  ])('has the mode %o, whatever the umask is', async (mode, expected) => {
     const path = join(makeFolder(), 'app.sock')
     const before = process.umask(0o077)
     try {
@@ -90,7 +91,7 @@ describe('a Unix socket', () => {
     expect(await answers({ path })).toBe(true)
   })
 
-  test('is never open wider than its mode, not for a moment', async () => {
+  test('never has more permissions than its mode', async () => {
     const path = join(makeFolder(), 'app.sock')
     const [stop, seen] = [0, 1]
     const shared = new Int32Array(new SharedArrayBuffer(8))
@@ -121,7 +122,7 @@ describe('a Unix socket', () => {
     expect((await once(onlooker, 'message'))[0]).toEqual([0o600])
   })
 
-  test('in a worker thread, which may not set the umask', async () => {
+  test('has its mode in a worker thread, which cannot set the umask', async () => {
     const path = join(makeFolder(), 'app.sock')
     const worker = new Worker(
       `const { workerData, parentPort } = require('node:worker_threads')
@@ -154,7 +155,7 @@ describe('a Unix socket', () => {
   })
   const exitListeners = process.listenerCount('exit')
 
-  test('is left alone when the server closes, where another server has taken its path', async () => {
+  test('is not removed when the server closes if another server has taken its path', async () => {
     const path = join(makeFolder(), 'app.sock')
     const first = await listen({ path })
     rmSync(path)
@@ -164,7 +165,7 @@ describe('a Unix socket', () => {
     expect(readdirSync(dirname(path))).toEqual(['app.sock'])
   })
 
-  test('that is gone is missed: a warning says so, once', async () => {
+  test('causes one warning when it disappears', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     onTestFinished(() => void vi.useRealTimers())
     const path = join(makeFolder(), 'app.sock')
@@ -208,7 +209,7 @@ describe('a Unix socket', () => {
     expect(existsSync(path)).toBe(there)
   })
 
-  test('stays for the other workers of a cluster when one of them ends', async () => {
+  test('is not removed when one of several workers of a cluster ends', async () => {
     const folder = makeFolder()
     const path = join(folder, 'app.sock')
     writeFileSync(
@@ -231,7 +232,7 @@ describe('a Unix socket', () => {
     expect(await answers({ path })).toBe(true)
   })
 
-  test('a stale one is replaced', async () => {
+  test('is replaced if it is stale', async () => {
     const folder = makeFolder()
     const path = join(folder, 'app.sock')
     await makeStale(path)
@@ -239,7 +240,7 @@ describe('a Unix socket', () => {
     expect(await answers({ path })).toBe(true)
   })
 
-  test('a live one never', async () => {
+  test('is not replaced if a server listens on it', async () => {
     const path = join(makeFolder(), 'app.sock')
     await listen({ path })
     await expect(listen({ path })).rejects.toMatchObject({
@@ -249,7 +250,7 @@ describe('a Unix socket', () => {
     expect(await answers({ path })).toBe(true)
   })
 
-  test('one that is live and full neither', async () => {
+  test('is not replaced if the queue of its server is full', async () => {
     const path = join(makeFolder(), 'app.sock')
     // It accepts nothing, and has room for one that waits.
     const full = createNetServer().listen({ path, backlog: 1 })
@@ -265,7 +266,7 @@ describe('a Unix socket', () => {
     ['a link to nothing', (path) => symlinkSync('nothing', path)],
     ['a link to a folder', (path) => symlinkSync('/', path)],
     ['a folder', (path) => mkdirSync(path)],
-  ])('%s is left alone', async (_, make) => {
+  ])('%s is not replaced', async (_, make) => {
     const path = join(makeFolder(), 'app.sock')
     make(path)
     const before = lstatSync(path)
@@ -276,7 +277,7 @@ describe('a Unix socket', () => {
     expect(lstatSync(path).ino).toBe(before.ino)
   })
 
-  test.each(['stale', 'live'])('a link to a %s socket is left alone, and so is that socket', async (kind) => {
+  test.each(['stale', 'live'])('a link to a %s socket is not replaced, nor is that socket', async (kind) => {
     const folder = makeFolder()
     const [path, target] = [join(folder, 'link.sock'), join(folder, 'app.sock')]
     if (kind === 'live') await listen({ path: target })
@@ -290,7 +291,7 @@ describe('a Unix socket', () => {
     expect(isSocket(target)).toBe(true)
   })
 
-  test('several servers that find the same stale socket: one gets it, and keeps it', async () => {
+  test('is replaced by only one of several servers that find it stale', async () => {
     const path = join(makeFolder(), 'app.sock')
     await makeStale(path)
     const results = await Promise.allSettled(Array.from({ length: 5 }, () => listen({ path })))
@@ -313,17 +314,17 @@ describe('a Unix socket', () => {
     ['0660', ' Write 0o660.'],
     ['0o640', ' Write 0o640.'],
     [null, ''],
-  ])('mode: %j is an error, and nothing listens', async (mode, hint) => {
+  ])('the mode %j is an error, and nothing listens', async (mode, hint) => {
     const path = join(makeFolder(), 'app.sock')
     const failure = await listen({ path, mode: mode as number }).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(RangeError)
     expect((failure as Error).message).toBe(
-      `The option mode is ${JSON.stringify(mode)}; it takes an integer from 0 to 0o777.${hint}`,
+      `The option mode must be an integer from 0 to 0o777, not ${JSON.stringify(mode)}.${hint}`,
     )
     expect(existsSync(path)).toBe(false)
   })
 
-  test('a path as long as a socket may have, and one byte more', async () => {
+  test('the longest path is accepted, and one byte more is refused', async () => {
     const folder = makeFolder()
     const max = process.platform === 'linux' ? 107 : 103
     const longest = join(folder, 'ü'.padEnd(max - folder.length - 2, 'x'))
@@ -332,7 +333,7 @@ describe('a Unix socket', () => {
     expect(await answers({ path: longest })).toBe(true)
     await expect(listen({ path: `${longest}x` })).rejects.toMatchObject({
       code: 'ENAMETOOLONG',
-      message: `ENAMETOOLONG: cannot listen on ${longest}x: the path has ${max + 1} bytes, and that of a Unix socket has at most ${max}. Choose a shorter path.`,
+      message: `ENAMETOOLONG: cannot listen on ${longest}x: the path has ${max + 1} bytes, but the path of a Unix socket can have only ${max}. Choose a shorter path.`,
     })
     expect(readdirSync(folder)).toHaveLength(1)
   })
@@ -341,20 +342,18 @@ describe('a Unix socket', () => {
     '%j: a path with NUL is refused, and nothing listens',
     async (path) => {
       const before = new Set(listenedSockets())
-      await expect(listen({ path })).rejects.toThrow(
-        /^The option path is ".*\\u0000.*it takes a path without NUL/,
-      )
+      await expect(listen({ path })).rejects.toThrow(/^The option path must not contain NUL: ".*\\u0000/)
       expect(listenedSockets().filter((row) => !before.has(row) && row.includes('abstract'))).toEqual([])
     },
   )
 
-  test.each(['', 7, null])('path: %j is an error', async (path) => {
+  test.each(['', 7, null])('the path %j is an error', async (path) => {
     await expect(listen({ path: path as string })).rejects.toThrow(
-      /^The option path is .*it takes the path of a Unix socket\.$/,
+      /^The option path must be the path of a Unix socket, not .*\.$/,
     )
   })
 
-  test('whose file is gone before its mode is set: rejects, and nothing listens', async () => {
+  test('rejects if its file disappears before the mode is set, and nothing listens', async () => {
     const path = join(makeFolder(), 'app.sock')
     const listener = createNetServer()
     onTestFinished(() => void listener.close())
@@ -363,7 +362,7 @@ describe('a Unix socket', () => {
     expect(listener.listening).toBe(false)
   })
 
-  test('in a folder that is not there', async () => {
+  test('rejects if its folder does not exist', async () => {
     const path = join(makeFolder(), 'missing', 'app.sock')
     await expect(listen({ path })).rejects.toMatchObject({
       code: 'ENOENT',
@@ -391,7 +390,7 @@ describe('a Unix socket', () => {
   }
 })
 
-test('a file descriptor that is not open, or is not a socket', async () => {
+test('rejects for a file descriptor that is not open, or is not a socket', async () => {
   await expect(listen({ fd: 999 })).rejects.toThrow(/^E\w+: cannot listen on file descriptor 999: it is n/)
   const child = spawn(process.execPath, ['-e', LISTEN_ON_FD_0], { stdio: ['pipe', 'pipe', 'inherit'] })
   const [output] = await once(child.stdout, 'data')
@@ -402,13 +401,78 @@ const LISTEN_ON_FD_0 = `import(${JSON.stringify(new URL('../../dist/index.js', i
   createServer(() => {}).listen({ fd: 0 }).catch(({ message }) => console.log(message)))`
 
 test.each<[unknown, RegExp]>([
-  [9000, /^The options are 9000; .* Write \{ port: 9000 \}\.$/],
+  [9000, /^The options must be an object, not 9000\. Write \{ port: 9000 \}\.$/],
   [{ prot: 9000 }, /^There is no option 'prot'\. Did you mean 'port'\?$/],
 ])('listen(%j) is an error', async (options, message) => {
   await expect(listen(options as ListenOptions)).rejects.toThrow(message)
 })
 
-test('several addresses', async () => {
+describe('backlog', () => {
+  // Connections of one event loop tick: none is accepted before the last one is made.
+  async function connectAtOnce(path: string, count: number): Promise<string[]> {
+    const sockets = Array.from({ length: count }, () => connect({ path }))
+    const results = sockets.map((socket) =>
+      once(socket, 'connect').then(
+        () => 'connected',
+        ({ code }) => code as string,
+      ),
+    )
+    return Promise.all(results).finally(() => sockets.forEach((socket) => void socket.destroy()))
+  }
+
+  test('limits how many connections wait, and is 511 by default', async () => {
+    const [small, standard] = [join(makeFolder(), 'app.sock'), join(makeFolder(), 'app.sock')]
+    const server = await listen({ path: small, backlog: 2 })
+    await server.listen({ path: standard })
+    const results = await connectAtOnce(small, 20)
+    // Linux lets one more wait.
+    expect(results.filter((result) => result === 'connected')).toHaveLength(3)
+    expect(new Set(await connectAtOnce(standard, 20))).toEqual(new Set(['connected']))
+  })
+
+  test.each([0, -1, 1.5, Number.NaN, '511'])('%j is an error', async (backlog) => {
+    await expect(listen({ port: 0, backlog } as ListenOptions)).rejects.toThrow(
+      /^The option backlog is .*; it takes an integer from 1 to 2147483647\.$/,
+    )
+  })
+})
+
+describe('reusePort', () => {
+  test('lets several servers listen on one port, or says that this version of Node is too old', async () => {
+    if (!supportsReusePort(process.versions.node)) {
+      await expect(listen({ port: 0, reusePort: true })).rejects.toThrow(
+        /^The option reusePort needs Node 22\.12, 23\.1 or later; this is \d/,
+      )
+      return
+    }
+    const first = await listen({ port: 0, reusePort: true })
+    const { port } = first.address() as { port: number }
+    const second = await listen({ port, reusePort: true })
+    expect(second.address()).toMatchObject({ port })
+    await first.close()
+    expect(await answers({ port })).toBe(true)
+  })
+
+  test.each([
+    ['20.19.0', false],
+    ['22.11.0', false],
+    ['22.12.0', true],
+    ['23.0.0', false],
+    ['23.1.0', true],
+    ['24.0.0', true],
+  ])('Node %s has it: %j', (version, expected) => {
+    expect(supportsReusePort(version)).toBe(expected)
+  })
+
+  test('is for TCP', async () => {
+    const path = join(makeFolder(), 'app.sock')
+    await expect(listen({ path, reusePort: true } as unknown as ListenOptions)).rejects.toThrow(
+      'The option reusePort is for TCP; it needs the option port.',
+    )
+  })
+})
+
+test('a server can listen on several addresses', async () => {
   const path = join(makeFolder(), 'app.sock')
   const server = await listen({ port: 0 })
   const heard: unknown[] = []
@@ -426,8 +490,8 @@ test.each<[string, object]>([
   ['nothing', {}],
   ['two', { port: 0, path: '/tmp/x.sock' }],
   ['a host alone', { host: '127.0.0.1' }],
-])('%s is not an address', async (_, options) => {
+])('%s does not specify one address', async (_, options) => {
   await expect(listen(options as ListenOptions)).rejects.toThrow(
-    'Say one place to listen: { path }, { port } or { fd }.',
+    'Specify one address to listen on: { path }, { port } or { fd }.',
   )
 })

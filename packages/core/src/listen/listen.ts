@@ -10,8 +10,7 @@ import { listenOnPath } from './unix-socket.ts'
 
 /**
  * Makes `server` listen. Rejects with a TypeError or a RangeError for options that contradict each other or are out of range, and
- * otherwise with an Error that has the system's `code` and a message that says what to do. Nothing is left listening after a
- * rejection.
+ * otherwise with an Error that has the system's `code` and a message that says what to do. After a rejection, nothing is listening.
  */
 export async function listenOn(server: Server, options: ListenOptions): Promise<Listener> {
   checkOptions(options, LISTEN_OPTION_NAMES)
@@ -23,7 +22,7 @@ export async function listenOn(server: Server, options: ListenOptions): Promise<
   }
   if (options.fd !== undefined) {
     const { fd, shared = false } = options
-    // Node reads the backlog of a descriptor only from the second argument.
+    // For a descriptor, Node reads the backlog only from the second argument.
     const bind = listening(server, () => server.listen({ fd }, backlog))
     await explain(bind, `file descriptor ${fd}`)
     return new Listener(server, { shared, ...(fd <= 2 && { standard: new StandardDescriptor(fd) }) })
@@ -34,7 +33,7 @@ export async function listenOn(server: Server, options: ListenOptions): Promise<
 
 async function listenOnPort(server: Server, options: TcpListenOptions): Promise<void> {
   const { port, host = '127.0.0.1', backlog, reusePort } = options
-  // @types/node 20 does not know reusePort.
+  // @types/node 20 does not declare reusePort.
   const where = { port, host, backlog, ...(reusePort && { reusePort }) }
   try {
     await explain(

@@ -3,13 +3,13 @@ import { closeServer } from './net-server.ts'
 import type { StandardDescriptor } from './standard-descriptor.ts'
 import type { SocketFile } from './unix-socket.ts'
 
-// libuv accepts one connection per turn of the event loop, so the queue is empty once some turns have brought none.
-const EMPTY_TURNS = 3
+// libuv accepts one connection per event loop tick. After this many ticks without a connection, the queue is empty.
+const EMPTY_TICKS = 3
 
 // Milliseconds. mod_fcgid gives a process one request at a time and may be about to connect.
 const LAST_REQUEST_TIMEOUT = 100
 
-/** What is known of a listening socket. */
+/** Where a listening socket comes from. */
 export interface SocketOrigin {
   /** The file of a Unix socket that this process has bound. */
   file?: SocketFile
@@ -20,8 +20,8 @@ export interface SocketOrigin {
 }
 
 /**
- * A listening server, and how it stops. Closing a listening socket resets the connections in its queue, unless another process holds
- * the socket. The front servers have sent requests on them by then.
+ * A listening server and its shutdown. Closing a listening socket resets the connections in its queue, unless another process holds the
+ * socket. Front servers may already have sent requests on these connections.
  */
 export class Listener {
   readonly #server: Server
@@ -39,8 +39,8 @@ export class Listener {
   }
 
   /**
-   * Accepts what waits in the queue, for at most `limit` milliseconds, and closes the socket. Settles then. `isAwaited` tells whether a
-   * front server waits for a response of this process.
+   * Accepts the connections in the queue, for at most `limit` milliseconds, and then closes the socket. `isAwaited` returns whether a front
+   * server waits for a response from this process.
    */
   async drain(limit: number, isAwaited: () => boolean): Promise<void> {
     const { file, standard, shared } = this.#origin
@@ -65,7 +65,7 @@ export class Listener {
   }
 }
 
-/** Observes the connections that a server accepts while it drains. */
+/** Watches the connections that a server accepts while it drains. */
 class Queue {
   readonly #server: Server
   readonly #until: number
@@ -85,16 +85,16 @@ class Queue {
 
   /** Settles when the queue is empty. */
   async emptied(): Promise<void> {
-    for (let turns = 0; turns < EMPTY_TURNS && !this.#isLate(); turns++) {
+    for (let ticks = 0; ticks < EMPTY_TICKS && !this.#isLate(); ticks++) {
       const before = this.#accepted
       await new Promise(setImmediate)
-      if (this.#accepted > before) turns = -1
+      if (this.#accepted > before) ticks = -1
     }
   }
 
   /**
-   * Settles at a moment at which mod_fcgid does not connect. It connects to a process that has no request, and only to such a process:
-   * while a request is awaited, closing the socket loses none. Otherwise the next connection is awaited for a while.
+   * Settles when mod_fcgid will not connect. It connects only to a process without a request, so while it waits for a response, closing the
+   * socket loses no request. If it does not wait for one, this method waits a while for its next connection.
    */
   async lastRequest(isAwaited: () => boolean): Promise<void> {
     const until = Math.min(this.#until, performance.now() + LAST_REQUEST_TIMEOUT)
@@ -106,7 +106,7 @@ class Queue {
     }
   }
 
-  /** Serves the connections that were held. */
+  /** Resumes reading from the connections that were held. */
   resume(): void {
     this.#server.removeListener('connection', this.#onConnection)
     for (const socket of this.#held) socket.resume()

@@ -30,7 +30,7 @@ export class StandardDescriptor {
       // The lowest free descriptor is used: another socket must not get this number.
       openSync(devNull, 'r+')
     } catch {
-      // It was closed by somebody else.
+      // Other code has closed it.
     }
   }
 }

@@ -19,7 +19,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }))
 
-// nodejs/node#51142, in Node 20 and 22: as soon as the loader knows a folder on the way.
+// nodejs/node#51142 affects Node 20 and 22, as soon as the loader has cached a folder of the path.
 it('leaves links resolvable for the modules that the app loads later', async () => {
   expect(require(join(folder, 'store', 'first.cjs'))).toBe(join(folder, 'store', 'first.cjs'))
   await using server = createServer(() => {})

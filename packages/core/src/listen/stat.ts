@@ -1,9 +1,9 @@
 import { fstatSync, lstatSync, type Stats } from 'node:fs'
 
-// On Node 20 and 22 realpathSync, and with it every later import() through a link (pnpm's layout is made of them), resolves no
-// more links once the last file that was looked at is a socket (nodejs/node#51142). So a folder is looked at last.
+// On Node 20 and 22, if the last stat call was for a socket, realpathSync resolves no more links, nor does import() (nodejs/node#51142).
+// pnpm's layout consists of links. So these functions end with a stat call for a folder.
 
-/** `lstatSync` of what may be a socket. */
+/** `lstatSync` for a file that may be a socket. */
 export function lstatSocket(path: string): Stats {
   try {
     return lstatSync(path)
@@ -12,7 +12,7 @@ export function lstatSocket(path: string): Stats {
   }
 }
 
-/** `fstatSync` of what may be a socket. */
+/** `fstatSync` for a descriptor that may be a socket. */
 export function fstatSocket(fd: number): Stats {
   try {
     return fstatSync(fd)

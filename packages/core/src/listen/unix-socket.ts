@@ -12,8 +12,8 @@ import { lstatSocket } from './stat.ts'
 const CHECK_INTERVAL = 5000
 
 /**
- * Makes `server` listen on a Unix socket whose file has `mode`, and returns its file. A stale file is replaced, one on which a server
- * listens never is. Nothing is left listening after a rejection.
+ * Makes `server` listen on a Unix socket whose file has `mode`, and returns its file. A stale file is replaced, but a file on which a server
+ * listens never is. After a rejection, nothing is listening.
  */
 export async function listenOnPath(
   server: Server,
@@ -37,14 +37,14 @@ export async function listenOnPath(
     if ((lstatSocket(path).mode & 0o777) !== mode) chmodSync(path, mode)
     return new SocketFile(path)
   } catch (error) {
-    // The file may be gone since bind(), or belong to another server. The caller got no server to close, so close it here.
+    // The file may have disappeared since bind(), or belong to another server. The caller cannot close the server, so close it here.
     await closeServer(server)
     throw error
   }
 }
 
-// bind() creates the file with the current umask. With the umask set for that call alone, the file never has more permissions than
-// `mode`. In a worker thread, and in a cluster, whose primary binds, that is not possible: the mode is changed afterwards.
+// bind() creates the file with the current umask. Setting the umask for that call ensures that the file never has more permissions than
+// `mode`. This is not possible in a worker thread, nor in a cluster, where the primary binds. There, the mode is changed afterwards.
 function bindWithMode(server: Server, path: string, mode: number, backlog: number | undefined): void {
   if (!isMainThread) {
     server.listen({ path, backlog })
@@ -58,7 +58,7 @@ function bindWithMode(server: Server, path: string, mode: number, backlog: numbe
   }
 }
 
-/** Removes a socket file on which nobody listens. Throws if somebody does, or if it is not a socket. */
+/** Removes a socket file on which no server listens. Throws if a server does, or if it is not a socket. */
 async function removeStale(path: string): Promise<void> {
   const found = lstatSocket(path)
   if (!found.isSocket()) {
@@ -92,8 +92,8 @@ async function removeStale(path: string): Promise<void> {
 
 /**
  * The file of a Unix socket on which this process listens. It is removed when the server drains, and when the process exits without
- * closing the server, but never if another server has taken the path. A warning is emitted when it disappears, because no other
- * symptom would tell why requests no longer arrive.
+ * closing the server, but never if another server has taken the path. If it disappears, a warning is emitted, because nothing else would
+ * show why requests no longer arrive.
  */
 export class SocketFile {
   readonly #path: string
@@ -108,14 +108,14 @@ export class SocketFile {
     this.#check = setInterval(() => this.#warnIfLost(), CHECK_INTERVAL).unref()
   }
 
-  /** Removes the file: connections that wait in the queue are still accepted, and no others arrive. */
+  /** Removes the file. Connections in the queue are still accepted, but no others can arrive. */
   remove(): void {
     // In a cluster the file belongs to the primary, which removes it with the last worker.
     if (cluster.isWorker || isSame(this.#path, this.#ours) !== true) return
     try {
       unlinkSync(this.#path)
     } catch {
-      // A program that has dropped its privileges leaves the file. The next server finds that nobody listens on it.
+      // A program that has dropped its privileges cannot remove the file. The next server detects that it is stale.
     }
   }
 
@@ -129,12 +129,12 @@ export class SocketFile {
   #warnIfLost(): void {
     if (isSame(this.#path, this.#ours) !== false) return
     clearInterval(this.#check)
-    const message = `${this.#path} was removed, or another file has taken its place: no new connection arrives here any more. Restart this program.`
+    const message = `${this.#path} was removed or replaced by another file. No new connections can arrive. Restart this program.`
     process.emitWarning(message, { code: 'FCGI_WARN_SOCKET_LOST' })
   }
 }
 
-// Node removes any file at the path when it closes, so a file of another server is moved away for that moment.
+// When Node closes the server, it removes any file at the path. So move the file of another server away for that time.
 function closeBeside(server: Server, path: string): Promise<void> {
   const aside = `${path}.${process.pid}`
   try {

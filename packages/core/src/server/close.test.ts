@@ -18,7 +18,7 @@ import {
 import { createServer } from './server.ts'
 
 describe.each(TRANSPORTS)('close() over %s', (transport) => {
-  test('lets what runs finish, closes what is idle, and accepts nothing more', async () => {
+  test('lets running requests finish, closes idle connections, and stops accepting', async () => {
     const app = new App()
     const serving = await listen(app.handler, {}, transport)
     const { server } = serving
@@ -56,7 +56,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     expect(onClose).toHaveBeenCalledOnce()
   })
 
-  test('beyond drainTimeout what runs is aborted: 503 where no answer has begun, else cut', async () => {
+  test('aborts requests after drainTimeout, with a 503 or a truncated response', async () => {
     const app = new App()
     const serving = await listen(app.handler, { drainTimeout: 1 }, transport)
     const [silent, begun, partial] = [
@@ -86,29 +86,29 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
   })
 })
 
-test('close() again is the same close', async () => {
+test('a second call of close() returns the same promise', async () => {
   const { server } = await listen(echo)
   expect(server.close()).toBe(server.close())
   await server.close()
   await server[Symbol.asyncDispose]()
 })
 
-test('close() of a server that never listened', async () => {
+test('a server that never listened can be closed', async () => {
   const server = createServer(echo)
   await server.close()
-  await expect(server.listen({ port: 0 })).rejects.toThrow('The server was closed: make a new one.')
+  await expect(server.listen({ port: 0 })).rejects.toThrow('The server has been closed. Create a new one.')
 })
 
-test('a listener that comes up while the server closes is closed', async () => {
+test('a listener that begins to listen while the server closes is closed', async () => {
   const server = createServer(echo)
   const listening = server.listen({ port: 0 })
   const closed = server.close()
-  await expect(listening).rejects.toThrow('The server was closed')
+  await expect(listening).rejects.toThrow('The server has been closed')
   await closed
   expect(server.address()).toBeNull()
 })
 
-test('a stream that is handed to a closed server is destroyed', async () => {
+test('a closed server destroys a stream that is passed to acceptStream', async () => {
   const server = createServer(echo)
   await server.close()
   const [stream] = duplexPair()
@@ -116,7 +116,7 @@ test('a stream that is handed to a closed server is destroyed', async () => {
   expect(stream.destroyed).toBe(true)
 })
 
-test('a server can be disposed of', async () => {
+test('a server is an AsyncDisposable', async () => {
   let address: { port: number }
   {
     await using server = createServer(echo)
@@ -126,10 +126,10 @@ test('a server can be disposed of', async () => {
   await expect(Peer.connect(address)).rejects.toThrow('ECONNREFUSED')
 })
 
-test('a request that is in the socket when close() is called is answered', async () => {
+test('a request that is in the socket when close() is called gets its response', async () => {
   const serving = await listen(echo)
   const peers = [await serving.connect(), await serving.connect()]
-  // Both have been written, and nothing of them has been read.
+  // Both requests have been written, but not read.
   for (const socket of serving.sockets) socket.pause()
   for (const peer of peers) peer.get(1, {}, { keepConn: true })
   await Promise.all(peers.map((peer) => new Promise((resolve) => peer.socket.write('', resolve))))
@@ -139,7 +139,7 @@ test('a request that is in the socket when close() is called is answered', async
   await closed
 })
 
-test('a request that begins on a connection whose others still run is answered too', async () => {
+test('a request that begins on a connection with other running requests gets its response, too', async () => {
   const app = new App()
   const { peer, server } = await connected(app.handler)
   peer.get(1, {}, { keepConn: true })
@@ -157,8 +157,8 @@ test('a request that begins on a connection whose others still run is answered t
   await closed
 })
 
-describe('a peer that does not close its end', () => {
-  test('does not hold up close(), if it is idle', async () => {
+describe('a peer that does not close its write side', () => {
+  test('does not delay close() if it is idle', async () => {
     const { peer, server } = await connected(echo, { drainTimeout: 1_000_000 })
     peer.get(1, {}, { keepConn: true })
     await peer.response(1)
@@ -167,14 +167,14 @@ describe('a peer that does not close its end', () => {
     expect(peer.closed).toBe(false)
   })
 
-  test('does not hold up close(), if it has its answer since before', async () => {
+  test('does not delay close() if it received its response before', async () => {
     const { peer, server } = await connected((exchange) => exchange.end('early'), { drainTimeout: 1_000_000 })
     peer.post(1, { CONTENT_LENGTH: '1000' })
     await peer.end()
     await server.close()
   })
 
-  test('does not hold up close(), if it gets its answer now', async () => {
+  test('does not delay close() if it receives its response meanwhile', async () => {
     const app = new App()
     const { peer, server } = await connected(app.handler, { drainTimeout: 1_000_000 })
     peer.post(1, { CONTENT_LENGTH: '1000' })
@@ -186,7 +186,7 @@ describe('a peer that does not close its end', () => {
     await closed
   })
 
-  test('gets all of a large answer, as long as it reads', async () => {
+  test('receives the whole of a large response, as long as it reads', async () => {
     const answer = Buffer.alloc(16 * 1024 * 1024, 'a')
     const app = new App()
     const { peer, server } = await connected(app.handler, { drainTimeout: 1_000_000 })
@@ -204,7 +204,7 @@ describe('a peer that does not close its end', () => {
     await closed
   })
 
-  test('is still read while it sends, so that its answer is not reset away', async () => {
+  test('can send more input, so that a reset does not destroy its response', async () => {
     const app = new App()
     const { peer, server, sockets } = await connected(app.handler, { drainTimeout: 1_000_000 })
     peer.post(1, { CONTENT_LENGTH: '100000000' })
@@ -229,7 +229,7 @@ describe('a peer that does not close its end', () => {
     return { stdout: peer.text(TYPES.STDOUT, 1) }
   }
 
-  test('is cut off by the deadline, with its answer', async () => {
+  test('is disconnected after drainTimeout, but receives its response', async () => {
     const app = new App()
     const { peer, server } = await connected(app.handler, { drainTimeout: 300 })
     peer.post(1, { CONTENT_LENGTH: '100000000' })
@@ -242,7 +242,7 @@ describe('a peer that does not close its end', () => {
   })
 })
 
-test('END_REQUEST that waits for the end of STDIN goes out at the deadline', async () => {
+test('a pending END_REQUEST is sent after drainTimeout', async () => {
   const { peer, server } = await connected((exchange) => exchange.end('early'), { drainTimeout: 50 })
   peer.post(1, { CONTENT_LENGTH: '100000' }, { keepConn: true })
   await peer.stdout(1, 'early')
@@ -251,7 +251,7 @@ test('END_REQUEST that waits for the end of STDIN goes out at the deadline', asy
 })
 
 describe('waitUntil', () => {
-  test('close() waits for it, and for what it adds', async () => {
+  test('makes close() wait for the promise, and for promises that are added meanwhile', async () => {
     const { server } = await listen(echo)
     const [first, second] = [deferred(), deferred()]
     server.waitUntil(first.promise.then(() => server.waitUntil(second.promise)))
@@ -266,7 +266,7 @@ describe('waitUntil', () => {
     expect(order).toEqual(['second', 'closed'])
   })
 
-  test('a rejection is an end like another', async () => {
+  test('accepts a promise that rejects', async () => {
     const { server } = await listen(echo)
     const { promise, reject } = deferred()
     server.waitUntil(promise)
@@ -275,14 +275,14 @@ describe('waitUntil', () => {
     await closed
   })
 
-  test('but not beyond drainTimeout', async () => {
+  test('does not make close() wait longer than drainTimeout', async () => {
     const { server } = await listen(echo, { drainTimeout: 1 })
     server.waitUntil(new Promise(() => {}))
     await server.close()
   })
 })
 
-test('any byte stream can be served', async () => {
+test('acceptStream serves any byte stream', async () => {
   const server = createServer(echo)
   const peer = joined(server)
   peer.post(1, { CONTENT_LENGTH: '4' }, { keepConn: true }).stdin(1, 'body').endStdin(1)
@@ -294,7 +294,7 @@ test('any byte stream can be served', async () => {
   await server.close()
 })
 
-test('a large body both ways, and an answer that is cut, over any byte stream', async () => {
+test('acceptStream supports large bodies in both directions, and truncated responses', async () => {
   const app = new App()
   const server = createServer(app.handler)
   const peer = joined(server)
@@ -316,7 +316,7 @@ test('a large body both ways, and an answer that is cut, over any byte stream', 
   await server.close()
 })
 
-test('close() settles where nothing else keeps the process alive', async () => {
+test('close() settles even if nothing else keeps the process alive', async () => {
   const core = JSON.stringify(new URL('../../dist/index.js', import.meta.url))
   const program = `import { duplexPair } from 'node:stream'
 import { text } from 'node:stream/consumers'

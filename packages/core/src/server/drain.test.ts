@@ -1,4 +1,4 @@
-// What close() does with connections that front servers keep, and what it tells the app.
+// Tests how close() ends keep-alive connections, and how it notifies the app.
 import { once } from 'node:events'
 import { type Peer, TYPES } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
@@ -18,8 +18,8 @@ function goAways(peer: Peer): number[] {
   return peer.recordsOf(0).map(({ type }) => type)
 }
 
-describe.each(TRANSPORTS)('a kept connection, over %s', (transport) => {
-  test('goes on while requests come, and is closed when it has been quiet', async () => {
+describe.each(TRANSPORTS)('a keep-alive connection, over %s', (transport) => {
+  test('stays open while requests arrive, and is closed when none has arrived for a while', async () => {
     const { peer, server } = await connected(echo, {}, transport)
     peer.get(1, APACHE, KEPT)
     await peer.response(1)
@@ -41,7 +41,7 @@ describe.each(TRANSPORTS)('a kept connection, over %s', (transport) => {
     ['a small response', 100, 0],
     ['a large one', 300_000, 0],
     ['a request body that came before', 100, 100_000],
-  ])('from nginx ends with the next response, and a record that tells so: %s', async (_, size, body) => {
+  ])('from nginx is closed after the next response, which a record announces: %s', async (_, size, body) => {
     const app = new App()
     const { peer, server, sockets } = await connected(app.handler, {}, transport)
     peer.post(1, { ...NGINX, CONTENT_LENGTH: String(body) }, KEPT)
@@ -63,7 +63,7 @@ describe.each(TRANSPORTS)('a kept connection, over %s', (transport) => {
     expect(peer.error).toBeUndefined()
   })
 
-  test('from nginx, with an END_REQUEST that waits for the end of STDIN', async () => {
+  test('from nginx is closed after a pending END_REQUEST', async () => {
     const { peer, server } = await connected((exchange) => exchange.end('early'), {}, transport)
     peer.post(1, { ...NGINX, CONTENT_LENGTH: '10' }, KEPT)
     await peer.stdout(1, 'early')
@@ -74,7 +74,7 @@ describe.each(TRANSPORTS)('a kept connection, over %s', (transport) => {
     await close
   })
 
-  test('after half of drainTimeout it ends with its next response, however busy it is', async () => {
+  test('is closed after its next response when half of drainTimeout has passed', async () => {
     const { peer, server } = await connected(echo, { drainTimeout: 1000 }, transport)
     const close = server.close()
     const began = performance.now()
@@ -89,7 +89,7 @@ describe.each(TRANSPORTS)('a kept connection, over %s', (transport) => {
   })
 })
 
-test('nginx is not told while other requests run on the connection', async () => {
+test('nginx gets no such record while other requests are running on the connection', async () => {
   const app = new App()
   const { peer, server } = await connected(app.handler)
   for (const id of [1, 2]) peer.get(id, NGINX, KEPT)
@@ -104,7 +104,22 @@ test('nginx is not told while other requests run on the connection', async () =>
   await close
 })
 
-test('a connection without FCGI_KEEP_CONN ends with its response, as always', async () => {
+test.each([0, 1])(
+  'settles where drainTimeout, %i ms, is over before the queue has been emptied',
+  async (drainTimeout) => {
+    const app = new App()
+    const { peer, server } = await connected(app.handler, { drainTimeout })
+    peer.get(1, {}, KEPT)
+    await app.next()
+    const close = server.close()
+    const end = performance.now() + 20
+    while (performance.now() < end);
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 503 /)
+    await close
+  },
+)
+
+test('a connection without FCGI_KEEP_CONN is closed after its response, as usual', async () => {
   const app = new App()
   const { peer, server } = await connected(app.handler)
   peer.get(1, NGINX)
@@ -116,7 +131,7 @@ test('a connection without FCGI_KEEP_CONN ends with its response, as always', as
   await close
 })
 
-test('a stream that is handed to a server that drains is served', async () => {
+test('a draining server serves a stream that is passed to acceptStream', async () => {
   const app = new App()
   const { peer, server } = await connected(app.handler)
   peer.get(1)
@@ -146,14 +161,14 @@ describe('draining', () => {
     expect(exchange.aborted).toBe(false)
   })
 
-  test('has aborted where it is asked for later', async () => {
+  test('is aborted if it is read later', async () => {
     const server = createServer(echo)
     const close = server.close()
     expect(server.draining.aborted).toBe(true)
     await close
   })
 
-  test('a listener may call close() again', async () => {
+  test('has listeners that can call close() again', async () => {
     const server = createServer(echo)
     const { promise, resolve } = deferred<Promise<void>>()
     server.draining.addEventListener('abort', () => resolve(server.close()))
@@ -161,7 +176,7 @@ describe('draining', () => {
     expect(await promise).toBe(await close)
   })
 
-  test('many listeners are no leak', async () => {
+  test('can have many listeners without a warning', async () => {
     const server = createServer(echo)
     const warned = once(process, 'warning')
     for (let i = 0; i < 20; i++) server.draining.addEventListener('abort', () => {})
@@ -170,7 +185,7 @@ describe('draining', () => {
   })
 })
 
-test('stats() counts what is there now, and what has been', async () => {
+test('stats() returns current numbers and totals', async () => {
   const app = new App()
   const made = createServer(echo)
   expect(made.stats()).toEqual({

@@ -1,13 +1,14 @@
-// SIGTERM while a program loads. mod_fcgid, lighttpd's `bin-path`, spawn-fcgi, H2O, systemd and process managers pass a socket that
-// listens already: a request may wait in its queue, and would be lost if the signal ended the process. So the signal is remembered
-// from the moment this module loads, and obeyed once the program serves: it drains, which serves that request.
+// Handles a SIGTERM that arrives while the program loads. mod_fcgid, lighttpd's `bin-path`, spawn-fcgi, H2O, systemd and process managers
+// pass a socket that already listens. A request may be in its queue, and would be lost if the signal ended the process. So this module
+// remembers the signal from the moment it loads. When the program serves, it drains, which serves that request.
 
 import { hasInheritedSocket } from '../listen/inherited.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGUSR1'] as const
 
-// Milliseconds. A program that does not serve by then does not serve at all. mod_fcgid kills it 8 seconds after the signal.
-const PATIENCE = 7000
+// How long (milliseconds) the signal is held back. A program that does not serve by then is assumed to never serve. mod_fcgid kills it 8
+// seconds after the signal.
+const HOLD_TIMEOUT = 7000
 
 let received: NodeJS.Signals | undefined
 let overdue: NodeJS.Timeout | undefined
@@ -16,9 +17,9 @@ function remember(signal: NodeJS.Signals): void {
   received ??= signal
   overdue ??= setTimeout(() => {
     stopListening()
-    // The default action of the signal, or that of the program's own listeners.
+    // Now the signal has its default action, or the program's own listeners handle it.
     process.kill(process.pid, signal)
-  }, PATIENCE).unref()
+  }, HOLD_TIMEOUT).unref()
 }
 
 function stopListening(): void {
@@ -29,13 +30,12 @@ function stopListening(): void {
 if (hasInheritedSocket()) for (const signal of SIGNALS) process.on(signal, remember)
 
 /**
- * Calls `obey` with the signal that asked the program to end while it was loading, if there was one. Later signals are left to the
- * listeners that the caller has added. A program may set `globalThis.fcgiBridgeStop` to true in a listener of its own, which can run
- * before this module has loaded.
+ * Calls `obey` with the signal that arrived while the program was loading, if there was one. Later signals are handled by the listeners
+ * that the caller has added. A program that handles a signal before this module has loaded can set `globalThis.fcgiBridgeStop` to true.
  */
 export function obeyEarlySignal(obey: (signal: NodeJS.Signals) => void): void {
-  // One turn later: a signal that has arrived already, but has not been delivered, would be lost if its last listener were removed now.
-  // The caller of serve() then has its server, too.
+  // Wait one event loop tick. A signal that has arrived but has not been delivered would be lost if its last listener were removed now.
+  // Besides, the caller of serve() then has its server.
   setImmediate(() => {
     stopListening()
     const signal = received ?? (isStopRequested() ? 'SIGTERM' : undefined)

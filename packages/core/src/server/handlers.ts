@@ -7,7 +7,7 @@ export interface Handlers {
   filter?: Handler
 }
 
-/** The handlers of a server: a function is the responder. Throws a TypeError unless there is at least one function. */
+/** Returns the handlers of a server. A single function is the responder. Throws a TypeError unless there is at least one function. */
 export function toHandlers(handler: Handler | Handlers): Handlers {
   if (typeof handler === 'function') return { responder: handler }
   const { responder, authorizer, filter } = handler ?? {}

@@ -11,18 +11,18 @@ import type { Handlers } from './handlers.ts'
 import type { Settings } from './options.ts'
 import { sweep } from './timeouts.ts'
 
-// Milliseconds between two checks for what has waited too long. It is also the resolution of the time-outs.
+// Milliseconds between two checks of the time-outs. It is also their resolution.
 const TICK = 1000
 
-/** What a {@link Host} needs of its server. */
+/** What a {@link Host} needs from its server. */
 export interface HostServer {
   /** Aborts when the server begins to drain. */
   readonly draining: AbortSignal
-  /** A peer broke the protocol. */
+  /** Called when a peer has violated the protocol. */
   onProtocolError(error: ProtocolError, remoteAddress: string | undefined): void
 }
 
-/** The connections of a server, and what they share. */
+/** The connections of a server, and the state that they share. */
 export class Host implements ConnectionHost {
   readonly options: Settings
   readonly settings: ExchangeSettings
@@ -32,13 +32,13 @@ export class Host implements ConnectionHost {
   readonly #pending = new Set<Promise<unknown>>()
   #runningRequests = 0
   #timer: NodeJS.Timeout | undefined
-  #onEmpty: (() => void) | undefined
+  #onEmpty: (() => void)[] = []
   tick = 0
   closing = false
   hurrying = false
   /** Connections that have been accepted so far. */
   acceptedConnections = 0
-  /** Requests that have begun so far, and were not refused as one too many. */
+  /** Requests that have begun so far, without those that were refused because of `maxRequests`. */
   acceptedRequests = 0
 
   constructor(server: HostServer, handlers: Handlers, options: Settings) {
@@ -67,17 +67,18 @@ export class Host implements ConnectionHost {
     return this.#connections.size >= this.options.maxConnections
   }
 
-  /** A front server waits for a response on one of the connections. */
+  /** Whether a front server waits for a response on one of the connections. */
   get awaited(): boolean {
     for (const connection of this.#connections) if (connection.awaited) return true
     return false
   }
 
-  /** Promises given to {@link waitFor} that have not settled. */
+  /** The number of promises passed to {@link waitFor} that have not settled. */
   get pendingPromises(): number {
     return this.#pending.size
   }
 
+  /** Serves a new connection. */
   accept(stream: Duplex): void {
     this.acceptedConnections++
     this.#connections.add(new Connection(stream, this))
@@ -112,9 +113,10 @@ export class Host implements ConnectionHost {
     if (this.#connections.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
-    this.#onEmpty?.()
+    for (const resolve of this.#onEmpty.splice(0)) resolve()
   }
 
+  /** Makes {@link drain} wait for `promise`. */
   waitFor(promise: Promise<unknown>): void {
     const settled: Promise<unknown> = promise.then(
       () => this.#pending.delete(settled),
@@ -124,13 +126,13 @@ export class Host implements ConnectionHost {
   }
 
   /**
-   * Ends the connections: each once no request can be on its way on it, and all of them at `drainTimeout`, with a 503 where no
-   * response has begun. `stopped` settles when no connection arrives any more. The returned promise settles when all is over.
+   * Closes each connection when no request can be in transit on it. After `drainTimeout`, it closes all of them, and requests whose response
+   * has not begun get a 503. `stopped` settles when no more connections can arrive. The returned promise settles when all are closed.
    */
   async drain(stopped: Promise<unknown>): Promise<void> {
     const { drainTimeout } = this.options
     let deadline: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => {
+    const expired = new Promise<void>((resolve) => {
       deadline = setTimeout(resolve, drainTimeout)
     })
     const hurry = setTimeout(() => {
@@ -138,30 +140,32 @@ export class Host implements ConnectionHost {
     }, drainTimeout / 2)
     this.closing = true
     for (const connection of [...this.#connections]) connection.drain()
-    await Promise.race([stopped.then(() => this.#empty()).then(() => this.#settled()), late])
+    await Promise.race([stopped.then(() => this.#empty()).then(() => this.#settled()), expired])
     clearTimeout(deadline)
     clearTimeout(hurry)
     for (const connection of [...this.#connections]) {
-      connection.destroy('FCGI_ERR_SHUTDOWN', 'The server closed before the request was answered.', 503)
+      connection.destroy(
+        'FCGI_ERR_SHUTDOWN',
+        'The server closed before the response was complete (drainTimeout).',
+        503,
+      )
     }
     await this.#empty()
   }
 
   #empty(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onEmpty = resolve
-      if (this.#connections.size === 0) resolve()
-    })
+    if (this.#connections.size === 0) return Promise.resolve()
+    return new Promise((resolve) => void this.#onEmpty.push(resolve))
   }
 
-  // Requests may add to what is pending until the last one has ended, and what is pending may add more.
+  // Running requests can add promises, and so can the code behind pending promises.
   async #settled(): Promise<void> {
     while (this.#pending.size > 0) await Promise.all(this.#pending)
   }
 
   #report(error: unknown, exchange: Exchange): void {
     try {
-      // It may be an async function, whatever its type says.
+      // `onError` can be an async function, although its type does not say so.
       const result: unknown = this.options.onError(error, exchange)
       if (result instanceof Promise) result.catch(warn)
     } catch (second) {
@@ -174,7 +178,7 @@ function warn(error: unknown): void {
   process.emitWarning(`The option onError threw: ${describeError(error)}`)
 }
 
-// SCRIPT_FILENAME is compared with it: the path under which this process was started, with links resolved.
+// Returns the path with which this process was started, with links resolved. SCRIPT_FILENAME is compared with it.
 function mainProgram(): string | undefined {
   try {
     return realpathSync(process.argv[1]!)

@@ -1,4 +1,4 @@
-// How a program that serves ends: all of its servers drain, and then it exits.
+// Ends a program that serves: all of its servers drain, and then it exits.
 
 import { reportAbort } from '../exchange/abort-reports.ts'
 import type { FastCgiServer } from './server.ts'
@@ -35,20 +35,21 @@ function interrupt(signal: NodeJS.Signals): void {
   stop(signal)
 }
 
-// Milliseconds. With the default `drainTimeout` the program ends before mod_fcgid kills it, 8.4 seconds after the signal.
+// How long (milliseconds) other signal listeners have for their work. With the default `drainTimeout`, the program still ends before mod_fcgid
+// kills it, 8.4 seconds after the signal.
 const GRACE = 1000
 
 /**
- * Ends the program as `signal` does. Monitoring tools listen to the signal, too, and get time for their work: OpenTelemetry sends its
- * last spans then.
+ * Ends the program as `signal` does. If other listeners handle the signal, too, they get time for their work. OpenTelemetry, for example,
+ * sends its last spans then.
  */
 export function stop(signal: NodeJS.Signals): void {
   end(atSignals, process.listenerCount(signal) > 1 ? GRACE : 0)
 }
 
 /**
- * Ends the program with status 1 at an uncaught exception, until `server` has closed. Node would end it at once, and all running requests
- * would be lost.
+ * Until `server` has closed, makes an uncaught exception end the program with status 1 after its servers have drained. Node would end it at
+ * once, and all running requests would be lost.
  */
 export function endAtExceptions(server: FastCgiServer): void {
   if (atExceptions.size === 0) process.on('uncaughtExceptionMonitor', onUncaught)
@@ -59,8 +60,8 @@ export function endAtExceptions(server: FastCgiServer): void {
   })
 }
 
-// A listener of the program decides instead. Such listeners check whether there are others, so ours is added only when an exception
-// has been thrown that nobody else handles.
+// If the program has a listener of its own, that one decides. Such a listener may check whether there are others, so ours is added only when
+// an exception has been thrown that no other listener handles.
 function onUncaught(): void {
   const isHandled =
     process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()
@@ -68,14 +69,14 @@ function onUncaught(): void {
 }
 
 function endWith(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void {
-  // Draining itself aborts requests, and rejections follow from that.
+  // Draining aborts requests, which can cause rejections.
   if (origin === 'unhandledRejection' && reportAbort(error)) return
   console.error(error)
   process.exitCode = 1
   end(atExceptions)
 }
 
-// The program exits when the servers have closed: at once, or within `grace` milliseconds as soon as nothing is left to do.
+// Closes the servers, then exits: at once, or when nothing is left to do, but after `grace` milliseconds at the latest.
 function end(servers: Iterable<FastCgiServer>, grace = 0): void {
   Promise.all([...servers].map((server) => server.close())).then(() => {
     if (grace === 0) process.exit()

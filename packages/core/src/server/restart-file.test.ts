@@ -39,7 +39,7 @@ test.each([
   expect(restart).toHaveBeenCalledOnce()
 })
 
-test('a file that is removed, or a folder that is missing, changes nothing', () => {
+test('a removed file and a missing folder have no effect', () => {
   const file = join(folder, 'restart.txt')
   writeFileSync(file, '')
   const { restart } = watch(file, join(folder, 'tmp/restart.txt'))
@@ -49,7 +49,7 @@ test('a file that is removed, or a folder that is missing, changes nothing', () 
   expect(restart).not.toHaveBeenCalled()
 })
 
-test('a server that has closed watches no file', async () => {
+test('a closed server watches no file', async () => {
   const file = join(folder, 'restart.txt')
   const { server, restart } = watch(file)
   await server.close()

@@ -2,10 +2,10 @@ import { statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { FastCgiServer } from './server.ts'
 
-// Milliseconds. Each process of the app looks by itself, because a front server may run several, on several machines.
+// Milliseconds between two checks. Each process of the app checks the files, because front servers can run several of them, on several machines.
 const INTERVAL = 500
 
-/** The files whose change restarts a program that a front server started. */
+/** Returns the files whose change restarts a program that a front server started. */
 export function defaultRestartFiles(): string[] {
   const program = process.argv[1]
   if (program === undefined) return []
@@ -14,8 +14,8 @@ export function defaultRestartFiles(): string[] {
 }
 
 /**
- * Calls `restart` once when one of `files` is written, touched or created, until `server` has closed. Relative paths are resolved now,
- * because the program may change its working directory later. A file that does not exist, or that is removed, changes nothing.
+ * Until `server` has closed, calls `restart` once when one of `files` is written, touched or created. Relative paths are resolved now,
+ * because the program may change its working directory later. A missing or removed file has no effect.
  */
 export function watchRestartFiles(
   server: FastCgiServer,
@@ -40,7 +40,7 @@ function timeOf(file: string): number | undefined {
   try {
     return statSync(file, { throwIfNoEntry: false })?.mtimeMs
   } catch {
-    // The folder cannot be read any more, or a file is in the place of a folder.
+    // The folder can no longer be read, or a file has replaced it.
     return undefined
   }
 }

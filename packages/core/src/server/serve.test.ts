@@ -1,4 +1,4 @@
-// serve() in this process; what it does as a program is in tests/programs/listen.test.ts, and in conformance/process.test.ts.
+// Tests serve() in this process. tests/programs/listen.test.ts and conformance/process.test.ts test it as a program.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,7 +19,7 @@ async function start(handler: Handler, options: NotAPlace = {}): Promise<FastCgi
   return server
 }
 
-test('settles when it listens, and onListen is told where', async () => {
+test('settles when it listens, and calls onListen with the address', async () => {
   const heard: unknown[] = []
   const server = await start(echo, { onListen: (address) => heard.push(address) })
   expect(heard).toEqual([server.address()])
@@ -36,7 +36,7 @@ test('passes path and mode on', async () => {
   await server.close()
 })
 
-test('rejects where it can not listen, and leaves nothing behind', async () => {
+test('rejects if it cannot listen, and removes its signal listeners', async () => {
   const server = await start(echo)
   const { port } = server.address() as { port: number }
   await expect(serve(echo, { port, handleSignals: false })).rejects.toMatchObject({ code: 'EADDRINUSE' })
@@ -44,7 +44,7 @@ test('rejects where it can not listen, and leaves nothing behind', async () => {
   expect(process.listenerCount('SIGTERM')).toBe(0)
 })
 
-describe('options that say nothing to serve() are refused', () => {
+describe('invalid options are refused', () => {
   const message = (options: unknown): Promise<string> =>
     serve(echo, options as ServeOptions).then(
       async (server) => {
@@ -55,16 +55,16 @@ describe('options that say nothing to serve() are refused', () => {
     )
 
   test.each([
-    [9000, 'TypeError: The options are 9000; they must be an object. Write { port: 9000 }.'],
-    ['9000', "TypeError: The options are '9000'; they must be an object. Write { port: 9000 }."],
+    [9000, 'TypeError: The options must be an object, not 9000. Write { port: 9000 }.'],
+    ['9000', "TypeError: The options must be an object, not '9000'. Write { port: 9000 }."],
     ['0.0.0.0:9000', /Write \{ port: 9000, host: '0\.0\.0\.0' \}\.$/],
     ['/run/app.sock', /Write \{ path: '\/run\/app\.sock' \}\.$/],
     ['somewhere', /Write \{ port: 9000 \} or \{ path: '\/run\/app\.sock' \}\.$/],
-    [() => {}, /^TypeError: The options are a function.*onListen/],
-    [null, /^TypeError: The options are null/],
-    [true, /^TypeError: The options are true/],
-    [[9000], /^TypeError: The options are an array/],
-  ])('%j in place of options', async (options, expected) => {
+    [() => {}, /^TypeError: The options must be an object, not a function.*onListen/],
+    [null, /^TypeError: The options must be an object, not null/],
+    [true, /^TypeError: The options must be an object, not true/],
+    [[9000], /^TypeError: The options must be an object, not an array/],
+  ])('%j instead of an object', async (options, expected) => {
     expect(await message(options)).toMatch(expected)
   })
 
@@ -78,19 +78,19 @@ describe('options that say nothing to serve() are refused', () => {
     ['onlisten', 'onListen'],
     ['handleSignal', 'handleSignals'],
     ['idleTimeOut', 'idleTimeout'],
-  ])('the unknown name %s: the nearest is named', async (name, near) => {
+  ])('the unknown option %s, with the nearest one as a suggestion', async (name, near) => {
     expect(await message({ port: 0, [name]: 1 })).toBe(
       `TypeError: There is no option '${name}'. Did you mean '${near}'?`,
     )
   })
 
-  test('an unknown name that is like none: all are named', async () => {
+  test('an unknown option that resembles none, with a list of all', async () => {
     expect(await message({ port: 0, zzzzzzzzzz: 1 })).toMatch(
       /'zzzzzzzzzz'\. The options are port, host, .*onError\.$/,
     )
   })
 
-  test('a name without a value, and a class instance with options, are fine', async () => {
+  test('but an undefined option and a class instance are accepted', async () => {
     expect(await message({ port: 0, whatever: undefined, handleSignals: false })).toBe('it listens')
     class Config {
       port = 0
@@ -100,8 +100,8 @@ describe('options that say nothing to serve() are refused', () => {
   })
 
   test.each<[unknown, RegExp]>([
-    [{ port: 0, path: '/tmp/x.sock' }, /^TypeError: Say one place to listen/],
-    [{ host: '127.0.0.1' }, /^TypeError: Say one place to listen/],
+    [{ port: 0, path: '/tmp/x.sock' }, /^TypeError: Specify one address to listen on/],
+    [{ host: '127.0.0.1' }, /^TypeError: Specify one address to listen on/],
     [{ port: 0, mode: 0o660 }, /^TypeError: The option mode .* needs the option path\.$/],
     [{ path: '/tmp/x.sock', host: '::1' }, /^TypeError: The option host needs the option port\.$/],
     [{ port: null }, /^TypeError: The option port is null/],
@@ -115,7 +115,7 @@ describe('options that say nothing to serve() are refused', () => {
     expect(await message(options)).toMatch(expected)
   })
 
-  test('two places do not compile', () => {
+  test('two addresses are a type error', () => {
     // @ts-expect-error: a port and a path
     const two: ServeOptions = { port: 9000, path: '/run/app.sock' }
     // @ts-expect-error: the mode of a port
@@ -127,7 +127,7 @@ describe('options that say nothing to serve() are refused', () => {
   })
 })
 
-describe('a handler that is none is refused', () => {
+describe('an invalid handler is refused', () => {
   test.each([undefined, null, {}, { fetch() {} }, { responder: 'echo' }, 'app'])('%j', async (handler) => {
     await expect(serve(handler as never, { port: 0 })).rejects.toThrow(
       'The handler must be a function (exchange) => …, or { responder, authorizer, filter } with functions.',
@@ -136,7 +136,7 @@ describe('a handler that is none is refused', () => {
 })
 
 describe('the option signal', () => {
-  test('closes the server, which finishes what runs', async () => {
+  test('closes the server, which lets running requests finish', async () => {
     const controller = new AbortController()
     const app = new App()
     const server = await start(app.handler, { signal: controller.signal })
@@ -153,12 +153,12 @@ describe('the option signal', () => {
     await closed
   })
 
-  test('aborted before: nothing is started', async () => {
+  test('prevents the start if it is already aborted', async () => {
     const reason = new Error('not now')
     await expect(serve(echo, { port: 0, signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   })
 
-  test('aborted while it starts: it closes', async () => {
+  test('closes the server if it aborts during the start', async () => {
     const controller = new AbortController()
     const starting = serve(echo, { port: 0, handleSignals: false, signal: controller.signal })
     controller.abort()
@@ -167,7 +167,7 @@ describe('the option signal', () => {
     expect(server.address()).toBeNull()
   })
 
-  test('a server that closed before is not held by it', async () => {
+  test('does not keep a closed server alive', async () => {
     const { signal } = new AbortController()
     const added: unknown[] = []
     const removed: unknown[] = []
@@ -192,7 +192,7 @@ test('signals are handled until the server has closed', async () => {
 test.each([
   ['SIGTERM', 0],
   ['an exception', 1],
-])('%s ends a program when all of its servers have finished what runs', async (cause, status) => {
+])('%s ends a program when all of its servers have drained', async (cause, status) => {
   const program = `import { serve } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}
     const answer = (exchange) => {
       if (exchange.target === '/throw') setTimeout(() => { throw new Error('thrown behind the answer') })
@@ -228,7 +228,7 @@ test.each([
   expect(printed).toMatch(status === 0 ? /^$/ : /^Error: thrown behind the answer\n +at /)
 })
 
-test('a program ends after others who handle its signal, as monitoring tools do, but at most a second later', async () => {
+test('other listeners of the signal, for example of monitoring tools, have one second before the program ends', async () => {
   const program = (
     work: string,
   ) => `import { serve } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { Handler } from '../exchange/exchange.ts'
-import { answerCgi } from '../listen/cgi-process.ts'
+import { serveCgi } from '../listen/cgi-process.ts'
 import { checkOptions, LISTEN_OPTION_NAMES } from '../listen/check-options.ts'
 import { checkMode } from '../listen/check-place.ts'
 import { findInherited, type Inherited } from '../listen/inherited.ts'
@@ -20,8 +20,8 @@ import { FastCgiServer } from './server.ts'
 import { surviveAborts } from './unhandled-aborts.ts'
 
 /**
- * Where {@link serve} listens: at most one address. Without `port`, `path` and `fd` the process that started this one provides it;
- * `mode`, `backlog` and `reusePort` then apply to what it provides.
+ * Where {@link serve} listens: at most one address. Without `port`, `path` and `fd`, the process that started this one provides it.
+ * `mode`, `backlog` and `reusePort` then apply to that address.
  */
 type Place = Optional<TcpListenOptions> | Optional<FdListenOptions> | Optional<UnixListenOptions>
 
@@ -30,7 +30,7 @@ type Optional<Options> = { [Name in keyof Options]?: Options[Name] | undefined }
 interface ProgramOptions {
   /** Closes the server when it aborts. */
   signal?: AbortSignal
-  /** Called for each address it listens on. */
+  /** Called with each address on which the server listens. */
   onListen?: (address: AddressInfo | string) => void
   /**
    * Default true: on SIGTERM, SIGUSR1 (mod_fcgid, Apache) and SIGINT the server drains, and then the process exits with status 0. A
@@ -45,14 +45,14 @@ interface ProgramOptions {
    */
   handleExceptions?: boolean
   /**
-   * Files whose change ends the program as SIGTERM does: one that is written, touched or created. The front server or the process
-   * manager then starts the new version. Each process checks them twice a second. Default: `tmp/restart.txt` and `restart.txt` in the
-   * folder of the program (`process.argv[1]`) if a front server started it with descriptor 0, otherwise none. `[]` watches none.
+   * When one of these files is written, touched or created, the program ends as with SIGTERM. The front server or the process manager then
+   * starts the new version. Each process checks the files twice a second. The default is `tmp/restart.txt` and `restart.txt` in the folder
+   * of the program (`process.argv[1]`) if a front server started it with descriptor 0, otherwise none. `[]` turns it off.
    */
   restartFiles?: readonly string[]
 }
 
-/** Options of {@link serve}: where to listen, and all options of the server. Two addresses (`{ port, path }`) do not compile. */
+/** Options of {@link serve}: where to listen, and all options of the server. Two addresses (`{ port, path }`) are a type error. */
 export type ServeOptions = ServerOptions & ProgramOptions & Place
 
 const NAMES = Object.keys({
@@ -77,13 +77,18 @@ export function isServeOption(name: string): boolean {
 }
 
 /**
- * Runs a handler as this program's server. Without `path`, `port` or `fd` it uses the first of these that exists: a socket from
- * systemd, a listening socket as descriptor 0, a CGI environment (it responds to that one request and exits), the address in the
- * variable FCGI_BRIDGE_LISTEN. With descriptor 0 and CGI, a front server has started the program, and mod_fcgid passes no environment
- * variable but PATH: `process.env.NODE_ENV` is then set to `production`, unless it is set, before this function returns.
+ * Runs a handler as this program's server. Without `path`, `port` or `fd`, it uses the first of these that exists:
  *
- * Settles with the server when it listens. If nothing handles the returned promise, a failure ends the program with status 1 and a
- * message that says what to do.
+ * - a socket from a process manager or systemd
+ * - a listening socket as descriptor 0
+ * - a CGI environment: it serves that single request and exits
+ * - the address in the variable FCGI_BRIDGE_LISTEN
+ *
+ * With descriptor 0 and CGI, a front server started the program. mod_fcgid passes no environment variable but PATH. So if
+ * `process.env.NODE_ENV` is not set, it is set to `production` before this function returns.
+ *
+ * Returns the server when it listens. If the program does not handle a rejection of the returned promise, the program ends with status 1
+ * and a message that says what to do.
  */
 export function serve(handler: Handler | Handlers, options: ServeOptions = {}): Promise<FastCgiServer> {
   return start(handler, options).catch((error: unknown) => {
@@ -97,14 +102,14 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   const { signal, onListen } = options
   const server = new FastCgiServer(toHandlers(handler), options)
   signal?.throwIfAborted()
-  keepWithoutOutputs()
+  ignoreOutputErrors()
   if (onListen !== undefined) server.on('listening', onListen)
   let serving: Serving
   try {
     serving = await listen(server, options)
     if (serving === 'cgi') return server
   } catch (error) {
-    // Some of several addresses may listen already.
+    // If there are several addresses, the server may already listen on some of them.
     await server.close()
     throw error
   }
@@ -131,36 +136,38 @@ type Serving = 'cgi' | 'front server' | 'address'
 
 async function listen(server: FastCgiServer, options: ServeOptions): Promise<Serving> {
   const { path, mode, port, host, fd, backlog, reusePort, shared } = options
-  // listen() refuses half an address, such as a host alone.
+  // listen() refuses an incomplete address, such as a host alone.
   if ([path, port, fd, host, shared].some((given) => given !== undefined)) {
-    const place = LISTEN_OPTION_NAMES.map((name) => [name, options[name]])
-    await server.listen(Object.fromEntries(place) as ListenOptions)
+    const entries = LISTEN_OPTION_NAMES.map((name) => [name, options[name]])
+    await server.listen(Object.fromEntries(entries) as ListenOptions)
     return 'address'
   }
   if (mode !== undefined) checkMode(mode)
   const inherited = findInherited()
-  if (isFrontServers(inherited)) process.env.NODE_ENV ||= 'production'
+  if (isFromFrontServer(inherited)) process.env.NODE_ENV ||= 'production'
   if ('cgi' in inherited) {
-    answerCgi((stream) => server.acceptStream(stream)).then(async (status) => {
+    serveCgi((stream) => server.acceptStream(stream)).then(async (status) => {
       await server.close()
       process.exit(status & 0xff)
     })
     return 'cgi'
   }
   for (const address of inherited.listen) {
-    const ways = { backlog, ...(address.path !== undefined && { mode }), ...(reusePort && { reusePort }) }
-    await server.listen({ ...address, ...ways } as ListenOptions)
+    const details = { backlog, ...(address.path !== undefined && { mode }), ...(reusePort && { reusePort }) }
+    await server.listen({ ...address, ...details } as ListenOptions)
   }
-  return isFrontServers(inherited) ? 'front server' : 'address'
+  return isFromFrontServer(inherited) ? 'front server' : 'address'
 }
 
-// mod_fcgid and CGI servers do not pass NODE_ENV, and without it frameworks send the stacks of errors to clients.
-function isFrontServers(inherited: Inherited): boolean {
+// Whether a front server started this program. mod_fcgid and CGI servers do not pass NODE_ENV, and without it frameworks send the stacks of
+// errors to clients.
+function isFromFrontServer(inherited: Inherited): boolean {
   return 'cgi' in inherited || inherited.listen.some(({ fd }) => fd === 0)
 }
 
-// The process that started this one may have closed its outputs, or close them later, and the disk of a log may be full.
-function keepWithoutOutputs(): void {
+// Prevents errors of standard output and standard error from ending the program. The process that started this one may have closed them, or
+// close them later, and the disk of a log may be full.
+function ignoreOutputErrors(): void {
   for (const output of [process.stdout, process.stderr]) {
     if (!output.listeners('error').includes(ignore)) output.on('error', ignore)
   }
@@ -168,7 +175,7 @@ function keepWithoutOutputs(): void {
 
 function ignore(): void {}
 
-// Nothing handles the promise of a bare `serve(app)`: print the message without a stack, as a program does.
+// If the program does not handle the promise, as in a bare `serve(app)`, prints the message without a stack.
 function endProgramIfUnhandled(error: unknown): void {
   const end = (reason: unknown): void => {
     if (reason !== error) throw reason

@@ -15,26 +15,26 @@ import { countConnections, type ServerStats } from './stats.ts'
 
 /** The events of a {@link FastCgiServer}. */
 export interface ServerEvents {
-  /** It listens on one more address. */
+  /** The server listens on one more address. */
   listening: [address: AddressInfo | string]
   /** A front server connected. */
   connection: [socket: Duplex]
-  /** A peer sent bytes that are not FastCGI. Its connection is closed; nothing else is affected. */
+  /** A peer sent invalid FastCGI. Its connection is closed. Other connections are not affected. */
   protocolError: [error: ProtocolError, remoteAddress: string | undefined]
   /** Everything is closed. */
   close: []
 }
 
 /**
- * Makes a FastCGI server: `handler` serves responder requests, or each role has its own handler. Call `listen` next. Throws a
- * TypeError for an unknown option or a handler that is not a function, and a RangeError for a value out of range.
+ * Creates a FastCGI server. `handler` serves responder requests, or is an object with a handler for each role. Call `listen` next. Throws
+ * a TypeError for an unknown option or a handler that is not a function, and a RangeError for a value out of range.
  */
 export function createServer(handler: Handler | Handlers, options: ServerOptions = {}): FastCgiServer {
   checkOptions(options, SERVER_OPTION_NAMES)
   return new FastCgiServer(toHandlers(handler), options)
 }
 
-/** A FastCGI server with the conventions of net.Server. {@link createServer} makes it. */
+/** A FastCGI server with the conventions of net.Server. Create it with {@link createServer}. */
 export class FastCgiServer extends EventEmitter<ServerEvents> {
   readonly #host: Host
   readonly #listeners: Listener[] = []
@@ -60,10 +60,10 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   /** Listens on one more address. Rejects with a message that says what to do if that is not possible. */
   async listen(options: ListenOptions): Promise<this> {
     this.#throwIfClosed()
-    // The file mode protects a Unix socket.
+    // `allowedServers` does not apply to a Unix socket, which its file mode protects.
     let isGuarded = options.path === undefined
     const netServer = createNetServer(
-      // Half-open: a peer that has sent its request may shut its write side and still wait for the response.
+      // Half-open, because a peer that has sent its request may close its write side and wait for the response.
       { allowHalfOpen: true, noDelay: true, highWaterMark: 64 * 1024 },
       (socket) => this.#accept(socket, isGuarded),
     )
@@ -84,12 +84,12 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     return this
   }
 
-  /** The address it listens on, the first one if there are several; null if it does not listen. `fd 0` is an inherited Unix socket. */
+  /** Returns the (first) address on which the server listens; null if it does not listen. `fd 0` means an inherited Unix socket. */
   address(): AddressInfo | string | null {
     return this.#addresses[0] ?? null
   }
 
-  /** Serves FastCGI over any byte stream, as over an accepted socket. A server that has closed destroys it. */
+  /** Serves FastCGI over any byte stream, like an accepted socket. A closed server destroys the stream. */
   acceptStream(stream: Duplex): void {
     if (this.#state === 'closed') {
       stream.destroy()
@@ -99,14 +99,14 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     this.emit('connection', stream)
   }
 
-  /** `close` waits for `promise` too, within `drainTimeout`. The caller handles a rejection. */
+  /** Makes `close` wait for `promise`, but no longer than `drainTimeout`. The caller must handle a rejection. */
   waitUntil(promise: Promise<unknown>): void {
     this.#host.waitFor(promise)
   }
 
   /**
-   * Aborts when `close` is called: responses that do not end by themselves, such as event streams, should end then. Add listeners with
-   * `{ once: true }`, and remove them with the response.
+   * Aborts when `close` is called. Responses that do not end by themselves, such as event streams, should end then. Add listeners with
+   * `{ once: true }`, and remove them when the response ends.
    */
   get draining(): AbortSignal {
     if (this.#drainController === undefined) {
@@ -118,7 +118,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     return this.#drainController.signal
   }
 
-  /** Counts the server's connections and requests now. It walks over all connections, so do not call it for each request. */
+  /** Returns the current numbers of connections and requests. It iterates over all connections, so do not call it for each request. */
   stats(): ServerStats {
     const { acceptedConnections, acceptedRequests, connections, pendingPromises } = this.#host
     return {
@@ -131,11 +131,16 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   }
 
   /**
-   * Drains the server and settles when everything is closed. Connections that wait in the queue of a listening socket are accepted
-   * before it is closed. Requests that arrive on open connections are served. A connection is closed once no request has come on it for
-   * 400 ms, or after its next response if nginx sent that request, or, when half of `drainTimeout` has passed, after its next
-   * response in any case. What still runs after `drainTimeout` is aborted: with a 503 if no response has begun, else the response is
-   * cut.
+   * Drains the server. Returns when everything is closed.
+   *
+   * Connections in the queue of a listening socket are accepted before the socket is closed. Requests that arrive on open connections are
+   * served. Each connection is closed at the first of these events:
+   *
+   * - It had no request for 400 ms.
+   * - It has sent its next response, if nginx sent that request.
+   * - It has sent its next response after half of `drainTimeout`.
+   *
+   * Requests that are still running after `drainTimeout` are aborted. They get a 503 or, if the response has begun, it is truncated.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close()
@@ -162,7 +167,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
 
   #accept(socket: Socket, isGuarded: boolean): void {
     const { allowedServers } = this.#host.options
-    // A peer that has already disconnected has no address, and needs no response.
+    // A peer that has already disconnected has no address. It needs no response.
     const isStranger =
       isGuarded && allowedServers !== undefined && !allowedServers.allows(socket.remoteAddress ?? '')
     if (isStranger || this.#host.isFull) socket.destroy()
@@ -170,6 +175,6 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   }
 
   #throwIfClosed(): void {
-    if (this.#closed !== undefined) throw new Error('The server was closed: make a new one.')
+    if (this.#closed !== undefined) throw new Error('The server has been closed. Create a new one.')
   }
 }

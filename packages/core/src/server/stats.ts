@@ -3,25 +3,25 @@ import type { Connection } from '../connection/connection.ts'
 /** A snapshot of a server: {@link FastCgiServer.stats}. */
 export interface ServerStats {
   /**
-   * `'idle'` before `listen()`, `'listening'`, `'draining'` from the call of `close()`, and `'closed'` when that has settled. A server
-   * that is only given streams stays `'idle'`.
+   * `'idle'` before `listen()`, then `'listening'`, `'draining'` after the call of `close()`, and `'closed'` when its promise has settled.
+   * A server that serves only streams stays `'idle'`.
    */
   state: 'idle' | 'listening' | 'draining' | 'closed'
   /** Open connections, including those whose write side has been shut. */
   connections: number
-  /** Open connections on which no request runs. */
+  /** Open connections without a running request. */
   idleConnections: number
   /** Requests that have begun and whose END_REQUEST has not been sent. */
   runningRequests: number
-  /** Promises given to `waitUntil` that have not settled. */
+  /** Promises passed to `waitUntil` that have not settled. */
   pendingPromises: number
-  /** Connections accepted since the server was made. It only grows. */
+  /** Connections that have been accepted since the server was created. It never decreases. */
   acceptedConnections: number
-  /** Requests begun since the server was made, without those refused as one too many. It only grows. */
+  /** Requests that have begun since the server was created, without those refused because of `maxRequests`. It never decreases. */
   acceptedRequests: number
 }
 
-/** Counts connections and requests. The numbers come from the connections themselves, so they cannot drift. */
+/** Counts connections and requests. The numbers are computed from the connections, so they are always correct. */
 export function countConnections(
   connections: ReadonlySet<Connection>,
 ): Pick<ServerStats, 'connections' | 'idleConnections' | 'runningRequests'> {

@@ -11,7 +11,7 @@ async function read(stdin) {
 const routes = {
   '/status': (exchange) => {
     exchange.appStatus = 42
-    exchange.end('answer')
+    exchange.end('response')
   },
   '/param': (exchange) => exchange.end(Buffer.from(exchange.params.BYTES, 'latin1').toString('hex')),
   '/environment': (exchange) => {
@@ -22,7 +22,7 @@ const routes = {
   '/printing': (exchange) => {
     console.log('printed with console.log')
     process.stdout.write('written to process.stdout\n')
-    exchange.end('answer')
+    exchange.end('response')
   },
   '/early': (exchange) => exchange.end('early'),
   '/large': (exchange) => exchange.end(Buffer.alloc(8_000_000, 'large ')),
@@ -31,7 +31,7 @@ const routes = {
   },
   '/cut': (exchange) => {
     exchange.write('half')
-    setImmediate(() => exchange.fail(new Error('behind the head')))
+    setImmediate(() => exchange.fail(new Error('after the head')))
   },
   '/wait': (exchange) => {
     const work = setInterval(() => {}, 1000)

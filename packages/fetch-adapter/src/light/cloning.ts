@@ -1,5 +1,8 @@
 import * as threads from 'node:worker_threads'
 
-/** Requests and Responses can not be cloned; Node 20 knows no way to say so, and lets its own be cloned to nothing. */
+/**
+ * Makes `structuredClone` throw for an object, as it does for native Requests and Responses. Does nothing on Node 20, which cannot mark
+ * objects, and clones its own Requests and Responses to empty objects.
+ */
 export const markAsUncloneable: (object: object) => void =
   (threads as { markAsUncloneable?: (object: object) => void }).markAsUncloneable ?? (() => {})

@@ -1,19 +1,19 @@
-// Fetch wants a Response to have bytes of its own: those that an app gives may change afterwards. Of a large body fresh memory
-// for that costs several times what the copying does, in page faults and major garbage collections.
+// The Fetch standard requires a Response to copy its bytes, because the app may change them later. For a large body, allocating the memory
+// costs several times as much as copying the bytes, in page faults and major garbage collections. So the memory is reused.
 
-// Bodies of these lengths (bytes) are copied into memory that is used again. Shorter ones are copied once more when they are
-// written, and cost little; of longer ones little is gained.
+// Bodies of these lengths (in bytes) are copied into reused memory. A shorter body costs little: it is copied again when it is written. For a
+// longer body reuse gains little.
 const LENGTH_MIN = 16 * 1024 + 1
 const LENGTH_MAX = 1024 * 1024
 
-// What waits to be used again: at most so many bytes, at most so long (milliseconds).
+// Limits of the memory that waits for reuse, in bytes and milliseconds.
 const KEPT_MAX = 8 * 1024 * 1024
 const KEPT_FOR = 1000
 
 let kept: Buffer[] = []
 let keptBytes = 0
 
-/** A copy of `bytes`, which may be in memory that {@link releaseCopy} has got back. */
+/** Returns a copy of `bytes`. It may be in memory that {@link releaseCopy} got back. */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
   const { length } = bytes
   if (!isReusable(length)) return new Uint8Array(bytes)
@@ -23,7 +23,7 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
   return copy
 }
 
-/** Takes back what {@link copyBytes} gave; nobody may refer to it any more. */
+/** Takes back the memory of a copy that {@link copyBytes} returned. No code may use the copy after this call. */
 export function releaseCopy(copy: Uint8Array): void {
   const memory = Buffer.from(copy.buffer as ArrayBuffer)
   if (!isReusable(copy.length) || keptBytes + memory.length > KEPT_MAX) return
@@ -36,7 +36,7 @@ function isReusable(length: number): boolean {
   return length >= LENGTH_MIN && length <= LENGTH_MAX
 }
 
-// The last first: it is the likeliest to be in a cache.
+// The memory that was released last is the most likely to be in a CPU cache.
 function takeKept(length: number): Buffer | undefined {
   const index = kept.findLastIndex((memory) => memory.length >= length && memory.length <= 2 * length)
   if (index < 0) return undefined

@@ -9,7 +9,7 @@ function lightHeaders(...list: string[]): Headers {
 }
 
 test.each(['', ' ', '\t', ' \t a \t b\t ', 'a', ' a', 'a\t', '\u00a0a\u00a0'])(
-  'blanks around the value %j are removed as the platform removes them',
+  'blanks around the value %j are removed, as by the platform',
   (value) => {
     expect(lightHeaders('x-a', value).get('x-a')).toBe(new Headers([['x-a', value]]).get('x-a'))
     expect(lightHeaders('x-a', value, 'x-a', value).get('x-a')).toBe(
@@ -21,7 +21,7 @@ test.each(['', ' ', '\t', ' \t a \t b\t ', 'a', ' a', 'a\t', '\u00a0a\u00a0'])(
   },
 )
 
-// CPU time (microseconds) of the fastest of some runs.
+// The CPU time of the fastest of several runs, in microseconds.
 function cpuTime(run: () => void): number {
   let fastest = Number.POSITIVE_INFINITY
   for (let attempt = 0; attempt < 7; attempt++) {
@@ -33,11 +33,11 @@ function cpuTime(run: () => void): number {
   return fastest
 }
 
-// What a client can repeat in a value, between the characters that end a match of a trimming or checking expression.
+// Texts that a client can repeat in a value, between characters that end the match of an expression.
 const REPEATED = [' ', '\t', ' \t', ',', ';', '.', '/', '%', 'xn--', '"', '=']
 const LENGTH = 64 * 1024
 
-test.each(REPEATED)('%j, repeated, costs time that grows with the length only', (piece) => {
+test.each(REPEATED)('the time for a value of repeated %j grows linearly', (piece) => {
   const uses: ((value: string) => unknown)[] = [
     (value) => lightHeaders('content-type', value).get('content-type'),
     (value) => new Response('', { headers: { 'x-a': value } }).status,

@@ -2,21 +2,24 @@ import { hasHeader } from '../header-list.ts'
 import { markAsUncloneable } from './cloning.ts'
 import { forwardMembers, LightClass, NativeHeaders, overrideMethod } from './native.ts'
 
-/** Headers that are a list as long as nobody changes them, or asks for more than one by its name. */
+/**
+ * The state of light Headers: a list. The native Headers are created, and replace the list, when the app changes the headers or uses a
+ * method other than `get` and `has`.
+ */
 export class HeadersState {
-  /** Name, value, name, value …; names in lower case. */
+  /** Name, value, name, value … Names are in lower case. */
   readonly list: readonly string[]
   readonly #make: () => Headers
   #native: Headers | undefined
   #object: Headers | undefined
 
-  /** `make` gives true headers that say what `list` says. */
+  /** `make` creates native Headers with the content of `list`. */
   constructor(list: readonly string[], make: () => Headers) {
     this.list = list
     this.#make = make
   }
 
-  /** What the app sees. */
+  /** The light Headers object that the app gets. */
   get object(): Headers {
     if (this.#object === undefined) {
       this.#object = LIGHT_HEADERS.create(this) as Headers
@@ -25,12 +28,12 @@ export class HeadersState {
     return this.#object
   }
 
-  /** The true headers, once there are some: they are what counts then. */
-  get made(): Headers | undefined {
+  /** The native Headers if they exist. Then they are up to date, and the list may not be. */
+  get existingNative(): Headers | undefined {
     return this.#native
   }
 
-  /** The true headers, made if there are none. */
+  /** The native Headers, created on first use. */
   get native(): Headers {
     this.#native ??= this.#make()
     return this.#native
@@ -43,7 +46,7 @@ export class HeadersState {
 
 const LIGHT_HEADERS = new LightClass<HeadersState>(NativeHeaders.prototype)
 
-/** True headers of a flat list. */
+/** Creates native Headers from a flat list. */
 export function toNativeHeaders(list: readonly string[]): Headers {
   const headers = new NativeHeaders()
   for (let i = 0; i < list.length; i += 2) headers.append(list[i]!, list[i + 1]!)
@@ -54,12 +57,12 @@ function nativeHeadersOf(self: unknown): Headers | undefined {
   return LIGHT_HEADERS.stateOf(self)?.native
 }
 
-// Names as they are written, to the same in lower case. Bounded: an app may make up any number of names.
+// Names as the app writes them, mapped to lower case. The size is limited, because an app may invent any number of names.
 const lowerNames = new Map<string, string>()
 const LOWER_NAMES_MAX = 500
 const NAME = /^[a-z0-9-]+$/i
 
-/** `name` in lower case; undefined where it is none, or an unusual one, which is the platform's to judge. */
+/** Returns `name` in lower case. Undefined for an invalid or unusual name, which the platform must check. */
 export function lowerName(name: unknown): string | undefined {
   if (typeof name !== 'string') return undefined
   const known = lowerNames.get(name)
@@ -70,7 +73,7 @@ export function lowerName(name: unknown): string | undefined {
   return lower
 }
 
-// Whether the platform's Headers are; those of undici 6 are not.
+// Whether native Headers cannot be cloned. Those of undici 6 can.
 let areUncloneable = false
 
 function checkCloning(): void {
@@ -81,20 +84,21 @@ function checkCloning(): void {
   }
 }
 
-/** Makes Headers work on light objects. */
+/** Makes the methods of Headers work on light Headers. */
 export function overrideHeaders(): void {
   checkCloning()
   const { prototype } = NativeHeaders
   const { forEach, get, has } = prototype
   forwardMembers(prototype, nativeHeadersOf)
-  answerByName('get', get, find)
-  answerByName('has', has, hasHeader)
+  readListByName('get', get, find)
+  readListByName('has', has, hasHeader)
   overrideMethod(prototype, 'forEach', (self, args) => {
     const native = LIGHT_HEADERS.stateOf(self)?.native
     if (native === undefined) return Reflect.apply(forEach, self, args)
     const [callback] = args
     if (typeof callback !== 'function') return Reflect.apply(forEach, native, args)
-    // The third argument is the object that the app has; `this` is what the platform makes of the second of forEach.
+    // The third argument of the callback must be the object that the app has. `this` is set by the platform from the second argument of
+    // forEach.
     const call = function (this: unknown, value: string, name: string): void {
       Reflect.apply(callback, this, [value, name, self])
     }
@@ -102,21 +106,21 @@ export function overrideHeaders(): void {
   })
 }
 
-// `answer` reads the list; what it is not asked is left to the platform's own method.
-function answerByName(
+// Replaces a method that takes one name: `read` gets the list. The platform's method handles native Headers and unusual names.
+function readListByName(
   key: 'get' | 'has',
   original: (name: string) => unknown,
-  answer: (list: readonly string[], name: string) => unknown,
+  read: (list: readonly string[], name: string) => unknown,
 ): void {
   overrideMethod(NativeHeaders.prototype, key, (self, args) => {
     const state = LIGHT_HEADERS.stateOf(self)
     if (state === undefined) return Reflect.apply(original, self, args)
-    const name = state.made === undefined ? lowerName(args[0]) : undefined
-    return name === undefined ? Reflect.apply(original, state.native, args) : answer(state.list, name)
+    const name = state.existingNative === undefined ? lowerName(args[0]) : undefined
+    return name === undefined ? Reflect.apply(original, state.native, args) : read(state.list, name)
   })
 }
 
-// Repeated headers are joined as the platform joins them.
+// Joins repeated headers, as the platform does.
 function find(list: readonly string[], name: string): string | null {
   let found: string | null = null
   for (let i = 0; i < list.length; i += 2) {
@@ -127,8 +131,8 @@ function find(list: readonly string[], name: string): string | null {
   return found
 }
 
-// Fetch section 2.2.2: a value has no blanks around it. A loop: a regular expression for both ends takes quadratic time for a
-// value with many blanks inside, and values come from the client.
+// Removes blanks around a value (Fetch section 2.2.2). A loop, because values come from the client, and a regular expression for both ends
+// takes quadratic time for a value with many blanks inside.
 function normalize(value: string): string {
   let start = 0
   let end = value.length

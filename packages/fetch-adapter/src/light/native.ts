@@ -1,32 +1,34 @@
-// The platform's own classes, as they are before anything of them is overridden.
+// The platform's own classes, and the functions that replace their members.
+
+import { inspect } from 'node:util'
 
 export const NativeRequest: typeof Request = globalThis.Request
 export const NativeResponse: typeof Response = globalThis.Response
 export const NativeHeaders: typeof Headers = globalThis.Headers
 
 /**
- * The brand of one class of light objects. A light object has the platform's prototype and a state; a native object is
- * made from the state only when the state cannot give the result itself. Each class has a brand of its own, so that a member
- * of one class refuses light objects of another, as Web IDL requires.
+ * A class of light objects. A light object has the platform's prototype and a state. A native object is created from the state only when the
+ * state cannot give a result itself. Each class has its own private field, so that a member of one class throws for light objects of
+ * another, as Web IDL requires.
  *
- * The state is in a private field: spread, `Object.assign`, `isDeepStrictEqual` and `Object.create` must not see it.
- * Measured: a private field costs 20 ns an object more than a symbol, a WeakMap 500 ns.
+ * The state is in a private field, because spread, `Object.assign`, `isDeepStrictEqual` and `Object.create` must not see it. A private
+ * field costs 20 ns more for each object than a symbol property. A WeakMap costs 500 ns more.
  */
 export class LightClass<State extends object> {
-  /** Makes a light object. */
+  /** Creates a light object. */
   readonly create: (state: State) => object
-  /** Makes a light object of `object`, which has the platform's prototype already. */
+  /** Turns `object`, which already has the platform's prototype, into a light object. */
   readonly adopt: (object: object, state: State) => void
-  /** The state of a light object of this class; undefined for any other value. */
+  /** Returns the state of a light object of this class. Undefined for any other value. */
   readonly stateOf: (value: unknown) => State | undefined
 
-  /** `prototype` is the platform's. */
+  /** `prototype` is the prototype of the platform's class. */
   constructor(prototype: object) {
     function Light(): void {}
     Light.prototype = prototype
     const Plain = Light as unknown as new () => object
 
-    // A class of each LightClass: a private name belongs to one evaluation of a class body.
+    // Each LightClass evaluates this class body anew, and so has its own private name.
     class Branded extends (ReturnArgument as unknown as new (object: object) => object) {
       readonly #state: State
 
@@ -46,7 +48,7 @@ export class LightClass<State extends object> {
   }
 }
 
-// The base class of a class that puts its private fields on an object that exists already.
+// As a base class, it makes a subclass add its private fields to an existing object.
 function ReturnArgument(object: object): object {
   return object
 }
@@ -54,11 +56,11 @@ function ReturnArgument(object: object): object {
 type Method = (this: unknown, ...args: unknown[]) => unknown
 
 /**
- * Lets every member of `prototype` work on light objects, too: the member is called on the native object that
- * `nativeOf` returns for a light object (undefined for any other value). Names, lengths and attributes stay as they are.
+ * Makes every member of `prototype` work on light objects: the member is called on the native object that `nativeOf` returns. `nativeOf`
+ * returns undefined for a value that is not a light object. The members keep their names, lengths and attributes.
  */
 export function forwardMembers(prototype: object, nativeOf: (self: unknown) => unknown): void {
-  // Members may be one function under two names, and stay that.
+  // Two members may be the same function, and must stay so.
   const wrapped = new Map<unknown, Method>()
   for (const key of Reflect.ownKeys(prototype)) {
     const descriptor = Object.getOwnPropertyDescriptor(prototype, key)!
@@ -75,7 +77,7 @@ export function forwardMembers(prototype: object, nativeOf: (self: unknown) => u
   }
 }
 
-// Gives the getter `key` another body; `run` gets the object.
+// Replaces the getter `key` by `run`, which gets the object.
 function overrideGetter(prototype: object, key: PropertyKey, run: (self: unknown) => unknown): void {
   const descriptor = Object.getOwnPropertyDescriptor(prototype, key)!
   const holder = {
@@ -89,8 +91,8 @@ function overrideGetter(prototype: object, key: PropertyKey, run: (self: unknown
   })
 }
 
-/** Lets the getter `key` answer for light objects of a class with what `read` finds in their state. */
-export function answerFrom<State extends object>(
+/** Makes the getter `key` return `read(state)` for light objects of a class. */
+export function readFromState<State extends object>(
   lightClass: LightClass<State>,
   prototype: object,
   key: PropertyKey,
@@ -103,7 +105,7 @@ export function answerFrom<State extends object>(
   })
 }
 
-/** Gives the method `key` another body; `run` gets the object and the arguments. */
+/** Replaces the method `key` by `run`, which gets the object and the arguments. */
 export function overrideMethod(
   prototype: object,
   key: PropertyKey,
@@ -113,7 +115,7 @@ export function overrideMethod(
   Object.defineProperty(prototype, key, { ...descriptor, value: named(descriptor.value, run) })
 }
 
-// A method: it has no prototype, and can not be called with `new`, as the platform's.
+// Like a method of the platform, a method has no prototype, and cannot be called with `new`.
 function named(original: Method, run: (self: unknown, args: unknown[]) => unknown): Method {
   const holder = {
     method(...args: unknown[]): unknown {
@@ -123,24 +125,32 @@ function named(original: Method, run: (self: unknown, args: unknown[]) => unknow
   return withNameOf(holder.method, original)
 }
 
-/** Gives a function the name and the length of another. */
+/** Gives the function `to` the name and the length of `from`. */
 export function withNameOf<T extends object>(to: T, from: { name: string; length: number }): T {
   Object.defineProperty(to, 'name', { value: from.name, configurable: true })
   Object.defineProperty(to, 'length', { value: from.length, configurable: true })
   return to
 }
 
-/** Puts `standIn` in the place of the global class `original`: it has its name, its static members, and its very prototype. */
+/** Replaces the global class `original` by `standIn`, which gets its name, its static members and its prototype. */
 export function replaceGlobalClass(standIn: object, original: new (...args: never[]) => object): void {
   for (const key of Reflect.ownKeys(original)) {
     const descriptor = Object.getOwnPropertyDescriptor(original, key)!
     Object.defineProperty(standIn, key, descriptor)
   }
+  // `util.inspect` shows `[class Response]` only for a class, and a class cannot take over another prototype. Subclasses inherit the
+  // method and are shown as they are.
+  Object.defineProperty(standIn, inspect.custom, {
+    value(this: unknown): unknown {
+      return this === standIn ? original : this
+    },
+    configurable: true,
+  })
   original.prototype.constructor = standIn
   replaceGlobal(original.name, standIn)
 }
 
-/** Gives a global another value. */
+/** Replaces the value of a global. */
 export function replaceGlobal(name: string, value: unknown): void {
   Object.defineProperty(globalThis, name, { ...Object.getOwnPropertyDescriptor(globalThis, name), value })
 }

@@ -16,19 +16,27 @@ import { overrideGlobalObjects } from './override.ts'
 
 const before = { Request, Response, Headers, fetch }
 const shapes = [Request, Response, Headers].map((one) => shapeOf(one))
+const shown = [Request, Response, Headers].map((one) => inspect(one))
+
+// `util.inspect` calls this method. Without it, a function would not be shown as a class.
+function isOfPlatform(key: PropertyKey): boolean {
+  return key !== inspect.custom
+}
 
 function shapeOf(one: { prototype: object }): unknown {
   const describe = (object: object): unknown =>
-    Reflect.ownKeys(object).map((key) => {
-      const { value, get, ...rest } = Object.getOwnPropertyDescriptor(object, key)!
-      const face = (member: unknown): unknown =>
-        typeof member === 'function' && key !== 'constructor' ? [member.name, member.length] : typeof member
-      return [String(key), face(value), face(get), rest]
-    })
+    Reflect.ownKeys(object)
+      .filter(isOfPlatform)
+      .map((key) => {
+        const { value, get, ...rest } = Object.getOwnPropertyDescriptor(object, key)!
+        const face = (member: unknown): unknown =>
+          typeof member === 'function' && key !== 'constructor' ? [member.name, member.length] : typeof member
+        return [String(key), face(value), face(get), rest]
+      })
   return [describe(one), describe(one.prototype)]
 }
 
-// The platform's own getters work on native objects only.
+// These getters work on native objects only.
 const nativeGetters = [
   Object.getOwnPropertyDescriptor(Request.prototype, 'method')!.get!,
   Object.getOwnPropertyDescriptor(Response.prototype, 'status')!.get!,
@@ -52,7 +60,7 @@ type Make = (Response: typeof globalThis.Response) => Response
 
 const BYTES = new TextEncoder().encode('bytes')
 
-// What an app may write, and whether it is made light.
+// How an app creates a Response, and whether it becomes a light object.
 const RESPONSES: [string, boolean, Make][] = [
   ['nothing', true, (R) => new R()],
   ['null', true, (R) => new R(null)],
@@ -93,13 +101,13 @@ const RESPONSES: [string, boolean, Make][] = [
       }),
   ],
   ['headers twice in two cases', false, (R) => new R('x', { headers: { a: '1', A: '2' } })],
-  ['a header with blanks around', false, (R) => new R('x', { headers: { a: '  1\t' } })],
+  ['a header with blanks around its value', false, (R) => new R('x', { headers: { a: '  1\t' } })],
   [
     'a header that is not enumerable',
     true,
     (R) => new R('x', { headers: Object.defineProperty({ b: '2' }, 'a', { value: '1' }) }),
   ],
-  ['a number as header', false, (R) => new R('x', { headers: { a: 1 as unknown as string } })],
+  ['a number as a header value', false, (R) => new R('x', { headers: { a: 1 as unknown as string } })],
   ['a form', false, (R) => new R(new URLSearchParams({ a: '1' }))],
   ['a Blob', false, (R) => new R(new Blob(['x'], { type: 'a/b' }))],
   ['a stream', false, (R) => new R(new Blob(['x']).stream())],
@@ -113,12 +121,12 @@ const RESPONSES: [string, boolean, Make][] = [
   ['status 199', false, (R) => new R('x', { status: 199 })],
   ['status 600', false, (R) => new R('x', { status: 600 })],
   ['a body with 204', false, (R) => new R('', { status: 204 })],
-  ['a reason with a line break', false, (R) => new R('x', { statusText: 'a\nb' })],
-  ['a header that is none', false, (R) => new R('x', { headers: { 'a b': '1' } })],
-  ['a header value that is none', false, (R) => new R('x', { headers: { a: '1\n2' } })],
-  ['a header beyond latin1', false, (R) => new R('x', { headers: { a: '€' } })],
-  ['a symbol as header', false, (R) => new R('x', { headers: { [Symbol('a')]: '1' } as never })],
-  ['JSON of what has none', false, (R) => R.json(undefined)],
+  ['a statusText with a line break', false, (R) => new R('x', { statusText: 'a\nb' })],
+  ['an invalid header name', false, (R) => new R('x', { headers: { 'a b': '1' } })],
+  ['an invalid header value', false, (R) => new R('x', { headers: { a: '1\n2' } })],
+  ['a header value beyond latin1', false, (R) => new R('x', { headers: { a: '€' } })],
+  ['a symbol as a header name', false, (R) => new R('x', { headers: { [Symbol('a')]: '1' } as never })],
+  ['JSON of undefined', false, (R) => R.json(undefined)],
   [
     'JSON of a cycle',
     false,
@@ -130,25 +138,25 @@ const RESPONSES: [string, boolean, Make][] = [
   ],
 ]
 
-// What can be done with a body, be it a request's or a response's.
+// Uses of the body of a request or response.
 const BODY_USES: [string, (body: Request | Response) => unknown][] = [
-  ['take its text twice', async (r) => [await r.text(), await outcome(() => r.text())]],
-  ['take its JSON', (r) => r.json()],
-  ['take its bytes', async (r) => [...new Uint8Array(await r.arrayBuffer())]],
+  ['read its text twice', async (r) => [await r.text(), await outcome(() => r.text())]],
+  ['read its JSON', (r) => r.json()],
+  ['read its bytes', async (r) => [...new Uint8Array(await r.arrayBuffer())]],
   [
-    'take its Blob',
+    'read its Blob',
     async (r) => {
       const b = await r.blob()
       return [b.type, await b.text()]
     },
   ],
-  ['take its form', async (r) => [...(await r.formData())]],
+  ['read its form', async (r) => [...(await r.formData())]],
 ]
 
-// What can be done with a response.
+// Uses of a response.
 const USES: [string, (response: Response) => unknown][] = [
   ['read its head', (r) => [r.status, r.statusText, r.ok, r.type, r.url, r.redirected, [...r.headers]]],
-  ['take its text', async (r) => [r.bodyUsed, await r.text(), r.bodyUsed, r.body?.locked]],
+  ['read its text', async (r) => [r.bodyUsed, await r.text(), r.bodyUsed, r.body?.locked]],
   ...BODY_USES,
   [
     'clone it',
@@ -158,7 +166,7 @@ const USES: [string, (response: Response) => unknown][] = [
     },
   ],
   [
-    'clone it when it is used',
+    'clone it after its body was used',
     async (r) => {
       await r.text()
       return r.clone().status
@@ -196,7 +204,7 @@ const USES: [string, (response: Response) => unknown][] = [
     },
   ],
   [
-    'change its headers behind its stream',
+    'change its headers after its stream was created',
     async (r) => {
       void r.body
       r.headers.set('content-type', 'q/z')
@@ -204,7 +212,7 @@ const USES: [string, (response: Response) => unknown][] = [
     },
   ],
   [
-    'ask for headers',
+    'get headers',
     (r) => [
       r.headers.get('X-b'),
       r.headers.get('none'),
@@ -213,11 +221,11 @@ const USES: [string, (response: Response) => unknown][] = [
       [...r.headers.keys()],
     ],
   ],
-  ['ask for what is no header', (r) => r.headers.get('a b')],
-  ['ask for no header', (r) => (r.headers as unknown as { get(): unknown }).get()],
-  ['make headers of its headers', (r) => [...new NativeHeaders(r.headers)]],
+  ['get a header with an invalid name', (r) => r.headers.get('a b')],
+  ['call get without a name', (r) => (r.headers as unknown as { get(): unknown }).get()],
+  ['create Headers from its headers', (r) => [...new NativeHeaders(r.headers)]],
   [
-    'make another of it',
+    'create another from it',
     async (r) => {
       const o = new Response(r.body, r)
       return [o.status, await o.text(), [...o.headers], r.bodyUsed]
@@ -225,7 +233,7 @@ const USES: [string, (response: Response) => unknown][] = [
   ],
   ['print it', (r) => inspect(r).split('\n')[0]],
   [
-    'ask what it is',
+    'check its type',
     (r) => [
       r instanceof Response,
       r instanceof NativeResponse,
@@ -240,11 +248,11 @@ const USES: [string, (response: Response) => unknown][] = [
     'call through the prototype',
     async (r) => [Response.prototype.clone.call(r).status, await Response.prototype.text.call(r)],
   ],
-  ['list its names', (r) => [Object.keys(r), JSON.stringify(r)]],
-  ['clone it as data', (r) => Object.keys(structuredClone(r))],
+  ['list its keys', (r) => [Object.keys(r), JSON.stringify(r)]],
+  ['call structuredClone', (r) => Object.keys(structuredClone(r))],
 ]
 
-/** Whether a property gives the same object each time. */
+/** Returns whether a property returns the same object each time. */
 function isKept(read: () => unknown): boolean {
   const first = read()
   return first === read()
@@ -260,7 +268,7 @@ async function outcome(run: () => unknown): Promise<unknown> {
 }
 
 describe.each(RESPONSES)('a Response of %s', (_, light, make) => {
-  test(light ? 'is made light' : "is the platform's to make, or to refuse", () => {
+  test(light ? 'is a light object' : 'is a native object, or throws', () => {
     let response: Response | undefined
     try {
       response = make(Response)
@@ -268,14 +276,14 @@ describe.each(RESPONSES)('a Response of %s', (_, light, make) => {
     expect(response !== undefined && isLight(response)).toBe(light)
   })
 
-  test.each(USES)("does what the platform's does: %s", async (_, use) => {
+  test.each(USES)('has the same result as a native one: %s', async (_, use) => {
     const ours = await outcome(() => use(make(Response)))
     const theirs = await outcome(() => use(make(NativeResponse)))
     expect(ours).toEqual(theirs)
   })
 })
 
-test('a class that extends Response is what it was', async () => {
+test('a class that extends Response works as before', async () => {
   class Page extends Response {
     constructor(text: string) {
       super(text, { headers: { 'x-page': '1' } })
@@ -290,7 +298,7 @@ test('a class that extends Response is what it was', async () => {
   ]).toEqual([true, true, '1', 'x'])
 })
 
-test('what an app gave to a Response is not read again later', async () => {
+test('a Response copies its bytes and headers', async () => {
   const bytes = Uint8Array.of(65, 66)
   const headers = { 'x-a': '1' }
   const response = new Response(bytes, { headers })
@@ -299,9 +307,9 @@ test('what an app gave to a Response is not read again later', async () => {
   expect([response.headers.get('x-a'), await response.text()]).toEqual(['1', 'AB'])
 })
 
-test('large bodies are sent as they were given, whoever is slow and whatever is sent meanwhile', async () => {
+test('large bodies are sent unchanged, while other clients read slowly and other bodies are sent', async () => {
   const lengths = [20_000, 64 * 1024, 256 * 1024, 256 * 1024 - 1, 1024 * 1024, 1024 * 1024 + 1]
-  // One memory for all, as an app may have it.
+  // All bodies use the same memory, as an app may do.
   const scratch = new Uint8Array(1024 * 1024 + 1)
   const made: Response[] = []
   const slowMade = deferred()
@@ -314,7 +322,7 @@ test('large bodies are sent as they were given, whoever is slow and whatever is 
       return response
     }),
   )
-  // A Unix socket takes less than one of the large bodies.
+  // The buffer of a Unix socket is smaller than each of the large bodies.
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-'))
   await server.listen({ path: join(folder, 'app.sock') })
   onTestFinished(async () => {
@@ -336,7 +344,7 @@ test('large bodies are sent as they were given, whoever is slow and whatever is 
   }
   for (const front of slowFronts) front.resume()
   expect(await Promise.all(slow)).toEqual(Array(slowCount).fill(true))
-  // What was sent is not there to be read: its memory may have another body by now.
+  // A body that was sent cannot be read, because its memory may already have another body.
   for (const response of made) {
     expect(response.bodyUsed).toBe(true)
     await expect(response.arrayBuffer()).rejects.toThrow(TypeError)
@@ -344,11 +352,14 @@ test('large bodies are sent as they were given, whoever is slow and whatever is 
   }
 })
 
-test("the platform's classes stay as they were, but for what they are called with", () => {
+test("the platform's classes keep their members and attributes", () => {
   expect([Request, Response, Headers].map((one) => shapeOf(one))).toEqual(shapes)
   expect(Response.prototype).toBe(before.Response.prototype)
   expect(Request.prototype).toBe(before.Request.prototype)
   expect(Headers).toBe(before.Headers)
+  expect([Request, Response, Headers].map((one) => inspect(one))).toEqual(shown)
+  class Page extends Response {}
+  expect(inspect(Page)).toBe('[class Page extends Response]')
   expect([fetch.name, fetch.length]).toEqual([before.fetch.name, before.fetch.length])
   expect(Headers.prototype[Symbol.iterator]).toBe(Headers.prototype.entries)
   expect(() => (Response as unknown as () => void)()).toThrow(TypeError)
@@ -377,7 +388,7 @@ const REQUEST_USES: [string, (request: Request) => unknown][] = [
     ],
   ],
   [
-    'ask for headers',
+    'get headers',
     (r) => [
       r.headers.get('Host'),
       r.headers.get('COOKIE'),
@@ -395,12 +406,12 @@ const REQUEST_USES: [string, (request: Request) => unknown][] = [
       return [[...r.headers], [...r.clone().headers], [...new Request(r).headers]]
     },
   ],
-  ['ask for its signal', (r) => [isKept(() => r.signal), r.signal instanceof AbortSignal, r.signal.aborted]],
-  ['take its text', async (r) => [r.bodyUsed, await r.text(), r.bodyUsed]],
+  ['get its signal', (r) => [isKept(() => r.signal), r.signal instanceof AbortSignal, r.signal.aborted]],
+  ['read its text', async (r) => [r.bodyUsed, await r.text(), r.bodyUsed]],
   ...BODY_USES,
-  ['ask for its stream', async (r) => [isKept(() => r.body), r.body === null, await r.text()]],
+  ['get its stream', async (r) => [isKept(() => r.body), r.body === null, await r.text()]],
   [
-    'ask for its stream when it is used',
+    'get its stream after its body was used',
     async (r) => {
       await r.text()
       return [r.body === null, r.body?.locked, await outcome(() => r.clone().url), [...r.headers].length > 0]
@@ -414,24 +425,24 @@ const REQUEST_USES: [string, (request: Request) => unknown][] = [
     },
   ],
   [
-    'make another of it',
+    'create another from it',
     async (r) => {
       const o = new Request(r, { headers: { a: '1' } })
       return [await o.text(), o.url, [...o.headers], r.bodyUsed]
     },
   ],
   [
-    'make another of it when it is used',
+    'create another from it after its body was used',
     async (r) => {
       await r.text()
       return new Request(r).url
     },
   ],
-  ['make headers of its headers', (r) => [...new NativeHeaders(r.headers)]],
-  ['answer with its stream', async (r) => [await new Response(r.body).text(), r.bodyUsed]],
-  ['answer with its headers', (r) => [...new Response('x', { headers: r.headers }).headers]],
+  ['create Headers from its headers', (r) => [...new NativeHeaders(r.headers)]],
+  ['create a Response from its stream', async (r) => [await new Response(r.body).text(), r.bodyUsed]],
+  ['create a Response with its headers', (r) => [...new Response('x', { headers: r.headers }).headers]],
   [
-    'ask what it is',
+    'check its type',
     (r) => [
       r instanceof Request,
       r instanceof NativeRequest,
@@ -444,14 +455,14 @@ const REQUEST_USES: [string, (request: Request) => unknown][] = [
     'call through the prototype',
     async (r) => [Request.prototype.clone.call(r).url, await Request.prototype.text.call(r)],
   ],
-  ['clone it as data', (r) => Object.keys(structuredClone(r))],
+  ['call structuredClone', (r) => Object.keys(structuredClone(r))],
 ]
 
 const REQUESTS: [string, Parameters<typeof ask>[1]][] = [
   ['a GET', { params: { HTTP_COOKIE: 'a=1', HTTP_X_TWO: ' 1 ' } }],
   ['a HEAD', { params: { REQUEST_METHOD: 'HEAD' } }],
   ['a method in lower case', { params: { REQUEST_METHOD: 'post' }, body: 'x' }],
-  ['a method of its own', { params: { REQUEST_METHOD: 'patch' }, body: 'x' }],
+  ['a method that is not normalized', { params: { REQUEST_METHOD: 'patch' }, body: 'x' }],
   [
     'a POST of JSON',
     { params: { REQUEST_METHOD: 'POST', CONTENT_TYPE: 'application/json' }, body: '{"a":"ü"}' },
@@ -464,11 +475,11 @@ const REQUESTS: [string, Parameters<typeof ask>[1]][] = [
     },
   ],
   [
-    'a POST of bytes that are no UTF-8',
+    'a POST of bytes that are not UTF-8',
     { params: { REQUEST_METHOD: 'POST' }, body: Buffer.from([0xff, 0x41, 0xe2, 0x82]) },
   ],
   ['a POST with a byte order mark', { params: { REQUEST_METHOD: 'POST' }, body: '\ufeff{}' }],
-  ['a POST of nothing', { params: { REQUEST_METHOD: 'POST', CONTENT_LENGTH: '0' } }],
+  ['a POST without a body', { params: { REQUEST_METHOD: 'POST', CONTENT_LENGTH: '0' } }],
   ...[
     '/a/../b',
     '/%2e%2e/x',
@@ -496,11 +507,11 @@ const REQUESTS: [string, Parameters<typeof ask>[1]][] = [
     'xn--bcher-kva.example',
     'a.b:',
   ].map((host): [string, Parameters<typeof ask>[1]] => [`the host ${host}`, { params: { HTTP_HOST: host } }]),
-  ['HTTPS on its port', { params: { HTTPS: 'on', HTTP_HOST: 'h:443' } }],
+  ['HTTPS on its default port', { params: { HTTPS: 'on', HTTP_HOST: 'h:443' } }],
 ]
 
 describe.each(REQUESTS)('a Request of %s', (_, init) => {
-  test.each(REQUEST_USES)("does what the platform's does: %s", async (_, use) => {
+  test.each(REQUEST_USES)('has the same result as a native one: %s', async (_, use) => {
     const outcomes: unknown[] = []
     for (const overrideGlobalObjects of [true, false]) {
       const handler = toHandler(
@@ -517,7 +528,7 @@ describe.each(REQUESTS)('a Request of %s', (_, init) => {
   })
 })
 
-test('fetch takes a light Request, and sends it on', async () => {
+test('fetch accepts a light Request, and sends it', async () => {
   const received: unknown[] = []
   const upstream = createServer(async (request, response) => {
     received.push(request.method, request.url, request.headers['x-two'], await text(request))
@@ -540,8 +551,8 @@ test('fetch takes a light Request, and sends it on', async () => {
   expect(answer.text).toBe('from upstream')
 })
 
-// As Web IDL has it. (Of its own objects Node 20 lets one or two members through.)
-test('a class refuses light objects of another', async () => {
+// Web IDL requires this. (On Node 20, one or two members accept native objects of another class.)
+test('members of a class throw for light objects of another class', async () => {
   let request: Request | undefined
   const handler = toHandler(
     (one) => {
@@ -571,8 +582,8 @@ test('a class refuses light objects of another', async () => {
   }
 })
 
-// As native objects since undici 7. undici 6 (Node 20 and 22) keeps their state in symbols.
-test('a light object has no properties that a copy, a comparison or an heir would get', async () => {
+// The same holds for native objects since undici 7. undici 6 (Node 20 and 22) keeps their state in symbol properties.
+test('a light object has no properties for a copy, a comparison or Object.create', async () => {
   let request: Request | undefined
   const handler = toHandler(
     (one) => {
@@ -597,7 +608,7 @@ test('a light object has no properties that a copy, a comparison or an heir woul
   expect(() => Object.create(response.headers).get('x-b')).toThrow(TypeError)
 })
 
-test('methods that give a promise reject for a wrong receiver, as those of the platform do', async () => {
+test('methods that return a promise reject for a wrong receiver, as native ones do', async () => {
   for (const key of ['text', 'json', 'arrayBuffer', 'blob', 'formData'] as const) {
     for (const { prototype } of [Request, Response]) {
       for (const receiver of [null, undefined, 1, {}, prototype]) {
@@ -608,7 +619,7 @@ test('methods that give a promise reject for a wrong receiver, as those of the p
   }
 })
 
-describe('as on a Response of the platform', () => {
+describe('the same as on a native Response', () => {
   const both = (use: (R: typeof Response, log: unknown[]) => unknown): Promise<unknown[]> =>
     Promise.all(
       [Response, NativeResponse].map(async (one) => {
@@ -619,7 +630,7 @@ describe('as on a Response of the platform', () => {
 
   test.each<[what: string, use: (R: typeof Response, log: unknown[]) => unknown]>([
     [
-      "forEach gives the app's own headers as third argument",
+      "forEach passes the app's headers object as the third argument",
       (R) => {
         const { headers } = new R('x', { headers: { 'x-a': '1' } })
         const seen: unknown[] = []
@@ -694,7 +705,7 @@ describe('as on a Response of the platform', () => {
         ),
     ],
     [
-      'Response.json with both wrong',
+      'Response.json with invalid data and init',
       (R) => R.json(1n, { status: 'x' as never, statusText: Symbol('a') as never }),
     ],
     ['no arguments', (R) => (R.json as () => Response)()],
@@ -703,7 +714,7 @@ describe('as on a Response of the platform', () => {
     expect(ours).toEqual(theirs)
   })
 
-  test('messages name the class', () => {
+  test('messages have the name of the class', () => {
     const messageOf = (value: object): string => {
       try {
         ;(value as { headers: unknown }).headers = 1
@@ -718,7 +729,7 @@ describe('as on a Response of the platform', () => {
   })
 })
 
-test('without the option a handler gets a Request of the platform', async () => {
+test('without the option a handler gets a native Request', async () => {
   const handler = toHandler((request) => new Response(String(isLight(request))))
   expect((await ask(await listen(handler))).text).toBe('false')
 })

@@ -5,10 +5,10 @@ import { overrideResponse } from './response.ts'
 let isOverridden = false
 
 /**
- * Makes the global `Request` and `Response` give, and understand, objects that build what is costly of them (a stream for a
- * body, a Headers object, an AbortSignal) only when somebody asks for it. They have the platform's own prototypes, and
- * behave as the Fetch standard says. It stays so as long as the process lives, for such objects do; a second
- * call changes nothing.
+ * Replaces the global `Request`, `Response` and `fetch`, and the members of their prototypes and of `Headers`, so that they create and accept
+ * light objects. A light object builds its expensive parts (the stream of a body, a Headers object, an AbortSignal) on first use. It has
+ * the platform's prototype, and behaves as the Fetch standard says. This cannot be undone, because light objects stay in use. A second call
+ * changes nothing.
  */
 export function overrideGlobalObjects(): void {
   if (isOverridden) return

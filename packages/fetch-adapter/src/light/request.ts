@@ -3,17 +3,17 @@ import type { Exchange, Input } from '@fcgi-bridge/core'
 import { markAsUncloneable } from './cloning.ts'
 import { HeadersState, toNativeHeaders } from './headers.ts'
 import {
-  answerFrom,
   forwardMembers,
   LightClass,
   NativeRequest,
   overrideMethod,
+  readFromState,
   replaceGlobal,
   replaceGlobalClass,
   withNameOf,
 } from './native.ts'
 
-/** The Request of an exchange, which is read where it stands. */
+/** The state of a light Request. It reads from the exchange. */
 class RequestState {
   readonly exchange: Exchange
   #url: string | undefined
@@ -25,7 +25,7 @@ class RequestState {
     this.exchange = exchange
   }
 
-  /** Fetch section 2.2.1: some methods are normalized. */
+  /** The method. The case of some methods is normalized (Fetch section 2.2.1). */
   get method(): string {
     const { method } = this.exchange
     if (method === 'GET' || method === 'POST') return method
@@ -54,7 +54,7 @@ class RequestState {
     return this.#native?.bodyUsed ?? this.#used
   }
 
-  /** The true Request, made if there is none: it is what counts then. */
+  /** The native Request, created on first use. From then on it has the state. */
   get native(): Request {
     if (this.#native === undefined) {
       this.#native = this.#used ? usedRequest(this.exchange) : this.exchange.request
@@ -63,7 +63,7 @@ class RequestState {
     return this.#native
   }
 
-  /** The body's text without a stream; undefined where that is for the true Request to give, or to refuse. */
+  /** Reads the body as text, without a stream. Undefined if the native Request has to read it, or to throw. */
   readText(): Promise<string> | undefined {
     if (this.#native !== undefined || this.#used || !this.hasBody) return undefined
     this.#used = true
@@ -73,14 +73,14 @@ class RequestState {
 
 const LIGHT_REQUESTS = new LightClass<RequestState>(NativeRequest.prototype)
 
-/** Makes a Request of an exchange. */
+/** Creates the light Request of an exchange. */
 export function createLightRequest(exchange: Exchange): Request {
   const request = LIGHT_REQUESTS.create(new RequestState(exchange)) as Request
   markAsUncloneable(request)
   return request
 }
 
-/** Makes Request, and `fetch`, which takes one, work on light objects. */
+/** Makes Request, and `fetch`, which accepts one, work on light Requests. */
 export function overrideRequest(): void {
   const { prototype } = NativeRequest
   const { text, json } = prototype
@@ -112,21 +112,21 @@ export function overrideRequest(): void {
 }
 
 function override(key: keyof Request, read: (state: RequestState) => unknown): void {
-  answerFrom(LIGHT_REQUESTS, NativeRequest.prototype, key, read)
+  readFromState(LIGHT_REQUESTS, NativeRequest.prototype, key, read)
 }
 
 function nativeRequestOf(self: unknown): Request | undefined {
   return LIGHT_REQUESTS.stateOf(self)?.native
 }
 
-// The first argument of `fetch` and `new Request` may be a light Request, which the platform does not know.
+// The first argument of `fetch` and `new Request` may be a light Request. The platform needs the native one.
 function withNative<Args extends unknown[]>(args: Args): Args {
   const native = nativeRequestOf(args[0])
   if (native !== undefined) args[0] = native
   return args
 }
 
-// The class Request that apps see. It is written as a property of that name: V8 shows the name in messages.
+// The global class Request. The function is a property called Request, because V8 shows that name in messages.
 const { Request: Constructor } = {
   Request: function (...args: unknown[]): unknown {
     if (new.target === undefined) return Reflect.apply(NativeRequest, undefined, args)
@@ -134,7 +134,7 @@ const { Request: Constructor } = {
   },
 }
 
-// What a URL parser takes and leaves as it is (URL section 4.4, and 1.3 for what it encodes). Dot segments it resolves.
+// A target that a URL parser does not change (URL section 4.4; section 1.3 lists the characters that it encodes). It resolves dot segments.
 const PLAIN_TARGET = /^\/[\w\-~!$&()*+,;=:@%./?]*$/
 const DOT_SEGMENT = /\/(?:\.|%2e)/i
 
@@ -144,7 +144,7 @@ function plainUrl(exchange: Exchange): string | undefined {
   return originOf(exchange.scheme, exchange.authority) + target
 }
 
-// A server has few names, and most requests name the one that the last one did.
+// A server has few names, and most requests have the same name as the one before.
 let lastScheme = ''
 let lastAuthority = ''
 let lastOrigin = ''
@@ -158,7 +158,7 @@ function originOf(scheme: string, authority: string): string {
   return lastOrigin
 }
 
-// A true Request whose body was read, for what is asked of one behind that.
+// A native Request whose body was read, for use after the body of a light Request was read.
 function usedRequest(exchange: Exchange): Request {
   const { url, method, signal } = exchange
   const headers = toNativeHeaders(exchange.headers)
@@ -173,7 +173,7 @@ async function parseJson(text: string): Promise<unknown> {
 
 function readText(stdin: Input): Promise<string> {
   const first = stdin.read()
-  // A small body has come with its request, in one piece.
+  // A small body has arrived together with its request, in one piece.
   if (first !== null && stdin.ended) return Promise.resolve(decode(first))
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = first === null ? [] : [first]
@@ -191,7 +191,7 @@ function readText(stdin: Input): Promise<string> {
 
 const decoder = new TextDecoder()
 
-// UTF-8 as Fetch has it: without a byte order mark, and with U+FFFD for what is none.
+// Decodes UTF-8 as Fetch does: removes a byte order mark, and replaces invalid bytes with U+FFFD.
 function decode(bytes: Buffer): string {
   return isAscii(bytes) ? bytes.toString('latin1') : decoder.decode(bytes)
 }

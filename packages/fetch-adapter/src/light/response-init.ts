@@ -8,30 +8,30 @@ import { NativeHeaders, NativeResponse } from './native.ts'
 const REASON = /^[\t\x20-\x7e]*$/
 const VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/
 
-/** What a ResponseInit says, if that is plain and beyond doubt. */
+/** The content of a ResponseInit that the platform would accept without changes. */
 export interface PlainInit {
   readonly unusual: false
   readonly status: number
   readonly statusText: string
   readonly list: string[]
-  /** For the platform: it says the same. */
-  readonly again: ResponseInit
+  /** An init with the same content, for the platform. */
+  readonly forPlatform: ResponseInit
 }
 
-/** A ResponseInit that is for the platform to read, or to refuse. */
+/** A ResponseInit that only the platform can read, or refuse. */
 export interface UnusualInit {
   readonly unusual: true
-  /** Has the values of members that were read, so that none is read twice. */
-  readonly again: ResponseInit
+  /** The init for the platform. It has the values of members that were already read, so that none is read twice. */
+  readonly forPlatform: ResponseInit
 }
 
 const NO_INIT: ResponseInit = {}
 
-// Whether the platform reads `headers` before `status` and `statusText`: undici 8 does, as Web IDL has it, older ones do not.
+// Whether the platform reads `headers` before `status` and `statusText`. undici 8 does, as Web IDL requires. Older versions do not.
 let readsHeadersFirst = false
 
-/** Finds out in which order the platform reads a ResponseInit. */
-export function findOrder(): void {
+/** Detects the order in which the platform reads the members of a ResponseInit. */
+export function detectReadOrder(): void {
   const names: string[] = []
   const note = (name: string): undefined => void names.push(name)
   new NativeResponse(null, {
@@ -45,9 +45,10 @@ export function findOrder(): void {
   readsHeadersFirst = names[0] === 'headers'
 }
 
-/** Reads a ResponseInit, each member once. */
+/** Reads each member of a ResponseInit once. */
 export function readInit(init: unknown): PlainInit | UnusualInit {
-  if (init === undefined) return { unusual: false, status: 200, statusText: '', list: [], again: NO_INIT }
+  if (init === undefined)
+    return { unusual: false, status: 200, statusText: '', list: [], forPlatform: NO_INIT }
   if (!isPlainObject(init)) return unusual(init)
   const given = init as ResponseInit
   let headers = readsHeadersFirst ? readHeaders(given.headers) : undefined
@@ -59,49 +60,49 @@ export function readInit(init: unknown): PlainInit | UnusualInit {
     return partlyUnusual(given, headers, status, statusText)
   }
   headers ??= readHeaders(given.headers)
-  const { list, again } = headers
+  const { list, forPlatform } = headers
   if (list === undefined) return partlyUnusual(given, headers, status, statusText)
   return {
     unusual: false,
     status,
     statusText,
     list,
-    again: { status, statusText, headers: again as HeadersOf },
+    forPlatform: { status, statusText, headers: forPlatform as HeadersOf },
   }
 }
 
 type HeadersOf = NonNullable<ResponseInit['headers']>
 
-// An init with what was read; the other members are read when the platform asks for them.
+// Returns an init with the values that were already read. The other members are read when the platform reads them.
 function partlyUnusual(given: ResponseInit, headers?: ReadHeaders, ...read: unknown[]): UnusualInit {
-  const again = {}
+  const forPlatform = {}
   const define = (name: keyof ResponseInit, isRead: boolean, value: unknown): void => {
     const descriptor = isRead ? { value } : { get: () => given[name] }
-    Object.defineProperty(again, name, { ...descriptor, enumerable: true })
+    Object.defineProperty(forPlatform, name, { ...descriptor, enumerable: true })
   }
-  define('headers', headers !== undefined, headers?.again)
+  define('headers', headers !== undefined, headers?.forPlatform)
   define('status', read.length > 0, read[0])
   define('statusText', read.length > 1, read[1])
-  return unusual(again)
+  return unusual(forPlatform)
 }
 
-function unusual(again: unknown): UnusualInit {
-  return { unusual: true, again: again as ResponseInit }
+function unusual(forPlatform: unknown): UnusualInit {
+  return { unusual: true, forPlatform: forPlatform as ResponseInit }
 }
 
 interface ReadHeaders {
-  /** Undefined if the platform has to read the headers, or to refuse them. */
+  /** Name, value, name, value … Undefined if only the platform can read the headers, or refuse them. */
   readonly list: string[] | undefined
-  /** Headers that say the same to the platform, without reading a value twice. */
-  readonly again: unknown
+  /** The headers for the platform. They have the values that were already read, so that none is read twice. */
+  readonly forPlatform: unknown
 }
 
 function readHeaders(headers: unknown): ReadHeaders {
-  if (headers === undefined) return { list: [], again: undefined }
-  if (headers instanceof NativeHeaders) return { list: listHeaders(headers), again: headers }
-  // Both together take half of the time of Reflect.ownKeys.
+  if (headers === undefined) return { list: [], forPlatform: undefined }
+  if (headers instanceof NativeHeaders) return { list: listHeaders(headers), forPlatform: headers }
+  // getOwnPropertySymbols and getOwnPropertyNames together take half of the time of Reflect.ownKeys.
   if (!isPlainObject(headers) || Object.getOwnPropertySymbols(headers).length > 0) {
-    return { list: undefined, again: headers }
+    return { list: undefined, forPlatform: headers }
   }
   const given = headers as Record<string, unknown>
   const names = Object.getOwnPropertyNames(given)
@@ -110,18 +111,20 @@ function readHeaders(headers: unknown): ReadHeaders {
   for (let i = 0; i < names.length; i++) {
     const key = names[i]!
     const name = lowerName(key)
-    // The platform may refuse the name before it reads the value.
-    if (name === undefined) return { list: undefined, again: partlyRead(given, names, list, i) }
+    // The platform may throw for the name before it reads the value.
+    if (name === undefined) return { list: undefined, forPlatform: partlyRead(given, names, list, i) }
     const value = given[key]
-    if (typeof value !== 'string') return { list: undefined, again: partlyRead(given, names, list, i, value) }
+    if (typeof value !== 'string')
+      return { list: undefined, forPlatform: partlyRead(given, names, list, i, value) }
     if (isPlain && (!VALUE.test(value) || hasHeader(list, name))) isPlain = false
     list.push(name, value)
   }
-  if (isPlain) return { list, again: headers }
-  return { list: undefined, again: partlyRead(given, names, list, names.length) }
+  if (isPlain) return { list, forPlatform: headers }
+  return { list: undefined, forPlatform: partlyRead(given, names, list, names.length) }
 }
 
-// Headers with the values that were read: those of `list`, and `value` if it is given. The others are read when somebody asks.
+// Returns headers with the values that were already read: those of `list`, and `value` if there is one. The others are read when the
+// platform reads them.
 function partlyRead(
   given: Record<string, unknown>,
   names: readonly string[],
@@ -129,7 +132,7 @@ function partlyRead(
   read: number,
   ...value: unknown[]
 ): object {
-  const again = {}
+  const forPlatform = {}
   names.forEach((key, i) => {
     const descriptor =
       i < read
@@ -137,9 +140,9 @@ function partlyRead(
         : i === read && value.length > 0
           ? { value: value[0] }
           : { get: () => given[key] }
-    Object.defineProperty(again, key, { ...descriptor, enumerable: true, configurable: true })
+    Object.defineProperty(forPlatform, key, { ...descriptor, enumerable: true, configurable: true })
   })
-  return again
+  return forPlatform
 }
 
 function isPlainObject(value: unknown): value is object {

@@ -5,26 +5,26 @@ import { markAsUncloneable } from './cloning.ts'
 import { copyBytes } from './copies.ts'
 import { HeadersState, toNativeHeaders } from './headers.ts'
 import {
-  answerFrom,
   forwardMembers,
   LightClass,
   NativeResponse,
+  readFromState,
   replaceGlobalClass,
   withNameOf,
 } from './native.ts'
-import { findOrder, type PlainInit, readInit } from './response-init.ts'
+import { detectReadOrder, type PlainInit, readInit } from './response-init.ts'
 
-/** What of a Response is sent. */
+/** The parts of a Response that are sent. */
 export interface ResponseParts {
   readonly status: number
   readonly statusText: string
-  /** Name, value, name, value …; names in lower case. */
+  /** Name, value, name, value … Names are in lower case. */
   readonly headers: string[]
-  /** Bytes are nobody else's, and may be given to `releaseCopy` once they are sent. */
+  /** No other code refers to these bytes. They can be passed to `releaseCopy` when they have been sent. */
   readonly body: string | Uint8Array | null
 }
 
-/** A Response of text, bytes or nothing, without a stream for its body. */
+/** The state of a light Response, whose body is text, bytes or null. */
 class ResponseState {
   readonly status: number
   readonly statusText: string
@@ -32,7 +32,7 @@ class ResponseState {
   readonly #list: readonly string[]
   #headers: HeadersState | undefined
   #native: Response | undefined
-  /** The body was sent. */
+  /** True if the body was sent. */
   used = false
 
   constructor(body: string | Uint8Array | null, status: number, statusText: string, list: readonly string[]) {
@@ -50,24 +50,24 @@ class ResponseState {
     return this.#headers.object
   }
 
-  /** The headers as they are by now. */
+  /** Returns the present headers. */
   listHeaders(): string[] {
-    const changed = this.#headers?.made
-    return changed === undefined ? [...this.#list] : listHeaders(changed)
+    const native = this.#headers?.existingNative
+    return native === undefined ? [...this.#list] : listHeaders(native)
   }
 
-  /** The true Response, once there is one: it is what counts then. */
-  get made(): Response | undefined {
+  /** The native Response if it exists. Then it has the state. */
+  get existingNative(): Response | undefined {
     return this.#native
   }
 
-  /** The true Response, made if there is none. */
+  /** The native Response, created on first use. */
   get native(): Response {
     if (this.#native === undefined) {
       const { status, statusText, body } = this
       const headers = toNativeHeaders(this.listHeaders())
       const native = new NativeResponse(body, { status, statusText, headers })
-      // Text brings a Content-Type with it, which the app may have deleted.
+      // The constructor adds a Content-Type for text. The app may have deleted it.
       if (typeof body === 'string' && !headers.has('content-type')) native.headers.delete('content-type')
       if (this.#headers !== undefined) this.#headers.native = native.headers
       this.#native = native
@@ -80,12 +80,12 @@ class ResponseState {
 const LIGHT_RESPONSES = new LightClass<ResponseState>(NativeResponse.prototype)
 
 /**
- * Takes a light Response apart to send it, after which its body is used. Undefined for any other, and for one that
- * somebody has already asked for its stream.
+ * Returns the parts of a light Response, to send them. Its body is used afterwards. Undefined for any other Response, for one whose body is
+ * used, and for one whose native Response exists, because the app may have its stream.
  */
 export function takeResponse(response: unknown): ResponseParts | undefined {
   const state = LIGHT_RESPONSES.stateOf(response)
-  if (state === undefined || state.made !== undefined || state.used) return undefined
+  if (state === undefined || state.existingNative !== undefined || state.used) return undefined
   const { status, statusText, body } = state
   if (body !== null) {
     state.used = true
@@ -94,9 +94,9 @@ export function takeResponse(response: unknown): ResponseParts | undefined {
   return { status, statusText, body, headers: state.listHeaders() }
 }
 
-/** Makes `Response` give light objects where it can, and work on them. */
+/** Makes `Response` create light objects if possible, and its members work on them. */
 export function overrideResponse(): void {
-  findOrder()
+  detectReadOrder()
   const { prototype } = NativeResponse
   forwardMembers(prototype, (self) => LIGHT_RESPONSES.stateOf(self)?.native)
   override('status', (state) => state.status)
@@ -104,7 +104,7 @@ export function overrideResponse(): void {
   override('ok', (state) => state.status <= 299)
   override('headers', (state) => state.headers)
   override('body', (state) => (state.body === null ? null : state.native.body))
-  override('bodyUsed', (state) => state.made?.bodyUsed ?? state.used)
+  override('bodyUsed', (state) => state.existingNative?.bodyUsed ?? state.used)
 
   replaceGlobalClass(Constructor, NativeResponse)
   Object.defineProperty(Constructor, 'json', {
@@ -114,10 +114,10 @@ export function overrideResponse(): void {
 }
 
 function override(key: keyof Response, read: (state: ResponseState) => unknown): void {
-  answerFrom(LIGHT_RESPONSES, NativeResponse.prototype, key, read)
+  readFromState(LIGHT_RESPONSES, NativeResponse.prototype, key, read)
 }
 
-// The class Response that apps see. It is written as a property of that name: V8 shows the name in messages.
+// The global class Response. The function is a property called Response, because V8 shows that name in messages.
 const { Response: Constructor } = {
   Response: function (this: object, ...args: unknown[]): unknown {
     if (new.target === undefined) return Reflect.apply(NativeResponse, undefined, args)
@@ -127,23 +127,23 @@ const { Response: Constructor } = {
     }
     const init = readInit(args[1])
     const type = typeof body === 'string' ? TEXT : undefined
-    if (init.unusual || !allowsBody(init, body)) return new NativeResponse(body, init.again)
+    if (init.unusual || !allowsBody(init, body)) return new NativeResponse(body, init.forPlatform)
     LIGHT_RESPONSES.adopt(this, stateOf(init, bodyOf(body), type))
     markAsUncloneable(this)
     return this
   },
 }
 
-// The Response.json that apps see. As the platform does, it reads `init` before `data`, and each of them once.
+// The global Response.json. Like the platform's, it reads `init` before `data`, and each of them once.
 const { json } = {
   json(...args: unknown[]): Response {
     if (args.length === 0 || args[1] === null) {
       return Reflect.apply(NativeResponse.json, NativeResponse, args)
     }
     const init = readInit(args[1])
-    if (init.unusual || !allowsBody(init, '')) return NativeResponse.json(args[0], init.again)
+    if (init.unusual || !allowsBody(init, '')) return NativeResponse.json(args[0], init.forPlatform)
     const text = JSON.stringify(args[0])
-    // The platform refuses data that has no JSON.
+    // The platform throws for data that JSON cannot represent.
     if (text === undefined) return NativeResponse.json(undefined)
     const response = LIGHT_RESPONSES.create(stateOf(init, text, 'application/json')) as Response
     markAsUncloneable(response)
@@ -155,8 +155,8 @@ const TEXT = 'text/plain;charset=UTF-8'
 
 type PlainBody = string | Uint8Array | null | undefined
 
-// Memory that may change its size, or was transferred, is the platform's to refuse. Transferred memory has the length 0. The buffer's
-// length counts: optimized code of Node 20 and 22 gives the old length of an array.
+// The platform must handle resizable and transferred memory. A transferred buffer has the length 0. Check the length of the buffer, not of the
+// array: optimized code of Node 20 and 22 returns the old length of the array.
 function isPlainBody(body: unknown): body is PlainBody {
   if (body === undefined || body === null || typeof body === 'string') return true
   if (!isUint8Array(body)) return false

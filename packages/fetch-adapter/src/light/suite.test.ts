@@ -1,4 +1,4 @@
-// Every test of requests and responses once more, with the global objects overridden.
+// Runs every test of requests and responses again, with the global objects replaced.
 
 import { vi } from 'vitest'
 

@@ -5,7 +5,7 @@ import type { Exchange } from '@fcgi-bridge/core'
 
 /**
  * `request.socket` for monitoring tools: the addresses of the client's connection. A read returns nothing, and written data is
- * dropped. Destroying the socket fails the exchange. It is no Duplex, because the states of a Duplex cost more than everything else
+ * dropped. Destroying the socket fails the exchange. It is not a Duplex, because the states of a Duplex cost more than everything else
  * here.
  */
 export class ClientSocket extends Stream {
@@ -105,7 +105,7 @@ export class ClientSocket extends Stream {
     return 0
   }
 
-  /** What Node's own code reads of the state of a socket's writable side. */
+  /** The part of a stream's writable state that Node's own code reads. */
   get _writableState(): { corked: number } {
     return this
   }
@@ -146,7 +146,7 @@ export class ClientSocket extends Stream {
     if (this.destroyed) return this
     this.destroyed = true
     if (!this.#exchange.ended) this.#exchange.fail(error ?? new Error(DESTROYED))
-    // Node's HTTP server always listens for 'error'.
+    // Node's HTTP server has an 'error' listener on every socket, so an error without a listener of the app is not thrown.
     if (error !== undefined && this.listenerCount('error') > 0) this.emit('error', error)
     // As on a net.Socket, 'close' comes in a later turn of the event loop. Node aborts the request before the response sees 'close'.
     setImmediate(() => {

@@ -3,7 +3,7 @@ import type { Exchange, Input, Role } from '@fcgi-bridge/core'
 
 type ResponseMember = 'writeHead' | 'write' | 'flush' | 'end' | 'fail' | 'onDrain' | 'onAbort'
 
-/** Everything about another exchange but the means to respond. */
+/** A view of another exchange, without the members that respond. */
 export abstract class ExchangeView implements Omit<Exchange, ResponseMember> {
   protected readonly exchange: Exchange
 

@@ -4,16 +4,16 @@ import type { Exchange } from '@fcgi-bridge/core'
 import type { ClientSocket } from './client-socket.ts'
 
 interface RequestInternals {
-  /** The raw headers, of which `headers` is made when it is asked for. */
+  /** Sets the raw headers. Node builds `headers` from them on first use. */
   _addHeaderLines(headers: readonly string[], length: number): void
 }
 
 // HTTP/2 and HTTP/3 have no minor version.
 const PROTOCOL = /^HTTP\/\d(?:\.\d)?$/
 
-/** What monitoring tools see of a request. The body is not in it: the fetch handler reads that from the exchange. */
+/** The request that monitoring tools see. It has no body, because the fetch handler reads the body from the exchange. */
 export class IncomingRequest extends IncomingMessage {
-  /** What the handler is called with. */
+  /** The exchange that the handler gets. */
   exchange: Exchange
 
   constructor(socket: ClientSocket, exchange: Exchange) {
@@ -36,14 +36,14 @@ export class IncomingRequest extends IncomingMessage {
     }
   }
 
-  /** The response was sent: nobody reads here. Emits 'end' and 'close'. */
+  /** Call it when the response was sent. Emits 'end' and 'close'. */
   finish(): void {
     this.complete = true
     this.push(null)
     this.resume()
   }
 
-  /** The request was aborted. Emits 'aborted', 'error' if somebody listens, and 'close'. */
+  /** Call it when the request was aborted. Emits 'aborted', 'error' if it has a listener, and 'close'. */
   abort(): void {
     this.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
   }

@@ -6,7 +6,7 @@ import { ObservedExchange } from './observed-exchange.ts'
 import { assignSocket, detachSocket, OutgoingResponse } from './outgoing-response.ts'
 
 /**
- * Shows an exchange to monitoring tools as node:http would: makes a request and a response, and emits 'request' on `server`, whose
+ * Shows an exchange to monitoring tools as node:http would: creates a request and a response, and emits 'request' on `server`. The server's
  * listener calls the handler with an {@link ObservedExchange}.
  */
 export function observe(exchange: Exchange, server: HiddenServer): void {

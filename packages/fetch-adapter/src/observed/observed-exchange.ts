@@ -7,8 +7,8 @@ import type { IncomingRequest } from './incoming-request.ts'
 import type { OutgoingResponse } from './outgoing-response.ts'
 
 /**
- * What a handler gets in place of an exchange while monitoring tools look: what it sends passes through the response that the tools
- * see. Replacing the methods of the exchange costs more than this object.
+ * The exchange that a handler gets while monitoring tools observe requests. It sends the response through the {@link OutgoingResponse} that
+ * the tools see. Replacing the methods of the original exchange would cost more than this object.
  */
 export class ObservedExchange extends ExchangeView implements Exchange, WithIncoming {
   readonly incoming: IncomingRequest
@@ -73,13 +73,13 @@ export class ObservedExchange extends ExchangeView implements Exchange, WithInco
     if (this.#response.started && role !== 'authorizer') {
       this.#socket.destroy()
     } else {
-      // Core sends this status instead of what the app was about to send.
+      // Core sends its own response with this status, not the app's.
       this.#response.statusCode = statusOf(error)
       this.#response.end()
     }
   }
 
-  // A hook runs in the context of the code that sets it, as the listeners of a response do that a tool has bound.
+  // A hook runs in the async context of the code that sets it, like the listeners of a response that a tool has bound.
 
   get onDrain(): Exchange['onDrain'] {
     return this.#onDrain
@@ -114,7 +114,7 @@ export class ObservedExchange extends ExchangeView implements Exchange, WithInco
   }
 }
 
-// As in core: a request body that is too long, or not as long as announced, is the client's fault.
+// Like core: if the request body is too long, or its length is not the announced one, the status says that the client is at fault.
 function statusOf(error: unknown): number {
   return error instanceof ExchangeError && /^FCGI_ERR_BODY_(?:LENGTH|TOO_LARGE)$/.test(error.code)
     ? error.status

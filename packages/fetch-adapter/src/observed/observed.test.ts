@@ -76,7 +76,7 @@ async function overHttp(fetch: FetchHandler): Promise<void> {
   await once(response, 'close')
 }
 
-/** What a tool sees of one request, in order, in a form that can be compared. */
+/** Returns everything that a tool can observe of one request, in order. */
 async function traceOf(
   serve: (fetch: FetchHandler) => Promise<void>,
   fetch: FetchHandler,
@@ -174,7 +174,7 @@ describe('a tool', () => {
         let count = 0
         return new Response(
           new ReadableStream({
-            // More than the connection takes at once, so that most pulls follow a 'drain'.
+            // Larger than the buffer of the connection, so that most pulls follow a 'drain'.
             pull(controller) {
               seen.push(storage.getStore())
               if (++count <= 64) controller.enqueue(Buffer.alloc(RECORD_CONTENT_MAX, '.'))
@@ -192,7 +192,7 @@ describe('a tool', () => {
     for (const { text } of await Promise.all(answers)) expect(text.slice(-3)).toBe('own')
   })
 
-  test('may add headers, and may answer itself', async () => {
+  test('can add headers, and can respond itself', async () => {
     patchEmit((request, response, emit) => {
       response.setHeader('X-Trace', 'abc')
       if (request.url !== '/blocked') return emit()
@@ -218,7 +218,7 @@ describe('a tool', () => {
     ])
   })
 
-  test('sees a client that goes away: the request is aborted, the response is closed without a finish', async () => {
+  test('sees a disconnect of the client: the request is aborted, the response is closed without a finish', async () => {
     const seen: string[] = []
     const closed = new Promise<void>((resolve) => {
       patchEmit((request, response, emit) => {
@@ -306,7 +306,7 @@ describe('a tool', () => {
       ])
   })
 
-  test('sees the status that is sent for a handler that failed or a body that is too large', async () => {
+  test('sees the status that is sent if the handler fails or the body is too large', async () => {
     const seen: unknown[] = []
     patchEmit((_request, response, emit) => {
       response.on('finish', () => seen.push(response.statusCode))
@@ -327,7 +327,7 @@ describe('a tool', () => {
   })
 })
 
-test('while nobody observes, nothing is loaded for it', () => {
+test('nothing is loaded for tools while no tool observes requests', () => {
   const program = `
     import { Session } from 'node:inspector'
     import { duplexPair, Duplex } from 'node:stream'

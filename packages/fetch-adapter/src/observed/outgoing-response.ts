@@ -4,10 +4,10 @@ import type { Exchange, WriteCallback } from '@fcgi-bridge/core'
 import type { ClientSocket } from './client-socket.ts'
 import type { IncomingRequest } from './incoming-request.ts'
 
-/** What `writeHead` hands to `_storeHeader`: the headers set before, or those that only `writeHead` was given, in its forms. */
+/** The headers that `writeHead` passes to `_storeHeader`: those that were set before, or its own argument. */
 type HeaderInput = Readonly<Record<string, unknown>> | readonly unknown[] | null | undefined
 
-// What lib/_http_outgoing.js keeps on a response, and one of the methods through which its output goes.
+// Internal properties of a response (lib/_http_outgoing.js), and one of the methods through which it sends.
 interface ResponseInternals {
   _header: string | null
   _hasBody: boolean
@@ -17,41 +17,41 @@ interface ResponseInternals {
 }
 
 /**
- * A ServerResponse that is sent with the exchange. The fetch adapter answers through it, so that monitoring tools see status, headers
- * and events, and so that what they add or send instead reaches the client.
+ * A ServerResponse that sends through the exchange. The fetch adapter responds through it, so that monitoring tools see status, headers and
+ * events. Headers that a tool adds, and a response that a tool sends itself, reach the client.
  */
 export class OutgoingResponse extends ServerResponse<IncomingRequest> {
   readonly #exchange: Exchange
   #started = false
   #ending = false
   #last: string | Uint8Array | undefined
-  // The callbacks of the end: the adapter's, and Node's own. In two fields, because V8 allocates the arrays of a literal in the old
-  // generation once many survive a minor collection. Each then keeps its response alive until the next major collection.
+  // The adapter's and Node's callbacks for the end. Two fields, not an array: V8 allocates the arrays of a literal in the old generation once
+  // many survive a minor collection. Each then keeps its response alive until the next major collection.
   #onSent: WriteCallback | undefined
   #onFinished: WriteCallback | undefined
 
   constructor(request: IncomingRequest, exchange: Exchange) {
     super(request)
     this.#exchange = exchange
-    // Node takes HTTP/2.0 for older than HTTP/1.1. How the body ends is FastCGI's to say.
+    // Node treats HTTP/2.0 like a version before HTTP/1.1. FastCGI marks the end of the body, whatever the HTTP version.
     this.useChunkedEncodingByDefault = true
     this.shouldKeepAlive = true
-    // The front server reads the body of an authorizer's response whatever the method is.
+    // The front server reads the body of an authorizer's response, whatever the request method.
     if (exchange.role === 'authorizer') this.#internals._hasBody = true
   }
 
-  /** The front server may have received a part of it. */
+  /** True if the front server may have received a part of the response. */
   get started(): boolean {
     return this.#started
   }
 
-  /** Sends the head, and small writes that wait for the end of the turn. */
+  /** Sends the head, and small writes that wait for the end of this turn of the event loop. */
   flushHead(): void {
     if (this.#exchange.headSent) this.#started = true
     this.#exchange.flush()
   }
 
-  /** `end`, and in one write with it the last chunk. `callback` runs once the bytes are with the operating system, or with an error. */
+  /** Sends the last chunk and the end in one write. `callback` runs when the operating system has the bytes, or with an error. */
   endWith(chunk: string | Uint8Array | undefined, callback: WriteCallback | undefined): void {
     if (callback !== undefined) this.#onSent = callback
     this.end(chunk)
@@ -60,7 +60,7 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
   override end(...args: unknown[]): this {
     this.#ending = true
     try {
-      // Looked up for each call: tools replace it.
+      // Look the method up for each call, because tools replace it.
       return Reflect.apply(
         ServerResponse.prototype.end as (...args: unknown[]) => unknown,
         this,
@@ -68,12 +68,12 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
       ) as this
     } finally {
       this.#ending = false
-      // A tool's `end` may have ended nothing.
+      // The `end` of a tool may not have ended the response. Then send the last chunk now.
       if (this.#last !== undefined) this._send('')
     }
   }
 
-  /** Emits 'close', once, as Node does on the tick after 'finish' or with the socket's 'close'. */
+  /** Emits 'close' once. Node does so on the tick after 'finish', or when the socket closes. */
   close(): void {
     const internals = this.#internals
     if (internals._closed) return
@@ -82,21 +82,21 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
     this.emit('close')
   }
 
-  /** In place of Node's, which renders HTTP/1.1: hands status and headers on as they are. */
+  /** Replaces Node's method, which renders an HTTP/1.1 head. Passes status and headers on as a list. */
   _storeHeader(firstLine: string, headers: HeaderInput): void {
     const internals = this.#internals
     const list = this.getHeaderNames().length > 0 ? listSet(this) : listGiven(headers)
-    // `end(chunk)` measured the body before.
+    // `end(chunk)` has already measured the body.
     const length = internals._contentLength
     if (internals._hasBody && length !== null && !isFramed(list)) list.push('content-length', String(length))
     this.chunkedEncoding = false
-    // Node's own phrase is not the app's. Node calls a status that it does not know 'unknown'.
+    // Node fills in a reason phrase that the app did not set: the standard one, or 'unknown' for an unknown status.
     const isDefault = this.statusMessage === (STATUS_CODES[this.statusCode] ?? 'unknown')
     this.#exchange.writeHead(this.statusCode, list, isDefault ? '' : this.statusMessage)
     internals._header = render(firstLine, list)
   }
 
-  /** In place of Node's: body bytes; `''` only asks for `callback`. */
+  /** Replaces Node's method. Sends body bytes. With `''` only `callback` matters. */
   _send(
     data: string | Uint8Array,
     encoding?: BufferEncoding | null | WriteCallback,
@@ -115,14 +115,14 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
     return this.#exchange.write(toBytes(data, encoding), done ?? undefined)
   }
 
-  /** In place of Node's, through which only 1xx go out: CGI cannot say them. */
+  /** Replaces Node's method, which only sends 1xx responses. Drops them, because CGI has no way to send them. */
   _writeRaw(_data: unknown, encoding?: unknown, callback?: unknown): boolean {
     const done = typeof encoding === 'function' ? encoding : callback
     if (typeof done === 'function') process.nextTick(done as () => void)
     return true
   }
 
-  /** Node's `end` is done: ends the exchange. */
+  /** The last step of Node's `end`. Ends the exchange. */
   _finish(): void {
     finishOfNode.call(this)
     const last = this.#last
@@ -133,7 +133,7 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
       onSent?.(error)
       onFinished?.(error)
     }
-    // The exchange has failed, and core sent the response in its place.
+    // The exchange has failed, and core has sent its own response.
     if (this.#exchange.ended) process.nextTick(done)
     else this.#exchange.end(last, done)
   }
@@ -143,17 +143,17 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
   }
 }
 
-/** Gives a response its socket, as Node does after `http.server.request.start`. */
+/** Attaches a response to its socket, as Node does after `http.server.request.start`. */
 export function assignSocket(response: OutgoingResponse, socket: ClientSocket): void {
   response.assignSocket(socket as unknown as Socket)
 }
 
-/** Takes a response that was sent off its socket. */
+/** Detaches a response that was sent from its socket. */
 export function detachSocket(response: OutgoingResponse, socket: ClientSocket): void {
   response.detachSocket(socket as unknown as Socket)
 }
 
-// 'prefinish', and the end of the performance entry.
+// Emits 'prefinish' and ends the performance entry.
 const finishOfNode = (ServerResponse.prototype as unknown as ResponseInternals)._finish
 
 function toBytes(data: string | Uint8Array, encoding: unknown): string | Uint8Array {
@@ -164,7 +164,7 @@ function toBytes(data: string | Uint8Array, encoding: unknown): string | Uint8Ar
 
 function listSet(response: ServerResponse): string[] {
   const list: string[] = []
-  // The names as they were set: those of an authorizer's variables are in upper case.
+  // Keeps the case of the names, because the names of an authorizer's variables are in upper case.
   const { getRawHeaderNames } = response as unknown as { getRawHeaderNames(): string[] }
   for (const name of getRawHeaderNames.call(response)) push(list, name, response.getHeader(name))
   return list
@@ -188,7 +188,7 @@ function push(list: string[], name: string, value: unknown): void {
   else for (const item of Array.isArray(value) ? value : [value]) list.push(name, String(item))
 }
 
-// Elastic reads the headers from the text that Node renders for HTTP/1.1.
+// Elastic reads the headers from the HTTP/1.1 head that Node renders.
 function render(firstLine: string, list: readonly string[]): string {
   let text = firstLine
   for (let i = 0; i < list.length; i += 2) text += `${list[i]}: ${list[i + 1]}\r\n`

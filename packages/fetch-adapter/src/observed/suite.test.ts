@@ -1,4 +1,4 @@
-// The adapter's tests once more, while a monitoring tool looks: what the client gets is the same.
+// Runs the adapter's tests again while a monitoring tool observes requests. Clients must not see a difference.
 
 import { subscribe } from 'node:diagnostics_channel'
 

@@ -71,6 +71,27 @@ test('the third argument is the context, with the members that Workers have', as
   expect(contexts[0]).toBe(contexts[1])
 })
 
+test('draining aborts when the server begins to drain, so that event streams can end', async () => {
+  const server = await listen(
+    toHandler((_request, { draining }) => {
+      const body = new ReadableStream({
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode('data: first\n\n'))
+          draining.addEventListener('abort', () => controller.close(), { once: true })
+        },
+      })
+      return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
+    }),
+    { drainTimeout: 10_000 },
+  )
+  const answer = ask(server)
+  await expect.poll(() => server.stats().runningRequests).toBe(1)
+  await nextLoop()
+  const closed = server.close()
+  expect((await answer).text).toBe('data: first\n\n')
+  await closed
+})
+
 describe('a filter', () => {
   const filter = async (request: Request, context: FetchContext): Promise<Response> => {
     const body = await request.text()

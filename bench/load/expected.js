@@ -4,7 +4,7 @@
  * @typedef {object} Reader
  * @property {(chunk: Buffer) => void} push Reads bytes. The chunk is not kept.
  *
- * @callback OnAnswer Called at the end of each response.
+ * @callback OnResponse Called at the end of each response.
  * @param {number} requestId 1 over HTTP.
  *
  * @typedef {object} Expected
