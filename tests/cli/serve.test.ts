@@ -131,7 +131,7 @@ describe('started by a user', () => {
   })
 
   test.each([
-    ['no address to listen on', ['fetch.mjs'], 4, /Say --port 9000, --path/],
+    ['no address to listen on', ['fetch.mjs'], 4, /Add --port 9000 or --path/],
     [
       'a socket in a missing folder',
       ['fetch.mjs', '--path', '/no/such/folder/s'],

@@ -185,8 +185,8 @@ async function startServer(
     throw new Failure(
       EXIT.listen,
       message.replace(
-        /^Say serve\(app.*$/m,
-        'Say --port 9000, --path /run/app.sock, or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.',
+        /^Call serve\(app.*$/m,
+        'Add --port 9000 or --path /run/app.sock, or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.',
       ),
       { cause: error },
     )

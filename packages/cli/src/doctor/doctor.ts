@@ -47,7 +47,7 @@ export async function serveProbe(token: string): Promise<void> {
   } catch (cause) {
     const { message } = cause as Error
     const advice = 'Let the front server start the probe in place of the app: see fcgi-bridge doctor --help.'
-    throw new Failure(EXIT.listen, message.replace(/^Say serve\(.*$/m, advice), { cause })
+    throw new Failure(EXIT.listen, message.replace(/^Call serve\(.*$/m, advice), { cause })
   }
 }
 

@@ -125,8 +125,8 @@ function asFailure(error: Error): Error {
   return new Failure(
     EXIT.listen,
     error.message.replace(
-      /^Say serve\(app.*$/m,
-      'Say --port 9000, --path /run/app.sock, or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.',
+      /^Call serve\(app.*$/m,
+      'Add --port 9000 or --path /run/app.sock, or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.',
     ),
     { cause: error },
   )

@@ -7,7 +7,7 @@ export function completeListenError(error: unknown, place: ListenOptions | undef
   if (place === undefined && message.startsWith('Where to listen?')) {
     return new Error(
       message.replace(
-        /^Say serve\(app.*$/m,
+        /^Call serve\(app.*$/m,
         "Say listen(9000), listen('/run/app.sock'), or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.",
       ),
     )
