@@ -109,7 +109,7 @@ describe('a socket from the parent process', () => {
       shell(`LISTEN_PID=1 LISTEN_FDS=1 exec "${process.execPath}" "${APP}" 3<&0 0</dev/null`),
     )
     expect(await program.exited).toEqual({ code: 1, signal: null })
-    await program.printed(/LISTEN_PID is 1, this is process \d+/)
+    await program.printed(/LISTEN_PID is 1, but this is process \d+/)
   })
 
   test('the order is: systemd, fd 0, CGI, FCGI_BRIDGE_LISTEN', async () => {
@@ -240,7 +240,7 @@ describe('shutdown', () => {
       const { id, response } = await hold(at)
       program.child.kill(signal)
       await site.control.heard(id, 'SIGTERM')
-      expect(await accepts(at)).toBe(false)
+      await expect.poll(() => accepts(at)).toBe(false)
       site.control.say(id, 'go')
       expect(await response).toContain(`GET /hold?id=${id}`)
       expect(await program.exited).toEqual({ code: 0, signal: null })

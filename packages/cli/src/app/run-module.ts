@@ -115,6 +115,8 @@ async function untilReady(ready: unknown, name: string): Promise<void> {
 async function waitForServer(name: string, served: Promise<unknown>, failure: Failure): Promise<void> {
   const isLikelyMistake = !(failure instanceof NoAppFailure)
   const timer = new AbortController()
+  // Under `fcgi-bridge dev` the channel to the parent would keep this process from ending.
+  process.channel?.unref()
   const ended = new Promise<never>((_, reject) => {
     process.once('beforeExit', () => reject(failure))
     const onTimeout = (): void => {
@@ -132,6 +134,7 @@ async function waitForServer(name: string, served: Promise<unknown>, failure: Fa
     await Promise.race([served, ended])
   } finally {
     timer.abort()
+    process.channel?.ref()
   }
 }
 

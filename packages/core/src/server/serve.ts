@@ -163,6 +163,7 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<Ser
   if ('cgi' in inherited) {
     serveCgi((stream) => server.acceptStream(stream)).then(async (status) => {
       await server.close()
+      await turns(LAST_TURNS)
       process.exit(status & 0xff)
     })
     return 'cgi'
@@ -172,6 +173,13 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<Ser
     await server.listen({ ...address, ...details } as ListenOptions)
   }
   return isFromFrontServer(inherited) ? 'front server' : 'address'
+}
+
+// Event loop turns in which a CGI program can do what it has deferred: Express logs an error after it has sent the response.
+const LAST_TURNS = 5
+
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise(setImmediate)
 }
 
 // Whether a front server started this program. mod_fcgid and CGI servers do not pass NODE_ENV, and without it frameworks send the stacks of

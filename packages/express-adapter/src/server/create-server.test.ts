@@ -169,7 +169,9 @@ describe('where it listens', () => {
     const server = create(hello)
     server.listen()
     const [error] = await once(server, 'error')
-    expect(error.message).toMatch(/Where to listen\?[\s\S]*Say listen\(9000\), listen\('\/run\/app\.sock'\)/)
+    expect(error.message).toMatch(
+      /There is no address to listen on\.[\s\S]*Call listen\(9000\), listen\('\/run\/app\.sock'\)/,
+    )
     expect(server.listening).toBe(false)
   })
 

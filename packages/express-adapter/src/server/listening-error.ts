@@ -4,11 +4,11 @@ import type { ListenOptions } from '@fcgi-bridge/core'
 /** Adds to an error of listening what that of a net.Server has: `errno`, `syscall`, and `address` and `port`. */
 export function completeListenError(error: unknown, place: ListenOptions | undefined): unknown {
   const { code, message } = error as NodeJS.ErrnoException
-  if (place === undefined && message.startsWith('Where to listen?')) {
+  if (place === undefined && message.startsWith('There is no address to listen on.')) {
     return new Error(
       message.replace(
         /^Call serve\(app.*$/m,
-        "Say listen(9000), listen('/run/app.sock'), or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.",
+        "Call listen(9000), listen('/run/app.sock'), or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.",
       ),
     )
   }
