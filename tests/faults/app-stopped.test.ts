@@ -69,7 +69,7 @@ test.concurrent.for([nginx, apacheProxy, haproxy])(
       for (const { program } of site.apps) program.child.kill('SIGTERM')
       for (const { id } of held) await site.control.heard(id, 'SIGTERM')
       // The load continues while the apps accept nothing new.
-      for (const { at } of site.apps) await expect.poll(() => accepts(at), patient).toBe(false)
+      for (const { at } of site.apps) await expect.poll(() => accepts(at), pollOptions).toBe(false)
       for (const { id } of held) site.control.say(id, 'go')
       // The server aborts requests at the deadline. Complete responses and exit status 0 prove that all ended in time.
       for (const { program } of site.apps) expect(await program.exited).toEqual({ code: 0, signal: null })
