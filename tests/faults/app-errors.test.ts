@@ -28,8 +28,8 @@ for (const app of FAULTY_APPS) {
       withNeighbour(app, async ({ site, origin, program, neighbour, id }) => {
         const own = send(origin, path, ask)
         await program.printed(printed)
-        // The server accepts no new request and completes the running ones.
-        expect((await send(origin, '/text')).status).toBe(502)
+        // The server completes the running requests, and soon accepts no new one.
+        await expect.poll(async () => (await send(origin, '/text')).status, { timeout: 20_000 }).toBe(502)
         site.control.say(id, 'go')
         expect(await neighbour).toMatchObject({ status: 200, text: expect.stringContaining('held until') })
         expect((await own).status).toBe(503)
