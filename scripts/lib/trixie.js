@@ -21,6 +21,7 @@ const PACKAGES = [
   'faketime',
   'haproxy',
   'libapache2-mod-fcgid',
+  'libapache2-mod-php8.4',
   'libatomic1',
   'libstdc++6',
   'libyaml-0-2',
