@@ -36,7 +36,7 @@ async function servingPids(origin: Origin, path: string, count: number): Promise
     .poll(
       async () => {
         const answers = await Promise.all(
-          Array.from({ length: count }, () => send(origin, `${path}?wait=300`).catch(() => undefined)),
+          Array.from({ length: 2 * count }, () => send(origin, `${path}?wait=300`).catch(() => undefined)),
         )
         for (const answer of answers) {
           const pid = /^pid (\d+)/.exec(answer?.text ?? '')?.[1]

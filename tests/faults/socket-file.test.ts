@@ -18,7 +18,7 @@ test('open connections continue, a warning names the cause, and the next server 
     kept.get(2, { REQUEST_URI: '/text' }, { keepConn: true })
     expect((await kept.response(2)).stdout).toContain('some text\n')
     await program.printed(
-      /\[FCGI_WARN_SOCKET_LOST\] Warning: \S+\/app\.sock was removed, .* Restart this program\./,
+      /\[FCGI_WARN_SOCKET_LOST\] Warning: \S+\/app\.sock was removed or replaced .* Restart this program\./,
     )
 
     await site.restart({ name, at, program })
