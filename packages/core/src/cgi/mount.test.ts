@@ -68,6 +68,11 @@ describe.each<[string, Given, { auto: string; scriptName: string }]>([
     { auto: '/app', scriptName: '/app' },
   ],
   [
+    'mod_fcgid, rewritten to a program whose SCRIPT_NAME has two slashes',
+    { target: '//sub', scriptName: '//app.fcgi', file: PROGRAM },
+    { auto: '', scriptName: '' },
+  ],
+  [
     'mod_fcgid, rewritten from the root to a program in a folder',
     { target: '/sub/page', scriptName: '/app/app.fcgi', pathInfo: '/sub/page', file: PROGRAM },
     { auto: '', scriptName: '' },

@@ -144,7 +144,7 @@ function percentDecode(text: string, keepSlashes = false): string {
 }
 
 function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'))
+  return trimSlash(path.slice(0, path.lastIndexOf('/')))
 }
 
 function pathOf(target: string): string {
