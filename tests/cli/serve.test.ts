@@ -195,7 +195,7 @@ describe('an app that calls listen()', () => {
     expect(await textOf(`127.0.0.1:${port}`)).toBe('its server')
   })
 
-  test('beside a second server, which is told', async () => {
+  test('and starts a second server: its address is printed', async () => {
     site.write('app.mjs', `${LISTENS}\ncreateServer((req, res) => res.end('metrics')).listen(0, '127.0.0.1')`)
     const program = run('serve', 'app.mjs', '--port', '0', '--no-log')
     const [, own] = await program.printed(/^app\.mjs also listens on 127\.0\.0\.1:(\d+) itself\./m)
@@ -204,7 +204,7 @@ describe('an app that calls listen()', () => {
     expect(await textOf(`127.0.0.1:${port}`)).toBe('its server')
   })
 
-  test('beside an export that is named', async () => {
+  test('and has the export that --export names: the export is served', async () => {
     site.write('app.mjs', `${LISTENS}\nexport const shop = (req, res) => res.end('the export')`)
     const program = run('serve', 'app.mjs', '--port', '0', '--no-log', '--export', 'shop')
     const [, own] = await program.printed(/^app\.mjs also listens on 127\.0\.0\.1:(\d+) itself\./m)
@@ -259,7 +259,7 @@ describe('a program that calls serve() of an adapter itself', () => {
     }
   })
 
-  test('and cannot start: told once, with a status', async () => {
+  test('and cannot start: exits with a message and a status', async () => {
     site.write('app.mjs', serves('express-adapter', '(req, res) => res.end()'))
     const program = run('serve', 'app.mjs', '--path', '/no/such/folder/app.sock')
     expect(await program.exited).toEqual({ code: 4, signal: null })

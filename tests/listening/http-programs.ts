@@ -52,7 +52,7 @@ export const HTTP_PROGRAMS: Readonly<Record<string, string>> = {
 
 const STARTED = "\nfunction started() { console.log('the program listens') }\n"
 
-/** Writes a program into the site, with the packages that it may import beside it. Returns its path. */
+/** Writes a program into the site, next to the packages that it may import. Returns its path. */
 export function writeProgram(site: Site, name: string, text: string = HTTP_PROGRAMS[name]!): string {
   return site.write(name, text + STARTED)
 }

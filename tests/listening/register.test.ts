@@ -94,7 +94,7 @@ describe('behind nginx, on a Unix socket with kept connections', () => {
   })
 })
 
-describe('whoever starts it', () => {
+describe('each way to start it', () => {
   const node = (...words: string[]): string =>
     [process.execPath, '--import', 'fcgi-bridge/register', ...words].join(' ')
 

@@ -1,4 +1,4 @@
-// What systemd is told: a program in place of systemd-notify writes its arguments down. systemd itself needs a machine of its own.
+// The messages to systemd. A program in place of systemd-notify records its arguments, because systemd itself needs its own machine.
 import { chmodSync, readFileSync } from 'node:fs'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
 import { request } from 'undici'
@@ -32,18 +32,18 @@ test('READY when all workers are, RELOADING with its time, READY again, STOPPING
   const args = [COMMAND_LINE, 'serve', 'app.mjs', '--port', '0', '--workers', '2']
   const program = site.start(process.execPath, args, { cwd: site.folder, env })
   const [, address] = await program.printed(/^Serving .* (\S+)$/m)
-  await told(/^READY=1;WATCHDOG=1;STATUS=running: 2 of 2 workers ready;$/m)
+  await notified(/^READY=1;WATCHDOG=1;STATUS=running: 2 of 2 workers ready;$/m)
   // Each worker would take itself for the service.
   const dispatcher = new FastCgiDispatcher(address!, { maxIdleConnections: 0 })
   const { body } = await request('http://test/env', { dispatcher })
   expect(await body.text()).not.toMatch(/NOTIFY_SOCKET|WATCHDOG_USEC/)
   process.kill(program.pid, 'SIGHUP')
-  await told(/^RELOADING=1;MONOTONIC_USEC=\d+;STATUS=Reloading;$/m)
-  await told(/^RELOADING=1[^\n]*\n(?:WATCHDOG=1;STATUS=.*\n|STATUS=.*\n)*READY=1;/m)
+  await notified(/^RELOADING=1;MONOTONIC_USEC=\d+;STATUS=Reloading;$/m)
+  await notified(/^RELOADING=1[^\n]*\n(?:WATCHDOG=1;STATUS=.*\n|STATUS=.*\n)*READY=1;/m)
   await program.stop()
-  await told(/^STOPPING=1;STATUS=Waiting for running requests;$/m)
+  await notified(/^STOPPING=1;STATUS=Waiting for running requests;$/m)
 
-  function told(pattern: RegExp): Promise<void> {
+  function notified(pattern: RegExp): Promise<void> {
     return expect.poll(() => readFileSync(log, 'utf8')).toMatch(pattern)
   }
 })

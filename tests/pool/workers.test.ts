@@ -54,7 +54,7 @@ describe('a worker that fails', () => {
     await untilStatus(pool, ({ state, restarts }) => state === 'running' && restarts.stuck === 1)
   })
 
-  test('finishes its requests after an exception, beside its replacement', async () => {
+  test('finishes its requests after an exception, while its replacement starts', async () => {
     const pool = await startPool(site, 'app.mjs', { flags: ['--workers', '1'] })
     const running = ask(pool, '/wait?n=1500')
     await ask(pool, '/throw')

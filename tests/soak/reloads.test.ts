@@ -1,5 +1,5 @@
-// Reloads a pool every two seconds while all front servers send requests to it: none may fail. `npm run soak` does it for as long as it
-// is told. The short run among the other tests has two front servers.
+// Reloads a pool every two seconds while all front servers send requests to it: none may fail. `npm run soak` has an option for the
+// duration. The short run among the other tests uses two front servers.
 import { setTimeout } from 'node:timers/promises'
 import { createPool } from '@fcgi-bridge/pool'
 import { expect, onTestFailed, test } from 'vitest'
@@ -18,8 +18,8 @@ const RATE = 200
 
 const asked = process.env[MINUTES_VARIABLE]
 const duration = asked === undefined ? SHORT : Number(asked) * 60_000
-// A short run is beside other tests: fewer front servers, and fewer requests. `most` of each front server run at a time: on a machine that
-// is too slow for the rate, the queues of the app's sockets would else overflow, which says nothing of reloads.
+// A short run shares the machine with other tests, so it uses fewer front servers and requests. At most `most` requests of each front server
+// run at a time. Otherwise, on a slow machine, the queues of the app's sockets would overflow, which has nothing to do with reloads.
 const fronts = asked === undefined ? POOL_FRONTS.slice(0, 2) : POOL_FRONTS
 const rate = asked === undefined ? 40 : RATE
 const most = asked === undefined ? 20 : 40

@@ -34,7 +34,7 @@ handler. What the processes of the apps hold is read every few seconds, the heap
 | taken    | ${new Date(start).toISOString().slice(0, 16).replace('T', ' ')} UTC, commit ${commit()}, for ${minutes.toFixed(1)} minutes |
 | machine  | ${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores |
 | versions | Node ${process.version}, nginx ${version('nginx', '-v')}, Apache ${version('apache2', '-v')}, mod_fcgid ${fcgidVersion()} |
-| requests | ${traffic.count}, of which ${traffic.failed} failed |
+| requests | ${traffic.count}, ${traffic.failed} of them failed |
 
 | what clients did | times |
 | ---------------- | ----: |

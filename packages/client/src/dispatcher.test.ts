@@ -171,7 +171,7 @@ describe('connections', () => {
     expect(responder.sockets).toHaveLength(1)
   })
 
-  test('fifty concurrent requests have fifty connections, of which maxIdleConnections are kept', async () => {
+  test('fifty concurrent requests use fifty connections, and maxIdleConnections of them are kept', async () => {
     const running: ResponderRequest[] = []
     const { dispatcher, responder } = await setup(
       (r) => {

@@ -459,7 +459,7 @@ describe('failures of the app', () => {
     ['undefined', 'undefined', '5'],
     ['too large', '9'.repeat(20), '5'],
     ['two that differ', ['5', '6'], '5'],
-    ['three, of which two are the same', ['5', '6', '5'], '5'],
+    ['three, two of them equal', ['5', '6', '5'], '5'],
     ['two that are the same', ['5', '5'], '5'],
     ['blanks around it', ' 5 ', '5'],
   ])('a Content-Length that is %s is left out or corrected', async (_, value, sent) => {

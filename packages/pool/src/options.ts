@@ -28,7 +28,7 @@ export interface PoolOptions {
    * from `port`. The front server then balances the load. Default false.
    */
   perWorkerSockets?: boolean
-  /** Workers beside `workers` at a time while one is replaced; default 1. */
+  /** How many workers may run in addition to `workers` while some are replaced. Default: 1. */
   maxSurge?: number
   /** How long a worker may take until its program listens; default 30 s. 0 is no limit. */
   startTimeout?: number

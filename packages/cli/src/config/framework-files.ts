@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** The static files that a framework's build puts beside its program. */
+/** The static files that a framework's build writes next to its program. */
 export interface FrameworkFiles {
   framework: string
   /** The absolute path of the folder. */

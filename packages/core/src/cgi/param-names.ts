@@ -14,7 +14,7 @@ export interface HeaderParamName {
   readonly separator: string | undefined
 }
 
-// The headers of which Node's IncomingMessage keeps only the first value (lib/_http_incoming.js, matchKnownFields).
+// Node's IncomingMessage keeps only the first value of these headers (lib/_http_incoming.js, matchKnownFields).
 const FIRST_ONLY: ReadonlySet<string> = new Set([
   'age',
   'authorization',

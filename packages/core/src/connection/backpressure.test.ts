@@ -228,7 +228,7 @@ test('a body in records of one byte takes no more memory than any other body', a
   const exchange = await app.next()
   peer.socket.write(Buffer.concat(Array(1_000_000).fill(record(TYPES.STDIN, 1, 'x'))))
   await paused(sockets[0]!)
-  // Each record has 9 bytes, of which the server buffers one.
+  // Each record has 9 bytes. The server buffers one of them.
   expect(sockets[0]!.bytesRead).toBeLessThan(16 * 128 * KILOBYTE)
   expect((await readAll(exchange.stdin)).length).toBe(1_000_000)
   exchange.end()

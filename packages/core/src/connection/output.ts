@@ -43,7 +43,6 @@ export interface EndRequest {
 }
 
 /**
-/**
  * An empty FCGI_GET_VALUES_RESULT record (section 4.1), which has no meaning without a query. nginx (1.22 and 1.26) does not reuse a
  * connection on which anything follows END_REQUEST, so it sends its next request on another one. Use it only for nginx: mod_proxy_fcgi
  * responds with a 503 to the next request on such a connection.

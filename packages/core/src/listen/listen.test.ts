@@ -381,7 +381,7 @@ describe('a Unix socket', () => {
     // Node removes the path that it knows, and leaves this one.
     await new Promise((resolve) => before.close(resolve))
     expect(isSocket(path)).toBe(true)
-    // Files are told apart by their time, which has its grain.
+    // Files are distinguished by their time of birth, which has a limited resolution.
     const { birthtimeMs } = lstatSync(path)
     do {
       rmSync(`${path}.later`, { force: true })

@@ -5,8 +5,8 @@ import { prepareFastCgi } from './fcgi-start.ts'
 import { HttpListening, setListening } from './http-listening.ts'
 
 /**
- * Options of {@link createServer}: those of a FastCGI server, and those of `http.createServer`, of which `IncomingMessage` and
- * `ServerResponse` have an effect. `requestTimeout` is Node's, and has none: the front server receives the request.
+ * Options of {@link createServer}: those of a FastCGI server, and those of `http.createServer`. Of the latter, only `IncomingMessage` and
+ * `ServerResponse` have an effect. `requestTimeout` is Node's option and has no effect, because the front server receives the request.
  */
 export interface HttpServerOptions
   extends Omit<NodeServerOptions, 'requestTimeout'>,

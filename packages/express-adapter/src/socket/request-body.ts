@@ -253,7 +253,7 @@ function bodyError({ stdin }: Exchange): Error {
 }
 
 /**
- * Ends a body of which the rest will not arrive. Its reader gets the error (with the matching `status`) and 'aborted'. Unlike in Node, the
+ * Ends a body whose rest will not arrive. Its reader gets the error (with the matching `status`) and 'aborted'. Unlike in Node, the
  * connection still works, so the app can still respond.
  */
 function breakBody(exchange: Exchange, request: InternalRequest, owner: BodyOwner): void {

@@ -18,7 +18,7 @@ export interface FleetListener {
   onStartFailure(worker: WorkerProcess, exit: WorkerExit, reason: Reason): void
 }
 
-/** The workers' processes. It starts and ends them as it is told, and keeps count. */
+/** The worker processes. It starts and stops them for the pool, and counts them. */
 export class Fleet {
   readonly starts: Starts = new Starts()
   readonly #settings: PoolSettings

@@ -75,7 +75,7 @@ describe('reload', () => {
   const RELOAD = { oldestGeneration: 1 }
   const NEW = worker(3, 0, { generation: 1 })
 
-  test('one worker is started beside the old ones, and none is drained before it is ready', () => {
+  test('one more worker is started, and no old one is drained before it is ready', () => {
     expect(actions(BOTH, RELOAD)).toEqual([{ do: 'start', slot: 0, reason: 'reload' }])
     expect(actions([...BOTH, { ...NEW, state: 'starting' }], RELOAD)).toEqual([])
     expect(actions([...BOTH, NEW], RELOAD)).toEqual([{ do: 'drain', id: 1, reason: 'reload' }])
@@ -253,7 +253,7 @@ class Simulation {
   }
 }
 
-test('in any order of reloads and recycling, no place is ever without a ready worker, and at most one is beside them', () => {
+test('in any order of reloads and recycling, every place always has a ready worker, and at most one more worker runs', () => {
   const event = fc.oneof(
     fc.constant({ kind: 'reload' as const, index: 0 }),
     fc.record({ kind: fc.constant('recycle' as const), index: fc.nat(20) }),

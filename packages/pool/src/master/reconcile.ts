@@ -67,7 +67,7 @@ export interface Wanted {
 
 /** Times in milliseconds; 0 is no limit. */
 export interface ReconcileLimits {
-  /** Workers beside the wanted number while one is replaced. */
+  /** How many workers may run in addition to the wanted number while some are replaced. */
   readonly maxSurge: number
   readonly startTimeout: number
   readonly stopTimeout: number

@@ -54,7 +54,7 @@ function whyFor(level: Level, prefix: string): string {
   if (level === 'warning') {
     return prefix === ''
       ? 'Apps that use SCRIPT_NAME take a part of the URL for their mount, and do not find their routes.'
-      : `The app does not know that it is mounted at ${prefix}, so it does not find its routes, and its links are wrong.`
+      : `The app does not know that it is mounted at ${prefix}, so its routes do not match, and its links are wrong.`
   }
   return prefix === ''
     ? 'Apps that are served by fcgi-bridge use REQUEST_URI instead. Other FastCGI apps may use these.'

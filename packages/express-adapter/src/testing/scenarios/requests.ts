@@ -176,7 +176,7 @@ export const requestScenarios: readonly Scenario[] = [
     drive: (client) => client.get('/', FORWARDED),
   },
   {
-    name: 'the address of the client, through two proxies of which one is trusted',
+    name: 'the address of the client, through two proxies, one of them trusted',
     app: (app) => {
       app.set('trust proxy', 1)
       app.set('subdomain offset', 1)
