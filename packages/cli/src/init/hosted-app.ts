@@ -90,3 +90,15 @@ export function readTemplate(name: string, values: Readonly<Record<string, strin
 export function quote(text: string): string {
   return `'${text.replace(/['\\]/g, '\\$&')}'`
 }
+
+/** The lines of an .htaccess that send requests to `program`, a file in the same folder. */
+export function rewriteTo(program: string): string {
+  return `# Files are served as they are. Every other URL goes to the app.
+RewriteEngine On
+# Apache hides the Authorization header from programs.
+RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
+RewriteRule ^${program.replace('.', '\\.')}$ - [L]
+RewriteCond %{REQUEST_FILENAME} !-f
+RewriteRule ^ ${program} [L]
+`
+}

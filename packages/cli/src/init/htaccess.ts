@@ -1,7 +1,7 @@
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Output } from '../terminal.ts'
-import { type HostedApp, hostedApp, quote, readTemplate, writeNewFiles } from './hosted-app.ts'
+import { type HostedApp, hostedApp, quote, readTemplate, rewriteTo, writeNewFiles } from './hosted-app.ts'
 
 /** The flags of `fcgi-bridge init htaccess`. */
 export interface HtaccessFlags {
@@ -37,21 +37,14 @@ function appFcgi({ program, serve, project }: HostedApp): string {
   }).replace('NODE_ENV=production node', `NODE_ENV=production ${node}`)
 }
 
-const HTACCESS = `# Files are served as they are. Every other URL goes to the app.
-Options +ExecCGI
+const HTACCESS = `Options +ExecCGI
 <IfModule mod_fcgid.c>
     AddHandler fcgid-script .fcgi
 </IfModule>
 <IfModule !mod_fcgid.c>
     AddHandler cgi-script .fcgi
 </IfModule>
-RewriteEngine On
-# Apache hides the Authorization header from programs.
-RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
-RewriteRule ^app\\.fcgi$ - [L]
-RewriteCond %{REQUEST_FILENAME} !-f
-RewriteRule ^ app.fcgi [L]
-`
+${rewriteTo('app.fcgi')}`
 
 function advice({ log }: HostedApp): string {
   return `The app writes its output to ${log}.

@@ -3,7 +3,7 @@ import { formatAddress, type SocketAddress } from '@fcgi-bridge/client/address'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import type { Output } from '../terminal.ts'
-import { hostedApp, quote, readTemplate, writeNewFiles } from './hosted-app.ts'
+import { hostedApp, quote, readTemplate, rewriteTo, writeNewFiles } from './hosted-app.ts'
 
 /** The flags of `fcgi-bridge init php`. */
 export interface PhpFlags {
@@ -84,14 +84,7 @@ function indexPhp({ address, command, folder, log }: Settings): string {
   })
 }
 
-const HTACCESS = `# Files are served as they are. Every other URL goes to the app.
-RewriteEngine On
-# Apache hides the Authorization header from PHP.
-RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
-RewriteRule ^index\\.php$ - [L]
-RewriteCond %{REQUEST_FILENAME} !-f
-RewriteRule ^ index.php [L]
-# PHP must leave uploaded forms to the app, so it must not see what they are.
+const HTACCESS = `${rewriteTo('index.php')}# PHP must leave uploaded forms to the app, so it must not see what they are.
 <IfModule mod_headers.c>
     SetEnvIf Content-Type "^(multipart/form-data.*)" FORM_TYPE=$1
     RequestHeader set Content-Type application/octet-stream env=FORM_TYPE

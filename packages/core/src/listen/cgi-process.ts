@@ -61,11 +61,7 @@ function writeResponse(front: Duplex): Promise<number> {
         if (start === end) return
         const content = chunk.subarray(start, end)
         if (type === FCGI_STDERR) process.stderr.write(content)
-        else if (type === FCGI_STDOUT && !write(content) && !process.stdout.destroyed) {
-          front.pause()
-          process.stdout.once('drain', () => front.resume())
-          process.stdout.once('error', () => front.resume())
-        }
+        else if (type === FCGI_STDOUT && !write(content) && !process.stdout.destroyed) front.pause()
       },
       onDiscrete(type, _requestId, chunk, start) {
         if (type !== FCGI_END_REQUEST) return
@@ -73,6 +69,7 @@ function writeResponse(front: Duplex): Promise<number> {
         front.end()
       },
     })
+    for (const event of ['drain', 'error']) process.stdout.on(event, () => front.resume())
     front.on('data', (chunk: Buffer) => {
       try {
         decoder.push(chunk)

@@ -1,9 +1,12 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { fstatSocket } from './stat.ts'
 
+// By inode. The tables of a busy host are long, and a program asks more than once while it starts.
+const known = new Map<string, boolean>()
+
 /**
- * Whether descriptor `fd` is a listening socket, and not a connection, pipe, file or terminal. Node has no getpeername(2) for a
- * descriptor without a net.Socket, and a net.Socket would take the descriptor over. On Linux, /proc has the same information.
+ * Whether descriptor `fd` is a listening socket, and not a connection, pipe, file or terminal. FastCGI 1.0 section 2.2 detects it with
+ * getpeername(2). Node offers that only on a net.Socket, which would take over the descriptor. So this function reads /proc on Linux.
  */
 export function isListeningSocket(fd: number, env: NodeJS.ProcessEnv): boolean {
   try {
@@ -13,23 +16,26 @@ export function isListeningSocket(fd: number, env: NodeJS.ProcessEnv): boolean {
   }
   try {
     const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
-    return (
-      inode !== undefined && (listensUnix(inode) || listensTcp(inode, 'tcp') || listensTcp(inode, 'tcp6'))
-    )
+    if (inode === undefined) return false
+    let isListening = known.get(inode)
+    if (isListening === undefined) {
+      isListening = isListeningUnix(inode) || isListeningTcp(inode, 'tcp') || isListeningTcp(inode, 'tcp6')
+      known.set(inode, isListening)
+    }
+    return isListening
   } catch {
-    // There is no /proc. A socket as standard input of a program that is not a CGI program is assumed to listen; listen(2) fails
-    // otherwise.
+    // Without a readable /proc, assume that the socket listens, unless this is a CGI program. If it does not listen, listen(2) fails later.
     return env.GATEWAY_INTERFACE === undefined
   }
 }
 
-// Num RefCount Protocol Flags Type St Inode Path; __SO_ACCEPTCON is 0x10000.
-function listensUnix(inode: string): boolean {
+// The columns are Num RefCount Protocol Flags Type St Inode Path. The flags of a listening socket include 0x10000 (__SO_ACCEPTCON).
+function isListeningUnix(inode: string): boolean {
   return rows('unix').some((row) => row[6] === inode && (Number.parseInt(row[3]!, 16) & 0x10000) !== 0)
 }
 
-// sl local_address rem_address st … inode; TCP_LISTEN is 0A.
-function listensTcp(inode: string, table: 'tcp' | 'tcp6'): boolean {
+// The columns begin with sl local_address rem_address st, and column 9 is the inode. The state of a listening socket is 0A (TCP_LISTEN).
+function isListeningTcp(inode: string, table: 'tcp' | 'tcp6'): boolean {
   return rows(table).some((row) => row[9] === inode && row[3] === '0A')
 }
 

@@ -84,7 +84,18 @@ function endWith(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void {
 // Closes the servers, then exits: at once, or when nothing is left to do, but after `grace` milliseconds at the latest.
 function end(servers: Iterable<FastCgiServer>, grace = 0): void {
   Promise.all([...servers].map((server) => server.close())).then(() => {
-    if (grace === 0) process.exit()
-    setTimeout(() => process.exit(), grace).unref()
+    if (grace === 0) exitSoon()
+    else setTimeout(() => process.exit(), grace).unref()
   })
+}
+
+// Event loop ticks in which the program can do what it has deferred. Express, for example, logs an error after it has sent the response.
+const LAST_TICKS = 5
+
+/** Exits after the program's deferred work, with `status` or `process.exitCode`. */
+export async function exitSoon(status?: number): Promise<void> {
+  for (let i = 0; i < LAST_TICKS; i++) await new Promise(setImmediate)
+  // process.exit(undefined) would replace process.exitCode.
+  process.exitCode = status ?? process.exitCode
+  process.exit()
 }
