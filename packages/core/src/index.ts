@@ -9,12 +9,14 @@ export { EXCHANGE_CHANNEL, type ExchangeMessage } from './exchange/exchange-chan
 export type { Input } from './exchange/input.ts'
 export { reserveStandardOutput } from './listen/cgi-output.ts'
 export { findInherited, type Inherited } from './listen/inherited.ts'
+export { withListenAdvice } from './listen/listen-error.ts'
 export type {
   FdListenOptions,
   ListenOptions,
   TcpListenOptions,
   UnixListenOptions,
 } from './listen/listen-options.ts'
+export { bindAtPath, isSameFile } from './listen/socket-path.ts'
 export * from './protocol/constants.ts'
 export { RecordDecoder, type RecordSink } from './protocol/decoder.ts'
 export {
@@ -32,6 +34,7 @@ export { decodeNameValues, encodeNameValues } from './protocol/name-values.ts'
 export type { Handlers } from './server/handlers.ts'
 export { currentLauncher, type Launcher, setLauncher } from './server/launcher.ts'
 export type { ServerOptions } from './server/options.ts'
+export { restartFilesIn, watchRestartFiles } from './server/restart-file.ts'
 export { isServeOption, type ServeOptions, serve } from './server/serve.ts'
 export { createServer, FastCgiServer, type ServerEvents } from './server/server.ts'
 export type { ServerStats } from './server/stats.ts'

@@ -1,16 +1,16 @@
 import type { AddressInfo } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import {
   type FastCgiServer,
   type Handlers,
   reserveStandardOutput,
+  restartFilesIn,
   type ServeOptions,
   setLauncher,
 } from '@fcgi-bridge/core'
 import { startedWith } from '@fcgi-bridge/core/started'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
-import { Failure } from '../failure.ts'
 import type { ListenFlags } from '../listen-flags.ts'
 import { painter, printJson } from '../terminal.ts'
 import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
@@ -19,6 +19,7 @@ import { reportListening } from './detach.ts'
 import { logExchanges } from './exchange-log.ts'
 import { serveFailure } from './failure-page.ts'
 import { wrapHandlers } from './handlers.ts'
+import { listenFailure } from './listen-failure.ts'
 import { findModule } from './load-module.ts'
 import { projectFolder } from './project-folder.ts'
 import type { AppKind } from './recognize.ts'
@@ -169,8 +170,7 @@ function restartFilesOf({ restartFile = [] }: ServeFlags, path: string, isChild:
 
 // As Passenger has it: in the folder of the app, and in that of the program that the front server runs.
 function restartFiles(module: string, program: string): string[] {
-  const folders = [projectFolder(module), dirname(program)]
-  return folders.flatMap((folder) => [join(folder, 'tmp/restart.txt'), join(folder, 'restart.txt')])
+  return [projectFolder(module), dirname(program)].flatMap(restartFilesIn)
 }
 
 async function startServer(
@@ -181,15 +181,7 @@ async function startServer(
   try {
     return await start(handlers, options)
   } catch (error) {
-    const { message } = error as Error
-    throw new Failure(
-      EXIT.listen,
-      message.replace(
-        /^Call serve\(app.*$/m,
-        'Add --port 9000 or --path /run/app.sock, or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.',
-      ),
-      { cause: error },
-    )
+    throw listenFailure(error)
   }
 }
 

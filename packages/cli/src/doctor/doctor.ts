@@ -1,7 +1,8 @@
 import { formatAddress, type SocketAddress } from '@fcgi-bridge/client'
 import { serve } from '@fcgi-bridge/core'
+import { listenFailure } from '../app/listen-failure.ts'
 import { EXIT } from '../exit-codes.ts'
-import { Failure, Verdict } from '../failure.ts'
+import { Verdict } from '../failure.ts'
 import { printJson } from '../terminal.ts'
 import { checkApp, requestApp } from './app-checks.ts'
 import { FrontClient } from './front-client.ts'
@@ -44,10 +45,9 @@ export async function examine(subject: URL | SocketAddress, flags: DoctorFlags):
 export async function serveProbe(token: string): Promise<void> {
   try {
     await serve(createProbe(token))
-  } catch (cause) {
-    const { message } = cause as Error
+  } catch (error) {
     const advice = 'Let the front server start the probe in place of the app: see fcgi-bridge doctor --help.'
-    throw new Failure(EXIT.listen, message.replace(/^Call serve\(.*$/m, advice), { cause })
+    throw listenFailure(error, advice)
   }
 }
 

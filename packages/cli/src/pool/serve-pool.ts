@@ -1,9 +1,10 @@
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findInherited, type ListenOptions, type ServeOptions } from '@fcgi-bridge/core'
+import { findInherited, type ListenOptions, restartFilesIn, type ServeOptions } from '@fcgi-bridge/core'
 import { type Pool, PoolError, type RunPoolOptions, runPool } from '@fcgi-bridge/pool'
 import { announce } from '../app/announce.ts'
 import { reportListening } from '../app/detach.ts'
+import { listenFailure } from '../app/listen-failure.ts'
 import { findModule } from '../app/load-module.ts'
 import { projectFolder } from '../app/project-folder.ts'
 import type { ServeFlags } from '../app/serve-app.ts'
@@ -122,19 +123,11 @@ function asFailure(error: Error): Error {
     const isOurs = (Object.values(EXIT) as number[]).includes(status) && status > EXIT.failed
     return new Failure(isOurs ? (status as ExitCode) : EXIT.app, error.message, { cause: error })
   }
-  return new Failure(
-    EXIT.listen,
-    error.message.replace(
-      /^Call serve\(app.*$/m,
-      'Add --port 9000 or --path /run/app.sock, or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.',
-    ),
-    { cause: error },
-  )
+  return listenFailure(error)
 }
 
 function restartFilesOf({ restartFile = [] }: PoolFlags, path: string): string[] {
-  const folder = projectFolder(path)
-  return [...restartFile, join(folder, 'tmp/restart.txt'), join(folder, 'restart.txt')]
+  return [...restartFile, ...restartFilesIn(projectFolder(path))]
 }
 
 function given<T extends object>(options: T): { [Name in keyof T]: Exclude<T[Name], undefined> } {

@@ -1,4 +1,5 @@
 import { parseAddress } from './address.ts'
+import { noAddressError } from './listen-error.ts'
 import type { ListenOptions } from './listen-options.ts'
 import { isListeningSocket } from './listening-socket.ts'
 
@@ -30,15 +31,15 @@ export function findInherited(env: NodeJS.ProcessEnv = process.env): Inherited {
   if (isListeningSocket(0, env)) return { listen: [{ fd: 0 }] }
   if (env.GATEWAY_INTERFACE !== undefined) return { cgi: true }
   if (env.FCGI_BRIDGE_LISTEN) return { listen: [parseAddress(env.FCGI_BRIDGE_LISTEN)] }
-  throw new Error(
+  throw noAddressError(
     [
       'There is no address to listen on. The options specify none, and none of these was found:',
       `  a socket from systemd (LISTEN_PID and LISTEN_FDS)${systemdHint(env)}`,
       '  a listening socket as standard input (mod_fcgid, spawn-fcgi, lighttpd bin-path, H2O)',
       '  a CGI environment (GATEWAY_INTERFACE)',
       '  the variable FCGI_BRIDGE_LISTEN',
-      "Call serve(app, { port: 9000 }) or serve(app, { path: '/run/app.sock' }), or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.",
     ].join('\n'),
+    "Call serve(app, { port: 9000 }) or serve(app, { path: '/run/app.sock' }), or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000.",
   )
 }
 

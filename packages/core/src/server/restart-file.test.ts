@@ -2,58 +2,74 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { watchRestartFiles } from './restart-file.ts'
-import { createServer } from './server.ts'
+
+// Longer than many intervals.
+const pollOptions = { timeout: 30_000 }
 
 let folder: string
+let marker: string
 beforeEach(() => {
   folder = mkdtempSync('/tmp/fcgi-bridge-')
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
-  onTestFinished(() => {
-    vi.useRealTimers()
-    rmSync(folder, { recursive: true })
-  })
+  marker = join(folder, 'marker')
+  onTestFinished(() => rmSync(folder, { recursive: true }))
 })
 
-function watch(...files: string[]) {
-  const server = createServer(() => {})
-  const restart = vi.fn()
-  watchRestartFiles(server, files, restart)
-  onTestFinished(() => server.close())
-  return { server, restart }
+/** Watches files, and a marker that shows that changes have been noticed. Returns when the watch has begun. */
+async function watch(...files: string[]) {
+  const onChange = vi.fn()
+  const stop = watchRestartFiles([...files, marker], onChange)
+  onTestFinished(stop)
+  await noticed(onChange)
+  onChange.mockClear()
+  return { onChange, stop }
+}
+
+// The first check of a file only reads its time, so change the marker until a change is noticed.
+async function noticed(onChange: () => void): Promise<void> {
+  let time = 1
+  await expect
+    .poll(() => {
+      writeFileSync(marker, '')
+      utimesSync(marker, time, time++)
+      return vi.mocked(onChange).mock.calls.length
+    }, pollOptions)
+    .toBeGreaterThan(0)
 }
 
 test.each([
   ['is created', () => {}, (file: string) => writeFileSync(file, '')],
   ['is touched', (file: string) => writeFileSync(file, ''), (file: string) => utimesSync(file, 1, 1)],
-])('a file that %s restarts the program once', (_, before, change) => {
+])('a file that %s restarts the program once, if the watch stops then', async (_, before, change) => {
   const file = join(folder, 'restart.txt')
   before(file)
-  const { restart } = watch(join(folder, 'other'), file)
-  vi.advanceTimersByTime(2000)
-  expect(restart).not.toHaveBeenCalled()
+  const { onChange, stop } = await watch(join(folder, 'other'), file)
+  onChange.mockImplementation(stop)
+  expect(onChange).not.toHaveBeenCalled()
   change(file)
-  vi.advanceTimersByTime(500)
-  expect(restart).toHaveBeenCalledOnce()
+  await expect.poll(() => onChange.mock.calls.length, pollOptions).toBe(1)
   utimesSync(file, 2, 2)
-  vi.advanceTimersByTime(2000)
-  expect(restart).toHaveBeenCalledOnce()
+  const other = vi.fn()
+  onTestFinished(watchRestartFiles([marker], other))
+  await noticed(other)
+  expect(onChange).toHaveBeenCalledOnce()
 })
 
-test('a removed file and a missing folder have no effect', () => {
+test('a file that is removed, or a folder that is missing, changes nothing', async () => {
   const file = join(folder, 'restart.txt')
   writeFileSync(file, '')
-  const { restart } = watch(file, join(folder, 'tmp/restart.txt'))
+  const { onChange } = await watch(file, join(folder, 'tmp/restart.txt'))
   rmSync(file)
   mkdirSync(join(folder, 'tmp'))
-  vi.advanceTimersByTime(2000)
-  expect(restart).not.toHaveBeenCalled()
+  rmSync(marker)
+  writeFileSync(marker, '')
+  await expect.poll(() => onChange.mock.calls.length, pollOptions).toBe(1)
 })
 
-test('a closed server watches no file', async () => {
-  const file = join(folder, 'restart.txt')
-  const { server, restart } = watch(file)
-  await server.close()
-  writeFileSync(file, '')
-  vi.advanceTimersByTime(2000)
-  expect(restart).not.toHaveBeenCalled()
+test('nothing is noticed after the watch has stopped', async () => {
+  const { onChange, stop } = await watch()
+  stop()
+  const other = vi.fn()
+  onTestFinished(watchRestartFiles([marker], other))
+  await noticed(other)
+  expect(onChange).not.toHaveBeenCalled()
 })

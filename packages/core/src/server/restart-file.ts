@@ -1,46 +1,34 @@
-import { statSync } from 'node:fs'
+import { type Stats, unwatchFile, watchFile } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import type { FastCgiServer } from './server.ts'
 
-// Milliseconds between two checks. Each process of the app checks the files, because front servers can run several of them, on several machines.
+// Milliseconds between two checks. Each process of the app checks the files, because front servers can run several of them, on several
+// machines. fs.watch() would not notice a change on a network file system.
 const INTERVAL = 500
+
+/** Returns the files in an app's folder whose change restarts the app, as with Passenger. */
+export function restartFilesIn(folder: string): string[] {
+  return [join(folder, 'tmp/restart.txt'), join(folder, 'restart.txt')]
+}
 
 /** Returns the files whose change restarts a program that a front server started. */
 export function defaultRestartFiles(): string[] {
   const program = process.argv[1]
-  if (program === undefined) return []
-  const folder = dirname(program)
-  return [join(folder, 'tmp/restart.txt'), join(folder, 'restart.txt')]
+  return program === undefined ? [] : restartFilesIn(dirname(program))
 }
 
 /**
- * Until `server` has closed, calls `restart` once when one of `files` is written, touched or created. Relative paths are resolved now,
- * because the program may change its working directory later. A missing or removed file has no effect.
+ * Calls `onChange` whenever one of `files` is written, touched or created, and returns a function that stops this. Relative paths are
+ * resolved now, because the program may change its working directory later. A missing or removed file has no effect. Watching does not
+ * keep the process alive.
  */
-export function watchRestartFiles(
-  server: FastCgiServer,
-  files: readonly string[],
-  restart: () => void,
-): void {
-  if (files.length === 0) return
-  const watched = files.map((file) => resolve(file)).map((file) => ({ file, time: timeOf(file) }))
-  const timer = setInterval(() => {
-    const isChanged = watched.some(({ file, time }) => {
-      const now = timeOf(file)
-      return now !== undefined && now !== time
-    })
-    if (!isChanged) return
-    clearInterval(timer)
-    restart()
-  }, INTERVAL).unref()
-  server.once('close', () => clearInterval(timer))
-}
-
-function timeOf(file: string): number | undefined {
-  try {
-    return statSync(file, { throwIfNoEntry: false })?.mtimeMs
-  } catch {
-    // The folder can no longer be read, or a file has replaced it.
-    return undefined
+export function watchRestartFiles(files: readonly string[], onChange: () => void): () => void {
+  const paths = files.map((file) => resolve(file))
+  const compare = (now: Stats, before: Stats): void => {
+    // The time of a file that does not exist is 0.
+    if (now.mtimeMs !== before.mtimeMs && now.mtimeMs !== 0) onChange()
+  }
+  for (const path of paths) watchFile(path, { interval: INTERVAL, persistent: false }, compare)
+  return () => {
+    for (const path of paths) unwatchFile(path, compare)
   }
 }

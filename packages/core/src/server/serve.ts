@@ -15,7 +15,7 @@ import { type Handlers, toHandlers } from './handlers.ts'
 import { type Launcher, takeLauncher } from './launcher.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
-import { endAtExceptions, endAtSignals, stop } from './program-end.ts'
+import { endAtExceptions, endAtSignals, exitSoon, stop } from './program-end.ts'
 import { defaultRestartFiles, watchRestartFiles } from './restart-file.ts'
 import { FastCgiServer } from './server.ts'
 import { surviveAborts } from './unhandled-aborts.ts'
@@ -138,11 +138,13 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   surviveAborts(server)
   if (options.handleExceptions ?? true) endAtExceptions(server)
   const restartFiles = options.restartFiles ?? (serving === 'front server' ? defaultRestartFiles() : [])
-  watchRestartFiles(server, restartFiles, () => {
+  const stopWatching = watchRestartFiles(restartFiles, () => {
+    stopWatching()
     if (!handleSignals) close()
     // The program ends itself.
     else if (!stop('SIGTERM')) process.kill(process.pid, 'SIGTERM')
   })
+  server.once('close', stopWatching)
   return server
 }
 
@@ -163,8 +165,7 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<Ser
   if ('cgi' in inherited) {
     serveCgi((stream) => server.acceptStream(stream)).then(async (status) => {
       await server.close()
-      await turns(LAST_TURNS)
-      process.exit(status & 0xff)
+      exitSoon(status & 0xff)
     })
     return 'cgi'
   }
@@ -173,13 +174,6 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<Ser
     await server.listen({ ...address, ...details } as ListenOptions)
   }
   return isFromFrontServer(inherited) ? 'front server' : 'address'
-}
-
-// Event loop turns in which a CGI program can do what it has deferred: Express logs an error after it has sent the response.
-const LAST_TURNS = 5
-
-async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise(setImmediate)
 }
 
 // Whether a front server started this program. mod_fcgid and CGI servers do not pass NODE_ENV, and without it frameworks send the stacks of

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
+import { bindAtPath } from '@fcgi-bridge/core'
 import type { Pool } from '../master/pool.ts'
-import { bindAt } from '../sockets/socket-file.ts'
+import { bindError } from '../sockets/bind-error.ts'
 import type { PoolAnswer } from './commands.ts'
 
 // Who can connect can stop the pool.
@@ -15,10 +16,11 @@ const COMMAND_MAX = 1000
  */
 export async function listenForCommands(pool: Pool, path: string): Promise<void> {
   const server = createServer((socket) => serveCommands(pool, socket))
-  await bindAt(path, MODE, async () => {
+  const listen = async (): Promise<void> => {
     server.listen({ path })
     await once(server, 'listening')
-  })
+  }
+  await bindAtPath(path, MODE, listen, bindError)
   // The command `stop` is answered after the pool has closed.
   pool.once('close', () => setImmediate(() => server.close()))
 }

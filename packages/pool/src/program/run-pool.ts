@@ -1,9 +1,9 @@
+import { watchRestartFiles } from '@fcgi-bridge/core'
 import { createPool, type Pool } from '../master/pool.ts'
 import type { PoolOptions } from '../options.ts'
 import { listenForCommands } from './control-server.ts'
 import { notifySystemd } from './notify.ts'
-import { watchRestartFile } from './restart-file.ts'
-import { handleSignals } from './signals.ts'
+import { handleSignals, reload } from './signals.ts'
 
 /** Options of {@link runPool}: those of the pool, and how others reach it. */
 export interface RunPoolOptions extends PoolOptions {
@@ -32,7 +32,10 @@ export async function runPool(options: RunPoolOptions): Promise<Pool> {
   if (wantsSignals) handleSignals(pool)
   notifySystemd(pool)
   if (control !== undefined) await listenForCommands(pool, control)
-  for (const file of restartFiles) watchRestartFile(pool, file)
+  pool.once(
+    'close',
+    watchRestartFiles(restartFiles, () => reload(pool)),
+  )
   await pool.start()
   return pool
 }

@@ -1,12 +1,9 @@
-// The file of a Unix socket: its mode, a stale one that is in the way, and its removal.
+// The file of a Unix socket that the pool has bound.
 
-import { once } from 'node:events'
-import { chmodSync, existsSync, lstatSync, type Stats, unlinkSync } from 'node:fs'
-import { connect } from 'node:net'
-import { dirname } from 'node:path'
-import { isMainThread } from 'node:worker_threads'
+import { existsSync, lstatSync, unlinkSync } from 'node:fs'
+import { bindAtPath, isSameFile } from '@fcgi-bridge/core'
 import { type BoundHandle, bindUnix } from './bind.ts'
-import { bindError, codeOf } from './bind-error.ts'
+import { bindError } from './bind-error.ts'
 
 /** A bound Unix socket and its file. */
 export interface SocketFile extends BoundHandle {
@@ -16,14 +13,11 @@ export interface SocketFile extends BoundHandle {
   exists(): boolean
 }
 
-/**
- * Binds a Unix socket at `path`. Replaces a file that no server listens on; never one that a live server listens on. The file has
- * `mode` from the moment it exists. Rejects with an Error that has the system's `code`, and says what to do.
- */
+/** Binds a Unix socket at `path`, with the rules of {@link bindAtPath}. */
 export async function bindSocketFile(path: string, mode: number): Promise<SocketFile> {
-  const handle = await bindAt(path, mode, () => bindUnix(path))
+  const handle = await bindAtPath(path, mode, () => bindUnix(path), bindError)
   const file = lstatSync(path)
-  const exists = () => isSame(path, file)
+  const exists = () => isSameFile(path, file) === true
   const unlink = () => {
     if (exists()) unlinkSync(path)
   }
@@ -33,75 +27,4 @@ export async function bindSocketFile(path: string, mode: number): Promise<Socket
     if (!existsSync(path)) handle.close()
   }
   return { fd: handle.fd, address: undefined, exists, unlink, close }
-}
-
-/**
- * Calls `bind`, which binds a Unix socket at `path` before it returns, with the rules of {@link bindSocketFile} for the mode and for
- * a stale file.
- */
-export async function bindAt<T>(path: string, mode: number, bind: () => T): Promise<Awaited<T>> {
-  let bound: Awaited<T>
-  try {
-    bound = await withMode(mode, bind)
-  } catch (error) {
-    if (codeOf(error) !== 'EADDRINUSE') {
-      throw bindError(existsSync(dirname(path)) ? error : { code: 'ENOENT' }, path)
-    }
-    await removeStale(path)
-    try {
-      bound = await withMode(mode, bind)
-    } catch (second) {
-      throw bindError(second, path)
-    }
-  }
-  if ((lstatSync(path).mode & 0o777) !== mode) chmodSync(path, mode)
-  return bound
-}
-
-// bind() creates the file with the umask in force. Only the main thread can change the umask; elsewhere the mode is set afterwards.
-function withMode<T>(mode: number, bind: () => T): T {
-  if (!isMainThread) return bind()
-  const before = process.umask(0o777 & ~mode)
-  try {
-    return bind()
-  } finally {
-    process.umask(before)
-  }
-}
-
-async function removeStale(path: string): Promise<void> {
-  const found = lstatSync(path)
-  if (!found.isSocket()) throw inUse(path, 'exists and is not a socket. Remove it')
-  const probe = connect({ path })
-  try {
-    await once(probe, 'connect')
-  } catch (error) {
-    const code = codeOf(error)
-    if (code === 'ENOENT') return
-    if (code !== 'ECONNREFUSED') {
-      throw inUse(path, `exists, and a connection to it failed with ${code}. Stop its server`)
-    }
-    // Another program may have replaced the file since.
-    if (isSame(path, found)) unlinkSync(path)
-    return
-  } finally {
-    probe.destroy()
-  }
-  throw inUse(path, 'is in use by a live server. Stop it')
-}
-
-function inUse(path: string, what: string): Error {
-  return Object.assign(new Error(`EADDRINUSE: ${path} ${what}, or choose another path.`), {
-    code: 'EADDRINUSE',
-  })
-}
-
-// A file system may give the same inode number to the next file.
-function isSame(path: string, { ino, birthtimeMs }: Stats): boolean {
-  try {
-    const now = lstatSync(path)
-    return now.ino === ino && now.birthtimeMs === birthtimeMs
-  } catch {
-    return false
-  }
 }
