@@ -1,4 +1,4 @@
-// Large bodies for both apps.
+// Large response bodies for the Hono and Express apps.
 
 import { Readable } from 'node:stream'
 

@@ -10,7 +10,7 @@ export const growthCases = [
     values: [10, 27, 50, 100, 200, 500],
     isWork: true,
     side: { program: 'core-params.js', protocol: 'fastcgi' },
-    // As many headers as HTTP_* params. By default node:http accepts only 16 KiB of headers.
+    // The HTTP peer gets one header for each HTTP_* param. Raise the limit, because node:http accepts only 16 KiB of headers by default.
     peer: { program: 'http-headers.js', protocol: 'http', flags: ['--max-http-header-size=131072'] },
     work: (params) => ({ ...helloWork, request: { path: '/', params } }),
   }),

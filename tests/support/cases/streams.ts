@@ -8,7 +8,7 @@ import { open, readAll, readUntil, send } from './http.ts'
 /** Events during a request: streaming, aborts and errors. */
 export const streams: readonly Case[] = [
   {
-    name: 'a streamed response',
+    name: 'a response that is sent in parts reaches the client, part by part if the front server streams',
     async run({ origin, path, mode, site }) {
       const id = randomUUID()
       if (!mode.traits.streamsResponses) site.control.say(id, 'go')
@@ -19,7 +19,7 @@ export const streams: readonly Case[] = [
     },
   },
   {
-    name: 'server-sent events, until the client disconnects and the app detects it',
+    name: 'the app detects that the client of an event stream disconnected',
     async run({ origin, path, site }) {
       const id = randomUUID()
       const incoming = await open(origin, path(`/events?id=${id}`))
@@ -32,7 +32,7 @@ export const streams: readonly Case[] = [
   {
     name: 'an event stream opens before its first event',
     async run({ origin, path, mode, site }) {
-      // Heads of eight lengths. Seven of them are not a multiple of 8, to which FastCGI records are padded.
+      // Use eight consecutive head lengths, because FastCGI records are padded to a multiple of 8 bytes. Seven of these heads need padding.
       const lengths = mode.traits.startsPerRequest
         ? ['x']
         : Array.from({ length: 8 }, (_, i) => 'x'.repeat(i + 1))
@@ -49,7 +49,7 @@ export const streams: readonly Case[] = [
     },
   },
   {
-    name: 'an upload that the client aborts',
+    name: 'an upload that the client aborts does not reach the app as complete',
     async run({ origin, path, mode, site }) {
       const id = randomUUID()
       const client = connect(origin).on('error', () => {})
@@ -67,7 +67,7 @@ export const streams: readonly Case[] = [
       } else {
         client.destroySoon()
         await once(client, 'close')
-        // The front server has read the earlier data before it reads this request.
+        // When this request gets a response, the front server must already have read the aborted upload.
         expect((await send(origin, path('/text'))).text).toBe('some text\n')
         expect(site.control.isSaid(id, 'begun')).toBe(false)
       }
@@ -75,7 +75,7 @@ export const streams: readonly Case[] = [
     },
   },
   {
-    name: 'an error before the head: 500, and the error is only in the log',
+    name: 'an error before the response head causes a 500, and the error text is not in the response',
     async run({ origin, path, mode, site }) {
       const id = randomUUID()
       const response = await send(origin, path(`/fail/before?id=${id}`))
@@ -85,7 +85,7 @@ export const streams: readonly Case[] = [
     },
   },
   {
-    name: 'an error after the head: the client detects that the response is incomplete',
+    name: 'an error after the response head truncates the response, and the client detects it if the front server can signal it',
     async run({ origin, path, mode, site }) {
       const id = randomUUID()
       const { streamsResponses, failedResponse } = mode.traits

@@ -54,7 +54,7 @@ export class ResponseHeadParser {
         return bodyStart
       }
     }
-    // One byte beyond the limit is enough to know.
+    // Buffer at most one byte more than the limit. That byte proves that the head is too long.
     const taken = Math.min(end - start, this.#maxSize + 1 - this.#length)
     const before = this.#length
     const gathered = this.#gather(chunk, start, start + taken)
@@ -65,8 +65,8 @@ export class ResponseHeadParser {
     return start + bodyStart - before
   }
 
-  // Looks at each byte once. An application may send a long line in records of one byte each, and to search that line again
-  // for each record would take quadratic time.
+  // Scans each byte only once. An application may send a long line in one-byte records. Searching the line again for each record would
+  // take quadratic time.
   #endOfGathered(gathered: Buffer): number {
     for (; this.#scanned < this.#length; this.#scanned++) {
       if (gathered[this.#scanned] !== LF) continue
@@ -100,7 +100,7 @@ export class ResponseHeadParser {
   }
 }
 
-// Lines end in LF or CRLF (RFC 3875 section 6.2: NL). `start` is the start of a line. Returns the position after the
+// Lines end in LF or CRLF (the newline of RFC 3875 section 7.2). `start` is the start of a line. Returns the position after the
 // blank line, or -1.
 function endOfHead(chunk: Buffer, start: number, end: number): number {
   for (;;) {

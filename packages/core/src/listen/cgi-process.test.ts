@@ -54,7 +54,7 @@ test('output of console.log goes to standard error, because standard output is t
   })
 })
 
-test('the environment is read as bytes, also if they are not UTF-8', async () => {
+test('the environment variables are read as bytes, even if they are not valid UTF-8', async () => {
   const script = `BYTES=$(printf '\\303\\274\\377\\200') exec "${process.execPath}" "${APP}"`
   const child = spawn('/bin/sh', ['-c', script], {
     env: { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', REQUEST_URI: '/param' },
@@ -78,13 +78,13 @@ test('without CONTENT_LENGTH there is no body, and the input is not read', async
   expect((await ended(start('/length'))).stdout).toMatch(/\r\n\r\n0$/)
 })
 
-test('a chunked body is the whole input', async () => {
+test('the program reads a chunked request body from standard input to its end', async () => {
   const child = start('/length', { HTTP_TRANSFER_ENCODING: 'chunked' })
   child.stdin.end(Buffer.alloc(300_000))
   expect((await ended(child)).stdout).toMatch(/\r\n\r\n300000$/)
 })
 
-test('an input that is shorter than CONTENT_LENGTH is an error for the reader', async () => {
+test('a request body shorter than CONTENT_LENGTH causes a read error and a 400 response', async () => {
   const child = start('/length', { CONTENT_LENGTH: '10' })
   child.stdin.end('half')
   const { stdout, stderr } = await ended(child)
@@ -92,8 +92,8 @@ test('an input that is shorter than CONTENT_LENGTH is an error for the reader', 
   expect(stderr).toContain('FCGI_ERR_BODY_LENGTH')
 })
 
-// Apache writes the whole body before it reads.
-test('after an early response, the input is read to its end before the program exits', async () => {
+// Apache writes the whole request body before it reads the response.
+test('after an early response, the program reads the rest of the request body before it exits', async () => {
   const child = start('/early', { CONTENT_LENGTH: '1000000' })
   const output = ended(child)
   await once(child.stdout, 'data')
@@ -120,12 +120,12 @@ test('an error after the head was sent causes a non-zero exit status', async () 
   expect(stderr).toContain('Error: after the head')
 })
 
-test('a refused request gets a response', async () => {
+test('a request with an invalid Host header gets a 400 response', async () => {
   expect((await ended(start('/early', { HTTP_HOST: 'no/host' }))).stdout).toMatch(/^Status: 400 /)
 })
 
 // mod_cgid closes the output and sends SIGTERM when its client disconnects.
-test('a web server aborts the request by closing the output and sending SIGTERM', async () => {
+test('the request is aborted when the web server closes standard output and sends SIGTERM', async () => {
   const child = start('/wait')
   const stderr = text(child.stderr)
   await once(child.stdout, 'data')

@@ -6,8 +6,8 @@ import { ObservedExchange } from './observed-exchange.ts'
 import { assignSocket, detachSocket, OutgoingResponse } from './outgoing-response.ts'
 
 /**
- * Shows an exchange to monitoring tools as node:http would: creates a request and a response, and emits 'request' on `server`. The server's
- * listener calls the handler with an {@link ObservedExchange}.
+ * Makes an exchange visible to monitoring tools. Creates a request and a response, publishes the diagnostics messages of node:http, and emits
+ * 'request' on `server`. The listener of `server` then passes an {@link ObservedExchange} to the app.
  */
 export function observe(exchange: Exchange, server: HiddenServer): void {
   const socket = new ClientSocket(exchange)
