@@ -71,16 +71,16 @@ describe('one request at a time, and SIGTERM: each connection that is accepted g
     }
   })
 
-  test('the socket refuses connections as soon as it is closed, while a request runs', async () => {
+  test('the socket refuses connections once it is closed, while a request runs', async () => {
     const path = site.path('app.sock')
     const program = spawnOnDescriptor0(path, [process.execPath, APP])
     await listeningOf(program)
     const running = await connect(path, 'wait=1500')
     await expect.poll(() => ask(path, '')).toBe('answered')
     program.child.kill('SIGTERM')
-    const results = new Set<Result>()
-    while (!results.has('refused')) results.add(await ask(path, ''))
-    expect(results).not.toContain('lost')
+    // The kernel resets a connection that is in the queue when the socket is closed.
+    while ((await ask(path, '')) === 'answered');
+    expect(await ask(path, '')).toBe('refused')
     expect(program.running).toBe(true)
     expect((await running.response(1)).stdout).toMatch(/^Status: 200/)
   })
