@@ -14,7 +14,16 @@ const LINES_MAX = 300
  * checked for import cycles only.
  */
 const FLOORS = {
-  core: ['protocol', 'cgi', 'exchange', ['connection', 'listen'], 'server', 'monitoring', 'index.ts'],
+  core: [
+    'protocol',
+    'cgi',
+    'exchange',
+    ['connection', 'listen'],
+    'shared',
+    'server',
+    'monitoring',
+    'index.ts',
+  ],
   client: [
     ['error.ts', 'address.ts', 'observer.ts', 'options.ts'],
     'request',
@@ -70,7 +79,17 @@ const FLOORS = {
     'index.ts',
   ],
   cli: [
-    ['exit-codes.ts', 'terminal.ts', 'pairs.ts', 'shell-word.ts', 'size.ts', 'duration.ts', 'end-program.ts'],
+    [
+      'early-flags.ts',
+      'exit-codes.ts',
+      'terminal.ts',
+      'pairs.ts',
+      'shell-word.ts',
+      'size.ts',
+      'duration.ts',
+      'end-program.ts',
+      'shared-start.ts',
+    ],
     ['failure.ts', 'app-address.ts', 'app-flags.ts', 'listen-flags.ts', 'pool-flags.ts', 'request-flags.ts'],
     'log-file.ts',
     ['app', 'examine', 'conformance'],
@@ -79,6 +98,7 @@ const FLOORS = {
     'commands',
     'program.ts',
     'run.ts',
+    ['open-log.ts', 'run-command.ts'],
     'main.ts',
   ],
   conformance: ['verdict.ts', 'wire', 'server.ts', 'check.ts', ['checks', 'run.ts'], 'index.ts'],

@@ -14,6 +14,8 @@ export interface HostedApp {
   project: string
   /** The log file of the app, in `project`. */
   log: string
+  /** The folder of the socket of the process that holds the app, in `project`. */
+  shared: string
   /** The command that runs `fcgi-bridge`, word by word. */
   program: readonly string[]
   /** The arguments of `fcgi-bridge serve` for the app, without an address. */
@@ -43,7 +45,14 @@ export function hostedApp(app: string, flags: { output: string; as?: string; exp
     ...(flags.as === undefined ? [] : ['--as', flags.as]),
     ...(flags.export === undefined ? [] : ['--export', flags.export]),
   ]
-  return { site, project, log, program: programWords(), serve: [file, ...kind, '--log-file', log] }
+  return {
+    site,
+    project,
+    log,
+    shared: join(project, 'tmp/shared'),
+    program: programWords(),
+    serve: [file, ...kind, '--log-file', log],
+  }
 }
 
 function isInside(inner: string, outer: string): boolean {
@@ -91,13 +100,16 @@ export function quote(text: string): string {
   return `'${text.replace(/['\\]/g, '\\$&')}'`
 }
 
-/** The lines of an .htaccess that send requests to `program`, a file in the same folder. */
-export function rewriteTo(program: string): string {
+/**
+ * The lines of an .htaccess that send requests to `program`, a file in the same folder. `before` are lines for requests that have been
+ * rewritten to it.
+ */
+export function rewriteTo(program: string, before = ''): string {
   return `# Files are served as they are. Every other URL goes to the app.
 RewriteEngine On
 # Apache hides the Authorization header from programs.
 RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
-RewriteRule ^${program.replace('.', '\\.')}$ - [L]
+${before}RewriteRule ^${program.replace('.', '\\.')}$ - [L]
 RewriteCond %{REQUEST_FILENAME} !-f
 RewriteRule ^ ${program} [L]
 `

@@ -21,30 +21,47 @@ export function initHtaccess(app: string, flags: HtaccessFlags, stdout: Output):
   stdout.write(
     writeNewFiles(hosted, [
       { path: program, text: appFcgi(hosted), required: true },
-      { path: join(hosted.site, '.htaccess'), text: HTACCESS, required: false },
+      { path: join(hosted.site, '.htaccess'), text: htaccess(hosted), required: false },
     ]),
   )
   chmodSync(program, 0o755)
   stdout.write(advice(hosted))
 }
 
-function appFcgi({ program, serve, project }: HostedApp): string {
+function appFcgi({ program, serve, project, shared }: HostedApp): string {
   const [node, main] = program
+  const words = [...serve, '--shared', shared]
   return readTemplate('app.fcgi', {
     PROGRAM: quote(main!),
-    ARGUMENTS: `[${serve.map(quote).join(', ')}]`,
+    ARGUMENTS: `[${words.map(quote).join(', ')}]`,
     COMPILE_CACHE: quote(join(project, 'tmp/compile-cache')),
   }).replace('NODE_ENV=production node', `NODE_ENV=production ${node}`)
 }
 
-const HTACCESS = `Options +ExecCGI
+/** The text of an `.htaccess` for an app whose `app.fcgi` is in the same folder. */
+export function htaccess({ shared }: Pick<HostedApp, 'shared'>): string {
+  return `Options +ExecCGI
 <IfModule mod_fcgid.c>
     AddHandler fcgid-script .fcgi
 </IfModule>
 <IfModule !mod_fcgid.c>
     AddHandler cgi-script .fcgi
 </IfModule>
-${rewriteTo('app.fcgi')}`
+${rewriteTo('app.fcgi', proxyRule(shared))}`
+}
+
+// Apache would need escapes for other paths, in three syntaxes. The app is served without this rule, too.
+const PLAIN_PATH = /^[\w./+~@-]+$/
+
+function proxyRule(shared: string): string {
+  if (!PLAIN_PATH.test(shared)) return ''
+  return `# While the app runs, Apache sends requests straight to its socket, if Apache runs as your user.
+<IfModule mod_proxy_fcgi.c>
+    RewriteCond ${shared}/app.ready -f
+    RewriteRule ^app\\.fcgi$ - [H=proxy:unix:${shared}/app.sock|fcgi://localhost/,L]
+</IfModule>
+`
+}
 
 function advice({ log }: HostedApp): string {
   return `The app writes its output to ${log}.

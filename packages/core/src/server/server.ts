@@ -1,11 +1,13 @@
 import { EventEmitter, setMaxListeners } from 'node:events'
-import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Handler } from '../exchange/exchange.ts'
 import { checkOptions } from '../listen/check-options.ts'
 import { listenOn } from '../listen/listen.ts'
 import type { ListenOptions } from '../listen/listen-options.ts'
 import type { Listener } from '../listen/listener.ts'
+import { createFrontServer } from '../listen/net-server.ts'
+import type { OpenSocket } from '../listen/open-socket.ts'
 import type { ProtocolError } from '../protocol/error.ts'
 import { type Handlers, toHandlers } from './handlers.ts'
 import { Host } from './host.ts'
@@ -63,11 +65,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     this.#throwIfClosed()
     // `allowedServers` does not apply to a Unix socket, which its file mode protects.
     let isGuarded = options.path === undefined
-    const netServer = createNetServer(
-      // Half-open, because a peer that has sent its request may close its write side and wait for the response.
-      { allowHalfOpen: true, noDelay: true, highWaterMark: 64 * 1024 },
-      (socket) => this.#accept(socket, isGuarded),
-    )
+    const netServer = createFrontServer((socket) => this.#accept(socket, isGuarded))
     const listener = await listenOn(netServer, options)
     // Node does not know the path of a Unix socket that it did not bind.
     const address = netServer.address() ?? `fd ${options.fd}`
@@ -76,14 +74,22 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
       await listener.close()
       this.#throwIfClosed()
     }
-    this.#state = 'listening'
-    this.#listeners.push(listener)
-    if (!this.#isReferenced) listener.unref()
-    this.#addresses.push(address)
     // An error means that the process has no free file descriptor. Accepting continues once there is one.
     netServer.on('error', () => {})
-    this.emit('listening', address)
+    this.#add(listener, address)
     return this
+  }
+
+  /** Serves a socket that already listens, and the connections that wait in it. */
+  adopt(socket: OpenSocket): void {
+    this.#throwIfClosed()
+    // A socket of a front server can be TCP.
+    const isGuarded = typeof socket.address !== 'string'
+    this.#add(socket.listener, socket.address)
+    socket.deliverTo((connection) => {
+      this.#accept(connection, isGuarded)
+      connection.resume()
+    })
   }
 
   /** Returns the (first) address on which the server listens; null if it does not listen. `fd 0` means an inherited Unix socket. */
@@ -189,6 +195,14 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     await Promise.all(listeners.map((listener) => listener.closed))
     this.#state = 'closed'
     this.emit('close')
+  }
+
+  #add(listener: Listener, address: AddressInfo | string): void {
+    this.#state = 'listening'
+    this.#listeners.push(listener)
+    if (!this.#isReferenced) listener.unref()
+    this.#addresses.push(address)
+    this.emit('listening', address)
   }
 
   #accept(socket: Socket, isGuarded: boolean): void {
