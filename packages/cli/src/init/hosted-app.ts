@@ -100,16 +100,13 @@ export function quote(text: string): string {
   return `'${text.replace(/['\\]/g, '\\$&')}'`
 }
 
-/**
- * The lines of an .htaccess that send requests to `program`, a file in the same folder. `before` are lines for requests that have been
- * rewritten to it.
- */
-export function rewriteTo(program: string, before = ''): string {
+/** The lines of an .htaccess that send requests to `program`, a file in the same folder. */
+export function rewriteTo(program: string): string {
   return `# Files are served as they are. Every other URL goes to the app.
 RewriteEngine On
 # Apache hides the Authorization header from programs.
 RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
-${before}RewriteRule ^${program.replace('.', '\\.')}$ - [L]
+RewriteRule ^${program.replace('.', '\\.')}$ - [L]
 RewriteCond %{REQUEST_FILENAME} !-f
 RewriteRule ^ ${program} [L]
 `

@@ -47,18 +47,20 @@ export function htaccess({ shared }: Pick<HostedApp, 'shared'>): string {
 <IfModule !mod_fcgid.c>
     AddHandler cgi-script .fcgi
 </IfModule>
-${rewriteTo('app.fcgi', proxyRule(shared))}`
+${rewriteTo('app.fcgi')}${proxyRule(shared)}`
 }
 
-// Apache would need escapes for other paths, in three syntaxes. The app is served without this rule, too.
+// Apache would need escapes for other paths. The app is served without this rule, too.
 const PLAIN_PATH = /^[\w./+~@-]+$/
 
+// Not the flag [H=…] of a RewriteRule: mod_rewrite converts it to lower case.
 function proxyRule(shared: string): string {
   if (!PLAIN_PATH.test(shared)) return ''
   return `# While the app runs, Apache sends requests straight to its socket, if Apache runs as your user.
 <IfModule mod_proxy_fcgi.c>
-    RewriteCond ${shared}/app.ready -f
-    RewriteRule ^app\\.fcgi$ - [H=proxy:unix:${shared}/app.sock|fcgi://localhost/,L]
+    <If "%{REQUEST_URI} =~ m#/app\\.fcgi$# && -f '${shared}/app.ready'">
+        SetHandler "proxy:unix:${shared}/app.sock|fcgi://localhost/"
+    </If>
 </IfModule>
 `
 }

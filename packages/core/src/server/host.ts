@@ -68,9 +68,11 @@ export class Host implements ConnectionHost {
     return this.#connections.size >= this.options.maxConnections
   }
 
-  /** Whether a front server waits for a response on one of the connections. */
-  get awaited(): boolean {
-    for (const connection of this.#connections) if (connection.awaited) return true
+  /** Whether a front server waits for a response on one of the connections in `sockets`, or on any. */
+  isAwaited(sockets: WeakSet<Duplex> | undefined): boolean {
+    for (const connection of this.#connections) {
+      if (connection.awaited && (sockets === undefined || sockets.has(connection.socket))) return true
+    }
     return false
   }
 

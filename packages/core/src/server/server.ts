@@ -39,7 +39,8 @@ export function createServer(handler: Handler | Handlers, options: ServerOptions
 /** A FastCGI server with the conventions of net.Server. Create it with {@link createServer}. */
 export class FastCgiServer extends EventEmitter<ServerEvents> {
   readonly #host: Host
-  readonly #listeners: Listener[] = []
+  // With the connections of each, if they are counted one by one.
+  readonly #listeners = new Map<Listener, WeakSet<Duplex> | undefined>()
   #addresses: (AddressInfo | string)[] = []
   #state: ServerStats['state'] = 'idle'
   #isReferenced = true
@@ -85,8 +86,10 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     this.#throwIfClosed()
     // A socket of a front server can be TCP.
     const isGuarded = typeof socket.address !== 'string'
-    this.#add(socket.listener, socket.address)
+    const accepted = new WeakSet<Duplex>()
+    this.#add(socket.listener, socket.address, accepted)
     socket.deliverTo((connection) => {
+      accepted.add(connection)
       this.#accept(connection, isGuarded)
       connection.resume()
     })
@@ -110,14 +113,14 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   /** Keeps the process alive while the server listens. This is the default. */
   ref(): this {
     this.#isReferenced = true
-    for (const listener of this.#listeners) listener.ref()
+    for (const listener of this.#listeners.keys()) listener.ref()
     return this
   }
 
   /** Lets the process end while the server listens. */
   unref(): this {
     this.#isReferenced = false
-    for (const listener of this.#listeners) listener.unref()
+    for (const listener of this.#listeners.keys()) listener.unref()
     return this
   }
 
@@ -189,17 +192,20 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     // `draining` must abort after `close()` has returned its promise, because a listener may call `close()`.
     process.nextTick(() => this.#drainController?.abort())
     const limit = this.#host.options.drainTimeout / 2
-    const listeners = this.#listeners.splice(0)
-    const stopped = Promise.all(listeners.map((listener) => listener.drain(limit, () => this.#host.awaited)))
-    await this.#host.drain(stopped)
-    await Promise.all(listeners.map((listener) => listener.closed))
+    const listeners = [...this.#listeners]
+    this.#listeners.clear()
+    const drained = listeners.map(([listener, accepted]) =>
+      listener.drain(limit, () => this.#host.isAwaited(accepted)),
+    )
+    await this.#host.drain(Promise.all(drained))
+    await Promise.all(listeners.map(([listener]) => listener.closed))
     this.#state = 'closed'
     this.emit('close')
   }
 
-  #add(listener: Listener, address: AddressInfo | string): void {
+  #add(listener: Listener, address: AddressInfo | string, accepted?: WeakSet<Duplex>): void {
     this.#state = 'listening'
-    this.#listeners.push(listener)
+    this.#listeners.set(listener, accepted)
     if (!this.#isReferenced) listener.unref()
     this.#addresses.push(address)
     this.emit('listening', address)

@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -67,7 +67,7 @@ export class ClaimFile implements ListeningFile {
     this.#ready = undefined
     try {
       if (target === undefined || readlinkSync(path) !== target) return false
-      rmSync(path)
+      unlinkSync(path)
       return true
     } catch {
       return false

@@ -13,7 +13,7 @@
 //   finds a higher one, and withdraws.
 
 import { randomBytes } from 'node:crypto'
-import { linkSync, readdirSync, rmSync } from 'node:fs'
+import { linkSync, readdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -25,6 +25,7 @@ import { OpenSocket } from '../listen/open-socket.ts'
 import { bindAtPath } from '../listen/socket-path.ts'
 import { lstatSocket } from '../listen/stat.ts'
 import { ClaimFile } from './claim-file.ts'
+import { unlinkIfExists } from './unlink.ts'
 
 // How many old numbers are kept.
 const KEPT = 8
@@ -83,7 +84,7 @@ export class Claims {
       if (codeOf(error) === 'EEXIST') return undefined
       throw error
     } finally {
-      rmSync(temporary, { force: true })
+      unlinkIfExists(temporary)
     }
     if (this.latest() > number) {
       file.release()
@@ -112,10 +113,10 @@ export class Claims {
 
   #cleanUp(number: number): void {
     const old = this.#numbers().filter((each) => each <= number - KEPT)
-    for (const each of old) rmSync(this.#path(each), { force: true })
+    for (const each of old) unlinkIfExists(this.#path(each))
     for (const name of readdirSync(this.#folder).filter((each) => TEMPORARY.test(each))) {
       const path = join(this.#folder, name)
-      if (isAbandoned(path)) rmSync(path, { force: true })
+      if (isAbandoned(path)) unlinkIfExists(path)
     }
   }
 }

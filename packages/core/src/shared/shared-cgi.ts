@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, rmSync, statSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { serveCgi } from '../listen/cgi-process.ts'
 import { codeOf } from '../listen/listen-error.ts'
 import type { Claims } from './claims.ts'
+import { unlinkIfExists } from './unlink.ts'
 
 // Milliseconds. A holder that a CGI program has started ends after this time without a request.
 const IDLE_TIMEOUT = 300_000
@@ -69,7 +70,7 @@ async function startHolder(claims: Claims, folder: string): Promise<Socket | und
     }
     return undefined
   } finally {
-    if (isOurs) rmSync(lock, { force: true })
+    if (isOurs) unlinkIfExists(lock)
   }
 }
 
@@ -82,7 +83,7 @@ function lockStart(lock: string): boolean {
     if (codeOf(error) !== 'EEXIST') throw error
     const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? 0)
     if (age < START_TIMEOUT) return false
-    rmSync(lock, { force: true })
+    unlinkIfExists(lock)
     return true
   }
 }
