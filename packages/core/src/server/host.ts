@@ -81,10 +81,10 @@ export class Host implements ConnectionHost {
     return this.#pending.size
   }
 
-  /** Serves a new connection. */
-  accept(stream: Duplex): void {
+  /** Serves a new connection. See {@link Connection} for `sendsRequest`. */
+  accept(stream: Duplex, sendsRequest?: boolean): void {
     this.acceptedConnections++
-    this.#connections.add(new Connection(stream, this))
+    this.#connections.add(new Connection(stream, this, sendsRequest))
     this.#timer ??= setInterval(() => {
       this.tick++
       sweep(this.#connections, this.tick, TICK, this.options)

@@ -90,7 +90,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     this.#add(socket.listener, socket.address, accepted)
     socket.deliverTo((connection) => {
       accepted.add(connection)
-      this.#accept(connection, isGuarded)
+      this.#accept(connection, isGuarded, true)
       connection.resume()
     })
   }
@@ -126,12 +126,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
 
   /** Serves FastCGI over any byte stream, like an accepted socket. A closed server destroys the stream. */
   acceptStream(stream: Duplex): void {
-    if (this.#state === 'closed') {
-      stream.destroy()
-      return
-    }
-    this.#host.accept(stream)
-    this.emit('connection', stream)
+    this.#serve(stream)
   }
 
   /** Makes `close` wait for `promise`, but no longer than `drainTimeout`. The caller must handle a rejection. */
@@ -211,13 +206,22 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     this.emit('listening', address)
   }
 
-  #accept(socket: Socket, isGuarded: boolean): void {
+  #accept(socket: Socket, isGuarded: boolean, sendsRequest = false): void {
     const { allowedServers } = this.#host.options
     // A peer that has already disconnected has no address. It needs no response.
     const isStranger =
       isGuarded && allowedServers !== undefined && !allowedServers.allows(socket.remoteAddress ?? '')
     if (isStranger || this.#host.isFull) socket.destroy()
-    else this.acceptStream(socket)
+    else this.#serve(socket, sendsRequest)
+  }
+
+  #serve(stream: Duplex, sendsRequest?: boolean): void {
+    if (this.#state === 'closed') {
+      stream.destroy()
+      return
+    }
+    this.#host.accept(stream, sendsRequest)
+    this.emit('connection', stream)
   }
 
   #throwIfClosed(): void {
