@@ -12,7 +12,10 @@ function claimsIn(folder: string): Claims {
 
 async function claim(claims: Claims, previous: number): Promise<OpenSocket | undefined> {
   const socket = await claims.claim(previous)
-  onTestFinished(() => socket?.listener.close())
+  onTestFinished(() => {
+    socket?.deliverTo((connection) => connection.destroy())
+    return socket?.listener.close()
+  })
   return socket
 }
 
