@@ -1,7 +1,8 @@
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
+import { htaccessText } from '../config/htaccess.ts'
 import type { Output } from '../terminal.ts'
-import { type HostedApp, hostedApp, quote, readTemplate, rewriteTo, writeNewFiles } from './hosted-app.ts'
+import { type HostedApp, hostedApp, quote, readTemplate, writeNewFiles } from './hosted-app.ts'
 
 /** The flags of `fcgi-bridge init htaccess`. */
 export interface HtaccessFlags {
@@ -21,7 +22,7 @@ export function initHtaccess(app: string, flags: HtaccessFlags, stdout: Output):
   stdout.write(
     writeNewFiles(hosted, [
       { path: program, text: appFcgi(hosted), required: true },
-      { path: join(hosted.site, '.htaccess'), text: htaccess(hosted), required: false },
+      { path: join(hosted.site, '.htaccess'), text: htaccessText(hosted.shared), required: false },
     ]),
   )
   chmodSync(program, 0o755)
@@ -36,33 +37,6 @@ function appFcgi({ program, serve, project, shared }: HostedApp): string {
     ARGUMENTS: `[${words.map(quote).join(', ')}]`,
     COMPILE_CACHE: quote(join(project, 'tmp/compile-cache')),
   }).replace('NODE_ENV=production node', `NODE_ENV=production ${node}`)
-}
-
-/** The text of an `.htaccess` for an app whose `app.fcgi` is in the same folder. */
-export function htaccess({ shared }: Pick<HostedApp, 'shared'>): string {
-  return `Options +ExecCGI
-<IfModule mod_fcgid.c>
-    AddHandler fcgid-script .fcgi
-</IfModule>
-<IfModule !mod_fcgid.c>
-    AddHandler cgi-script .fcgi
-</IfModule>
-${rewriteTo('app.fcgi')}${proxyRule(shared)}`
-}
-
-// Apache would need escapes for other paths. The app is served without this rule, too.
-const PLAIN_PATH = /^[\w./+~@-]+$/
-
-// Not the flag [H=…] of a RewriteRule: mod_rewrite converts it to lower case.
-function proxyRule(shared: string): string {
-  if (!PLAIN_PATH.test(shared)) return ''
-  return `# While the app runs, Apache sends requests straight to its socket, if Apache runs as your user.
-<IfModule mod_proxy_fcgi.c>
-    <If "%{REQUEST_URI} =~ m#/app\\.fcgi$# && -f '${shared}/app.ready'">
-        SetHandler "proxy:unix:${shared}/app.sock|fcgi://localhost/"
-    </If>
-</IfModule>
-`
 }
 
 function advice({ log }: HostedApp): string {
