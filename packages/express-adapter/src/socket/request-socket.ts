@@ -76,9 +76,9 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
   }
 
   #pushBody(request: InternalRequest): boolean {
-    const isWhole = pushBody(this.exchange, request)
-    if (isWhole) this.#state = 'complete'
-    return isWhole
+    const isComplete = pushBody(this.exchange, request)
+    if (isComplete) this.#state = 'complete'
+    return isComplete
   }
 
   // ---- what Node's IncomingMessage calls on its socket ----

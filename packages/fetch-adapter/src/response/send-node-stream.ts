@@ -1,7 +1,7 @@
 import { finished, type Readable } from 'node:stream'
 import type { Exchange } from '@fcgi-bridge/core'
-import { bytesOf, notBytes } from './body-chunk.ts'
-import { declaredLength, shortBodyError, wrongLength } from './content-length.ts'
+import { bytesOf, notBytesError } from './body-chunk.ts'
+import { declaredLength, shortBodyError, wrongLengthError } from './content-length.ts'
 import { type ResponseHead, writeHead } from './response-head.ts'
 
 /**
@@ -26,14 +26,14 @@ export function sendNodeStream(exchange: Exchange, head: ResponseHead, stream: R
   stream.on('data', (value: unknown) => {
     const chunk = bytesOf(value)
     if (chunk === undefined) {
-      stream.destroy(notBytes(value))
+      stream.destroy(notBytesError(value))
       return
     }
     const before = sent
     sent += chunk.length
     if (declared !== undefined && sent > declared) {
       exchange.end(chunk.subarray(0, declared - before))
-      stream.destroy(wrongLength(headers, sent, declared))
+      stream.destroy(wrongLengthError(headers, sent, declared))
     } else if (!exchange.write(chunk)) {
       stream.pause()
     }
