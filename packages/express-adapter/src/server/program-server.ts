@@ -48,7 +48,7 @@ export function serveProgramServer(options: ProgramServerOptions): void {
     writable: true,
     value(this: NetServer, ...args: unknown[]): NetServer {
       if (this instanceof HttpServer) return servers.listen(this, args)
-      if (options.isEnabled !== false && needsTls(this)) return refuse(this)
+      if (options.isEnabled !== false && isTlsOrHttp2(this)) return refuse(this)
       return Reflect.apply(listen, this, args)
     },
   })
@@ -199,7 +199,7 @@ function addressText(address: AddressInfo | string | null): string {
 }
 
 // The classes of node:http2 are not exported.
-function needsTls(server: NetServer): boolean {
+function isTlsOrHttp2(server: NetServer): boolean {
   return server instanceof HttpsServer || /^Http2(?:Secure)?Server$/.test(server.constructor.name)
 }
 
