@@ -4,10 +4,10 @@ import {
   type FastCgiServer,
   type Handlers,
   reserveStandardOutput,
-  restartFilesIn,
   type ServeOptions,
   setLauncher,
 } from '@fcgi-bridge/core'
+import { restartFilesIn } from '@fcgi-bridge/core/manager'
 import { startedWith } from '@fcgi-bridge/core/started'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
