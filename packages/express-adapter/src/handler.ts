@@ -71,7 +71,7 @@ export function handle(
   const socket = createSocket(exchange)
   constructors.refresh()
   const request = new constructors.Request(socket, exchange)
-  const { observed } = observers
+  const observed = observers.isObserved
   const protocol = exchange.param('SERVER_PROTOCOL')
   if (observed) setHttpVersion(request, protocol)
   // node:http has no mounts: monitoring tools and performance entries see the whole target. The app sees the path below the mount.

@@ -76,7 +76,7 @@ export function sweep(
     }
     for (const exchange of connection.exchanges) {
       if (exchange.ended) continue
-      if (!exchange.begun) {
+      if (!exchange.paramsEnded) {
         // While reading is paused because of another request, PARAMS cannot arrive.
         if (!connection.reading) exchange.beganTick = tick
         else if (isOver(exchange.beganTick, timeouts.paramsTimeout)) exchange.respond(408)
