@@ -8,7 +8,7 @@ const QUIET_TIMEOUT = 400
 /** What a {@link Departure} needs from the server. */
 export interface DepartureHost {
   /** Half of `drainTimeout` has passed, so connections are closed after their next response. */
-  readonly hurrying: boolean
+  readonly drainHalfOver: boolean
 }
 
 /** What a {@link Departure} needs from its connection. */
@@ -47,7 +47,7 @@ export class Departure {
     this.#sentGoAway ||= goAway
     this.#mayHaveInput ||= !hasAllInput
     this.#timer.refresh()
-    if (this.#sentGoAway || this.#host.hurrying) process.nextTick(() => this.#leave())
+    if (this.#sentGoAway || this.#host.drainHalfOver) process.nextTick(() => this.#leave())
   }
 
   /** Stops the timer, because the connection has been shut. */
