@@ -18,7 +18,7 @@ import type { App } from './recognize.ts'
 
 /** What a module serves, before its server starts. */
 export interface Program {
-  /** For people: `an Express app`. */
+  /** A description for messages: `an Express app`. */
   what: string
   /** The app that it exports; undefined if it calls `listen()` or `serve()` itself. */
   app: App | undefined
@@ -57,15 +57,15 @@ export interface ModuleRun {
 export async function runModule({ path, name, find, ...run }: ModuleRun): Promise<void> {
   let app: App | undefined
   // The module has called listen() of its HTTP server, or serve().
-  let isTaken = false
+  let hasServer = false
   let onServing: (serving: Promise<FastCgiServer>) => void
   const served = new Promise<FastCgiServer>((resolve) => {
     onServing = resolve
   })
   const launcher: Launcher = {
     serve(handlers, options, start) {
-      const what = app?.what ?? (isTaken ? 'an HTTP server' : 'a program that calls serve()')
-      isTaken = true
+      const what = app?.what ?? (hasServer ? 'an HTTP server' : 'a program that calls serve()')
+      hasServer = true
       const serving = run.serve({ what, app, handlers, options, start })
       onServing(serving)
       // The process ends, and the program must not report the failure as well.
@@ -79,22 +79,22 @@ export async function runModule({ path, name, find, ...run }: ModuleRun): Promis
     // If the user names an export, serve that export.
     isEnabled: find.as === undefined && find.export === undefined,
     onServe: () => {
-      isTaken = true
+      hasServer = true
     },
     onHttpListen: run.onHttpListen,
   })
   // The module may never finish loading: it may await its server.
   const namespace = await Promise.race([loadModule(path), served.then(() => undefined)])
-  if (namespace !== undefined && !isTaken) {
+  if (namespace !== undefined && !hasServer) {
     try {
       app = await findApp(namespace, name, find)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
-      if (!isTaken) await waitForServer(name, served, error)
+      if (!hasServer) await waitForServer(name, served, error)
     }
     if (app !== undefined && run.awaitsReady) await untilReady(namespace.ready, name)
     // The module may have begun to listen while the app was started.
-    if (app !== undefined && !isTaken) void serve(handlersOf(app, run.overrideGlobalObjects))
+    if (app !== undefined && !hasServer) void serve(handlersOf(app, run.overrideGlobalObjects))
   }
   await served
 }

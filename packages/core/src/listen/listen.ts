@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
 import { checkOptions, LISTEN_OPTION_NAMES } from './check-options.ts'
 import { checkPlace } from './check-place.ts'
-import { codeOf, withListenErrors, withCode } from './listen-error.ts'
+import { codeOf, withCode, withListenErrors } from './listen-error.ts'
 import type { ListenOptions, TcpListenOptions } from './listen-options.ts'
 import { Listener } from './listener.ts'
 import { listening } from './net-server.ts'

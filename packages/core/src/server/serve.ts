@@ -10,7 +10,7 @@ import type {
   TcpListenOptions,
   UnixListenOptions,
 } from '../listen/listen-options.ts'
-import { handleEarlySignal } from './early-signals.ts'
+import { obeyEarlySignal } from './early-signals.ts'
 import { type Handlers, toHandlers } from './handlers.ts'
 import { type Launcher, takeLauncher } from './launcher.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
@@ -133,7 +133,7 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   server.once('close', () => signal?.removeEventListener('abort', close))
   const handleSignals = options.handleSignals ?? true
   if (handleSignals) endAtSignals(server, handleSignals === true ? 'always' : handleSignals)
-  handleEarlySignal(handleSignals ? stop : (signal) => process.kill(process.pid, signal))
+  obeyEarlySignal(handleSignals ? stop : (signal) => process.kill(process.pid, signal))
   // Before endAtExceptions, because the first listener decides.
   surviveAborts(server)
   if (options.handleExceptions ?? true) endAtExceptions(server)
