@@ -79,7 +79,8 @@ async function runWorkers(
       workers,
       ...given({ listen: placeOf(listen) }),
       ...given({ perWorkerSockets, maxRequests, maxMemory, maxAge, startTimeout, stopTimeout, stuckTimeout }),
-      ...given({ slowAfter: flags.slow, control }),
+      ...given({ slowAfter: flags.slow, control, status: flags.status, statusHttp: flags.statusHttp }),
+      app: { name: file, path },
       restartFiles: restartFilesOf(flags, path),
       onCreate: (pool) => logPool(pool, json),
     })

@@ -41,6 +41,8 @@ export class Host implements ConnectionHost {
   acceptedConnections = 0
   /** Requests that have begun so far, without those that were refused because of `maxRequests`. */
   acceptedRequests = 0
+  /** Requests that got FCGI_OVERLOADED so far. */
+  refusedRequests = 0
 
   constructor(server: HostServer, handlers: Handlers, options: Settings) {
     this.#server = server
@@ -98,6 +100,10 @@ export class Host implements ConnectionHost {
     this.#runningRequests++
     this.acceptedRequests++
     return true
+  }
+
+  onRefused(): void {
+    this.refusedRequests++
   }
 
   release(): void {
