@@ -62,7 +62,7 @@ export class SocketFile implements ListeningFile {
   close(server: Server): Promise<void> {
     clearInterval(this.#check)
     process.removeListener('exit', this.#remove)
-    return isSameFile(this.#path, this.#ours) ? closeServer(server) : closeBeside(server, this.#path)
+    return isSameFile(this.#path, this.#ours) ? closeServer(server) : closeKeepingFile(server, this.#path)
   }
 
   #warnIfLost(): void {
@@ -74,7 +74,7 @@ export class SocketFile implements ListeningFile {
 }
 
 // When Node closes the server, it removes any file at the path. So move the file of another server away for that time.
-function closeBeside(server: Server, path: string): Promise<void> {
+function closeKeepingFile(server: Server, path: string): Promise<void> {
   const aside = `${path}.${process.pid}`
   try {
     renameSync(path, aside)
