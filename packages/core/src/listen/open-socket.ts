@@ -24,7 +24,7 @@ export class OpenSocket {
   static async standardInput(): Promise<OpenSocket> {
     return OpenSocket.open(
       (server) =>
-        explain(
+        withListenErrors(
           listening(server, () => server.listen({ fd: 0 })),
           'file descriptor 0',
         ),
