@@ -14,7 +14,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { Agent, get, request } from 'node:http'
+import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -189,18 +189,18 @@ async function stop({ apache, folder }) {
 
 function ask({ port, agent }, path, method = 'GET') {
   return new Promise((resolve) => {
-    const sent = (method === 'GET' ? get : request)(
-      { port, host: '127.0.0.1', path, method, agent, timeout: 15_000 },
-      (response) => {
-        let text = ''
-        response.setEncoding('utf8').on('data', (more) => (text += more))
-        response.on('end', () => resolve({ status: response.statusCode, text }))
-        response.on('error', () => resolve({ status: 0, text }))
-      },
-    )
+    const sent = request({ port, host: '127.0.0.1', path, method, agent, timeout: 15_000 })
+    sent.on('response', (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (more) => {
+        text += more
+      })
+      response.on('end', () => resolve({ status: response.statusCode, text }))
+      response.on('error', () => resolve({ status: 0, text }))
+    })
     sent.on('timeout', () => sent.destroy())
     sent.on('error', () => resolve({ status: 0, text: '' }))
-    if (method === 'POST') sent.end('x'.repeat(2048))
+    sent.end(method === 'POST' ? 'x'.repeat(2048) : undefined)
   })
 }
 
@@ -222,7 +222,12 @@ async function underLoad(site, { seconds, rate }, interval, disturb) {
     while (sent.length < ((performance.now() - began) / 1000) * rate) {
       const at = performance.now()
       const answer = ask(site, '/?wait=15', sent.length % 3 === 0 ? 'POST' : 'GET')
-      sent.push(answer.then(({ status }) => (times.push(performance.now() - at), status)))
+      sent.push(
+        answer.then(({ status }) => {
+          times.push(performance.now() - at)
+          return status
+        }),
+      )
     }
     await setTimeout(5)
   }
@@ -268,7 +273,7 @@ function versionsOf() {
   const { stdout } = spawnSync('/usr/sbin/apache2', ['-v'], { encoding: 'utf8' })
   const packages = spawnSync(
     'dpkg-query',
-    ['-W', '-f', '${Package} ${Version}, ', 'libapache2-mod-fcgid', 'libapache2-mod-passenger'],
+    ['-W', '-f', '$' + '{Package} $' + '{Version}, ', 'libapache2-mod-fcgid', 'libapache2-mod-passenger'],
     { encoding: 'utf8' },
   )
   return `${/Apache\/[\d.]+/.exec(stdout)?.[0]}, ${packages.stdout.replace(/, $/, '')}`
