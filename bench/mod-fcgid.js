@@ -57,7 +57,10 @@ await main(async () => {
   })
   const load = { seconds: Number(values.seconds), rate: Number(values.rate) }
   const rows = []
-  for (const [name, setup] of Object.entries(SETUPS)) rows.push(await measure(name, setup, load))
+  for (const [name, setup] of Object.entries(SETUPS)) {
+    rows.push(await measure(name, setup, load))
+    console.error(rows.at(-1))
+  }
   console.log(
     `Node ${process.version}, ${versionsOf()}; ${load.rate} requests a second for ${load.seconds} s\n`,
   )
@@ -120,6 +123,7 @@ async function start(name, { modules, shared }) {
   const passenger = `
     PassengerRoot /usr/lib/ruby/vendor_ruby/phusion_passenger/locations.ini
     PassengerInstanceRegistryDir ${folder}
+    PassengerMaxPoolSize 1
     PassengerUserSwitching off
     PassengerNodejs ${process.execPath}
     PassengerDisableSecurityUpdateCheck on`
@@ -142,7 +146,7 @@ Listen 127.0.0.1:${port}
 ${isPassenger ? passenger : `FcgidIPCDir ${folder}\nFcgidProcessTableFile ${folder}/fcgid.shm\n${FCGID}`}
 <VirtualHost 127.0.0.1:${port}>
   DocumentRoot ${folder}/public
-  ${isPassenger ? `PassengerAppRoot ${folder}/app\nPassengerAppType node\nPassengerStartupFile app.js\nPassengerMaxPoolSize 1` : ''}
+  ${isPassenger ? `PassengerAppRoot ${folder}/app\nPassengerAppType node\nPassengerStartupFile app.js` : ''}
   <Directory ${folder}/public>
     Require all granted
     AllowOverride FileInfo Options
@@ -271,10 +275,7 @@ function memoryOf({ folder }) {
 
 function versionsOf() {
   const { stdout } = spawnSync('/usr/sbin/apache2', ['-v'], { encoding: 'utf8' })
-  const packages = spawnSync(
-    'dpkg-query',
-    ['-W', '-f', '$' + '{Package} $' + '{Version}, ', 'libapache2-mod-fcgid', 'libapache2-mod-passenger'],
-    { encoding: 'utf8' },
-  )
-  return `${/Apache\/[\d.]+/.exec(stdout)?.[0]}, ${packages.stdout.replace(/, $/, '')}`
+  const names = ['libapache2-mod-fcgid', 'libapache2-mod-passenger']
+  const packages = spawnSync('dpkg-query', ['-W', ...names], { encoding: 'utf8' }).stdout.trim()
+  return `${/Apache\/[\d.]+/.exec(stdout)?.[0]}, ${packages.replaceAll('\t', ' ').replaceAll('\n', ', ')}`
 }
