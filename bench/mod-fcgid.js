@@ -172,7 +172,7 @@ ${isPassenger ? passenger : `FcgidIPCDir ${folder}\nFcgidProcessTableFile ${fold
 // Apache does not serve as root.
 function apacheCommand(config) {
   const apache = ['/usr/sbin/apache2', '-f', config, '-DFOREGROUND']
-  if (process.getuid() !== 0) return apache
+  if (process.getuid?.() !== 0) return apache
   const user = [
     '--reuid=www-data',
     '--regid=www-data',
