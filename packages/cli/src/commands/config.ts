@@ -72,7 +72,7 @@ export function addConfig(program: Command, stdout: Output): void {
     )
     .option(
       '--workers <number>',
-      'serve the app in so many processes, or auto: one for each processor',
+      'serve the app in this many processes, or auto: one for each processor',
       parseWorkers,
     )
     .option('--per-worker-sockets', 'nginx: a socket for each worker, %i in --socket is its number')
