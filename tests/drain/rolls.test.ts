@@ -12,9 +12,13 @@ import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
 import { HeldSocket } from '../support/held-socket.ts'
 import { OpenLoop } from '../support/open-loop.ts'
 
-const RATE = 100
-/** For longer measurements. */
-const ROLLS = Number(process.env.FCGI_BRIDGE_ROLLS ?? 4)
+/** `FCGI_BRIDGE_ROLLS=20 npx vitest run tests/drain/rolls` measures for longer, and with more requests per second. */
+const asked = process.env.FCGI_BRIDGE_ROLLS
+const ROLLS = Number(asked ?? 4)
+const RATE = asked === undefined ? 100 : 200
+
+/** Milliseconds. */
+const TIMEOUT = 30_000 + ROLLS * 15_000
 
 let site: Site
 
@@ -131,7 +135,7 @@ const FRONTS: [name: string, transport: 'tcp' | 'unix', start: Start][] = [
   ['Caddy', 'unix', caddy],
 ]
 
-test.each(FRONTS)('%s, %s: no request is lost', async (name, transport, startFront) => {
+test.each(FRONTS)('%s, %s: no request is lost', { timeout: TIMEOUT }, async (name, transport, startFront) => {
   const held = await HeldSocket.open(site, transport)
   let worker = held.start()
   await listeningOf(worker)
@@ -148,7 +152,7 @@ test.each(FRONTS)('%s, %s: no request is lost', async (name, transport, startFro
     worker = next
   }
   const outcome = await load.stop()
-  if (process.env.FCGI_BRIDGE_ROLLS) console.log(name, transport, outcome, drained)
+  if (asked !== undefined) console.log(name, transport, outcome, drained)
   expect(outcome.failed).toEqual([])
   held.close()
 })

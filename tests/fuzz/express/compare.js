@@ -146,9 +146,11 @@ const EXPLAINED = [
     [receivedOf, restOf],
   ],
   [
-    // The HTTP client has the whole response when it has the head, and ends before the server does.
+    // Node's client has the whole response when it has the head. If that has no Content-Length, the client disconnects before
+    // the server ends the response.
     'when the server ends a response to HEAD',
-    ({ ask }, http) => ask.method === 'HEAD' && !http.lines.includes('res finish'),
+    ({ ask }, http) =>
+      ask.method === 'HEAD' && (http.lines.includes('req aborted') || !http.lines.includes('res finish')),
     [headOf],
   ],
   [
@@ -166,8 +168,9 @@ const EXPLAINED = [
     [],
   ],
   [
+    // From the first uncork() without a cork() on, the response counts as corked.
     'what is written while corked: Node loses it, or breaks the connection',
-    ({ steps }, http) => !http.response.complete && steps.some(({ call }) => call === 'res.cork'),
+    ({ steps }, http) => !http.response.complete && steps.some(({ call }) => /^res.(?:un)?cork$/.test(call)),
     [throwsOf],
   ],
   [

@@ -10,6 +10,9 @@ const LIMIT = 200
 // Milliseconds for the rest of a request when the client has its response.
 const REST = 150
 
+/** The line in an outcome's lines after which the client of a request that is stuck has disconnected. */
+export const LEFT = 'the client disconnects'
+
 /**
  * The outcome of a script on one of the two servers.
  *
@@ -69,7 +72,8 @@ export class Servers {
 
   async #run(script, ask) {
     const lines = []
-    const { listener, called, settled } = makeListener(script, lines)
+    // Node keeps and changes an array that was passed as a header's value.
+    const { listener, called, settled } = makeListener(structuredClone(script), lines)
     this.#listener = listener
     this.#lines = lines
     const { pieces, leaves } = script.ask
@@ -78,6 +82,7 @@ export class Servers {
     let stuck = false
     const limit = setTimeout(() => {
       stuck = true
+      lines.push(LEFT)
       asked.leave()
     }, LIMIT)
     // On a busy machine the client may leave before the server has its request.

@@ -67,7 +67,7 @@ export function addConfig(program: Command, stdout: Output): void {
     .option('--buffer', "keep the server's default response buffering, which delays event streams", false)
     .option(
       '--workers <number>',
-      'serve the app in so many processes, or auto: one for each processor',
+      'serve the app in this many processes, or auto: one for each processor',
       parseWorkers,
     )
     .option('--per-worker-sockets', 'nginx: a socket for each worker, %i in --socket is its number')

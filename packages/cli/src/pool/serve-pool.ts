@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findInherited, type ListenOptions, restartFilesIn, type ServeOptions } from '@fcgi-bridge/core'
+import type { ListenOptions, ServeOptions } from '@fcgi-bridge/core'
+import { findInherited, restartFilesIn } from '@fcgi-bridge/core/manager'
 import { type Pool, PoolError, type RunPoolOptions, runPool } from '@fcgi-bridge/pool'
 import { announce } from '../app/announce.ts'
 import { reportListening } from '../app/detach.ts'

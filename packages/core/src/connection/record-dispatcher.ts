@@ -175,7 +175,7 @@ export class RecordDispatcher implements RecordSink {
   // ---- the request's streams ----
 
   #onParams(exchange: ServerExchange, chunk: Buffer, start: number, end: number): void {
-    if (exchange.begun) return
+    if (exchange.paramsEnded) return
     if (start < end) this.#pushParams(exchange, chunk, start, end)
     else if (exchange.begin()) this.#handlerCalls.add(exchange)
   }

@@ -12,7 +12,7 @@ export interface BodyOwner {
 }
 
 /**
- * How far a pump is. Each column is an event, each cell the next state.
+ * The state of a {@link BodyPump}. Each column is an event, each cell the next state.
  *
  * | state    | a piece arrives | a piece that waited is pushed | nothing is left          | the ticks have run | broken or dropped |
  * | -------- | --------------- | ----------------------------- | ------------------------ | ------------------ | ----------------- |

@@ -85,9 +85,9 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
   }
 
   #pushBody(request: InternalRequest, arrive: boolean): boolean {
-    const isWhole = pushBody(this.exchange, request, arrive)
-    if (isWhole) this.#state = 'complete'
-    return isWhole
+    const isComplete = pushBody(this.exchange, request, arrive)
+    if (isComplete) this.#state = 'complete'
+    return isComplete
   }
 
   // ---- what Node's IncomingMessage calls on its socket ----

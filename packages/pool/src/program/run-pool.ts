@@ -1,4 +1,4 @@
-import { watchRestartFiles } from '@fcgi-bridge/core'
+import { watchRestartFiles } from '@fcgi-bridge/core/manager'
 import { createPool, type Pool } from '../master/pool.ts'
 import type { PoolOptions } from '../options.ts'
 import { listenForCommands } from './control-server.ts'

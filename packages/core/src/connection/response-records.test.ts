@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream'
 import { expect, test, vi } from 'vitest'
 import { FCGI_END_REQUEST, FCGI_STDOUT } from '../protocol/constants.ts'
 import { RecordDecoder } from '../protocol/decoder.ts'
-import { writeStdout } from './output.ts'
+import { writeStdout } from './response-records.ts'
 
 const KIB = 1024
 const RECORD_MAX = 65528

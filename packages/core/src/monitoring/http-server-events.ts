@@ -35,29 +35,29 @@ const nodeEmit: EventEmitter['emit'] | undefined = Function.prototype.toString
   : undefined
 
 /**
- * An `http.Server` that never listens. Monitoring tools observe HTTP requests through the diagnostics channels of node:http and through
- * `emit('request')` of an `http.Server`. An adapter uses this class to publish and emit the same events.
+ * Publishes and emits the events of an `http.Server` for an adapter that has none. Monitoring tools observe HTTP requests through the
+ * diagnostics channels of node:http and through `emit('request')` of an `http.Server`.
  *
- * An adapter checks {@link observed} for each request. If it is false, no tool can notice a difference, and the adapter calls its app
+ * An adapter checks {@link isObserved} for each request. If it is false, no tool can notice a difference, and the adapter calls its app
  * directly. If it is true, the adapter creates the request and the response, and calls, in the order of lib/_http_server.js,
  * {@link publishStart}, {@link emitRequest}, and {@link publishFinish} as the first listener of the response's 'finish'.
  */
-export class HiddenServer {
+export class HttpServerEvents {
   readonly #listener: (request: IncomingMessage, response: ServerResponse) => void
-  readonly #visible: Server | undefined
+  readonly #appServer: Server | undefined
   #server: Server | undefined
 
   /**
-   * `listener` becomes the server's listener for 'request'. If the app has an `http.Server` of its own, pass it as `visible`: it is
-   * published in place of the hidden one, and the adapter emits its 'request' itself.
+   * `listener` becomes the listener for 'request' of an `http.Server` that never listens. If the app has an `http.Server`, pass it as
+   * `appServer`. It is then published in place of the other one, and the adapter emits its 'request' itself.
    */
-  constructor(listener: (request: IncomingMessage, response: ServerResponse) => void, visible?: Server) {
+  constructor(listener: (request: IncomingMessage, response: ServerResponse) => void, appServer?: Server) {
     this.#listener = listener
-    this.#visible = visible
+    this.#appServer = appServer
   }
 
   /** Whether a tool has subscribed to a channel, has replaced `emit` of all `http.Server`s, or has changed this `http.Server`. */
-  get observed(): boolean {
+  get isObserved(): boolean {
     return (
       requestStart.hasSubscribers ||
       Server.prototype.emit !== nodeEmit ||
@@ -83,7 +83,7 @@ export class HiddenServer {
   }
 
   #complete({ request, response, socket }: RequestMessage): object {
-    return { request, response, socket, server: this.#visible ?? this.#lazyServer }
+    return { request, response, socket, server: this.#appServer ?? this.#lazyServer }
   }
 
   get #lazyServer(): Server {
