@@ -2,16 +2,13 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer } from '@fcgi-bridge/core'
 import { toHandler } from '@fcgi-bridge/express-adapter'
 import { askFastCgi, askHttp } from './clients.js'
-import { codeOf, makeListener } from './listener.js'
+import { codeOf, LEFT, makeListener } from './listener.js'
 
 // Milliseconds after which a script's client disconnects.
 const LIMIT = 200
 
 // Milliseconds for the rest of a request when the client has its response.
 const REST = 150
-
-/** The line in an outcome's lines after which the client of a request that is stuck has disconnected. */
-export const LEFT = 'the client disconnects'
 
 /**
  * The outcome of a script on one of the two servers.

@@ -182,6 +182,21 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     if (this.#output.waiting) this.#scheduleFlush()
   }
 
+  /** Over HTTP, the end of the response would send bytes: what still waits, or the end of a chunked body. */
+  get endsWithBytes(): boolean {
+    return this.#output.waiting || (this.#length === undefined && this.#response!._hasBody)
+  }
+
+  // A client takes the response as complete, whatever happens to its connection.
+  get #isComplete(): boolean {
+    const response = this.#response!
+    return (
+      response._headerSent &&
+      !this.#output.waiting &&
+      (!response._hasBody || this.#bytesWritten === this.#length)
+    )
+  }
+
   /** The bytes of the response that the operating system does not have yet: `writableLength`. */
   get pendingLength(): number {
     return this.#output.length
@@ -251,8 +266,8 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.stopTimeout()
     const exchange = this.exchange
-    // The app ended the response. Node would have written it to the socket by now.
-    if (this.#state === 'end-deferred' && !exchange.ended) this.#endExchange()
+    // The app ended the response, or wrote all of it. Node would have written it to the socket by now.
+    if (!exchange.ended && (this.#state === 'end-deferred' || this.#isComplete)) this.#endExchange()
     if (!exchange.ended) exchange.fail(error ?? new Error(DESTROYED_EARLY))
     this.dropBody()
     this.#output.drop(error ?? destroyedError())
