@@ -186,8 +186,8 @@ describe.each(ADAPTERS)('%s', (name) => {
     const request = await app.next()
     expect(await request.body()).toBe('bodymore')
     expect(request.method).toBe('POST')
-    request.respond('answer')
-    expect((await peer.response(1)).stdout).toMatch(/answer$/)
+    request.respond('response')
+    expect((await peer.response(1)).stdout).toMatch(/response$/)
     expect(app.requests).toHaveLength(1)
   })
 
@@ -224,10 +224,10 @@ describe.each(ADAPTERS)('%s', (name) => {
     const drained = once(request.stderr, 'drain')
     peer.socket.resume()
     await drained
-    request.respond('answer')
+    request.respond('response')
     const { stdout, stderr } = await peer.response(1)
     expect(stderr).toHaveLength(lines * line.length)
-    expect(stdout).toMatch(/answer$/)
+    expect(stdout).toMatch(/response$/)
   })
 
   test('36: ABORT_REQUEST before the end of PARAMS: the app is not called', async () => {

@@ -122,16 +122,16 @@ test('1000 requests whose params arrive at one byte per second', options, async 
   // The header of a record with 65535 bytes of content.
   const header = record(TYPES.PARAMS, 1, Buffer.alloc(65535)).subarray(0, 8)
   for (const peer of peers) peer.write(begin(1), header)
-  const answers = Promise.all(peers.map((peer) => peer.response(1)))
+  const responses = Promise.all(peers.map((peer) => peer.response(1)))
   let over = false
-  answers.finally(() => {
+  responses.finally(() => {
     over = true
   })
   while (!over) {
     for (const peer of peers) if (!peer.ended) peer.write('x')
-    await Promise.race([answers, setTimeout(1000)])
+    await Promise.race([responses, setTimeout(1000)])
   }
-  for (const { stdout } of await answers) expect(stdout).toMatch(/^Status: 408 /)
+  for (const { stdout } of await responses) expect(stdout).toMatch(/^Status: 408 /)
   await victim.checkService()
   victim.checkGrowth(task.name)
 })
