@@ -195,14 +195,14 @@ describe.each(ADAPTERS)('%s', (name) => {
     ['27: an unknown role', { role: 4 }, {}, 3],
     ['30: more than maxRequests', {}, { maxRequests: 1 }, 2],
     ['29: a second request without multiplexing', {}, { multiplex: false }, 1],
-  ])('%s: the app is not called', async (title, begun, options, protocolStatus) => {
+  ])('%s: the app is not called', async (title, beginOptions, options, protocolStatus) => {
     const { app, peer } = await connected(options)
     if (!title.startsWith('27')) {
       peer.get(7, {}, KEEP)
       await app.next()
     }
     const before = app.requests.length
-    peer.get(1, {}, { ...KEEP, ...begun })
+    peer.get(1, {}, { ...KEEP, ...beginOptions })
     expect(await peer.response(1)).toMatchObject({
       stdout: expect.stringMatching(/^Status: 50[03] /),
       protocolStatus,
