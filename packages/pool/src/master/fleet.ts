@@ -11,7 +11,7 @@ import { isEarly, Starts } from './starts.ts'
 import { Totals } from './totals.ts'
 import { type WorkerExit, type WorkerListener, WorkerProcess } from './worker-process.ts'
 
-/** What the {@link Fleet} tells the pool. */
+/** What the {@link Fleet} reports to the pool. */
 export interface FleetListener {
   /** Something happened that may need an action. */
   onChange(): void
@@ -75,7 +75,7 @@ export class Fleet {
     this.starts.observe(this.#workers.values(), now)
   }
 
-  /** Does what the plan says. A worker that is started belongs to `generation`. */
+  /** Carries out an action of the plan. A worker that is started belongs to `generation`. */
   act(action: Action, generation: number): void {
     switch (action.do) {
       case 'start':
