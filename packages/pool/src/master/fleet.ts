@@ -75,7 +75,7 @@ export class Fleet {
     this.starts.observe(this.#workers.values(), now)
   }
 
-  /** Carries out an action of the plan. A worker that is started belongs to `generation`. */
+  /** Does what the plan says. A worker that is started belongs to `generation`. */
   act(action: Action, generation: number): void {
     switch (action.do) {
       case 'start':
