@@ -167,7 +167,7 @@ export class FastCgiDispatcher extends Dispatcher {
     if (!exchange.begin()) return true
     const { buffered } = exchange.request
     if (buffered === undefined) return this.#pool.dispatch(exchange)
-    this.#buffering.add(exchange, buffered, (whole) => this.#pool.dispatch(whole))
+    this.#buffering.add(exchange, buffered, (complete) => this.#pool.dispatch(complete))
     return true
   }
 
