@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import type { ServeOptions } from '@fcgi-bridge/core'
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { detach, isDetached } from '../app/detach.ts'
 import type { ServeFlags } from '../app/serve-app.ts'
 import { addAppFlags } from '../app-flags.ts'
-import { addListenFlags, listenOptionsOf } from '../listen-flags.ts'
+import { addDrainDelay, addListenFlags, listenOptionsOf } from '../listen-flags.ts'
 import { addPoolFlags, type PoolFlags, workersOf } from '../pool-flags.ts'
 import { parseSize } from '../size.ts'
 
@@ -30,7 +30,12 @@ Examples:
 export function addServe(program: Command): void {
   const command = program.command('serve').description("serve an app's module over FastCGI")
   addAppFlags(command)
-  addPoolFlags(addListenFlags(command))
+  addDrainDelay(addPoolFlags(addListenFlags(command)))
+    .option(
+      '--health-path <path>',
+      'answer this path without the app, such as /healthz: 200, or 503 when the program is about to end',
+      parseHealthPath,
+    )
     .option(
       '--max-body <size>',
       'the largest request body, such as 10m (default: what the front server lets through)',
@@ -88,6 +93,11 @@ export function addServe(program: Command): void {
       if (flags.check) await checkApp(file, flags)
       else await serveApp(file, flags, listen)
     })
+}
+
+function parseHealthPath(text: string): string {
+  if (!/^\/[^?#\s]*$/.test(text)) throw new InvalidArgumentError('It takes a path, such as /healthz.')
+  return text
 }
 
 // main.ts has shared the app already if the flag names a folder.

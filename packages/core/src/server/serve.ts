@@ -65,6 +65,11 @@ interface ProgramOptions {
    */
   handleSignals?: boolean | 'unless-handled'
   /**
+   * How long the server waits after such a signal, before it drains, in milliseconds. Default 0. Meanwhile `healthPath` responds with 503,
+   * and all requests are served: time for a load balancer to notice. It counts in addition to `drainTimeout`.
+   */
+  drainDelay?: number
+  /**
    * Default true: after an uncaught exception, if the program has no `uncaughtException` listener, the server drains and the process
    * exits with status 1, so that no other request is lost. With either value, an unhandled rejection whose reason is the abort of a
    * request goes to `onError` and does not end the process.
@@ -93,9 +98,13 @@ const NAMES = Object.keys({
   signal: true,
   onListen: true,
   handleSignals: true,
+  drainDelay: true,
   handleExceptions: true,
   restartFiles: true,
 } satisfies Record<Exclude<keyof ServeOptions, keyof ServerOptions>, true>).concat(SERVER_OPTION_NAMES)
+
+// The longest delay of setTimeout(), in milliseconds (24 days).
+const TIMER_MAX = 2 ** 31 - 1
 
 /** Whether {@link serve} has an option of this name. */
 export function isServeOption(name: string): boolean {
@@ -137,7 +146,10 @@ async function startLaunched(
 
 async function start(handler: Handler | Handlers, options: ServeOptions): Promise<FastCgiServer> {
   checkOptions(options, NAMES)
-  const { signal, onListen } = options
+  const { signal, onListen, drainDelay = 0 } = options
+  if (typeof drainDelay !== 'number' || !(drainDelay >= 0 && drainDelay < TIMER_MAX)) {
+    throw new RangeError(`The option drainDelay must be a number of at least 0, not ${drainDelay}.`)
+  }
   const server = new FastCgiServer(toHandlers(handler), options)
   signal?.throwIfAborted()
   ignoreOutputErrors()
@@ -156,7 +168,7 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   signal?.addEventListener('abort', close, { once: true })
   server.once('close', () => signal?.removeEventListener('abort', close))
   const handleSignals = options.handleSignals ?? true
-  if (handleSignals) endAtSignals(server, handleSignals === true ? 'always' : handleSignals)
+  if (handleSignals) endAtSignals(server, handleSignals === true ? 'always' : handleSignals, drainDelay)
   obeyEarlySignal(handleSignals ? stop : (signal) => process.kill(process.pid, signal))
   // Before endAtExceptions, because the first listener decides.
   surviveAborts(server)

@@ -11,6 +11,7 @@ import { createFrontServer } from '../listen/net-server.ts'
 import type { OpenSocket } from '../listen/open-socket.ts'
 import type { ProtocolError } from '../protocol/error.ts'
 import { type Handlers, toHandlers } from './handlers.ts'
+import { withHealth } from './health.ts'
 import { Host } from './host.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import { resolveOptions, type ServerOptions } from './options.ts'
@@ -53,6 +54,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   #addresses: (AddressInfo | string)[] = []
   #state: ServerStats['state'] = 'idle'
   #isReferenced = true
+  #isCloseAnnounced = false
   #closed: Promise<void> | undefined
   #drainController: AbortController | undefined
 
@@ -67,7 +69,11 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
         server.emit('protocolError', error, remoteAddress)
       },
     }
-    this.#host = new Host(hostServer, handlers, resolveOptions(options))
+    const settings = resolveOptions(options)
+    const { healthPath } = settings
+    const isHealthy = (): boolean => !this.#isCloseAnnounced && this.#closed === undefined
+    const all = healthPath === undefined ? handlers : withHealth(handlers, healthPath, isHealthy)
+    this.#host = new Host(hostServer, all, settings)
   }
 
   /** Listens on one more address. Rejects with a message that says what to do if that is not possible. */
@@ -155,6 +161,14 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
       if (this.#closed !== undefined) this.#drainController.abort()
     }
     return this.#drainController.signal
+  }
+
+  /**
+   * Makes the health path (`healthPath`) respond with 503 from now on, so that load balancers stop sending requests. All requests are still
+   * served. Call `close` once the balancers have noticed.
+   */
+  announceClose(): void {
+    this.#isCloseAnnounced = true
   }
 
   /** Returns the current numbers of connections and requests. It iterates over all connections, so do not call it for each request. */
