@@ -212,7 +212,7 @@ describe('where it listens', () => {
   })
 
   test('a handle of another server is refused, with what to say instead', () => {
-    expect(() => create().listen(createNetServer())).toThrow(/Say \{ fd \}/)
+    expect(() => create().listen(createNetServer())).toThrow(/Pass \{ fd \}/)
   })
 })
 
