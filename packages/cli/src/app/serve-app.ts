@@ -44,6 +44,8 @@ export interface ServeFlags extends ListenFlags {
   check?: boolean
   detach?: boolean
   program?: string
+  /** A folder. True: one in the folder of the app. */
+  shared?: string | true
   restartFile?: string[]
   healthPath?: string
   drainDelay?: number

@@ -11,7 +11,7 @@ import { isEarly, Starts } from './starts.ts'
 import { Totals } from './totals.ts'
 import { type WorkerExit, type WorkerListener, WorkerProcess } from './worker-process.ts'
 
-/** What the {@link Fleet} tells the pool. */
+/** What the {@link Fleet} reports to the pool. */
 export interface FleetListener {
   /** Something happened that may need an action. */
   onChange(): void

@@ -10,7 +10,7 @@ import { Fleet } from './fleet.ts'
 import type { PoolEvents } from './pool-events.ts'
 import { reconcile, type Wanted } from './reconcile.ts'
 
-// setTimeout() takes a longer delay for 1 ms.
+// The longest delay of setTimeout(), in milliseconds. It treats a longer one as 1 ms.
 const TIMER_MAX = 2 ** 31 - 1
 
 /** Creates a pool. Call `start()` next. Throws a TypeError or a RangeError for an option that is wrong. */
@@ -77,7 +77,7 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /**
    * Replaces all workers, each by one that is ready before the old one drains. Resolves when the new ones serve; old ones may still
-   * finish requests then. Rejects with a {@link PoolError} if a new worker fails: those that are not replaced go on.
+   * finish requests then. Rejects with a {@link PoolError} if a new worker fails. Workers that were not replaced keep running.
    */
   async reload(): Promise<void> {
     if (this.#phase !== 'running') throw closedError()
@@ -152,7 +152,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     for (let slot = 0; slot < workers; slot++) await this.#sockets!.open(slot)
   }
 
-  // Whatever happens leads here once, after the current event.
+  // Every change calls this method. It schedules one step, which runs after the current event.
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -193,7 +193,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     }
   }
 
-  /** Ends the promises of `start()` and `reload()` that have come true. */
+  /** Resolves the promises of `start()` and `reload()` if all workers are ready. */
   #settle(fleet: Fleet): void {
     if (this.#starting !== undefined && fleet.isComplete(this.#wanted, 0)) this.#endStart()
     if (this.#reloading !== undefined && fleet.isComplete(this.#wanted, this.#oldestGeneration)) {
