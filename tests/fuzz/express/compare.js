@@ -109,7 +109,6 @@ const isLonger = (script, http, fastcgi) =>
 const discardsBody = ({ lines }) =>
   lines.some((line) => line === 'req finish' || line.includes('FCGI_ERR_BODY_DISCARDED'))
 const ends = /^(?:req.destroy|res.destroy|socket)/
-const timesOutRequest = ({ lines }) => lines.includes('req timeout')
 
 /** @type {[name: string, applies: (script: Script, http: Outcome, fastcgi: Outcome) => boolean, compared: Function[]][]} */
 const EXPLAINED = [
@@ -165,12 +164,6 @@ const EXPLAINED = [
     [linesOf, stuckOf],
   ],
   [
-    // Its 'timeout' listener then keeps the connection open, so all later events differ.
-    "a time-out while a body that has arrived is not read: it is the request's",
-    ({ ask }, http, fastcgi) => ask.body > 0 && timesOutRequest(http) !== timesOutRequest(fastcgi),
-    [],
-  ],
-  [
     'when the server detects that a client has disconnected: the response may not have been sent completely',
     ({ ask }) => ask.leaves,
     [headOf],
@@ -214,12 +207,6 @@ const EXPLAINED = [
     'a request that is paused after its response has finished may end or not',
     ({ steps }, http) => http.lines.includes('res finish') && steps.some(({ call }) => call === 'req.pause'),
     [receivedOf, responseOf],
-  ],
-  [
-    "a body that arrived before its reader: the effects of its last piece come before its 'end'",
-    ({ ask, steps }) =>
-      ask.body > 0 && steps.some(({ when, call }) => call === 'req.pipeline' && when !== 'now'),
-    [receivedOf],
   ],
   [
     'how a large body is split into pieces, if something else is written or read between them',

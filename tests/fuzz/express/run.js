@@ -10,6 +10,9 @@ const LIMIT = 200
 // Milliseconds for the rest of a request when the client has its response.
 const REST = 150
 
+// The scripts' shortest timers differ by 2 milliseconds. If the process waits longer than this for a CPU, they may run in another order.
+const LATE_MAX = 2
+
 /**
  * The outcome of a script on one of the two servers.
  *
@@ -21,14 +24,19 @@ const REST = 150
 
 /** An HTTP server and a FastCGI server that run scripts in this process. */
 export class Servers {
+  /** @type {import('node:http').RequestListener} */
   #listener = () => {}
   #lines = []
+  // By how many milliseconds the event loop was late at most.
+  #late = 0
+  #watch
   #http
   #fastcgi
 
   static async start() {
     const servers = new Servers()
     process.on('uncaughtException', servers.#onUncaught)
+    servers.#watchDelay()
     await Promise.all([
       new Promise((resolve) => {
         servers.#http.listen(0, '127.0.0.1', resolve)
@@ -46,18 +54,33 @@ export class Servers {
     )
   }
 
-  /** @param {import('./script.js').Script} script @returns {Promise<{ http: Outcome, fastcgi: Outcome }>} */
+  /**
+   * Runs a script on both servers. `delayed` says that the process waited for a CPU, so that timers may have run in another order.
+   *
+   * @param {import('./script.js').Script} script
+   * @returns {Promise<{ http: Outcome, fastcgi: Outcome, delayed: boolean }>}
+   */
   async runBoth(script) {
-    return {
-      http: await this.#run(script, (first) => askHttp(this.#http.address().port, script.ask, first)),
-      fastcgi: await this.#run(script, (first) =>
-        askFastCgi(this.#fastcgi.address().port, script.ask, first),
-      ),
-    }
+    this.#late = 0
+    const http = await this.#run(script, (first) => askHttp(this.#http.address().port, script.ask, first))
+    const fastcgi = await this.#run(script, (first) =>
+      askFastCgi(this.#fastcgi.address().port, script.ask, first),
+    )
+    return { http, fastcgi, delayed: this.#late > LATE_MAX }
+  }
+
+  #watchDelay() {
+    let due = performance.now() + 1
+    this.#watch = setInterval(() => {
+      const now = performance.now()
+      this.#late = Math.max(this.#late, now - due)
+      due = now + 1
+    }, 1)
   }
 
   async close() {
     process.off('uncaughtException', this.#onUncaught)
+    clearInterval(this.#watch)
     this.#http.closeAllConnections()
     this.#http.close()
     await this.#fastcgi.close()
@@ -101,7 +124,8 @@ export class Servers {
       await new Promise((resolve) => setTimeout(resolve, 6))
     await turns(6)
     asked.leave()
-    return { response, lines: [...lines], stuck: stuck && !response.complete }
+    stuck &&= !response.complete
+    return { response, lines: stuck ? [...lines] : lines.filter((line) => line !== LEFT), stuck }
   }
 }
 
