@@ -8,7 +8,7 @@ import type { Site } from '../support/fronts/site.ts'
 
 const PACKAGES = ['express', 'fastify', 'koa', '@hapi/hapi', 'socket.io', 'hono', '@hono/node-server', 'h3']
 
-/** Programs that listen on 127.0.0.1:3000, and answer `GET /` with `hello from NAME`. */
+/** Programs that listen on 127.0.0.1:3000, and respond to `GET /` with `hello from NAME`. */
 export const HTTP_PROGRAMS: Readonly<Record<string, string>> = {
   'node-http.mjs': `
     import { createServer } from 'node:http'

@@ -38,6 +38,11 @@ export interface PoolOptions {
    */
   stopTimeout?: number
   /**
+   * How long `close()` waits before it drains the workers; default 0. Meanwhile the health path responds with 503, and all requests are
+   * served: time for a load balancer to notice.
+   */
+  drainDelay?: number
+  /**
    * A worker whose event loop has not turned for so long is replaced and killed; default 30 s. It must exceed the longest
    * synchronous work of the app. 0 turns it off.
    */
@@ -53,6 +58,11 @@ export interface PoolOptions {
    * its call stack; default 5 s. 0 turns both off.
    */
   slowAfter?: number
+  /**
+   * Whether workers measure what monitoring shows: responses by status, durations, connections, processor time. `status()` then has
+   * `monitoring`. Default false, because each heartbeat costs more.
+   */
+  monitored?: boolean
 }
 
 /** {@link PoolOptions} with every default filled in, except where the sockets come from. */
@@ -74,17 +84,20 @@ const NAMES: readonly string[] = Object.keys({
   maxSurge: true,
   startTimeout: true,
   stopTimeout: true,
+  drainDelay: true,
   stuckTimeout: true,
   maxRequests: true,
   maxMemory: true,
   maxAge: true,
   slowAfter: true,
+  monitored: true,
 } satisfies Record<keyof PoolOptions, true>)
 
 /** The options that are numbers of 0 or more. */
 const NUMBERS = [
   'startTimeout',
   'stopTimeout',
+  'drainDelay',
   'stuckTimeout',
   'maxRequests',
   'maxMemory',
@@ -124,11 +137,13 @@ export function resolveOptions(options: PoolOptions): PoolSettings {
     maxSurge: options.maxSurge ?? 1,
     startTimeout: options.startTimeout ?? 30_000,
     stopTimeout: options.stopTimeout ?? 30_000,
+    drainDelay: options.drainDelay ?? 0,
     stuckTimeout: options.stuckTimeout ?? 30_000,
     maxRequests: options.maxRequests ?? 0,
     maxMemory: options.maxMemory ?? 0,
     maxAge: options.maxAge ?? 0,
     slowAfter: options.slowAfter ?? 5000,
+    monitored: options.monitored ?? false,
   }
   for (const name of NUMBERS) {
     const value: unknown = settings[name]

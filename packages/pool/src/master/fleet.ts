@@ -8,9 +8,10 @@ import type { Action, Reason, WorkerView } from './reconcile.ts'
 import { Recycling } from './recycling.ts'
 import { statusOf } from './snapshot.ts'
 import { isEarly, Starts } from './starts.ts'
+import { Totals } from './totals.ts'
 import { type WorkerExit, type WorkerListener, WorkerProcess } from './worker-process.ts'
 
-/** What the {@link Fleet} tells the pool. */
+/** What the {@link Fleet} reports to the pool. */
 export interface FleetListener {
   /** Something happened that may need an action. */
   onChange(): void
@@ -30,8 +31,9 @@ export class Fleet {
   /** By slot: how its last worker ended. */
   readonly #lastEnd = new Map<number, Reason>()
   readonly #restarts: PoolStatus['restarts'] = {}
-  #endedRequests = 0
+  readonly #totals = new Totals()
   #nextId = 1
+  #isCloseAnnounced = false
 
   constructor(
     settings: PoolSettings,
@@ -74,6 +76,12 @@ export class Fleet {
     this.starts.observe(this.#workers.values(), now)
   }
 
+  /** Makes the health path of all workers respond with 503. */
+  announceClose(): void {
+    this.#isCloseAnnounced = true
+    for (const worker of this.#workers.values()) worker.announceClose()
+  }
+
   /** Does what the plan says. A worker that is started belongs to `generation`. */
   act(action: Action, generation: number): void {
     switch (action.do) {
@@ -97,10 +105,14 @@ export class Fleet {
   }
 
   /** The fleet's part of the pool's status. */
-  status(): Pick<PoolStatus, 'requests' | 'restarts' | 'workers'> {
-    const workers = [...this.#workers.values()].sort((a, b) => a.slot - b.slot || a.id - b.id).map(statusOf)
-    const requests = workers.reduce((sum, worker) => sum + worker.requests, this.#endedRequests)
-    return { requests, restarts: { ...this.#restarts }, workers }
+  status(): Pick<PoolStatus, 'requests' | 'restarts' | 'monitoring' | 'workers'> {
+    const workers = [...this.#workers.values()].sort((a, b) => a.slot - b.slot || a.id - b.id)
+    return {
+      requests: this.#totals.requests(workers),
+      restarts: { ...this.#restarts },
+      ...(this.#settings.monitored && { monitoring: this.#totals.monitoring(workers) }),
+      workers: workers.map(statusOf),
+    }
   }
 
   #start(slot: number, generation: number, reason: Reason): void {
@@ -135,6 +147,7 @@ export class Fleet {
       case 'ready':
         if (worker.state !== 'starting') return
         worker.ready()
+        if (this.#isCloseAnnounced) worker.announceClose()
         this.starts.proven = true
         this.#sockets.markListening(worker.sockets)
         this.#recycling.onReady(worker)
@@ -142,7 +155,8 @@ export class Fleet {
         break
       case 'heartbeat':
         // The last heartbeat of a worker may arrive after its end.
-        if (!this.#workers.has(worker.id)) this.#countRequests(worker)
+        if (!this.#workers.has(worker.id)) this.#totals.onEnd(worker)
+        else this.#totals.onHeartbeat(this.#workers.values())
         if (!this.#recycling.exceedsMemory(worker, performance.now())) return
         worker.retiring = 'memory'
         break
@@ -159,6 +173,7 @@ export class Fleet {
         )
         return
       case 'slow':
+        this.#totals.onSlow(message.requests.length)
         this.#events.emit('slow', statusOf(worker), message.requests)
         return
     }
@@ -167,7 +182,7 @@ export class Fleet {
 
   #onExit(worker: WorkerProcess, exit: WorkerExit): void {
     this.#workers.delete(worker.id)
-    this.#countRequests(worker)
+    this.#totals.onEnd(worker)
     const now = performance.now()
     const lifetime = now - worker.startedAt
     const reason = worker.endReason ?? 'crash'
@@ -179,10 +194,5 @@ export class Fleet {
       if (worker.readyAt === undefined) this.#listener.onStartFailure(worker, exit, reason)
     }
     this.#listener.onChange()
-  }
-
-  #countRequests(worker: WorkerProcess): void {
-    this.#endedRequests += worker.stats.requests - worker.countedRequests
-    worker.countedRequests = worker.stats.requests
   }
 }
