@@ -75,6 +75,7 @@ const linesOf = ({ lines }, { ask }) =>
 const isResponse = (line) => /^res[ .]/.test(line)
 const isRequest = (line) => /^req[ .]/.test(line)
 const responseOf = ({ lines }) => lines.filter(isResponse)
+const eventsOfResponse = ({ lines }) => lines.filter((line) => line.startsWith('res '))
 const requestOf = ({ lines }) => lines.filter(isRequest)
 const restOf = ({ lines }) => lines.filter((line) => !isResponse(line) && !isRequest(line)).sort()
 const closesOf = ({ lines }) => lines.filter((line) => /^re[qs] close/.test(line)).sort()
@@ -106,6 +107,7 @@ const setsLength = ({ steps }) => steps.some(({ call }) => call === 'res.content
 const keepsLength = ({ lines }) => lines.some((line) => /^(?:res\.)?end\S* throws/.test(line))
 const isLonger = (script, http, fastcgi) =>
   (setsLength(script) || keepsLength(http)) && !http.response.complete && fastcgi.response.complete
+const timesOutRequest = ({ lines }) => lines.includes('req timeout')
 const discardsBody = ({ lines }) =>
   lines.some((line) => line === 'req finish' || line.includes('FCGI_ERR_BODY_DISCARDED'))
 const ends = /^(?:req.destroy|res.destroy|socket)/
@@ -162,6 +164,24 @@ const EXPLAINED = [
       steps.some(({ call }) => call === 'res.flushHeaders') &&
       steps.some(({ call }) => ends.test(call)),
     [linesOf, stuckOf],
+  ],
+  [
+    // The response has ended, but no 'finish' shows it.
+    'a request body that has not arrived when the response ends and its connection is destroyed is not read on',
+    ({ ask, steps }, _, { lines }) =>
+      (ask.pieces.length > 0 || ask.body > TOGETHER_MAX) &&
+      lines.some((line) => /^res sent=\w+ ended=true finished=false/.test(line)) &&
+      steps.some(({ call }) => ends.test(call)),
+    [receivedOf, eventsOfResponse],
+  ],
+  [
+    // Its 'timeout' listener then keeps the connection open, so all later events differ. A body that arrives with its head is in
+    // the request's buffer on both.
+    "a time-out while a body that has arrived later is not read: it is the request's",
+    ({ ask }, http, fastcgi) =>
+      (ask.pieces.length > 0 || ask.body > TOGETHER_MAX) &&
+      timesOutRequest(http) !== timesOutRequest(fastcgi),
+    [],
   ],
   [
     'when the server detects that a client has disconnected: the response may not have been sent completely',

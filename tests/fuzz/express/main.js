@@ -33,11 +33,12 @@ export async function fuzzExpress({ seed, count, from = 0, onProgress = () => {}
       const script = makeScript(seed, number)
       let name
       let outcomes
-      for (let tries = 0, delayed = 0; tries < TRIES; ) {
-        outcomes = await servers.runBoth(script)
+      for (let tries = 0, delayed = -1; tries < TRIES; ) {
+        outcomes = await servers.runBoth(script, delayed >= 0)
         name = difference(script, outcomes.http, outcomes.fastcgi)
         if (name !== '') break
-        if (outcomes.delayed && delayed < DELAYED_MAX) delayed++
+        // The first try is not watched, because that takes time.
+        if (delayed < 0 || (outcomes.delayed && delayed < DELAYED_MAX)) delayed++
         else tries++
       }
       if (name === '') {

@@ -36,7 +36,6 @@ export class Servers {
   static async start() {
     const servers = new Servers()
     process.on('uncaughtException', servers.#onUncaught)
-    servers.#watchDelay()
     await Promise.all([
       new Promise((resolve) => {
         servers.#http.listen(0, '127.0.0.1', resolve)
@@ -56,16 +55,20 @@ export class Servers {
 
   /**
    * Runs a script on both servers. `delayed` says that the process waited for a CPU, so that timers may have run in another order.
+   * It is known only if `watch` is true.
    *
    * @param {import('./script.js').Script} script
+   * @param {boolean} [watch]
    * @returns {Promise<{ http: Outcome, fastcgi: Outcome, delayed: boolean }>}
    */
-  async runBoth(script) {
+  async runBoth(script, watch = false) {
     this.#late = 0
+    if (watch) this.#watchDelay()
     const http = await this.#run(script, (first) => askHttp(this.#http.address().port, script.ask, first))
     const fastcgi = await this.#run(script, (first) =>
       askFastCgi(this.#fastcgi.address().port, script.ask, first),
     )
+    clearInterval(this.#watch)
     return { http, fastcgi, delayed: this.#late > LATE_MAX }
   }
 
@@ -80,7 +83,6 @@ export class Servers {
 
   async close() {
     process.off('uncaughtException', this.#onUncaught)
-    clearInterval(this.#watch)
     this.#http.closeAllConnections()
     this.#http.close()
     await this.#fastcgi.close()

@@ -76,7 +76,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
   protected override onTimeout(): void {
     const request = this.incoming
     const response = this._httpMessage
-    const isBodyIncomplete = !request.complete && !this.exchange.stdin.complete
+    const isBodyIncomplete = !request.complete && !this.exchange.stdin.ended
     const requestHandled = isBodyIncomplete && request.emit('timeout', this)
     const responseHandled = response?.emit('timeout', this) ?? false
     // Set if the app has an http.Server.
