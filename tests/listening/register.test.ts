@@ -399,6 +399,27 @@ describe('its life', () => {
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
 
+  test.each([['signal-exit'], ['signal-exit3'], ['signal-exit', 'signal-exit3']])(
+    'SIGTERM ends a program whose libraries use %s %s, and lets them clean up',
+    async (...packages) => {
+      site.write(
+        'server.cjs',
+        `const { createServer } = require('node:http')
+        for (const name of ${JSON.stringify(packages)}) {
+          const { onExit = require(name) } = require(name)
+          onExit((code, signal) => console.log('clean up', name, code, signal))
+        }
+        createServer((request, response) => response.end('hello')).listen(3000, () => console.log('listens'))
+        setInterval(() => {}, 1000)`,
+      )
+      const program = start('server.cjs')
+      await program.printed(/listens/)
+      expect(await get()).toBe('hello')
+      expect(await program.stop()).toEqual({ code: 0, signal: null })
+      for (const name of packages) expect(program.output).toContain(`clean up ${name} 0 null`)
+    },
+  )
+
   test('SIGTERM lets a request finish, unless the program handles it', async () => {
     const app = `
       import { createServer } from 'node:http'

@@ -78,6 +78,10 @@ export function addServe(program: Command): void {
       }
       const { checkApp, serveApp } = await import('../app/serve-app.ts')
       if (flags.check) await checkApp(file, flags)
-      else await serveApp(file, flags, listen)
+      else {
+        const { runCommandInClusterWorkers } = await import('../app/cluster-workers.ts')
+        runCommandInClusterWorkers()
+        await serveApp(file, flags, listen)
+      }
     })
 }
