@@ -67,12 +67,12 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
   test('the app has every URL of its folder, except those of files', async () => {
     const origin = await start(host, APP)
     site.write('public/shop/logo.txt', 'a file')
-    const answer = await send(origin, '/shop/cart', {
+    const response = await send(origin, '/shop/cart', {
       method: 'POST',
       body: 'x=1',
       headers: ['Authorization', 'Bearer a'],
     })
-    expect(JSON.parse(answer.text)).toEqual({
+    expect(JSON.parse(response.text)).toEqual({
       url: '/shop/cart',
       mount: '/shop',
       body: 'x=1',

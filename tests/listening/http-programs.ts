@@ -19,7 +19,7 @@ const PACKAGES = [
   'h3',
 ]
 
-/** Programs that listen on 127.0.0.1:3000, and answer `GET /` with `hello from NAME`. */
+/** Programs that listen on 127.0.0.1:3000, and respond to `GET /` with `hello from NAME`. */
 export const HTTP_PROGRAMS: Readonly<Record<string, string>> = {
   'node-http.mjs': `
     import { createServer } from 'node:http'

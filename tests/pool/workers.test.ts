@@ -18,7 +18,7 @@ import { LOAD_APP } from './load.ts'
 import { type PoolProgram, startPool } from './pool-program.ts'
 
 /** Time limit for processes to end, in milliseconds. */
-const ENDING = 30_000
+const EXIT_TIMEOUT = 30_000
 
 let site: Site
 
@@ -215,7 +215,7 @@ describe('signals', () => {
     const pool = await startPool(site, 'app.mjs', { flags: ['--workers', '2'] })
     master(pool, 'SIGKILL')
     await pool.program.exited
-    expect(await remaining(() => site.processes(), ENDING)).toEqual([])
+    expect(await remaining(() => site.processes(), EXIT_TIMEOUT)).toEqual([])
   })
 })
 

@@ -9,3 +9,13 @@ export function runCommandInClusterWorkers(): void {
   // setupPrimary() would also fix the scheduling policy, which the program may still set. It takes these values as its defaults.
   Object.assign(cluster.settings, { exec: process.argv[1], args: process.argv.slice(2) })
 }
+
+let hasForked = false
+cluster.once('fork', () => {
+  hasForked = true
+})
+
+/** Whether this process is the primary of a node:cluster, whose workers serve. */
+export function isClusterPrimary(): boolean {
+  return hasForked
+}
