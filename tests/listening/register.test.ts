@@ -112,6 +112,17 @@ describe('each way to start it', () => {
     expect(await get()).toBe('hello from fastify')
   })
 
+  test('systemd, and a program that listens on its descriptor, with PORT set', async () => {
+    const listens =
+      "import { createServer } from 'node:http'\ncreateServer((request, response) => response.end('hello')).listen({ fd: 3 }, started)"
+    writeProgram(site, 'systemd.mjs', listens)
+    const program = spawnFcgi(
+      `PORT=3000 LISTEN_PID=$$ LISTEN_FDS=1 exec ${node('systemd.mjs')} 3<&0 0</dev/null`,
+    )
+    await program.printed(/the program listens/)
+    expect(await get()).toBe('hello')
+  })
+
   test('a CGI server: one request', async () => {
     const cgi = { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', REQUEST_URI: '/', SERVER_NAME: 'test' }
     for (const name of ['node-http.mjs', 'hapi.cjs']) {
