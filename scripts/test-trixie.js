@@ -19,6 +19,7 @@ const EXCLUDED = [
   'tests/cli/inspector.test.ts',
   'tests/limits/hostile-memory.test.ts',
   'tests/soak/**',
+  'tests/frameworks/**',
   'tests/client/testing-helper.test.ts',
 ]
 

@@ -14,6 +14,7 @@ export interface PoolFlags {
   startTimeout?: number
   stopTimeout?: number
   stuckTimeout?: number
+  drainDelay?: number
   slow?: number
   control?: string
   status?: SocketAddress

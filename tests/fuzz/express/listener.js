@@ -7,6 +7,9 @@ const TRACED = new Set(['aborted', 'close', 'end', 'error', 'finish', 'pipe', 't
 // Milliseconds after which a response is ended if the script has not ended it.
 const END_AFTER = 30
 
+/** The line after which the client has disconnected, because it waited too long. */
+export const LEFT = 'the client disconnects'
+
 /**
  * Runs a script's steps on a request and a response, and records what happens.
  *

@@ -2,7 +2,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer } from '@fcgi-bridge/core'
 import { toHandler } from '@fcgi-bridge/express-adapter'
 import { askFastCgi, askHttp } from './clients.js'
-import { codeOf, makeListener } from './listener.js'
+import { codeOf, LEFT, makeListener } from './listener.js'
 
 // Milliseconds after which a script's client disconnects.
 const LIMIT = 200
@@ -69,7 +69,8 @@ export class Servers {
 
   async #run(script, ask) {
     const lines = []
-    const { listener, called, settled } = makeListener(script, lines)
+    // Node keeps and changes an array that was passed as a header's value.
+    const { listener, called, settled } = makeListener(structuredClone(script), lines)
     this.#listener = listener
     this.#lines = lines
     const { pieces, leaves } = script.ask
@@ -78,6 +79,7 @@ export class Servers {
     let stuck = false
     const limit = setTimeout(() => {
       stuck = true
+      lines.push(LEFT)
       asked.leave()
     }, LIMIT)
     // On a busy machine the client may leave before the server has its request.

@@ -6,20 +6,21 @@ import type { FastCgiServer } from './server.ts'
 /** `unless-handled`: only if the program has no listener of its own for the signal. */
 type When = 'always' | 'unless-handled'
 
-const atSignals = new Map<FastCgiServer, When>()
+const atSignals = new Map<FastCgiServer, { when: When; delay: number }>()
 const atExceptions = new Set<FastCgiServer>()
 
 /**
  * Ends the program at SIGTERM, SIGUSR1 (mod_fcgid, Apache) or SIGINT, until `server` has closed. A second SIGINT exits at once. A second
- * SIGTERM does nothing, because mod_fcgid always sends two.
+ * SIGTERM does nothing, because mod_fcgid always sends two. The program ends `delay` milliseconds after the signal, and meanwhile its health
+ * path responds with 503.
  */
-export function endAtSignals(server: FastCgiServer, when: When = 'always'): void {
+export function endAtSignals(server: FastCgiServer, when: When = 'always', delay = 0): void {
   if (atSignals.size === 0) {
     process.on('SIGTERM', stop)
     process.on('SIGUSR1', stop)
     process.on('SIGINT', interrupt)
   }
-  atSignals.set(server, when)
+  atSignals.set(server, { when, delay })
   server.once('close', () => {
     atSignals.delete(server)
     if (atSignals.size > 0) return
@@ -47,8 +48,13 @@ const GRACE = 1000
  */
 export function stop(signal: NodeJS.Signals): boolean {
   const isHandled = process.listenerCount(signal) > 1
-  if (isHandled && ![...atSignals.values()].includes('always')) return false
-  end(atSignals.keys(), isHandled ? GRACE : 0)
+  const settings = [...atSignals.values()]
+  if (isHandled && settings.every(({ when }) => when !== 'always')) return false
+  for (const server of atSignals.keys()) server.announceClose()
+  const delay = Math.max(0, ...settings.map((one) => one.delay))
+  const endNow = (): void => end(atSignals.keys(), isHandled ? GRACE : 0)
+  if (delay > 0) setTimeout(endNow, delay)
+  else endNow()
   return true
 }
 

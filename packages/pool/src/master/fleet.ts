@@ -33,6 +33,7 @@ export class Fleet {
   readonly #restarts: PoolStatus['restarts'] = {}
   readonly #totals = new Totals()
   #nextId = 1
+  #isCloseAnnounced = false
 
   constructor(
     settings: PoolSettings,
@@ -73,6 +74,12 @@ export class Fleet {
   /** Forgets that workers have failed if another one shows that this is over. */
   forgiveFailures(now: number): void {
     this.starts.observe(this.#workers.values(), now)
+  }
+
+  /** Makes the health path of all workers respond with 503. */
+  announceClose(): void {
+    this.#isCloseAnnounced = true
+    for (const worker of this.#workers.values()) worker.announceClose()
   }
 
   /** Does what the plan says. A worker that is started belongs to `generation`. */
@@ -140,6 +147,7 @@ export class Fleet {
       case 'ready':
         if (worker.state !== 'starting') return
         worker.ready()
+        if (this.#isCloseAnnounced) worker.announceClose()
         this.starts.proven = true
         this.#sockets.markListening(worker.sockets)
         this.#recycling.onReady(worker)

@@ -115,6 +115,13 @@ export class WorkerProcess implements WorkerView {
     this.#child.send(message, () => {})
   }
 
+  /** Makes its health path respond with 503. */
+  announceClose(): void {
+    if (!this.#child.connected) return
+    const message: MasterMessage = { fcgiBridgePool: 'announce-close' }
+    this.#child.send(message, () => {})
+  }
+
   kill(reason: Reason, signal: NodeJS.Signals): void {
     if (this.state !== 'killed') this.endReason = reason
     this.#enter('killed')

@@ -95,7 +95,7 @@ export class Pages {
 
 function health({ state, workers, wanted }: PoolStatus): Page {
   const ready = workers.filter((worker) => worker.state === 'ready').length
-  const isHealthy = ready > 0 && state !== 'closing'
+  const isHealthy = ready > 0 && state !== 'leaving' && state !== 'closing'
   return {
     status: isHealthy ? 200 : 503,
     type: TEXT,

@@ -132,8 +132,10 @@ export type WorkerMessage =
 
 /** What the master tells a worker. */
 export interface MasterMessage {
-  /** The pool closes: accept what waits in the queue, then end as at SIGTERM. Nobody else will accept it. */
-  fcgiBridgePool: 'stop'
+  fcgiBridgePool: /** The pool closes: accept what waits in the queue, then end as at SIGTERM. Nobody else will accept it. */
+    | 'stop'
+    /** The pool closes soon: the health path responds with 503 from now on. All requests are served. */
+    | 'announce-close'
 }
 
 /** What the watchdog thread writes to the pipe, one JSON document a line. */

@@ -1,3 +1,5 @@
+import { subscribe } from 'node:diagnostics_channel'
+import { type FastCgiServer, SERVER_CHANNEL } from '@fcgi-bridge/core'
 import { Measurements } from './measurements.ts'
 import {
   isPoolMessage,
@@ -55,8 +57,14 @@ export function startWorker(config: WorkerConfig): void {
     await queuesEmptied(servers)
     process.kill(process.pid, 'SIGTERM')
   }
+  const fastCgiServers = new Set<FastCgiServer>()
+  subscribe(SERVER_CHANNEL, (server) => fastCgiServers.add(server as FastCgiServer))
   process.on('message', (message) => {
-    if (isPoolMessage(message) && message.fcgiBridgePool === 'stop') void end()
+    if (!isPoolMessage(message)) return
+    if (message.fcgiBridgePool === 'stop') void end()
+    else if (message.fcgiBridgePool === 'announce-close') {
+      for (const server of fastCgiServers) server.announceClose()
+    }
   })
   // Without its master a worker drains and exits, and the socket is gone with the last one.
   process.once('disconnect', () => void end())
