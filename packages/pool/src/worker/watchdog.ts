@@ -6,7 +6,7 @@ export interface WatchdogData {
   /** The main thread's event loop increments the number with each heartbeat. */
   heartbeats: Int32Array<SharedArrayBuffer>
   heartbeatInterval: number
-  /** The event loop is blocked if it has not turned for so many milliseconds. */
+  /** The event loop is blocked if it has not turned for this many milliseconds. */
   blockedAfter: number
   /** Where to write a report: the master's pipe. */
   reportFd: number
