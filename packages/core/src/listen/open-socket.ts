@@ -1,5 +1,5 @@
 import type { AddressInfo, Server, Socket } from 'node:net'
-import { explain } from './listen-error.ts'
+import { withListenErrors } from './listen-error.ts'
 import { Listener } from './listener.ts'
 import { createFrontServer, listening } from './net-server.ts'
 import { StandardDescriptor } from './standard-descriptor.ts'
@@ -24,7 +24,7 @@ export class OpenSocket {
   static async standardInput(): Promise<OpenSocket> {
     return OpenSocket.open(
       (server) =>
-        explain(
+        withListenErrors(
           listening(server, () => server.listen({ fd: 0 })),
           'file descriptor 0',
         ),
