@@ -10,7 +10,7 @@ export function endWhenIdle(server: FastCgiServer, timeout: number): void {
     accepted = acceptedConnections
     if (isIdle) stop('SIGTERM')
   }, timeout)
-  // The program must not stay alive for it.
+  // The timer must not keep the program alive.
   timer.unref()
   server.once('close', () => clearInterval(timer))
 }
