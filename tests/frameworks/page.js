@@ -58,7 +58,11 @@ function table() {
     program.isStartedByApache ? 'nginx, mod_fcgid' : 'nginx',
   ])
   const head = ['program', 'version', 'Node', 'tested with']
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('')
+  // The linter formats Markdown, and aligns the columns.
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((cells) => cells[column].length)))
+  const line = (cells, fill) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column], fill)).join(' | ')} |\n`
+  return [line(head, ' '), line(['', '', '', ''], '-'), ...rows.map((cells) => line(cells, ' '))].join('')
 }
 
 function section(program) {
