@@ -6,7 +6,7 @@ import type { ListeningFile } from '../listen/listener.ts'
 import { closeServer } from '../listen/net-server.ts'
 
 // Milliseconds. Apache looks for app.ready and connects later, so connections are accepted for this time after app.ready is gone.
-const NOTICE = 250
+const NOTICE_TIME = 250
 
 /**
  * The files of one holder. The last two are in the folder above that of the machine, where an .htaccess can name them:
@@ -14,7 +14,7 @@ const NOTICE = 250
  * - `app.NUMBER`: its socket, or an empty file once it no longer holds the app
  * - `app.sock`: a link to that socket, for Apache's mod_proxy_fcgi
  * - `app.ready`: a link to a file that exists as long as this process. A `RewriteCond … -f` tests it, so requests go to the socket only
- *   while the holder lives. Only where there is a /proc.
+ *   while the holder lives. It exists only on systems with /proc.
  */
 export class ClaimFile implements ListeningFile {
   readonly #folder: string
@@ -38,13 +38,16 @@ export class ClaimFile implements ListeningFile {
     process.once('exit', this.#withdraw)
   }
 
-  /** Gives the claim up: other processes find a socket that refuses. Connections that arrive shortly before are still accepted. */
+  /**
+   * Gives up the claim, so that other processes find a socket that refuses connections. Connections that arrive shortly before are still
+   * accepted.
+   */
   async remove(): Promise<void> {
-    if (this.#removeReady()) await setTimeout(NOTICE)
+    if (this.#removeReady()) await setTimeout(NOTICE_TIME)
     this.release()
   }
 
-  /** The same, at once. */
+  /** Gives up the claim at once. */
   release(): void {
     writeFileSync(this.#temporary, '', { mode: 0o600 })
     renameSync(this.#temporary, join(this.#folder, this.#name))
@@ -75,7 +78,7 @@ export class ClaimFile implements ListeningFile {
   }
 }
 
-// After a reboot another process can have the same id, but hardly also a thread with the same id.
+// After a reboot, another process can have the same id. It is unlikely that it also has a thread with the same id.
 function fileOfThisProcess(): string | undefined {
   try {
     const thread = readdirSync('/proc/self/task').at(-1)

@@ -12,7 +12,7 @@
 //
 // - A socket listens before link(2) makes it visible. So a socket that refuses never accepts again.
 // - A holder that drains replaces its socket by an empty file. The highest number is never removed, so no number is used twice.
-// - Old numbers are removed late. A process that was stopped between its look and its claim can win a number that was removed. It then
+// - Old numbers are removed late. A process that was stopped between its check and its claim can win a number that was removed. It then
 //   finds a higher one, and withdraws.
 
 import { createHash, randomBytes } from 'node:crypto'
@@ -32,13 +32,13 @@ import { ClaimFile } from './claim-file.ts'
 import { unlinkIfExists } from './unlink.ts'
 
 // How many old numbers are kept.
-const KEPT = 8
+const KEPT_NUMBERS = 8
 
 // Milliseconds. A holder whose queue is full is tried again after this time.
 const BUSY_PAUSE = 20
 
 // Milliseconds. A temporary file of a process that was killed is removed after this time.
-const ABANDONED = 60_000
+const ABANDONED_AFTER = 60_000
 
 const TEMPORARY = /^\.[0-9a-f]{12}$/
 
@@ -118,7 +118,7 @@ export class Claims {
   }
 
   #cleanUp(number: number): void {
-    const old = this.#numbers().filter((each) => each <= number - KEPT)
+    const old = this.#numbers().filter((each) => each <= number - KEPT_NUMBERS)
     for (const each of old) unlinkIfExists(this.#path(each))
     for (const name of readdirSync(this.folder).filter((each) => TEMPORARY.test(each))) {
       const path = join(this.folder, name)
@@ -145,7 +145,7 @@ function connected(path: string): Promise<Socket> {
 
 function isAbandoned(path: string): boolean {
   try {
-    return Date.now() - lstatSocket(path).mtimeMs > ABANDONED
+    return Date.now() - lstatSocket(path).mtimeMs > ABANDONED_AFTER
   } catch {
     // Its process has removed it.
     return false

@@ -33,7 +33,7 @@ export interface ShareOptions {
  * it. Call it before the app is loaded.
  *
  * Resolves when this process must serve the app: it is the holder, or a CGI program that could not start one. The next call of
- * `serve` without an address, or `listen` of an adapter's server, then serves the sockets. In a process that relays it never resolves:
+ * `serve` without an address, or `listen` of an adapter's server, then serves the sockets. In a process that relays, the promise never settles:
  * the process exits when its front server ends it, or when the CGI request is complete. Rejects if the folder belongs to another user, or
  * its path is too long.
  */
@@ -79,6 +79,6 @@ function makePrivateFolder(path: string): void {
       `The folder ${path} belongs to user ${uid}, but this process runs as user ${user}. Name a folder of its own with the option shared, or --shared.`,
     )
   }
-  // Whoever can write to the folder could take the app's place, and whoever can enter it could send requests as any client.
+  // A user who can write to the folder could take the app's place. A user who can enter it could send requests as any client.
   if ((mode & 0o077) !== 0) chmodSync(path, 0o700)
 }
