@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { ListeningFile } from '../listen/listener.ts'
 import { closeServer } from '../listen/net-server.ts'
@@ -9,7 +9,7 @@ import { closeServer } from '../listen/net-server.ts'
 const NOTICE_TIME = 250
 
 /**
- * The files of one holder:
+ * The files of one holder. The last two are in the folder above that of the machine, where an .htaccess can name them:
  *
  * - `app.NUMBER`: its socket, or an empty file once it no longer holds the app
  * - `app.sock`: a link to that socket, for Apache's mod_proxy_fcgi
@@ -32,7 +32,7 @@ export class ClaimFile implements ListeningFile {
 
   /** Creates `app.sock` and `app.ready`. */
   publish(): void {
-    this.#link(this.#name, 'app.sock')
+    this.#link(join(basename(this.#folder), this.#name), 'app.sock')
     this.#ready = fileOfThisProcess()
     if (this.#ready !== undefined) this.#link(this.#ready, 'app.ready')
     process.once('exit', this.#withdraw)
@@ -60,12 +60,12 @@ export class ClaimFile implements ListeningFile {
 
   #link(target: string, name: string): void {
     symlinkSync(target, this.#temporary)
-    renameSync(this.#temporary, join(this.#folder, name))
+    renameSync(this.#temporary, join(dirname(this.#folder), name))
   }
 
   // Returns whether it was there.
   #removeReady(): boolean {
-    const path = join(this.#folder, 'app.ready')
+    const path = join(dirname(this.#folder), 'app.ready')
     const target = this.#ready
     this.#ready = undefined
     try {

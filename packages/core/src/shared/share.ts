@@ -22,8 +22,8 @@ import { SharedProcess } from './shared-process.ts'
 /** How a process shares an app. */
 export interface ShareOptions {
   /**
-   * The folder of the holder's socket. It is created with mode 0700, and must belong to the user of the process. Its path can have up to 90
-   * bytes. It must be on this machine: a Unix socket cannot be reached from another one.
+   * The folder of the holder's socket. It is created with mode 0700, and must belong to the user of the process. Its path can have up to 80
+   * bytes. If several machines share the folder, each has its own holder.
    */
   folder: string
 }
@@ -45,7 +45,7 @@ export async function share({ folder }: ShareOptions): Promise<void> {
     await new SharedProcess(claims, await OpenSocket.standardInput()).run()
   } else if (process.env.GATEWAY_INTERFACE !== undefined) {
     const { serveSharedCgi } = await import('./shared-cgi.ts')
-    await serveSharedCgi(claims, path)
+    await serveSharedCgi(claims)
   } else {
     await holdOrExit(claims)
   }

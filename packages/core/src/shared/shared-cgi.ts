@@ -27,8 +27,8 @@ const CGI_VARIABLE =
  * Relays the request of a CGI program to the holder, which is started in the background if there is none, and exits. Resolves if the holder
  * cannot be started: this process must serve its request itself.
  */
-export async function serveSharedCgi(claims: Claims, folder: string): Promise<void> {
-  const holder = (await connectToLatest(claims)) ?? (await startHolder(claims, folder))
+export async function serveSharedCgi(claims: Claims): Promise<void> {
+  const holder = (await connectToLatest(claims)) ?? (await startHolder(claims))
   if (holder === undefined) return
   const status = await serveCgi((stream) => connectStreams(stream, holder))
   process.exit(status & 0xff)
@@ -54,8 +54,8 @@ async function connectToLatest(claims: Claims): Promise<Socket | undefined> {
 }
 
 // One of several concurrent requests starts the holder. The others wait for it.
-async function startHolder(claims: Claims, folder: string): Promise<Socket | undefined> {
-  const lock = join(folder, 'starting')
+async function startHolder(claims: Claims): Promise<Socket | undefined> {
+  const lock = join(claims.folder, 'starting')
   const isOurs = lockStart(lock)
   const failed = isOurs ? spawnHolder() : undefined
   let hasFailed = false
