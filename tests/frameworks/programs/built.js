@@ -1,5 +1,6 @@
 // Frameworks whose programs are built, and servers with projects of their own.
 
+import { createHash } from 'node:crypto'
 import { form, json, MULTIPART, multipart, STANDARD_STREAM, standardRequests } from '../requests.js'
 
 // Frameworks refuse forms from other origins.
@@ -39,7 +40,12 @@ const nextRequests = [
     body: (/** @type {string[]} */ texts) => actionForm(texts.at(-1) ?? '', { name: 'Zoe' }),
     status: 303,
   },
-  { name: 'the page after the redirect, with cookies, streamed', path: '/hello' },
+  // React puts the streamed part before or after the data, as it happens.
+  {
+    name: 'the page after the redirect, with cookies, streamed',
+    path: '/hello',
+    contains: '<p>streamed</p>',
+  },
   { name: 'a redirect', path: '/old', status: 308 },
   upload('/api/upload'),
   { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },
@@ -116,7 +122,10 @@ export const BUILT = [
     versionsOf: ['nitro'],
     start: ['.output/server/index.mjs'],
     http: ['fetch-server.mjs', './.output/server/index.mjs'],
-    requests: standardRequests({ upload: 'multipart', files: false }),
+    // A HEAD request: the Fetch API does not tell the length of a body that is not read.
+    requests: standardRequests({ upload: 'multipart', files: false }).filter(
+      ({ method }) => method !== 'HEAD',
+    ),
     stream: STANDARD_STREAM,
   },
   {
@@ -187,7 +196,7 @@ export const BUILT = [
     versionsOf: ['@tanstack/react-start'],
     start: ['dist/server/server.js'],
     http: ['fetch-server.mjs', './dist/server/server.js'],
-    changing: [/; ?charset/g],
+    changing: [/; ?charset/g, /\bu:\d{13}/g],
     requests: [
       { name: 'a page', path: '/' },
       { ...form('/api/form', { name: 'Zoe' }, SAME_ORIGIN), status: 303 },
@@ -315,13 +324,14 @@ function account(name, password = 'a long password') {
 
 // What `npm publish` sends.
 function packument() {
-  const data = Buffer.alloc(3_000_000, 'archive ').toString('base64')
+  const archive = Buffer.alloc(3_000_000, 'archive ')
+  const data = archive.toString('base64')
   const version = {
     name: 'large',
     version: '1.0.0',
     dist: {
       tarball: 'http://app.test/large/-/large-1.0.0.tgz',
-      shasum: 'da39a3ee5e6b4b0d3255bfef95601890afd80709',
+      shasum: createHash('sha1').update(archive).digest('hex'),
     },
   }
   return JSON.stringify({
