@@ -53,11 +53,22 @@ const SETUPS = {
 
 await main(async () => {
   const { values } = parseArgs({
-    options: { seconds: { type: 'string', default: '6' }, rate: { type: 'string', default: '60' } },
+    options: {
+      seconds: { type: 'string', default: '6' },
+      rate: { type: 'string', default: '60' },
+      // Milliseconds between two SIGTERMs.
+      interval: { type: 'string', default: '600' },
+      only: { type: 'string', default: '' },
+    },
   })
-  const load = { seconds: Number(values.seconds), rate: Number(values.rate) }
+  const load = {
+    seconds: Number(values.seconds),
+    rate: Number(values.rate),
+    interval: Number(values.interval),
+  }
   const rows = []
   for (const [name, setup] of Object.entries(SETUPS)) {
+    if (!name.includes(values.only)) continue
     rows.push(await measure(name, setup, load))
     console.error(rows.at(-1))
   }
@@ -74,19 +85,19 @@ async function measure(name, setup, load) {
     const began = performance.now()
     await ask(site, '/')
     const first = performance.now() - began
-    await burst(site, 8, 200)
+    for (let round = 0; round < 40; round++) await burst(site, 8, 50)
     const memory = memoryOf(site)
     const atOnce = await burst(site, 100, 20)
     const undisturbed = await underLoad(site, load, 0, () => {})
-    const terminated = await underLoad(site, load, 600, () => terminate(site))
+    const terminated = await underLoad(site, load, load.interval, () => terminate(site))
     const restarted = await underLoad(site, load, 2000, () => touch(site))
     return {
       '': name,
       'first request': `${Math.round(first)} ms`,
-      '8 requests at once: processes, PSS of the app': `${memory.processes}, ${memory.mebibytes} MiB`,
+      '8 requests at once, 320 in all: processes, PSS of the app': `${memory.processes}, ${memory.mebibytes} MiB`,
       '100 requests of 20 ms at once, max': `${Math.round(atOnce)} ms`,
       undisturbed,
-      'SIGTERM to the app each 0.6 s': terminated,
+      [`SIGTERM to the app each ${load.interval / 1000} s`]: terminated,
       'restart.txt each 2 s': restarted,
     }
   } finally {
@@ -200,17 +211,18 @@ function ask({ port, agent }, path, method = 'GET') {
         text += more
       })
       response.on('end', () => resolve({ status: response.statusCode, text }))
-      response.on('error', () => resolve({ status: 0, text }))
+      response.on('error', () => resolve({ status: 'cut off', text }))
     })
     sent.on('timeout', () => sent.destroy())
-    sent.on('error', () => resolve({ status: 0, text: '' }))
+    sent.on('error', (/** @type {NodeJS.ErrnoException} */ error) =>
+      resolve({ status: error.code === 'ECONNRESET' ? 'time-out' : error.code, text: '' }),
+    )
     sent.end(method === 'POST' ? 'x'.repeat(2048) : undefined)
   })
 }
 
 /** Sends `count` requests of `wait` milliseconds at once, and returns the time until the last response. */
 async function burst(site, count, wait) {
-  await setTimeout(500)
   const began = performance.now()
   await Promise.all(Array.from({ length: count }, () => ask(site, `/?wait=${wait}`)))
   return performance.now() - began
@@ -237,9 +249,10 @@ async function underLoad(site, { seconds, rate }, interval, disturb) {
   }
   clearInterval(timer)
   const statuses = await Promise.all(sent)
-  const lost = statuses.filter((status) => status !== 200).length
+  const lost = statuses.filter((status) => status !== 200)
+  const kinds = [...new Set(lost)].map((kind) => `${lost.filter((each) => each === kind).length} × ${kind}`)
   const p99 = times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]
-  return `${lost} of ${statuses.length}, p99 ${Math.round(p99)} ms`
+  return `${lost.length === 0 ? 0 : kinds.join(', ')} of ${statuses.length}, p99 ${Math.round(p99)} ms`
 }
 
 async function terminate(site) {
