@@ -309,7 +309,7 @@ export const BUILT = [
     changing: [
       /\d{4}-\d\d-\d\dT[\d:.]+Z/g,
       /"_rev":"[^"]+"/g,
-      /"x-ratelimit-reset":"\d+"/g,
+      /x-ratelimit-reset: \d+/g,
       /"time":"[^"]+"/g,
       /127\.0\.0\.1:\d+/g,
     ],
