@@ -109,6 +109,28 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
   })
 })
 
+test('the doctor examines the site, and names what only the host can change', async () => {
+  const { host, port } = await start('mod_fcgid', APP)
+  const url = `http://${host}:${port}/shop/`
+  const program = site.path('public/shop/app.fcgi')
+  const ask = async () => {
+    let text = ''
+    await run(['doctor', url, '--token', 'a-long-secret-of-mine', '--json'], {
+      write: (more) => (text += more),
+    })
+    return text
+  }
+  await send({ host, port }, '/shop/')
+  // The app still runs, although the program has been changed.
+  writeFileSync(
+    program,
+    readFileSync(program, 'utf8').replace("TOKEN = ''", "TOKEN = 'a-long-secret-of-mine'"),
+  )
+  expect(await ask()).toContain('pkill')
+  for (const { pid, command } of site.processes()) if (command.includes('app.fcgi')) process.kill(pid)
+  await expect.poll(ask, { timeout: 20_000 }).toContain('FcgidMaxRequestLen')
+})
+
 test('tmp/restart.txt restarts the app of mod_fcgid, and no request is lost', async () => {
   const origin = await start('mod_fcgid', versionedApp(1))
   expect((await send(origin, '/shop/')).text).toBe('version 1')

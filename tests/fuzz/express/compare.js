@@ -75,6 +75,7 @@ const linesOf = ({ lines }, { ask }) =>
 const isResponse = (line) => /^res[ .]/.test(line)
 const isRequest = (line) => /^req[ .]/.test(line)
 const responseOf = ({ lines }) => lines.filter(isResponse)
+const eventsOfResponse = ({ lines }) => lines.filter((line) => line.startsWith('res '))
 const requestOf = ({ lines }) => lines.filter(isRequest)
 const restOf = ({ lines }) => lines.filter((line) => !isResponse(line) && !isRequest(line)).sort()
 const closesOf = ({ lines }) => lines.filter((line) => /^re[qs] close/.test(line)).sort()
@@ -106,10 +107,10 @@ const setsLength = ({ steps }) => steps.some(({ call }) => call === 'res.content
 const keepsLength = ({ lines }) => lines.some((line) => /^(?:res\.)?end\S* throws/.test(line))
 const isLonger = (script, http, fastcgi) =>
   (setsLength(script) || keepsLength(http)) && !http.response.complete && fastcgi.response.complete
+const timesOutRequest = ({ lines }) => lines.includes('req timeout')
 const discardsBody = ({ lines }) =>
   lines.some((line) => line === 'req finish' || line.includes('FCGI_ERR_BODY_DISCARDED'))
 const ends = /^(?:req.destroy|res.destroy|socket)/
-const timesOutRequest = ({ lines }) => lines.includes('req timeout')
 
 /** @type {[name: string, applies: (script: Script, http: Outcome, fastcgi: Outcome) => boolean, compared: Function[]][]} */
 const EXPLAINED = [
@@ -165,9 +166,21 @@ const EXPLAINED = [
     [linesOf, stuckOf],
   ],
   [
-    // Its 'timeout' listener then keeps the connection open, so all later events differ.
-    "a time-out while a body that has arrived is not read: it is the request's",
-    ({ ask }, http, fastcgi) => ask.body > 0 && timesOutRequest(http) !== timesOutRequest(fastcgi),
+    // The response has ended, but no 'finish' shows it.
+    'a request body that has not arrived when the response ends and its connection is destroyed is not read on',
+    ({ ask, steps }, _, { lines }) =>
+      (ask.pieces.length > 0 || ask.body > TOGETHER_MAX) &&
+      lines.some((line) => /^res sent=\w+ ended=true finished=false/.test(line)) &&
+      steps.some(({ call }) => ends.test(call)),
+    [receivedOf, eventsOfResponse],
+  ],
+  [
+    // Its 'timeout' listener then keeps the connection open, so all later events differ. A body that arrives with its head is in
+    // the request's buffer on both.
+    "a time-out while a body that has arrived later is not read: it is the request's",
+    ({ ask }, http, fastcgi) =>
+      (ask.pieces.length > 0 || ask.body > TOGETHER_MAX) &&
+      timesOutRequest(http) !== timesOutRequest(fastcgi),
     [],
   ],
   [
@@ -214,12 +227,6 @@ const EXPLAINED = [
     'a request that is paused after its response has finished may end or not',
     ({ steps }, http) => http.lines.includes('res finish') && steps.some(({ call }) => call === 'req.pause'),
     [receivedOf, responseOf],
-  ],
-  [
-    "a body that arrived before its reader: the effects of its last piece come before its 'end'",
-    ({ ask, steps }) =>
-      ask.body > 0 && steps.some(({ when, call }) => call === 'req.pipeline' && when !== 'now'),
-    [receivedOf],
   ],
   [
     'how a large body is split into pieces, if something else is written or read between them',

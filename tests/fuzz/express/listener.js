@@ -15,16 +15,16 @@ export const LEFT = 'the client disconnects'
  *
  * @param {import('./script.js').Script} script
  * @param {string[]} lines
- * @returns {{ listener: Function, called: Promise<void>, settled: Promise<void> }}
+ * @returns {{ listener: import('node:http').RequestListener, called: Promise<void>, settled: Promise<void> }}
  */
 export function makeListener({ steps }, lines) {
   let call = () => {}
   const called = new Promise((resolve) => {
-    call = resolve
+    call = () => resolve(undefined)
   })
   let settle = () => {}
   const settled = new Promise((resolve) => {
-    settle = resolve
+    settle = () => resolve(undefined)
   })
   return {
     called,

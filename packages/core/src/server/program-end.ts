@@ -107,6 +107,20 @@ function end(servers: Iterable<FastCgiServer>, grace = 0): void {
   })
 }
 
+/** Ends the program, as SIGTERM does, when `server` has had no connection and no new one for `timeout` milliseconds. */
+export function endWhenIdle(server: FastCgiServer, timeout: number): void {
+  let accepted = -1
+  const timer = setInterval(() => {
+    const { connections, acceptedConnections } = server.stats()
+    const isIdle = connections === 0 && acceptedConnections === accepted
+    accepted = acceptedConnections
+    if (isIdle) stop('SIGTERM')
+  }, timeout)
+  // The timer must not keep the program alive.
+  timer.unref()
+  server.once('close', () => clearInterval(timer))
+}
+
 // Event loop ticks in which the program can do what it has deferred. Express, for example, logs an error after it has sent the response.
 const LAST_TICKS = 5
 

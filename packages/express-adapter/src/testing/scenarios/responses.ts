@@ -26,8 +26,8 @@ const statuses = [200, 201, 202, 204, 205, 206, 301, 304, 400, 404, 418, 451, 50
 /** Ways in which apps send responses. */
 export const responseScenarios: readonly Scenario[] = [
   scenario('callbacks of empty and of corked writes come before the end', (_, response, kit) => {
-    response.write(Buffer.alloc(0), () => kit.note('empty'))
     process.nextTick(() => response.cork())
+    response.write(Buffer.alloc(0), () => kit.note('empty'))
     setTimeout(() => response.end(() => kit.note('ended')), 20)
   }),
   scenario('destroyed after all bytes of the Content-Length: complete', (_, response) => {
