@@ -26,6 +26,15 @@ const LINES = {
       generatorBusy > 0.9 ? 'limited by the load generator' : '',
     ]
   },
+  against(result) {
+    const { bar, cpu, launches, otherCpu, ratio, unit } = result
+    return [
+      spread(ratio),
+      `target ${times(bar)} ${verdict(result)}`,
+      `launches ${launches.map(times).join(' ')}`,
+      `CPU ${micro(cpu.median)} : ${micro(otherCpu.median)} ${unit}`,
+    ]
+  },
   transfer(result) {
     const { bar, cpu, growth, peerCpu, peerGrowth, peerRate, rate, ratio } = result
     return [
