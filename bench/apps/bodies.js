@@ -2,47 +2,47 @@
 
 import { Readable } from 'node:stream'
 
-const PIECE = Buffer.alloc(64 * 1024, 'x')
+const CHUNK = Buffer.alloc(64 * 1024, 'x')
 
 /** @type {Map<number, Buffer<ArrayBuffer>>} */
-const whole = new Map()
+const cached = new Map()
 
 /** Returns `length` bytes in one Buffer, which is cached. @param {number} length */
 export function bytes(length) {
-  let buffer = whole.get(length)
+  let buffer = cached.get(length)
   if (buffer === undefined) {
     buffer = Buffer.alloc(length, 'x')
-    whole.set(length, buffer)
+    cached.set(length, buffer)
   }
   return buffer
 }
 
 /** Returns `length` bytes as a Node stream. @param {number} length */
 export function nodeStream(length) {
-  let left = length
+  let remaining = length
   return new Readable({
     read() {
-      const piece = next(left)
-      left -= piece?.length ?? 0
-      this.push(piece)
+      const chunk = next(remaining)
+      remaining -= chunk?.length ?? 0
+      this.push(chunk)
     },
   })
 }
 
 /** Returns `length` bytes as a web stream. @param {number} length */
 export function webStream(length) {
-  let left = length
+  let remaining = length
   return new ReadableStream({
     pull(controller) {
-      const piece = next(left)
-      if (piece === null) return controller.close()
-      left -= piece.length
-      controller.enqueue(piece)
+      const chunk = next(remaining)
+      if (chunk === null) return controller.close()
+      remaining -= chunk.length
+      controller.enqueue(chunk)
     },
   })
 }
 
-function next(left) {
-  if (left <= 0) return null
-  return left >= PIECE.length ? PIECE : PIECE.subarray(0, left)
+function next(remaining) {
+  if (remaining <= 0) return null
+  return remaining >= CHUNK.length ? CHUNK : CHUNK.subarray(0, remaining)
 }

@@ -35,8 +35,8 @@ export function createApp(version) {
 
   app.post('/upload', (req, res) => {
     let length = 0
-    req.on('data', (piece) => {
-      length += piece.length
+    req.on('data', (chunk) => {
+      length += chunk.length
     })
     req.on('end', () => res.json({ length }))
   })

@@ -20,6 +20,6 @@ app.get('/download/:length', (c) => {
 
 app.post('/upload', async (c) => {
   let length = 0
-  for await (const piece of c.req.raw.body ?? []) length += piece.length
+  for await (const chunk of c.req.raw.body ?? []) length += chunk.length
   return c.json({ length })
 })

@@ -15,7 +15,7 @@ export const express = {
 }
 
 /** Plain core and plain `node:http`. @type {Pair} */
-export const bare = {
+export const core = {
   side: { program: 'core.js', protocol: 'fastcgi' },
   peer: { program: 'http.js', protocol: 'http' },
 }

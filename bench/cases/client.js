@@ -2,7 +2,7 @@
 
 import { ClientSide } from '../lib/client-side.js'
 import { compareSides } from '../lib/ratio.js'
-import { bare, helloWork } from './apps.js'
+import { core, helloWork } from './apps.js'
 import { jsonRequest } from './json.js'
 
 /** @type {import('./index.js').Case[]} */
@@ -20,7 +20,7 @@ function clientCase(name, title, work) {
       compareSides(
         {
           work,
-          sides: { fastcgi: bare.side, http: bare.peer },
+          sides: { fastcgi: core.side, http: core.peer },
           start: ClientSide.start,
           rows: [{ name: title, side: 'fastcgi', peer: 'http', bar: 1 }],
         },

@@ -1,13 +1,13 @@
 import { measureLatency } from '../lib/latency.js'
 import { compareSides } from '../lib/ratio.js'
-import { bare, express, helloWork } from './apps.js'
+import { core, express, helloWork } from './apps.js'
 
 const TITLE = 'the gateway / nginx, in front of '
 
 // The same app behind two front servers. There is no target: nginx is written in C, and the gateway is meant to be convenient.
 /** @type {import('./index.js').Case[]} */
 export const gatewayCases = [
-  gatewayCase('core', `${TITLE}core`, bare.side),
+  gatewayCase('core', `${TITLE}core`, core.side),
   gatewayCase('express', `${TITLE}Express 5`, express.side),
   {
     name: 'latency-gateway',

@@ -1,9 +1,9 @@
 import { measureLatency } from '../lib/latency.js'
-import { bare, express, helloWork, hono } from './apps.js'
+import { core, express, helloWork, hono } from './apps.js'
 
 /** @type {import('./index.js').Case[]} */
 export const latencyCases = [
-  latencyCase('core', 'core / node:http', bare),
+  latencyCase('core', 'core / node:http', core),
   latencyCase('fetch', 'Hono text / @hono/node-server', hono),
   latencyCase('express', 'Express 5 res.send / node:http', express),
 ]

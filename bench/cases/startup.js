@@ -1,9 +1,9 @@
 import { measureStartup } from '../lib/startup.js'
-import { bare, express, hono } from './apps.js'
+import { core, express, hono } from './apps.js'
 
 /** @type {import('./index.js').Case[]} */
 export const startupCases = [
-  startupCase('core', 'core / node:http', bare),
+  startupCase('core', 'core / node:http', core),
   startupCase('fetch', 'Hono / @hono/node-server', hono),
   startupCase('express', 'Express 5 / node:http', express),
 ]

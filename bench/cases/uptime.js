@@ -1,11 +1,11 @@
 import { measureUptime } from '../lib/uptime.js'
-import { bare, express, helloWork, hono } from './apps.js'
+import { core, express, helloWork, hono } from './apps.js'
 
 const REQUESTS = 1_000_000
 
 /** @type {import('./index.js').Case[]} */
 export const uptimeCases = [
-  uptimeCase('core', 'core', bare),
+  uptimeCase('core', 'core', core),
   uptimeCase('fetch', 'Hono', hono),
   uptimeCase('express', 'Express 5', express),
 ]

@@ -6,7 +6,7 @@ import { summary } from './stats.js'
  * @property {string} name
  * @property {string} x The quantity.
  * @property {number[]} values
- * @property {boolean} isWork True if the work grows with the quantity: the cost is then per unit, and otherwise per request.
+ * @property {boolean} isPerUnit True if the work of a request grows with the quantity. The factor then compares costs per unit of work, not per request.
  * @property {import('./server.js').ServerSpec} side
  * @property {import('./server.js').ServerSpec} [peer]
  * @property {(value: number) => import('./side.js').Work} work
@@ -26,7 +26,7 @@ import { summary } from './stats.js'
  * @param {import('./side.js').Setting} setting
  * @returns {Promise<GrowthResult[]>}
  */
-export async function measureGrowth({ isWork, name, peer, side, values, work, x }, setting) {
+export async function measureGrowth({ isPerUnit, name, peer, side, values, work, x }, setting) {
   const sides = []
   try {
     for (const spec of peer === undefined ? [side] : [side, peer]) {
@@ -37,7 +37,7 @@ export async function measureGrowth({ isWork, name, peer, side, values, work, x 
       const [cpu, peerCpu] = await costs(sides, work(value), setting)
       points.push({ x: value, cpu, peerCpu })
     }
-    const factorOf = (field) => growthFactor(points.map((point) => point[field] / (isWork ? point.x : 1)))
+    const factorOf = (field) => growthFactor(points.map((point) => point[field] / (isPerUnit ? point.x : 1)))
     return [
       {
         type: 'growth',

@@ -14,7 +14,7 @@ export class HttpReader {
   /** @type {{ bytes: Buffer, dateStart: number, dateEnd: number, length: number | undefined } | undefined} */
   #known
   #held = Buffer.alloc(0)
-  #left = 0
+  #remaining = 0
   #chunked = false
   #total = 0
   #body
@@ -30,7 +30,7 @@ export class HttpReader {
     let data = chunk
     while (data.length > 0) {
       if (this.#chunked) return this.#pushChunked(data)
-      if (this.#left === 0) {
+      if (this.#remaining === 0) {
         if (this.#held.length > 0) data = Buffer.concat([this.#held, data])
         const headLength = this.#readHead(data)
         if (headLength === 0) {
@@ -40,16 +40,16 @@ export class HttpReader {
         this.#held = Buffer.alloc(0)
         data = data.subarray(headLength)
         if (this.#chunked) continue
-        this.#total = this.#left
-        if (this.#left === 0) {
+        this.#total = this.#remaining
+        if (this.#remaining === 0) {
           this.#end()
           continue
         }
       }
-      const length = Math.min(this.#left, data.length)
+      const length = Math.min(this.#remaining, data.length)
       if (this.#body !== undefined) this.#body += data.toString('latin1', 0, length)
-      this.#left -= length
-      if (this.#left === 0) this.#end()
+      this.#remaining -= length
+      if (this.#remaining === 0) this.#end()
       data = data.subarray(length)
     }
   }
@@ -57,7 +57,7 @@ export class HttpReader {
   #readHead(data) {
     const known = this.#known
     if (known !== undefined && isKnown(known, data)) {
-      this.#left = known.length ?? 0
+      this.#remaining = known.length ?? 0
       this.#chunked = known.length === undefined
       return known.bytes.length
     }
@@ -69,13 +69,13 @@ export class HttpReader {
     const length = /^content-length: (\d+)/im.exec(head)
     this.#chunked = length === null
     if (this.#chunked && !/^transfer-encoding: chunked/im.test(head)) throw new Error(`No length: ${head}`)
-    this.#left = length === null ? 0 : Number(length[1])
+    this.#remaining = length === null ? 0 : Number(length[1])
     const date = /^date: .*$/im.exec(head)
     this.#known = {
       bytes: Buffer.from(head, 'latin1'),
       dateStart: date?.index ?? 0,
       dateEnd: date === null ? 0 : date.index + date[0].length,
-      length: length === null ? undefined : this.#left,
+      length: length === null ? undefined : this.#remaining,
     }
     this.#body = this.#expected.body === undefined || this.#chunked ? undefined : ''
     return head.length

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { encodeRecord, FCGI_STDIN } from '@fcgi-bridge/core'
 import { openRequester } from './requester.js'
 
-const PIECE = 64 * 1024
+const CHUNK = 64 * 1024
 
 /**
  * Sends the request of `load` with a body of its `contentLength`, as fast as the server reads it. Resolves when the
@@ -31,11 +31,11 @@ export async function upload(load) {
 }
 
 async function sendBody(socket, { protocol, request }) {
-  const piece = protocol === 'http' ? Buffer.alloc(PIECE) : records(PIECE)
-  if (request.contentLength % PIECE !== 0)
-    throw new Error(`The length of an upload must be a multiple of ${PIECE} bytes.`)
-  for (let sent = 0; sent < request.contentLength; sent += PIECE) {
-    if (!socket.write(piece)) await once(socket, 'drain')
+  const chunk = protocol === 'http' ? Buffer.alloc(CHUNK) : records(CHUNK)
+  if (request.contentLength % CHUNK !== 0)
+    throw new Error(`The length of an upload must be a multiple of ${CHUNK} bytes.`)
+  for (let sent = 0; sent < request.contentLength; sent += CHUNK) {
+    if (!socket.write(chunk)) await once(socket, 'drain')
   }
   if (protocol === 'fastcgi') socket.write(encodeRecord(FCGI_STDIN, 1, Buffer.alloc(0)))
 }

@@ -3,11 +3,11 @@ import { LINE, writesOf } from '../apps/writes.js'
 import { address, ready } from './program.js'
 
 await serve((exchange) => {
-  let left = writesOf(exchange.target)
+  let remaining = writesOf(exchange.target)
   exchange.writeHead(200, ['Content-Type', 'text/plain'])
   const write = () => {
-    while (left > 0) {
-      left--
+    while (remaining > 0) {
+      remaining--
       if (!exchange.write(LINE)) return
     }
     exchange.end()

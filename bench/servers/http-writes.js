@@ -3,11 +3,11 @@ import { LINE, writesOf } from '../apps/writes.js'
 import { address, ready } from './program.js'
 
 createServer((request, response) => {
-  let left = writesOf(request.url ?? '/')
+  let remaining = writesOf(request.url ?? '/')
   response.writeHead(200, ['Content-Type', 'text/plain'])
   const write = () => {
-    while (left > 0) {
-      left--
+    while (remaining > 0) {
+      remaining--
       if (!response.write(LINE)) return
     }
     response.end()

@@ -23,16 +23,13 @@ export function runVitest(node, args) {
 }
 
 /**
- * Like {@link runVitest}, for all tests. The tests in `tests/` run at the same time as front servers and hundreds of other processes, so up
- * to three of their files that fail are run once more, one at a time. A test that passes then counts as passed, and is listed in
- * `unstable`.
+ * Like {@link runVitest}, for all tests. They run at the same time as front servers and hundreds of other processes, so up to three files
+ * that fail are run once more, one at a time. A test that passes then counts as passed, and is listed in `unstable`.
  */
 export function runAllTests(node, args = []) {
   const first = vitest(node, args)
   const failed = first.files.filter(({ status }) => status === 'failed')
-  const canRetry =
-    failed.length <= RETRIED_FILES_MAX && failed.every(({ name }) => name.startsWith(`${root}tests/`))
-  if (failed.length === 0 || !canRetry) return countsOf(first.ok, first.files)
+  if (failed.length === 0 || failed.length > RETRIED_FILES_MAX) return countsOf(first.ok, first.files)
   const again = failed.map(({ name }) => vitest(node, [name]))
   const others = first.files.filter(({ status }) => status !== 'failed')
   const ok = again.every((run) => run.ok)

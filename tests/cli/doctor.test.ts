@@ -87,7 +87,7 @@ test('if the front server may not write to the socket, the doctor prints the com
     const { report, code } = await askDoctor(site, url, '--app', socket)
     expect(code).toBe(6)
     expect(codesOf(report)).toEqual(['socket-permission'])
-    const lines = report.findings[0]!.mend.lines
+    const lines = report.findings[0]!.fix.lines
     expect(lines).toEqual([`chgrp www-data ${socket} && chmod 660 ${socket}`])
     execFileSync('/bin/sh', ['-c', lines[0]!])
   } else {
@@ -107,13 +107,13 @@ test('a front server that connects to another address', async () => {
   const { report, code } = await askDoctor(site, url, '--app', socket)
   expect(code).toBe(6)
   expect(report.findings).toMatchObject([
-    { code: 'unreached', mend: { lines: [`fastcgi_pass unix:${socket};`] } },
+    { code: 'unreached', fix: { lines: [`fastcgi_pass unix:${socket};`] } },
   ])
   // Without --app, the doctor does not know the right address.
   const alone = await askDoctor(site, url)
   expect(alone.code).toBe(6)
   expect(alone.report.findings).toMatchObject([
-    { code: 'unreached', mend: { where: expect.stringContaining('--app') } },
+    { code: 'unreached', fix: { where: expect.stringContaining('--app') } },
   ])
 })
 
@@ -126,11 +126,11 @@ test.each([
     / with 301.* redirects to http:\/\/127\.0\.0\.1:\d+\/shop\/\.$/,
   ],
   ['a login', 'auth_basic "shop"; auth_basic_user_file /dev/null;', / with 401/],
-])('the doctor finds that the front server responds itself, with %s', async (_, lines, seen) => {
+])('the doctor finds that the front server responds itself, with %s', async (_, lines, problem) => {
   const url = await startFront(lines)
   const { report, code } = await askDoctor(site, url, '--app', socket)
   expect(code).toBe(6)
-  expect(report.findings).toMatchObject([{ code: 'not-passed-on', seen: expect.stringMatching(seen) }])
+  expect(report.findings).toMatchObject([{ code: 'not-passed-on', problem: expect.stringMatching(problem) }])
 })
 
 test('a front server that requires a login is examined with the Authorization header of -H', async () => {
@@ -165,7 +165,7 @@ test('with a running app: the doctor finds another status, and buffered events',
   expect(codesOf(fails.report)).toEqual(['app-fails'])
   const events = await askDoctor(site, `${url}events`, '--app', socket, '--timeout', '4')
   expect(events.report.findings).toMatchObject([
-    { code: 'buffering', mend: { lines: ['fastcgi_buffering off;'] } },
+    { code: 'buffering', fix: { lines: ['fastcgi_buffering off;'] } },
   ])
 })
 
@@ -232,7 +232,7 @@ test('the doctor does not wait for the end of a response that never ends', async
 test('the URL of a redirect is quoted for the shell', async () => {
   const url = await startFront(`return 302 "https://shop.example/;id&a='";`)
   const { report } = await askDoctor(site, url, '--app', socket)
-  expect(report.findings[0]!.mend.where).toBe(
+  expect(report.findings[0]!.fix.where).toBe(
     `Examine that URL: fcgi-bridge doctor 'https://shop.example/;id&a='\\'''`,
   )
 })
@@ -266,7 +266,7 @@ test('the doctor finds that the front server sends invalid requests', async () =
   const url = await startFront('fastcgi_param CONTENT_LENGTH many;')
   const { report } = await askDoctor(site, url, '--app', socket)
   expect(report.findings).toMatchObject([
-    { code: 'refused', seen: expect.stringContaining('CONTENT_LENGTH') },
+    { code: 'refused', problem: expect.stringContaining('CONTENT_LENGTH') },
   ])
 })
 

@@ -70,10 +70,10 @@ describe('pm.max_children', () => {
     const { peer, get } = await start({ pool: { 'pm.max_children': 2 } })
     const { control } = peer.site
     const held = [get('/stream?id=one'), get('/stream?id=two')]
-    await Promise.all([control.heard('one', 'held'), control.heard('two', 'held')])
+    await Promise.all([control.waitFor('one', 'held'), control.waitFor('two', 'held')])
     const waiting = Array.from({ length: 10 }, () => get('/bytes?length=1'))
-    control.say('one', 'go')
-    control.say('two', 'go')
+    control.send('one', 'continue')
+    control.send('two', 'continue')
     expect(await Promise.all(held)).toEqual(['first\nlast\n', 'first\nlast\n'])
     expect(await Promise.all(waiting)).toEqual(Array.from({ length: 10 }, () => '0'))
   })

@@ -141,16 +141,16 @@ test.each(FIXES)(
       const { report } = await askDoctor(site, `${origin}/shop`, ...args)
       return report.findings.find((one) => one.code === code)!
     })
-    expect(finding.mend.otherwise!.where).toContain(
+    expect(finding.fix.otherwise!.where).toContain(
       'if you can change an .htaccess only, where this is not allowed: ',
     )
-    expect(finding.mend.lines[0]).toMatch(line)
+    expect(finding.fix.lines[0]).toMatch(line)
     // Apache rejects the lines of the fix in an .htaccess.
     await withSite(async (site) => {
-      const lines = [...htaccess.healthy.htaccess!, ...finding.mend.lines]
+      const lines = [...htaccess.healthy.htaccess!, ...finding.fix.lines]
       const { origin } = await start(site, { ...htaccess.healthy, htaccess: lines })
       expect((await fetch(`${origin}/shop/`)).status).toBe(500)
-      await site.logged(`${finding.mend.lines[0]!.split(' ')[0]} not allowed here`)
+      await site.logged(`${finding.fix.lines[0]!.split(' ')[0]} not allowed here`)
     })
   },
 )
@@ -161,7 +161,7 @@ test('if the user can change an .htaccess only, the doctor suggests the option m
   const otherwise = await withSite(async (site) => {
     const { origin, args } = await start(site, htaccess.healthy)
     const { report } = await askDoctor(site, `${origin}/shop`, ...args)
-    return report.findings.find(({ code }) => code === 'mount')!.mend.otherwise!
+    return report.findings.find(({ code }) => code === 'mount')!.fix.otherwise!
   })
   expect(otherwise.where).toContain('if you can change an .htaccess only')
   expect(otherwise.lines).toEqual(["serve(app, { mount: '/shop' })", 'fcgi-bridge serve --mount /shop'])

@@ -45,7 +45,7 @@ interface Report {
   of: string
   healthy: boolean
   hint?: string
-  findings: { code: string; level: string; mend: Step & { otherwise?: Step } }[]
+  findings: { code: string; level: string; fix: Step & { otherwise?: Step } }[]
 }
 
 /** Milliseconds. The tests start many processes at the same time, so they are slow on a loaded machine. */
@@ -69,7 +69,7 @@ export function testFaults(setup: FrontSetup, faults: readonly Fault[]): void {
         expectFound(ill, [...fault.codes, ...always])
         const lines = ill.report.findings
           .filter(({ code }) => !always.includes(code))
-          .flatMap(({ mend }) => mend.lines)
+          .flatMap(({ fix }) => fix.lines)
         expect(lines.length > 0).toBe(fault.place !== undefined)
         const mended = change(healthy, fault.without, placed(lines, fault.place))
         const well = await withSite((site) => ask(site, setup, mended, fault.args))

@@ -35,7 +35,7 @@ async function expectHealthy(site: Site, server: string, mount: string, ...flags
   expect(report.findings.filter(({ level }) => level !== 'note')).toEqual([])
   expect(report.healthy).toBe(true)
   // No advice may undo the mount or the rewrite of the config.
-  const lines = report.findings.flatMap(({ mend }) => mend.lines)
+  const lines = report.findings.flatMap(({ fix }) => fix.lines)
   expect(lines.filter((line) => line.includes('=> (('))).toEqual([])
 }
 

@@ -90,7 +90,7 @@ describe('SIGTERM while the program loads: the request that waits for it is answ
   async function terminateWhileLoading(command: string[]): Promise<void> {
     const path = site.path('app.sock')
     const program = spawnOnDescriptor0(path, command, { FCGI_BRIDGE_TEST_LOADING: '500' })
-    await site.control.heard(String(program.pid), 'loading')
+    await site.control.waitFor(String(program.pid), 'loading')
     const peer = await connect(path)
     program.child.kill('SIGTERM')
     expect((await peer.response(1)).stdout).toMatch(/^Status: 200/)
@@ -126,7 +126,7 @@ import(${JSON.stringify(APP)})`,
         FCGI_BRIDGE_TEST_LOADING: '20000',
       },
     })
-    await site.control.heard(String(program.pid), 'loading')
+    await site.control.waitFor(String(program.pid), 'loading')
     expect(await program.stop()).toEqual({ code: null, signal: 'SIGTERM' })
   })
 })

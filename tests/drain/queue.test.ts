@@ -34,7 +34,7 @@ async function connect(at: Listening, method: 'GET' | 'POST', query = ''): Promi
 /** Ten requests that arrive while the event loop is blocked, SIGTERM, and the responses. */
 async function queueBehindBusyLoop(program: Program, at: Listening): Promise<string[]> {
   const busy = await connect(at, 'GET', 'busy=700')
-  await site.control.heard(String(program.pid), 'busy')
+  await site.control.waitFor(String(program.pid), 'busy')
   const queued: Peer[] = []
   for (let i = 0; i < 10; i++) queued.push(await connect(at, i % 2 === 0 ? 'GET' : 'POST'))
   program.child.kill('SIGTERM')

@@ -30,7 +30,7 @@ for (const app of FAULTY_APPS) {
         await program.printed(printed)
         // The server completes the running requests, and soon accepts no new one.
         await expect.poll(async () => (await send(origin, '/text')).status, { timeout: 20_000 }).toBe(502)
-        site.control.say(id, 'go')
+        site.control.send(id, 'continue')
         expect(await neighbour).toMatchObject({ status: 200, text: expect.stringContaining('held until') })
         expect((await own).status).toBe(503)
         expect(await program.exited).toEqual({ code: 1, signal: null })
@@ -70,7 +70,7 @@ async function withNeighbour(app: string, run: (all: Neighbourhood) => Promise<v
     const running = await site.startBehindNginx(app)
     const id = randomUUID()
     const neighbour = send(running.origin, `/hold?id=${id}`)
-    await site.control.heard(id, 'held')
+    await site.control.waitFor(id, 'held')
     await run({ ...running, site, neighbour, id })
   } finally {
     await site.stop()

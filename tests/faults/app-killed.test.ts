@@ -14,26 +14,30 @@ import { nginx } from '../support/fronts/nginx.ts'
 import { kill } from '../support/fronts/processes.ts'
 import { FaultSite } from './fault-site.ts'
 
-/** A row of the table: a status, the result of a response that had begun, and the time until the next app is used. */
-interface Seen {
+/** A row of the table in docs/faults.md. Each value is what a client gets. */
+interface Outcome {
+  /** For a request that waits for its response when the app is killed. */
   waiting: string
-  answered: string
+  /** For a request whose response has begun. */
+  streaming: string
+  /** For a request while no app runs. */
   down: string
+  /** When requests succeed again after the next app has started. */
   back: string
 }
 
 const TABLE = /^\| front server .*\n\|[- |]+\n((?:\|.*\n)+)/m
 const [, rows] = TABLE.exec(readFileSync(new URL('../../docs/faults.md', import.meta.url), 'utf8'))!
-const seen = new Map<string, Seen>(
+const expectedOutcomes = new Map<string, Outcome>(
   rows!
     .trim()
     .split('\n')
     .map((row) => {
-      const [name, waiting, answered, down, back] = row
+      const [name, waiting, streaming, down, back] = row
         .slice(1, -1)
         .split('|')
         .map((cell) => cell.trim())
-      return [name!, { waiting: waiting!, answered: answered!, down: down!, back: back! }]
+      return [name!, { waiting: waiting!, streaming: streaming!, down: down!, back: back! }]
     }),
 )
 
@@ -64,17 +68,18 @@ test.concurrent.for(FRONTS.map(([front, modes]) => ({ name: front.name, front, m
       for (const { program } of listening) await program.exited
 
       for (const [index, { mode, at }] of requests.entries()) {
-        const expected = seen.get(`${front.name}, ${mode.name}`) ?? seen.get(front.name)!
+        const expected =
+          expectedOutcomes.get(`${front.name}, ${mode.name}`) ?? expectedOutcomes.get(front.name)!
         expect(await running[index]!.waiting, mode.name).toBe(expected.waiting)
-        expect(expected.answered.split(' or '), mode.name).toContain(await running[index]!.answered)
-        expect(await seenOf(send(at, `${mode.prefix}/text`)), mode.name).toBe(expected.down)
+        expect(expected.streaming.split(' or '), mode.name).toContain(await running[index]!.streaming)
+        expect(await outcomeOf(send(at, `${mode.prefix}/text`)), mode.name).toBe(expected.down)
       }
       for (const app of listening) await site.restart(app)
       for (const { mode, at } of requests) {
-        const { back } = seen.get(front.name)!
-        const answer = () => seenOf(send(at, `${mode.prefix}/text`))
-        if (back === 'at once') expect(await answer(), mode.name).toBe('200')
-        else await expect.poll(answer, { interval: 100 }).toBe('200')
+        const { back } = expectedOutcomes.get(front.name)!
+        const outcome = () => outcomeOf(send(at, `${mode.prefix}/text`))
+        if (back === 'at once') expect(await outcome(), mode.name).toBe('200')
+        else await expect.poll(outcome, { interval: 100 }).toBe('200')
       }
     } finally {
       log = site.report()
@@ -88,22 +93,22 @@ async function begin(
   site: FaultSite,
   at: Origin,
   prefix: string,
-): Promise<{ waiting: Promise<string>; answered: Promise<string> }> {
+): Promise<{ waiting: Promise<string>; streaming: Promise<string> }> {
   const [held, streamed] = [randomUUID(), randomUUID()]
-  const waiting = seenOf(send(at, `${prefix}/hold?id=${held}`))
-  const answered = seenOf(
+  const waiting = outcomeOf(send(at, `${prefix}/hold?id=${held}`))
+  const streaming = outcomeOf(
     open(at, `${prefix}/fail/after?id=${streamed}`).then(async (incoming) => {
       const text = (await readAll(incoming)).toString()
       return { status: incoming.statusCode!, text }
     }),
   )
-  await Promise.all([site.control.heard(held, 'held'), site.control.heard(streamed, 'begun')])
-  return { waiting, answered }
+  await Promise.all([site.control.waitFor(held, 'held'), site.control.waitFor(streamed, 'started')])
+  return { waiting, streaming }
 }
 
-async function seenOf(answer: Promise<{ status: number; text: string }>): Promise<string> {
+async function outcomeOf(response: Promise<{ status: number; text: string }>): Promise<string> {
   try {
-    const { status, text } = await answer
+    const { status, text } = await response
     if (text === 'the beginning\n') return 'looks complete'
     return text.startsWith('the beginning\n') ? 'error page appended' : String(status)
   } catch {

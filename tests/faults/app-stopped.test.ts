@@ -17,7 +17,7 @@ const pollOptions = { timeout: 20_000 }
 interface Upload {
   id: string
   length: number
-  answer: TestResponse | Error
+  response: TestResponse | Error
 }
 
 /** Sequential uploads. Each has an id with which the app reports that its handler was called. */
@@ -39,17 +39,17 @@ class Load {
     while (!this.#stopped) {
       const id = randomUUID()
       const length = Math.floor(Math.random() * 300_000)
-      const ask = { method: 'POST', body: Buffer.concat([...content(length)]) }
-      const answer = await send(origin, `/upload?id=${id}`, ask).catch((error: Error) => error)
-      this.uploads.push({ id, length, answer })
+      const options = { method: 'POST', body: Buffer.concat([...content(length)]) }
+      const response = await send(origin, `/upload?id=${id}`, options).catch((error: Error) => error)
+      this.uploads.push({ id, length, response })
       // If nothing listens any more, the front server responds at once.
-      if (!isWhole(answer)) await setTimeout(20)
+      if (!isComplete(response)) await setTimeout(20)
     }
   }
 }
 
 test.concurrent.for([nginx, apacheProxy, haproxy])(
-  'SIGTERM under load from $name: each request that reached an app gets a whole response, and the apps exit with 0',
+  'SIGTERM under load from $name: each request that reached an app gets a complete response, and the apps exit with 0',
   { timeout: 120_000 },
   async (front, { expect, onTestFailed }) => {
     const site = new FaultSite()
@@ -61,27 +61,27 @@ test.concurrent.for([nginx, apacheProxy, haproxy])(
       const loads = origins.map((each) => new Load(each, 2))
       const held = origins.map((each) => {
         const id = randomUUID()
-        return { id, answer: send(each, `/hold?id=${id}`) }
+        return { id, response: send(each, `/hold?id=${id}`) }
       })
-      for (const { id } of held) await site.control.heard(id, 'held')
+      for (const { id } of held) await site.control.waitFor(id, 'held')
       await expect.poll(() => loads.every(({ uploads }) => uploads.length > 5), pollOptions).toBe(true)
 
       for (const { program } of site.apps) program.child.kill('SIGTERM')
-      for (const { id } of held) await site.control.heard(id, 'SIGTERM')
+      for (const { id } of held) await site.control.waitFor(id, 'SIGTERM')
       // The load continues while the apps accept nothing new.
       for (const { at } of site.apps) await expect.poll(() => accepts(at), pollOptions).toBe(false)
-      for (const { id } of held) site.control.say(id, 'go')
+      for (const { id } of held) site.control.send(id, 'continue')
       // The server aborts requests at the deadline. Complete responses and exit status 0 prove that all ended in time.
       for (const { program } of site.apps) expect(await program.exited).toEqual({ code: 0, signal: null })
       for (const load of loads) await load.stop()
 
-      for (const { answer } of held) expect((await answer).text).toMatch(/^held by \d+\n$/)
+      for (const { response } of held) expect((await response).text).toMatch(/^held by \d+\n$/)
       const all = loads.flatMap(({ uploads }) => uploads)
       const refused: unknown[] = []
-      for (const { id, length, answer } of all) {
-        if (isWhole(answer)) expect(JSON.parse(answer.text)).toEqual(await digest(content(length)))
-        else refused.push('status' in answer ? answer.status : String(answer))
-        if (site.control.isSaid(id, 'begun')) expect(answer, id).toMatchObject({ status: 200 })
+      for (const { id, length, response } of all) {
+        if (isComplete(response)) expect(JSON.parse(response.text)).toEqual(await digest(content(length)))
+        else refused.push('status' in response ? response.status : String(response))
+        if (site.control.wasSent(id, 'started')) expect(response, id).toMatchObject({ status: 200 })
       }
       // No app handler ran for these requests: the front server sent the error itself.
       const refusals = [502, 503, ...(front.modes[0]!.traits.refusals ?? [])]
@@ -93,6 +93,6 @@ test.concurrent.for([nginx, apacheProxy, haproxy])(
   },
 )
 
-function isWhole(answer: TestResponse | Error): answer is TestResponse {
-  return 'status' in answer && answer.status === 200
+function isComplete(response: TestResponse | Error): response is TestResponse {
+  return 'status' in response && response.status === 200
 }

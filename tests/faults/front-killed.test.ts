@@ -29,30 +29,30 @@ test.concurrent.for([nginx, apacheProxy, lighttpd, caddy, h2o, haproxy])(
       const ids = await Promise.all(
         modes.flatMap((mode) =>
           APPS.map(async (app) => {
-            const [sending, thinking, reading] = [randomUUID(), randomUUID(), randomUUID()]
+            const [streaming, waiting, uploading] = [randomUUID(), randomUUID(), randomUUID()]
             const at = origin(mode.name, app)
-            const events = await open(at, `/events?id=${sending}`)
+            const events = await open(at, `/events?id=${streaming}`)
             events.on('error', () => {})
             await readUntil(events, 'data: ')
-            open(at, `/hold?id=${thinking}`).catch(() => {})
-            await site.control.heard(thinking, 'held')
-            if (!mode.traits.streamsBodies) return { sending, thinking, reading: undefined }
+            open(at, `/hold?id=${waiting}`).catch(() => {})
+            await site.control.waitFor(waiting, 'held')
+            if (!mode.traits.streamsBodies) return { streaming, waiting, uploading: undefined }
             const uploader = connect(at).on('error', () => {})
             uploader.write(
-              `POST /upload?id=${reading} HTTP/1.1\r\nHost: front.test\r\nContent-Length: 900000\r\n\r\n${'x'.repeat(90_000)}`,
+              `POST /upload?id=${uploading} HTTP/1.1\r\nHost: front.test\r\nContent-Length: 900000\r\n\r\n${'x'.repeat(90_000)}`,
             )
-            await site.control.heard(reading, 'begun')
-            return { sending, thinking, reading }
+            await site.control.waitFor(uploading, 'started')
+            return { streaming, waiting, uploading }
           }),
         ),
       )
 
       site.killFronts()
-      for (const { sending, thinking, reading } of ids) {
-        await site.control.heard(sending, 'left')
-        if (reading !== undefined) await site.control.heard(reading, 'cut')
+      for (const { streaming, waiting, uploading } of ids) {
+        await site.control.waitFor(streaming, 'disconnected')
+        if (uploading !== undefined) await site.control.waitFor(uploading, 'failed')
         // The front server no longer waits for this response.
-        site.control.say(thinking, 'go')
+        site.control.send(waiting, 'continue')
       }
       for (const [index, { at, program }] of site.apps.entries()) {
         expect(await askDirectly(at, '/text')).toContain('some text\n')
@@ -73,13 +73,13 @@ test.concurrent('Apache is killed: the processes of mod_fcgid continue, and exit
     const { origin } = await apacheFcgid.start(site)
     const id = randomUUID()
     open(origin('ScriptAlias', 'fetch'), `/shop/hold?id=${id}`).catch(() => {})
-    const pid = Number(await site.control.heard(id, 'held'))
+    const pid = Number(await site.control.waitFor(id, 'held'))
     const others = () => site.processes().filter((process) => process.pid !== pid)
     for (const other of others()) kill(other.pid)
     await expect.poll(others).toEqual([])
     process.kill(pid, 'SIGTERM')
-    await site.control.heard(id, 'SIGTERM')
-    site.control.say(id, 'go')
+    await site.control.waitFor(id, 'SIGTERM')
+    site.control.send(id, 'continue')
     await expect.poll(() => site.processes()).toEqual([])
   } finally {
     await site.stop()

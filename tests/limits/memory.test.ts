@@ -70,10 +70,10 @@ for (const app of APPS) {
       const id = randomUUID()
       const socket = await ask(at, 'POST', `/hold?id=${id}`, length)
       const sent = sendBody(socket, length)
-      await site.control.heard(id, 'held')
+      await site.control.waitFor(id, 'held')
       await Promise.race([sent, stalled(socket)])
       const held = growth()
-      site.control.say(id, 'go')
+      site.control.send(id, 'continue')
       expect(await readText(socket)).toContain('held by')
       // The server reads and discards the rest, so that a front server that sends everything before it reads can continue.
       await sent

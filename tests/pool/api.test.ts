@@ -81,10 +81,10 @@ describe('createPool', () => {
     const [address] = first.status().addresses as { port: number }[]
     const second = create({ listen: { port: address!.port } })
     await expect(second.start()).rejects.toThrow(
-      /^EADDRINUSE: cannot listen on 127\.0\.0\.1:\d+: the address is in use\. Stop the server there/,
+      /^EADDRINUSE: cannot listen on 127\.0\.0\.1:\d+: it is in use\. Stop the server there/,
     )
     const folder = create({ listen: { path: '/no/such/folder/app.sock' } })
-    await expect(folder.start()).rejects.toThrow(/^ENOENT: .*the folder does not exist/)
+    await expect(folder.start()).rejects.toThrow(/^ENOENT: .*its folder does not exist/)
     await first.close()
   })
 

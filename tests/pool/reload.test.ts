@@ -5,16 +5,18 @@ import { POOL_FRONTS } from './fronts.ts'
 import { LOAD_APP, Load } from './load.ts'
 import { startPool } from './pool-program.ts'
 
-const RELOADS = 3
+/** `FCGI_BRIDGE_ROLLS=20 npx vitest run tests/pool/reload` measures for longer, and with more requests per second. */
+const asked = process.env.FCGI_BRIDGE_ROLLS
+const RELOADS = Number(asked ?? 3)
 /** Requests per second. */
-const RATE = 100
+const RATE = asked === undefined ? 100 : 200
 /** Requests at a time. */
 const MOST = 40
 
 /** A busy machine takes ten seconds for a reload. */
-const TIMEOUT = 180_000
+const TIMEOUT = 120_000 + RELOADS * 20_000
 
-test.each(POOL_FRONTS)('$name: no request fails', { timeout: TIMEOUT }, async ({ socket, start }) => {
+test.each(POOL_FRONTS)('$name: no request fails', { timeout: TIMEOUT }, async ({ name, socket, start }) => {
   const site = new Site()
   onTestFailed(() => console.error(site.report()))
   try {
@@ -26,6 +28,10 @@ test.each(POOL_FRONTS)('$name: no request fails', { timeout: TIMEOUT }, async ({
       expect(await pool.command('reload')).toEqual({ ok: true })
     }
     await load.stop()
+    if (asked !== undefined) {
+      const [middle, high] = [0.5, 0.99].map((share) => Math.round(load.percentile(share)))
+      console.log(`| ${name} | ${load.count} | ${load.failures.length} | ${middle} ms | ${high} ms |`)
+    }
     expect(load.failures).toEqual([])
     expect(load.count).toBeGreaterThan(RELOADS * 10)
     const { reloads, requests } = await pool.status()

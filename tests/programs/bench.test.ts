@@ -10,7 +10,7 @@ import {
   RecordDecoder,
 } from '@fcgi-bridge/core'
 import { expect, test, vi } from 'vitest'
-import { bare, express, helloWork } from '../../bench/cases/apps.js'
+import { core, express, helloWork } from '../../bench/cases/apps.js'
 import { jsonExpected, jsonRequest } from '../../bench/cases/json.js'
 import { ClientSide } from '../../bench/lib/client-side.js'
 import { measureGrowth } from '../../bench/lib/growth.js'
@@ -37,7 +37,7 @@ const setting = {
 
 test('compares two servers, and the report has a row with the result', async () => {
   const rows = [{ name: 'core / node:http', side: 'side', peer: 'peer', bar: 0.9 }]
-  const results = await compareSides({ sides: bare, work: helloWork, rows }, setting)
+  const results = await compareSides({ sides: core, work: helloWork, rows }, setting)
   const [row] = results
   expect(row).toMatchObject({ type: 'ratio', name: 'core / node:http', bar: 0.9, node: process.version })
   for (const value of [row?.cpu, row?.peerCpu, row?.ratio, row?.rate, row?.peerRate]) {
@@ -58,8 +58,8 @@ test('measures a POST to an Express app over TCP', async () => {
 
 test('compares two front servers with the same app', async () => {
   const fronts = {
-    side: { ...bare.side, front: 'gateway' as const },
-    peer: { ...bare.side, front: 'nginx' as const },
+    side: { ...core.side, front: 'gateway' as const },
+    peer: { ...core.side, front: 'nginx' as const },
   }
   const rows = [{ name: 'the gateway / nginx', side: 'side', peer: 'peer' }]
   const [row] = await compareSides({ sides: fronts, work: helloWork, rows }, setting)
@@ -71,7 +71,7 @@ test('compares two front servers with the same app', async () => {
 test('compares two clients by their own CPU time', async () => {
   const work = { ...helloWork, request: jsonRequest, connections: 2 }
   const rows = [{ name: 'client', side: 'side', peer: 'peer', bar: 1 }]
-  const [row] = await compareSides({ sides: bare, work, rows, start: ClientSide.start }, setting)
+  const [row] = await compareSides({ sides: core, work, rows, start: ClientSide.start }, setting)
   expect(row).toMatchObject({ type: 'ratio', name: 'client', bar: 1 })
   for (const value of [row?.cpu, row?.peerCpu, row?.ratio]) expect(value?.median).toBeGreaterThan(0)
 })
@@ -79,11 +79,11 @@ test('compares two clients by their own CPU time', async () => {
 test('measures growth with a point for each value', async () => {
   const results = await measureGrowth(
     {
-      side: bare.side,
+      side: core.side,
       name: 'multiplexed',
       x: 'requests on a connection',
       values: [1, 4],
-      isWork: false,
+      isPerUnit: false,
       work: (multiplexed: number) => ({ ...helloWork, connections: 2, multiplexed }),
     },
     setting,
@@ -93,7 +93,7 @@ test('measures growth with a point for each value', async () => {
 })
 
 test('measures the latency of requests with a response', async () => {
-  const [row] = await measureLatency('core', bare, helloWork, setting, { rounds: 1, milliseconds: 50 })
+  const [row] = await measureLatency('core', core, helloWork, setting, { rounds: 1, milliseconds: 50 })
   expect(row?.side.p50).toBeGreaterThan(0)
   expect(row?.side.p99).toBeGreaterThanOrEqual(row?.side.p50 ?? 0)
 })

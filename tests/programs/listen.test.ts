@@ -239,9 +239,9 @@ describe('shutdown', () => {
       const { program, at } = await startWith({ port: 0 })
       const { id, response } = await hold(at)
       program.child.kill(signal)
-      await site.control.heard(id, 'SIGTERM')
+      await site.control.waitFor(id, 'SIGTERM')
       await expect.poll(() => accepts(at)).toBe(false)
-      site.control.say(id, 'go')
+      site.control.send(id, 'continue')
       expect(await response).toContain(`GET /hold?id=${id}`)
       expect(await program.exited).toEqual({ code: 0, signal: null })
       expect(program.output).not.toContain('Debugger')
@@ -252,10 +252,10 @@ describe('shutdown', () => {
     const { program, at } = await startWith({ port: 0 })
     const { id, response } = await hold(at)
     program.child.kill('SIGTERM')
-    await site.control.heard(id, 'SIGTERM')
+    await site.control.waitFor(id, 'SIGTERM')
     program.child.kill('SIGTERM')
     program.child.kill('SIGUSR1')
-    site.control.say(id, 'go')
+    site.control.send(id, 'continue')
     expect(await response).toContain(`GET /hold?id=${id}`)
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
@@ -275,7 +275,7 @@ describe('shutdown', () => {
   async function hold(at: Listening): Promise<{ id: string; response: Promise<string> }> {
     const id = randomUUID()
     const response = get(at, `/hold?id=${id}`)
-    await site.control.heard(id, 'held')
+    await site.control.waitFor(id, 'held')
     return { id, response }
   }
 })

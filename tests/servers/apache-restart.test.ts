@@ -18,14 +18,14 @@ describe.concurrent.each(APPS)('%s', (app) => {
     const held = await Promise.all([hold(site, origin), hold(site, origin)])
     process.kill(apache.pid, 'SIGUSR1')
     // mod_fcgid signals its processes to exit, even while they serve requests.
-    await Promise.all(held.map(({ id }) => site.control.heard(id, 'SIGTERM')))
-    for (const { id } of held) site.control.say(id, 'go')
+    await Promise.all(held.map(({ id }) => site.control.waitFor(id, 'SIGTERM')))
+    for (const { id } of held) site.control.send(id, 'continue')
     for (const { response, pid } of held)
       expect(await response).toMatchObject({ status: 200, text: `held by ${pid}\n` })
     expect(await remaining(() => processes(site, held), ENDING)).toEqual([])
 
     const next = await hold(site, origin)
-    site.control.say(next.id, 'go')
+    site.control.send(next.id, 'continue')
     expect(await next.response).toMatchObject({ status: 200 })
     expect(held.map(({ pid }) => pid)).not.toContain(next.pid)
   })
@@ -36,7 +36,7 @@ describe.concurrent.each(APPS)('%s', (app) => {
     const held = await Promise.all([hold(site, origin), hold(site, origin)])
     process.kill(apache.pid, 'SIGWINCH')
     await site.logged('shutting down gracefully')
-    for (const { id } of held) site.control.say(id, 'go')
+    for (const { id } of held) site.control.send(id, 'continue')
     for (const { response, pid } of held)
       expect(await response).toMatchObject({ status: 200, text: `held by ${pid}\n` })
     await apache.exited
@@ -47,7 +47,7 @@ describe.concurrent.each(APPS)('%s', (app) => {
     const { expect } = context
     const { site, apache, origin } = await start(context)
     const { id, response, pid } = await hold(site, origin)
-    site.control.say(id, 'go')
+    site.control.send(id, 'continue')
     expect(await response).toMatchObject({ status: 200, text: `held by ${pid}\n` })
     process.kill(apache.pid, 'SIGTERM')
     await apache.exited
@@ -83,11 +83,11 @@ interface Held {
   response: Promise<TestResponse>
 }
 
-/** Sends a request that the app holds until 'go' is sent. */
+/** Sends a request that the app holds until the test sends 'continue'. */
 async function hold(site: Site, origin: Origin): Promise<Held> {
   const id = randomUUID()
   const response = send(origin, `/hold?id=${id}`)
-  return { id, pid: Number(await site.control.heard(id, 'held')), response }
+  return { id, pid: Number(await site.control.waitFor(id, 'held')), response }
 }
 
 function processes(site: Site, held: readonly Held[]): ReturnType<Site['processes']> {

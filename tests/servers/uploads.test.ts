@@ -46,11 +46,11 @@ test.concurrent.for(FRONTS.map(([front, modes]) => ({ name: front.name, front, m
       await Promise.all(all.map(({ mode, app }) => upload(site, running, mode, app)))
       // No front server or worker has exited (new workers may have started), and none has logged an error.
       expect(pids(site)).toEqual(expect.arrayContaining(before))
-      const news = site
+      const newLines = site
         .report()
         .split('\n')
         .filter((line) => !logged.includes(line))
-      expect(news.filter((line) => /error|crit|alert|emerg|fatal|stderr/i.test(line))).toEqual([])
+      expect(newLines.filter((line) => /error|crit|alert|emerg|fatal|stderr/i.test(line))).toEqual([])
     } finally {
       report = site.report()
       await site.stop()
@@ -60,18 +60,18 @@ test.concurrent.for(FRONTS.map(([front, modes]) => ({ name: front.name, front, m
 
 async function upload(site: WatchedSite, running: RunningFront, mode: Mode, app: AppName): Promise<void> {
   const origin = running.origin(mode.name, app)
-  const [late, beside] = [randomUUID(), randomUUID()]
-  if (!mode.traits.streamsResponses) site.control.say(beside, 'go')
-  const sibling = await open(origin, `${mode.prefix}/stream?id=${beside}`)
+  const [late, concurrent] = [randomUUID(), randomUUID()]
+  if (!mode.traits.streamsResponses) site.control.send(concurrent, 'continue')
+  const stream = await open(origin, `${mode.prefix}/stream?id=${concurrent}`)
   const path = `${mode.prefix}/late?id=${late}`
   const headers = ['Content-Length', String(LENGTH)]
-  const answer = send(origin, path, { method: 'POST', headers, body: content(LENGTH) })
+  const response = send(origin, path, { method: 'POST', headers, body: content(LENGTH) })
   await site.sent(path, WRITES)
 
-  site.control.say(beside, 'go')
-  expect((await readAll(sibling)).toString()).toBe('first\nsecond\n')
-  site.control.say(late, 'go')
-  const { status, text } = await answer
+  site.control.send(concurrent, 'continue')
+  expect((await readAll(stream)).toString()).toBe('first\nsecond\n')
+  site.control.send(late, 'continue')
+  const { status, text } = await response
   expect(status, `${mode.name}: ${app}: ${text}`).toBe(200)
   expect(JSON.parse(text)).toEqual(await digest(content(LENGTH)))
 }

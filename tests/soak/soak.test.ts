@@ -31,7 +31,7 @@ test('mixed traffic through nginx and under mod_fcgid', { timeout: duration + st
   let log = ''
   onTestFailed(() => console.error(log))
   try {
-    site.control.say(SAID, 'go')
+    site.control.send(SAID, 'continue')
     const targets = await startTargets(site)
     const traffic = new Traffic(targets, { clients: 2, pause: 20 })
     // mod_fcgid starts an app at its first request.

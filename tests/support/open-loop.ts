@@ -21,15 +21,19 @@ export class OpenLoop {
   readonly #running = new Set<Promise<void>>()
   readonly #failed: string[] = []
   #requests = 0
+  #skipped = 0
 
-  /** `path` is requested `rate` times a second. */
-  constructor(origin: Origin, path: string, rate: number) {
+  /** `path` is requested `rate` times a second. If `most` requests run, those that are due are skipped. */
+  constructor(origin: Origin, path: string, rate: number, most: number = Number.POSITIVE_INFINITY) {
     this.#origin = origin
     this.#path = path
     const began = performance.now()
     // A timer that is late sends the requests that are due.
     this.#timer = setInterval(() => {
-      while (this.#requests < ((performance.now() - began) / 1000) * rate) this.#send()
+      while (this.#requests + this.#skipped < ((performance.now() - began) / 1000) * rate) {
+        if (this.#running.size < most) this.#send()
+        else this.#skipped++
+      }
     }, 5)
   }
 

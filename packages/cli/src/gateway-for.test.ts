@@ -69,7 +69,7 @@ describe('gatewayFor() accepts', () => {
       () => fastify().register(() => Promise.reject(new Error('no database'))),
       /no database/,
     ],
-    ['a server that listens', () => createServer().listen(0).unref(), /listens already/],
+    ['a server that listens', () => createServer().listen(0).unref(), /already listens/],
   ])('each request gets a 500 with the error: %s', async (_, make, message) => {
     const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     onTestFinished(() => write.mockRestore())

@@ -1,4 +1,6 @@
+import type { SocketAddress } from '@fcgi-bridge/client/address'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { parseAppAddress } from './app-address.ts'
 import { parseDuration } from './duration.ts'
 import { parseMemory } from './size.ts'
 
@@ -14,6 +16,8 @@ export interface PoolFlags {
   stuckTimeout?: number
   slow?: number
   control?: string
+  status?: SocketAddress
+  statusHttp?: SocketAddress
   restartFile?: string[]
 }
 
@@ -28,6 +32,8 @@ const WITH_WORKERS = {
   stuckTimeout: '--stuck-timeout',
   slow: '--slow',
   control: '--control',
+  status: '--status',
+  statusHttp: '--status-http',
 } as const satisfies Partial<Record<keyof PoolFlags, string>>
 
 /** Adds `--workers` and the flags of the process manager. */
@@ -66,6 +72,12 @@ export function addPoolFlags(command: Command): Command {
         'FCGI_BRIDGE_CONTROL',
       ),
     )
+    .option(
+      '--status <address>',
+      'serve /status, /metrics, /ping and /health of the workers over FastCGI: 127.0.0.1:9001 or a path',
+      parseAppAddress,
+    )
+    .option('--status-http <address>', 'the same over HTTP, for Prometheus', parseAppAddress)
 }
 
 /**

@@ -1,12 +1,13 @@
-// `node --import fcgi-bridge/register server.js`, or `--require`: a program that listens for HTTP serves FastCGI, if it was started for that.
-// Otherwise nothing but the check below runs, and nothing is loaded.
+// Preloaded by `node --import fcgi-bridge/register server.js`, or by `--require`. If the program was started for FastCGI, its HTTP server
+// serves FastCGI. Otherwise only the check below runs, and nothing else is loaded.
 
 import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 import type { Launcher } from '@fcgi-bridge/core'
 import { type StartedWith, startedWith } from '@fcgi-bridge/core/started'
 
-// The process whose server serves FastCGI. Programs that it starts inherit its environment, and perhaps its standard input.
+// The id of the process that serves FastCGI. Programs that it starts inherit its environment, and perhaps its standard input. They must
+// not serve FastCGI.
 const SERVED_BY = 'FCGI_BRIDGE_SERVED_BY'
 
 const started = startedWith()
@@ -14,13 +15,13 @@ if (started !== undefined && (process.env[SERVED_BY] ?? String(process.pid)) ===
   register(started)
 
 function register(started: StartedWith): void {
-  // Front servers pass on no NODE_ENV, and frameworks show errors with their stacks to clients without it.
+  // Front servers do not pass on NODE_ENV. Without it, frameworks send error stacks to clients.
   if (started === 'stdin' || started === 'cgi') process.env.NODE_ENV ||= 'production'
-  // Not import(): --require needs a module without a top-level await.
+  // Use require, not import(): --require cannot load a module with a top-level await.
   const require = createRequire(import.meta.url)
   const { setLauncher }: typeof import('@fcgi-bridge/core') = require('@fcgi-bridge/core')
   const {
-    serveOwnServer,
+    serveProgramServer,
   }: typeof import('@fcgi-bridge/express-adapter/program') = require('@fcgi-bridge/express-adapter/program')
   const launcher: Launcher = {
     serve(handlers, options, start) {
@@ -29,11 +30,11 @@ function register(started: StartedWith): void {
     },
   }
   if (isMainThread) setLauncher(launcher)
-  serveOwnServer({
+  serveProgramServer({
     launcher,
-    isOnce: started !== 'address',
-    canTake: isMainThread,
-    onOther: (address) => process.stderr.write(`fcgi-bridge: ${otherServer(address)}\n`),
+    listensOnce: started !== 'address',
+    isEnabled: isMainThread,
+    onHttpListen: (address) => process.stderr.write(`fcgi-bridge: ${otherServer(address)}\n`),
   })
 }
 

@@ -16,7 +16,6 @@ export type {
   TcpListenOptions,
   UnixListenOptions,
 } from './listen/listen-options.ts'
-export { bindAtPath, isSameFile } from './listen/socket-path.ts'
 export * from './protocol/constants.ts'
 export { RecordDecoder, type RecordSink } from './protocol/decoder.ts'
 export {
@@ -34,7 +33,6 @@ export { decodeNameValues, encodeNameValues } from './protocol/name-values.ts'
 export type { Handlers } from './server/handlers.ts'
 export { currentLauncher, type Launcher, setLauncher } from './server/launcher.ts'
 export type { ServerOptions } from './server/options.ts'
-export { restartFilesIn, watchRestartFiles } from './server/restart-file.ts'
 export { isServeOption, type ServeOptions, serve } from './server/serve.ts'
-export { createServer, FastCgiServer, type ServerEvents } from './server/server.ts'
+export { createServer, FastCgiServer, SERVER_CHANNEL, type ServerEvents } from './server/server.ts'
 export type { ServerStats } from './server/stats.ts'

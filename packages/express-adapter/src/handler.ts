@@ -21,7 +21,7 @@ import { createSocket } from './socket/tls-socket.ts'
  * `app` is a listener, an Express or connect app, an `http.Server` that does not listen, or a Koa, Fastify, NestJS or hapi app.
  * If the app has to start, requests wait until it has started. If it fails to start, all requests fail.
  *
- * Pass the Express app itself rather than a function around it: on Node 20 and 22 a request then costs a fraction.
+ * Pass the Express app itself rather than a function around it: on Node 20 and 22 a request then takes a fraction of the CPU time.
  * Throws a TypeError if `app` is none of these.
  */
 export function toHandler(app: RequestListener | FrameworkApp): Handler {
@@ -36,7 +36,7 @@ export function toHandler(app: RequestListener | FrameworkApp): Handler {
   return (exchange) => (starting === undefined ? handler(exchange) : starting.then(() => handler(exchange)))
 }
 
-/** Does the work of {@link toHandler} for a listener. Throws a TypeError if `listener` is not a function. */
+/** Like {@link toHandler}, for a listener. Throws a TypeError if `listener` is not a function. */
 export function listenerToHandler(listener: RequestListener): Handler {
   if (typeof listener !== 'function') {
     const isFetch = typeof (listener as { fetch?: unknown } | null | undefined)?.fetch === 'function'
@@ -71,7 +71,7 @@ export function handle(
   const socket = createSocket(exchange)
   constructors.refresh()
   const request = new constructors.Request(socket, exchange)
-  const { observed } = observers
+  const observed = observers.isObserved
   const protocol = exchange.param('SERVER_PROTOCOL')
   if (observed) setHttpVersion(request, protocol)
   // node:http has no mounts: monitoring tools and performance entries see the whole target. The app sees the path below the mount.

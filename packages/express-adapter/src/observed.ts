@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Exchange } from '@fcgi-bridge/core'
-import { HiddenServer, RequestMessage } from '@fcgi-bridge/core/monitoring'
+import { HttpServerEvents, RequestMessage } from '@fcgi-bridge/core/monitoring'
 import type { InternalRequest, InternalResponse } from './internals.ts'
 import { storeHeader } from './messages/outgoing.ts'
 import type { ExchangeSocket } from './socket/exchange-socket.ts'
@@ -33,13 +33,13 @@ interface Observed {
 
 /** Shows requests to monitoring tools: publishes and emits the events of node:http, in the order of lib/_http_server.js. */
 export class ObservedRequests {
-  readonly #server: HiddenServer
+  readonly #events: HttpServerEvents
   readonly #emitRequest: CallListener | undefined
 
-  /** With `server`, tools see requests of that server, and `callListener` emits its 'request' itself. */
+  /** If `server` is given, tools see its requests, and `callListener` emits its 'request'. */
   constructor(callListener: CallListener, server?: Server) {
     this.#emitRequest = server && callListener
-    this.#server = new HiddenServer((request, response) => {
+    this.#events = new HttpServerEvents((request, response) => {
       const call = (request as Observed)[kCall]
       // Without a call, the request is not from this adapter: a tool emitted it.
       if (call === undefined) return
@@ -49,8 +49,8 @@ export class ObservedRequests {
   }
 
   /** Whether a monitoring tool observes requests. */
-  get observed(): boolean {
-    return this.#server.observed
+  get isObserved(): boolean {
+    return this.#events.isObserved
   }
 
   /**
@@ -59,17 +59,17 @@ export class ObservedRequests {
    */
   run(socket: ExchangeSocket, request: InternalRequest, response: InternalResponse, url: string): void {
     const message = new RequestMessage(request, response as unknown as ServerResponse, socket)
-    this.#server.publishStart(message)
+    this.#events.publishStart(message)
     renderHead(response, socket.exchange)
     socket.open(request, response)
-    publishFirst(response, () => this.#server.publishFinish(message))
+    publishFirst(response, () => this.#events.publishFinish(message))
     if (this.#emitRequest !== undefined) {
       request.url = url
       this.#emitRequest(request, message.response, socket)
       return
     }
     ;(request as Observed)[kCall] = new Call(socket, url)
-    this.#server.emitRequest(request, message.response)
+    this.#events.emitRequest(request, message.response)
   }
 }
 

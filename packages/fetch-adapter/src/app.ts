@@ -31,7 +31,7 @@ export interface ResolvedApp {
 }
 
 // A program that calls `serve` owns its globals. A library that calls `toHandler` does not.
-const OF_PROGRAMS: FetchHandlerOptions = { overrideGlobalObjects: true }
+const PROGRAM_DEFAULTS: FetchHandlerOptions = { overrideGlobalObjects: true }
 
 /**
  * Finds the handlers and options in the arguments of `serve`. Options come from `options`, and from the app only if it is a plain
@@ -45,10 +45,10 @@ export function resolveApp(app: unknown, options: FetchServeOptions = {}): Resol
   const fetch = found.fetch
   const authorize = given?.authorize ?? found.authorize
   if (fetch === undefined && authorize === undefined) throw new TypeError(noHandler(app))
-  if (given === undefined) return { fetch, authorize, handlerOptions: OF_PROGRAMS, options }
+  if (given === undefined) return { fetch, authorize, handlerOptions: PROGRAM_DEFAULTS, options }
   const all: FetchServeOptions = { ...optionsOf(app), ...given }
   const { authorize: _, overrideGlobalObjects, ...serveOptions } = all
-  const handlerOptions = overrideGlobalObjects === undefined ? OF_PROGRAMS : { overrideGlobalObjects }
+  const handlerOptions = overrideGlobalObjects === undefined ? PROGRAM_DEFAULTS : { overrideGlobalObjects }
   return { fetch, authorize, handlerOptions, options: serveOptions }
 }
 

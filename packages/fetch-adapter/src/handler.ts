@@ -21,8 +21,8 @@ export type FetchHandler = (
 export interface FetchHandlerOptions {
   /**
    * Replaces the global `Request`, `Response` and `fetch` until the process ends. Default: true in `serve`, false in {@link toHandler}. A
-   * request then costs a fraction, because the new objects build their expensive parts on first use. They have the platform's prototypes,
-   * and behave as the Fetch standard says.
+   * request then takes a fraction of the CPU time, because the new objects build their expensive parts on first use. They have the
+   * platform's prototypes, and behave as the Fetch standard says.
    */
   overrideGlobalObjects?: boolean
 }

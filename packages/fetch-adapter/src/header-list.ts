@@ -5,3 +5,11 @@ export function hasHeader(list: readonly string[], name: string): boolean {
   }
   return false
 }
+
+/** Returns whether a flat list with lower-case names has `Content-Type: text/event-stream`. */
+export function isEventStream(list: readonly string[]): boolean {
+  for (let i = 0; i < list.length; i += 2) {
+    if (list[i] === 'content-type') return /^text\/event-stream(?:$|[\t ;])/i.test(list[i + 1] as string)
+  }
+  return false
+}

@@ -1,5 +1,5 @@
 import type { Exchange, Handler } from '@fcgi-bridge/core'
-import { HiddenServer } from '@fcgi-bridge/core/monitoring'
+import { HttpServerEvents } from '@fcgi-bridge/core/monitoring'
 import type { IncomingRequest } from './observed/incoming-request.ts'
 import type * as Observe from './observed/observe.ts'
 
@@ -8,7 +8,7 @@ import type * as Observe from './observed/observe.ts'
  * `respond` is called directly, and nothing is loaded or built for tools.
  */
 export function observable(respond: (exchange: Exchange) => void): Handler {
-  const server = new HiddenServer((request) => {
+  const events = new HttpServerEvents((request) => {
     const { exchange } = request as Partial<IncomingRequest>
     // A request without an exchange is not from this adapter: a tool emitted it.
     if (exchange === undefined) return
@@ -20,12 +20,12 @@ export function observable(respond: (exchange: Exchange) => void): Handler {
     }
   })
   const run = ({ observe }: typeof Observe, exchange: Exchange): void => {
-    if (!exchange.ended) observe(exchange, server)
+    if (!exchange.ended) observe(exchange, events)
   }
   // Most tools are set up before the app. Import now, so that the first request does not wait.
-  if (server.observed) void load()
+  if (events.isObserved) void load()
   return (exchange) => {
-    if (!server.observed) respond(exchange)
+    if (!events.isObserved) respond(exchange)
     else if (loaded !== undefined) run(loaded, exchange)
     else return load().then((module) => run(module, exchange))
     return undefined

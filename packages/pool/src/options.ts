@@ -53,6 +53,11 @@ export interface PoolOptions {
    * its call stack; default 5 s. 0 turns both off.
    */
   slowAfter?: number
+  /**
+   * Whether workers measure what monitoring shows: responses by status, durations, connections, processor time. `status()` then has
+   * `monitoring`. Default false, because each heartbeat costs more.
+   */
+  monitored?: boolean
 }
 
 /** {@link PoolOptions} with every default filled in, except where the sockets come from. */
@@ -79,6 +84,7 @@ const NAMES: readonly string[] = Object.keys({
   maxMemory: true,
   maxAge: true,
   slowAfter: true,
+  monitored: true,
 } satisfies Record<keyof PoolOptions, true>)
 
 /** The options that are numbers of 0 or more. */
@@ -129,6 +135,7 @@ export function resolveOptions(options: PoolOptions): PoolSettings {
     maxMemory: options.maxMemory ?? 0,
     maxAge: options.maxAge ?? 0,
     slowAfter: options.slowAfter ?? 5000,
+    monitored: options.monitored ?? false,
   }
   for (const name of NUMBERS) {
     const value: unknown = settings[name]

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { Reason, WorkerState } from './master/reconcile.ts'
+import type { Counters, WorkerDetails } from './worker/messages.ts'
 
 /** A worker at one moment. */
 export interface WorkerStatus {
@@ -20,6 +21,8 @@ export interface WorkerStatus {
   rss: number
   /** By how many milliseconds the last heartbeat was late. */
   delay: number
+  /** Only if the pool is `monitored` and the worker is ready. */
+  details?: WorkerDetails
   /** Milliseconds since the last heartbeat. */
   heartbeatAge: number
 }
@@ -29,6 +32,16 @@ export interface WorkerStatus {
  * `closed` after `close()`.
  */
 export type PoolState = 'idle' | 'starting' | 'running' | 'degraded' | 'closing' | 'closed'
+
+/** What a pool has counted since its start. */
+export interface Monitoring {
+  /** The counters of each worker's place, those of its former workers included. They never decrease. */
+  slots: (Counters & { slot: number })[]
+  /** Requests that ran for longer than `slowAfter`. */
+  slowRequests: number
+  /** The largest number of workers that had a request at the same time. */
+  maxActiveWorkers: number
+}
 
 /** A pool at one moment. */
 export interface PoolStatus {
@@ -44,6 +57,8 @@ export interface PoolStatus {
   reloads: { succeeded: number; failed: number }
   /** Workers that were started to replace another, by the reason. */
   restarts: Partial<Record<Reason, number>>
+  /** Only if the pool is `monitored`. */
+  monitoring?: Monitoring
   /** By slot. Two workers have the same slot while one replaces the other. */
   workers: WorkerStatus[]
 }

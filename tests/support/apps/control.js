@@ -1,6 +1,6 @@
-// Lets a test and an app in another process communicate outside of the request. Messages are words about a request's
-// id, stored as files in a folder. This also works for an app that exits after one request (CGI), and for an app whose
-// only process is busy (mod_fcgid gives each process one request at a time).
+// Lets a test and an app in another process exchange messages. A message is a short name, such as `held` or `continue`, and belongs to
+// the id of a request. It is a file in a folder, not part of the request. Thus it also works for an app that exits after one request
+// (CGI), and for an app whose only process is busy (mod_fcgid gives each process one request at a time).
 import { existsSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -19,43 +19,43 @@ export class Control {
   }
 
   /**
-   * Sends `word` about the request `id`. Synchronous, so that it also works if the process exits now.
+   * Sends `message` about the request `id`. It is synchronous, so that the process can exit right after it.
    *
    * @param {string} id
-   * @param {string} word
+   * @param {string} message
    * @param {string} [detail]
    */
-  say(id, word, detail = '') {
-    const file = this.#file(id, word)
-    // Two processes may send the same message.
+  send(id, message, detail = '') {
+    const file = this.#file(id, message)
+    // Rename a finished file, because the other process may read it at once. Two processes may send the same message.
     const unfinished = `${file}.${process.pid}`
     writeFileSync(unfinished, detail)
     renameSync(unfinished, file)
   }
 
   /**
-   * True if `word` was sent about `id`.
+   * Whether `message` was sent about `id`.
    *
    * @param {string} id
-   * @param {string} word
+   * @param {string} message
    */
-  isSaid(id, word) {
-    return existsSync(this.#file(id, word))
+  wasSent(id, message) {
+    return existsSync(this.#file(id, message))
   }
 
   /**
-   * Waits until `word` was sent about `id`. Resolves with its detail.
+   * Waits until `message` was sent about `id`. Resolves with its detail.
    *
    * @param {string} id
-   * @param {string} word
+   * @param {string} message
    * @returns {Promise<string>}
    */
-  heard(id, word) {
-    const file = this.#file(id, word)
+  waitFor(id, message) {
+    const file = this.#file(id, message)
     return new Promise((resolve, reject) => {
-      const watcher = watch(this.#folder, look).on('error', reject)
-      look()
-      function look() {
+      const watcher = watch(this.#folder, check).on('error', reject)
+      check()
+      function check() {
         if (!existsSync(file)) return
         watcher.close()
         resolve(readFileSync(file, 'utf8'))
@@ -65,9 +65,9 @@ export class Control {
 
   /**
    * @param {string} id
-   * @param {string} word
+   * @param {string} message
    */
-  #file(id, word) {
-    return join(this.#folder, `${id}.${word}`)
+  #file(id, message) {
+    return join(this.#folder, `${id}.${message}`)
   }
 }

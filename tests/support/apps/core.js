@@ -16,10 +16,10 @@ async function respond(exchange) {
   }
   if (pathname === '/hold') {
     const id = searchParams.get('id')
-    const hear = () => control.say(id, 'SIGTERM')
-    process.once('SIGTERM', hear).once('SIGUSR1', hear)
-    control.say(id, 'held')
-    await control.heard(id, 'go')
+    const reportSignal = () => control.send(id, 'SIGTERM')
+    process.once('SIGTERM', reportSignal).once('SIGUSR1', reportSignal)
+    control.send(id, 'held')
+    await control.waitFor(id, 'continue')
   }
   exchange.writeHead(200, ['content-type', 'text/plain'])
   exchange.end(

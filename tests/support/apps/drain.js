@@ -11,7 +11,7 @@ const OPTIONS_VARIABLE = 'FCGI_BRIDGE_TEST_OPTIONS'
 const control = process.env[CONTROL_VARIABLE] && new Control()
 
 const { serve } = await import('@fcgi-bridge/core')
-control?.say(String(process.pid), 'loading')
+control?.send(String(process.pid), 'loading')
 const loading = Number(process.env[LOADING_VARIABLE] ?? 0)
 if (loading > 0) await setTimeout(loading)
 
@@ -21,7 +21,7 @@ async function respond(exchange) {
   if (searchParams.get('exit') === String(process.pid)) process.exit(1)
   const busy = Number(searchParams.get('busy') ?? 0)
   if (busy > 0) {
-    control?.say(String(process.pid), 'busy')
+    control?.send(String(process.pid), 'busy')
     const end = performance.now() + busy
     while (performance.now() < end);
   }

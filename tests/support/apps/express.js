@@ -65,8 +65,8 @@ async function readFiles(req, res, next) {
 // Reads nothing until the test says so.
 app.post('/late', async (req, res) => {
   const { id } = req.query
-  control.say(id, 'held')
-  await control.heard(id, 'go')
+  control.send(id, 'held')
+  await control.waitFor(id, 'continue')
   res.json(await digest(req))
 })
 
@@ -110,7 +110,7 @@ app.use('/static', express.static(fileURLToPath(new URL('static', import.meta.ur
 
 app.get('/stream', async (req, res) => {
   res.type('text/plain').write('first\n')
-  await control.heard(req.query.id, 'go')
+  await control.waitFor(req.query.id, 'continue')
   res.end('second\n')
 })
 
@@ -123,7 +123,7 @@ app.get('/events', async (req, res) => {
   const timer = setInterval(() => res.write(`data: ${Date.now()}\n\n`), 20)
   await once(res, 'close')
   clearInterval(timer)
-  control.say(req.query.id, 'left')
+  control.send(req.query.id, 'disconnected')
 })
 
 app.get('/late-event', async (req, res) => {
@@ -134,19 +134,19 @@ app.get('/late-event', async (req, res) => {
     'X-Length': req.query.length,
   })
   res.flushHeaders()
-  await control.heard(req.query.id, 'go')
+  await control.waitFor(req.query.id, 'continue')
   res.end('data: late\n\n')
 })
 
 app.post('/upload', async (req, res) => {
   const { id } = req.query
-  req.on('aborted', () => control.say(id, 'aborted'))
-  control.say(id, 'begun')
+  req.on('aborted', () => control.send(id, 'aborted'))
+  control.send(id, 'started')
   try {
     res.json(await digest(req))
-    control.say(id, 'whole')
+    control.send(id, 'complete')
   } catch (error) {
-    control.say(id, 'cut', String(error))
+    control.send(id, 'failed', String(error))
   }
 })
 
@@ -161,8 +161,8 @@ app.get('/fail/before', (req) => {
 app.get('/fail/after', (req, res, next) => {
   const { id } = req.query
   res.type('text/plain').write('the beginning\n', async () => {
-    control.say(id, 'begun')
-    await control.heard(id, 'go')
+    control.send(id, 'started')
+    await control.waitFor(id, 'continue')
     next(new Error(`a secret of the app: ${id}`))
   })
 })
@@ -172,8 +172,8 @@ app.get('/short/:length', (req, res) => {
   const { id } = req.query
   res.type('text/plain').set('Content-Length', req.params.length)
   res.write('half', async () => {
-    control.say(id, 'begun')
-    await control.heard(id, 'go')
+    control.send(id, 'started')
+    await control.waitFor(id, 'continue')
     res.end()
   })
 })
@@ -187,9 +187,9 @@ app.get('/fetched', async (req, res) => {
 // The request body is not read.
 app.all('/hold', async (req, res) => {
   const { id } = req.query
-  process.once('SIGTERM', () => control.say(id, 'SIGTERM'))
-  control.say(id, 'held', String(process.pid))
-  await control.heard(id, 'go')
+  process.once('SIGTERM', () => control.send(id, 'SIGTERM'))
+  control.send(id, 'held', String(process.pid))
+  await control.waitFor(id, 'continue')
   res.type('text/plain').send(`held by ${process.pid}\n`)
 })
 

@@ -16,8 +16,8 @@ app.get('/text', (_req, res) => {
 
 app.get('/hold', async (req, res) => {
   const { id } = req.query
-  control.say(id, 'held', String(Date.now()))
-  await control.heard(id, 'go')
+  control.send(id, 'held', String(Date.now()))
+  await control.waitFor(id, 'continue')
   res.type('text/plain').send(`held until ${Date.now()}\n`)
 })
 

@@ -13,8 +13,8 @@ const routes = {
   '/text': () => new Response('some text\n'),
 
   async '/hold'({ id }) {
-    control.say(id, 'held', String(Date.now()))
-    await control.heard(id, 'go')
+    control.send(id, 'held', String(Date.now()))
+    await control.waitFor(id, 'continue')
     return new Response(`held until ${Date.now()}\n`)
   },
 

@@ -51,8 +51,8 @@ const routes = {
 
   // Reads nothing until the test says so.
   async late({ request, id }) {
-    control.say(id, 'held')
-    await control.heard(id, 'go')
+    control.send(id, 'held')
+    await control.waitFor(id, 'continue')
     return Response.json(await digest(request.body))
   },
 
@@ -94,7 +94,7 @@ const routes = {
   async stream({ id }) {
     async function* pieces() {
       yield encoder.encode('first\n')
-      await control.heard(id, 'go')
+      await control.waitFor(id, 'continue')
       yield encoder.encode('second\n')
     }
     return new Response(ReadableStream.from(pieces()), { headers: { 'content-type': 'text/plain' } })
@@ -108,7 +108,7 @@ const routes = {
       },
       cancel() {
         clearInterval(timer)
-        control.say(id, 'left')
+        control.send(id, 'disconnected')
       },
     })
     return new Response(events, {
@@ -122,7 +122,7 @@ const routes = {
 
   async 'late-event'({ url, id }) {
     async function* pieces() {
-      await control.heard(id, 'go')
+      await control.waitFor(id, 'continue')
       yield encoder.encode('data: late\n\n')
     }
     return new Response(ReadableStream.from(pieces()), {
@@ -136,14 +136,14 @@ const routes = {
   },
 
   async upload({ request, id }) {
-    request.signal.addEventListener('abort', () => control.say(id, 'aborted'))
-    control.say(id, 'begun')
+    request.signal.addEventListener('abort', () => control.send(id, 'aborted'))
+    control.send(id, 'started')
     try {
       const found = await digest(request.body)
-      control.say(id, 'whole')
+      control.send(id, 'complete')
       return Response.json(found)
     } catch (error) {
-      control.say(id, 'cut', String(error))
+      control.send(id, 'failed', String(error))
       throw error
     }
   },
@@ -154,8 +154,8 @@ const routes = {
       yield encoder.encode('the beginning\n')
       // The adapter batches data that is available without waiting. It has sent the data after an event loop turn.
       await setImmediate()
-      control.say(id, 'begun')
-      await control.heard(id, 'go')
+      control.send(id, 'started')
+      await control.waitFor(id, 'continue')
       throw new Error(`a secret of the app: ${id}`)
     }
     return new Response(ReadableStream.from(pieces()), { headers: { 'content-type': 'text/plain' } })
@@ -167,8 +167,8 @@ const routes = {
       yield encoder.encode('half')
       // The adapter batches data that arrives without waiting, and would respond with a 500.
       await setImmediate()
-      control.say(id, 'begun')
-      await control.heard(id, 'go')
+      control.send(id, 'started')
+      await control.waitFor(id, 'continue')
     }
     return new Response(ReadableStream.from(pieces()), {
       headers: { 'content-type': 'text/plain', 'content-length': rest },
@@ -179,9 +179,9 @@ const routes = {
 
   // The request body is not read.
   async hold({ id }) {
-    process.once('SIGTERM', () => control.say(id, 'SIGTERM'))
-    control.say(id, 'held', String(process.pid))
-    await control.heard(id, 'go')
+    process.once('SIGTERM', () => control.send(id, 'SIGTERM'))
+    control.send(id, 'held', String(process.pid))
+    await control.waitFor(id, 'continue')
     return new Response(`held by ${process.pid}\n`, { headers: { 'content-type': 'text/plain' } })
   },
 }

@@ -19,8 +19,8 @@ export const lengths: readonly Case[] = [
       const opened = open(origin, path(`/short/${length}?id=${id}`))
       // If the front server buffers the response, only the app knows that it has sent its beginning.
       if (streamsResponses) expect(await readUntil(await opened, 'half')).toBe('half')
-      else await site.control.heard(id, 'begun')
-      site.control.say(id, 'go')
+      else await site.control.waitFor(id, 'started')
+      site.control.send(id, 'continue')
       const rest = opened.then((incoming) => {
         if (incoming.statusCode !== 200) throw new Error(`responded with ${incoming.statusCode}`)
         return readAll(incoming)

@@ -11,10 +11,10 @@ export const streams: readonly Case[] = [
     name: 'a response that is sent in parts reaches the client, part by part if the front server streams',
     async run({ origin, path, mode, site }) {
       const id = randomUUID()
-      if (!mode.traits.streamsResponses) site.control.say(id, 'go')
+      if (!mode.traits.streamsResponses) site.control.send(id, 'continue')
       const incoming = await open(origin, path(`/stream?id=${id}`))
       const first = await readUntil(incoming, 'first\n')
-      site.control.say(id, 'go')
+      site.control.send(id, 'continue')
       expect(first + (await readAll(incoming))).toBe('first\nsecond\n')
     },
   },
@@ -26,7 +26,7 @@ export const streams: readonly Case[] = [
       expect(incoming.headers['content-type']).toBe('text/event-stream')
       await readUntil(incoming, 'data: ')
       incoming.destroy()
-      await site.control.heard(id, 'left')
+      await site.control.waitFor(id, 'disconnected')
     },
   },
   {
@@ -39,10 +39,10 @@ export const streams: readonly Case[] = [
       await Promise.all(
         lengths.map(async (length) => {
           const id = randomUUID()
-          if (!mode.traits.flushesHeads) site.control.say(id, 'go')
+          if (!mode.traits.flushesHeads) site.control.send(id, 'continue')
           const incoming = await open(origin, path(`/late-event?id=${id}&length=${length}`))
           expect(incoming.headers).toMatchObject({ 'content-type': 'text/event-stream', 'x-length': length })
-          site.control.say(id, 'go')
+          site.control.send(id, 'continue')
           expect((await readAll(incoming)).toString()).toBe('data: late\n\n')
         }),
       )
@@ -60,18 +60,18 @@ export const streams: readonly Case[] = [
       ]
       client.write(`${head.join('\r\n')}\r\n\r\n${'x'.repeat(300_000)}`)
       if (mode.traits.streamsBodies) {
-        await site.control.heard(id, 'begun')
+        await site.control.waitFor(id, 'started')
         client.destroy()
-        await site.control.heard(id, 'cut')
-        if (mode.traits.abortsUploads) await site.control.heard(id, 'aborted')
+        await site.control.waitFor(id, 'failed')
+        if (mode.traits.abortsUploads) await site.control.waitFor(id, 'aborted')
       } else {
         client.destroySoon()
         await once(client, 'close')
         // When this request gets a response, the front server must already have read the aborted upload.
         expect((await send(origin, path('/text'))).text).toBe('some text\n')
-        expect(site.control.isSaid(id, 'begun')).toBe(false)
+        expect(site.control.wasSent(id, 'started')).toBe(false)
       }
-      expect(site.control.isSaid(id, 'whole')).toBe(false)
+      expect(site.control.wasSent(id, 'complete')).toBe(false)
     },
   },
   {
@@ -93,26 +93,26 @@ export const streams: readonly Case[] = [
       // If the client cannot tell how much of the response was sent, the app reports it.
       const beginning = streamsResponses
         ? await readUntil(await opened, 'the beginning\n')
-        : await site.control.heard(id, 'begun')
-      site.control.say(id, 'go')
-      const whole = opened.then(async (incoming) => {
+        : await site.control.waitFor(id, 'started')
+      site.control.send(id, 'continue')
+      const complete = opened.then(async (incoming) => {
         const rest = (await readAll(incoming)).toString()
         if (incoming.statusCode !== 200) throw new Error(`responded with ${incoming.statusCode}`)
         return beginning + rest
       })
       switch (failedResponse) {
-        case 'cut':
+        case 'aborted':
           // A front server that has forwarded nothing yet may close the connection, or respond with an error page of
           // its own.
-          await expect(whole).rejects.toThrow(
+          await expect(complete).rejects.toThrow(
             streamsResponses ? 'aborted' : /aborted|socket hang up|responded with 50[023]/,
           )
           break
         case 'error page':
-          expect(await whole).toMatch(/^the beginning\n.*Internal Server Error/s)
+          expect(await complete).toMatch(/^the beginning\n.*Internal Server Error/s)
           break
-        case 'nothing':
-          expect(await whole).toBe('the beginning\n')
+        case 'looks complete':
+          expect(await complete).toBe('the beginning\n')
           break
       }
       if (mode.traits.logsErrors) await site.logged(id)
@@ -124,12 +124,12 @@ export const streams: readonly Case[] = [
     async run({ origin, path, mode, site }) {
       const { streamsResponses, streamsBodies } = mode.traits
       const [running, failing, uploading] = [randomUUID(), randomUUID(), randomUUID()]
-      if (!streamsResponses) site.control.say(running, 'go')
+      if (!streamsResponses) site.control.send(running, 'continue')
       const incoming = await open(origin, path(`/stream?id=${running}`))
 
       const failed = send(origin, path(`/fail/after?id=${failing}`)).catch(() => {})
-      await site.control.heard(failing, 'begun')
-      site.control.say(failing, 'go')
+      await site.control.waitFor(failing, 'started')
+      site.control.send(failing, 'continue')
       await failed
 
       const client = connect(origin).on('error', () => {})
@@ -139,12 +139,12 @@ export const streams: readonly Case[] = [
         'Content-Length: 90000',
       ]
       client.write(`${head.join('\r\n')}\r\n\r\n${'x'.repeat(30_000)}`)
-      if (streamsBodies) await site.control.heard(uploading, 'begun')
+      if (streamsBodies) await site.control.waitFor(uploading, 'started')
       client.destroy()
-      if (streamsBodies) await site.control.heard(uploading, 'cut')
+      if (streamsBodies) await site.control.waitFor(uploading, 'failed')
 
       expect((await send(origin, path('/text'))).text).toBe('some text\n')
-      site.control.say(running, 'go')
+      site.control.send(running, 'continue')
       expect((await readAll(incoming)).toString()).toBe('first\nsecond\n')
     },
   },

@@ -6,7 +6,7 @@ import type { Front, Mode, Traits } from './front.ts'
 const traits: Traits = {
   ...apacheTraits,
   abortsUploads: false,
-  failedResponse: 'nothing',
+  failedResponse: 'looks complete',
   startsPerRequest: true,
 }
 

@@ -9,7 +9,7 @@ import type { Site } from './site.ts'
 const traits: Traits = {
   ...apacheTraits,
   // PHP cannot cut a connection off.
-  failedResponse: 'nothing',
+  failedResponse: 'looks complete',
 }
 
 const modes = (traits: Traits): readonly Mode[] => [

@@ -13,7 +13,7 @@ export const apacheTraits: Traits = {
   joinedCookies: 'a=1, b=2',
   host: 'as sent',
   emptyLength: 'as sent',
-  failedResponse: 'cut',
+  failedResponse: 'aborted',
   logsErrors: true,
 }
 

@@ -35,10 +35,10 @@ export interface Traits {
    */
   requiresLengthOf?: readonly string[]
   /**
-   * What a client gets if the app fails during a response of unknown length: a closed connection, an error page in
-   * place of the rest, or no sign of the failure.
+   * What a client gets if the app fails during a response of unknown length. The connection is closed before the end of the response, or
+   * an error page replaces the rest, or the response looks complete.
    */
-  failedResponse: 'cut' | 'error page' | 'nothing'
+  failedResponse: 'aborted' | 'error page' | 'looks complete'
   /** The front server logs what an app writes to FCGI_STDERR. Otherwise it drops it. */
   logsErrors: boolean
   /** What a client may get, besides 502 and 503, if an app stops before the front server has passed it the request. */

@@ -11,7 +11,7 @@ const traits: Traits = {
   joinedCookies: 'a=1;b=2',
   host: 'as sent',
   emptyLength: 'as sent',
-  failedResponse: 'nothing',
+  failedResponse: 'looks complete',
   logsErrors: true,
 }
 

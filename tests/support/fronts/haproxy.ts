@@ -12,7 +12,7 @@ const traits: Traits = {
   joinedCookies: 'a=1; b=2',
   host: 'as sent',
   emptyLength: 'by method',
-  failedResponse: 'cut',
+  failedResponse: 'aborted',
   logsErrors: true,
   // A request on a shared connection can be refused with 500: see `modes`. HAProxy 3.0 and later may also close the client's
   // connection without a response.

@@ -3,7 +3,7 @@ import { lighttpdTraits, sockets, startLighttpd } from './lighttpd.ts'
 import { runningOn, served } from './served.ts'
 
 // The response ends when the program's output ends, even if the program fails.
-const traits: Traits = { ...lighttpdTraits, failedResponse: 'nothing', startsPerRequest: true }
+const traits: Traits = { ...lighttpdTraits, failedResponse: 'looks complete', startsPerRequest: true }
 
 const modes: readonly Mode[] = [{ name: 'cgi.assign', prefix: '/app.fcgi', traits }]
 

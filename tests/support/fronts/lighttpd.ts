@@ -14,7 +14,7 @@ export const lighttpdTraits: Traits = {
   host: 'lower case',
   emptyLength: 'as sent',
   requiresLengthOf: ['POST'],
-  failedResponse: 'cut',
+  failedResponse: 'aborted',
   logsErrors: true,
 }
 

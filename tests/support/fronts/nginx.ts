@@ -12,7 +12,7 @@ const traits: Traits = {
   joinedCookies: 'a=1; b=2',
   host: 'lower case, no port', // Debian's fastcgi_params: HTTP_HOST is $host.
   emptyLength: 'as sent',
-  failedResponse: 'cut',
+  failedResponse: 'aborted',
   logsErrors: true,
 }
 

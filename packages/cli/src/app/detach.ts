@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { type ErrorReport, Failure } from '../failure.ts'
 
-// Set for the detached process only.
-const MARK = 'FCGI_BRIDGE_DETACHED'
+// An environment variable that only the detached process has.
+const DETACHED_VARIABLE = 'FCGI_BRIDGE_DETACHED'
 
 /** What the detached process sends to the one that started it: it listens, or the reason why it ends. */
 type Message = { listening: true } | { failed: ErrorReport }
@@ -15,7 +15,7 @@ type Message = { listening: true } | { failed: ErrorReport }
 export async function detach(): Promise<void> {
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
-    env: { ...process.env, [MARK]: '1' },
+    env: { ...process.env, [DETACHED_VARIABLE]: '1' },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
   const message = await new Promise<Message>((resolve, reject) => {
@@ -28,9 +28,9 @@ export async function detach(): Promise<void> {
   child.unref()
 }
 
-/** Whether this process is the one that {@link detach} started. Its first call removes the mark, so that programs of the app do not see it. */
-export const isDetached: boolean = process.env[MARK] !== undefined
-delete process.env[MARK]
+/** Whether {@link detach} started this process. The variable is deleted, so that programs that the app starts do not inherit it. */
+export const isDetached: boolean = process.env[DETACHED_VARIABLE] !== undefined
+delete process.env[DETACHED_VARIABLE]
 
 /** Tells the process that started this one that it listens. Does nothing in a process that is not detached. */
 export function reportListening(): void {

@@ -3,9 +3,9 @@ import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
 import { type ErrorReport, reportError } from '../failure.ts'
 
-// A front server starts a new process for each request if this one ends at once, and mod_fcgid waits after ten. Within this time
-// (milliseconds) this process reports the failure itself. Then a new process loads the app, which may be fixed.
-const SERVING = 5000
+// How long (milliseconds) this process responds with the page before it exits. If it exited at once, a front server would start a new
+// process for each request, and mod_fcgid pauses after ten starts. The next process loads the app again, which may be fixed by then.
+const SERVE_TIME = 5000
 
 /**
  * Responds to the front server that started this process with a 500 page, because the app could not be loaded, and then exits with
@@ -24,7 +24,7 @@ export async function serveFailure(
   })
   process.stderr.write(`fcgi-bridge: ${report.text}\n`)
   server.once('close', () => void endProgram(report.exitCode))
-  setTimeout(() => void server.close(), SERVING)
+  setTimeout(() => void server.close(), SERVE_TIME)
 }
 
 function pageOf({ text }: ErrorReport, logFile = 'the error log of the web server'): string {

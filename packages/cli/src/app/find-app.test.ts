@@ -184,7 +184,7 @@ describe('the error says what the module exports, and what to write', () => {
 
   test('an HTTP server that listens', async () => {
     const server = createServer().listen(0, '127.0.0.1')
-    expect(await message({ default: server })).toContain('listens already')
+    expect(await message({ default: server })).toContain('already listens')
     server.close()
   })
 })

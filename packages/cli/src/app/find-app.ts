@@ -3,9 +3,9 @@ import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { type App, type AppKind, hasMethod, looksLikeFactory, recognize } from './recognize.ts'
 
-/** Which export of a module is the app, and what it is. */
+/** Which export of a module is the app, and how to call it. */
 export interface FindOptions {
-  /** How to call a function, without a look at its parameters. */
+  /** How to call an exported function. By default, its parameters decide. */
   as?: AppKind | undefined
   /** The export to take; default: the default export, `module.exports`, else an export named `fetch`, `app`, `handler`, `listener`, `middleware` or `server`. */
   export?: string | undefined
@@ -23,7 +23,7 @@ export async function findApp(
   file: string,
   options: FindOptions = {},
 ): Promise<App> {
-  const exported = await pick(namespace, file, options.export)
+  const exported = await pickExport(namespace, file, options.export)
   const app = recognize(exported.value, options.as)
   if (app === undefined) throw notAnApp(namespace, file, exported.name)
   if (app === 'unclear') throw new Failure(EXIT.app, unclear(exported, file))
@@ -56,7 +56,7 @@ interface Exported {
 
 const USUAL_NAMES = ['fetch', 'app', 'handler', 'listener', 'middleware', 'server', 'authorize'] as const
 
-async function pick(
+async function pickExport(
   namespace: Record<string, unknown>,
   file: string,
   wanted: string | undefined,
@@ -71,7 +71,7 @@ async function pick(
       `${file} has no export '${wanted}'. It exports ${listOf(exportNames(namespace, main))}.`,
     )
   }
-  if (isSomething(main)) return { name: 'default', value: main }
+  if (mayBeApp(main)) return { name: 'default', value: main }
   const source = namespace as Record<string, unknown>
   for (const name of USUAL_NAMES) {
     const value = await (source[name] ?? (main as Record<string, unknown> | undefined)?.[name])
@@ -90,8 +90,9 @@ async function unwrapped(exported: unknown): Promise<unknown> {
   return inner?.__esModule === true && inner.default !== undefined ? await inner.default : value
 }
 
-// A CommonJS module with named exports exports a plain object, which is not an app. Fastify's app is a plain object, too.
-function isSomething(value: unknown): boolean {
+// Returns false for the plain object that a CommonJS module with named exports exports. Fastify's app is a plain object, too, but has methods
+// by which it is recognized.
+function mayBeApp(value: unknown): boolean {
   if (value === undefined || value === null) return false
   if (typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return true
   return recognize(value, undefined) !== undefined
@@ -105,12 +106,12 @@ function withAuthorizer(app: App, namespace: Record<string, unknown>): App {
   return { ...app, authorize: (owner.authorize as AuthorizeHandler).bind(owner) }
 }
 
-/** A module exports no app. Its server may listen all the same. */
+/** A module exports no app. It may still start a server that listens. */
 export class NoAppFailure extends Failure {}
 
 function notAnApp(namespace: Record<string, unknown>, file: string, name: string): Failure {
   const lines = [
-    whatIsThere(namespace, file, name),
+    describeExports(namespace, file, name),
     'Write `export default app` (or `module.exports = app`) with an Express app, a listener (req, res) => …, { fetch }, or a',
     'function of a Request; or name another export with --export NAME. A module that calls listen() of an HTTP server, or serve()',
     'of an adapter, needs no export.',
@@ -118,7 +119,7 @@ function notAnApp(namespace: Record<string, unknown>, file: string, name: string
   return new NoAppFailure(EXIT.app, lines.join('\n'))
 }
 
-function whatIsThere(namespace: Record<string, unknown>, file: string, name: string): string {
+function describeExports(namespace: Record<string, unknown>, file: string, name: string): string {
   const main = namespace.default
   const names = exportNames(namespace, main)
   if (names.length === 0) return `${file} exports nothing, so there is no app to serve.`

@@ -1,4 +1,4 @@
-import { withListenAdvice } from '@fcgi-bridge/core'
+import { withListenAdvice } from '@fcgi-bridge/core/manager'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 

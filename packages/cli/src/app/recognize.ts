@@ -3,7 +3,7 @@ import type { AuthorizeHandler, FetchHandler } from '@fcgi-bridge/fetch-adapter'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 
-/** An app, with the functions to call. `what` is a name for people, such as `an Express app`. */
+/** An app, with the functions to call. `what` describes it in messages: `an Express app`. */
 export type App = (
   | { kind: 'listener'; what: string; listener: RequestListener }
   | { kind: 'fetch'; what: string; fetch?: FetchHandler; authorize?: AuthorizeHandler }
@@ -24,7 +24,7 @@ export type AppKind = App['kind']
 export function recognize(value: unknown, as: AppKind | undefined): App | 'unclear' | undefined {
   if (typeof value === 'function' && as !== undefined) return asKind(value, as)
   const framework = recognizeFramework(value)
-  if (framework !== undefined) return ofFramework(framework)
+  if (framework !== undefined) return fromFramework(framework)
   if (hasMethod(value, 'fetch')) {
     return {
       kind: 'fetch',
@@ -103,7 +103,7 @@ function sourceOf(value: object): string {
   return Function.prototype.toString.call(value)
 }
 
-function ofFramework({ what, listener, ready }: Recognized): App {
+function fromFramework({ what, listener, ready }: Recognized): App {
   if (ready === undefined) return { kind: 'listener', what, listener }
   // An http.Server that already listens is the user's mistake, so report it without a stack.
   const start = async (): Promise<void> => {

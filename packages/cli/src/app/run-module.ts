@@ -8,7 +8,7 @@ import {
   serve,
   setLauncher,
 } from '@fcgi-bridge/core'
-import { serveOwnServer } from '@fcgi-bridge/express-adapter/program'
+import { serveProgramServer } from '@fcgi-bridge/express-adapter/program'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { type FindOptions, findApp, NoAppFailure } from './find-app.ts'
@@ -18,7 +18,7 @@ import type { App } from './recognize.ts'
 
 /** What a module serves, before its server starts. */
 export interface Program {
-  /** For people: `an Express app`. */
+  /** A description for messages: `an Express app`. */
   what: string
   /** The app that it exports; undefined if it calls `listen()` or `serve()` itself. */
   app: App | undefined
@@ -40,33 +40,32 @@ export interface ModuleRun {
   overrideGlobalObjects: boolean
   /** Wait for the module's export `ready`, a promise or a function, before its app is served. */
   awaitsReady: boolean
-  /** Whether listening works only once: on a socket that this process inherited, or for a CGI request. */
-  isOnce: boolean
+  /** Listening works only once, because this process inherited the socket, or serves a CGI request. */
+  listensOnce: boolean
   /** Serves the program. If it rejects, the process is about to end. */
   serve: (program: Program) => Promise<FastCgiServer>
   /** Called with the address of each HTTP server that the module starts in addition. */
-  onOther: (address: string) => void
+  onHttpListen: (address: string) => void
 }
 
 /**
- * Loads a module and serves it: the HTTP server that it starts, what it passes to `serve()` of an adapter, or else the app that it
- * exports. If there is neither when the module has loaded, waits until it listens, as programs do that connect to a database
- * first.
+ * Loads a module and serves its HTTP server, the app that it passes to `serve()` of an adapter, or else the app that it exports. If
+ * there is none of them when the module has loaded, waits until the module listens. Programs that first connect to a database listen late.
  *
  * Resolves when the server listens. Throws a Failure if the module cannot be loaded, or ends without a server.
  */
 export async function runModule({ path, name, find, ...run }: ModuleRun): Promise<void> {
   let app: App | undefined
-  // A server of the module's own has called listen() or serve().
-  let isTaken = false
+  // The module has called listen() of its HTTP server, or serve().
+  let hasServer = false
   let onServing: (serving: Promise<FastCgiServer>) => void
   const served = new Promise<FastCgiServer>((resolve) => {
     onServing = resolve
   })
   const launcher: Launcher = {
     serve(handlers, options, start) {
-      const what = app?.what ?? (isTaken ? 'an HTTP server' : 'a program that calls serve()')
-      isTaken = true
+      const what = app?.what ?? (hasServer ? 'an HTTP server' : 'a program that calls serve()')
+      hasServer = true
       const serving = run.serve({ what, app, handlers, options, start })
       onServing(serving)
       // The process ends, and the program must not report the failure as well.
@@ -74,28 +73,28 @@ export async function runModule({ path, name, find, ...run }: ModuleRun): Promis
     },
   }
   setLauncher(launcher)
-  serveOwnServer({
+  serveProgramServer({
     launcher,
-    isOnce: run.isOnce,
-    // A user who names the export means the export.
-    canTake: find.as === undefined && find.export === undefined,
-    onTake: () => {
-      isTaken = true
+    listensOnce: run.listensOnce,
+    // If the user names an export, serve that export.
+    isEnabled: find.as === undefined && find.export === undefined,
+    onServe: () => {
+      hasServer = true
     },
-    onOther: run.onOther,
+    onHttpListen: run.onHttpListen,
   })
-  // A module may wait for ever once its server has started.
+  // The module may never finish loading: it may await its server.
   const namespace = await Promise.race([loadModule(path), served.then(() => undefined)])
-  if (namespace !== undefined && !isTaken) {
+  if (namespace !== undefined && !hasServer) {
     try {
       app = await findApp(namespace, name, find)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
-      if (!isTaken) await waitForServer(name, served, error)
+      if (!hasServer) await waitForServer(name, served, error)
     }
     if (app !== undefined && run.awaitsReady) await untilReady(namespace.ready, name)
-    // It may have begun to listen while the app was started.
-    if (app !== undefined && !isTaken) void serve(handlersOf(app, run.overrideGlobalObjects))
+    // The module may have begun to listen while the app was started.
+    if (app !== undefined && !hasServer) void serve(handlersOf(app, run.overrideGlobalObjects))
   }
   await served
 }

@@ -4,10 +4,10 @@ import {
   type FastCgiServer,
   type Handlers,
   reserveStandardOutput,
-  restartFilesIn,
   type ServeOptions,
   setLauncher,
 } from '@fcgi-bridge/core'
+import { restartFilesIn } from '@fcgi-bridge/core/manager'
 import { startedWith } from '@fcgi-bridge/core/started'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -61,8 +61,8 @@ export async function checkApp(file: string, flags: ServeFlags): Promise<never> 
     find: flags,
     overrideGlobalObjects: false,
     awaitsReady: false,
-    isOnce: false,
-    onOther: () => {},
+    listensOnce: false,
+    onHttpListen: () => {},
     serve: async ({ what, app }) => {
       if (flags.json) printJson({ app: { kind: app?.kind ?? 'program', what } })
       else process.stdout.write(app === undefined ? `${file} is ${what}.\n` : `${file} exports ${what}.\n`)
@@ -118,8 +118,8 @@ async function runApp(
     find: flags,
     overrideGlobalObjects: flags.overrideGlobalObjects,
     awaitsReady: true,
-    isOnce: listen.fd !== undefined || (started !== undefined && started !== 'address'),
-    onOther: (address) => {
+    listensOnce: listen.fd !== undefined || (started !== undefined && started !== 'address'),
+    onHttpListen: (address) => {
       process.stderr.write(
         `${file} also listens on ${address} itself. Requests there reach the app without the front server.\n`,
       )

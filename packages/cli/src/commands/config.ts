@@ -66,8 +66,13 @@ export function addConfig(program: Command, stdout: Output): void {
     .option('--redirect-from <port>', 'where HTTP is redirected from (default: 80)', parseListen)
     .option('--buffer', "keep the server's default response buffering, which delays event streams", false)
     .option(
+      '--forwarded-headers',
+      'send X-Forwarded-For, -Proto and -Host to the app, for libraries that read only headers',
+      false,
+    )
+    .option(
       '--workers <number>',
-      'serve the app in so many processes, or auto: one for each processor',
+      'serve the app in this many processes, or auto: one for each processor',
       parseWorkers,
     )
     .option('--per-worker-sockets', 'nginx: a socket for each worker, %i in --socket is its number')

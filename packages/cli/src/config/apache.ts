@@ -1,7 +1,7 @@
 import { formatAddress } from '@fcgi-bridge/client/address'
 import { apacheFolder, apacheWord } from './quote.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from './site.ts'
-import { type Config, HASHED_CACHE_CONTROL, HASHED_COMMENT, header } from './target.ts'
+import { type Config, FORWARDED_COMMENT, HASHED_CACHE_CONTROL, HASHED_COMMENT, header } from './target.ts'
 import { indent, lines, pattern } from './text.ts'
 
 /** What one of Apache's FastCGI modules adds to a virtual host. */
@@ -25,7 +25,7 @@ export function virtualHosts(site: Site, module: ApacheModule): Config {
   const path = `/etc/apache2/sites-available/${site.name}.conf`
   const check = 'apachectl configtest'
   const reload = 'systemctl reload apache2'
-  const headers = site.statics?.hashed === undefined ? [] : ['headers']
+  const headers = site.statics?.hashed === undefined && !site.forwardedHeaders ? [] : ['headers']
   const modules = [...module.modules, ...headers, ...(site.tls ? ['ssl', 'rewrite'] : [])].join(' ')
   const install = lines(
     `Save this as ${path}. Then:`,
@@ -71,6 +71,7 @@ function host(site: Site, module: ApacheModule): string {
           : module.handler,
         '# By default Apache does not pass on the Authorization header.',
         'CGIPassAuth On',
+        site.forwardedHeaders && forwarded,
         '# The largest request body, in bytes. Respond to a larger one with a 413. LimitRequestBody has no effect here.',
         `# ${module.chunkedLimit}`,
         section(`If "%{HTTP:Content-Length} -gt ${maxBody}"`, 'Redirect 413 "/"'),
@@ -80,6 +81,13 @@ function host(site: Site, module: ApacheModule): string {
     statics && hidden(statics),
   )
 }
+
+const forwarded = lines(
+  FORWARDED_COMMENT,
+  'RequestHeader set X-Forwarded-For "expr=%{REMOTE_ADDR}"',
+  'RequestHeader set X-Forwarded-Proto "expr=%{REQUEST_SCHEME}"',
+  'RequestHeader set X-Forwarded-Host "expr=%{HTTP_HOST}"',
+)
 
 function isBelow(url: string, mount: string): boolean {
   return url.startsWith(`${mount}/`)

@@ -68,6 +68,7 @@ function body(site: Site): string {
     block('request_body', `max_size ${maxBody}`),
     '# Drop the Proxy header: it would become the variable HTTP_PROXY (httpoxy).',
     'request_header -Proxy',
+    site.forwardedHeaders && forwarded,
     '',
     block(
       'route',
@@ -82,6 +83,16 @@ function body(site: Site): string {
     ),
   )
 }
+
+// Caddy sets X-Forwarded-For, -Proto and -Host itself, and writes `-` and `_` in a header's name as the same param.
+const forwarded = lines(
+  '# Caddy sends its own X-Forwarded-For, -Proto and -Host. Drop names that become the same variables.',
+  ...['For', 'Proto', 'Host'].flatMap((name) =>
+    [`X_Forwarded_${name}`, `X_Forwarded-${name}`, `X-Forwarded_${name}`].map(
+      (similar) => `request_header -${similar}`,
+    ),
+  ),
+)
 
 function certificates({ cert, key }: Tls): string {
   return `tls ${caddyWord(cert)} ${caddyWord(key)}`

@@ -4,7 +4,17 @@ import { usageError } from './site.ts'
 type Refusal = readonly [flags: readonly string[], why: string]
 
 const FRONT_ONLY: Refusal = [
-  ['serverName', 'listen', 'redirectFrom', 'static', 'staticUrl', 'tlsCert', 'tlsKey', 'buffer'],
+  [
+    'serverName',
+    'listen',
+    'redirectFrom',
+    'static',
+    'staticUrl',
+    'tlsCert',
+    'tlsKey',
+    'buffer',
+    'forwardedHeaders',
+  ],
   'does not apply to systemd units. Use it with the config of the front server, for example: fcgi-bridge config nginx',
 ]
 const UNIT_ONLY: Refusal = [
@@ -14,6 +24,10 @@ const UNIT_ONLY: Refusal = [
 const ONE_SOCKET: Refusal = [
   ['perWorkerSockets'],
   'applies to nginx only, which then balances the load. Remove it: workers can share one socket',
+]
+const noForwardedHeaders = (why: string): Refusal => [
+  ['forwardedHeaders'],
+  `does not apply to ${why}. Remove it, or use another server`,
 ]
 const LIGHTTPD_ONLY: Refusal = [['spawn'], 'applies to lighttpd only. Remove it']
 
@@ -32,11 +46,16 @@ const REFUSALS: Readonly<Record<ServerName, readonly Refusal[]>> = {
     ],
   ],
   'apache-proxy': [UNIT_ONLY, ONE_SOCKET, LIGHTTPD_ONLY],
-  lighttpd: [UNIT_ONLY, ONE_SOCKET],
+  lighttpd: [
+    UNIT_ONLY,
+    ONE_SOCKET,
+    noForwardedHeaders("lighttpd, which cannot set a header to the client's address"),
+  ],
   caddy: [UNIT_ONLY, ONE_SOCKET, LIGHTTPD_ONLY],
   h2o: [
     UNIT_ONLY,
     ONE_SOCKET,
+    noForwardedHeaders('H2O, which cannot set headers of requests'),
     [['spawn'], 'applies to lighttpd only: H2O does not restart an app that has exited. Remove it'],
   ],
   haproxy: [

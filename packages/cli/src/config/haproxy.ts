@@ -2,7 +2,7 @@ import { formatAddress } from '@fcgi-bridge/client/address'
 import { haproxyWord } from './quote.ts'
 import { serveWords } from './serve-words.ts'
 import { type HostAndPort, httpsOrigin, type Site, type Tls, usageError } from './site.ts'
-import { APP_READ_TIMEOUT, type Config, header, howToStart } from './target.ts'
+import { APP_READ_TIMEOUT, type Config, FORWARDED_COMMENT, header, howToStart } from './target.ts'
 import { indent, lines, pattern } from './text.ts'
 
 /** Builds sections for HAProxy's config: a frontend, its backend, and the FastCGI app. */
@@ -46,7 +46,7 @@ function section(head: string, body: string): string {
   return `${head}\n${indent(body)}\n`
 }
 
-function frontend({ name, listen, tls, mount, maxBody, buffer }: Site): string {
+function frontend({ name, listen, tls, mount, maxBody, buffer, forwardedHeaders }: Site): string {
   return lines(
     ...binds(listen, tls ? ` ssl crt ${haproxyWord(pem(tls))} ssl-min-ver TLSv1.2` : ''),
     HTTP_TIMEOUTS,
@@ -56,7 +56,19 @@ function frontend({ name, listen, tls, mount, maxBody, buffer }: Site): string {
     '# a Content-Length that does not fit its buffer (16 KiB).',
     `http-request deny deny_status 413 if { req.hdr(content-length) -m int gt ${maxBody} }`,
     mount !== '' && `http-request deny deny_status 404 unless { path ${mount} } or { path_beg ${mount}/ }`,
+    forwardedHeaders && forwarded(tls === undefined ? 'http' : 'https'),
     `default_backend ${name}`,
+  )
+}
+
+// HAProxy writes `-` and `_` in a header's name as the same param.
+function forwarded(scheme: string): string {
+  return lines(
+    FORWARDED_COMMENT,
+    'http-request del-header ^x[_-]forwarded[_-](for|proto|host)$ -m reg',
+    'http-request set-header X-Forwarded-For %[src]',
+    `http-request set-header X-Forwarded-Proto ${scheme}`,
+    'http-request set-header X-Forwarded-Host %[req.hdr(host)]',
   )
 }
 

@@ -6,6 +6,7 @@ import { type HostAndPort, httpsOrigin, type Site, type Statics, type Tls } from
 import {
   APP_READ_TIMEOUT,
   type Config,
+  FORWARDED_COMMENT,
   HASHED_CACHE_CONTROL,
   HASHED_COMMENT,
   header,
@@ -116,7 +117,7 @@ function filesIn({ folder, url, shared, hashed }: Statics, missing: string): str
 }
 
 function fastcgi(site: Site): string {
-  const { name, mount, serverName, buffer } = site
+  const { name, mount, serverName, buffer, forwardedHeaders } = site
   return lines(
     `fastcgi_pass ${name};`,
     'fastcgi_keep_conn on;',
@@ -151,7 +152,15 @@ function fastcgi(site: Site): string {
     }),
     '# A Proxy header from the client must not become the variable HTTP_PROXY (httpoxy).',
     ...params({ HTTP_PROXY: '""' }),
+    forwardedHeaders && FORWARDED_COMMENT,
+    ...params(forwardedHeaders ? FORWARDED : {}),
   )
+}
+
+const FORWARDED = {
+  HTTP_X_FORWARDED_FOR: '$remote_addr',
+  HTTP_X_FORWARDED_PROTO: '$scheme',
+  HTTP_X_FORWARDED_HOST: '$http_host',
 }
 
 function params(values: Record<string, string>): string[] {

@@ -31,6 +31,8 @@ export interface Site {
   tls: Tls | undefined
   /** Keep the front server's response buffering. */
   buffer: boolean
+  /** Send the client's address, the scheme and the host as X-Forwarded-For, -Proto and -Host. */
+  forwardedHeaders: boolean
   /** The front server starts the app. */
   spawn: boolean
   /** The number of worker processes that serve the app. Undefined: one process without a master. */
@@ -94,6 +96,7 @@ export interface SiteFlags {
   tlsCert?: string
   tlsKey?: string
   buffer: boolean
+  forwardedHeaders: boolean
   spawn: boolean
   workers?: number | 'auto'
   perWorkerSockets?: boolean
@@ -129,6 +132,7 @@ export function siteOf(module: string | undefined, flags: SiteFlags): Site {
     maxBody: flags.maxBody,
     tls,
     buffer: flags.buffer,
+    forwardedHeaders: flags.forwardedHeaders,
     spawn: flags.spawn,
     workers,
     perWorkerSockets,

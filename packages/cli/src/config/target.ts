@@ -39,6 +39,10 @@ export function howToStart(site: Site): string {
   )
 }
 
+/** The comment for the headers X-Forwarded-For, -Proto and -Host. */
+export const FORWARDED_COMMENT =
+  '# For libraries that read only headers. These values replace those that a client sends.'
+
 /** The header `Cache-Control` of files whose names contain a hash of their content: browsers need not ask for them again. */
 export const HASHED_CACHE_CONTROL = 'public, max-age=31536000, immutable'
 

@@ -32,8 +32,8 @@ try {
     find,
     overrideGlobalObjects,
     awaitsReady: true,
-    isOnce: false,
-    onOther: (address) => process.stderr.write(`${name} also listens on ${address} itself.\n`),
+    listensOnce: false,
+    onHttpListen: (address) => process.stderr.write(`${name} also listens on ${address} itself.\n`),
     serve: async ({ what, handlers, options, start }) => {
       const { port, host, fd, ...own } = options
       const server = await start(wrapHandlers(handlers, watched), {

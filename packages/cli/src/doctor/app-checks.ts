@@ -67,9 +67,9 @@ export async function checkApp(
     findings.push({
       code: 'app-fails',
       level: 'error',
-      seen: `Without the front server, the app responds with ${status} to ${url.pathname}.`,
+      problem: `Without the front server, the app responds with ${status} to ${url.pathname}.`,
       why: 'The error is in the app. No change to the front server can fix it.',
-      mend: fix(
+      fix: fix(
         'Read the error that the app logs',
         `fcgi-bridge request ${shellWord(formatAddress(address))} ${shellWord(url.href)} --stderr`,
       ),
@@ -81,9 +81,9 @@ export async function checkApp(
     findings.push({
       code: 'no-values',
       level: 'note',
-      seen: 'The app does not respond to FCGI_GET_VALUES.',
+      problem: 'The app does not respond to FCGI_GET_VALUES.',
       why: 'HAProxy with `option get-values`, and clients that multiplex requests, send it and wait for a response.',
-      mend: fix('Turn these options off in the front server.'),
+      fix: fix('Turn these options off in the front server.'),
     })
   }
   return findings

@@ -5,6 +5,7 @@ import { EXIT } from '../exit-codes.ts'
 import { Verdict } from '../failure.ts'
 import { printJson } from '../terminal.ts'
 import { checkApp, requestApp } from './app-checks.ts'
+import type { Finding, Fix } from './finding.ts'
 import { FrontClient } from './front-client.ts'
 import { listenAsApp } from './listening-probe.ts'
 import { createProbe, createToken } from './probe.ts'
@@ -33,9 +34,16 @@ export interface DoctorFlags {
  */
 export async function examine(subject: URL | SocketAddress, flags: DoctorFlags): Promise<void> {
   const report = subject instanceof URL ? await ofFront(subject, flags) : await ofApp(subject, flags)
-  if (flags.json) printJson({ healthy: isHealthy(report), ...report })
-  else process.stdout.write(formatReport(report))
+  if (flags.json) {
+    const findings = report.findings.map((finding) => withFormerNames(finding))
+    printJson({ healthy: isHealthy(report), ...report, findings })
+  } else process.stdout.write(formatReport(report))
   if (!isHealthy(report)) throw new Verdict(EXIT.badResponse)
+}
+
+// In version 0.1.0, `problem` was named `seen`, and `fix` was named `mend`. Scripts may still read these names.
+function withFormerNames(finding: Finding): Finding & { seen: string; mend: Fix } {
+  return { ...finding, seen: finding.problem, mend: finding.fix }
 }
 
 /**

@@ -1,22 +1,22 @@
 /** How severe a finding is: an `error` breaks all apps, a `warning` breaks some, and a `note` is a possible improvement. */
 export type Level = 'error' | 'warning' | 'note'
 
-/** One fault that the doctor found. `--json` prints it with these property names. */
+/** A fault that the doctor found. `--json` prints it with these property names. */
 export interface Finding {
   /** A name for scripts, such as `authorization`. */
   code: string
   level: Level
   /** What the doctor observed, in one sentence. */
-  seen: string
+  problem: string
   /** The consequence for the app or its users. */
   why: string
   /** How to fix it. */
-  mend: Fix
+  fix: Fix
 }
 
 /** One thing to do. */
 export interface Step {
-  /** Where the lines go, such as `in the location of the app`. If there are no lines, what to do. */
+  /** Where to put the lines, such as `in the location of the app`. Without lines, what to do. */
   where: string
   /** The lines of the front server's config, a shell command, or code of the app; empty if there is none. */
   lines: readonly string[]
@@ -24,7 +24,7 @@ export interface Step {
 
 /** How to fix a fault. */
 export interface Fix extends Step {
-  /** What to do instead if the user cannot change that place: on shared hosting there is only an .htaccess. */
+  /** What to do instead if the user cannot change that file. On shared hosting, for example, there is only an .htaccess. */
   otherwise?: Step
 }
 
@@ -47,12 +47,12 @@ export function fixFor(server: ServerKind, fixes: Fixes): Fix {
   return fixes[server] ?? fixes.other
 }
 
-/** Makes a {@link Fix}. */
+/** Creates a {@link Fix}. */
 export function fix(where: string, ...lines: string[]): Fix {
   return { where, lines }
 }
 
-/** Adds to a fix what to do if the user cannot apply it. */
+/** Adds an alternative to a fix, for users who cannot apply it. */
 export function withAlternative(fix: Fix, where: string, ...lines: string[]): Fix {
   return { ...fix, otherwise: { where, lines } }
 }

@@ -32,9 +32,9 @@ function socketPermission({ status }: FrontResponse, denial: Denial): Finding {
   return {
     code: 'socket-permission',
     level: 'error',
-    seen: `The front server responds with ${status}. ${denial.reason}`,
+    problem: `The front server responds with ${status}. ${denial.reason}`,
     why: 'No request reaches the app.',
-    mend: fix(
+    fix: fix(
       'in a shell; to fix it permanently, set the mode when the app creates its socket: fcgi-bridge serve --mode 660',
       denial.fix,
     ),
@@ -53,9 +53,9 @@ function wrongAddress({ status }: FrontResponse, server: ServerKind, address: So
   return {
     code: 'unreached',
     level: 'error',
-    seen: `The front server responds with ${status}, and sent no request to ${name}.`,
+    problem: `The front server responds with ${status}, and sent no request to ${name}.`,
     why: 'It does not reach the app: it may use another address, or lack the permission to connect. Its error log says which.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix('in the location of the app', `fastcgi_pass ${isUnix ? `unix:${name}` : name};`),
       'apache-proxy': apache,
       'apache-fcgid': apache,
@@ -83,24 +83,24 @@ function wrongAddress({ status }: FrontResponse, server: ServerKind, address: So
 
 /** The finding that the front server responds itself and does not forward the request. */
 export function notPassedOn(url: URL, { status, headers }: FrontResponse): Finding {
-  const seen = `The front server responds with ${status} to ${url.pathname}, and does not forward the request`
+  const problem = `The front server responds with ${status} to ${url.pathname}, and does not forward the request`
   const finding = { code: 'not-passed-on', level: 'error' as const, why: 'No request reaches the app.' }
   if (status === 401) {
-    return { ...finding, seen: `${seen}.`, mend: fix("Send credentials: -H 'Authorization: Basic …'") }
+    return { ...finding, problem: `${problem}.`, fix: fix("Send credentials: -H 'Authorization: Basic …'") }
   }
   const { location } = headers
   if (status >= 300 && status < 400 && location !== undefined && URL.canParse(location, url.href)) {
     const to = new URL(location, url).href
     return {
       ...finding,
-      seen: `${seen}. It redirects to ${to}.`,
-      mend: fix(`Examine that URL: fcgi-bridge doctor ${shellWord(to)}`),
+      problem: `${problem}. It redirects to ${to}.`,
+      fix: fix(`Examine that URL: fcgi-bridge doctor ${shellWord(to)}`),
     }
   }
   return {
     ...finding,
-    seen: `${seen}.`,
-    mend: fix(
+    problem: `${problem}.`,
+    fix: fix(
       'Check the location, ProxyPass, ScriptAlias, path or route of the app: this URL does not match it, or another app responds.',
     ),
   }
@@ -111,9 +111,9 @@ export function headersLost(server: ServerKind): Finding {
   return {
     code: 'headers-lost',
     level: 'error',
-    seen: 'Requests reach the app without their headers.',
+    problem: 'Requests reach the app without their headers.',
     why: 'Cookies, logins and content types do not work.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix('in the location of the app', 'fastcgi_pass_request_headers on;'),
       other: fix('Configure the front server to pass on the request headers.'),
     }),
@@ -125,9 +125,9 @@ export function wrongToken(): Finding {
   return {
     code: 'wrong-token',
     level: 'error',
-    seen: 'The probe responds, but rejects the token.',
+    problem: 'The probe responds, but rejects the token.',
     why: 'The probe tells what it received only to a doctor with the same token.',
-    mend: fix(
+    fix: fix(
       'Give the probe and the doctor the same --token. If they have it, the front server drops the request headers.',
     ),
   }
@@ -138,8 +138,8 @@ export function refused(why: string): Finding {
   return {
     code: 'refused',
     level: 'error',
-    seen: `The front server sends an invalid request: ${why}`,
+    problem: `The front server sends an invalid request: ${why}`,
     why: 'fcgi-bridge responds with a 400, and does not call the app.',
-    mend: fix('Configure the front server to send the request as the client sent it.'),
+    fix: fix('Configure the front server to send the request as the client sent it.'),
   }
 }

@@ -43,11 +43,11 @@ export function formatReport(report: Report, paint: Paint = painter(process.stdo
   return `${paragraphs.join('\n\n')}\n`
 }
 
-function formatFinding({ code, level, seen, why, mend }: Finding, paint: Paint): string {
+function formatFinding({ code, level, problem, why, fix }: Finding, paint: Paint): string {
   const { sign, style } = APPEARANCE[level]
-  const steps = mend.otherwise === undefined ? [mend] : [mend, mend.otherwise]
+  const steps = fix.otherwise === undefined ? [fix] : [fix, fix.otherwise]
   return [
-    `${paint(style, `${sign} ${printable(seen)}`)} ${paint('dim', `[${code}]`)}`,
+    `${paint(style, `${sign} ${printable(problem)}`)} ${paint('dim', `[${code}]`)}`,
     `  ${why}`,
     ...steps.flatMap((step) => formatStep(step, paint)),
   ].join('\n')

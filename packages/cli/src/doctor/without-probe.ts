@@ -65,9 +65,9 @@ export async function checkReachable(url: URL, front: FrontClient): Promise<Repo
     findings.push({
       code: 'unreached',
       level: 'error',
-      seen: `The front server responds with ${response.status}: it does not reach the app, or the app does not respond in time.`,
+      problem: `The front server responds with ${response.status}: it does not reach the app, or the app does not respond in time.`,
       why: 'No client gets a response from the app.',
-      mend: fix('Give the address on which the app should listen, and run the doctor again: --app ADDRESS'),
+      fix: fix('Give the address on which the app should listen, and run the doctor again: --app ADDRESS'),
     })
   }
   return {
@@ -80,8 +80,8 @@ function differs({ pathname }: URL, response: FrontResponse, direct: AppResponse
   return {
     code: 'status-differs',
     level: 'warning',
-    seen: `The front server responds with ${response.status} to ${pathname}, and the app responds with ${direct.status}.`,
+    problem: `The front server responds with ${response.status} to ${pathname}, and the app responds with ${direct.status}.`,
     why: 'The front server responds in place of the app, or sends it a different request.',
-    mend: fix('Stop the app and run the doctor again, to examine the requests that the front server sends.'),
+    fix: fix('Stop the app and run the doctor again, to examine the requests that the front server sends.'),
   }
 }

@@ -14,7 +14,7 @@ export interface PhpFlags {
   export?: string
 }
 
-/** What differs from site to site in `index.php`. */
+/** The values in `index.php` that differ between sites. */
 interface Settings {
   /** `/run/app.sock` or `127.0.0.1:9000`. */
   address: string
@@ -84,12 +84,12 @@ function indexPhp({ address, command, folder, log }: Settings): string {
   })
 }
 
-const HTACCESS = `${rewriteTo('index.php')}# PHP must leave uploaded forms to the app, so it must not see what they are.
+const HTACCESS = `${rewriteTo('index.php')}# The app reads uploaded forms. Hide their Content-Type, so that PHP does not read them first.
 <IfModule mod_headers.c>
     SetEnvIf Content-Type "^(multipart/form-data.*)" FORM_TYPE=$1
     RequestHeader set Content-Type application/octet-stream env=FORM_TYPE
 </IfModule>
-# The same for mod_php, which then also passes bodies on as they arrive.
+# The same for mod_php. It then also passes on request bodies as they arrive.
 <IfModule mod_php.c>
     php_flag enable_post_data_reading Off
 </IfModule>

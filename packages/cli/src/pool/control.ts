@@ -11,13 +11,13 @@ export interface ControlFlags {
   wait?: boolean
 }
 
-/** Sends a command to a running pool and prints the answer. Throws a Failure if the pool cannot be reached, or has failed. */
+/** Sends a command to a running pool and prints the result. Throws a Failure if the pool cannot be reached, or has failed. */
 export async function control(command: PoolCommand['command'], flags: ControlFlags): Promise<void> {
   const path = controlPath(flags)
   if (path === undefined) {
     throw new Failure(
       EXIT.usage,
-      'Which pool? Say --control SOCKET, as for fcgi-bridge serve, or set FCGI_BRIDGE_CONTROL.',
+      'The pool is not specified. Pass the --control SOCKET of fcgi-bridge serve, or set FCGI_BRIDGE_CONTROL.',
     )
   }
   const answer = await send(path, command)

@@ -2,11 +2,11 @@ import type { BlockedReport, Pool, Reason, RunningRequest, WorkerEnd, WorkerStat
 import { formatDuration } from '../duration.ts'
 import { type Output, printable, printJson } from '../terminal.ts'
 
-// Lines about slow requests in a minute. A database that hangs makes all requests slow.
+// The maximum number of lines about slow requests in a minute. A database that hangs makes all requests slow.
 const SLOW_LINES = 10
 const MINUTE = 60_000
 
-/** Why a worker is replaced, to follow "is replaced: ". */
+/** The reason why a worker is replaced, for the message `Worker … is replaced: REASON.` */
 const REPLACED: Partial<Record<Reason, (worker: WorkerStatus) => string>> = {
   requests: ({ requests }) => `it has had ${requests} requests`,
   memory: ({ rss }) => `it has ${Math.round(rss / 1024 / 1024)} MiB of memory`,
@@ -64,7 +64,7 @@ function endOf({ code, signal, reason, lifetime }: WorkerEnd): object {
   return { code, signal, reason, lifetime: Math.round(lifetime) }
 }
 
-// Other ends were announced before.
+// Other ends were logged before, when the worker was drained or killed.
 function crashOf(
   worker: WorkerStatus,
   { reason, code, signal, lifetime, error }: WorkerEnd,
@@ -88,15 +88,15 @@ function requestText({ method = '?', target = '?', remoteAddress = '-', age }: R
   return printable(`${method} ${target} from ${remoteAddress} runs for ${formatDuration(age)}`)
 }
 
-/** At most so many lines in a period. */
+/** Limits the number of lines in a period. */
 class LineLimit {
-  readonly #most: number
+  readonly #max: number
   readonly #period: number
   #since = Number.NEGATIVE_INFINITY
   #count = 0
 
-  constructor(most: number, period: number) {
-    this.#most = most
+  constructor(max: number, period: number) {
+    this.#max = max
     this.#period = period
   }
 
@@ -107,6 +107,6 @@ class LineLimit {
       this.#since = now
       this.#count = 0
     }
-    return this.#count++ < this.#most
+    return this.#count++ < this.#max
   }
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findInherited, type ListenOptions, restartFilesIn, type ServeOptions } from '@fcgi-bridge/core'
+import type { ListenOptions, ServeOptions } from '@fcgi-bridge/core'
+import { findInherited, restartFilesIn } from '@fcgi-bridge/core/manager'
 import { type Pool, PoolError, type RunPoolOptions, runPool } from '@fcgi-bridge/pool'
 import { announce } from '../app/announce.ts'
 import { reportListening } from '../app/detach.ts'
@@ -78,7 +79,8 @@ async function runWorkers(
       workers,
       ...given({ listen: placeOf(listen) }),
       ...given({ perWorkerSockets, maxRequests, maxMemory, maxAge, startTimeout, stopTimeout, stuckTimeout }),
-      ...given({ slowAfter: flags.slow, control }),
+      ...given({ slowAfter: flags.slow, control, status: flags.status, statusHttp: flags.statusHttp }),
+      app: { name: file, path },
       restartFiles: restartFilesOf(flags, path),
       onCreate: (pool) => logPool(pool, json),
     })

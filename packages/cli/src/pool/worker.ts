@@ -11,7 +11,7 @@ import { painter } from '../terminal.ts'
 export interface WorkerOptions {
   /** The app's module as the user named it. */
   file: string
-  /** Its real path: the working directory may be another one. */
+  /** The real path of the module. The worker may have another working directory. */
   path: string
   flags: ServeFlags
   /** Whether a front server or systemd started the pool. */
@@ -22,7 +22,7 @@ export interface WorkerOptions {
 
 const { file, path, flags, isChild, backlog }: WorkerOptions = JSON.parse(process.argv[2]!)
 process.argv.splice(2, 1)
-// Before anything uses the standard streams. Each process has to notice that the file was renamed.
+// Call this before anything uses the standard streams. Every process opens the log file, and reopens it when it was renamed.
 if (flags.logFile !== undefined) logToFile(flags.logFile)
 
 const { serveApp } = await import('../app/serve-app.ts')

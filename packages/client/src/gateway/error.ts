@@ -48,8 +48,6 @@ export function adviceFor(error: Error & { code?: string; syscall?: string; port
       return 'The program at this address does not speak FastCGI. Check whether it is an HTTP server.'
     case 'FCGI_ERR_RESPONSE_HEAD':
       return 'The response must begin with header lines (Status: 200 OK, Content-Type: text/plain) and a blank line.'
-    case 'FCGI_ERR_RESPONSE_HEAD_SIZE':
-      return 'If the application needs such a long head, raise maxHeaderSize.'
     case 'FCGI_ERR_LENGTH_REQUIRED':
       return 'Send a Content-Length, or raise maxBufferedBody.'
     case 'FCGI_ERR_OVERLOADED':

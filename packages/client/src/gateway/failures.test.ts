@@ -47,7 +47,7 @@ describe('failures', () => {
   test('the page escapes what an application or a client sends', async () => {
     const { url } = await open((r) => r.respond('<script>\n\n'), { exposeErrors: true })
     const response = await fetch(url, { headers: { accept: 'text/html' } })
-    expect(await response.text()).toContain('this line is not a header: &#34;&#60;script&#62;&#34;')
+    expect(await response.text()).toContain('This line is not a header: &#34;&#60;script&#62;&#34;')
   })
 
   test.each([

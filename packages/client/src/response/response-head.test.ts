@@ -104,31 +104,39 @@ test.each([
 })
 
 test.each([
-  'HTTP/1.1 200 OK',
-  'no colon here',
-  ': no name',
-  'Bad Name: 1',
-  ' Folded: 1',
-  'A: 1\n continued',
-  'A : 1',
-  'A: 1\0',
-  'A: 1\r2',
-  'A: \x1b[31m',
-  'Status: OK',
-  'Status: 20',
-  'Status: 2000',
-  'Status: 099',
-  'Content-Length: -1',
-  'Content-Length: 1, 1',
-  'Content-Length: 1\nContent-Length: 2',
-])('%j is refused as a malformed CGI head', (lines) => {
-  expect(() => parse(`${lines}\n\n`)).toThrow(expect.objectContaining({ code: 'FCGI_ERR_RESPONSE_HEAD' }))
+  ['HTTP/1.1 200 OK', 'This line is not a header: "HTTP/1.1 200 OK"'],
+  ['no colon here', 'This line is not a header: "no colon here"'],
+  ['A: 1\n continued', 'This line is not a header: " continued"'],
+  [': no name', 'This is not a valid header name: ""'],
+  ['Bad Name: 1', 'This is not a valid header name: "Bad Name"'],
+  [' Folded: 1', 'This is not a valid header name: " Folded"'],
+  ['A : 1', 'This is not a valid header name: "A "'],
+  ['A: 1\0', 'The value of the header A contains a character that HTTP does not allow: "1\\u0000"'],
+  ['A: 1\r2', 'The value of the header A contains a character that HTTP does not allow: "1\\r2"'],
+  ['A: \x1b[31m', 'The value of the header A contains a character that HTTP does not allow: "\\u001b[31m"'],
+  ['Status: OK', 'Status must be a number from 100 to 999, and may have a reason: "OK"'],
+  ['Status: 20', 'Status must be a number from 100 to 999, and may have a reason: "20"'],
+  ['Status: 2000', 'Status must be a number from 100 to 999, and may have a reason: "2000"'],
+  ['Status: 099', 'Status must be a number from 100 to 999, and may have a reason: "099"'],
+  ['Content-Length: -1', 'Content-Length must be a decimal number of at most 15 digits: "-1"'],
+  ['Content-Length: 1, 1', 'Content-Length must be a decimal number of at most 15 digits: "1, 1"'],
+  ['Content-Length: 1\nContent-Length: 2', 'Content-Length is repeated with another value than 1: "2"'],
+])('%j is refused as a malformed CGI head', (lines, problem) => {
+  expect(() => parse(`${lines}\n\n`)).toThrow(
+    expect.objectContaining({
+      code: 'FCGI_ERR_RESPONSE_HEAD',
+      message: `The application's response does not begin with a valid CGI head. ${problem}`,
+    }),
+  )
 })
 
 test('a head up to the limit is accepted, and one byte more is refused, regardless of where it is cut', () => {
   const text = `A: ${'x'.repeat(92)}\n\n`
   const every = [...text].map((_, i) => i)
-  const tooLong = expect.objectContaining({ code: 'FCGI_ERR_RESPONSE_HEAD_SIZE' })
+  const tooLong = expect.objectContaining({
+    code: 'FCGI_ERR_RESPONSE_HEAD_SIZE',
+    message: expect.stringContaining('Raise maxHeaderSize'),
+  })
   for (const cuts of [[], [50], every]) {
     expect(parse(text, cuts, text.length).head.headers).toHaveLength(2)
     expect(() => parse(text, cuts, text.length - 1)).toThrow(tooLong)

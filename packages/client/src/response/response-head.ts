@@ -1,6 +1,6 @@
 import { FastCgiError } from '../error.ts'
 
-/** The head of a CGI response (RFC 3875 section 6.2). */
+/** The head of a CGI response (RFC 3875 section 6). */
 export interface ResponseHead {
   readonly status: number
   /** Empty if the application sent none. */
@@ -15,7 +15,7 @@ export interface ResponseHead {
 // A field name is a token (RFC 9110 section 5.1).
 const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/
 const STATUS = /^(\d{3})(?:[ \t]+(.*))?$/
-// The values that node:http can write. Others are refused here, because node:http would throw far from the cause.
+// The values that node:http can write. Refuse all others here, because node:http would throw only when the gateway sends the response.
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 const LF = 0x0a
@@ -24,8 +24,10 @@ const CR = 0x0d
 /** Parses a CGI response head from a byte stream that arrives in pieces of any size. */
 export class ResponseHeadParser {
   readonly #maxSize: number
+  // The bytes of an incomplete head, and their number. The buffer may be larger.
   #gathered: Buffer | undefined
   #length = 0
+  // Offsets in #gathered: where the current line begins, and which byte to search next.
   #lineStart = 0
   #scanned = 0
   #head: ResponseHead | undefined
@@ -94,7 +96,7 @@ export class ResponseHeadParser {
     if (size > this.#maxSize) {
       throw new FastCgiError(
         'FCGI_ERR_RESPONSE_HEAD_SIZE',
-        `The head of the application's response is longer than maxHeaderSize (${this.#maxSize} bytes).`,
+        `The head of the application's response exceeds ${this.#maxSize} bytes. Raise maxHeaderSize if the application needs such a long head.`,
       )
     }
   }
@@ -124,9 +126,13 @@ function parseHead(text: string): ResponseHead {
     start = newline + 1
 
     const colon = line.indexOf(':')
-    const name = line.slice(0, Math.max(colon, 0))
+    if (colon < 0) throw badHead('This line is not a header', line)
+    const name = line.slice(0, colon)
     const value = line.slice(colon + 1).trim()
-    if (!TOKEN.test(name) || !FIELD_VALUE.test(value)) throw badHead(line)
+    if (!TOKEN.test(name)) throw badHead('This is not a valid header name', name)
+    if (!FIELD_VALUE.test(value)) {
+      throw badHead(`The value of the header ${name} contains a character that HTTP does not allow`, value)
+    }
     switch (name.toLowerCase()) {
       case 'status':
         statusLine ??= value
@@ -136,7 +142,12 @@ function parseHead(text: string): ResponseHead {
         break
       case 'content-length':
         // Two different lengths allow response smuggling (RFC 9110 section 8.6).
-        if (!/^\d{1,15}$/.test(value) || (contentLength ?? value) !== value) throw badHead(line)
+        if (!/^\d{1,15}$/.test(value)) {
+          throw badHead('Content-Length must be a decimal number of at most 15 digits', value)
+        }
+        if ((contentLength ?? value) !== value) {
+          throw badHead(`Content-Length is repeated with another value than ${contentLength}`, value)
+        }
         if (contentLength !== undefined) continue
         contentLength = value
         break
@@ -147,7 +158,9 @@ function parseHead(text: string): ResponseHead {
   // A Location without a Status is a redirect (RFC 3875 section 6.2.3). A local redirect (6.2.2) that is not followed is a
   // redirect for the client, too.
   const [, status, reason] = STATUS.exec(statusLine ?? (location ? '302 Found' : '200 OK')) ?? []
-  if (status === undefined || status < '100') throw badHead(`Status: ${statusLine}`)
+  if (status === undefined || status < '100') {
+    throw badHead('Status must be a number from 100 to 999, and may have a reason', statusLine!)
+  }
   return {
     status: Number(status),
     reason: reason ?? '',
@@ -162,9 +175,9 @@ function localPath([name, value]: readonly string[]): string | undefined {
   return name!.toLowerCase() === 'location' && /^\/(?!\/)[!-"$-~\x80-\xff]*$/.test(value!) ? value : undefined
 }
 
-function badHead(line: string): FastCgiError {
+function badHead(problem: string, text: string): FastCgiError {
   return new FastCgiError(
     'FCGI_ERR_RESPONSE_HEAD',
-    `The application's response does not begin with a CGI head; this line is not a header: ${JSON.stringify(line.slice(0, 120))}`,
+    `The application's response does not begin with a valid CGI head. ${problem}: ${JSON.stringify(text.slice(0, 120))}`,
   )
 }

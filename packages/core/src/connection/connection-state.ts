@@ -14,7 +14,7 @@
  *
  * - `open`: it reads records and begins requests (FastCGI 1.0 section 3.5).
  * - `draining`: the server is closing. Requests still begin, because a front server that reuses the connection may already have sent
- *   one. departure.ts decides when the connection is shut.
+ *   one. connection-drain.ts decides when the connection is shut.
  * - `finishing`: running requests continue, and the connection is shut after the last one. No new request begins.
  * - `half-closed`: the peer has closed its write side. Incomplete requests are aborted. Complete requests still get their response,
  *   because some peers close early and wait for it. A pending END_REQUEST is sent. nginx closes the whole connection when its client

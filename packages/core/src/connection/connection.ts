@@ -5,8 +5,8 @@ import { RecordDecoder } from '../protocol/decoder.ts'
 import { ProtocolError } from '../protocol/error.ts'
 import { type AbortConnection, Aborts } from './aborts.ts'
 import { ActiveRequests } from './active-requests.ts'
+import { ConnectionDrain, type DrainHost, type DrainingConnection } from './connection-drain.ts'
 import { type ConnectionEvent, type ConnectionState, nextState } from './connection-state.ts'
-import { type DepartingConnection, Departure, type DepartureHost } from './departure.ts'
 import { Linger, type LingerHost, SILENT_PEER_TIMEOUT } from './linger.ts'
 import { PeerProbe } from './peer-probe.ts'
 import type { LingerLimits } from './pending-end-requests.ts'
@@ -23,7 +23,7 @@ import { SocketReader } from './socket-reader.ts'
 import { WriteProgress } from './write-progress.ts'
 
 /** What a connection needs from its server. */
-export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHost, DepartureHost {
+export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHost, DrainHost {
   readonly options: RequestLimits & BufferLimits & LingerLimits
   /** Called when a request that was admitted has ended. */
   release(): void
@@ -36,7 +36,7 @@ export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHo
  * a {@link ResponseWriter} writes its responses.
  */
 export class Connection
-  implements AbortConnection, DispatchConnection, ResponseConnection, DepartingConnection
+  implements AbortConnection, DispatchConnection, ResponseConnection, DrainingConnection
 {
   readonly socket: Duplex
   readonly #host: ConnectionHost
@@ -52,7 +52,7 @@ export class Connection
   readonly #progress: WriteProgress
   #state: ConnectionState = 'open'
   // Created when the server drains.
-  #departure: Departure | undefined
+  #connectionDrain: ConnectionDrain | undefined
   #hasResponded = false
   /** When the last request ended, or the connection began, by the server's clock (seconds). */
   idleTick: number
@@ -124,9 +124,9 @@ export class Connection
     this.#transition('drain')
     this.#linger.shorten()
     if (this.#state !== 'draining') return
-    this.#departure = new Departure(this.socket, this.#host, this)
-    // Shut it now if it has been quiet for more than a second.
-    if (this.quiet && this.#host.tick - this.idleTick >= 2) this.shut()
+    this.#connectionDrain = new ConnectionDrain(this.socket, this.#host, this)
+    // Shut it now if it has been idle for more than a second.
+    if (this.isIdle && this.#host.tick - this.idleTick >= 2) this.shut()
   }
 
   /**
@@ -169,7 +169,7 @@ export class Connection
     if (!exchange.keepConn) this.#transition('finish')
     this.#readControl.onResponseEnded()
     this.#shutIfDone()
-    this.#departure?.onResponse(goAway, exchange.stdinEnded)
+    this.#connectionDrain?.onResponse(goAway, exchange.stdinEnded)
   }
 
   reset(exchange: ServerExchange): void {
@@ -185,17 +185,17 @@ export class Connection
     if (this.#exchanges.delete(exchange) && exchange.admitted) this.#host.release()
   }
 
-  // ---- for its departure ----
+  // ---- for ConnectionDrain ----
 
-  get quiet(): boolean {
-    const isIdle = this.#exchanges.size === 0 && this.#decoder.atBoundary && this.#readControl.reading
-    return isIdle && this.#state === 'draining'
+  get isIdle(): boolean {
+    if (this.#state !== 'draining') return false
+    return this.#exchanges.size === 0 && this.#decoder.atBoundary && this.#readControl.reading
   }
 
   shut(): void {
     if (this.#state === 'lingering' || this.#state === 'closed') return
     this.#transition('shut')
-    this.#departure?.stop()
+    this.#connectionDrain?.stop()
     this.#decoder.stop()
     this.#probe.stop()
     this.#readControl.release()
@@ -268,7 +268,7 @@ export class Connection
 
   #onClose(): void {
     this.#transition('close')
-    this.#departure?.stop()
+    this.#connectionDrain?.stop()
     this.#linger.stop()
     this.#readControl.release()
     this.#probe.stop()

@@ -44,6 +44,8 @@ export interface DispatchServer extends HandlerSource {
   readonly tick: number
   /** Counts one more running request. Returns false, without counting it, if the server's limit is reached. */
   admit(): boolean
+  /** A request gets FCGI_OVERLOADED. */
+  onRefused(): void
 }
 
 /** What a {@link RecordDispatcher} needs from its connection. */
@@ -137,15 +139,20 @@ export class RecordDispatcher implements RecordSink {
     if (this.#exchanges.size > this.#server.options.maxRequestsPerConnection) {
       // Do not wait for its STDIN: the request ends with this response.
       exchange.stdinEnded = true
-      exchange.respond(503, FCGI_OVERLOADED)
+      this.#refuse(exchange)
       this.#connection.onReplied(0)
       return
     }
     exchange.admitted = this.#server.admit()
-    if (!exchange.admitted) exchange.respond(503, FCGI_OVERLOADED)
+    if (!exchange.admitted) this.#refuse(exchange)
     else if (role === undefined || this.#server.handlerFor(role) === undefined)
       exchange.respond(500, FCGI_UNKNOWN_ROLE)
     else if (isShared && !this.#server.options.multiplex) exchange.respond(503, FCGI_CANT_MPX_CONN)
+  }
+
+  #refuse(exchange: ServerExchange): void {
+    this.#server.onRefused()
+    exchange.respond(503, FCGI_OVERLOADED)
   }
 
   // Section 5.4: reply with END_REQUEST. The rest of STDIN will not arrive.
@@ -175,7 +182,7 @@ export class RecordDispatcher implements RecordSink {
   // ---- the request's streams ----
 
   #onParams(exchange: ServerExchange, chunk: Buffer, start: number, end: number): void {
-    if (exchange.begun) return
+    if (exchange.paramsEnded) return
     if (start < end) this.#pushParams(exchange, chunk, start, end)
     else if (exchange.begin()) this.#handlerCalls.add(exchange)
   }
@@ -185,7 +192,7 @@ export class RecordDispatcher implements RecordSink {
     const length = end - start
     const isTooMuch = this.#exchanges.paramsBytes + length > this.#server.options.maxBufferedPerConnection
     if (isTooMuch && this.#exchanges.size > 1) {
-      exchange.respond(503, FCGI_OVERLOADED)
+      this.#refuse(exchange)
     } else if (exchange.pushParams(chunk, start, end)) {
       this.#exchanges.paramsBytes += length
       this.#borrowed.addParams(exchange)

@@ -5,9 +5,9 @@ import type { ExchangeConnection, ExchangeSettings, ServerExchange } from '../ex
 import { FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts'
 import { encodeEndRequest } from '../protocol/encoder.ts'
 import type { ActiveRequests } from './active-requests.ts'
-import { type EndRequest, GO_AWAY, writeHeadAlone, writeStderr, writeStdout } from './output.ts'
 import type { PeerProbe } from './peer-probe.ts'
 import { type LingerLimits, PendingEndRequests } from './pending-end-requests.ts'
+import { type EndRequest, GO_AWAY, writeHeadAlone, writeStderr, writeStdout } from './response-records.ts'
 
 /** What a {@link ResponseWriter} needs from the server. */
 export interface ResponseServer {

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
-import { ipAddress, portNumber } from '../cgi/endpoint.ts'
+import { clientAddress, clientPort } from '../cgi/client-address.ts'
 import { Params } from '../cgi/params.ts'
 import { RequestHead } from '../cgi/request-head.ts'
 import { GatheredParams } from './gathered-params.ts'
@@ -92,11 +92,11 @@ export abstract class CgiRequest<C extends RequestConnection> extends AsyncResou
   }
 
   get remoteAddress(): string | undefined {
-    return ipAddress(this.param('REMOTE_ADDR'))
+    return clientAddress(this.cgi)
   }
 
   get remotePort(): number | undefined {
-    return portNumber(this.param('REMOTE_PORT'))
+    return clientPort(this.cgi)
   }
 
   // ---- for the connection ----

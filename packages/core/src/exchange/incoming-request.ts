@@ -21,8 +21,8 @@ export abstract class IncomingRequest<C extends RequestConnection>
    * servers never send its end.
    */
   stdinEnded: boolean
-  /** PARAMS have ended, or the server has responded instead of the app. Later PARAMS are ignored. */
-  begun = false
+  /** PARAMS have ended, or the rest is ignored because the server has responded instead of the app. */
+  paramsEnded = false
   /** Runs while a request body may still arrive after the end of STDIN. */
   missingBodyTimer: NodeJS.Timeout | undefined
   /** When the request began, by the server's clock (seconds). */
@@ -102,7 +102,7 @@ export abstract class IncomingRequest<C extends RequestConnection>
 
   /** The whole request has been received. */
   get inputComplete(): boolean {
-    return this.begun && (this.stdinEnded || this.#stdin.complete) && (this.#data?.complete ?? true)
+    return this.paramsEnded && (this.stdinEnded || this.#stdin.complete) && (this.#data?.complete ?? true)
   }
 
   /** Adds a piece of PARAMS. Returns false if they exceed the limit. The request is then refused with 431. */
@@ -124,12 +124,12 @@ export abstract class IncomingRequest<C extends RequestConnection>
 
   /** Copies incomplete PARAMS out of their chunk, whose memory is about to be reused. */
   keepParams(): void {
-    if (!this.begun) this.keepGathered()
+    if (!this.paramsEnded) this.keepGathered()
   }
 
   /** Reads and checks PARAMS, which have ended. Returns false if the request was refused. The response has then been sent. */
   begin(): boolean {
-    this.begun = true
+    this.paramsEnded = true
     try {
       checkRequest(this.http)
       const { maxBodyBytes } = this.connection.settings

@@ -10,6 +10,8 @@ export interface Input {
   read(): Buffer | null
   /** The input is complete and has been read to its end. */
   readonly ended: boolean
+  /** The announced length, or the end of the stream, has arrived. Some of it may wait to be read. */
+  readonly complete: boolean
   /** Why the input is incomplete: truncated, aborted, too large or discarded. Undefined while queued bytes remain. */
   readonly error: ExchangeError | undefined
   /**
@@ -81,6 +83,10 @@ export class InputQueue implements Input {
     return this.#state === COMPLETE && this.#queued === 0
   }
 
+  get complete(): boolean {
+    return this.#streamEnded || (this.#expected !== undefined && this.#received >= this.#expected)
+  }
+
   get error(): ExchangeError | undefined {
     if (this.#state === DISCARDED) {
       this.#error ??= new ExchangeError(
@@ -136,11 +142,6 @@ export class InputQueue implements Input {
   /** The app has begun to read, or has set `onReadable`. */
   get wanted(): boolean {
     return this.#wanted && this.#state !== DISCARDED
-  }
-
-  /** The announced length, or the end of the stream, has arrived. */
-  get complete(): boolean {
-    return this.#streamEnded || (this.#expected !== undefined && this.#received >= this.#expected)
   }
 
   /** A body was announced, but no byte of it has arrived. */

@@ -132,7 +132,7 @@ export class ServerExchange extends IncomingRequest<ExchangeConnection> implemen
 
   /** Responds with `status` instead of the app, or truncates a response that has begun. */
   respond(status: number, protocolStatus: number = FCGI_REQUEST_COMPLETE): void {
-    this.begun = true
+    this.paramsEnded = true
     // Call the subscribers of the trace in the async context of the request.
     if (this.trace === undefined) this.#response.fail(status, protocolStatus)
     else this.runInAsyncScope(this.#response.fail, this.#response, status, protocolStatus)
@@ -163,7 +163,7 @@ export class ServerExchange extends IncomingRequest<ExchangeConnection> implemen
     this.trace?.onError(reason)
     this.failInputs(reason)
     if (status !== undefined) {
-      this.begun = true
+      this.paramsEnded = true
       this.#response.fail(status, FCGI_REQUEST_COMPLETE, state)
     }
     this.#flushStderr()

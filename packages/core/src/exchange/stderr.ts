@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 
-const TOO_MUCH = Buffer.from(
+const LIMIT_NOTICE = Buffer.from(
   '… This request wrote more than maxStderrBytes to FCGI_STDERR. The rest is dropped.\n',
 )
 
@@ -12,9 +12,11 @@ export class StderrStream extends Writable {
   readonly #send: (content: Uint8Array) => boolean
   readonly #guard: (hook: () => void) => void
   #bytesLeft: number
-  #waiting: (() => void) | undefined
-  #flushing = false
-  #drainIsDue = false
+  // The callback of the chunk that filled the socket's buffer. It runs when the socket has drained.
+  #onDrained: (() => void) | undefined
+  // The request is about to end, so output is sent without waiting for the socket to drain.
+  #isEnding = false
+  #isDrainScheduled = false
 
   /**
    * `send` returns false if the socket's buffer is full. Call `drained` when the socket has drained. `guard` runs a function that may
@@ -33,10 +35,10 @@ export class StderrStream extends Writable {
     const done = typeof encoding === 'function' ? encoding : callback
     if (typeof done === 'function') process.nextTick(done as () => void)
     // Emit 'drain' in a later tick, so that an app that writes on each 'drain' does not block the event loop.
-    if (!this.writableNeedDrain && !this.#drainIsDue) {
-      this.#drainIsDue = true
+    if (!this.writableNeedDrain && !this.#isDrainScheduled) {
+      this.#isDrainScheduled = true
       setImmediate(() => {
-        this.#drainIsDue = false
+        this.#isDrainScheduled = false
         this.#guard(() => this.emit('drain'))
       })
     }
@@ -44,8 +46,8 @@ export class StderrStream extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
-    if (this.#sendWithinLimit(chunk) || this.#flushing) callback()
-    else this.#waiting = callback
+    if (this.#sendWithinLimit(chunk) || this.#isEnding) callback()
+    else this.#onDrained = callback
   }
 
   #sendWithinLimit(chunk: Buffer): boolean {
@@ -53,19 +55,19 @@ export class StderrStream extends Writable {
     const length = Math.min(chunk.length, this.#bytesLeft)
     this.#bytesLeft -= length
     if (this.#bytesLeft > 0) return this.#send(chunk)
-    return this.#send(Buffer.concat([chunk.subarray(0, length), TOO_MUCH]))
+    return this.#send(Buffer.concat([chunk.subarray(0, length), LIMIT_NOTICE]))
   }
 
   /** The socket has drained. */
   drained(): void {
-    const waiting = this.#waiting
-    this.#waiting = undefined
-    waiting?.()
+    const onDrained = this.#onDrained
+    this.#onDrained = undefined
+    onDrained?.()
   }
 
   /** Sends all buffered output now, and each later write at once, because the request is about to end. */
   flush(): void {
-    this.#flushing = true
+    this.#isEnding = true
     this.drained()
   }
 }

@@ -11,8 +11,8 @@ const ADVICE: Record<string, string> = {
 
 const NO_ADDRESS = 'FCGI_ERR_NO_ADDRESS'
 
-/** Waits for `listening`. If it rejects, throws what {@link listenError} makes of the error. */
-export async function explain(listening: Promise<void>, where: string): Promise<void> {
+/** Waits for `listening`. If it rejects, throws the error with the message of {@link listenError}. */
+export async function withListenErrors(listening: Promise<void>, where: string): Promise<void> {
   try {
     await listening
   } catch (error) {

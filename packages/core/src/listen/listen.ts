@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
 import { checkOptions, LISTEN_OPTION_NAMES } from './check-options.ts'
 import { checkPlace } from './check-place.ts'
-import { codeOf, explain, withCode } from './listen-error.ts'
+import { codeOf, withCode, withListenErrors } from './listen-error.ts'
 import type { ListenOptions, TcpListenOptions } from './listen-options.ts'
 import { Listener } from './listener.ts'
 import { listening } from './net-server.ts'
@@ -24,7 +24,7 @@ export async function listenOn(server: Server, options: ListenOptions): Promise<
     const { fd, shared = false } = options
     // For a descriptor, Node reads the backlog only from the second argument.
     const bind = listening(server, () => server.listen({ fd }, backlog))
-    await explain(bind, `file descriptor ${fd}`)
+    await withListenErrors(bind, `file descriptor ${fd}`)
     return new Listener(server, { shared, ...(fd <= 2 && { standard: new StandardDescriptor(fd) }) })
   }
   await listenOnPort(server, options)
@@ -36,7 +36,7 @@ async function listenOnPort(server: Server, options: TcpListenOptions): Promise<
   // @types/node 20 does not declare reusePort.
   const where = { port, host, backlog, ...(reusePort && { reusePort }) }
   try {
-    await explain(
+    await withListenErrors(
       listening(server, () => server.listen(where)),
       `${host}:${port}`,
     )

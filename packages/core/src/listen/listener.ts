@@ -15,12 +15,12 @@ export interface SocketOrigin {
   file?: SocketFile
   /** The socket is descriptor 0, 1 or 2. */
   standard?: StandardDescriptor
-  /** Another process holds the socket and accepts from its queue. */
+  /** Another process holdsInput the socket and accepts from its queue. */
   shared?: boolean
 }
 
 /**
- * A listening server and its shutdown. Closing a listening socket resets the connections in its queue, unless another process holds the
+ * A listening server and its shutdown. Closing a listening socket resets the connections in its queue, unless another process holdsInput the
  * socket. Front servers may already have sent requests on these connections.
  */
 export class Listener {
@@ -57,8 +57,8 @@ export class Listener {
     file?.remove()
     if (!shared) {
       const queue = new Queue(this.#server, limit, standard !== undefined)
-      await queue.emptied()
-      if (standard !== undefined) await queue.lastRequest(isAwaited)
+      await queue.whenEmpty()
+      if (standard !== undefined) await queue.awaitLastRequest(isAwaited)
       this.close()
       queue.resume()
     } else {
@@ -79,22 +79,22 @@ export class Listener {
 class Queue {
   readonly #server: Server
   readonly #until: number
-  readonly #holds: boolean
+  readonly #holdsInput: boolean
   readonly #held: Socket[] = []
   readonly #onConnection = (socket: Socket): void => this.#onAccept(socket)
   #accepted = 0
   #wake: (() => void) | undefined
 
-  /** With `holds`, nothing is read from accepted connections until {@link resume}. */
-  constructor(server: Server, limit: number, holds: boolean) {
+  /** If `holdsInput` is true, nothing is read from accepted connections until {@link resume}. */
+  constructor(server: Server, limit: number, holdsInput: boolean) {
     this.#server = server
     this.#until = performance.now() + limit
-    this.#holds = holds
+    this.#holdsInput = holdsInput
     server.on('connection', this.#onConnection)
   }
 
   /** Settles when the queue is empty. */
-  async emptied(): Promise<void> {
+  async whenEmpty(): Promise<void> {
     for (let ticks = 0; ticks < EMPTY_TICKS && !this.#isLate(); ticks++) {
       const before = this.#accepted
       await new Promise(setImmediate)
@@ -106,13 +106,13 @@ class Queue {
    * Settles when mod_fcgid will not connect. It connects only to a process without a request, so while it waits for a response, closing the
    * socket loses no request. If it does not wait for one, this method waits a while for its next connection.
    */
-  async lastRequest(isAwaited: () => boolean): Promise<void> {
+  async awaitLastRequest(isAwaited: () => boolean): Promise<void> {
     const until = Math.min(this.#until, performance.now() + LAST_REQUEST_TIMEOUT)
     while (!isAwaited()) {
       const left = until - performance.now()
       if (left <= 0) return
       await this.#nextConnection(left)
-      await this.emptied()
+      await this.whenEmpty()
     }
   }
 
@@ -138,7 +138,7 @@ class Queue {
 
   #onAccept(socket: Socket): void {
     this.#accepted++
-    if (this.#holds) {
+    if (this.#holdsInput) {
       socket.pause()
       this.#held.push(socket)
     }

@@ -1,8 +1,8 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { fstatSocket } from './stat.ts'
 
-// By inode. The tables of a busy host are long, and a program asks more than once while it starts.
-const known = new Map<string, boolean>()
+// The results by inode. They are kept, because the tables of a busy host are long, and a program checks more than once while it starts.
+const results = new Map<string, boolean>()
 
 /**
  * Whether descriptor `fd` is a listening socket, and not a connection, pipe, file or terminal. FastCGI 1.0 section 2.2 detects it with
@@ -17,10 +17,10 @@ export function isListeningSocket(fd: number, env: NodeJS.ProcessEnv): boolean {
   try {
     const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
     if (inode === undefined) return false
-    let isListening = known.get(inode)
+    let isListening = results.get(inode)
     if (isListening === undefined) {
       isListening = isListeningUnix(inode) || isListeningTcp(inode, 'tcp') || isListeningTcp(inode, 'tcp6')
-      known.set(inode, isListening)
+      results.set(inode, isListening)
     }
     return isListening
   } catch {

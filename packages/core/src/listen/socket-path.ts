@@ -9,27 +9,22 @@ import { lstatSocket } from './stat.ts'
 /**
  * Calls `bind`, which binds a Unix socket at `path` before it returns, so that the file has `mode` from the moment when it exists. A stale
  * file is replaced, but a file on which a server listens never is. Rejects with an Error that has the system's `code` and a message that
- * says what to do; the socket may be bound then. `explain` creates the error of a bind that failed for another reason.
+ * says what to do; the socket may be bound then.
  */
-export async function bindAtPath<T>(
-  path: string,
-  mode: number,
-  bind: () => T,
-  explain: (error: unknown, path: string) => unknown = listenError,
-): Promise<Awaited<T>> {
+export async function bindAtPath<T>(path: string, mode: number, bind: () => T): Promise<Awaited<T>> {
   let bound: Awaited<T>
   try {
     bound = await withMode(mode, bind)
   } catch (error) {
     if (codeOf(error) !== 'EADDRINUSE') {
       // Node reports EACCES for a missing folder, too.
-      throw explain(existsSync(dirname(path)) ? error : withCode('ENOENT', 'no such folder'), path)
+      throw listenError(existsSync(dirname(path)) ? error : withCode('ENOENT', 'no such folder'), path)
     }
     await removeStale(path)
     try {
       bound = await withMode(mode, bind)
     } catch (second) {
-      throw explain(second, path)
+      throw listenError(second, path)
     }
   }
   if ((lstatSocket(path).mode & 0o777) !== mode) chmodSync(path, mode)

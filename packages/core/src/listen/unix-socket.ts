@@ -61,7 +61,7 @@ export class SocketFile {
   close(server: Server): Promise<void> {
     clearInterval(this.#check)
     process.removeListener('exit', this.#remove)
-    return isSameFile(this.#path, this.#ours) ? closeServer(server) : closeBeside(server, this.#path)
+    return isSameFile(this.#path, this.#ours) ? closeServer(server) : closeKeepingFile(server, this.#path)
   }
 
   #warnIfLost(): void {
@@ -73,7 +73,7 @@ export class SocketFile {
 }
 
 // When Node closes the server, it removes any file at the path. So move the file of another server away for that time.
-function closeBeside(server: Server, path: string): Promise<void> {
+function closeKeepingFile(server: Server, path: string): Promise<void> {
   const aside = `${path}.${process.pid}`
   try {
     renameSync(path, aside)

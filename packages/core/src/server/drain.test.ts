@@ -198,6 +198,7 @@ test('stats() returns current numbers and totals', async () => {
     pendingPromises: 0,
     acceptedConnections: 0,
     acceptedRequests: 0,
+    refusedRequests: 0,
   })
   const serving = await listen(app.handler)
   const { server } = serving
@@ -217,6 +218,7 @@ test('stats() returns current numbers and totals', async () => {
     pendingPromises: 1,
     acceptedConnections: 2,
     acceptedRequests: 3,
+    refusedRequests: 0,
   })
   const close = server.close()
   expect(server.stats()).toMatchObject({ state: 'draining', runningRequests: 2 })
@@ -231,5 +233,6 @@ test('stats() returns current numbers and totals', async () => {
     pendingPromises: 0,
     acceptedConnections: 2,
     acceptedRequests: 3,
+    refusedRequests: 0,
   })
 })

@@ -36,11 +36,13 @@ export class Host implements ConnectionHost {
   readonly #onEmpty: (() => void)[] = []
   tick = 0
   closing = false
-  hurrying = false
+  drainHalfOver = false
   /** Connections that have been accepted so far. */
   acceptedConnections = 0
   /** Requests that have begun so far, without those that were refused because of `maxRequests`. */
   acceptedRequests = 0
+  /** Requests that got FCGI_OVERLOADED so far. */
+  refusedRequests = 0
 
   constructor(server: HostServer, handlers: Handlers, options: Settings) {
     this.#server = server
@@ -100,6 +102,10 @@ export class Host implements ConnectionHost {
     return true
   }
 
+  onRefused(): void {
+    this.refusedRequests++
+  }
+
   release(): void {
     this.#runningRequests--
   }
@@ -136,16 +142,16 @@ export class Host implements ConnectionHost {
     const expired = new Promise<void>((resolve) => {
       deadline = setTimeout(resolve, drainTimeout)
     })
-    const hurry = setTimeout(() => {
-      this.hurrying = true
+    const halfTime = setTimeout(() => {
+      this.drainHalfOver = true
     }, drainTimeout / 2)
     this.closing = true
     for (const connection of [...this.#connections]) connection.drain()
-    await Promise.race([stopped.then(() => this.#empty()).then(() => this.#settled()), expired])
+    await Promise.race([stopped.then(() => this.#whenEmpty()).then(() => this.#whenSettled()), expired])
     clearTimeout(deadline)
-    clearTimeout(hurry)
+    clearTimeout(halfTime)
     this.closeAllConnections()
-    await this.#empty()
+    await this.#whenEmpty()
   }
 
   /** Closes the connections on which no request runs. */
@@ -153,7 +159,7 @@ export class Host implements ConnectionHost {
     for (const connection of [...this.#connections]) if (connection.requests === 0) connection.finish()
   }
 
-  /** Aborts what runs, with a 503 where no response has begun, and closes all connections. */
+  /** Aborts running requests and closes all connections. A request whose response has not begun gets a 503. */
   closeAllConnections(): void {
     for (const connection of [...this.#connections]) {
       connection.destroy(
@@ -164,7 +170,7 @@ export class Host implements ConnectionHost {
     }
   }
 
-  #empty(): Promise<void> {
+  #whenEmpty(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#connections.size === 0) resolve()
       else this.#onEmpty.push(resolve)
@@ -172,7 +178,7 @@ export class Host implements ConnectionHost {
   }
 
   // Running requests can add promises, and so can the code behind pending promises.
-  async #settled(): Promise<void> {
+  async #whenSettled(): Promise<void> {
     while (this.#pending.size > 0) await Promise.all(this.#pending)
   }
 

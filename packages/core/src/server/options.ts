@@ -3,9 +3,10 @@ import type { MountOption } from '../cgi/mount.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { AllowedServers } from '../listen/allowed-servers.ts'
 import { parseAllowedServers } from '../listen/allowed-servers.ts'
+import { addDefaultTimeouts, TIMEOUT_NAMES, type TimeoutOptions } from './timeouts.ts'
 
 /** The options of a server. Limits apply to all of its connections. Times are in milliseconds, sizes in bytes. */
-export interface ServerOptions {
+export interface ServerOptions extends TimeoutOptions {
   /**
    * How to find the path at which the app is mounted.
    *
@@ -47,31 +48,8 @@ export interface ServerOptions {
   maxBufferedPerConnection?: number
   /** Maximum output of one request to FCGI_STDERR, in bytes. Default 1 MiB. The rest is dropped. */
   maxStderrBytes?: number
-  /** Maximum time from BEGIN_REQUEST to the end of PARAMS. Default 30 s. Then the request gets a 408. 0 turns it off. */
-  paramsTimeout?: number
-  /**
-   * Maximum time between two pieces of a request body, while the app waits for it. Default 60 s. Then the exchange is aborted, with a 408
-   * if the response has not begun. 0 turns it off.
-   */
-  bodyTimeout?: number
-  /** Maximum time of a request. Default 0, which turns it off. Then the exchange is aborted, with a 504 if the response has not begun. */
-  requestTimeout?: number
-  /**
-   * Maximum time of a connection without a request. Default 5 minutes, longer than front servers keep one (nginx: 60 s). Then it is closed.
-   * 0 turns it off.
-   */
-  idleTimeout?: number
-  /**
-   * Maximum time during which a front server reads nothing of the buffered output. Default 5 minutes. Then the connection is closed, and
-   * its requests are aborted. 0 turns it off.
-   */
-  writeTimeout?: number
-  /** How long input is read and dropped after a response. Default 30 s. */
-  lingerTimeout?: number
   /** How many bytes of input are read and dropped after a response. Default 1 GiB. */
   lingerBytes?: number
-  /** How long `close()` waits for running requests. Default 7 s, because mod_fcgid kills a process 8 s after its first signal. */
-  drainTimeout?: number
   /**
    * Addresses that can connect over TCP. The default is the variable FCGI_WEB_SERVER_ADDRS (section 3.2) or, if that is not set, all
    * addresses. Other connections are closed at once. IPv4-mapped IPv6 addresses match IPv4. A Unix socket is protected by its mode instead.
@@ -93,8 +71,7 @@ export interface Settings extends Required<Omit<ServerOptions, 'allowedServers'>
 // The longest delay of setTimeout(), in milliseconds (24 days). It treats a longer one as 1 ms.
 const TIMER_MAX = 2 ** 31 - 1
 
-/** The options that are limits. */
-export const LIMITS = [
+const SIZES_AND_COUNTS = [
   'maxConnections',
   'maxRequests',
   'maxParamsBytes',
@@ -105,15 +82,14 @@ export const LIMITS = [
   'maxBufferedPerRequest',
   'maxBufferedPerConnection',
   'maxStderrBytes',
-  'paramsTimeout',
-  'bodyTimeout',
-  'requestTimeout',
-  'idleTimeout',
-  'writeTimeout',
-  'lingerTimeout',
   'lingerBytes',
-  'drainTimeout',
 ] as const
+
+/** The options that are limits. */
+export const LIMITS: readonly ((typeof SIZES_AND_COUNTS)[number] | keyof TimeoutOptions)[] = [
+  ...SIZES_AND_COUNTS,
+  ...TIMEOUT_NAMES,
+]
 
 /**
  * Adds the defaults. Throws a RangeError for a limit that is out of range or not a number, and for an invalid mount or address. Throws a
@@ -137,14 +113,8 @@ export function resolveOptions(options: ServerOptions): Settings {
     maxBufferedPerRequest: options.maxBufferedPerRequest ?? 1024 * 1024,
     maxBufferedPerConnection: options.maxBufferedPerConnection ?? 8 * 1024 * 1024,
     maxStderrBytes: options.maxStderrBytes ?? 1024 * 1024,
-    paramsTimeout: options.paramsTimeout ?? 30_000,
-    bodyTimeout: options.bodyTimeout ?? 60_000,
-    requestTimeout: options.requestTimeout ?? 0,
-    idleTimeout: options.idleTimeout ?? 300_000,
-    writeTimeout: options.writeTimeout ?? 300_000,
-    lingerTimeout: options.lingerTimeout ?? 30_000,
     lingerBytes: options.lingerBytes ?? 1024 * 1024 * 1024,
-    drainTimeout: options.drainTimeout ?? 7000,
+    ...addDefaultTimeouts(options),
     allowedServers: allowed && parseAllowedServers(allowed),
     onError: options.onError ?? printLateError,
   }

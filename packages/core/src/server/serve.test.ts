@@ -194,13 +194,13 @@ test.each([
   ['an exception', 1],
 ])('%s ends a program when all of its servers have drained', async (cause, status) => {
   const program = `import { serve } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}
-    const answer = (exchange) => {
-      if (exchange.target === '/throw') setTimeout(() => { throw new Error('thrown behind the answer') })
+    const respond = (exchange) => {
+      if (exchange.target === '/throw') setTimeout(() => { throw new Error('thrown after the response') })
       if (exchange.target !== '/wait') return exchange.end('done')
       process.once('message', () => exchange.end('finished'))
       process.send('waits')
     }
-    const servers = [await serve(answer, { port: 0 }), await serve(answer, { port: 0 })]
+    const servers = [await serve(respond, { port: 0 }), await serve(respond, { port: 0 })]
     process.send(servers.map((server) => server.address().port))`
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -225,7 +225,7 @@ test.each([
   child.send('go')
   expect((await waiting.response(1)).stdout).toMatch(/finished$/)
   expect(await exited).toEqual([status, null])
-  expect(printed).toMatch(status === 0 ? /^$/ : /^Error: thrown behind the answer\n +at /)
+  expect(printed).toMatch(status === 0 ? /^$/ : /^Error: thrown after the response\n +at /)
 })
 
 test('other listeners of the signal, for example of monitoring tools, have one second before the program ends', async () => {

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { EventEmitter, setMaxListeners } from 'node:events'
 import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -12,6 +13,14 @@ import { Host } from './host.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import { resolveOptions, type ServerOptions } from './options.ts'
 import { countConnections, type ServerStats } from './stats.ts'
+
+/**
+ * The name of the channel of `node:diagnostics_channel` on which a {@link FastCgiServer} is published each time it listens on an address.
+ * A process manager gets `stats()` from it, whichever copy of this package the program uses.
+ */
+export const SERVER_CHANNEL = 'fcgi-bridge.server'
+
+const SERVER = channel(SERVER_CHANNEL)
 
 /** The events of a {@link FastCgiServer}. */
 export interface ServerEvents {
@@ -82,6 +91,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     this.#addresses.push(address)
     // An error means that the process has no free file descriptor. Accepting continues once there is one.
     netServer.on('error', () => {})
+    SERVER.publish(this)
     this.emit('listening', address)
     return this
   }
@@ -146,13 +156,15 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
 
   /** Returns the current numbers of connections and requests. It iterates over all connections, so do not call it for each request. */
   stats(): ServerStats {
-    const { acceptedConnections, acceptedRequests, connections, pendingPromises } = this.#host
+    const { acceptedConnections, acceptedRequests, refusedRequests, connections, pendingPromises } =
+      this.#host
     return {
       state: this.#state,
       ...countConnections(connections),
       pendingPromises,
       acceptedConnections,
       acceptedRequests,
+      refusedRequests,
     }
   }
 

@@ -19,6 +19,8 @@ export interface ServerStats {
   acceptedConnections: number
   /** Requests that have begun since the server was created, without those refused because of `maxRequests`. It never decreases. */
   acceptedRequests: number
+  /** Requests that got a 503 with FCGI_OVERLOADED since the server was created. It never decreases. */
+  refusedRequests: number
 }
 
 /** Counts connections and requests. The numbers are computed from the connections, so they are always correct. */

@@ -3,13 +3,52 @@ import { ExchangeError } from '../exchange/error.ts'
 import type { InputQueue } from '../exchange/input.ts'
 import type { ServerExchange } from '../exchange/server-exchange.ts'
 
-/** Time-outs in milliseconds; 0 turns one off. See `ServerOptions`. */
-export interface Timeouts {
-  readonly paramsTimeout: number
-  readonly bodyTimeout: number
-  readonly requestTimeout: number
-  readonly idleTimeout: number
-  readonly writeTimeout: number
+/** The time-outs of a server, in milliseconds. They are checked once a second. */
+export interface TimeoutOptions {
+  /** Maximum time from BEGIN_REQUEST to the end of PARAMS. Default 30 s. Then the request gets a 408. 0 turns it off. */
+  paramsTimeout?: number
+  /**
+   * Maximum time between two pieces of a request body, while the app waits for it. Default 60 s. Then the exchange is aborted, with a 408
+   * if the response has not begun. 0 turns it off.
+   */
+  bodyTimeout?: number
+  /** Maximum time of a request. Default 0, which turns it off. Then the exchange is aborted, with a 504 if the response has not begun. */
+  requestTimeout?: number
+  /**
+   * Maximum time of a connection without a request. Default 5 minutes, longer than front servers keep one (nginx: 60 s). Then it is closed.
+   * 0 turns it off.
+   */
+  idleTimeout?: number
+  /**
+   * Maximum time during which a front server reads nothing of the buffered output. Default 5 minutes. Then the connection is closed, and
+   * its requests are aborted. 0 turns it off.
+   */
+  writeTimeout?: number
+  /** How long input is read and dropped after a response. Default 30 s. */
+  lingerTimeout?: number
+  /** How long `close()` waits for running requests. Default 7 s, because mod_fcgid kills a process 8 s after its first signal. */
+  drainTimeout?: number
+}
+
+/** The defaults of {@link TimeoutOptions}. Change LIMITS.md and the doc comments above with them. */
+const DEFAULTS: Required<TimeoutOptions> = {
+  paramsTimeout: 30_000,
+  bodyTimeout: 60_000,
+  requestTimeout: 0,
+  idleTimeout: 300_000,
+  writeTimeout: 300_000,
+  lingerTimeout: 30_000,
+  drainTimeout: 7000,
+}
+
+/** The names of {@link TimeoutOptions}. */
+export const TIMEOUT_NAMES = Object.keys(DEFAULTS) as readonly (keyof TimeoutOptions)[]
+
+/** Returns the time-outs of `options`, with the defaults of those that are absent. */
+export function addDefaultTimeouts(options: TimeoutOptions): Required<TimeoutOptions> {
+  const timeouts = { ...DEFAULTS }
+  for (const name of TIMEOUT_NAMES) timeouts[name] = options[name] ?? DEFAULTS[name]
+  return timeouts
 }
 
 /**
@@ -20,7 +59,7 @@ export function sweep(
   connections: Iterable<Connection>,
   tick: number,
   tickLength: number,
-  timeouts: Timeouts,
+  timeouts: Required<TimeoutOptions>,
 ): void {
   // Subtract one tick, because the first one may be nearly over when the age begins.
   const isOver = (since: number, timeout: number): boolean =>
@@ -37,7 +76,7 @@ export function sweep(
     }
     for (const exchange of connection.exchanges) {
       if (exchange.ended) continue
-      if (!exchange.begun) {
+      if (!exchange.paramsEnded) {
         // While reading is paused because of another request, PARAMS cannot arrive.
         if (!connection.reading) exchange.beganTick = tick
         else if (isOver(exchange.beganTick, timeouts.paramsTimeout)) exchange.respond(408)

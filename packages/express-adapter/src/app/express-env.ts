@@ -6,8 +6,8 @@ interface ExpressApp {
 }
 
 /**
- * Gives an Express app that was created without NODE_ENV its present value. Express reads the variable in `express()`, before `serve` can
- * set it. Unless it is `production`, Express sends the stacks of errors to clients.
+ * Sets the `env` setting of an Express app to NODE_ENV, if the app was created while the variable was not set. Express reads the variable
+ * in `express()`, before `serve` can set it. Unless it is `production`, Express sends the stacks of errors to clients.
  */
 export function updateExpressEnv(app: RequestListener): void {
   const { settings, set } = app as Partial<ExpressApp>

@@ -46,7 +46,7 @@ export interface Recognized {
  */
 export function recognizeFramework(app: unknown): Recognized | undefined {
   if (app instanceof Server) {
-    return { what: 'an http.Server', listener: emitRequest(app), ready: () => requireClosed(app) }
+    return { what: 'an http.Server', listener: emitRequest(app), ready: () => requireNotListening(app) }
   }
   if (isKoa(app)) return { what: 'a Koa app', listener: app.callback() as RequestListener }
   if (isFastify(app)) {
@@ -56,7 +56,7 @@ export function recognizeFramework(app: unknown): Recognized | undefined {
       ready: async () => app.ready(),
     }
   }
-  if (isNest(app)) return ofNest(app)
+  if (isNest(app)) return recognizeNest(app)
   if (isHapi(app)) {
     const { listener } = app
     return { what: 'a hapi server', listener: emitRequest(listener), ready: async () => app.initialize() }
@@ -65,7 +65,7 @@ export function recognizeFramework(app: unknown): Recognized | undefined {
 }
 
 // The listener is the app of the framework that Nest uses. Nest registers its routes with it in init().
-function ofNest(app: NestApp): Recognized {
+function recognizeNest(app: NestApp): Recognized {
   const instance = app.getHttpAdapter().getInstance()
   const inner = recognizeFramework(instance)
   return {
@@ -82,12 +82,12 @@ function emitRequest(server: Server): RequestListener {
   return (request, response) => server.emit('request', request, response)
 }
 
-async function requireClosed(server: Server): Promise<void> {
+async function requireNotListening(server: Server): Promise<void> {
   // `listening` is false until listen() has resolved its address.
   await new Promise((resolve) => setImmediate(resolve))
   if (server.listening) {
     throw new Error(
-      'This HTTP server listens already. Remove the call of listen(): the front server handles HTTP.',
+      'This HTTP server already listens. Remove the call of listen(): the front server handles HTTP.',
     )
   }
 }

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { Exchange, Role } from '@fcgi-bridge/core'
 
-/** `req.fcgi`: the facts about a request that FastCGI has and HTTP has not. */
+/** `req.fcgi`: the facts about a request that FastCGI provides and HTTP does not. */
 export class FcgiInfo {
   readonly #exchange: Exchange
 

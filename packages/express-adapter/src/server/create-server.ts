@@ -15,22 +15,21 @@ export interface HttpServerOptions
 }
 
 /**
- * Makes an `http.Server` whose `listen()` serves FastCGI, for frameworks and tools that want a server to call `listen()` and
- * `close()` of:
+ * Creates an `http.Server` whose `listen()` serves FastCGI, for frameworks and tools that call `listen()` and `close()` of a server:
  *
  * ```js
  * const server = createServer(app)
  * server.listen(9000) // 127.0.0.1
  * server.listen('/run/app.sock')
  * server.listen({ fd: 3 })
- * server.listen() // where the process that started this one says
+ * server.listen() // where systemd, the front server or FCGI_BRIDGE_LISTEN says
  * ```
  *
- * It has the methods, properties and events of `http.Server`. To the app, each request has a connection of its own: 'connection'
- * passes `req.socket`. `close()` lets running requests finish, for at most `drainTimeout`. `listen()` without a place handles
- * signals that the program does not handle itself, and uncaught exceptions, as `serve` does.
+ * It has the methods, properties and events of `http.Server`. The app sees each request on a connection of its own: 'connection'
+ * passes `req.socket`. `close()` lets running requests finish, for at most `drainTimeout`. `listen()` without an address handles
+ * uncaught exceptions, and signals for which the program has no listener, as `serve` does.
  *
- * Options that are out of range are an 'error' of `listen()`.
+ * If an option is out of range, `listen()` emits 'error'.
  */
 export function createServer(
   options?: HttpServerOptions | RequestListener,
@@ -43,15 +42,16 @@ export function createServer(
   return server
 }
 
-// Frameworks pass their own options as well.
+// Ignores other options, because frameworks pass their own options as well.
 function fastCgiOptions(options: HttpServerOptions): ServerOptions {
   const own = Object.entries(options).filter(
-    ([name]) => isServeOption(name) && !NOT_OF_THE_SERVER.includes(name),
+    ([name]) => isServeOption(name) && !EXCLUDED_OPTIONS.includes(name),
   )
   return Object.fromEntries(own)
 }
 
-const NOT_OF_THE_SERVER: readonly string[] = [
+// Options of `serve` that a server does not have, and `requestTimeout`, which is Node's option here.
+const EXCLUDED_OPTIONS: readonly string[] = [
   ...['port', 'host', 'path', 'mode', 'fd', 'signal', 'onListen', 'handleSignals', 'handleExceptions'],
   ...['requestTimeout', 'backlog', 'reusePort', 'shared', 'restartFiles'],
 ]

@@ -8,9 +8,9 @@ import type { ExchangeSocket } from '../socket/exchange-socket.ts'
 import { emitConnection } from './node-listeners.ts'
 
 /**
- * Makes a core handler that emits the events of an `http.Server` for each request: 'connection', with the request's socket, and
- * 'checkContinue', 'checkExpectation' or 'request'. To the app, each request comes on a connection of its own, which closes after
- * the response: code that counts connections, or closes those that are idle, works on these.
+ * Returns a core handler that emits the events of an `http.Server` for each request: 'connection', with the request's socket, and
+ * 'checkContinue', 'checkExpectation' or 'request'. The app sees each request on a connection of its own, which closes after the
+ * response. Code that counts connections, or closes idle ones, counts and closes these.
  */
 export function serverToHandler(server: Server): Handler {
   const constructors = new ServerConstructors(server)
@@ -29,8 +29,8 @@ function openConnection(server: Server, socket: ExchangeSocket): void {
   emitConnection(server, socket as unknown as Socket)
 }
 
-// As parserOnIncoming of lib/_http_server.js. A request without a listener for its expectation is a request as any other, because
-// the front server handles `Expect`.
+// Emits the event that parserOnIncoming of lib/_http_server.js emits. Without a listener for the expectation of a request, this is
+// 'request', because the front server handles `Expect`.
 function dispatch(
   server: Server,
   request: IncomingMessage,
@@ -52,7 +52,7 @@ function eventOf(server: Server, { exchange }: ExchangeSocket): string {
   return hasExpectation ? 'checkExpectation' : 'request'
 }
 
-/** The constructors of a server's requests and responses: those of its Express app, or of the classes that the server was given. */
+/** The constructors of a server's requests and responses. They come from its Express app, or from the options of `http.createServer()`. */
 class ServerConstructors {
   readonly #server: Server
   #listener: unknown
@@ -83,7 +83,7 @@ class ServerConstructors {
 
 function noListener(): void {}
 
-// The options IncomingMessage and ServerResponse of http.createServer() are on the server, under symbols of these descriptions.
+// http.createServer() keeps its options IncomingMessage and ServerResponse on the server, under symbols with these descriptions.
 function classOf(
   server: Server,
   description: string,

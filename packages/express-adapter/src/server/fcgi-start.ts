@@ -14,8 +14,8 @@ import { removeTimer } from './node-listeners.ts'
 import { captureRejections, emitClientError, onErrorOf } from './server-errors.ts'
 
 /**
- * Prepares an `http.Server` for FastCGI, and returns what starts it. Without a place the server is the program's: NODE_ENV, signals
- * and exceptions are handled as `serve` does, signals only if the program does not handle them itself.
+ * Prepares an `http.Server` for FastCGI, and returns a function that starts it. If the function gets no address, it takes over the
+ * process as `serve` does: it sets NODE_ENV, and handles uncaught exceptions and the signals for which the program has no listener.
  */
 export function prepareFastCgi(server: Server, options: ServerOptions): StartListening {
   removeTimer(server)

@@ -4,39 +4,41 @@ import type { FastCgiServer, ListenOptions } from '@fcgi-bridge/core'
 import { parseListenArguments } from './listen-arguments.ts'
 import { completeListenError } from './listening-error.ts'
 
-/** Starts a FastCGI server for an `http.Server`. Without `place`, the process that started this one says where to listen. */
+/**
+ * Starts a FastCGI server for an `http.Server`. Without `place`, it listens where systemd, the front server or FCGI_BRIDGE_LISTEN says.
+ */
 export type StartListening = (place: ListenOptions | undefined) => Promise<FastCgiServer>
 
-/** How a server listens for a program that was written for HTTP. */
+/** How a server listens if the program was written for HTTP. */
 export interface ProgramOptions {
-  /** What `address()` returns while the server listens: where the program would listen for HTTP. */
+  /** Returns the address for `address()`: the one at which the program would listen for HTTP. */
   addressOf: (place: ListenOptions | undefined) => AddressInfo | string
   /**
-   * Start only after the program's listeners for 'listening' have run, unless they closed the server. A program that probes a port
-   * does that, and a socket that the process inherited cannot be opened again.
+   * Start only after the program's listeners for 'listening' have run, and only if they did not close the server. A program that
+   * checks whether a port is free closes it there. A socket that the process inherited cannot be opened again.
    */
   startsLate: boolean
 }
 
-// From listen() to close().
+/** The time from `listen()` to `close()`. */
 interface Cycle {
   readonly starting: Promise<FastCgiServer>
-  /** Where the program thinks that it listens, if it was written for HTTP. */
-  readonly imitated: AddressInfo | string | undefined
+  /** The result of `address()` if the program was written for HTTP. */
+  readonly reportedAddress: AddressInfo | string | undefined
   /** Undefined until it listens. */
   fcgi: FastCgiServer | undefined
 }
 
 /**
- * The methods of an `http.Server` that have to do with its connections, for one that listens for FastCGI. They take, return and
- * emit what Node's do. After `close()` the server can listen again.
+ * The methods of an `http.Server` that concern its connections, for a server that listens for FastCGI. They have the arguments, results
+ * and events of Node's methods. After `close()` the server can listen again.
  */
 export class HttpListening {
   readonly #server: Server
   readonly #start: StartListening
   readonly #program: ProgramOptions | undefined
   #cycle: Cycle | undefined
-  // Closed, with requests that still run.
+  // Closed servers whose last requests are running.
   readonly #ending = new Set<Cycle>()
   #isReferenced = true
 
@@ -47,8 +49,8 @@ export class HttpListening {
   }
 
   /**
-   * Listens where the arguments say, else where the process that started this one says. Emits 'listening' or 'error'. Throws what
-   * net.Server throws for bad arguments, and if it listens already.
+   * Listens at the address in the arguments. Without one, it listens where systemd, the front server or FCGI_BRIDGE_LISTEN says. Emits
+   * 'listening' or 'error'. Throws the errors of net.Server for invalid arguments, and if the server already listens.
    */
   listen(...args: readonly unknown[]): Server {
     const { place, callback, signal } = parseListenArguments(args)
@@ -62,7 +64,7 @@ export class HttpListening {
     const program = this.#program
     const cycle: Cycle = {
       starting: program?.startsLate ? this.#startLate(place) : this.#start(place),
-      imitated: program?.addressOf(place),
+      reportedAddress: program?.addressOf(place),
       fcgi: undefined,
     }
     this.#cycle = cycle
@@ -70,20 +72,23 @@ export class HttpListening {
       (fcgi) => this.#onListening(cycle, fcgi),
       (error: unknown) => this.#onError(cycle, completeListenError(error, place)),
     )
-    if (signal !== undefined) this.#closeWith(signal, cycle)
+    if (signal !== undefined) this.#closeOnAbort(signal, cycle)
     return this.#server
   }
 
   get listening(): boolean {
-    return this.#cycle?.fcgi !== undefined || this.#cycle?.imitated !== undefined
+    return this.#cycle?.fcgi !== undefined || this.#cycle?.reportedAddress !== undefined
   }
 
-  /** Where it listens for FastCGI: a path for a Unix socket, `fd 0` for an inherited one. Null if it does not listen. */
+  /**
+   * The address for FastCGI, or the one that the program asked for, if it was written for HTTP. A path for a Unix socket, `fd 0` for an
+   * inherited socket. Null if the server does not listen.
+   */
   address(): AddressInfo | string | null {
-    return this.#cycle?.imitated ?? this.#cycle?.fcgi?.address() ?? null
+    return this.#cycle?.reportedAddress ?? this.#cycle?.fcgi?.address() ?? null
   }
 
-  /** Accepts no more connections and lets the requests that run finish, for at most `drainTimeout`. Then emits 'close'. */
+  /** Stops accepting connections, and lets running requests finish, for at most `drainTimeout`. Then emits 'close'. */
   close(callback?: (error?: Error) => void): Server {
     const cycle = this.#cycle
     if (typeof callback === 'function') {
@@ -97,12 +102,12 @@ export class HttpListening {
     return this.#server
   }
 
-  /** Closes all connections of front servers. Requests that run are aborted. */
+  /** Closes all connections of front servers. Running requests are aborted. */
   closeAllConnections(): void {
     for (const { fcgi } of this.#cycles) fcgi?.closeAllConnections()
   }
 
-  /** Closes the connections of front servers on which no request runs. */
+  /** Closes the connections of front servers that have no running request. */
   closeIdleConnections(): void {
     for (const { fcgi } of this.#cycles) fcgi?.closeIdleConnections()
   }
@@ -148,7 +153,7 @@ export class HttpListening {
     if (!this.#program?.startsLate) this.#emitListening(cycle)
   }
 
-  // Not in a promise's callback, where what a listener throws would be a rejection.
+  // Emit on a tick, not in a promise callback. There, an error that a listener throws would become a rejection.
   #emitListening(cycle: Cycle | undefined): void {
     process.nextTick(() => {
       if (this.#cycle === cycle) this.#server.emit('listening')
@@ -156,7 +161,7 @@ export class HttpListening {
   }
 
   async #startLate(place: ListenOptions | undefined): Promise<FastCgiServer> {
-    // The caller has set #cycle by then.
+    // `listen` sets #cycle when this method returns its promise.
     await undefined
     const cycle = this.#cycle
     this.#emitListening(cycle)
@@ -173,7 +178,7 @@ export class HttpListening {
 
   #end(cycle: Cycle): void {
     this.#ending.add(cycle)
-    // At once if it listens: the address is free then, as with node:http.
+    // Close at once if it listens, so that the address is free when `close` returns, as with node:http.
     const closed = cycle.fcgi?.close() ?? cycle.starting.then((fcgi) => fcgi.close())
     closed
       .catch(() => {})
@@ -189,7 +194,7 @@ export class HttpListening {
     }
   }
 
-  #closeWith(signal: AbortSignal, cycle: Cycle): void {
+  #closeOnAbort(signal: AbortSignal, cycle: Cycle): void {
     const close = (): void => {
       if (this.#cycle === cycle) this.close()
     }
@@ -205,7 +210,7 @@ function withCode(code: string, message: string): Error {
   return Object.assign(new Error(message), { code })
 }
 
-/** Gives a server the methods of `listening` in place of Node's. */
+/** Replaces methods of `server` with those of `listening`. */
 export function setListening(server: Server, listening: HttpListening): void {
   const methods: PropertyDescriptorMap = {}
   for (const name of METHODS) methods[name] = asMethod(listening[name].bind(listening))

@@ -1,11 +1,11 @@
 import { Server as NetServer } from 'node:net'
 import type { ListenOptions } from '@fcgi-bridge/core'
 
-/** What the arguments of `listen` of an `http.Server` say. */
+/** The parsed arguments of `server.listen()`. */
 export interface ListenArguments {
-  /** Where to listen; undefined if the process that started this one says it. */
+  /** Where to listen. Undefined if the arguments contain no address. */
   place: ListenOptions | undefined
-  /** Called at the next 'listening'. */
+  /** A listener for the next 'listening'. */
   callback: (() => void) | undefined
   /** Closes the server when it aborts. */
   signal: AbortSignal | undefined
@@ -27,7 +27,7 @@ interface NodeListenOptions {
  * callback?)`, `(callback?)`. The options may have `mode`, the mode of a Unix socket. The backlog, `exclusive` and `ipv6Only` are
  * ignored.
  *
- * Throws what net.Server throws for a port that is none and for options that say no place, and a TypeError for a handle of another
+ * Throws the errors of net.Server for an invalid port and for options without an address. Throws a TypeError for the handle of another
  * server.
  */
 export function parseListenArguments(args: readonly unknown[]): ListenArguments {
@@ -51,7 +51,7 @@ function placeOf(options: NodeListenOptions): ListenOptions | undefined {
   if (typeof fd === 'number' && fd >= 0) return { fd }
   if (isHandle(options)) {
     throw new TypeError(
-      'listen() cannot use the handle of another server for FastCGI. Say { fd }, a port or a path.',
+      'listen() cannot use the handle of another server for FastCGI. Pass { fd }, a port or a path.',
     )
   }
   if (port !== undefined && port !== null) {
@@ -59,7 +59,7 @@ function placeOf(options: NodeListenOptions): ListenOptions | undefined {
     return { port: Number(port), host: host || undefined }
   }
   if (path !== undefined && path !== null) return { path: path as string, mode: modeOf(options) }
-  // `{ port: undefined }` is the same as no argument. Node refuses options that name no place at all.
+  // `{ port: undefined }` is the same as no argument. Node refuses options without any address.
   if (!('port' in options)) throwAsNode(options)
   return undefined
 }
@@ -79,10 +79,10 @@ function isPort(value: unknown): boolean {
   return String(value).trim() !== '' && Number(value) >>> 0 === Number(value) && Number(value) <= 65535
 }
 
-// Node's own error for a place that is none.
+// Throws Node's own error for invalid options.
 function throwAsNode(options: object): never {
   const server = new NetServer()
   server.on('error', () => {})
   server.listen(options).close()
-  throw new TypeError(`listen() cannot use ${JSON.stringify(options)}. Say a port, a path or { fd }.`)
+  throw new TypeError(`listen() cannot use ${JSON.stringify(options)}. Pass a port, a path or { fd }.`)
 }

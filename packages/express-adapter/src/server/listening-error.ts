@@ -3,7 +3,7 @@ import { type ListenOptions, withListenAdvice } from '@fcgi-bridge/core'
 
 const ADVICE = "Call listen(9000), listen('/run/app.sock'), or set FCGI_BRIDGE_LISTEN=127.0.0.1:9000."
 
-/** Adds to an error of listening what that of a net.Server has: `errno`, `syscall`, and `address` and `port`. */
+/** Adds the properties that a net.Server's error has: `errno`, `syscall`, `address` and `port`. Adds advice if no address was given. */
 export function completeListenError(error: unknown, place: ListenOptions | undefined): unknown {
   const { code } = error as NodeJS.ErrnoException
   if (typeof code !== 'string' || !(code in constants.errno)) return withListenAdvice(error, ADVICE)

@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import { RequestError, type ServerOptions } from '@fcgi-bridge/core'
 import { ExchangeSocket } from '../socket/exchange-socket.ts'
 
-/** Passes an error that is a client's, as Node does, and gives up the connection: the socket is closed. */
+/** Emits 'clientError' for an error that the front server or its client caused. As in Node, listeners get the socket. It is closed. */
 export function emitClientError(server: Server, error: Error): void {
   if (server.listenerCount('clientError') === 0) return
   const socket = new Socket()
@@ -20,14 +20,14 @@ export function onErrorOf(
   return (error, exchange) => {
     if (error instanceof RequestError) emitClientError(server, error)
     if (onError !== undefined) return onError(error, exchange)
-    // As by default: FCGI_STDERR is closed to it.
+    // As core does by default: after the end of its request, an error cannot be written to FCGI_STDERR.
     if (exchange.ended && !(error instanceof RequestError)) console.error(error)
   }
 }
 
 /** Fails a request whose listener rejects: a 500, as if the listener threw. Other rejections stay unhandled. */
 export function captureRejections(server: Server): void {
-  // EventEmitter's constructor keeps the listeners that are there.
+  // EventEmitter's constructor keeps the listeners that were added before.
   ;(EventEmitter as unknown as (this: Server, options: object) => void).call(server, {
     captureRejections: true,
   })

@@ -12,18 +12,18 @@ export interface BodyOwner {
 }
 
 /**
- * How far a pump is. Each column is an event, each cell the next state.
+ * The state of a {@link BodyPump}. Each column is an event, each cell the next state.
  *
- * | state    | a piece is pushed | nothing is left                | the ticks have run | broken or dropped    |
- * | -------- | ----------------- | ------------------------------ | ------------------ | -------------------- |
- * | `fresh`  | `pushed`          | `over`: the request ends       | –                  | `over`               |
- * | `pushed` | `pushed`          | `ending`, or `over` if polled  | –                  | `over`               |
- * | `ending` | –                 | –                              | `fresh`            | `over`               |
- * | `over`   | –                 | –                              | –                  | –                    |
+ * | state    | a piece arrives | a piece that waited is pushed | nothing is left          | the ticks have run | broken or dropped |
+ * | -------- | --------------- | ----------------------------- | ------------------------ | ------------------ | ----------------- |
+ * | `fresh`  | `pushed`        | `fresh`                       | `over`: the request ends | –                  | `over`            |
+ * | `pushed` | `pushed`        | `pushed`                      | `ending`                 | –                  | `over`            |
+ * | `ending` | –               | –                             | –                        | `fresh`            | `over`            |
+ * | `over`   | –               | –                             | –                        | –                  | –                 |
  *
- * - `fresh`: no piece was pushed since the last ticks, so the end of the body can be pushed at once.
- * - `pushed`: the end of the body waits until the ticks and promises that the pieces started have run, as it does in Node. An app that
- *   polls `request.read()` without a listener gets the end together with the last piece.
+ * - `fresh`: no piece has arrived since the last ticks, so the end of the body can be pushed at once. Pieces that waited for a reader have
+ *   arrived in an earlier turn of the event loop, and the end with them: Node's parser has put both into the stream by now.
+ * - `pushed`: the end of the body waits until the ticks and promises that the pieces started have run, as it does in Node.
  * - `ending`: the request stream has the whole body. Its end follows after the ticks.
  * - `over`: the request stream has ended, or the body is broken.
  */
@@ -72,8 +72,10 @@ export class BodyPump {
   }
 
   resume(): void {
+    // A paused connection of Node reads on from here. Otherwise the pieces have waited for this first reader.
+    const arrive = this.#paused
     this.#paused = false
-    this.run()
+    this.#run(arrive)
   }
 
   /** The request stream has the whole body, and ends soon. */
@@ -103,7 +105,7 @@ export class BodyPump {
   /** Continues after `hold` or `save`. */
   release(): void {
     this.#held = false
-    this.run()
+    this.#run(true)
   }
 
   /**
@@ -117,20 +119,21 @@ export class BodyPump {
     setImmediate(() => this.#endDropped())
   }
 
-  /** Pushes the pieces that have arrived. After the end of the exchange no more can arrive. */
-  run(): void {
+  // Pushes the pieces that are there. After the end of the exchange no more can arrive. `arrive` says that they arrived in this turn of the
+  // event loop.
+  #run(arrive: boolean): void {
     // A 'data' listener may call `read`, which resumes the pump.
     if (this.#running || this.#held) return
     this.#running = true
     try {
-      while (this.#state !== 'over' && !this.#paused && this.#step());
+      while (this.#state !== 'over' && !this.#paused && this.#step(arrive));
     } finally {
       this.#running = false
     }
   }
 
   // Returns false if there is nothing to push now.
-  #step(): boolean {
+  #step(arrive: boolean): boolean {
     const request = this.#request
     const { stdin } = this.#exchange
     if (request.destroyed) {
@@ -142,7 +145,7 @@ export class BodyPump {
     else {
       const chunk = this.#saved?.shift() ?? stdin.read()
       if (chunk !== null) {
-        this.#state = 'pushed'
+        if (arrive) this.#state = 'pushed'
         this.#bytesRead += chunk.length
         this.#owner.onBodyProgress()
         if (!request.push(chunk)) this.#paused = true
@@ -156,7 +159,7 @@ export class BodyPump {
 
   #end(): void {
     if (this.#state === 'ending') return
-    if (this.#state === 'fresh' || isPolled(this.#request)) {
+    if (this.#state === 'fresh') {
       this.#state = 'over'
       endBody(this.#request)
       return
@@ -173,7 +176,7 @@ export class BodyPump {
   // Runs outside of the app's code. An error that a listener throws fails the exchange.
   #runGuarded(): void {
     try {
-      this.run()
+      this.#run(true)
     } catch (error) {
       this.#owner.onBodyError(error)
     }
@@ -213,13 +216,13 @@ export class BodyPump {
 
 /**
  * Moves a body that nobody has read into the request stream, so that a listener that is added now can read it. Node's parser puts it
- * there as it arrives. Returns false if some of the body has not arrived.
+ * there as it arrives. `arrive` says that it arrived in this turn of the event loop. Returns false if some of the body has not arrived.
  */
-export function pushBody({ stdin }: Exchange, request: InternalRequest): boolean {
+export function pushBody({ stdin }: Exchange, request: InternalRequest, arrive: boolean): boolean {
   const first = stdin.read()
   for (let chunk = first; chunk !== null; chunk = stdin.read()) request.push(chunk)
   if (!stdin.ended) return false
-  if (first === null) endBody(request)
+  if (first === null || !arrive) endBody(request)
   else afterTicks(() => endBody(request))
   return true
 }
@@ -230,11 +233,6 @@ const ROUNDS = 4
 
 function afterTicks(end: () => void, rounds: number = ROUNDS): void {
   queueMicrotask(rounds === 0 ? end : () => process.nextTick(afterTicks, end, rounds - 1))
-}
-
-// The app calls `read()` without a listener. In Node the end of a body that has arrived comes with its last piece: one call reads both.
-function isPolled({ readableFlowing, _readableState }: InternalRequest): boolean {
-  return readableFlowing === null && !_readableState.readableListening
 }
 
 /** Ends the request stream. The whole body has arrived. */

@@ -39,19 +39,28 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
     return this.#body
   }
 
-  /** The listener has returned: from now on the body reaches the request. An empty body is complete at once. */
+  /**
+   * The listener has returned: from now on the body reaches the request. An empty body is complete at once. A body that arrived together
+   * with the params is pushed even if nobody reads it, as in Node. The rest of a longer one waits for a reader.
+   */
   opened(): void {
     this.#state = 'flowing'
     const request = this.incoming
+    const { stdin } = this.exchange
     // A pump ends the request itself, because it may still hold pieces.
-    if (this.#body === undefined && this.exchange.stdin.ended && !request.complete) {
+    if (this.#body === undefined && stdin.ended && !request.complete) {
       this.#state = 'complete'
       endBody(request)
     }
     if (this.destroyed) {
-      if (!request.complete && !request.destroyed) this.#pushBody(request)
+      if (!request.complete && !request.destroyed) this.#pushBody(request, true)
       this.dropBody()
-    } else if (this.#body !== undefined || isRead(request) || request._readableState.readableListening) {
+    } else if (
+      this.#body !== undefined ||
+      isRead(request) ||
+      request._readableState.readableListening ||
+      (stdin.complete && this.#state === 'flowing')
+    ) {
       this.#pump.release()
     }
   }
@@ -71,14 +80,14 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
   protected dumpBody(): void {
     const request = this.incoming
     if (request.destroyed) this.exchange.stdin.discard()
-    else if (request.complete || this.#body?.ending || this.#pushBody(request)) request._dump()
+    else if (request.complete || this.#body?.ending || this.#pushBody(request, false)) request._dump()
     else this.#pump.drop()
   }
 
-  #pushBody(request: InternalRequest): boolean {
-    const isWhole = pushBody(this.exchange, request)
-    if (isWhole) this.#state = 'complete'
-    return isWhole
+  #pushBody(request: InternalRequest, arrive: boolean): boolean {
+    const isComplete = pushBody(this.exchange, request, arrive)
+    if (isComplete) this.#state = 'complete'
+    return isComplete
   }
 
   // ---- what Node's IncomingMessage calls on its socket ----
@@ -122,8 +131,8 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
     if (this.#state === 'held') return
     const { stdin } = this.exchange
     const request = this.incoming
-    if (this._httpMessage !== null && !request.destroyed && !request.complete && !isRead(request))
-      pushBody(this.exchange, request)
+    const isUnread = this._httpMessage !== null && !request.destroyed && !request.complete && !isRead(request)
+    if (isUnread && !this.#body?.ending) pushBody(this.exchange, request, false)
     while (stdin.read() !== null);
     if (stdin.ended) request.complete = true
     else stdin.discard()

@@ -1,8 +1,8 @@
 // The Fetch standard requires a Response to copy its bytes, because the app may change them later. For a large body, allocating the memory
 // costs several times as much as copying the bytes, in page faults and major garbage collections. So the memory is reused.
 
-// Bodies of these lengths (in bytes) are copied into reused memory. A shorter body costs little: it is copied again when it is written. For a
-// longer body reuse gains little.
+// Bodies of these lengths (in bytes) are copied into reused memory. New memory for a shorter body is cheap. For a longer body, reuse gains
+// little.
 const LENGTH_MIN = 16 * 1024 + 1
 const LENGTH_MAX = 1024 * 1024
 

@@ -90,7 +90,7 @@ export function overrideHeaders(): void {
   const { prototype } = NativeHeaders
   const { forEach, get, has } = prototype
   forwardMembers(prototype, nativeHeadersOf)
-  readListByName('get', get, find)
+  readListByName('get', get, joinValues)
   readListByName('has', has, hasHeader)
   overrideMethod(prototype, 'forEach', (self, args) => {
     const native = LIGHT_HEADERS.stateOf(self)?.native
@@ -121,7 +121,7 @@ function readListByName(
 }
 
 // Joins repeated headers, as the platform does.
-function find(list: readonly string[], name: string): string | null {
+function joinValues(list: readonly string[], name: string): string | null {
   let found: string | null = null
   for (let i = 0; i < list.length; i += 2) {
     if (list[i] !== name) continue

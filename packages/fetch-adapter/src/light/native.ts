@@ -60,7 +60,7 @@ type Method = (this: unknown, ...args: unknown[]) => unknown
  * returns undefined for a value that is not a light object. The members keep their names, lengths and attributes.
  */
 export function forwardMembers(prototype: object, nativeOf: (self: unknown) => unknown): void {
-  // Two members may be the same function, and must stay so.
+  // Two members that are the same function must remain the same.
   const wrapped = new Map<unknown, Method>()
   for (const key of Reflect.ownKeys(prototype)) {
     const descriptor = Object.getOwnPropertyDescriptor(prototype, key)!

@@ -80,7 +80,7 @@ export function createLightRequest(exchange: Exchange): Request {
   return request
 }
 
-/** Makes Request, and `fetch`, which accepts one, work on light Requests. */
+/** Makes `fetch` and the members of Request accept light Requests. */
 export function overrideRequest(): void {
   const { prototype } = NativeRequest
   const { text, json } = prototype
@@ -134,8 +134,9 @@ const { Request: Constructor } = {
   },
 }
 
-// A target that a URL parser does not change (URL section 4.4; section 1.3 lists the characters that it encodes). It resolves dot segments.
+// A target without characters that a URL parser encodes (URL section 1.3).
 const PLAIN_TARGET = /^\/[\w\-~!$&()*+,;=:@%./?]*$/
+// A segment that a URL parser may resolve (URL section 4.4).
 const DOT_SEGMENT = /\/(?:\.|%2e)/i
 
 function plainUrl(exchange: Exchange): string | undefined {

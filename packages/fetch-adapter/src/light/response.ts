@@ -50,7 +50,7 @@ class ResponseState {
     return this.#headers.object
   }
 
-  /** Returns the present headers. */
+  /** Returns the current headers. */
   listHeaders(): string[] {
     const native = this.#headers?.existingNative
     return native === undefined ? [...this.#list] : listHeaders(native)
@@ -80,8 +80,8 @@ class ResponseState {
 const LIGHT_RESPONSES = new LightClass<ResponseState>(NativeResponse.prototype)
 
 /**
- * Returns the parts of a light Response, to send them. Its body is used afterwards. Undefined for any other Response, for one whose body is
- * used, and for one whose native Response exists, because the app may have its stream.
+ * Returns the parts of a light Response, to send them. Its body counts as used afterwards. Undefined for any other Response, for one whose
+ * body was used before, and for one whose native Response exists, because the app may read its stream.
  */
 export function takeResponse(response: unknown): ResponseParts | undefined {
   const state = LIGHT_RESPONSES.stateOf(response)
@@ -94,7 +94,7 @@ export function takeResponse(response: unknown): ResponseParts | undefined {
   return { status, statusText, body, headers: state.listHeaders() }
 }
 
-/** Makes `Response` create light objects if possible, and its members work on them. */
+/** Makes `Response` create light objects if possible, and makes its members accept them. */
 export function overrideResponse(): void {
   detectReadOrder()
   const { prototype } = NativeResponse

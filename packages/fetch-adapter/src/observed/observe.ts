@@ -1,5 +1,5 @@
 import type { Exchange } from '@fcgi-bridge/core'
-import { type HiddenServer, RequestMessage } from '@fcgi-bridge/core/monitoring'
+import { type HttpServerEvents, RequestMessage } from '@fcgi-bridge/core/monitoring'
 import { ClientSocket } from './client-socket.ts'
 import { IncomingRequest } from './incoming-request.ts'
 import { ObservedExchange } from './observed-exchange.ts'
@@ -7,21 +7,21 @@ import { assignSocket, detachSocket, OutgoingResponse } from './outgoing-respons
 
 /**
  * Makes an exchange visible to monitoring tools. Creates a request and a response, publishes the diagnostics messages of node:http, and emits
- * 'request' on `server`. The listener of `server` then passes an {@link ObservedExchange} to the app.
+ * 'request'. The listener of `events` then passes an {@link ObservedExchange} to the app.
  */
-export function observe(exchange: Exchange, server: HiddenServer): void {
+export function observe(exchange: Exchange, events: HttpServerEvents): void {
   const socket = new ClientSocket(exchange)
   const request = new IncomingRequest(socket, exchange)
   const response = new OutgoingResponse(request, exchange)
   request.exchange = new ObservedExchange(exchange, request, response, socket)
   const message = new RequestMessage(request, response, socket)
-  server.publishStart(message)
+  events.publishStart(message)
   assignSocket(response, socket)
   response.on('finish', () => {
-    server.publishFinish(message)
+    events.publishFinish(message)
     detachSocket(response, socket)
     request.finish()
     process.nextTick(() => response.close())
   })
-  server.emitRequest(request, response)
+  events.emitRequest(request, response)
 }

@@ -24,7 +24,7 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
   readonly #exchange: Exchange
   #started = false
   #ending = false
-  #last: string | Uint8Array | undefined
+  #lastChunk: string | Uint8Array | undefined
   // The adapter's and Node's callbacks for the end. Two fields, not an array: V8 allocates the arrays of a literal in the old generation once
   // many survive a minor collection. Each then keeps its response alive until the next major collection.
   #onSent: WriteCallback | undefined
@@ -69,7 +69,7 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
     } finally {
       this.#ending = false
       // The `end` of a tool may not have ended the response. Then send the last chunk now.
-      if (this.#last !== undefined) this._send('')
+      if (this.#lastChunk !== undefined) this._send('')
     }
   }
 
@@ -85,7 +85,7 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
   /** Replaces Node's method, which renders an HTTP/1.1 head. Passes status and headers on as a list. */
   _storeHeader(firstLine: string, headers: HeaderInput): void {
     const internals = this.#internals
-    const list = this.getHeaderNames().length > 0 ? listSet(this) : listGiven(headers)
+    const list = this.getHeaderNames().length > 0 ? listSetHeaders(this) : listPassedHeaders(headers)
     // `end(chunk)` has already measured the body.
     const length = internals._contentLength
     if (internals._hasBody && length !== null && !isFramed(list)) list.push('content-length', String(length))
@@ -105,11 +105,11 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
     const done = typeof encoding === 'function' ? encoding : callback
     if (this.#ending) {
       if (done) this.#onFinished = done
-      if (data.length > 0) this.#last = toBytes(data, encoding)
+      if (data.length > 0) this.#lastChunk = toBytes(data, encoding)
       return true
     }
-    const last = this.#last
-    this.#last = undefined
+    const last = this.#lastChunk
+    this.#lastChunk = undefined
     this.#started = true
     if (last !== undefined) this.#exchange.write(last)
     return this.#exchange.write(toBytes(data, encoding), done ?? undefined)
@@ -125,10 +125,10 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
   /** The last step of Node's `end`. Ends the exchange. */
   _finish(): void {
     finishOfNode.call(this)
-    const last = this.#last
+    const last = this.#lastChunk
     const onSent = this.#onSent
     const onFinished = this.#onFinished
-    this.#last = undefined
+    this.#lastChunk = undefined
     const done: WriteCallback = (error) => {
       onSent?.(error)
       onFinished?.(error)
@@ -162,7 +162,7 @@ function toBytes(data: string | Uint8Array, encoding: unknown): string | Uint8Ar
     : data
 }
 
-function listSet(response: ServerResponse): string[] {
+function listSetHeaders(response: ServerResponse): string[] {
   const list: string[] = []
   // Keeps the case of the names, because the names of an authorizer's variables are in upper case.
   const { getRawHeaderNames } = response as unknown as { getRawHeaderNames(): string[] }
@@ -170,7 +170,7 @@ function listSet(response: ServerResponse): string[] {
   return list
 }
 
-function listGiven(headers: HeaderInput): string[] {
+function listPassedHeaders(headers: HeaderInput): string[] {
   const list: string[] = []
   if (!headers) return list
   if (!Array.isArray(headers)) {

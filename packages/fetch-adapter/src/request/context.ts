@@ -5,8 +5,8 @@ import { createBody, type Exchange, type Role } from '@fcgi-bridge/core'
 import { incomingOf } from '../observed-incoming.ts'
 
 /**
- * The second argument of a handler: the facts about a request that FastCGI has and a Request has not. The members are own properties, so
- * frameworks can assign them, copy the context, and add members. Each value is created on first use.
+ * The second argument of a handler: the facts about a request that FastCGI provides and a Request does not. The members are own
+ * properties, so frameworks can assign them, copy the context, and add members. Each value is created on first use.
  */
 export interface FetchContext {
   /** The CGI params that the front server sends, such as `REMOTE_USER` and `SSL_CLIENT_S_DN`, on an object without a prototype. */

@@ -12,7 +12,7 @@ export function bytesOf(chunk: unknown): Uint8Array | undefined {
 }
 
 /** The error for a chunk that {@link bytesOf} does not accept. */
-export function notBytes(chunk: unknown): TypeError {
+export function notBytesError(chunk: unknown): TypeError {
   const what =
     chunk === null || typeof chunk !== 'object' ? String(chunk) : Object.prototype.toString.call(chunk)
   return new TypeError(

@@ -31,11 +31,11 @@ export function shortBodyError(
   declared: number | undefined,
 ): Error | undefined {
   if (declared === undefined || sent >= declared || (sent === 0 && usesSendfile(headers))) return undefined
-  return wrongLength(headers, sent, declared)
+  return wrongLengthError(headers, sent, declared)
 }
 
 /** The error for a response body of `sent` bytes. If that is more than the Content-Length, the body may be even longer. */
-export function wrongLength(headers: readonly string[], sent: number, declared: number): Error {
+export function wrongLengthError(headers: readonly string[], sent: number, declared: number): Error {
   const found = sent > declared ? `at least ${sent} bytes` : `${sent} bytes`
   const advice = hasHeader(headers, 'content-encoding')
     ? 'If the body comes from fetch(), it has been decoded. Delete both Content-Length and Content-Encoding from a copy of the headers: `const headers = new Headers(upstream.headers); headers.delete("content-length"); headers.delete("content-encoding"); return new Response(upstream.body, { status: upstream.status, headers })`'

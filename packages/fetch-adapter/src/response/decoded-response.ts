@@ -7,7 +7,7 @@ import { isWebStream } from './body-source.ts'
  * Removes Content-Encoding and Content-Length from the headers of a response that `fetch` returned and decoded. Both describe the bytes that
  * the upstream server sent (Fetch section 4.7). A handler can therefore return `fetch(upstream)` unchanged.
  */
-export function removeCodingOfDecoded(response: ResponseLike, headers: string[]): string[] {
+export function removeEncodingIfDecoded(response: ResponseLike, headers: string[]): string[] {
   if (!hasHeader(headers, 'content-encoding') || !isDecoded(response, headers)) return headers
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {

@@ -1,8 +1,8 @@
 import type { Exchange, WriteCallback } from '@fcgi-bridge/core'
 import { hasHeader } from '../header-list.ts'
-import { declaredLength, shortBodyError, wrongLength } from './content-length.ts'
+import { declaredLength, shortBodyError, wrongLengthError } from './content-length.ts'
 
-/** A response head that is not sent yet. If the body turns out to be short, its Content-Length is added. */
+/** A response head that was not sent yet. {@link sendWhole} adds the Content-Length of a body that is complete by then. */
 export interface ResponseHead {
   readonly status: number
   /** Name, value, name, value … Names are in lower case. */
@@ -39,5 +39,5 @@ export function sendWhole(
     return
   }
   exchange.end(Buffer.from(body as string).subarray(0, declared), callback)
-  exchange.fail(wrongLength(headers, length, declared))
+  exchange.fail(wrongLengthError(headers, length, declared))
 }

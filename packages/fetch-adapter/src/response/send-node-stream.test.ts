@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs'
 import { PassThrough, Readable } from 'node:stream'
 import { setImmediate as nextLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
@@ -6,11 +7,14 @@ import { deferred } from '../testing/deferred.ts'
 import { ask, Front, listen } from '../testing/front.ts'
 
 // Responses like those of node-fetch and srvx.
-function responding(body: () => unknown): FetchHandler {
+function responding(body: () => unknown, type = 'text/plain'): FetchHandler {
   return (() => ({
     status: 200,
     statusText: '',
-    headers: [['x-a', 'b']],
+    headers: [
+      ['x-a', 'b'],
+      ['content-type', type],
+    ],
     body: body(),
   })) as unknown as FetchHandler
 }
@@ -20,12 +24,22 @@ test('each chunk, bytes or text, is sent when it arrives', async () => {
   const server = await listen(toHandler(responding(() => stream)))
   const front = await Front.connect(server)
   const request = front.request()
-  expect((await request.head()).header('x-a')).toBe('b')
   stream.write('one')
   expect(await request.chunk()).toBe('one')
+  expect((await request.head()).header('x-a')).toBe('b')
   stream.setEncoding('utf8')
   stream.end('tw\u00f6')
   expect((await request.answer()).text).toBe('onetwö')
+})
+
+test('an event stream opens before its first event', async () => {
+  const stream = new PassThrough()
+  const server = await listen(toHandler(responding(() => stream, 'text/event-stream; charset=utf-8')))
+  const front = await Front.connect(server)
+  const request = front.request()
+  expect((await request.head()).header('x-a')).toBe('b')
+  stream.end('data: one\n\n')
+  expect((await request.answer()).text).toBe('data: one\n\n')
 })
 
 test('a chunk that the stream already has is sent with the head', async () => {
@@ -81,7 +95,7 @@ test('an abort destroys the stream, or calls abort of an object with only a pipe
   const pipeable = { pipe: () => {}, abort: (reason: unknown) => aborted.resolve(reason) }
   const destroyed = new Promise((resolve) => stream.once('error', resolve))
   for (const body of [stream, pipeable]) {
-    const server = await listen(toHandler(responding(() => body)))
+    const server = await listen(toHandler(responding(() => body, 'text/event-stream')))
     const front = await Front.connect(server)
     const request = front.request()
     await request.head()
@@ -119,6 +133,15 @@ test('a stream that has already failed is a 500', async () => {
   await nextLoop()
   const answer = await ask(await listen(toHandler(responding(() => stream))))
   expect(answer.status).toBe(500)
+})
+
+test('a file that cannot be opened is a 500', async () => {
+  const errors: unknown[] = []
+  const server = await listen(toHandler(responding(() => createReadStream('/missing/file'))), {
+    onError: (error) => errors.push(error),
+  })
+  expect((await ask(server)).status).toBe(500)
+  expect(errors).toEqual([expect.objectContaining({ code: 'ENOENT' })])
 })
 
 test('a HEAD request destroys the stream', async () => {

@@ -1,12 +1,15 @@
 import { finished, type Readable } from 'node:stream'
 import type { Exchange } from '@fcgi-bridge/core'
-import { bytesOf, notBytes } from './body-chunk.ts'
-import { declaredLength, shortBodyError, wrongLength } from './content-length.ts'
+import { isEventStream } from '../header-list.ts'
+import { bytesOf, notBytesError } from './body-chunk.ts'
+import { declaredLength, shortBodyError, wrongLengthError } from './content-length.ts'
 import { type ResponseHead, writeHead } from './response-head.ts'
 
 /**
- * Sends a body that is a Node stream, as Responses of node-fetch and h3 may have. The head is sent first, then each chunk when it arrives.
- * The stream is paused while the front server reads slowly, and destroyed when the front server aborts.
+ * Sends a body that is a Node stream, as Responses of node-fetch and h3 may have. As with `stream.pipe(res)`, the head is sent with the first
+ * chunk: if the stream fails before (a file that cannot be opened), the response is a 500. Only the head of an event stream does not wait,
+ * because a client considers the stream open when it has the head. The stream is paused while the front server reads slowly, and destroyed
+ * when the front server aborts.
  */
 export function sendNodeStream(exchange: Exchange, head: ResponseHead, stream: Readable): void {
   const { headers } = head
@@ -26,18 +29,18 @@ export function sendNodeStream(exchange: Exchange, head: ResponseHead, stream: R
   stream.on('data', (value: unknown) => {
     const chunk = bytesOf(value)
     if (chunk === undefined) {
-      stream.destroy(notBytes(value))
+      stream.destroy(notBytesError(value))
       return
     }
     const before = sent
     sent += chunk.length
     if (declared !== undefined && sent > declared) {
       exchange.end(chunk.subarray(0, declared - before))
-      stream.destroy(wrongLength(headers, sent, declared))
+      stream.destroy(wrongLengthError(headers, sent, declared))
     } else if (!exchange.write(chunk)) {
       stream.pause()
     }
   })
-  // Bytes that the stream already has are sent in one write with the head. If it has none, the head does not wait.
-  setImmediate(() => exchange.flush())
+  // Wait for one turn of the event loop, so that bytes that the stream already has share a write with the head.
+  if (isEventStream(headers)) setImmediate(() => exchange.flush())
 }

@@ -11,7 +11,7 @@ import {
 } from '../response-like.ts'
 import { discardBody, isWebStream, toNodeStream } from './body-source.ts'
 import { declaredLength } from './content-length.ts'
-import { removeCodingOfDecoded } from './decoded-response.ts'
+import { removeEncodingIfDecoded } from './decoded-response.ts'
 import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
 import { sendNodeStream } from './send-node-stream.ts'
 import { sendStream } from './send-stream.ts'
@@ -50,7 +50,7 @@ function sendStandard(exchange: Exchange, response: ResponseLike): void {
   if (response.bodyUsed) throw new TypeError(BODY_USED)
   const head: ResponseHead = {
     status,
-    headers: removeCodingOfDecoded(response, listHeaders(response.headers)),
+    headers: removeEncodingIfDecoded(response, listHeaders(response.headers)),
     reason: response.statusText,
   }
   sendBody(exchange, head, response.body)

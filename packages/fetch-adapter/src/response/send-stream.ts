@@ -1,12 +1,12 @@
 import type { Exchange } from '@fcgi-bridge/core'
-import { bytesOf, notBytes } from './body-chunk.ts'
-import { declaredLength, shortBodyError, wrongLength } from './content-length.ts'
+import { bytesOf, notBytesError } from './body-chunk.ts'
+import { declaredLength, shortBodyError, wrongLengthError } from './content-length.ts'
 import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
 
 /**
- * Sends the body of a ReadableStream. First gathers the chunks that the stream gives without waiting for anything outside. If the stream
- * ends there (a string, bytes, a form), the response gets a Content-Length and is one write. Otherwise the head and the gathered chunks
- * are sent at once, and each later chunk when it arrives, so that events are not delayed.
+ * Sends the body of a ReadableStream. First gathers the chunks that the stream gives without waiting for I/O or timers. A stream
+ * that ends by then, for example that of a string, bytes or a form, becomes one write with a Content-Length. Otherwise the head and the
+ * gathered chunks are sent at once, and each later chunk when it arrives, so that events are not delayed.
  */
 export function sendStream(exchange: Exchange, head: ResponseHead, stream: ReadableStream<Uint8Array>): void {
   new StreamSender(exchange, head, stream.getReader()).start()
@@ -16,7 +16,7 @@ export function sendStream(exchange: Exchange, head: ResponseHead, stream: Reada
 const GATHER_MAX = 64 * 1024
 
 /**
- * How far a stream is:
+ * The state of a {@link StreamSender}:
  *
  * - `gathering`: chunks are kept until the stream ends, waits, or exceeds GATHER_MAX. Next: `sending` or `done`.
  * - `sending`: the head was sent, and each chunk is sent when it arrives. Next: `done`.
@@ -103,7 +103,7 @@ class StreamSender {
       return
     }
     const chunk = bytesOf(value)
-    if (chunk === undefined) throw notBytes(value)
+    if (chunk === undefined) throw notBytesError(value)
     if (this.#state === 'sending') this.#write(chunk)
     else this.#gather(chunk)
   }
@@ -112,7 +112,7 @@ class StreamSender {
     const sent = this.#sentBytes + chunk.length
     const declared = this.#declared
     if (declared !== undefined && sent > declared) {
-      const error = wrongLength(this.#head.headers, sent, declared)
+      const error = wrongLengthError(this.#head.headers, sent, declared)
       this.#exchange.end(chunk.subarray(0, declared - this.#sentBytes))
       this.#fail(error)
       return

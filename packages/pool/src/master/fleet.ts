@@ -8,6 +8,7 @@ import type { Action, Reason, WorkerView } from './reconcile.ts'
 import { Recycling } from './recycling.ts'
 import { statusOf } from './snapshot.ts'
 import { isEarly, Starts } from './starts.ts'
+import { Totals } from './totals.ts'
 import { type WorkerExit, type WorkerListener, WorkerProcess } from './worker-process.ts'
 
 /** What the {@link Fleet} tells the pool. */
@@ -30,7 +31,7 @@ export class Fleet {
   /** By slot: how its last worker ended. */
   readonly #lastEnd = new Map<number, Reason>()
   readonly #restarts: PoolStatus['restarts'] = {}
-  #endedRequests = 0
+  readonly #totals = new Totals()
   #nextId = 1
 
   constructor(
@@ -97,10 +98,14 @@ export class Fleet {
   }
 
   /** The fleet's part of the pool's status. */
-  status(): Pick<PoolStatus, 'requests' | 'restarts' | 'workers'> {
-    const workers = [...this.#workers.values()].sort((a, b) => a.slot - b.slot || a.id - b.id).map(statusOf)
-    const requests = workers.reduce((sum, worker) => sum + worker.requests, this.#endedRequests)
-    return { requests, restarts: { ...this.#restarts }, workers }
+  status(): Pick<PoolStatus, 'requests' | 'restarts' | 'monitoring' | 'workers'> {
+    const workers = [...this.#workers.values()].sort((a, b) => a.slot - b.slot || a.id - b.id)
+    return {
+      requests: this.#totals.requests(workers),
+      restarts: { ...this.#restarts },
+      ...(this.#settings.monitored && { monitoring: this.#totals.monitoring(workers) }),
+      workers: workers.map(statusOf),
+    }
   }
 
   #start(slot: number, generation: number, reason: Reason): void {
@@ -142,7 +147,8 @@ export class Fleet {
         break
       case 'heartbeat':
         // The last heartbeat of a worker may arrive after its end.
-        if (!this.#workers.has(worker.id)) this.#countRequests(worker)
+        if (!this.#workers.has(worker.id)) this.#totals.onEnd(worker)
+        else this.#totals.onHeartbeat(this.#workers.values())
         if (!this.#recycling.exceedsMemory(worker, performance.now())) return
         worker.retiring = 'memory'
         break
@@ -159,6 +165,7 @@ export class Fleet {
         )
         return
       case 'slow':
+        this.#totals.onSlow(message.requests.length)
         this.#events.emit('slow', statusOf(worker), message.requests)
         return
     }
@@ -167,7 +174,7 @@ export class Fleet {
 
   #onExit(worker: WorkerProcess, exit: WorkerExit): void {
     this.#workers.delete(worker.id)
-    this.#countRequests(worker)
+    this.#totals.onEnd(worker)
     const now = performance.now()
     const lifetime = now - worker.startedAt
     const reason = worker.endReason ?? 'crash'
@@ -179,10 +186,5 @@ export class Fleet {
       if (worker.readyAt === undefined) this.#listener.onStartFailure(worker, exit, reason)
     }
     this.#listener.onChange()
-  }
-
-  #countRequests(worker: WorkerProcess): void {
-    this.#endedRequests += worker.stats.requests - worker.countedRequests
-    worker.countedRequests = worker.stats.requests
   }
 }

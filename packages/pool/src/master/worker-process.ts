@@ -78,8 +78,6 @@ export class WorkerProcess implements WorkerView {
   /** Why it drains or is killed. */
   endReason: Reason | undefined
   stats: WorkerStats = { requests: 0, active: 0, rss: 0, delay: 0 }
-  /** Its requests that the pool has counted at its end. */
-  countedRequests = 0
   readonly #child: ChildProcess
 
   constructor(place: WorkerPlace, settings: PoolSettings, listener: WorkerListener) {
@@ -145,6 +143,7 @@ export class WorkerProcess implements WorkerView {
       heartbeatInterval: HEARTBEAT,
       maxRequests,
       slowAfter: settings.slowAfter,
+      monitored: settings.monitored,
     }
     const env: NodeJS.ProcessEnv = { ...settings.env, [CONFIG_VARIABLE]: JSON.stringify(config) }
     for (const name of MASTERS_OWN) delete env[name]

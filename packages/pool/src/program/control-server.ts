@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
-import { bindAtPath } from '@fcgi-bridge/core'
+import { bindAtPath } from '@fcgi-bridge/core/manager'
 import type { Pool } from '../master/pool.ts'
-import { bindError } from '../sockets/bind-error.ts'
 import type { PoolAnswer } from './commands.ts'
 
 // Who can connect can stop the pool.
@@ -20,7 +19,7 @@ export async function listenForCommands(pool: Pool, path: string): Promise<void>
     server.listen({ path })
     await once(server, 'listening')
   }
-  await bindAtPath(path, MODE, listen, bindError)
+  await bindAtPath(path, MODE, listen)
   // The command `stop` is answered after the pool has closed.
   pool.once('close', () => setImmediate(() => server.close()))
 }

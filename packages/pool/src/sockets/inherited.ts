@@ -1,4 +1,5 @@
-import { findInherited, type ListenOptions } from '@fcgi-bridge/core'
+import type { ListenOptions } from '@fcgi-bridge/core'
+import { findInherited } from '@fcgi-bridge/core/manager'
 
 /**
  * Where a pool without the option `listen` listens: the sockets that systemd or a front server passed to this process, or the

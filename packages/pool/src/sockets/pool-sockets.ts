@@ -2,8 +2,8 @@ import { lookup } from 'node:dns/promises'
 import { closeSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import type { ListenOptions } from '@fcgi-bridge/core'
+import { listenError } from '@fcgi-bridge/core/manager'
 import { bindTcp } from './bind.ts'
-import { bindError } from './bind-error.ts'
 import { bindSocketFile, type SocketFile } from './socket-file.ts'
 
 /** A listening socket that the pool owns and that its workers accept on. */
@@ -144,6 +144,6 @@ async function openPort(port: number, host: string): Promise<PoolSocket> {
     const { fd, address, close } = bindTcp(port, ip)
     return { fd, address: address!, retire() {}, close, isReachable: () => true }
   } catch (error) {
-    throw bindError(error, where)
+    throw listenError(error, where)
   }
 }

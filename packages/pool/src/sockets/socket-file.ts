@@ -1,9 +1,8 @@
 // The file of a Unix socket that the pool has bound.
 
 import { existsSync, lstatSync, unlinkSync } from 'node:fs'
-import { bindAtPath, isSameFile } from '@fcgi-bridge/core'
+import { bindAtPath, isSameFile } from '@fcgi-bridge/core/manager'
 import { type BoundHandle, bindUnix } from './bind.ts'
-import { bindError } from './bind-error.ts'
 
 /** A bound Unix socket and its file. */
 export interface SocketFile extends BoundHandle {
@@ -15,7 +14,7 @@ export interface SocketFile extends BoundHandle {
 
 /** Binds a Unix socket at `path`, with the rules of {@link bindAtPath}. */
 export async function bindSocketFile(path: string, mode: number): Promise<SocketFile> {
-  const handle = await bindAtPath(path, mode, () => bindUnix(path), bindError)
+  const handle = await bindAtPath(path, mode, () => bindUnix(path))
   const file = lstatSync(path)
   const exists = () => isSameFile(path, file) === true
   const unlink = () => {

@@ -23,6 +23,8 @@ export interface WorkerConfig {
   maxRequests: number
   /** Requests that run longer are reported as slow, and so is an event loop that is blocked for longer; 0 is never. */
   slowAfter: number
+  /** Whether heartbeats have {@link WorkerDetails}. */
+  monitored: boolean
 }
 
 /** A request that runs. */
@@ -45,6 +47,73 @@ export interface WorkerStats {
   rss: number
   /** By how many milliseconds the heartbeat was late: how long the event loop was busy. */
   delay: number
+  /** Only in a pool with the option `monitored`. */
+  details?: WorkerDetails
+}
+
+/** Why a request was refused. `params`: they are invalid or too large. `body`: its length is wrong or too large. */
+export type Refusal = 'overloaded' | 'params' | 'body' | 'protocol'
+
+/** What was counted since a start. Times are seconds. */
+export interface Counters {
+  /** Ended requests by the class of their status: `codes[2]` counts 200 to 299. `codes[0]` counts requests without a response. */
+  codes: number[]
+  /** Ended requests by their duration: at most {@link DURATION_BOUNDS}[i], and more than the bound before. The last has no bound. */
+  durations: number[]
+  /** The sum of all durations. */
+  durationSum: number
+  /** Bytes of request bodies and of response bodies. */
+  bytesIn: number
+  bytesOut: number
+  /** Connections that were accepted. */
+  connections: number
+  refused: Record<Refusal, number>
+  /** Processor time of the process. */
+  cpu: number
+}
+
+/** What a worker says with each heartbeat if the pool is monitored. */
+export interface WorkerDetails {
+  counters: Counters
+  /** Connections with and without a running request. */
+  activeConnections: number
+  idleConnections: number
+  /** How late timers of the event loop were since the last heartbeat, in seconds. */
+  loopDelay: { p50: number; p99: number; max: number }
+  /** The request that has run for the longest time. */
+  oldest?: RunningRequest
+}
+
+/** The bounds of the durations of requests, in seconds: those of Prometheus's client libraries. */
+export const DURATION_BOUNDS: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/** Counters of nothing. */
+export function noCounters(): Counters {
+  return {
+    codes: [0, 0, 0, 0, 0, 0],
+    durations: Array.from({ length: DURATION_BOUNDS.length + 1 }, () => 0),
+    durationSum: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    connections: 0,
+    refused: { overloaded: 0, params: 0, body: 0, protocol: 0 },
+    cpu: 0,
+  }
+}
+
+/** Adds `counters` to `sum`, `times` times. */
+export function addCounters(sum: Counters, counters: Counters, times = 1): void {
+  for (const name of ['codes', 'durations'] as const) {
+    counters[name].forEach((count, index) => {
+      sum[name][index]! += times * count
+    })
+  }
+  for (const name of ['durationSum', 'bytesIn', 'bytesOut', 'connections', 'cpu'] as const) {
+    sum[name] += times * counters[name]
+  }
+  for (const reason of Object.keys(sum.refused) as Refusal[]) {
+    sum.refused[reason] += times * counters.refused[reason]
+  }
 }
 
 export type WorkerMessage =

@@ -24,6 +24,12 @@ export class RequestLog {
     return this.#running.size
   }
 
+  /** The request that has run for the longest time. */
+  get oldest(): RunningRequest | undefined {
+    const [first] = this.#running
+    return first && describe(first)
+  }
+
   /** The requests that run, the oldest first. */
   running(): RunningRequest[] {
     return [...this.#running].map(describe)

@@ -1,3 +1,4 @@
+import { Measurements } from './measurements.ts'
 import {
   isPoolMessage,
   LISTEN_FDS_START,
@@ -26,11 +27,13 @@ export function startWorker(config: WorkerConfig): void {
   const requests = new RequestLog((count) => {
     if (count === maxRequests) tell({ fcgiBridgePool: 'exhausted' })
   })
+  const measurements = config.monitored ? new Measurements() : undefined
   const statsOf = (delay: number): WorkerStats => ({
     requests: requests.count,
     active: requests.active,
     rss: process.memoryUsage.rss(),
     delay: Math.round(delay),
+    ...(measurements !== undefined && { details: measurements.take(requests.oldest) }),
   })
 
   if (config.copiesAt !== undefined) {

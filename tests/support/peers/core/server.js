@@ -54,8 +54,8 @@ function* bytes(length) {
 
 async function* stream(id) {
   yield Buffer.from('first\n')
-  control.say(id, 'held')
-  await control.heard(id, 'go')
+  control.send(id, 'held')
+  await control.waitFor(id, 'continue')
   yield Buffer.from('last\n')
 }
 

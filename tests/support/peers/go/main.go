@@ -64,7 +64,7 @@ func stream(w http.ResponseWriter, r *http.Request) {
 	w.(http.Flusher).Flush()
 	os.WriteFile(name+".held", nil, 0o644)
 	for {
-		if _, err := os.Stat(name + ".go"); err == nil {
+		if _, err := os.Stat(name + ".continue"); err == nil {
 			break
 		}
 		time.Sleep(5 * time.Millisecond)

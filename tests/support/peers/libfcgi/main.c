@@ -55,15 +55,15 @@ static void bytes(FCGX_Request *request)
 
 static void stream(FCGX_Request *request)
 {
-    char held[4096], go[4096];
+    char held[4096], proceed[4096];
     const char *folder = getenv("FCGI_BRIDGE_TEST_CONTROL"), *id = query(request, "id");
     snprintf(held, sizeof held, "%s/%s.held", folder, id);
-    snprintf(go, sizeof go, "%s/%s.go", folder, id);
+    snprintf(proceed, sizeof proceed, "%s/%s.continue", folder, id);
     FCGX_FPrintF(request->out, "first\n");
     FCGX_FFlush(request->out);
     FILE *file = fopen(held, "w");
     if (file != NULL) fclose(file);
-    while (access(go, F_OK) != 0) usleep(5000);
+    while (access(proceed, F_OK) != 0) usleep(5000);
     FCGX_FPrintF(request->out, "last\n");
 }
 

@@ -43,7 +43,7 @@ switch ($_SERVER['PATH_INFO'] ?? '') {
         echo "first\n";
         flush();
         touch("$name.held");
-        while (!file_exists("$name.go")) {
+        while (!file_exists("$name.continue")) {
             usleep(5000);
             clearstatcache();
         }

@@ -26,9 +26,9 @@ async function checkLimit(examination: Examination): Promise<Finding | undefined
   return {
     code: 'body-limit',
     level: 'warning',
-    seen: `An upload of ${formatSize(upload)} ${howRefused(status)}. ${passes === 0 ? 'Neither does one of 64 KiB' : `One of ${formatSize(passes)} reaches it`}.`,
+    problem: `An upload of ${formatSize(upload)} ${howRefused(status)}. ${passes === 0 ? 'Neither does one of 64 KiB' : `One of ${formatSize(passes)} reaches it`}.`,
     why: 'The app cannot handle such an upload, and cannot respond with its own error message.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix('in the server, or the location of the app', `client_max_body_size ${mib}m;`),
       'apache-fcgid':
         // A body above FcgidMaxRequestLen gets a 500. A body above LimitRequestBody gets a 413. After a rewrite, the app is called
@@ -84,12 +84,12 @@ async function checkChunked(examination: Examination): Promise<Finding | undefin
     code: 'chunked',
     // For HAProxy this is a limit of the server, not a fault of its config.
     level: server === 'haproxy' ? 'note' : 'warning',
-    seen:
+    problem:
       echo === undefined
         ? `The front server responds with ${response.status} to an upload of ${formatSize(size)} without a Content-Length.`
         : `Of an upload of ${size} bytes without a Content-Length, the app receives ${echo.bodyBytes} bytes.`,
     why: 'Clients that send a body while they create it use chunked encoding. They cannot upload to the app.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       lighttpd: fix(
         'in place of the present value of server.stream-request-body',
         'server.stream-request-body = 0',

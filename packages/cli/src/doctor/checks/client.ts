@@ -33,9 +33,9 @@ function https({ url, server }: Examination, params: Params): Finding | undefine
   return {
     code: 'https',
     level: 'error',
-    seen: 'The client used HTTPS, but the front server tells the app that it used HTTP.',
+    problem: 'The client used HTTPS, but the front server tells the app that it used HTTP.',
     why: 'Redirects and links point to http URLs, secure cookies are not set, and req.secure is false.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: proxied
         ? fix(
             `the first line in http, the second in the location of the app; ${sends}`,
@@ -82,9 +82,9 @@ function proxyAddress(proxy: string, client: string, server: Examination['server
   return {
     code: 'remote-addr',
     level: 'warning',
-    seen: `REMOTE_ADDR is ${proxy}, the address of a proxy. The client's address is ${client}.`,
+    problem: `REMOTE_ADDR is ${proxy}, the address of a proxy. The client's address is ${client}.`,
     why: 'The app sees the same address for all clients, in req.ip, rate limits and logs.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix(`in the server; ${sends}`, `set_real_ip_from ${proxy};`, 'real_ip_header X-Forwarded-For;'),
       'apache-proxy': apache,
       'apache-fcgid': apache,

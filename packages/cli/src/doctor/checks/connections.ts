@@ -23,9 +23,9 @@ export async function checkConnections({ plain, server }: Examination): Promise<
     {
       code: 'keep-conn',
       level: 'note',
-      seen: 'The front server opens a new connection to the app for each request.',
+      problem: 'The front server opens a new connection to the app for each request.',
       why: 'Reusing connections saves time in each request.',
-      mend: keepAlive,
+      fix: keepAlive,
     },
   ]
 }

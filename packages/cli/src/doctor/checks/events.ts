@@ -15,9 +15,9 @@ export function buffering(server: ServerKind): Finding {
   return {
     code: 'buffering',
     level: 'warning',
-    seen: 'The front server buffers events until the response ends.',
+    problem: 'The front server buffers events until the response ends.',
     why: 'Server-sent events and other streaming responses reach the client late, or never if they do not end.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix('in the location of the app', 'fastcgi_buffering off;'),
       'apache-proxy': fix(
         'at the end of the ProxyPass line of the app, or of ProxySet in its <Proxy>',

@@ -11,9 +11,9 @@ function authorization({ plain, authorization, server }: Examination): Finding |
   return {
     code: 'authorization',
     level: 'error',
-    seen: 'The Authorization header does not reach the app.',
+    problem: 'The Authorization header does not reach the app.',
     why: 'Logging in with Basic or Bearer authentication fails.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       'apache-proxy': fix('in the <Location> or <Directory> of the app, or its .htaccess', 'CGIPassAuth On'),
       'apache-fcgid': fix('in the <Directory> or <Location> of the app, or its .htaccess', 'CGIPassAuth On'),
       haproxy: fix('in the fcgi-app', 'pass-header Authorization'),
@@ -33,9 +33,9 @@ function host({ url, plain, server }: Examination): Finding | undefined {
   return {
     code: isPortLost ? 'host-port' : 'host',
     level: isPortLost ? 'warning' : 'error',
-    seen: `The client sent the host '${url.host}', and the app received ${sent === undefined ? 'none' : `'${sent}'`}.`,
+    problem: `The client sent the host '${url.host}', and the app received ${sent === undefined ? 'none' : `'${sent}'`}.`,
     why: 'Absolute redirects and links point to the wrong place, and checks of the Origin header fail.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix(
         'in the location of the app, in place of the line with HTTP_HOST in fastcgi_params',
         isPortLost ? 'fastcgi_param HTTP_HOST $host:$server_port;' : 'fastcgi_param HTTP_HOST $host;',
@@ -53,9 +53,9 @@ function underscores({ plain, server }: Examination): Finding | undefined {
   return {
     code: 'underscores',
     level: 'warning',
-    seen: 'Request headers with underscores in their names reach the app.',
+    problem: 'Request headers with underscores in their names reach the app.',
     why: 'X_Real_IP and X-Real-IP become the same variable, so a client can forge a header that only a proxy should set.',
-    mend: fix('in the server, or in http', 'underscores_in_headers off;'),
+    fix: fix('in the server, or in http', 'underscores_in_headers off;'),
   }
 }
 
@@ -65,9 +65,9 @@ function proxy({ plain, server }: Examination): Finding | undefined {
   return {
     code: 'httpoxy',
     level: 'note',
-    seen: 'The Proxy header reaches the app as HTTP_PROXY.',
+    problem: 'The Proxy header reaches the app as HTTP_PROXY.',
     why: 'Programs that the app starts with the params as their environment use this value as their proxy. fcgi-bridge does not pass the Proxy header to apps.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix('in the location of the app', 'fastcgi_param HTTP_PROXY "";'),
       caddy: fix('next to the reverse_proxy of the app', 'request_header -Proxy'),
       other: fix('Configure the front server to drop the Proxy header.'),

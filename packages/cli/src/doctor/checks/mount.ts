@@ -27,9 +27,9 @@ export async function checkMount({ plain, prefix, server }: Examination): Promis
     {
       code: 'mount',
       level,
-      seen: `SCRIPT_NAME is '${scriptName}' and PATH_INFO is '${pathInfo}'. They should be '${mount}' and '${rest}'.`,
+      problem: `SCRIPT_NAME is '${scriptName}' and PATH_INFO is '${pathInfo}'. They should be '${mount}' and '${rest}'.`,
       why: whyFor(level, prefix),
-      mend: isRewritten
+      fix: isRewritten
         ? fix('in the program that serves the app, because lighttpd rewrites the URL', ...mountOption(mount))
         : withMount(fixFor(server, fixesFor(mount)), mount, level),
     },
@@ -81,9 +81,9 @@ function notDecoded(pathInfo: string, prefix: string, server: ServerKind): Findi
   return {
     code: 'path-info-encoded',
     level: 'warning',
-    seen: `PATH_INFO is '${pathInfo}': it is not percent-decoded.`,
+    problem: `PATH_INFO is '${pathInfo}': it is not percent-decoded.`,
     why: 'CGI/1.1 requires it to be decoded. Apps that use it get a wrong path.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fixesFor(prefix).nginx,
       other: fix('Configure the front server to percent-decode PATH_INFO.'),
     }),

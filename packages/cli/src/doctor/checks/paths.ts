@@ -13,9 +13,9 @@ export async function checkPaths({ send, server, prefix }: Examination): Promise
     findings.push({
       code: 'encoded-slash',
       level: 'warning',
-      seen: `The front server responds with ${slash.response.status} to a path that contains %2F, and does not forward the request.`,
+      problem: `The front server responds with ${slash.response.status} to a path that contains %2F, and does not forward the request.`,
       why: 'Names that contain a slash cannot be used in a path, although the slash is encoded correctly.',
-      mend: fixFor(server, {
+      fix: fixFor(server, {
         'apache-proxy': slashes,
         'apache-fcgid': slashes,
         other: fix('Configure the front server to forward paths that contain %2F.'),
@@ -31,9 +31,9 @@ export async function checkPaths({ send, server, prefix }: Examination): Promise
     findings.push({
       code: 'decoded-twice',
       level: 'warning',
-      seen: `The front server responds with ${percent.response.status} to ${prefix}/doctor/100%25, and does not forward the request: it decodes the path twice.`,
+      problem: `The front server responds with ${percent.response.status} to ${prefix}/doctor/100%25, and does not forward the request: it decodes the path twice.`,
       why: 'Paths with an encoded percent sign or question mark never reach the app.',
-      mend: fixFor(server, {
+      fix: fixFor(server, {
         'apache-fcgid': apache,
         'apache-proxy': apache,
         other: fix('Remove rewrites that insert the decoded path into a URL.'),

@@ -22,9 +22,9 @@ async function checkErrorPages({ send, server }: Examination): Promise<Finding |
   return {
     code: 'error-pages',
     level: 'note',
-    seen: `The front server replaces the app's 404 response with another page, with status ${response.status}.`,
+    problem: `The front server replaces the app's 404 response with another page, with status ${response.status}.`,
     why: 'Error messages of the app, such as the JSON of an API, do not reach the client.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix('in the location of the app', 'fastcgi_intercept_errors off;'),
       'apache-proxy': notInHtaccess(
         fix('in the virtual host', 'ProxyErrorOverride Off'),
@@ -42,9 +42,9 @@ async function checkLongHeader({ send, server }: Examination): Promise<Finding |
   return {
     code: 'head-size',
     level: 'note',
-    seen: `The app sent a response header of ${LONG_HEADER} bytes, and the client got status ${response.status}.`,
+    problem: `The app sent a response header of ${LONG_HEADER} bytes, and the client got status ${response.status}.`,
     why: 'Session cookies and security policies can be that long.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix('in the location of the app', 'fastcgi_buffer_size 16k;', 'fastcgi_buffers 8 16k;'),
       haproxy: fix('in global', 'tune.bufsize 32768'),
       other: fix('Raise the front server’s limit for the size of response headers.'),
@@ -63,9 +63,9 @@ async function checkMethods({ send, form, server }: Examination): Promise<Findin
   return {
     code: 'methods',
     level: 'note',
-    seen: `The front server does not forward these methods, but responds itself: ${refused.join(', ')}.`,
+    problem: `The front server does not forward these methods, but responds itself: ${refused.join(', ')}.`,
     why: 'These requests never reach the app.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix('Remove limit_except, and similar directives, from the location of the app.'),
       'apache-proxy': fix(
         'Remove <Limit>, <LimitExcept> and AllowMethods from the sections that apply to the app.',

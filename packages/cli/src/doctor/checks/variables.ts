@@ -103,9 +103,9 @@ function missing({ name, level, why, nginx }: Variable, server: ServerKind): Fin
   return {
     code: `missing-${name.toLowerCase().replaceAll('_', '-')}`,
     level,
-    seen: `The front server does not send the variable ${name} to the app.`,
+    problem: `The front server does not send the variable ${name} to the app.`,
     why,
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix('in the location of the app; `include fastcgi_params;` adds all such variables', nginx),
       other: fix(`Configure the front server to send ${name}: something in its config removes it.`),
     }),
@@ -116,9 +116,9 @@ function wrongUri(uri: string, target: string, server: ServerKind): Finding {
   return {
     code: 'wrong-request-uri',
     level: 'error',
-    seen: `REQUEST_URI is ${uri}, but the client requested ${target}.`,
+    problem: `REQUEST_URI is ${uri}, but the client requested ${target}.`,
     why: 'Apps read the URL from it as the client sent it. If it is decoded or rewritten, they get a wrong URL.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix('in the location of the app', 'fastcgi_param REQUEST_URI $request_uri;'),
       other: fix('Configure the front server to send the target of the request line, before any rewriting.'),
     }),
@@ -130,9 +130,9 @@ function wrongQuery(query: string, server: ServerKind): Finding {
   return {
     code: 'wrong-query-string',
     level: 'error',
-    seen: `QUERY_STRING is '${query}', but the client sent '${PLAIN_QUERY}'.`,
+    problem: `QUERY_STRING is '${query}', but the client sent '${PLAIN_QUERY}'.`,
     why: 'Apps that read the query from it get a wrong one.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix('in the location of the app', 'fastcgi_param QUERY_STRING $query_string;'),
       'apache-fcgid': apache,
       'apache-proxy': apache,
@@ -145,9 +145,9 @@ function bodyLost(bytes: number, server: ServerKind): Finding {
   return {
     code: 'body-lost',
     level: 'error',
-    seen: `The body of a POST has ${FORM.length} bytes, and the app received ${bytes} of them.`,
+    problem: `The body of a POST has ${FORM.length} bytes, and the app received ${bytes} of them.`,
     why: 'Forms and uploads do not reach the app.',
-    mend: fixFor(server, {
+    fix: fixFor(server, {
       nginx: fix('in the location of the app', 'fastcgi_pass_request_body on;'),
       other: fix('Configure the front server to send request bodies to the app.'),
     }),

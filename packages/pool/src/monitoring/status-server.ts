@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import type { FastCgiServer, ListenOptions } from '@fcgi-bridge/core'
+import { bindAtPath, listenError } from '@fcgi-bridge/core/manager'
+import type { Pool } from '../master/pool.ts'
+import { type MonitoredProgram, type Page, Pages } from './pages.ts'
+
+/** Where the pages for monitoring are served. */
+export interface StatusOptions {
+  /** Addresses for FastCGI, such as a front server's `fastcgi_pass`. */
+  fastcgi?: ListenOptions | undefined
+  /** Addresses for HTTP, such as that of a Prometheus server. */
+  http?: StatusAddress | undefined
+}
+
+/** An address for HTTP. */
+export type StatusAddress = { port: number; host?: string } | { path: string; mode?: number }
+
+const DEFAULT_HOST = '127.0.0.1'
+const DEFAULT_MODE = 0o660
+
+/**
+ * Serves the pages of a pool until it is closed, from this process, so that they answer while all workers are busy. Returns the addresses.
+ * Rejects with an Error that says what to do if it cannot listen.
+ */
+export async function serveStatus(
+  pool: Pool,
+  program: MonitoredProgram,
+  { fastcgi, http }: StatusOptions,
+): Promise<(AddressInfo | string)[]> {
+  const pages = new Pages(pool, program, ownVersion())
+  const addresses: (AddressInfo | string)[] = []
+  if (fastcgi !== undefined) addresses.push(await serveFastCgi(pool, pages, fastcgi))
+  if (http !== undefined) addresses.push(await serveHttp(pool, pages, http))
+  return addresses
+}
+
+async function serveFastCgi(pool: Pool, pages: Pages, listen: ListenOptions): Promise<AddressInfo | string> {
+  // Loaded on use: a pool without a status page does not need a server.
+  const { createServer } = await import('@fcgi-bridge/core')
+  const server: FastCgiServer = createServer((exchange) => {
+    const { status, type, body } = answer(pages, exchange.target, exchange.param('HTTP_ACCEPT'))
+    exchange.writeHead(status, headersOf(type, body))
+    exchange.end(exchange.method === 'HEAD' ? undefined : body)
+  })
+  await server.listen(listen)
+  pool.once('close', () => void server.close())
+  return server.address()!
+}
+
+async function serveHttp(pool: Pool, pages: Pages, address: StatusAddress): Promise<AddressInfo | string> {
+  const { createServer } = await import('node:http')
+  const server = createServer(({ url = '/', headers }, response) => {
+    const { status, type, body } = answer(pages, url, headers.accept)
+    response.writeHead(status, headersOf(type, body)).end(body)
+  })
+  const listening = (options: object): Promise<void> =>
+    new Promise((resolve, reject) => {
+      server.once('error', reject).listen(options, () => {
+        server.removeListener('error', reject)
+        resolve()
+      })
+    })
+  if ('path' in address) {
+    await bindAtPath(address.path, address.mode ?? DEFAULT_MODE, () => listening({ path: address.path }))
+  } else {
+    const { port, host = DEFAULT_HOST } = address
+    await listening({ port, host }).catch((error: unknown) => {
+      throw listenError(error, `${host}:${port}`)
+    })
+  }
+  pool.once('close', () => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return server.address()!
+}
+
+// An error in a page must not end the master.
+function answer(pages: Pages, target: string, accept: string | undefined): Page {
+  try {
+    return pages.answer(target, accept)
+  } catch (error) {
+    return { status: 500, type: 'text/plain; charset=utf-8', body: `${(error as Error).message}\n` }
+  }
+}
+
+function headersOf(type: string, body: string): string[] {
+  const length = String(Buffer.byteLength(body))
+  return ['Content-Type', type, 'Content-Length', length, 'Cache-Control', 'no-store']
+}
+
+function ownVersion(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+}

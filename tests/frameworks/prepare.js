@@ -1,0 +1,116 @@
+// Installs and builds the projects of projects.js. Each is in a folder of the user's cache whose name contains a hash of everything that
+// determines it, so it is made once. All checkouts share it.
+
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import {
+  cpSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { binary, NEWEST } from '../../scripts/lib/nodes.js'
+import { AS_OF, PROJECTS } from './projects.js'
+
+const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fcgi-bridge/frameworks')
+const SOURCES = fileURLToPath(new URL('projects', import.meta.url))
+const INSTALL = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock']
+
+/** Returns the path of the Node that runs a project. */
+export function nodeOf(name) {
+  return PROJECTS[name].newestNode ? binary(NEWEST) : process.execPath
+}
+
+/** Returns the environment in which a project is built and run: its Node comes first in PATH. */
+export function environmentOf(name) {
+  return { ...process.env, PATH: `${dirname(nodeOf(name))}${delimiter}${process.env.PATH}` }
+}
+
+/** Returns the folder of a project. Throws an error if it has not been installed and built. */
+export function folderOf(name) {
+  const folder = pathOf(name)
+  if (existsSync(stampOf(folder))) return folder
+  throw new Error(`The project ${name} is not built. Run: npm run test:frameworks`)
+}
+
+/**
+ * Installs and builds a project, unless that has been done, and returns how long it took in seconds. Rejects with the output of a command
+ * that fails.
+ */
+export async function prepare(name) {
+  const folder = pathOf(name)
+  if (existsSync(stampOf(folder))) return 0
+  const begin = Date.now()
+  removeOthers(name)
+  mkdirSync(folder, { recursive: true })
+  cpSync(sourcesOf(name), folder, { recursive: true })
+  const { packages, build = [], scripts = [], asOf = AS_OF } = PROJECTS[name]
+  const manifest = { private: true, type: 'module', dependencies: packages }
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  await run(name, folder, 'npm', asOf === 'newest' ? INSTALL : [...INSTALL, `--before=${asOf}`])
+  if (scripts.length > 0) await run(name, folder, 'npm', ['rebuild', ...scripts])
+  for (const [command, ...args] of build) {
+    await run(name, folder, command === 'node' ? nodeOf(name) : join('node_modules/.bin', command), args)
+  }
+  writeFileSync(stampOf(folder), '')
+  return Math.round((Date.now() - begin) / 1000)
+}
+
+// Earlier versions of this project would fill the disk.
+function removeOthers(name) {
+  if (!existsSync(CACHE)) return
+  for (const entry of readdirSync(CACHE)) {
+    if (entry.replace(/-[0-9a-f]+$/, '') === name) rmSync(join(CACHE, entry), { recursive: true })
+  }
+}
+
+function pathOf(name) {
+  const hash = createHash('sha256').update(JSON.stringify([AS_OF, PROJECTS[name], nodeVersion(name)]))
+  for (const entry of readdirSync(sourcesOf(name), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .sort()) {
+    hash.update(entry.slice(SOURCES.length)).update(readFileSync(entry))
+  }
+  return join(CACHE, `${name}-${hash.digest('hex').slice(0, 16)}`)
+}
+
+function sourcesOf(name) {
+  return join(SOURCES, PROJECTS[name].sources ?? name)
+}
+
+function nodeVersion(name) {
+  return PROJECTS[name].newestNode ? NEWEST : process.version
+}
+
+function stampOf(folder) {
+  return join(folder, '.built')
+}
+
+async function run(name, folder, command, args) {
+  const log = join(folder, 'prepare.log')
+  const output = createWriteStream(log)
+  await once(output, 'open')
+  const env = {
+    ...environmentOf(name),
+    CI: 'true',
+    NEXT_TELEMETRY_DISABLED: '1',
+    NUXT_TELEMETRY_DISABLED: '1',
+    ASTRO_TELEMETRY_DISABLED: '1',
+  }
+  const child = spawn(command, args, { cwd: folder, env, stdio: ['ignore', output, output] })
+  const [code] = await once(child, 'close')
+  output.end()
+  if (code === 0) return
+  throw new Error(
+    `${[command, ...args].join(' ')} exited with ${code}:\n${readFileSync(log, 'utf8').slice(-4000)}`,
+  )
+}

@@ -1,0 +1,322 @@
+// Frameworks whose programs are built, and servers with projects of their own.
+
+import { form, json, MULTIPART, multipart, STANDARD_STREAM, standardRequests } from '../requests.js'
+
+// Frameworks refuse forms from other origins.
+const SAME_ORIGIN = ['Origin', 'http://app.test']
+const HTML = ['Accept', 'text/html']
+
+const robots = { name: 'a public file', path: '/robots.txt', asset: true }
+
+const upload = (path) => ({
+  name: 'an upload of 3 MB',
+  method: 'POST',
+  path,
+  headers: [...MULTIPART, ...SAME_ORIGIN],
+  body: multipart(),
+})
+
+/** An asset whose URL is in the first page. */
+const assetOf = (pattern) => ({
+  name: 'an asset of the page',
+  path: (/** @type {string[]} */ [page]) => pattern.exec(page)?.[0] ?? '/the-page-has-no-asset',
+  asset: true,
+})
+
+const nextRequests = [
+  { name: 'a page', path: '/', asset: true },
+  assetOf(/\/_next\/static\/[^"\\]+\.js/),
+  robots,
+  { name: 'the head of a page', method: 'HEAD', path: '/' },
+  { name: 'what the app knows of the client', path: '/api/client?a=%2F&b' },
+  { name: 'the page of a form', path: '/form' },
+  {
+    name: 'a server action without JavaScript',
+    method: 'POST',
+    path: '/form',
+    headers: [...MULTIPART, ...SAME_ORIGIN],
+    body: (/** @type {string[]} */ texts) => actionForm(texts.at(-1) ?? '', { name: 'Zoe' }),
+    status: 303,
+  },
+  { name: 'the page after the redirect, with cookies, streamed', path: '/hello' },
+  { name: 'a redirect', path: '/old', status: 308 },
+  upload('/api/upload'),
+  { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },
+  { name: 'a page that fails', path: '/fail', headers: HTML, status: 500 },
+]
+
+const apiStream = { path: '/api/events', until: 'first', left: '/api/left' }
+
+const nestRequests = [
+  { name: 'a page', path: '/', asset: true },
+  { name: 'what the app knows of the client', path: '/client?a=%2F&b' },
+  { ...form('/form', { name: 'Zoe' }), status: 303 },
+  { name: 'a page with cookies', path: '/hello' },
+  json('JSON', '/json', { text: 'ä' }, { status: 201 }),
+  json('JSON that is not valid', '/json', {}, { body: '{', status: 400 }),
+  { name: 'a download', path: '/file' },
+  { name: 'an exception with a status', path: '/teapot', status: 418 },
+  { name: 'a path without a page', path: '/missing', status: 404 },
+  { name: 'a page that fails', path: '/fail', status: 500 },
+]
+
+/** @type {readonly import('./program.js').FrameworkProgram[]} */
+export const BUILT = [
+  {
+    name: 'Next.js, standalone output',
+    project: 'next',
+    folder: '.next/standalone',
+    start: ['server.js'],
+    env: { HOSTNAME: '127.0.0.1' },
+    isStartedByApache: true,
+    requests: nextRequests,
+    stream: apiStream,
+  },
+  {
+    name: 'Next.js with a custom server',
+    project: 'next',
+    start: ['server.mjs'],
+    requests: nextRequests,
+    stream: apiStream,
+  },
+  {
+    name: 'Nuxt',
+    project: 'nuxt',
+    start: ['.output/server/index.mjs'],
+    isStartedByApache: true,
+    requests: [
+      { name: 'a page', path: '/', asset: true },
+      assetOf(/\/_nuxt\/[^"]+\.js/),
+      robots,
+      { name: 'what the app knows of the client', path: '/api/client?a=%2F&b' },
+      { ...form('/form', { name: 'Zoe' }), status: 303 },
+      { name: 'the page after the redirect, with cookies', path: '/hello' },
+      { name: 'a redirect', path: '/old', status: 307 },
+      upload('/api/upload'),
+      { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },
+      { name: 'a page that fails', path: '/fail', headers: HTML, status: 500 },
+    ],
+    stream: apiStream,
+  },
+  {
+    name: 'Nitro, node-server output',
+    project: 'nitro',
+    start: ['.output/server/index.mjs'],
+    requests: [...standardRequests({ upload: 'multipart', files: false }), robots],
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'Nitro, fetch output',
+    project: 'nitro-fetch',
+    start: ['.output/server/index.mjs'],
+    http: ['fetch-server.mjs', './.output/server/index.mjs'],
+    requests: standardRequests({ upload: 'multipart', files: false }),
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'SvelteKit',
+    project: 'sveltekit',
+    start: ['build/index.js'],
+    env: { PROTOCOL_HEADER: 'x-forwarded-proto', BODY_SIZE_LIMIT: '10M' },
+    headers: ['X-Forwarded-Proto', 'http'],
+    isStartedByApache: true,
+    requests: [
+      { name: 'a page', path: '/', asset: true },
+      assetOf(/\/_app\/immutable\/[^"]+\.js/),
+      robots,
+      { name: 'the head of a page', method: 'HEAD', path: '/' },
+      { name: 'what the app knows of the client', path: '/client?a=%2F&b' },
+      form('/form', {}, SAME_ORIGIN),
+      { ...form('/form', { name: 'Zoe' }, SAME_ORIGIN), status: 303 },
+      { name: 'the page after the redirect, with cookies, streamed', path: '/hello' },
+      { ...form('/form', { name: 'Zoe' }, ['Origin', 'http://other.test']), status: 403 },
+      { name: 'a redirect', path: '/old', status: 308 },
+      upload('/upload'),
+      { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },
+      { name: 'a page that fails', path: '/fail', headers: HTML, status: 500 },
+    ],
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'Astro, standalone mode',
+    project: 'astro',
+    start: ['dist/server/entry.mjs'],
+    requests: [
+      { name: 'a page', path: '/', asset: true },
+      robots,
+      form('/form', { name: 'Zoe' }, SAME_ORIGIN),
+      { name: 'the page after the redirect, with cookies', path: '/hello' },
+      { ...form('/form', { name: 'Zoe' }, ['Origin', 'http://other.test']), status: 403 },
+      { name: 'a redirect', path: '/old', status: 301 },
+      upload('/api/upload'),
+      { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },
+      { name: 'a page that fails', path: '/fail', headers: HTML, status: 500 },
+    ],
+    stream: apiStream,
+  },
+  {
+    name: 'React Router with react-router-serve',
+    project: 'react-router',
+    start: ['node_modules/.bin/react-router-serve', 'build/server/index.js'],
+    requests: [
+      { name: 'a page', path: '/', asset: true },
+      assetOf(/\/assets\/[^"]+\.js/),
+      robots,
+      { name: 'what the app knows of the client', path: '/client?a=%2F&b' },
+      { ...form('/form', { name: 'Zoe' }, SAME_ORIGIN), status: 303 },
+      { name: 'the page after the redirect, with cookies, streamed', path: '/hello' },
+      { name: 'a redirect', path: '/old', status: 308 },
+      upload('/upload'),
+      { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },
+      { name: 'a page that fails', path: '/fail', headers: HTML, status: 500 },
+    ],
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'TanStack Start',
+    project: 'tanstack-start',
+    start: ['.output/server/index.mjs'],
+    requests: [
+      { name: 'a page', path: '/' },
+      assetOf(/\/assets\/[^"]+\.js/),
+      robots,
+      { ...form('/api/form', { name: 'Zoe' }, SAME_ORIGIN), status: 303 },
+      { name: 'the page after the redirect, with cookies', path: '/hello' },
+      { name: 'a redirect', path: '/old', status: 308 },
+      upload('/api/upload'),
+      { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },
+      { name: 'a page that fails', path: '/fail', headers: HTML, status: 500 },
+    ],
+    stream: apiStream,
+  },
+  {
+    name: 'NestJS on Express',
+    project: 'nest',
+    start: ['dist/express.js'],
+    isStartedByApache: true,
+    requests: nestRequests,
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'NestJS on Fastify',
+    project: 'nest',
+    start: ['dist/fastify.js'],
+    requests: nestRequests.filter(({ name }) => name !== 'a form'),
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'AdonisJS',
+    project: 'adonis',
+    start: ['bin/server.js'],
+    env: { HOST: '127.0.0.1' },
+    requests: standardRequests({ upload: 'multipart', files: false }),
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'Elysia with @elysiajs/node',
+    project: 'elysia',
+    start: ['server.mjs'],
+    requests: standardRequests({ upload: 'multipart', files: false }),
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: "Vite's SSR server in production",
+    project: 'vite-ssr',
+    start: ['server.mjs'],
+    requests: [{ name: 'a page', path: '/a%2Fb?c' }, assetOf(/\/assets\/[^"]+\.js/)],
+  },
+  {
+    name: "Vite's SSR middleware",
+    project: 'vite-ssr',
+    start: ['server.mjs'],
+    env: { NODE_ENV: 'development' },
+    requests: [
+      { name: 'a page', path: '/a' },
+      { name: 'a module', path: '/src/client.js', asset: true },
+      { name: 'a style as a module', path: '/src/style.css', headers: ['Accept', '*/*'] },
+    ],
+  },
+  {
+    name: 'Better Auth',
+    project: 'better-auth',
+    start: ['server.mjs'],
+    requests: [
+      { name: 'without a session', path: '/me' },
+      json('sign up', '/api/auth/sign-up/email', account('Zoe'), { headers: SAME_ORIGIN }),
+      { name: 'with the session in a cookie', path: '/me' },
+      json('sign out', '/api/auth/sign-out', {}, { headers: SAME_ORIGIN }),
+      { name: 'after signing out', path: '/me' },
+      json('sign in with a wrong password', '/api/auth/sign-in/email', account('Zoe', 'not this one'), {
+        headers: SAME_ORIGIN,
+        status: 401,
+      }),
+      json('sign up from another origin', '/api/auth/sign-up/email', account('Eve'), {
+        headers: ['Origin', 'http://other.test', 'Cookie', 'a=b'],
+        status: 403,
+      }),
+    ],
+    changing: [/session_token=[^;]+/g, /"token":"[^"]+"/g, /"id":"[^"]+"/g, /\d{4}-\d\d-\d\dT[\d:.]+Z/g],
+  },
+  {
+    name: 'Verdaccio',
+    project: 'verdaccio',
+    start: ['node_modules/.bin/verdaccio', '--listen', '127.0.0.1:$PORT', '--config', 'config.yaml'],
+    env: { VERDACCIO_STORAGE_PATH: '$FOLDER' },
+    requests: [
+      { name: 'the page', path: '/', headers: HTML },
+      { name: 'ping', path: '/-/ping' },
+      {
+        name: 'publish 3 MB',
+        method: 'PUT',
+        path: '/large',
+        headers: ['Content-Type', 'application/json'],
+        body: packument(),
+        status: 201,
+      },
+      {
+        name: 'what install reads first',
+        path: '/large',
+        headers: ['Accept', 'application/vnd.npm.install-v1+json'],
+      },
+      { name: 'the archive', path: '/large/-/large-1.0.0.tgz', asset: true },
+      { name: 'search', path: '/-/v1/search?text=large' },
+      { name: 'a package that does not exist', path: '/missing', status: 404 },
+    ],
+    changing: [/\d{4}-\d\d-\d\dT[\d:.]+Z/g, /"_rev":"[^"]+"/g, /127\.0\.0\.1:\d+/g],
+  },
+]
+
+function actionForm(page, fields) {
+  const action = /name="(\$ACTION_ID_[0-9a-f]+)"/.exec(page)?.[1] ?? 'the page has no action'
+  const parts = Object.entries({ [action]: '', ...fields }).map(
+    ([name, value]) =>
+      `--limit-of-a-part\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+  )
+  return `${parts.join('')}--limit-of-a-part--\r\n`
+}
+
+function account(name, password = 'a long password') {
+  return { name, email: `${name.toLowerCase()}@example.com`, password }
+}
+
+// What `npm publish` sends.
+function packument() {
+  const data = Buffer.alloc(3_000_000, 'archive ').toString('base64')
+  const version = {
+    name: 'large',
+    version: '1.0.0',
+    dist: {
+      tarball: 'http://app.test/large/-/large-1.0.0.tgz',
+      shasum: 'da39a3ee5e6b4b0d3255bfef95601890afd80709',
+    },
+  }
+  return JSON.stringify({
+    _id: 'large',
+    name: 'large',
+    'dist-tags': { latest: '1.0.0' },
+    versions: { '1.0.0': version },
+    _attachments: {
+      'large-1.0.0.tgz': { content_type: 'application/octet-stream', data, length: 3_000_000 },
+    },
+  })
+}

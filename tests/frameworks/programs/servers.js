@@ -1,0 +1,173 @@
+// Servers and frameworks without a build, as their documentation starts them.
+
+import { json, MULTIPART, multipart, STANDARD_STREAM, standardRequests } from '../requests.js'
+
+const GRAPHQL = { headers: ['Accept', 'application/json'] }
+
+/** @type {readonly import('./program.js').FrameworkProgram[]} */
+export const SERVERS = [
+  {
+    name: 'Express',
+    project: 'servers',
+    start: ['express.mjs'],
+    requests: standardRequests(),
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'Fastify',
+    project: 'servers',
+    start: ['fastify.mjs'],
+    isStartedByApache: true,
+    requests: standardRequests({ upload: 'multipart' }),
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'Koa',
+    project: 'servers',
+    start: ['koa.mjs'],
+    requests: standardRequests(),
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'hapi',
+    project: 'servers',
+    start: ['hapi.mjs'],
+    requests: standardRequests(),
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'Hono with @hono/node-server',
+    project: 'servers',
+    start: ['hono.mjs'],
+    requests: standardRequests({ upload: 'multipart' }),
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'Hono as a fetch handler',
+    project: 'servers',
+    start: ['hono-fetch.mjs'],
+    http: ['fetch-server.mjs', './hono-fetch.mjs'],
+    changing: [/; ?charset/g],
+    requests: standardRequests({ upload: 'multipart', files: false }),
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'h3',
+    project: 'servers',
+    start: ['h3.mjs'],
+    requests: standardRequests({ upload: 'multipart', files: false }),
+    stream: STANDARD_STREAM,
+  },
+  {
+    name: 'Apollo Server',
+    project: 'servers',
+    start: ['apollo.mjs'],
+    changing: [/nonce(?:-|="?)[0-9a-f]+/g],
+    requests: [
+      { name: 'the landing page', path: '/', headers: ['Accept', 'text/html'] },
+      json('a query', '/', { query: '{ hello(name: "Zoe") }' }, GRAPHQL),
+      json('a mutation', '/', { query: 'mutation { add(text: "second") }' }, GRAPHQL),
+      json('a resolver that fails', '/', { query: '{ fail }' }, GRAPHQL),
+      json('a field that does not exist', '/', { query: '{ missing }' }, { ...GRAPHQL, status: 400 }),
+      {
+        name: 'a query in the URL, without the header against forged requests',
+        path: '/?query=%7Bfail%7D',
+        status: 400,
+      },
+    ],
+  },
+  {
+    name: 'GraphQL Yoga',
+    project: 'servers',
+    start: ['yoga.mjs'],
+    requests: [
+      { name: 'GraphiQL', path: '/graphql', headers: ['Accept', 'text/html'] },
+      { name: 'the health check', path: '/health' },
+      json('a query', '/graphql', { query: '{ hello(name: "Zoe") }' }, GRAPHQL),
+      json('a resolver that fails', '/graphql', { query: '{ fail }' }, GRAPHQL),
+      {
+        name: 'an upload of 3 MB',
+        method: 'POST',
+        path: '/graphql',
+        headers: [...MULTIPART, ...GRAPHQL.headers],
+        body: multipart({
+          operations: '{"query":"mutation ($file: File!) { upload(file: $file) }","variables":{"file":null}}',
+          map: '{"file":["variables.file"]}',
+        }),
+      },
+      { name: 'a path without a page', path: '/missing', status: 404 },
+    ],
+    stream: {
+      path: '/graphql?query=subscription%7Bcount%7D',
+      headers: ['Accept', 'text/event-stream'],
+      until: '"count":1',
+      left: '/graphql?query=%7Bleft%7D',
+    },
+  },
+  {
+    name: 'tRPC, standalone adapter',
+    project: 'servers',
+    start: ['trpc-standalone.mjs'],
+    requests: trpcRequests(''),
+    stream: { path: '/count', until: 'data: 1', left: '/left' },
+  },
+  {
+    name: 'tRPC, fetch adapter',
+    project: 'servers',
+    start: ['trpc-fetch.mjs'],
+    http: ['fetch-server.mjs', './trpc-fetch.mjs'],
+    requests: trpcRequests('/trpc'),
+    stream: { path: '/trpc/count', until: 'data: 1', left: '/trpc/left' },
+  },
+  {
+    name: 'Socket.IO by polling',
+    project: 'servers',
+    start: ['socket.mjs'],
+    requests: [
+      { name: 'a handshake', path: '/socket.io/?EIO=4&transport=polling' },
+      {
+        name: 'a message to the session',
+        method: 'POST',
+        path: ([handshake]) => sessionUrl(handshake),
+        headers: ['Content-Type', 'text/plain;charset=UTF-8'],
+        body: '40',
+      },
+      { name: 'the reply', path: ([handshake]) => sessionUrl(handshake) },
+      { name: 'the client in the browser', path: '/socket.io/socket.io.js', asset: true },
+      {
+        name: 'a session that does not exist',
+        path: '/socket.io/?EIO=4&transport=polling&sid=missing',
+        status: 400,
+      },
+    ],
+    changing: [/"sid":"[^"]+"/g],
+  },
+  {
+    name: 'json-server',
+    project: 'servers',
+    start: ['node_modules/.bin/json-server', 'db.json', '--quiet', '--read-only', '--port', '$PORT'],
+    requests: [
+      { name: 'a file', path: '/style.css', asset: true },
+      { name: 'a list', path: '/posts?_sort=views&_page=1&_limit=1' },
+      { name: 'an object', path: '/posts/1', asset: true },
+      { name: 'an object that does not exist', path: '/posts/9', status: 404 },
+      json('a write, which --read-only refuses', '/posts', { title: 'third' }, { status: 403 }),
+    ],
+  },
+]
+
+function trpcRequests(base) {
+  return [
+    { name: 'a query', path: `${base}/hello?input=%22Zoe%22` },
+    { name: 'two queries in one', path: `${base}/hello,left?batch=1&input=%7B%220%22%3A%22Zoe%22%7D` },
+    json('a mutation', `${base}/add`, { text: 'first' }),
+    { name: 'input that is not valid', path: `${base}/hello?input=1`, status: 400 },
+    { name: 'a procedure that fails', path: `${base}/fail`, status: 500 },
+    { name: 'a procedure that does not exist', path: `${base}/missing`, status: 404 },
+  ]
+}
+
+function sessionUrl(handshake) {
+  const { sid } = JSON.parse(handshake.slice(1))
+  return `/socket.io/?EIO=4&transport=polling&sid=${sid}`
+}

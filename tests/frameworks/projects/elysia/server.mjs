@@ -1,0 +1,37 @@
+import { node } from '@elysiajs/node'
+import { Elysia, sse, t } from 'elysia'
+
+let left = 0
+
+new Elysia({ adapter: node() })
+  .get(
+    '/',
+    () => new Response('<!doctype html><title>Elysia</title>', { headers: { 'content-type': 'text/html' } }),
+  )
+  .get('/client', ({ request }) => ({ url: request.url }))
+  .post(
+    '/form',
+    ({ body, cookie, redirect }) => {
+      cookie.name.value = body.name
+      cookie.theme.value = 'dark'
+      return redirect('/hello', 303)
+    },
+    { body: t.Object({ name: t.String() }) },
+  )
+  .get('/hello', ({ cookie }) => `hello ${cookie.name.value}`)
+  .post('/upload', async ({ body }) => ({ name: body.file.name, bytes: body.file.size }), {
+    body: t.Object({ file: t.File() }),
+  })
+  .get('/events', async function* ({ request }) {
+    request.signal.addEventListener('abort', () => left++)
+    yield sse('first')
+    while (!request.signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      yield sse('next')
+    }
+  })
+  .get('/left', () => String(left))
+  .get('/fail', () => {
+    throw new Error('wrong')
+  })
+  .listen(Number(process.env.PORT ?? 3000))

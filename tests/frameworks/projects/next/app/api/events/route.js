@@ -1,0 +1,17 @@
+export const dynamic = 'force-dynamic'
+
+export function GET(request) {
+  const encoder = new TextEncoder()
+  let timer
+  const stream = new ReadableStream({
+    start(controller) {
+      controller.enqueue(encoder.encode('data: first\n\n'))
+      timer = setInterval(() => controller.enqueue(encoder.encode('data: next\n\n')), 50)
+      request.signal.addEventListener('abort', () => {
+        clearInterval(timer)
+        globalThis.left = (globalThis.left ?? 0) + 1
+      })
+    },
+  })
+  return new Response(stream, { headers: { 'content-type': 'text/event-stream' } })
+}

@@ -1,0 +1,12 @@
+import { createEventStream, defineHandler } from 'nitro/h3'
+
+export default defineHandler((event) => {
+  const stream = createEventStream(event)
+  stream.push('first')
+  const timer = setInterval(() => stream.push('next'), 50)
+  stream.onClosed(() => {
+    clearInterval(timer)
+    globalThis.left = (globalThis.left ?? 0) + 1
+  })
+  return stream.send()
+})

@@ -1,0 +1,5 @@
+export default {
+  compatibilityDate: '2026-11-01',
+  telemetry: false,
+  routeRules: { '/old': { redirect: '/hello' } },
+}

@@ -1,0 +1,5 @@
+export default defineEventHandler((event) => ({
+  path: event.path,
+  url: getRequestURL(event).href,
+  ip: getRequestIP(event),
+}))

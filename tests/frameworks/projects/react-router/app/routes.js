@@ -1,0 +1,13 @@
+import { index, route } from '@react-router/dev/routes'
+
+export default [
+  index('routes/home.jsx'),
+  route('form', 'routes/form.jsx'),
+  route('hello', 'routes/hello.jsx'),
+  route('fail', 'routes/fail.jsx'),
+  route('old', 'routes/old.js'),
+  route('upload', 'routes/upload.js'),
+  route('events', 'routes/events.js'),
+  route('left', 'routes/left.js'),
+  route('client', 'routes/client.js'),
+]

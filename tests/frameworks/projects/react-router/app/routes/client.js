@@ -1,0 +1,1 @@
+export const loader = ({ request }) => Response.json({ url: request.url })

@@ -1,0 +1,7 @@
+export function loader() {
+  throw new Error('secret')
+}
+
+export default function Page() {
+  return <p>never</p>
+}

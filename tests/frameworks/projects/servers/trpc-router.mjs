@@ -1,0 +1,21 @@
+import { initTRPC } from '@trpc/server'
+import { z } from 'zod'
+
+const { procedure, router } = initTRPC.create({ isDev: false })
+let left = 0
+
+export const appRouter = router({
+  hello: procedure.input(z.string()).query(({ input }) => `hello ${input}`),
+  add: procedure.input(z.object({ text: z.string() })).mutation(({ input }) => ({ added: input.text })),
+  left: procedure.query(() => left),
+  fail: procedure.query(() => {
+    throw new Error('wrong')
+  }),
+  count: procedure.subscription(async function* ({ signal }) {
+    signal.addEventListener('abort', () => left++)
+    for (let count = 1; !signal.aborted; count++) {
+      yield count
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }),
+})

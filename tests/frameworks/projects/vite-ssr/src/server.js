@@ -1,0 +1,1 @@
+export const render = (url) => `<p>rendered for ${encodeURI(url)}</p>`

@@ -1,0 +1,82 @@
+// Requests that many programs get.
+
+/**
+ * @typedef {object} ProgramRequest
+ * @property {string} name What it shows.
+ * @property {string | ((texts: string[]) => string)} path A function gets the bodies of the responses so far.
+ * @property {string} [method]
+ * @property {readonly string[]} [headers] Names and values in turn.
+ * @property {string | Buffer | ((texts: string[]) => string)} [body]
+ * @property {number} [status] The expected status. 200 by default.
+ * @property {boolean} [asset] A file: it is requested again with If-None-Match, If-Modified-Since and Range.
+ */
+
+/** The body of an upload: 3 MB. */
+export const UPLOAD = Buffer.alloc(3_000_000, 'uploaded ')
+
+const FORM = ['Content-Type', 'application/x-www-form-urlencoded']
+const BOUNDARY = 'limit-of-a-part'
+
+/**
+ * A multipart form with {@link UPLOAD} as `file`. `fields` precede it.
+ * @param {Readonly<Record<string, string>>} fields
+ */
+export function multipart(fields = {}) {
+  const parts = Object.entries(fields).map(
+    ([name, value]) => `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+  )
+  const head = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\nContent-Type: application/octet-stream\r\n\r\n`
+  return Buffer.concat([
+    Buffer.from(`${parts.join('')}${head}`),
+    UPLOAD,
+    Buffer.from(`\r\n--${BOUNDARY}--\r\n`),
+  ])
+}
+
+/** The header of {@link multipart}. */
+export const MULTIPART = ['Content-Type', `multipart/form-data; boundary=${BOUNDARY}`]
+
+/** A form.
+ * @returns {ProgramRequest}
+ */
+export function form(path, fields, headers = /** @type {readonly string[]} */ ([])) {
+  const body = new URLSearchParams(fields).toString()
+  return { name: 'a form', method: 'POST', path, headers: [...FORM, ...headers], body }
+}
+
+/** A POST of JSON.
+ * @returns {ProgramRequest}
+ */
+export function json(name, path, value, options = /** @type {Partial<ProgramRequest>} */ ({})) {
+  const { headers = [], ...others } = options
+  return {
+    name,
+    method: 'POST',
+    path,
+    headers: ['Content-Type', 'application/json', ...headers],
+    body: JSON.stringify(value),
+    ...others,
+  }
+}
+
+/** The requests of the small servers in projects/servers.
+ * @returns {ProgramRequest[]}
+ */
+export function standardRequests({ upload = 'raw', fail = 500, files = true } = {}) {
+  const body = upload === 'raw' ? UPLOAD : multipart()
+  const type = upload === 'raw' ? ['Content-Type', 'application/octet-stream'] : MULTIPART
+  return [
+    { name: 'a page', path: '/' },
+    { name: 'the head of a page', method: 'HEAD', path: '/' },
+    ...(files ? [{ name: 'an asset', path: '/style.css', asset: true }] : []),
+    { name: 'what the app knows of the client', path: '/client?a=%2F&b' },
+    { ...form('/form', { name: 'Zoe' }), status: 303 },
+    { name: 'the page after the redirect, with cookies', path: '/hello' },
+    { name: 'an upload of 3 MB', method: 'POST', path: '/upload', headers: type, body },
+    { name: 'a path without a page', path: '/missing', status: 404 },
+    { name: 'a page that fails', path: '/fail', status: fail },
+  ]
+}
+
+/** The event stream of these servers. */
+export const STANDARD_STREAM = { path: '/events', until: 'first', left: '/left' }

@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest'
+import { freePorts } from '../../scripts/lib/free-ports.js'
+import type { Site } from '../support/fronts/site.ts'
+import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
+import { compareResponses, leaveStream, startBehindNginx, startByApache, startHttp } from './compared.ts'
+import { PROGRAMS } from './programs.js'
+
+/** Declares the tests of all programs of these projects. */
+export function testProgramsOf(isIncluded: (project: string) => boolean): void {
+  const fronts = { 'behind nginx': startBehindNginx, 'started by mod_fcgid': startByApache }
+  let site: Site
+  siteForEachTest((each) => {
+    site = each
+  })
+  describe.each(PROGRAMS.filter(({ project }) => isIncluded(project)))('$name', (tested) => {
+    for (const [where, start] of Object.entries(fronts)) {
+      if (start === startByApache && !tested.isStartedByApache) continue
+      test(`${where}, answers as its own HTTP server does`, async () => {
+        // Both are told the same port, on which only the HTTP server listens, so that URLs with it are the same.
+        const [port] = await freePorts(1)
+        const http = await startHttp(site, tested, port!)
+        const fastCgi = await start(site, tested, port!)
+        await compareResponses(tested, fastCgi, http)
+        if (tested.stream !== undefined) {
+          await leaveStream(tested.stream, http)
+          await leaveStream(tested.stream, fastCgi)
+        }
+        if (fastCgi.program === undefined) return
+        const { signal } = await fastCgi.program.stop()
+        expect(signal, 'it ends by itself after SIGTERM').toBeNull()
+      })
+    }
+  })
+}
