@@ -100,6 +100,7 @@ async function attempt(name, { nodeVersion }, run) {
 
 function defaultNodes(quick) {
   const own = nodeAt(process.execPath)
-  const newest = quick ? undefined : newestLts()
-  return newest === undefined || newest.nodeVersion === own.nodeVersion ? [own] : [own, newest]
+  const newest = newestLts()
+  if (newest === undefined || newest.nodeVersion === own.nodeVersion) return [own]
+  return quick ? [newest] : [newest, own]
 }

@@ -24,7 +24,7 @@ import { uptimeCases } from './uptime.js'
  *
  * @typedef {import('../lib/ratio.js').RatioResult | import('../lib/transfer.js').TransferResult
  *   | import('../lib/growth.js').GrowthResult | import('../lib/uptime.js').UptimeResult
- *   | import('../lib/latency.js').LatencyResult | import('../lib/startup.js').StartupResult | import('../lib/against.js').AgainstResult | MissingResult} Result
+ *   | import('../lib/latency.js').LatencyResult | import('../lib/startup.js').StartupResult | import('../lib/cgi.js').CgiResult | import('../lib/against.js').AgainstResult | MissingResult} Result
  *
  * @typedef {object} MissingResult A case that could not be measured.
  * @property {'missing'} type

@@ -68,6 +68,14 @@ const LINES = {
       `${mib(memory.median)} : ${mib(peerMemory.median)} MiB`,
     ]
   },
+  cgi(result) {
+    const { bar, peerTime, ratio, time } = result
+    return [
+      spread(ratio),
+      `target ${times(bar)} ${verdict(result)}`,
+      `${time.median.toFixed(0)} : ${peerTime.median.toFixed(0)} ms`,
+    ]
+  },
   missing({ reason }) {
     return [`not measured: ${reason}`]
   },

@@ -45,6 +45,9 @@ const MISSES = {
       return `${times(rateRatio.median)} × the requests per second, target ${times(rateBar)}`
     }),
   ],
+  cgi: ({ bar, ratio }) => [
+    unless(ratio.median <= bar, () => `${times(ratio.median)} × the time, target ${times(bar)}`),
+  ],
   against: ({ bar, ratio }) => [
     unless(
       ratio.median <= bar,
