@@ -17,7 +17,8 @@ import { detectReadOrder, type PlainInit, readInit } from './response-init.ts'
 /** The parts of a Response that are sent. */
 export interface ResponseParts {
   readonly status: number
-  readonly statusText: string
+  /** The status text. */
+  readonly reason: string
   /** Name, value, name, value … Names are in lower case. */
   readonly headers: string[]
   /** No other code refers to these bytes. They can be passed to `releaseCopy` when they have been sent. */
@@ -91,7 +92,7 @@ export function takeResponse(response: unknown): ResponseParts | undefined {
     state.used = true
     state.body = ''
   }
-  return { status, statusText, body, headers: state.listHeaders() }
+  return { status, reason: statusText, body, headers: state.listHeaders() }
 }
 
 /** Makes `Response` create light objects if possible, and makes its members accept them. */
