@@ -19,6 +19,7 @@ const FLOORS = {
     'cgi',
     'exchange',
     ['connection', 'listen'],
+    'shared',
     'server',
     'monitoring',
     ['manager.ts', 'index.ts'],
@@ -81,6 +82,7 @@ const FLOORS = {
   ],
   cli: [
     [
+      'early-flags.ts',
       'exit-codes.ts',
       'terminal.ts',
       'pairs.ts',
@@ -88,6 +90,7 @@ const FLOORS = {
       'size.ts',
       'duration.ts',
       'end-program.ts',
+      'shared-start.ts',
       'app-address.ts',
     ],
     ['failure.ts', 'app-flags.ts', 'listen-flags.ts', 'pool-flags.ts', 'request-flags.ts'],
@@ -98,6 +101,7 @@ const FLOORS = {
     'commands',
     'program.ts',
     'run.ts',
+    ['open-log.ts', 'run-command.ts'],
     'main.ts',
   ],
   conformance: ['verdict.ts', 'wire', 'server.ts', 'check.ts', ['checks', 'run.ts'], 'index.ts'],

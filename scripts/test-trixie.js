@@ -19,6 +19,8 @@ const EXCLUDED = [
   'tests/cli/inspector.test.ts',
   'tests/limits/hostile-memory.test.ts',
   'tests/soak/**',
+  'tests/frameworks/**',
+  'tests/runtimes/**',
   'tests/client/testing-helper.test.ts',
 ]
 

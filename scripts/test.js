@@ -4,15 +4,20 @@
 import { checkPackages } from './check-packages.js'
 import { checkStructure } from './check-structure.js'
 import { installFrontServers, needFrontServers } from './debian.js'
+import { checkFrameworksPage } from './frameworks-page.js'
 import { bin, main, run } from './lib/run.js'
 import { conclude, runAllTests, runVitest } from './lib/vitest.js'
 import { setup } from './setup.js'
+
+// test-frameworks.js installs and builds what these tests run.
+const EXCLUDED = ['--exclude=tests/frameworks/**']
 
 const CHECKS = {
   lint: () => run(process.execPath, [bin('@biomejs/biome', 'bin/biome'), 'check', '.']),
   types: () => ['tests', 'tsconfig.js.json'].map(checkTypes).every(Boolean),
   structure: checkStructure,
   packages: checkPackages,
+  'the page of frameworks': checkFrameworksPage,
 }
 
 function checkTypes(project) {
@@ -25,7 +30,7 @@ await main(() => {
   if (needFrontServers(args)) installFrontServers()
   // Continue after a failure, so that one run shows all of them.
   const failedChecks = args.length > 0 ? [] : Object.keys(CHECKS).filter((name) => !CHECKS[name]())
-  const counts = args.length > 0 ? runVitest(process.execPath, args) : runAllTests(process.execPath)
+  const counts = args.length > 0 ? runVitest(process.execPath, args) : runAllTests(process.execPath, EXCLUDED)
   counts.failures.push(
     ...failedChecks.map((name) => ({ test: `The check of ${name}`, message: 'see above' })),
   )

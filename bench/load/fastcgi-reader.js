@@ -17,7 +17,7 @@ export class FastCgiReader {
   #requestId = 0
   #content = 0
   #padding = 0
-  #known
+  #knownResponse
   /** @type {Map<number, CgiResponse>} */
   #responses = new Map()
   #endContent = []
@@ -29,21 +29,22 @@ export class FastCgiReader {
   }
 
   push(chunk) {
-    if (this.#atStart && this.#known?.length === chunk.length && this.#known.equals(chunk)) {
+    if (this.#atStart && this.#knownResponse?.length === chunk.length && this.#knownResponse.equals(chunk)) {
       this.#onResponse(1)
       return
     }
-    const whole = this.#atStart && chunk.length < 64 * 1024
-    const responses = this.#walk(chunk)
+    const startsWithHeader = this.#atStart && chunk.length < 64 * 1024
+    const responses = this.#readRecords(chunk)
     // Exactly one response, with the id of all requests that are not multiplexed.
-    if (whole && responses === 1 && this.#atStart && this.#requestId === 1) this.#known = Buffer.from(chunk)
+    if (startsWithHeader && responses === 1 && this.#atStart && this.#requestId === 1)
+      this.#knownResponse = Buffer.from(chunk)
   }
 
   get #atStart() {
     return this.#headLength === 0 && this.#responses.size === 0
   }
 
-  #walk(chunk) {
+  #readRecords(chunk) {
     let ends = 0
     let at = 0
     while (at < chunk.length) {

@@ -5,7 +5,7 @@ import { mib, times } from './format.js'
 // If a unit of work costs up to this much more at the end, that counts as noise.
 const GROWTH_BAR = 1.25
 
-/** Latency and start-up have no target. Above this share of the peer's they are reported as worse. */
+/** Latency and start-up have no target. A value above this multiple of the peer's is reported as worse. */
 const NOTEWORTHY = 1.1
 
 /**

@@ -5,7 +5,7 @@ import { digits, listParams, routeOf, sleep } from './routes.js'
 
 const TEXT = ['Content-Type', 'text/plain']
 
-async function answer(exchange) {
+async function respond(exchange) {
   const [route, number] = routeOf(exchange.target)
   switch (route) {
     case 'params':
@@ -67,4 +67,4 @@ async function answer(exchange) {
   }
 }
 
-await serve({ responder: answer, authorizer: answer, filter: answer })
+await serve({ responder: respond, authorizer: respond, filter: respond })

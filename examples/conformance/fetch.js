@@ -2,7 +2,7 @@
 import { serve } from '@fcgi-bridge/fetch-adapter'
 import { digits, listParams, routeOf, sleep } from './routes.js'
 
-async function answer(request, context) {
+async function respond(request, context) {
   const [route, number] = routeOf(new URL(request.url).pathname)
   const { params, stderr, data } = context
   switch (route) {
@@ -55,4 +55,4 @@ function bothWays(stderr) {
   )
 }
 
-await serve({ fetch: answer, authorize: answer })
+await serve({ fetch: respond, authorize: respond })

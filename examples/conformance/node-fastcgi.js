@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import fastcgi from 'node-fastcgi'
 import { digits, listParams, routeOf, sleep } from './routes.js'
 
-async function answer(request, response) {
+async function respond(request, response) {
   const [route, number] = routeOf(request.url)
   switch (route) {
     case 'params':
@@ -57,4 +57,4 @@ async function answer(request, response) {
 }
 
 const [port] = process.argv.slice(2)
-fastcgi.createServer(answer, answer, answer).listen(port)
+fastcgi.createServer(respond, respond, respond).listen(port)

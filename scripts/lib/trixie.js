@@ -31,6 +31,7 @@ const PACKAGES = [
   'openssl',
   'php8.4-cgi',
   'php8.4-fpm',
+  'python3-prometheus-client',
   'spawn-fcgi',
   'systemd',
 ]

@@ -146,9 +146,9 @@ test('a front server that requires a login is examined with the Authorization he
 test('with a running app: no fault if the front server and the app respond with the same status', async () => {
   await startApp()
   const url = await startFront('')
-  const well = await askDoctor(site, url, '--app', socket)
-  expect(well).toMatchObject({ code: 0, report: { healthy: true, findings: [] } })
-  expect(well.report.hint).toContain('Stop the app and run the doctor again')
+  const examined = await askDoctor(site, url, '--app', socket)
+  expect(examined).toMatchObject({ code: 0, report: { healthy: true, findings: [] } })
+  expect(examined.report.hint).toContain('Stop the app and run the doctor again')
   const program = command('doctor', url, '--app', socket)
   expect(await program.exited).toMatchObject({ code: 0 })
   expect(program.output).toMatch(/\n\nNo faults found from outside\.\n$/)

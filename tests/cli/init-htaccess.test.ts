@@ -67,12 +67,12 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
   test('the app has every URL of its folder, except those of files', async () => {
     const origin = await start(host, APP)
     site.write('public/shop/logo.txt', 'a file')
-    const answer = await send(origin, '/shop/cart', {
+    const response = await send(origin, '/shop/cart', {
       method: 'POST',
       body: 'x=1',
       headers: ['Authorization', 'Bearer a'],
     })
-    expect(JSON.parse(answer.text)).toEqual({
+    expect(JSON.parse(response.text)).toEqual({
       url: '/shop/cart',
       mount: '/shop',
       body: 'x=1',
@@ -107,6 +107,28 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
     expect(status).toBe(500)
     expect(text).toContain(`It needs Node 20.19 or later, and this is Node ${process.versions.node}`)
   })
+})
+
+test('the doctor examines the site, and names what only the host can change', async () => {
+  const { host, port } = await start('mod_fcgid', APP)
+  const url = `http://${host}:${port}/shop/`
+  const program = site.path('public/shop/app.fcgi')
+  const ask = async () => {
+    let text = ''
+    await run(['doctor', url, '--token', 'a-long-secret-of-mine', '--json'], {
+      write: (more) => (text += more),
+    })
+    return text
+  }
+  await send({ host, port }, '/shop/')
+  // The app still runs, although the program has been changed.
+  writeFileSync(
+    program,
+    readFileSync(program, 'utf8').replace("TOKEN = ''", "TOKEN = 'a-long-secret-of-mine'"),
+  )
+  expect(await ask()).toContain('pkill')
+  for (const { pid, command } of site.processes()) if (command.includes('app.fcgi')) process.kill(pid)
+  await expect.poll(ask, { timeout: 20_000 }).toContain('FcgidMaxRequestLen')
 })
 
 test('tmp/restart.txt restarts the app of mod_fcgid, and no request is lost', async () => {

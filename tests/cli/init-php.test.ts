@@ -68,8 +68,8 @@ function isRunning(pid: number): boolean {
 describe('the app that index.php starts', () => {
   test('is started once for many first requests, in its folder, with its mount; a later request starts it again', async () => {
     const origin = await start(APP)
-    const answers = await Promise.all(Array.from({ length: 12 }, () => send(origin, '/shop/cart?x=1')))
-    const bodies = answers.map(({ text }) => JSON.parse(text))
+    const responses = await Promise.all(Array.from({ length: 12 }, () => send(origin, '/shop/cart?x=1')))
+    const bodies = responses.map(({ text }) => JSON.parse(text))
     const { pid } = bodies[0]
     for (const body of bodies)
       expect(body).toEqual({ pid, url: '/shop/cart', mount: '/shop', cwd: site.path('app') })
@@ -97,7 +97,7 @@ describe('the app that index.php starts', () => {
     const { status, text } = await send(origin, '/shop/')
     expect({ status, text }).toEqual({
       status: 503,
-      text: "503. The app did not answer. The reason is in PHP's error log, and in app.log on the server.\n",
+      text: "503. The app did not respond. The reason is in PHP's error log, and in app.log on the server.\n",
     })
     expect(readFileSync(site.path('php.log'), 'utf8')).toContain('The app does not start (exit status 3)')
   })
@@ -113,8 +113,8 @@ describe('the app that index.php starts', () => {
 
 test('a body over post_max_size is a 413 that says so in the error log', async () => {
   const origin = await start(APP, { post_max_size: '1K' }, 'php_admin_flag enable_post_data_reading On')
-  const answer = await send(origin, '/shop/', { method: 'POST', body: 'x'.repeat(2000) })
-  expect(answer.status).toBe(413)
+  const response = await send(origin, '/shop/', { method: 'POST', body: 'x'.repeat(2000) })
+  expect(response.status).toBe(413)
   expect(readFileSync(site.path('php.log'), 'utf8')).toContain('PHP drops request bodies over 1024 bytes')
 })
 

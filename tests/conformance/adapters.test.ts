@@ -186,8 +186,8 @@ describe.each(ADAPTERS)('%s', (name) => {
     const request = await app.next()
     expect(await request.body()).toBe('bodymore')
     expect(request.method).toBe('POST')
-    request.respond('answer')
-    expect((await peer.response(1)).stdout).toMatch(/answer$/)
+    request.respond('response')
+    expect((await peer.response(1)).stdout).toMatch(/response$/)
     expect(app.requests).toHaveLength(1)
   })
 
@@ -195,14 +195,14 @@ describe.each(ADAPTERS)('%s', (name) => {
     ['27: an unknown role', { role: 4 }, {}, 3],
     ['30: more than maxRequests', {}, { maxRequests: 1 }, 2],
     ['29: a second request without multiplexing', {}, { multiplex: false }, 1],
-  ])('%s: the app is not called', async (title, begun, options, protocolStatus) => {
+  ])('%s: the app is not called', async (title, beginOptions, options, protocolStatus) => {
     const { app, peer } = await connected(options)
     if (!title.startsWith('27')) {
       peer.get(7, {}, KEEP)
       await app.next()
     }
     const before = app.requests.length
-    peer.get(1, {}, { ...KEEP, ...begun })
+    peer.get(1, {}, { ...KEEP, ...beginOptions })
     expect(await peer.response(1)).toMatchObject({
       stdout: expect.stringMatching(/^Status: 50[03] /),
       protocolStatus,
@@ -224,10 +224,10 @@ describe.each(ADAPTERS)('%s', (name) => {
     const drained = once(request.stderr, 'drain')
     peer.socket.resume()
     await drained
-    request.respond('answer')
+    request.respond('response')
     const { stdout, stderr } = await peer.response(1)
     expect(stderr).toHaveLength(lines * line.length)
-    expect(stdout).toMatch(/answer$/)
+    expect(stdout).toMatch(/response$/)
   })
 
   test('36: ABORT_REQUEST before the end of PARAMS: the app is not called', async () => {

@@ -19,7 +19,7 @@ import { Site } from '../support/fronts/site.ts'
 const CAPTURES = new URL('../captures/', import.meta.url)
 
 /** A request in a folder's expected.json. */
-interface Described {
+interface ExpectedRequest {
   id: number
   role: 'RESPONDER' | 'AUTHORIZER' | 'FILTER'
   flags: number
@@ -69,7 +69,7 @@ afterAll(async () => {
 })
 
 describe.each(folders.map(({ name }) => name))('%s', (folder) => {
-  const described: Record<string, Described[]> = JSON.parse(
+  const described: Record<string, ExpectedRequest[]> = JSON.parse(
     readFileSync(new URL(`${folder}/expected.json`, CAPTURES), 'utf8'),
   )
 
@@ -78,8 +78,10 @@ describe.each(folders.map(({ name }) => name))('%s', (folder) => {
     const bytes = file.endsWith('.gz') ? gunzipSync(stored) : stored
     const statuses = await replay(bytes)
     const requests = described[file]!
-    const whole = requests.filter((request) => expectedStatus(request) === '200')
-    expect(received.sort(byParams)).toEqual(whole.map((request) => expected(request, bytes)).sort(byParams))
+    const successful = requests.filter((request) => expectedStatus(request) === '200')
+    expect(received.sort(byParams)).toEqual(
+      successful.map((request) => expected(request, bytes)).sort(byParams),
+    )
     expect(statuses.toSorted()).toEqual(requests.map(expectedStatus).toSorted())
   })
 })
@@ -158,7 +160,7 @@ function* recordsOf(bytes: Buffer): Generator<Buffer> {
   }
 }
 
-function expected(described: Described, bytes: Buffer): ReceivedRequest {
+function expected(described: ExpectedRequest, bytes: Buffer): ReceivedRequest {
   const { id, role, flags, paramsSha256, method, target, url, headers, contentLength, stdin } = described
   const length = Math.min(stdin.length, contentLength ?? Number.POSITIVE_INFINITY)
   return {
@@ -172,7 +174,7 @@ function expected(described: Described, bytes: Buffer): ReceivedRequest {
 }
 
 /** A request aborted before its params are complete ends without a response. A body that is too short is the client's fault. */
-function expectedStatus({ refused, paramsEnd, contentLength, stdin }: Described): string | undefined {
+function expectedStatus({ refused, paramsEnd, contentLength, stdin }: ExpectedRequest): string | undefined {
   if (paramsEnd === false) return undefined
   if (refused !== undefined) return String(refused)
   return stdin.length < (contentLength ?? 0) ? '400' : '200'

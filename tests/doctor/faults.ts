@@ -65,15 +65,15 @@ export function testFaults(setup: FrontSetup, faults: readonly Fault[]): void {
     for (const fault of faults)
       test(fault.name, { timeout: TIMEOUT }, async () => {
         const wrong = change(healthy, fault.without, fault.wrong)
-        const ill = await withSite((site) => ask(site, setup, wrong, fault.args))
-        expectFound(ill, [...fault.codes, ...always])
-        const lines = ill.report.findings
+        const before = await withSite((site) => ask(site, setup, wrong, fault.args))
+        expectFound(before, [...fault.codes, ...always])
+        const lines = before.report.findings
           .filter(({ code }) => !always.includes(code))
           .flatMap(({ fix }) => fix.lines)
         expect(lines.length > 0).toBe(fault.place !== undefined)
-        const mended = change(healthy, fault.without, placed(lines, fault.place))
-        const well = await withSite((site) => ask(site, setup, mended, fault.args))
-        expectFound(well, always)
+        const fixed = change(healthy, fault.without, placed(lines, fault.place))
+        const after = await withSite((site) => ask(site, setup, fixed, fault.args))
+        expectFound(after, always)
       })
   })
 }

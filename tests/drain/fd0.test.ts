@@ -30,7 +30,7 @@ async function connect(path: string, query = ''): Promise<Peer> {
   return peer
 }
 
-type Result = 'answered' | 'refused' | 'lost'
+type Result = 'responded' | 'refused' | 'lost'
 
 /** One request with a connection of its own, as mod_fcgid sends it. */
 async function ask(path: string, query: string): Promise<Result> {
@@ -43,7 +43,7 @@ async function ask(path: string, query: string): Promise<Result> {
   return peer
     .response(1)
     .then(
-      () => 'answered' as const,
+      () => 'responded' as const,
       () => 'lost' as const,
     )
     .finally(() => peer.destroy())
@@ -65,7 +65,7 @@ describe('one request at a time, and SIGTERM: each connection that is accepted g
       do {
         results.push(await ask(path, query))
         if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause))
-      } while (results.at(-1) === 'answered')
+      } while (results.at(-1) === 'responded')
       expect(results.at(-1)).toBe('refused')
       expect(await program.exited).toEqual({ code: 0, signal: null })
     }
@@ -76,17 +76,17 @@ describe('one request at a time, and SIGTERM: each connection that is accepted g
     const program = spawnOnDescriptor0(path, [process.execPath, APP])
     await listeningOf(program)
     const running = await connect(path, 'wait=1500')
-    await expect.poll(() => ask(path, '')).toBe('answered')
+    await expect.poll(() => ask(path, '')).toBe('responded')
     program.child.kill('SIGTERM')
     // The kernel resets a connection that is in the queue when the socket is closed.
-    while ((await ask(path, '')) === 'answered');
+    while ((await ask(path, '')) === 'responded');
     expect(await ask(path, '')).toBe('refused')
     expect(program.running).toBe(true)
     expect((await running.response(1)).stdout).toMatch(/^Status: 200/)
   })
 })
 
-describe('SIGTERM while the program loads: the request that waits for it is answered', () => {
+describe('SIGTERM while the program loads: the request that waits for it gets a response', () => {
   async function terminateWhileLoading(command: string[]): Promise<void> {
     const path = site.path('app.sock')
     const program = spawnOnDescriptor0(path, command, { FCGI_BRIDGE_TEST_LOADING: '500' })

@@ -50,19 +50,19 @@ async function queueBehindBusyLoop(program: Program, at: Listening): Promise<str
   return responses
 }
 
-const ALL_ANSWERED = Array<string>(11).fill('Status: 200')
+const ALL_RESPONDED = Array<string>(11).fill('Status: 200')
 
-describe('ten requests queued behind a busy event loop are answered after SIGTERM', () => {
+describe('ten requests queued behind a busy event loop get their responses after SIGTERM', () => {
   test.each(['tcp', 'unix'])('on a socket of its own, %s', async (transport) => {
     const listen = transport === 'tcp' ? '127.0.0.1:0' : site.path('app.sock')
     const { program, at } = await site.startApp('drain', listen)
-    expect(await queueBehindBusyLoop(program, at)).toEqual(ALL_ANSWERED)
+    expect(await queueBehindBusyLoop(program, at)).toEqual(ALL_RESPONDED)
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
 
   test.each(['tcp', 'unix'] as const)('on a socket as descriptor 0, %s', async (transport) => {
     const { program, at } = await spawnOnDescriptor0(transport)
-    expect(await queueBehindBusyLoop(program, at)).toEqual(ALL_ANSWERED)
+    expect(await queueBehindBusyLoop(program, at)).toEqual(ALL_RESPONDED)
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
 
@@ -72,11 +72,11 @@ describe('ten requests queued behind a busy event loop are answered after SIGTER
       const held = await HeldSocket.open(site, transport)
       const program = held.start()
       await listeningOf(program)
-      const answered = queueBehindBusyLoop(program, held.at)
+      const results = queueBehindBusyLoop(program, held.at)
       await program.exited
       const second = held.start()
       await listeningOf(second)
-      expect(await answered).toEqual(ALL_ANSWERED)
+      expect(await results).toEqual(ALL_RESPONDED)
       held.close()
     },
   )

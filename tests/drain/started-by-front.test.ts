@@ -35,11 +35,11 @@ async function servingPids(origin: Origin, path: string, count: number): Promise
   await expect
     .poll(
       async () => {
-        const answers = await Promise.all(
+        const responses = await Promise.all(
           Array.from({ length: 2 * count }, () => send(origin, `${path}?wait=300`).catch(() => undefined)),
         )
-        for (const answer of answers) {
-          const pid = /^pid (\d+)/.exec(answer?.text ?? '')?.[1]
+        for (const response of responses) {
+          const pid = /^pid (\d+)/.exec(response?.text ?? '')?.[1]
           if (pid !== undefined) pids.add(Number(pid))
         }
         return pids.size

@@ -26,7 +26,7 @@ test.concurrent.for(FAULTY_APPS)(
       })
       // A late response, a late request body, and a keep-alive connection.
       const id = randomUUID()
-      const answer = send(origin, `/hold?id=${id}`)
+      const response = send(origin, `/hold?id=${id}`)
       const began = Number(await site.control.waitFor(id, 'held'))
       const peer = await Peer.connect(at)
       peer.post(
@@ -46,7 +46,7 @@ test.concurrent.for(FAULTY_APPS)(
         expect((await send(origin, '/later')).text).toBe('later\n')
       }
       site.control.send(id, 'continue')
-      const [, ended] = /^held until (\d+)\n$/.exec((await answer).text)!
+      const [, ended] = /^held until (\d+)\n$/.exec((await response).text)!
       expect(Number(ended) - began).toBeLessThan(-DAY / 2)
       peer.stdin(1, 'at').endStdin(1)
       expect((await peer.response(1)).stdout).toContain('stored\n')

@@ -172,6 +172,10 @@ class Client {
   async send(request: ProgramRequest): Promise<Compared[]> {
     const response = await this.#exchange(request)
     this.#texts.push(response.text)
+    if (request.contains !== undefined) {
+      expect(response.text).toContain(request.contains)
+      return [this.#comparable({ ...response, text: request.contains })]
+    }
     if (!request.asset) return [this.#comparable(response)]
     const { etag, 'last-modified': modified } = response.headers
     const again = [

@@ -1,4 +1,4 @@
-// Installs and builds the projects of projects.js. Each is in a folder of the user's cache whose name contains a hash of everything that
+// Installs and builds the projects of projects.js. Each is in a folder of the cache whose name contains a hash of everything that
 // determines it, so it is made once. All checkouts share it.
 
 import { spawn } from 'node:child_process'
@@ -20,9 +20,20 @@ import { fileURLToPath } from 'node:url'
 import { binary, NEWEST } from '../../scripts/lib/nodes.js'
 import { AS_OF, PROJECTS } from './projects.js'
 
-const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fcgi-bridge/frameworks')
+// The user of a front server that root starts must be able to read it.
+const CACHE =
+  process.getuid?.() === 0
+    ? '/var/cache/fcgi-bridge/frameworks'
+    : join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fcgi-bridge/frameworks')
 const SOURCES = fileURLToPath(new URL('projects', import.meta.url))
-const INSTALL = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock']
+const INSTALL = [
+  'install',
+  `--before=${AS_OF}`,
+  '--ignore-scripts',
+  '--no-audit',
+  '--no-fund',
+  '--no-package-lock',
+]
 
 /** Returns the path of the Node that runs a project. */
 export function nodeOf(name) {
@@ -52,10 +63,10 @@ export async function prepare(name) {
   removeOthers(name)
   mkdirSync(folder, { recursive: true })
   cpSync(sourcesOf(name), folder, { recursive: true })
-  const { packages, build = [], scripts = [], asOf = AS_OF } = PROJECTS[name]
-  const manifest = { private: true, type: 'module', dependencies: packages }
+  const { packages, build = [], scripts = [], overrides } = PROJECTS[name]
+  const manifest = { private: true, type: 'module', dependencies: packages, overrides }
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-  await run(name, folder, 'npm', asOf === 'newest' ? INSTALL : [...INSTALL, `--before=${asOf}`])
+  await run(name, folder, 'npm', INSTALL)
   if (scripts.length > 0) await run(name, folder, 'npm', ['rebuild', ...scripts])
   for (const [command, ...args] of build) {
     await run(name, folder, command === 'node' ? nodeOf(name) : join('node_modules/.bin', command), args)

@@ -13,7 +13,7 @@ export const AS_OF = '2026-11-30'
  * @property {readonly (readonly string[])[]} [build] Commands: a program of node_modules/.bin, and its arguments.
  * @property {string} [sources] The folder of its files in projects/, if that has another name.
  * @property {readonly string[]} [scripts] The packages whose install scripts must run.
- * @property {string} [asOf] Another day than AS_OF. `newest`: the packages of its packages are the newest.
+ * @property {Readonly<Record<string, string>>} [overrides] Versions of packages that its packages need.
  * @property {boolean} [newestNode] Whether it needs a newer Node than the oldest that fcgi-bridge supports. It then runs with the newest.
  */
 
@@ -70,9 +70,9 @@ export const PROJECTS = {
     newestNode: true,
   },
   nuxt: {
-    packages: { nuxt: '4.5.2', vue: '3.5.38' },
-    // It does not build with the Vite of a later day.
-    asOf: '2026-08-10',
+    packages: { nuxt: '4.5.2', vue: '3.5.45' },
+    // It does not build with a later Vite.
+    overrides: { vite: '8.2.6' },
     build: [['nuxt', 'build']],
     newestNode: true,
   },
@@ -107,10 +107,11 @@ export const PROJECTS = {
   },
   'tanstack-start': {
     packages: {
+      '@hono/node-server': '2.1.9',
       '@tanstack/react-router': '1.170.46',
       '@tanstack/react-start': '1.169.5',
       '@vitejs/plugin-react': '6.3.0',
-      nitro: '3.0.0',
+      hono: '4.13.19',
       ...REACT,
       ...VITE,
     },
@@ -150,8 +151,8 @@ export const PROJECTS = {
   },
   verdaccio: {
     packages: { verdaccio: '6.10.4' },
-    // Its packages depend on versions by names of the registry, which npm cannot find for a day.
-    asOf: 'newest',
+    // One of its packages asks for a version by a name that only some registries have.
+    overrides: { 'node-fetch': '2.7.0' },
     newestNode: true,
   },
 }

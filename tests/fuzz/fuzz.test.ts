@@ -18,7 +18,7 @@ test(`${SESSIONS} mutated sessions do no harm`, { timeout: 20 * 60_000 }, async 
 
 describe('the checks detect invalid output: a response', () => {
   const begin = record(BEGIN_REQUEST, 1, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0]))
-  const asked = Buffer.concat([begin, record(PARAMS, 1), record(STDIN, 1)])
+  const request = Buffer.concat([begin, record(PARAMS, 1), record(STDIN, 1)])
   const head = record(STDOUT, 1, 'Status: 200 OK\r\n\r\n123456')
   const eof = record(STDOUT, 1)
   const end = record(END_REQUEST, 1, Buffer.alloc(8))
@@ -30,7 +30,7 @@ describe('the checks detect invalid output: a response', () => {
     ['whole', [head, eof, end]],
     ['cut off, marked as on a Unix socket', [head, zeros]],
   ])('but not one that is %s', (_, received) => {
-    see(asked, ...received).not.toThrow()
+    see(request, ...received).not.toThrow()
   })
 
   test.each<[string, Buffer[]]>([
@@ -45,6 +45,6 @@ describe('the checks detect invalid output: a response', () => {
     ['of a type that only front servers send', [record(BEGIN_REQUEST, 1, zeros)]],
     ['that is missing', []],
   ])('%s', (_, received) => {
-    see(asked, ...received).toThrow(/^The server sent /)
+    see(request, ...received).toThrow(/^The server sent /)
   })
 })

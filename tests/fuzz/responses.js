@@ -1,4 +1,4 @@
-// Checks what a server sends for any input: whole records, only for requests that were begun, each response in a valid order.
+// Checks what a server sends for any input: whole records, only for requests that have begun, each response in a valid order.
 
 import {
   ABORT_REQUEST,
@@ -25,14 +25,14 @@ const HEAD_END = Buffer.from('\r\n\r\n')
  *   bytes in transit may be lost, so missing bytes are no fault there.
  */
 export function checkResponses(sent, received, { whole, isTcp }) {
-  const asked = new Asked(sent)
+  const sentRequests = new SentRequests(sent)
   const { records, rest } = readRecords(received)
   // If the server cannot reset the connection, it sends a header of version 0 to show that a response is incomplete.
   const cut = rest.length === 8 && rest.every((byte) => byte === 0)
   if (whole && !isTcp && rest.length > 0 && !cut)
     fail(`bytes that are not a record: ${rest.toString('hex', 0, 32)}`)
 
-  const responses = new Responses(asked)
+  const responses = new Responses(sentRequests)
   for (const one of records) responses.add(one)
   if (whole && !cut && !isTcp) responses.checkEnd()
 }
@@ -40,9 +40,9 @@ export function checkResponses(sent, received, { whole, isTcp }) {
 const FILTER = 3
 
 /** The requests that the peer sent. */
-class Asked {
+class SentRequests {
   /** Number of BEGIN_REQUESTs by id. @type {Map<number, number>} */
-  begun = new Map()
+  begins = new Map()
   /** Ids for which an ABORT_REQUEST was sent. @type {Set<number>} */
   aborted = new Set()
   getValues = 0
@@ -60,8 +60,8 @@ class Asked {
       if (type === BEGIN_REQUEST) {
         if (id === 0 || content.length !== 8) break
         // The id may belong to a request that is still running. From here on, the server may report an error.
-        if (this.begun.has(id)) broken = true
-        this.begun.set(id, (this.begun.get(id) ?? 0) + 1)
+        if (this.begins.has(id)) broken = true
+        this.begins.set(id, (this.begins.get(id) ?? 0) + 1)
         // A filter also needs its DATA stream, which is not checked here.
         if (content.readUInt16BE(0) === FILTER) broken = true
         first ??= id
@@ -82,7 +82,7 @@ class Asked {
 }
 
 class Responses {
-  #asked
+  #sent
   /** Requests with output and no END_REQUEST: by id, the text so far, or undefined after the end of STDOUT. */
   #open = new Map()
   /** @type {Map<number, number>} */
@@ -90,9 +90,9 @@ class Responses {
   #values = 0
   #unknown = 0
 
-  /** @param {Asked} asked */
-  constructor(asked) {
-    this.#asked = asked
+  /** @param {SentRequests} sentRequests */
+  constructor(sentRequests) {
+    this.#sent = sentRequests
   }
 
   /** @param {import('./wire.js').WireRecord} one */
@@ -111,13 +111,13 @@ class Responses {
     if (type === GET_VALUES_RESULT) this.#values++
     else if (type === UNKNOWN_TYPE) this.#unknown++
     else fail(`a record of type ${type} with the id 0`)
-    if (this.#values > this.#asked.getValues) fail('a GET_VALUES_RESULT without a request')
-    if (this.#unknown > this.#asked.others) fail('an UNKNOWN_TYPE without a request')
+    if (this.#values > this.#sent.getValues) fail('a GET_VALUES_RESULT without a request')
+    if (this.#unknown > this.#sent.others) fail('an UNKNOWN_TYPE without a request')
   }
 
   #addOutput(type, id, content) {
     const ends = this.#ends.get(id) ?? 0
-    if (ends >= (this.#asked.begun.get(id) ?? 0))
+    if (ends >= (this.#sent.begins.get(id) ?? 0))
       fail(`a record of type ${type} for ${id}, which has not begun`)
     const response = this.#open.get(id) ?? { head: '', ended: false }
     this.#open.set(id, response)
@@ -129,7 +129,7 @@ class Responses {
       if (content.length !== 8) fail(`an END_REQUEST of ${content.length} bytes`)
       this.#open.delete(id)
       this.#ends.set(id, ends + 1)
-      const cut = this.#asked.aborted.has(id) || content.readUInt32BE(0) !== 0
+      const cut = this.#sent.aborted.has(id) || content.readUInt32BE(0) !== 0
       if (!cut && !response.ended) fail(`END_REQUEST of ${id} without the end of its STDOUT`)
       if (response.ended && !/^(?:Status: |Location:)/i.test(response.head))
         fail(`a response to ${id} without a head`)
@@ -138,7 +138,7 @@ class Responses {
 
   /** The server has ended the connection. */
   checkEnd() {
-    const { complete } = this.#asked
+    const { complete } = this.#sent
     if (complete !== undefined && !this.#ends.has(complete))
       fail(`no END_REQUEST of ${complete}, which was complete`)
   }

@@ -122,16 +122,16 @@ test('1000 requests whose params arrive at one byte per second', options, async 
   // The header of a record with 65535 bytes of content.
   const header = record(TYPES.PARAMS, 1, Buffer.alloc(65535)).subarray(0, 8)
   for (const peer of peers) peer.write(begin(1), header)
-  const answers = Promise.all(peers.map((peer) => peer.response(1)))
+  const responses = Promise.all(peers.map((peer) => peer.response(1)))
   let over = false
-  answers.finally(() => {
+  responses.finally(() => {
     over = true
   })
   while (!over) {
     for (const peer of peers) if (!peer.ended) peer.write('x')
-    await Promise.race([answers, setTimeout(1000)])
+    await Promise.race([responses, setTimeout(1000)])
   }
-  for (const { stdout } of await answers) expect(stdout).toMatch(/^Status: 408 /)
+  for (const { stdout } of await responses) expect(stdout).toMatch(/^Status: 408 /)
   await victim.checkService()
   victim.checkGrowth(task.name)
 })
@@ -168,12 +168,12 @@ test('a peer that also does not read the 503 responses', options, async ({ task 
 test('100 connections that send requests without end and do not read', options, async ({ task }) => {
   const victim = await Victim.start()
   const peers = await victim.connections(100)
-  const questions = Buffer.concat(Array(50_000).fill(record(12, 0)))
+  const queries = Buffer.concat(Array(50_000).fill(record(12, 0)))
   const refusals = Buffer.concat(Array.from({ length: 50_000 }, (_, i) => begin(i + 1, { keepConn: true })))
   for (const [i, peer] of peers.entries()) {
     peer.socket.pause()
     // The server rejects most of these requests, so other peers' requests still have room.
-    for (let round = 0; round < 3; round++) peer.write(i % 10 === 0 ? refusals : questions)
+    for (let round = 0; round < 3; round++) peer.write(i % 10 === 0 ? refusals : queries)
   }
   await stalled(peers)
   await victim.checkService()
@@ -254,11 +254,13 @@ test('100,000 connects and disconnects', options, async ({ task }) => {
   const before = await victim.heap()
   await connect(90_000)
   // The last peers disconnected before the server accepted them.
-  const left = async () => {
+  const difference = async () => {
     const after = await victim.heap()
     return { handles: after.handles - before.handles, growth: (after.heap - before.heap) / MIB }
   }
-  await expect.poll(left, { interval: 200 }).toSatisfy(({ handles, growth }) => handles <= 0 && growth < 1)
+  await expect
+    .poll(difference, { interval: 200 })
+    .toSatisfy(({ handles, growth }) => handles <= 0 && growth < 1)
   await victim.checkService()
   victim.checkGrowth(task.name)
 })
@@ -275,7 +277,8 @@ test('1,000,000 requests', options, async ({ task }) => {
         for (let i = 0; i < count; i += ids.length * peers.length) {
           socket.write(batch)
           // Head and body, the end of STDOUT, and END_REQUEST.
-          for (let left = ids.length * ANSWER; left > 0; ) left -= (await once(socket, 'data'))[0].length
+          for (let left = ids.length * RESPONSE_LENGTH; left > 0; )
+            left -= (await once(socket, 'data'))[0].length
         }
       }),
     )
@@ -291,4 +294,4 @@ test('1,000,000 requests', options, async ({ task }) => {
 
 // The length of a response of apps/hostile.js: a padded record with "Status: 200 OK", an empty line and "answer", then the end of
 // STDOUT and END_REQUEST.
-const ANSWER = 8 + 32 + 8 + 16
+const RESPONSE_LENGTH = 8 + 32 + 8 + 16

@@ -1,4 +1,4 @@
-// Programs that esbuild has bundled, in a folder without node_modules: what is deployed.
+// Programs that esbuild has bundled, in a folder without node_modules, as they are deployed.
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
@@ -65,7 +65,7 @@ async function bundle(source: string, format: 'cjs' | 'esm'): Promise<string> {
   return outfile
 }
 
-async function answer(program: Program): Promise<string> {
+async function responseOf(program: Program): Promise<string> {
   expect(await accepting({ path: site.path('app.sock') }, () => !program.running)).toBe(true)
   const dispatcher = new FastCgiDispatcher({ path: site.path('app.sock') })
   const { body } = await request('http://test/', { dispatcher })
@@ -89,7 +89,7 @@ test.each(cases)('%s, as %s', async (name, format) => {
   ]
   for (const [command, ...args] of commands) {
     const program = site.start(command!, args, options)
-    expect(await answer(program)).toBe('bundled')
+    expect(await responseOf(program)).toBe('bundled')
     expect(await program.stop()).toEqual({ code: 0, signal: null })
   }
 })

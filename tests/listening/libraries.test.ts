@@ -60,9 +60,9 @@ async function listen(server: Server): Promise<void> {
 }
 
 async function text(url: string, init?: RequestInit): Promise<string> {
-  const answer = await fetch(url, init)
-  expect(answer.status).toBe(200)
-  return await answer.text()
+  const response = await fetch(url, init)
+  expect(response.status).toBe(200)
+  return await response.text()
 }
 
 test('Fastify, as its serverFactory', async () => {
@@ -219,12 +219,12 @@ test('http-terminator and stoppable abort what outlasts their time', async () =>
     server.listen(0)
     await once(server, 'listening')
     const dispatcher = new FastCgiDispatcher({ port: (server.address() as AddressInfo).port })
-    const answer = request('http://test/', { dispatcher }).catch(() => undefined)
+    const response = request('http://test/', { dispatcher }).catch(() => undefined)
     const [incoming] = await once(server, 'request')
     const aborted = new Promise((resolve) => incoming.on('error', () => {}).on('close', resolve))
     await stop()
     await aborted
-    await answer
+    await response
     await dispatcher.close()
   }
 })

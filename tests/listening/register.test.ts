@@ -64,18 +64,18 @@ describe('on a laptop, not started for FastCGI', () => {
     const env = { PATH: process.env.PATH! }
     const plain = site.start(process.execPath, ['server.mjs'], { cwd: site.folder, env })
     const registered = startRegistered(site, 'server.mjs', {}, flag)
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       [plain, registered].map(async (program) => {
         const [, port] = await program.printed(/^(\d+)$/m)
         const socket = connect(Number(port), '127.0.0.1')
         socket.end('GET /a HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')
-        const answer = await text(socket)
+        const response = await text(socket)
         expect(program.output).toBe(`${port}\n`)
-        return answer
+        return response
       }),
     )
-    expect(answers[0]).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n/)
-    expect(answers[1]).toBe(answers[0])
+    expect(responses[0]).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n/)
+    expect(responses[1]).toBe(responses[0])
     expect(await registered.stop()).toEqual({ code: null, signal: 'SIGTERM' })
   })
 })
@@ -87,8 +87,8 @@ describe('behind nginx, on a Unix socket with kept connections', () => {
     await program.printed(/the program listens/)
     const port = await nginxFor(site.path('app.sock'))
     for (let round = 0; round < 3; round++) {
-      const answer = await send({ host: '127.0.0.1', port }, '/')
-      expect(answer.text).toBe(`hello from ${name === 'node-http.mjs' ? 'node:http' : name.split('.')[0]}`)
+      const response = await send({ host: '127.0.0.1', port }, '/')
+      expect(response.text).toBe(`hello from ${name === 'node-http.mjs' ? 'node:http' : name.split('.')[0]}`)
     }
     expect(await program.stop()).toEqual({ code: 0, signal: null })
   })
@@ -110,6 +110,17 @@ describe('each way to start it', () => {
     const program = spawnFcgi(`LISTEN_PID=$$ LISTEN_FDS=1 exec ${node('fastify.mjs')} 3<&0 0</dev/null`)
     await program.printed(/the program listens/)
     expect(await get()).toBe('hello from fastify')
+  })
+
+  test('systemd, and a program that listens on its descriptor, with PORT set', async () => {
+    const listens =
+      "import { createServer } from 'node:http'\ncreateServer((request, response) => response.end('hello')).listen({ fd: 3 }, started)"
+    writeProgram(site, 'systemd.mjs', listens)
+    const program = spawnFcgi(
+      `PORT=3000 LISTEN_PID=$$ LISTEN_FDS=1 exec ${node('systemd.mjs')} 3<&0 0</dev/null`,
+    )
+    await program.printed(/the program listens/)
+    expect(await get()).toBe('hello')
   })
 
   test('a CGI server: one request', async () => {
@@ -399,6 +410,27 @@ describe('its life', () => {
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
 
+  test.each([['signal-exit'], ['signal-exit3'], ['signal-exit', 'signal-exit3']])(
+    'SIGTERM ends a program whose libraries use %s %s, and lets them clean up',
+    async (...packages) => {
+      site.write(
+        'server.cjs',
+        `const { createServer } = require('node:http')
+        for (const name of ${JSON.stringify(packages)}) {
+          const { onExit = require(name) } = require(name)
+          onExit((code, signal) => console.log('clean up', name, code, signal))
+        }
+        createServer((request, response) => response.end('hello')).listen(3000, () => console.log('listens'))
+        setInterval(() => {}, 1000)`,
+      )
+      const program = start('server.cjs')
+      await program.printed(/listens/)
+      expect(await get()).toBe('hello')
+      expect(await program.stop()).toEqual({ code: 0, signal: null })
+      for (const name of packages) expect(program.output).toContain(`clean up ${name} 0 null`)
+    },
+  )
+
   test('SIGTERM lets a request finish, unless the program handles it', async () => {
     const app = `
       import { createServer } from 'node:http'
@@ -414,12 +446,12 @@ describe('its life', () => {
       site.write('server.mjs', `${app}\n${own}`)
       const program = start('server.mjs')
       await program.printed(/listens/)
-      const answer = get()
+      const response = get()
       await program.printed(/arrived/)
       program.child.kill('SIGTERM')
       await expect.poll(() => existsSync(site.path('app.sock'))).toBe(false)
       program.child.kill('SIGUSR2')
-      expect(await answer).toBe('whole')
+      expect(await response).toBe('whole')
       expect(await program.exited).toEqual(status)
     }
   })

@@ -1,4 +1,4 @@
-// Front servers before one app that listens: what a pool has to satisfy.
+// Front servers that connect to one app that listens. A pool must lose no request with any of them.
 
 import { startApache } from '../support/fronts/apache.ts'
 import type { Origin } from '../support/fronts/front.ts'

@@ -1,4 +1,4 @@
-// Reloads while requests come: not one may fail, whichever front server sends them. `npm run soak` does it for ten minutes.
+// Reloads while requests arrive from each front server: none may fail. `npm run soak` does it for ten minutes.
 import { expect, onTestFailed, test } from 'vitest'
 import { Site } from '../support/fronts/site.ts'
 import { POOL_FRONTS } from './fronts.ts'

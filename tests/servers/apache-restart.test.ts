@@ -9,7 +9,7 @@ import { remaining } from '../support/fronts/processes.ts'
 import { Site } from '../support/fronts/site.ts'
 
 /** Time limit for mod_fcgid to end a process, in milliseconds. */
-const ENDING = 30_000
+const EXIT_TIMEOUT = 30_000
 
 describe.concurrent.each(APPS)('%s', (app) => {
   test('graceful restart: running requests complete, and later requests reach new processes', async (context) => {
@@ -22,7 +22,7 @@ describe.concurrent.each(APPS)('%s', (app) => {
     for (const { id } of held) site.control.send(id, 'continue')
     for (const { response, pid } of held)
       expect(await response).toMatchObject({ status: 200, text: `held by ${pid}\n` })
-    expect(await remaining(() => processes(site, held), ENDING)).toEqual([])
+    expect(await remaining(() => processes(site, held), EXIT_TIMEOUT)).toEqual([])
 
     const next = await hold(site, origin)
     site.control.send(next.id, 'continue')
@@ -40,7 +40,7 @@ describe.concurrent.each(APPS)('%s', (app) => {
     for (const { response, pid } of held)
       expect(await response).toMatchObject({ status: 200, text: `held by ${pid}\n` })
     await apache.exited
-    expect(await remaining(() => site.processes(), ENDING)).toEqual([])
+    expect(await remaining(() => site.processes(), EXIT_TIMEOUT)).toEqual([])
   })
 
   test('stop with idle processes: all processes exit', async (context) => {
@@ -51,7 +51,7 @@ describe.concurrent.each(APPS)('%s', (app) => {
     expect(await response).toMatchObject({ status: 200, text: `held by ${pid}\n` })
     process.kill(apache.pid, 'SIGTERM')
     await apache.exited
-    expect(await remaining(() => site.processes(), ENDING)).toEqual([])
+    expect(await remaining(() => site.processes(), EXIT_TIMEOUT)).toEqual([])
   })
 
   async function start({

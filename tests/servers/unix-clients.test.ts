@@ -94,8 +94,8 @@ test.each(Object.keys(FRONTS))('%s: the client has no address', async (name) => 
 })
 
 async function get(socketPath: string, path: string): Promise<string> {
-  const asked = request({ socketPath, path, agent: false, headers: { host: 'front.test' } }).end()
-  const [incoming] = await once(asked, 'response')
+  const sent = request({ socketPath, path, agent: false, headers: { host: 'front.test' } }).end()
+  const [incoming] = await once(sent, 'response')
   const text = (await readAll(incoming)).toString()
   expect(incoming.statusCode, text).toBe(200)
   return text

@@ -16,13 +16,13 @@ const PERIOD = 2000
 /** Requests per second, all front servers together. */
 const RATE = 200
 
-const asked = process.env[MINUTES_VARIABLE]
-const duration = asked === undefined ? SHORT : Number(asked) * 60_000
-// A short run shares the machine with other tests, so it uses fewer front servers and requests. At most `most` requests of each front server
+const minutes = process.env[MINUTES_VARIABLE]
+const duration = minutes === undefined ? SHORT : Number(minutes) * 60_000
+// A short run shares the machine with other tests, so it uses fewer front servers and requests. At maxActive `maxActive` requests of each front server
 // run at a time. Otherwise, on a slow machine, the queues of the app's sockets would overflow, which has nothing to do with reloads.
-const fronts = asked === undefined ? POOL_FRONTS.slice(0, 2) : POOL_FRONTS
-const rate = asked === undefined ? 40 : RATE
-const most = asked === undefined ? 20 : 40
+const fronts = minutes === undefined ? POOL_FRONTS.slice(0, 2) : POOL_FRONTS
+const rate = minutes === undefined ? 40 : RATE
+const maxActive = minutes === undefined ? 20 : 40
 
 test('reloads under load', { timeout: duration + 300_000 }, async () => {
   const app = new Site()
@@ -46,7 +46,7 @@ test('reloads under load', { timeout: duration + 300_000 }, async () => {
     const origins = await Promise.all(
       fronts.map(({ socket, start }, index) => start(sites[index]!, at[socket])),
     )
-    const loads = origins.map((origin) => new Load(origin, rate / fronts.length, most))
+    const loads = origins.map((origin) => new Load(origin, rate / fronts.length, maxActive))
     const times: number[] = []
     for (const end = performance.now() + duration; performance.now() < end; ) {
       const begin = performance.now()
@@ -55,7 +55,7 @@ test('reloads under load', { timeout: duration + 300_000 }, async () => {
       await setTimeout(Math.max(0, PERIOD - (performance.now() - begin)))
     }
     await Promise.all(loads.map((load) => load.stop()))
-    if (asked !== undefined) console.log(table(loads, times))
+    if (minutes !== undefined) console.log(table(loads, times))
     const failures = loads.flatMap((load, index) =>
       load.failures.map((failure) => ({ front: fronts[index]!.name, ...failure })),
     )

@@ -18,8 +18,8 @@ const RESULTS = new URL('results/', import.meta.url)
 /** Duration of a run without `npm run soak`, in milliseconds. */
 const SHORT = 6000
 
-const asked = process.env[MINUTES_VARIABLE]
-const duration = asked === undefined ? SHORT : Number(asked) * 60_000
+const minutes = process.env[MINUTES_VARIABLE]
+const duration = minutes === undefined ? SHORT : Number(minutes) * 60_000
 const interval = Math.max(500, duration / 300)
 const starting = 120_000
 
@@ -49,7 +49,7 @@ test('mixed traffic through nginx and under mod_fcgid', { timeout: duration + st
     const findings = judge(processes, start, end)
     const svg = plot(processes)
     const text = report({ start, end, traffic, processes, findings })
-    if (asked !== undefined) {
+    if (minutes !== undefined) {
       mkdirSync(RESULTS, { recursive: true })
       writeFileSync(new URL('soak.svg', RESULTS), svg)
       writeFileSync(new URL('README.md', RESULTS), text)
@@ -61,7 +61,7 @@ test('mixed traffic through nginx and under mod_fcgid', { timeout: duration + st
     expect(svg.match(/<path class="(own|third)"/g)).toHaveLength(4 * processes.length)
     // One process for each app and way to reach it, each alive for the whole run.
     expect(namesOf(findings)).toBe(PROGRAMS)
-    if (asked !== undefined) expect(findings.filter(({ rises }) => rises.length > 0)).toEqual([])
+    if (minutes !== undefined) expect(findings.filter(({ rises }) => rises.length > 0)).toEqual([])
   } finally {
     log = site.report()
     await site.stop()

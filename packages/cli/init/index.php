@@ -371,6 +371,6 @@ function showFailure(Failure $failure): void
     http_response_code($failure->status);
     header('Content-Type: text/plain; charset=utf-8');
     header('Cache-Control: no-store');
-    echo $failure->status, ". The app did not answer. The reason is in PHP's error log";
+    echo $failure->status, ". The app did not respond. The reason is in PHP's error log";
     echo LOG_FILE === '' ? ".\n" : ', and in ' . basename(LOG_FILE) . " on the server.\n";
 }

@@ -1,5 +1,6 @@
 import type { MountOption, ServeOptions } from '@fcgi-bridge/core'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { parseDuration } from './duration.ts'
 
 /** The values of the flags that {@link addListenFlags} adds. */
 export interface ListenFlags {
@@ -56,6 +57,15 @@ export function addListenFlags(command: Command, { mount = true }: { mount?: boo
       '--mount <mount>',
       "where the app is below the site's root: /shop, or auto, script-name, none (default: auto). Under mod_fcgid's FcgidWrapper, and in a shell script, script-name",
     ).argParser(parseMount),
+  )
+}
+
+/** Adds `--drain-delay`. */
+export function addDrainDelay(command: Command): Command {
+  return command.option(
+    '--drain-delay <time>',
+    'how long to go on serving after SIGTERM, while the health path says 503, before draining (default: 0)',
+    parseDuration,
   )
 }
 

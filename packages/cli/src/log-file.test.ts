@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { logFileOf } from './log-file.ts'
+import { logFileOf } from './early-flags.ts'
 
 const MODULE = new URL('../dist/log-file.js', import.meta.url).href
 

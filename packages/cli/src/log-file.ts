@@ -58,18 +58,6 @@ function reopen(path: string): number {
   return statSync(path).ino
 }
 
-/**
- * The value of `--log-file` in the arguments of `serve`, or undefined. The log file must be open before anything uses the standard
- * streams, so commander, which writes to them, cannot be asked.
- */
-export function logFileOf(args: readonly string[]): string | undefined {
-  if (args[0] !== 'serve') return undefined
-  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
-  const index = own.findIndex((arg) => arg === '--log-file' || arg.startsWith('--log-file='))
-  if (index < 0) return undefined
-  return own[index] === '--log-file' ? own[index + 1] : own[index]!.slice('--log-file='.length)
-}
-
 // The standard output of a CGI program is its response.
 function isCgi(): boolean {
   return process.env.GATEWAY_INTERFACE !== undefined

@@ -10,7 +10,7 @@ import type { FastCgiRequestInfo, ParamsOptions } from './request/params.ts'
 import { type FastCgiDispatchOptions, toRequest } from './request/request.ts'
 import { createScriptMapping, type ScriptMapping } from './request/script.ts'
 import { type ResponseHandler, toResponseHandler } from './response/handler.ts'
-import { follow, isFollowed } from './undici-channels.ts'
+import { hasChannelSubscribers, publishRequest } from './undici-channels.ts'
 
 /** Options of {@link FastCgiDispatcher}. Times are in milliseconds; 0 is no limit. */
 export interface FastCgiDispatcherOptions extends ParamsOptions {
@@ -156,9 +156,10 @@ export class FastCgiDispatcher extends Dispatcher {
     try {
       if (this.#destroyed !== undefined) throw new errors.ClientDestroyedError()
       if (this.#closed !== undefined) throw new errors.ClientClosedError()
-      let followed = options
-      if (isFollowed()) ({ options: followed, handler: responseHandler } = follow(options, responseHandler))
-      exchange = this.#createExchange(followed, responseHandler)
+      let published = options
+      if (hasChannelSubscribers())
+        ({ options: published, handler: responseHandler } = publishRequest(options, responseHandler))
+      exchange = this.#createExchange(published, responseHandler)
     } catch (error) {
       responseHandler.onError(undefined, error as Error)
       return false
@@ -166,7 +167,7 @@ export class FastCgiDispatcher extends Dispatcher {
     if (!exchange.begin()) return true
     const { buffered } = exchange.request
     if (buffered === undefined) return this.#pool.dispatch(exchange)
-    this.#buffering.add(exchange, buffered, (whole) => this.#pool.dispatch(whole))
+    this.#buffering.add(exchange, buffered, (complete) => this.#pool.dispatch(complete))
     return true
   }
 

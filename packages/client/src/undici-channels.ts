@@ -6,14 +6,14 @@ import type { FastCgiDispatchOptions } from './request/request.ts'
 import { type ResponseHandler, toRawHeaders } from './response/handler.ts'
 import type { ResponseHead } from './response/response-head.ts'
 
-// Kept for the life of the process: node:diagnostics_channel itself holds a channel without subscribers weakly.
+// Keep these channels alive, because node:diagnostics_channel holds a channel without subscribers only weakly.
 const create = channel('undici:request:create')
 const headers = channel('undici:request:headers')
 const trailers = channel('undici:request:trailers')
 const failed = channel('undici:request:error')
 
 /** True if a tool, such as OpenTelemetry's instrumentation of undici, subscribes to undici's channels. */
-export function isFollowed(): boolean {
+export function hasChannelSubscribers(): boolean {
   return create.hasSubscribers
 }
 
@@ -46,16 +46,19 @@ class PublishedRequest {
  * Publishes `undici:request:create`. Returns what to dispatch instead: the options with the headers that subscribers
  * added, and a handler that publishes `undici:request:headers`, `undici:request:trailers` and `undici:request:error`.
  */
-export function follow(
+export function publishRequest(
   options: FastCgiDispatchOptions,
   handler: ResponseHandler,
 ): { options: FastCgiDispatchOptions; handler: ResponseHandler } {
   const request = new PublishedRequest(options)
   create.publish({ request })
-  return { options: { ...options, headers: request.headers }, handler: new FollowedHandler(request, handler) }
+  return {
+    options: { ...options, headers: request.headers },
+    handler: new PublishingHandler(request, handler),
+  }
 }
 
-class FollowedHandler implements ResponseHandler {
+class PublishingHandler implements ResponseHandler {
   readonly #request: PublishedRequest
   readonly #handler: ResponseHandler
 

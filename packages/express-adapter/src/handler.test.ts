@@ -54,11 +54,11 @@ describe('req.fcgi and req.socket', () => {
       response.on('close', () => draining.removeEventListener('abort', end))
     })
     const { client, server } = await serveForTest(app, { drainTimeout: 10_000 })
-    const answer = client.send({ path: '/events' })
+    const request = client.send({ path: '/events' })
     await expect.poll(() => server.stats().runningRequests).toBe(1)
     await new Promise(setImmediate)
     const closed = server.close()
-    expect((await answer.response).body.toString()).toBe('data: first\n\ndata: last\n\n')
+    expect((await request.response).body.toString()).toBe('data: first\n\ndata: last\n\n')
     await closed
   })
 

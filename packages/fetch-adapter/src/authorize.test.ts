@@ -1,18 +1,18 @@
 import { setImmediate as nextLoop } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { type AuthorizeHandler, toAuthorizer } from './index.ts'
-import { type Answer, ask, type FrontRequestInit, listen } from './testing/front.ts'
+import { ask, type FrontRequestInit, type FrontResponse, listen } from './testing/front.ts'
 
 async function authorize(
   handler: AuthorizeHandler,
   init?: FrontRequestInit,
-): Promise<{ answer: Answer; errors: unknown[] }> {
+): Promise<{ response: FrontResponse; errors: unknown[] }> {
   const errors: unknown[] = []
   const server = await listen(
     { authorizer: toAuthorizer(handler) },
     { onError: (error) => errors.push(error) },
   )
-  return { answer: await ask(server, { role: 'authorizer', ...init }), errors }
+  return { response: await ask(server, { role: 'authorizer', ...init }), errors }
 }
 
 describe('grants', () => {
@@ -29,13 +29,13 @@ describe('grants', () => {
       },
     ],
   ])('%s: 200, no body, no headers', async (_what, handler) => {
-    const { answer, errors } = await authorize(handler)
-    expect(answer).toMatchObject({ status: 200, headers: [], text: '', stderr: '', protocolStatus: 0 })
+    const { response, errors } = await authorize(handler)
+    expect(response).toMatchObject({ status: 200, headers: [], text: '', stderr: '', protocolStatus: 0 })
     expect(errors).toEqual([])
   })
 
   test('Variable-* headers are sent with names in upper case; other headers are dropped', async () => {
-    const { answer } = await authorize(
+    const { response } = await authorize(
       () =>
         new Response(null, {
           headers: {
@@ -46,14 +46,14 @@ describe('grants', () => {
           },
         }),
     )
-    expect(answer.status).toBe(200)
+    expect(response.status).toBe(200)
     // The lines as sent: front servers keep the case of the name.
-    expect([...answer.lines].sort()).toEqual(['Variable-AUTH_TYPE: cookie', 'Variable-REMOTE_USER: ann'])
+    expect([...response.lines].sort()).toEqual(['Variable-AUTH_TYPE: cookie', 'Variable-REMOTE_USER: ann'])
   })
 
   test('the body of a granting Response is cancelled', async () => {
     let cancelled = false
-    const { answer } = await authorize(
+    const { response } = await authorize(
       () =>
         new Response(
           new ReadableStream({
@@ -63,7 +63,7 @@ describe('grants', () => {
           }),
         ),
     )
-    expect(answer.status).toBe(200)
+    expect(response.status).toBe(200)
     expect(cancelled).toBe(true)
   })
 
@@ -76,23 +76,23 @@ describe('grants', () => {
 
 describe('denies', () => {
   test('false is a 403', async () => {
-    const { answer, errors } = await authorize(() => false)
-    expect(answer).toMatchObject({ status: 403, text: '403 Forbidden\n', protocolStatus: 0 })
+    const { response, errors } = await authorize(() => false)
+    expect(response).toMatchObject({ status: 403, text: '403 Forbidden\n', protocolStatus: 0 })
     expect(errors).toEqual([])
   })
 
   test.each([201, 204, 302, 401, 403, 503])('a Response with status %i is sent as it is', async (status) => {
-    const { answer } = await authorize(
+    const { response } = await authorize(
       () =>
         new Response(status === 204 ? null : 'said', {
           status,
           headers: { 'www-authenticate': 'Basic realm="x"', location: '/login', 'set-cookie': 'a=1' },
         }),
     )
-    expect(answer).toMatchObject({ status, text: status === 204 ? '' : 'said' })
-    expect(answer.header('www-authenticate')).toBe('Basic realm="x"')
-    expect(answer.header('location')).toBe('/login')
-    expect(answer.header('set-cookie')).toBe('a=1')
+    expect(response).toMatchObject({ status, text: status === 204 ? '' : 'said' })
+    expect(response.header('www-authenticate')).toBe('Basic realm="x"')
+    expect(response.header('location')).toBe('/login')
+    expect(response.header('set-cookie')).toBe('a=1')
   })
 
   test.each<[what: string, handler: () => unknown]>([
@@ -118,15 +118,15 @@ describe('denies', () => {
         }),
     ],
   ])('%s is a complete 500', async (_what, handler) => {
-    const { answer, errors } = await authorize(handler as AuthorizeHandler)
-    expect(answer.status).toBe(500)
-    expect(answer.text).not.toContain('secret')
+    const { response, errors } = await authorize(handler as AuthorizeHandler)
+    expect(response.status).toBe(500)
+    expect(response.text).not.toContain('secret')
     expect(errors).toHaveLength(1)
   })
 
   test('a denial whose body fails after its first chunk is a 500, not a grant', async () => {
     let enqueued = false
-    const { answer } = await authorize(
+    const { response } = await authorize(
       () =>
         new Response(
           new ReadableStream({
@@ -139,18 +139,18 @@ describe('denies', () => {
           { status: 403 },
         ),
     )
-    expect(answer.status).toBe(500)
+    expect(response.status).toBe(500)
   })
 
   test('a method that no Request can have is a 501', async () => {
-    const { answer } = await authorize(() => true, { method: 'TRACE' })
-    expect(answer.status).toBe(501)
+    const { response } = await authorize(() => true, { method: 'TRACE' })
+    expect(response.status).toBe(501)
   })
 })
 
 describe('the request', () => {
   test('has the data of the client and no body, and does not wait for the end of STDIN', async () => {
-    const { answer } = await authorize(
+    const { response } = await authorize(
       async (request, context) => {
         expect(context.role).toBe('authorizer')
         expect(request.method).toBe('POST')
@@ -161,7 +161,7 @@ describe('the request', () => {
       },
       { method: 'POST', open: true, headers: { cookie: 'session=1' }, params: { REMOTE_PASSWD: 'word' } },
     )
-    expect(answer.status).toBe(200)
+    expect(response.status).toBe(200)
   })
 
   test('waitUntil works', async () => {
@@ -183,6 +183,6 @@ describe('the request', () => {
 
 test('without a handler the role is refused, which denies access', async () => {
   const server = await listen({ responder: () => {} })
-  const answer = await ask(server, { role: 'authorizer' })
-  expect(answer).toMatchObject({ status: 500, protocolStatus: 3 })
+  const response = await ask(server, { role: 'authorizer' })
+  expect(response).toMatchObject({ status: 500, protocolStatus: 3 })
 })

@@ -55,9 +55,9 @@ test('cookies and prepared headers', async () => {
     return 'made'
   })
   const server = await listen(toHandler(app.fetch))
-  const answer = await ask(server)
-  expect(answer).toMatchObject({ status: 201, reason: 'Made', text: 'made' })
-  expect(answer.headers.filter(([name]) => name === 'set-cookie')).toHaveLength(2)
+  const response = await ask(server)
+  expect(response).toMatchObject({ status: 201, reason: 'Made', text: 'made' })
+  expect(response.headers.filter(([name]) => name === 'set-cookie')).toHaveLength(2)
 })
 
 test('a Node stream', async () => {
@@ -139,7 +139,7 @@ test('error responses of the app are sent', async () => {
 
 test("srvx's FastResponse is sent from its parts, once only, with headers checked", async () => {
   const once = new FastResponse('once')
-  const answers: Record<string, () => Response> = {
+  const responses: Record<string, () => Response> = {
     '/text': () => new FastResponse('h\u00e9', { status: 201, statusText: 'Fast', headers: { 'X-A': 'b' } }),
     '/cookies': () =>
       new FastResponse(null, {
@@ -155,7 +155,7 @@ test("srvx's FastResponse is sent from its parts, once only, with headers checke
     '/once': () => once,
     '/empty': () => new FastResponse(null, { status: 204 }),
   }
-  const server = await listen(toHandler(({ url }) => answers[new URL(url).pathname]!()))
+  const server = await listen(toHandler(({ url }) => responses[new URL(url).pathname]!()))
   const at = (target: string) => ask(server, { target })
   const text = await at('/text')
   expect(text).toMatchObject({ status: 201, reason: 'Fast', text: 'hé' })

@@ -22,7 +22,7 @@ export interface FetchHandlerOptions {
   /**
    * Replaces the global `Request`, `Response` and `fetch` until the process ends. Default: true in `serve`, false in {@link toHandler}. A
    * request then takes a fraction of the CPU time, because the new objects build their expensive parts on first use. They have the
-   * platform's prototypes, and behave as the Fetch standard says.
+   * platform's prototypes, and behave as the Fetch standard says. On Bun and Deno it has no effect.
    */
   overrideGlobalObjects?: boolean
 }
@@ -34,8 +34,8 @@ export interface FetchHandlerOptions {
  */
 export function toHandler(fetch: FetchHandler, options: FetchHandlerOptions = {}): Handler {
   checkArguments(fetch, options)
-  if (options.overrideGlobalObjects) overrideGlobalObjects()
-  const makeRequest = options.overrideGlobalObjects ? createLightRequest : standardRequest
+  const isLight = options.overrideGlobalObjects === true && overrideGlobalObjects()
+  const makeRequest = isLight ? createLightRequest : standardRequest
   return observable((exchange) => {
     const context = createContext(exchange)
     const request = requestOf(exchange, context, makeRequest)

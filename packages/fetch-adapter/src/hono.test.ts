@@ -66,9 +66,9 @@ test('request and response cookies', async () => {
     return c.text(getCookie(c, 'session') ?? '')
   })
   const server = await listen(toHandler(app.fetch))
-  const answer = await ask(server, { headers: { cookie: 'a=b; session=xyz' } })
-  expect(answer.text).toBe('xyz')
-  expect(answer.headers.filter(([name]) => name === 'set-cookie').map(([, value]) => value)).toEqual([
+  const response = await ask(server, { headers: { cookie: 'a=b; session=xyz' } })
+  expect(response.text).toBe('xyz')
+  expect(response.headers.filter(([name]) => name === 'set-cookie').map(([, value]) => value)).toEqual([
     'one=1; Path=/',
     'two=2; Path=/',
   ])
@@ -113,9 +113,9 @@ test('compress', async () => {
   app.use(compress())
   app.get('/', (c) => c.text('word '.repeat(2000)))
   const server = await listen(toHandler(app.fetch))
-  const answer = await ask(server, { headers: { 'accept-encoding': 'gzip' } })
-  expect(answer.header('content-encoding')).toBe('gzip')
-  expect(gunzipSync(answer.bytes).toString()).toBe('word '.repeat(2000))
+  const response = await ask(server, { headers: { 'accept-encoding': 'gzip' } })
+  expect(response.header('content-encoding')).toBe('gzip')
+  expect(gunzipSync(response.bytes).toString()).toBe('word '.repeat(2000))
 })
 
 test("the app's error responses are sent", async () => {

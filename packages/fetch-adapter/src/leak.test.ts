@@ -30,9 +30,9 @@ test('a request that has ended, in any way, is freed while its connection stays 
   )
   const front = await Front.connect(server)
   for (let i = 0; i < 25; i++) {
-    await front.request({ target: '/text', body: 'text' }).answer()
-    await front.request({ target: '/ends' }).answer()
-    await front.request({ target: '/fails' }).answer()
+    await front.request({ target: '/text', body: 'text' }).response()
+    await front.request({ target: '/ends' }).response()
+    await front.request({ target: '/fails' }).response()
     const aborted = front.request({ target: '/aborted' })
     await aborted.chunk()
     aborted.abort()

@@ -81,7 +81,7 @@ async function disconnect(program: Program, target: string): Promise<void> {
 
 async function ask(program: Program, target: string): Promise<string> {
   const front = await Front.connect(program.server)
-  return (await front.request({ target }).answer()).text
+  return (await front.request({ target }).response()).text
 }
 
 describe('an unhandled rejection with the reason of an abort', () => {
@@ -145,7 +145,7 @@ describe('Node handles any other unhandled rejection', () => {
     const front = await Front.connect(program.server)
     front
       .request({ target: '/other' })
-      .answer()
+      .response()
       .catch(() => {})
     const isFatal = mode === 'strict' || mode === 'throw'
     if (!isFatal) {

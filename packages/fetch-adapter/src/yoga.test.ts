@@ -29,8 +29,8 @@ test('GraphQL Yoga runs queries, and its resolvers have the context', async () =
   }
   const headers = { 'content-type': 'application/json', 'x-user': 'ann' }
   for (const each of [server, direct]) {
-    const answer = await ask(each, { target: '/graphql', headers, body: JSON.stringify(query) })
-    expect(JSON.parse(answer.text)).toEqual({
+    const response = await ask(each, { target: '/graphql', headers, body: JSON.stringify(query) })
+    expect(JSON.parse(response.text)).toEqual({
       data: { hello: 'Hello x', client: '192.0.2.7', user: 'ann' },
     })
   }

@@ -4,7 +4,7 @@ import type { WorkerExit } from './master/worker-process.ts'
 export type PoolErrorCode =
   /** The first worker ended, or did not listen in time, before any worker was ready. */
   | 'FCGI_ERR_POOL_START'
-  /** A new worker did, so the reload was given up. The old workers still serve. */
+  /** A new worker failed, so the reload failed. The old workers keep running. */
   | 'FCGI_ERR_POOL_RELOAD'
   /** The pool is closing, or was closed. */
   | 'FCGI_ERR_POOL_CLOSED'

@@ -38,11 +38,16 @@ export interface PoolOptions {
    */
   stopTimeout?: number
   /**
-   * A worker whose event loop has not turned for so long is replaced and killed; default 30 s. It must exceed the longest
+   * How long `close()` waits before it drains the workers; default 0. Meanwhile the health path responds with 503, and all requests are
+   * served: time for a load balancer to notice.
+   */
+  drainDelay?: number
+  /**
+   * A worker whose event loop has not turned for this long is replaced and killed; default 30 s. It must exceed the longest
    * synchronous work of the app. 0 turns it off.
    */
   stuckTimeout?: number
-  /** A worker is replaced after about so many requests (±10 %); default 0, none. */
+  /** A worker is replaced after about this many requests (±10 %); default 0, none. */
   maxRequests?: number
   /** A worker is replaced when its resident memory exceeds this; default 0, none. At most one in a minute is replaced for it. */
   maxMemory?: number
@@ -79,6 +84,7 @@ const NAMES: readonly string[] = Object.keys({
   maxSurge: true,
   startTimeout: true,
   stopTimeout: true,
+  drainDelay: true,
   stuckTimeout: true,
   maxRequests: true,
   maxMemory: true,
@@ -91,6 +97,7 @@ const NAMES: readonly string[] = Object.keys({
 const NUMBERS = [
   'startTimeout',
   'stopTimeout',
+  'drainDelay',
   'stuckTimeout',
   'maxRequests',
   'maxMemory',
@@ -130,6 +137,7 @@ export function resolveOptions(options: PoolOptions): PoolSettings {
     maxSurge: options.maxSurge ?? 1,
     startTimeout: options.startTimeout ?? 30_000,
     stopTimeout: options.stopTimeout ?? 30_000,
+    drainDelay: options.drainDelay ?? 0,
     stuckTimeout: options.stuckTimeout ?? 30_000,
     maxRequests: options.maxRequests ?? 0,
     maxMemory: options.maxMemory ?? 0,

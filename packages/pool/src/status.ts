@@ -28,10 +28,10 @@ export interface WorkerStatus {
 }
 
 /**
- * `starting` until all workers were ready once, then `running`, or `degraded` with fewer ready workers than wanted. `closing` and
- * `closed` after `close()`.
+ * `starting` until all workers were ready once, then `running`, or `degraded` with fewer ready workers than wanted. After
+ * `close()`: `leaving` during `drainDelay`, then `closing` and `closed`.
  */
-export type PoolState = 'idle' | 'starting' | 'running' | 'degraded' | 'closing' | 'closed'
+export type PoolState = 'idle' | 'starting' | 'running' | 'degraded' | 'leaving' | 'closing' | 'closed'
 
 /** What a pool has counted since its start. */
 export interface Monitoring {

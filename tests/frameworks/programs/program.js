@@ -16,6 +16,7 @@
  * @typedef {object} FrameworkProgram
  * @property {string} name
  * @property {string} project A key of PROJECTS.
+ * @property {readonly string[]} versionsOf The packages that it is about.
  * @property {readonly string[]} start The program's file and its arguments, in which `$PORT` is the port.
  * @property {string} [folder] The working directory, below that of the project.
  * @property {readonly string[]} [http] The same of its HTTP server, if `start` is a module that only exports an app.
@@ -25,7 +26,6 @@
  * @property {readonly ProgramRequest[]} requests
  * @property {ServerStream} [stream]
  * @property {readonly RegExp[]} [changing] What differs from one response to the next.
- * @property {readonly string[]} [notes] For the page: Markdown paragraphs.
  */
 
 export {}

@@ -9,6 +9,7 @@ export const SERVERS = [
   {
     name: 'Express',
     project: 'servers',
+    versionsOf: ['express'],
     start: ['express.mjs'],
     requests: standardRequests(),
     stream: STANDARD_STREAM,
@@ -16,6 +17,7 @@ export const SERVERS = [
   {
     name: 'Fastify',
     project: 'servers',
+    versionsOf: ['fastify'],
     start: ['fastify.mjs'],
     isStartedByApache: true,
     requests: standardRequests({ upload: 'multipart' }),
@@ -24,6 +26,7 @@ export const SERVERS = [
   {
     name: 'Koa',
     project: 'servers',
+    versionsOf: ['koa'],
     start: ['koa.mjs'],
     requests: standardRequests(),
     stream: STANDARD_STREAM,
@@ -31,6 +34,7 @@ export const SERVERS = [
   {
     name: 'hapi',
     project: 'servers',
+    versionsOf: ['@hapi/hapi'],
     start: ['hapi.mjs'],
     requests: standardRequests(),
     stream: STANDARD_STREAM,
@@ -38,6 +42,7 @@ export const SERVERS = [
   {
     name: 'Hono with @hono/node-server',
     project: 'servers',
+    versionsOf: ['hono', '@hono/node-server'],
     start: ['hono.mjs'],
     requests: standardRequests({ upload: 'multipart' }),
     stream: STANDARD_STREAM,
@@ -45,6 +50,7 @@ export const SERVERS = [
   {
     name: 'Hono as a fetch handler',
     project: 'servers',
+    versionsOf: ['hono'],
     start: ['hono-fetch.mjs'],
     http: ['fetch-server.mjs', './hono-fetch.mjs'],
     changing: [/; ?charset/g],
@@ -54,6 +60,7 @@ export const SERVERS = [
   {
     name: 'h3',
     project: 'servers',
+    versionsOf: ['h3'],
     start: ['h3.mjs'],
     requests: standardRequests({ upload: 'multipart', files: false }),
     stream: STANDARD_STREAM,
@@ -61,6 +68,7 @@ export const SERVERS = [
   {
     name: 'Apollo Server',
     project: 'servers',
+    versionsOf: ['@apollo/server'],
     start: ['apollo.mjs'],
     changing: [/nonce(?:-|="?)[0-9a-f]+/g],
     requests: [
@@ -79,6 +87,7 @@ export const SERVERS = [
   {
     name: 'GraphQL Yoga',
     project: 'servers',
+    versionsOf: ['graphql-yoga'],
     start: ['yoga.mjs'],
     requests: [
       { name: 'GraphiQL', path: '/graphql', headers: ['Accept', 'text/html'] },
@@ -107,6 +116,7 @@ export const SERVERS = [
   {
     name: 'tRPC, standalone adapter',
     project: 'servers',
+    versionsOf: ['@trpc/server'],
     start: ['trpc-standalone.mjs'],
     requests: trpcRequests(''),
     stream: { path: '/count', until: 'data: 1', left: '/left' },
@@ -114,6 +124,7 @@ export const SERVERS = [
   {
     name: 'tRPC, fetch adapter',
     project: 'servers',
+    versionsOf: ['@trpc/server'],
     start: ['trpc-fetch.mjs'],
     http: ['fetch-server.mjs', './trpc-fetch.mjs'],
     requests: trpcRequests('/trpc'),
@@ -122,6 +133,7 @@ export const SERVERS = [
   {
     name: 'Socket.IO by polling',
     project: 'servers',
+    versionsOf: ['socket.io'],
     start: ['socket.mjs'],
     requests: [
       { name: 'a handshake', path: '/socket.io/?EIO=4&transport=polling' },
@@ -145,6 +157,7 @@ export const SERVERS = [
   {
     name: 'json-server',
     project: 'servers',
+    versionsOf: ['json-server'],
     start: ['node_modules/.bin/json-server', 'db.json', '--quiet', '--read-only', '--port', '$PORT'],
     requests: [
       { name: 'a file', path: '/style.css', asset: true },

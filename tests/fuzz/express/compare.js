@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { LEFT } from './listener.js'
 
 // Compares two outcomes. Finds out whether a difference is one that packages/express-adapter/README.md explains.
 
@@ -74,6 +75,7 @@ const linesOf = ({ lines }, { ask }) =>
 const isResponse = (line) => /^res[ .]/.test(line)
 const isRequest = (line) => /^req[ .]/.test(line)
 const responseOf = ({ lines }) => lines.filter(isResponse)
+const eventsOfResponse = ({ lines }) => lines.filter((line) => line.startsWith('res '))
 const requestOf = ({ lines }) => lines.filter(isRequest)
 const restOf = ({ lines }) => lines.filter((line) => !isResponse(line) && !isRequest(line)).sort()
 const closesOf = ({ lines }) => lines.filter((line) => /^re[qs] close/.test(line)).sort()
@@ -81,33 +83,50 @@ const closesOf = ({ lines }) => lines.filter((line) => /^re[qs] close/.test(line
 // What the client has received, even of a response that was cut off.
 const headOf = ({ response: { status, reason, headers } }) => [status, reason, headers]
 
-// Errors that calls throw because of their arguments or of the head. They do not depend on the connection.
-const throwsOf = ({ lines }) => lines.filter((line) => / throws ERR_(?:HTTP|INVALID)/.test(line)).sort()
+// Errors that calls throw because of their arguments or of the head. They do not depend on the connection. Calls on an event are
+// left out, because the event may not occur.
+const throwsOf = ({ lines }, { steps }) =>
+  lines
+    .filter((line) => {
+      const number = /#(\d+) throws ERR_(?:HTTP|INVALID)/.exec(line)?.[1]
+      return number !== undefined && !/^(?:re[qs] |written)/.test(steps[number].when)
+    })
+    .sort()
 
-// The listener's timer does not end a response whose client has disconnected.
+// The listener's timer does not end a response whose client has disconnected, and 'look' shows the state of the connection.
 const restWithoutTimer = ({ lines }) =>
-  restOf({ lines: lines.filter((line) => line !== 'ended by the timer') })
+  restOf({ lines: lines.filter((line) => line !== 'ended by the timer' && !line.startsWith('look#')) })
+
+const untilLeft = ({ lines }) => lines.slice(0, lines.indexOf(LEFT) + 1)
+
+const withoutLengths = ({ lines }, script) =>
+  linesOf({ lines: lines.map((line) => line.replace(/iterated \d+/, 'iterated')) }, script)
 
 const setsLength = ({ steps }) => steps.some(({ call }) => call === 'res.contentLength')
+// Node keeps the length of the body of an `end` that throws.
+const keepsLength = ({ lines }) => lines.some((line) => /^(?:res\.)?end\S* throws/.test(line))
 const isLonger = (script, http, fastcgi) =>
-  setsLength(script) && !http.response.complete && fastcgi.response.complete
+  (setsLength(script) || keepsLength(http)) && !http.response.complete && fastcgi.response.complete
 const timesOutRequest = ({ lines }) => lines.includes('req timeout')
+const discardsBody = ({ lines }) =>
+  lines.some((line) => line === 'req finish' || line.includes('FCGI_ERR_BODY_DISCARDED'))
+const ends = /^(?:req.destroy|res.destroy|socket)/
 
 /** @type {[name: string, applies: (script: Script, http: Outcome, fastcgi: Outcome) => boolean, compared: Function[]][]} */
 const EXPLAINED = [
   [
     'a request body that has not arrived when the response ends is not read on',
     ({ ask }, http, fastcgi) =>
-      fastcgi.lines.some((line) => line === 'req finish' || line.includes('FCGI_ERR_BODY_DISCARDED')) ||
+      discardsBody(fastcgi) ||
       ((ask.pieces.length > 0 || ask.body > TOGETHER_MAX) && (finishesFirst(http) || finishesFirst(fastcgi))),
     [receivedOf],
   ],
   [
-    // Node sends the response unchanged, and its client waits for the rest. Only the events at the end of the
-    // connection differ.
+    // Node sends the response unchanged, and its client waits for the rest. Over FastCGI the request closes at the end of the
+    // response, so what the app does later differs.
     'a response shorter than its Content-Length is a failure',
     (script, http) => setsLength(script) && !http.response.complete,
-    [receivedOf, restOf],
+    [receivedOf, throwsOf],
   ],
   [
     // Node's client reads the bytes beyond the length as the next response, and fails. Both servers emit the same
@@ -125,14 +144,43 @@ const EXPLAINED = [
     [restWithoutTimer, stuckOf],
   ],
   [
+    'bytes beyond the Content-Length are not sent, and a request body that has not arrived is not read on',
+    (script, http, fastcgi) => isLonger(script, http, fastcgi) && discardsBody(fastcgi),
+    [responseOf, stuckOf],
+  ],
+  [
     'a request whose connection is destroyed after its response closes',
-    ({ steps }) => steps.some(({ call }) => /^(?:req.destroy|res.destroy|socket)/.test(call)),
+    ({ steps }) => steps.some(({ call }) => ends.test(call)),
     [receivedOf, responseOf],
   ],
   [
-    // Its 'timeout' listener then keeps the connection open, so all later events differ.
-    "a time-out while a body that has arrived is not read: it is the request's",
-    ({ ask }, http, fastcgi) => ask.body > 0 && timesOutRequest(http) !== timesOutRequest(fastcgi),
+    // Node writes the head in flushHeaders, the adapter at the end of the tick. Only a client that asked for no body takes the
+    // head for a complete response.
+    'a head of a response to HEAD that is flushed in the tick in which the connection is destroyed is a failure',
+    ({ ask, steps }, http, fastcgi) =>
+      ask.method === 'HEAD' &&
+      http.response.complete &&
+      receivedOf(fastcgi) === 'cut' &&
+      steps.some(({ call }) => call === 'res.flushHeaders') &&
+      steps.some(({ call }) => ends.test(call)),
+    [linesOf, stuckOf],
+  ],
+  [
+    // The response has ended, but no 'finish' shows it.
+    'a request body that has not arrived when the response ends and its connection is destroyed is not read on',
+    ({ ask, steps }, _, { lines }) =>
+      (ask.pieces.length > 0 || ask.body > TOGETHER_MAX) &&
+      lines.some((line) => /^res sent=\w+ ended=true finished=false/.test(line)) &&
+      steps.some(({ call }) => ends.test(call)),
+    [receivedOf, eventsOfResponse],
+  ],
+  [
+    // Its 'timeout' listener then keeps the connection open, so all later events differ. A body that arrives with its head is in
+    // the request's buffer on both.
+    "a time-out while a body that has arrived later is not read: it is the request's",
+    ({ ask }, http, fastcgi) =>
+      (ask.pieces.length > 0 || ask.body > TOGETHER_MAX) &&
+      timesOutRequest(http) !== timesOutRequest(fastcgi),
     [],
   ],
   [
@@ -141,14 +189,18 @@ const EXPLAINED = [
     [headOf],
   ],
   [
+    // A FastCGI peer may close its side of the connection and still read the response. The server learns the difference when it
+    // writes.
     'when the server detects that a client has disconnected after it waited too long',
     (_, http, fastcgi) => http.stuck && fastcgi.stuck,
-    [receivedOf, restOf],
+    [receivedOf, untilLeft],
   ],
   [
-    // The HTTP client has the whole response when it has the head, and ends before the server does.
+    // Node's client has the whole response when it has the head. If that has no Content-Length, the client disconnects before
+    // the server ends the response.
     'when the server ends a response to HEAD',
-    ({ ask }, http) => ask.method === 'HEAD' && !http.lines.includes('res finish'),
+    ({ ask }, http) =>
+      ask.method === 'HEAD' && (http.lines.includes('req aborted') || !http.lines.includes('res finish')),
     [headOf],
   ],
   [
@@ -166,8 +218,9 @@ const EXPLAINED = [
     [],
   ],
   [
+    // From the first uncork() without a cork() on, the response counts as corked.
     'what is written while corked: Node loses it, or breaks the connection',
-    ({ steps }, http) => !http.response.complete && steps.some(({ call }) => call === 'res.cork'),
+    ({ steps }, http) => !http.response.complete && steps.some(({ call }) => /^res.(?:un)?cork$/.test(call)),
     [throwsOf],
   ],
   [
@@ -176,15 +229,32 @@ const EXPLAINED = [
     [receivedOf, responseOf],
   ],
   [
-    "a body that arrived before its reader: the effects of its last piece come before its 'end'",
-    ({ ask, steps }) =>
-      ask.body > 0 && steps.some(({ when, call }) => call === 'req.pipeline' && when !== 'now'),
-    [receivedOf],
-  ],
-  [
     'how a large body is split into pieces, if something else is written or read between them',
     ({ ask, steps }) => ask.body > TOGETHER_MAX && steps.some(({ call }) => /pipe/.test(call)),
     [({ response: { status, complete } }) => [status, complete]],
+  ],
+  [
+    // Node reads 64 KiB of HTTP at a time, with the head and the sizes of chunks. Here it is 64 KiB of records.
+    'how much of a large body is left for a reader that begins after another one',
+    ({ ask, steps }) =>
+      ask.body > TOGETHER_MAX && steps.some(({ when, call }) => call === 'req.iterate' && when !== 'now'),
+    [receivedOf, withoutLengths],
+  ],
+  [
+    // The exception leaves the callback of Node's parser, which then rejects the rest of the body.
+    'an uncaught exception of a listener that reads the body: Node responds with a 400',
+    (_, { response, lines }) => response.status === 400 && lines.at(-1)?.startsWith('uncaught'),
+    [linesOf],
+  ],
+  [
+    // The buffer of the request is full, so Node does not read from the connection, and does not see that it was closed.
+    'the end of a connection that the app has ended, if Node has not read the whole body from it',
+    ({ ask, steps }, http, fastcgi) =>
+      ask.body > TOGETHER_MAX &&
+      !http.lines.includes('req close') &&
+      fastcgi.lines.includes('req aborted') &&
+      steps.some(({ call }) => call === 'socket.end'),
+    [receivedOf, throwsOf],
   ],
   [
     'a request that is piped into a response that has finished may not end',

@@ -7,21 +7,24 @@ const TRACED = new Set(['aborted', 'close', 'end', 'error', 'finish', 'pipe', 't
 // Milliseconds after which a response is ended if the script has not ended it.
 const END_AFTER = 30
 
+/** The line after which the client has disconnected, because it waited too long. */
+export const LEFT = 'the client disconnects'
+
 /**
  * Runs a script's steps on a request and a response, and records what happens.
  *
  * @param {import('./script.js').Script} script
  * @param {string[]} lines
- * @returns {{ listener: Function, called: Promise<void>, settled: Promise<void> }}
+ * @returns {{ listener: import('node:http').RequestListener, called: Promise<void>, settled: Promise<void> }}
  */
 export function makeListener({ steps }, lines) {
   let call = () => {}
   const called = new Promise((resolve) => {
-    call = resolve
+    call = () => resolve(undefined)
   })
   let settle = () => {}
   const settled = new Promise((resolve) => {
-    settle = resolve
+    settle = () => resolve(undefined)
   })
   return {
     called,

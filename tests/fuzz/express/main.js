@@ -8,6 +8,9 @@ import { makeScript } from './script.js'
 // try.
 const TRIES = 5
 
+// A try in which the process waited for a CPU does not count, up to this many tries.
+const DELAYED_MAX = 50
+
 /**
  * Runs the scripts `from` to `from + count - 1` of a seed. Returns how often each explained difference occurred, and
  * the number of scripts with a difference that no rule explains. `onDifference` gets a description of each of those.
@@ -30,10 +33,13 @@ export async function fuzzExpress({ seed, count, from = 0, onProgress = () => {}
       const script = makeScript(seed, number)
       let name
       let outcomes
-      for (let tries = 0; tries < TRIES; tries++) {
-        outcomes = await servers.runBoth(script)
+      for (let tries = 0, delayed = -1; tries < TRIES; ) {
+        outcomes = await servers.runBoth(script, delayed >= 0)
         name = difference(script, outcomes.http, outcomes.fastcgi)
         if (name !== '') break
+        // The first try is not watched, because that takes time.
+        if (delayed < 0 || (outcomes.delayed && delayed < DELAYED_MAX)) delayed++
+        else tries++
       }
       if (name === '') {
         unexplained++

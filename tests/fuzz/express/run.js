@@ -2,13 +2,16 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer } from '@fcgi-bridge/core'
 import { toHandler } from '@fcgi-bridge/express-adapter'
 import { askFastCgi, askHttp } from './clients.js'
-import { codeOf, makeListener } from './listener.js'
+import { codeOf, LEFT, makeListener } from './listener.js'
 
 // Milliseconds after which a script's client disconnects.
 const LIMIT = 200
 
 // Milliseconds for the rest of a request when the client has its response.
 const REST = 150
+
+// The scripts' shortest timers differ by 2 milliseconds. If the process waits longer than this for a CPU, they may run in another order.
+const LATE_MAX = 2
 
 /**
  * The outcome of a script on one of the two servers.
@@ -21,8 +24,12 @@ const REST = 150
 
 /** An HTTP server and a FastCGI server that run scripts in this process. */
 export class Servers {
+  /** @type {import('node:http').RequestListener} */
   #listener = () => {}
   #lines = []
+  // By how many milliseconds the event loop was late at most.
+  #late = 0
+  #watch
   #http
   #fastcgi
 
@@ -46,14 +53,32 @@ export class Servers {
     )
   }
 
-  /** @param {import('./script.js').Script} script @returns {Promise<{ http: Outcome, fastcgi: Outcome }>} */
-  async runBoth(script) {
-    return {
-      http: await this.#run(script, (first) => askHttp(this.#http.address().port, script.ask, first)),
-      fastcgi: await this.#run(script, (first) =>
-        askFastCgi(this.#fastcgi.address().port, script.ask, first),
-      ),
-    }
+  /**
+   * Runs a script on both servers. `delayed` says that the process waited for a CPU, so that timers may have run in another order.
+   * It is known only if `watch` is true.
+   *
+   * @param {import('./script.js').Script} script
+   * @param {boolean} [watch]
+   * @returns {Promise<{ http: Outcome, fastcgi: Outcome, delayed: boolean }>}
+   */
+  async runBoth(script, watch = false) {
+    this.#late = 0
+    if (watch) this.#watchDelay()
+    const http = await this.#run(script, (first) => askHttp(this.#http.address().port, script.ask, first))
+    const fastcgi = await this.#run(script, (first) =>
+      askFastCgi(this.#fastcgi.address().port, script.ask, first),
+    )
+    clearInterval(this.#watch)
+    return { http, fastcgi, delayed: this.#late > LATE_MAX }
+  }
+
+  #watchDelay() {
+    let due = performance.now() + 1
+    this.#watch = setInterval(() => {
+      const now = performance.now()
+      this.#late = Math.max(this.#late, now - due)
+      due = now + 1
+    }, 1)
   }
 
   async close() {
@@ -69,7 +94,8 @@ export class Servers {
 
   async #run(script, ask) {
     const lines = []
-    const { listener, called, settled } = makeListener(script, lines)
+    // Node keeps and changes an array that was passed as a header's value.
+    const { listener, called, settled } = makeListener(structuredClone(script), lines)
     this.#listener = listener
     this.#lines = lines
     const { pieces, leaves } = script.ask
@@ -78,6 +104,7 @@ export class Servers {
     let stuck = false
     const limit = setTimeout(() => {
       stuck = true
+      lines.push(LEFT)
       asked.leave()
     }, LIMIT)
     // On a busy machine the client may leave before the server has its request.
@@ -99,7 +126,8 @@ export class Servers {
       await new Promise((resolve) => setTimeout(resolve, 6))
     await turns(6)
     asked.leave()
-    return { response, lines: [...lines], stuck: stuck && !response.complete }
+    stuck &&= !response.complete
+    return { response, lines: stuck ? [...lines] : lines.filter((line) => line !== LEFT), stuck }
   }
 }
 

@@ -152,15 +152,23 @@ function run(scene, step) {
   const target = scene.pool[step.at % scene.pool.length]
   switch (step.do) {
     case 'response': {
+      /** @type {any[]} */
       const args = [() => BODIES[step.body](scene), () => makeInit(scene, step.init), () => 'more']
-      return new Response(...args.slice(0, step.count).map((make) => make()))
+      return Reflect.construct(
+        Response,
+        args.slice(0, step.count).map((make) => make()),
+      )
     }
     case 'json': {
       const args = [() => DATA[step.data](scene), () => makeInit(scene, step.init)]
-      return Response.json(...args.slice(0, step.count).map((make) => make()))
+      return Reflect.apply(
+        Response.json,
+        Response,
+        args.slice(0, step.count).map((make) => make()),
+      )
     }
     case 'headers':
-      return new Headers(HEADERS[step.headers](scene))
+      return new Headers(/** @type {any} */ (HEADERS[step.headers](scene)))
     case 'copy':
       if (step.class === 'Headers') {
         // Native objects have properties whose names are symbols: all objects of undici 6, and the signals of later
@@ -195,7 +203,7 @@ function callWrongly(_scene, step, target) {
     .filter((name) => name !== 'constructor')
     .sort()
   const name = names[step.member % names.length]
-  const { get, value } = Object.getOwnPropertyDescriptor(prototype, name)
+  const { get, value } = /** @type {PropertyDescriptor} */ (Object.getOwnPropertyDescriptor(prototype, name))
   const receivers = {
     null: null,
     undefined: undefined,
@@ -213,7 +221,7 @@ function callWrongly(_scene, step, target) {
 
 // undici 6 (Node 20 and 22) stores the state of its objects in properties with symbol names, and identifies objects by
 // their prototype.
-const OLD = Number.parseInt(process.versions.undici, 10) < 7
+const OLD = Number.parseInt(process.versions.undici ?? '', 10) < 7
 
 function look(target, how) {
   switch (how) {
@@ -273,7 +281,7 @@ async function show(scene, value) {
     return `${tag} pool[${pool.indexOf(value)}]`
   }
   if (tag === '[object ArrayBuffer]' || ArrayBuffer.isView(value)) {
-    const bytes = ArrayBuffer.isView(value) ? value : new Uint8Array(value)
+    const bytes = /** @type {Uint8Array} */ (ArrayBuffer.isView(value) ? value : new Uint8Array(value))
     return `${tag} ${bytes.length}: ${Buffer.from(bytes).toString('hex', 0, 50)}`
   }
   if (value instanceof Blob) return `${tag} ${value.type}: ${await value.text()}`
@@ -285,5 +293,6 @@ async function show(scene, value) {
 function showError(error) {
   if (!(error instanceof Error) && !(error instanceof DOMException)) return `throws ${String(error)}`
   // The bundler of Node's fetch renames its classes.
-  return `throws ${error.name} ${error.code}: ${error.message.replace(/#<_/g, '#<')}`
+  const { code } = /** @type {NodeJS.ErrnoException} */ (error)
+  return `throws ${error.name} ${code}: ${error.message.replace(/#<_/g, '#<')}`
 }

@@ -31,7 +31,10 @@ const handler = async (request) => {
 }
 const server = createServer(toHandler(handler, { overrideGlobalObjects: workerData.light }), {
   drainTimeout: 0,
-  onError: (error) => errors.push(`${error.name}: ${error.message}`),
+  onError: (reason) => {
+    const error = /** @type {Error} */ (reason)
+    errors.push(`${error.name}: ${error.message}`)
+  },
 })
 await server.listen({ port: 0, host: '127.0.0.1' })
 
@@ -41,7 +44,8 @@ let finish
 
 async function connected() {
   if (socket !== undefined && !socket.destroyed) return socket
-  const fresh = connect({ port: server.address().port, host: '127.0.0.1' })
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  const fresh = connect({ port, host: '127.0.0.1' })
   socket = fresh
   const decoder = new RecordDecoder({
     onStream: (type, _id, chunk, start, end) => {
@@ -104,8 +108,9 @@ function sorted(output) {
   return lines.join('\r\n') + output.slice(end)
 }
 
-parentPort.on('message', async (scripts) => {
+const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort)
+port.on('message', async (scripts) => {
   const outcomes = []
   for (const one of scripts) outcomes.push(await outcomeOf(one))
-  parentPort.postMessage(outcomes)
+  port.postMessage(outcomes)
 })

@@ -25,7 +25,7 @@ function detached() {
 }
 
 function resizable(tracks) {
-  const buffer = new ArrayBuffer(8, { maxByteLength: 16 })
+  const buffer = Reflect.construct(ArrayBuffer, [8, { maxByteLength: 16 }])
   const bytes = tracks ? new Uint8Array(buffer) : new Uint8Array(buffer, 1, 4)
   return bytes.fill(65)
 }
@@ -304,6 +304,7 @@ export const ARGUMENTS = {
   symbol: () => Symbol('argument'),
   object: (scene) => noted(scene, 'argument to string', 'x-a'),
   function: (scene) =>
+    /** @this {unknown} */
     function (...args) {
       scene.log.push(`called with ${args.length}: ${args.slice(0, 2).map(String)}, ${this === undefined}`)
       scene.log.push(`the third is pool[${scene.pool.indexOf(args[2])}]`)

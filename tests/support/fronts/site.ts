@@ -10,7 +10,7 @@ import { kill, processesOf, remaining } from './processes.ts'
 import { Program } from './program.ts'
 
 /** How long programs of a test may take to exit, in milliseconds: mod_fcgid kills an app 8.4 s after the signal. */
-const ENDING = 30_000
+const EXIT_TIMEOUT = 30_000
 
 export interface ServerCommand {
   file: string
@@ -169,7 +169,7 @@ export class Site {
   /** Stops all programs, last started first. Throws if a process remains, and kills it. */
   async stop(): Promise<void> {
     for (const program of this.#started.toReversed()) await program.stop()
-    const left = await remaining(() => this.processes(), ENDING)
+    const left = await remaining(() => this.processes(), EXIT_TIMEOUT)
     for (const { pid } of left) kill(pid)
     const report = this.report()
     rmSync(this.folder, { recursive: true, force: true })

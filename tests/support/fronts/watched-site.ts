@@ -7,7 +7,7 @@ import { Site } from './site.ts'
 /** A connection of a front server to an app. */
 interface Watched {
   /** The params of its requests. */
-  asked: string
+  requestText: string
   /** The number of pieces that the app has sent since the last request. */
   pieces: number
 }
@@ -28,7 +28,7 @@ export class WatchedSite extends Site {
 
   /** Waits until the app has sent `count` pieces on the connection of the request for `target`. */
   async sent(target: string, count: number): Promise<void> {
-    const isSent = ({ asked, pieces }: Watched) => asked.includes(target) && pieces >= count
+    const isSent = ({ requestText, pieces }: Watched) => requestText.includes(target) && pieces >= count
     while (!this.#connections.some(isSent)) {
       await new Promise<void>((resolve) => this.#changed.push(resolve))
     }
@@ -51,14 +51,14 @@ export class WatchedSite extends Site {
 
   #pass(front: Socket, to: Listening): void {
     const app = connect({ ...to, allowHalfOpen: true })
-    const watched: Watched = { asked: '', pieces: 0 }
+    const watched: Watched = { requestText: '', pieces: 0 }
     this.#connections.push(watched)
     this.#sockets.push(front, app)
     front.on('data', (chunk: Buffer) => {
       // The piece that begins a request contains the params.
       const text = chunk.toString('latin1', 0, 4096)
       if (!text.includes('REQUEST_URI')) return
-      watched.asked += text
+      watched.requestText += text
       watched.pieces = 0
     })
     app.on('data', () => {

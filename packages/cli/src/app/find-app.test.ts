@@ -10,7 +10,7 @@ import { makeNestApp } from '../testing/nest-app.ts'
 import { findApp } from './find-app.ts'
 
 const FILE = './app.js'
-const answer = () => new Response('hello')
+const fetchHandler = () => new Response('hello')
 
 const LISTENER = ['listener', 'a request listener'] as const
 
@@ -31,8 +31,8 @@ describe('findApp() recognizes', () => {
     ['a hapi server', hapi.server(), 'listener', 'a hapi server'],
     ['an http.Server', createServer(), 'listener', 'an http.Server'],
     ['a Hono app', new Hono(), 'fetch', 'an app with a fetch method'],
-    ['{ fetch }', { fetch: answer }, 'fetch', 'an app with a fetch method'],
-    ['{ authorize }', { authorize: answer }, 'fetch', 'an authorizer'],
+    ['{ fetch }', { fetch: fetchHandler }, 'fetch', 'an app with a fetch method'],
+    ['{ authorize }', { authorize: fetchHandler }, 'fetch', 'an authorizer'],
     ['(req, res)', (_req: unknown, res: { end(): void }) => res.end(), 'listener', 'a request listener'],
     [
       'function (request, response)',
@@ -84,7 +84,7 @@ describe('findApp() recognizes', () => {
   })
 
   test('named exports with the usual names', async () => {
-    expect(await findApp({ fetch: answer }, FILE)).toMatchObject({ kind: 'fetch' })
+    expect(await findApp({ fetch: fetchHandler }, FILE)).toMatchObject({ kind: 'fetch' })
     expect(await findApp({ app: express() }, FILE)).toMatchObject({ what: 'an Express app' })
     expect(await findApp({ default: { app: express() }, app: express() }, FILE)).toMatchObject({
       what: 'an Express app',
@@ -99,7 +99,7 @@ describe('findApp() recognizes', () => {
   })
 
   test('an authorizer in addition to the app', async () => {
-    const app = await findApp({ default: { fetch: answer }, authorize: answer }, FILE)
+    const app = await findApp({ default: { fetch: fetchHandler }, authorize: fetchHandler }, FILE)
     expect(app).toMatchObject({ kind: 'fetch', fetch: expect.any(Function), authorize: expect.any(Function) })
   })
 

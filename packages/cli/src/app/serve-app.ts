@@ -44,7 +44,11 @@ export interface ServeFlags extends ListenFlags {
   check?: boolean
   detach?: boolean
   program?: string
+  /** A folder. True: one in the folder of the app. */
+  shared?: string | true
   restartFile?: string[]
+  healthPath?: string
+  drainDelay?: number
   logFile?: string
   /** False: leave the global `Request`, `Response` and `fetch` as they are. */
   overrideGlobalObjects: boolean
@@ -139,6 +143,11 @@ async function runApp(
           // The pool watches them, and reloads.
           restartFiles: isWorkerOf === undefined ? restartFilesOf(flags, path, isChild) : [],
           ...(flags.mount !== undefined && { mount: flags.mount }),
+          ...(flags.healthPath !== undefined && { healthPath: flags.healthPath }),
+          // In a pool, the master waits, and only before its own end.
+          ...(isWorkerOf !== undefined
+            ? { drainDelay: 0 }
+            : flags.drainDelay !== undefined && { drainDelay: flags.drainDelay }),
           ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
           onListen: (address: AddressInfo | string) => {
             if (!isChild && isWorkerOf === undefined) announce(`${file}, ${what},`, address, flags.json)

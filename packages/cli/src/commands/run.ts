@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { addListenFlags, type ListenFlags, listenOptionsOf } from '../listen-flags.ts'
+import { addDrainDelay, addListenFlags, type ListenFlags, listenOptionsOf } from '../listen-flags.ts'
 import { addPoolFlags, type PoolFlags, workersOf } from '../pool-flags.ts'
 
 const HELP = `
@@ -17,7 +17,7 @@ export function addRun(program: Command): void {
     .description('run a program that calls serve(app) itself in several processes')
     .argument('<program>', 'the program, as for node')
     .argument('[args...]', 'its arguments, after --')
-  addPoolFlags(addListenFlags(command, { mount: false }))
+  addDrainDelay(addPoolFlags(addListenFlags(command, { mount: false })))
     .option(
       '--restart-file <file...>',
       'reload when one of these files is touched (default: tmp/restart.txt and restart.txt)',

@@ -1,8 +1,10 @@
-import { type Command, Option } from 'commander'
+import { join } from 'node:path'
+import type { ServeOptions } from '@fcgi-bridge/core'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { detach, isDetached } from '../app/detach.ts'
 import type { ServeFlags } from '../app/serve-app.ts'
 import { addAppFlags } from '../app-flags.ts'
-import { addListenFlags, listenOptionsOf } from '../listen-flags.ts'
+import { addDrainDelay, addListenFlags, listenOptionsOf } from '../listen-flags.ts'
 import { addPoolFlags, type PoolFlags, workersOf } from '../pool-flags.ts'
 import { parseSize } from '../size.ts'
 
@@ -28,7 +30,12 @@ Examples:
 export function addServe(program: Command): void {
   const command = program.command('serve').description("serve an app's module over FastCGI")
   addAppFlags(command)
-  addPoolFlags(addListenFlags(command))
+  addDrainDelay(addPoolFlags(addListenFlags(command)))
+    .option(
+      '--health-path <path>',
+      'answer this path without the app, such as /healthz: 200, or 503 when the program is about to end',
+      parseHealthPath,
+    )
     .option(
       '--max-body <size>',
       'the largest request body, such as 10m (default: what the front server lets through)',
@@ -48,6 +55,10 @@ export function addServe(program: Command): void {
     .option(
       '--restart-file <file...>',
       'end, as SIGTERM does, or reload the workers, when one of these files is touched (default, with workers or if a front server started the app: tmp/restart.txt and restart.txt)',
+    )
+    .option(
+      '--shared [folder]',
+      "serve the app in one of the processes that the front server starts; the others relay to it, through a socket in this folder (default: tmp/shared in the app's folder)",
     )
     .option('--program <file>', 'the file that the front server runs, if it is not the module of the app')
     .option(
@@ -72,12 +83,42 @@ export function addServe(program: Command): void {
       // Loaded on use, so that other commands start faster.
       const workers = flags.check ? undefined : workersOf(command, flags)
       if (workers !== undefined) {
+        if (flags.shared !== undefined) command.error('error: --shared runs one process. Leave out --workers')
         const { servePool } = await import('../pool/serve-pool.ts')
         await servePool(file, flags, listen, workers)
         return
       }
+      if (flags.shared !== undefined && !flags.check) await shareDefault(command, file, flags, listen)
       const { checkApp, serveApp } = await import('../app/serve-app.ts')
       if (flags.check) await checkApp(file, flags)
-      else await serveApp(file, flags, listen)
+      else {
+        const { runCommandInClusterWorkers } = await import('../app/cluster-workers.ts')
+        runCommandInClusterWorkers()
+        await serveApp(file, flags, listen)
+      }
     })
+}
+
+function parseHealthPath(text: string): string {
+  if (!/^\/[^?#\s]*$/.test(text)) throw new InvalidArgumentError('It takes a path, such as /healthz.')
+  return text
+}
+
+// main.ts has shared the app already if the flag names a folder.
+async function shareDefault(
+  command: Command,
+  file: string,
+  { shared }: ServeFlags,
+  listen: ServeOptions,
+): Promise<void> {
+  const { hasPlace } = await import('../app/started-by.ts')
+  if (hasPlace(listen))
+    command.error('error: --shared is for apps that a front server starts, without an address')
+  if (shared !== true) return
+  const [{ findModule }, { projectFolder }, { shareApp }] = await Promise.all([
+    import('../app/load-module.ts'),
+    import('../app/project-folder.ts'),
+    import('../shared-start.ts'),
+  ])
+  await shareApp(join(projectFolder(findModule(file)), 'tmp/shared'))
 }

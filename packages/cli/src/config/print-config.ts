@@ -9,6 +9,7 @@ import { caddy } from './caddy.ts'
 import { checkApp } from './check-app.ts'
 import { h2o } from './h2o.ts'
 import { haproxy } from './haproxy.ts'
+import { htaccess } from './htaccess.ts'
 import { lighttpd } from './lighttpd.ts'
 import { nginx } from './nginx.ts'
 import type { ServerName } from './servers.ts'
@@ -28,6 +29,7 @@ const CONFIGS: Readonly<Record<ServerName, (site: Site) => Config>> = {
   nginx,
   'apache-fcgid': apacheFcgid,
   'apache-proxy': apacheProxy,
+  htaccess,
   lighttpd,
   caddy,
   h2o,
@@ -62,8 +64,8 @@ function textOf(files: readonly ConfigFile[]): string {
 
 function write(output: string, files: readonly ConfigFile[]): void {
   const paths = outputPaths(output, files)
-  const there = paths.find((path) => existsSync(path))
-  if (there !== undefined) throw fileExists(there)
+  const existing = paths.find((path) => existsSync(path))
+  if (existing !== undefined) throw fileExists(existing)
   for (const [index, path] of paths.entries()) writeNew(path, files[index]!.text)
 }
 

@@ -6,9 +6,9 @@ import { DEFAULT_ADDRESS, type Site, usageError } from './site.ts'
 export function serveWords(site: Site): string[] {
   const { address } = site
   const host = 'host' in address && address.host !== DEFAULT_ADDRESS.host ? ['--host', address.host] : []
-  const at =
+  const addressFlags =
     'path' in address ? ['--path', address.path, '--mode', '660'] : ['--port', String(address.port), ...host]
-  return [...inheritWords(site), ...at]
+  return [...inheritWords(site), ...addressFlags]
 }
 
 /** Like {@link serveWords}, without an address: the process that starts the app provides the socket. */

@@ -3,6 +3,7 @@ export const SERVERS = [
   'nginx',
   'apache-fcgid',
   'apache-proxy',
+  'htaccess',
   'lighttpd',
   'caddy',
   'h2o',

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { findModule } from '../app/load-module.ts'
 import { projectFolder } from '../app/project-folder.ts'
+import { sharedFolder } from '../config/htaccess.ts'
 import { programWords } from '../config/serve-words.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
@@ -14,6 +15,8 @@ export interface HostedApp {
   project: string
   /** The log file of the app, in `project`. */
   log: string
+  /** The folder of the socket of the process that holds the app, in `project`. */
+  shared: string
   /** The command that runs `fcgi-bridge`, word by word. */
   program: readonly string[]
   /** The arguments of `fcgi-bridge serve` for the app, without an address. */
@@ -43,7 +46,14 @@ export function hostedApp(app: string, flags: { output: string; as?: string; exp
     ...(flags.as === undefined ? [] : ['--as', flags.as]),
     ...(flags.export === undefined ? [] : ['--export', flags.export]),
   ]
-  return { site, project, log, program: programWords(), serve: [file, ...kind, '--log-file', log] }
+  return {
+    site,
+    project,
+    log,
+    shared: sharedFolder(file),
+    program: programWords(),
+    serve: [file, ...kind, '--log-file', log],
+  }
 }
 
 function isInside(inner: string, outer: string): boolean {
@@ -89,16 +99,4 @@ export function readTemplate(name: string, values: Readonly<Record<string, strin
 /** A string literal of JavaScript and PHP. */
 export function quote(text: string): string {
   return `'${text.replace(/['\\]/g, '\\$&')}'`
-}
-
-/** The lines of an .htaccess that send requests to `program`, a file in the same folder. */
-export function rewriteTo(program: string): string {
-  return `# Files are served as they are. Every other URL goes to the app.
-RewriteEngine On
-# Apache hides the Authorization header from programs.
-RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
-RewriteRule ^${program.replace('.', '\\.')}$ - [L]
-RewriteCond %{REQUEST_FILENAME} !-f
-RewriteRule ^ ${program} [L]
-`
 }

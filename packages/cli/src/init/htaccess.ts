@@ -1,7 +1,8 @@
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
+import { htaccessText } from '../config/htaccess.ts'
 import type { Output } from '../terminal.ts'
-import { type HostedApp, hostedApp, quote, readTemplate, rewriteTo, writeNewFiles } from './hosted-app.ts'
+import { type HostedApp, hostedApp, quote, readTemplate, writeNewFiles } from './hosted-app.ts'
 
 /** The flags of `fcgi-bridge init htaccess`. */
 export interface HtaccessFlags {
@@ -21,30 +22,22 @@ export function initHtaccess(app: string, flags: HtaccessFlags, stdout: Output):
   stdout.write(
     writeNewFiles(hosted, [
       { path: program, text: appFcgi(hosted), required: true },
-      { path: join(hosted.site, '.htaccess'), text: HTACCESS, required: false },
+      { path: join(hosted.site, '.htaccess'), text: htaccessText(hosted.shared), required: false },
     ]),
   )
   chmodSync(program, 0o755)
   stdout.write(advice(hosted))
 }
 
-function appFcgi({ program, serve, project }: HostedApp): string {
+function appFcgi({ program, serve, project, shared }: HostedApp): string {
   const [node, main] = program
+  const words = [...serve, '--shared', shared]
   return readTemplate('app.fcgi', {
     PROGRAM: quote(main!),
-    ARGUMENTS: `[${serve.map(quote).join(', ')}]`,
+    ARGUMENTS: `[${words.map(quote).join(', ')}]`,
     COMPILE_CACHE: quote(join(project, 'tmp/compile-cache')),
   }).replace('NODE_ENV=production node', `NODE_ENV=production ${node}`)
 }
-
-const HTACCESS = `Options +ExecCGI
-<IfModule mod_fcgid.c>
-    AddHandler fcgid-script .fcgi
-</IfModule>
-<IfModule !mod_fcgid.c>
-    AddHandler cgi-script .fcgi
-</IfModule>
-${rewriteTo('app.fcgi')}`
 
 function advice({ log }: HostedApp): string {
   return `The app writes its output to ${log}.

@@ -1,9 +1,10 @@
 import { dirname, join, resolve } from 'node:path'
 import { formatAddress, type SocketAddress } from '@fcgi-bridge/client/address'
+import { rewriteTo } from '../config/htaccess.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import type { Output } from '../terminal.ts'
-import { hostedApp, quote, readTemplate, rewriteTo, writeNewFiles } from './hosted-app.ts'
+import { hostedApp, quote, readTemplate, writeNewFiles } from './hosted-app.ts'
 
 /** The flags of `fcgi-bridge init php`. */
 export interface PhpFlags {

@@ -20,11 +20,11 @@ export async function control(command: PoolCommand['command'], flags: ControlFla
       'The pool is not specified. Pass the --control SOCKET of fcgi-bridge serve, or set FCGI_BRIDGE_CONTROL.',
     )
   }
-  const answer = await send(path, command)
-  if (!answer.ok) throw new Failure(EXIT.failed, answer.error.message, { code: answer.error.code ?? 'ERROR' })
-  if (answer.status !== undefined) {
-    if (flags.json) printJson(answer.status)
-    else process.stdout.write(statusText(answer.status))
+  const reply = await send(path, command)
+  if (!reply.ok) throw new Failure(EXIT.failed, reply.error.message, { code: reply.error.code ?? 'ERROR' })
+  if (reply.status !== undefined) {
+    if (flags.json) printJson(reply.status)
+    else process.stdout.write(statusText(reply.status))
   } else if (flags.json) printJson({ [command]: 'done' })
 }
 
@@ -44,7 +44,7 @@ async function send(path: string, command: PoolCommand['command']): Promise<Pool
   }
 }
 
-// The dates are strings: the answer is JSON.
+// The dates are strings: the reply is JSON.
 function statusText({
   state,
   reloading,

@@ -69,7 +69,8 @@ async function runWorkers(
   program: Pick<RunPoolOptions, 'script' | 'args' | 'cwd'>,
   { file, path, flags, listen, workers }: Run,
 ): Promise<void> {
-  const { perWorkerSockets, maxRequests, maxMemory, maxAge, startTimeout, stopTimeout, stuckTimeout } = flags
+  const { perWorkerSockets, maxRequests, maxMemory, maxAge } = flags
+  const { startTimeout, stopTimeout, stuckTimeout, drainDelay, slow: slowAfter, status, statusHttp } = flags
   const json = flags.json === true
   const isAddressKnown = !isStartedByFrontServer(listen)
   const control = controlPath(flags)
@@ -78,8 +79,9 @@ async function runWorkers(
       ...program,
       workers,
       ...given({ listen: placeOf(listen) }),
-      ...given({ perWorkerSockets, maxRequests, maxMemory, maxAge, startTimeout, stopTimeout, stuckTimeout }),
-      ...given({ slowAfter: flags.slow, control, status: flags.status, statusHttp: flags.statusHttp }),
+      ...given({ perWorkerSockets, maxRequests, maxMemory, maxAge }),
+      ...given({ startTimeout, stopTimeout, stuckTimeout, drainDelay }),
+      ...given({ slowAfter, control, status, statusHttp }),
       app: { name: file, path },
       restartFiles: restartFilesOf(flags, path),
       onCreate: (pool) => logPool(pool, json),

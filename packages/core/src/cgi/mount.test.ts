@@ -53,6 +53,15 @@ describe.each<[string, Given, { auto: string; scriptName: string }]>([
     { auto: '', scriptName: '' },
   ],
   [
+    'mod_proxy_fcgi, SetHandler for the program that the .htaccess of the folder /app rewrites to',
+    {
+      target: '/app/sub/page?x=1',
+      scriptName: '/app/app.fcgi',
+      file: `proxy:fcgi://localhost/${PROGRAM}`,
+    },
+    { auto: '/app', scriptName: '/app' },
+  ],
+  [
     'mod_fcgid, rewritten in the .htaccess of the folder /app',
     { target: '/app/sub/page?x=1', scriptName: '/app/app.fcgi', file: PROGRAM },
     { auto: '/app', scriptName: '/app' },

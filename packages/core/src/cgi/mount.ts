@@ -58,6 +58,7 @@ const REAL_PATHS_MAX = 64
 const realPaths = new Map<string, string>()
 
 function isProgram(file: string | undefined, program: string | undefined): boolean {
+  if (file?.startsWith(PROXIED)) return isProxiedProgram(file, program)
   if (file === undefined || !file.startsWith('/')) return false
   if (file === program) return true
   let real = realPaths.get(file)
@@ -72,6 +73,15 @@ function isProgram(file: string | undefined, program: string | undefined): boole
     realPaths.set(file, real)
   }
   return real === program
+}
+
+const PROXIED = 'proxy:fcgi://'
+
+// mod_proxy_fcgi sends `proxy:fcgi://HOST/FILE`, where FILE is the program if an .htaccess has rewritten the URL to the program.
+function isProxiedProgram(file: string, program: string | undefined): boolean {
+  if (program === undefined || !file.endsWith(program.slice(program.lastIndexOf('/')))) return false
+  const path = file.indexOf('/', PROXIED.length)
+  return path > 0 && isProgram(file.slice(path + 1), program)
 }
 
 /**

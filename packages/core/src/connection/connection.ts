@@ -54,12 +54,15 @@ export class Connection
   // Created when the server drains.
   #connectionDrain: ConnectionDrain | undefined
   #hasResponded = false
+  readonly #sendsRequest: boolean
   /** When the last request ended, or the connection began, by the server's clock (seconds). */
   idleTick: number
 
-  constructor(socket: Duplex, host: ConnectionHost) {
+  /** `sendsRequest` is true if the peer opens a connection only for a request that it has. Draining then waits for the request. */
+  constructor(socket: Duplex, host: ConnectionHost, sendsRequest = false) {
     this.socket = socket
     this.#host = host
+    this.#sendsRequest = sendsRequest
     this.#probe = new PeerProbe(socket, () => this.#exchanges.first?.requestId)
     this.#readControl = new ReadControl(socket, this.#exchanges, this.#probe, host.options)
     this.#responses = new ResponseWriter(socket, this.#exchanges, this.#probe, this, host)
@@ -188,7 +191,7 @@ export class Connection
   // ---- for ConnectionDrain ----
 
   get isIdle(): boolean {
-    if (this.#state !== 'draining') return false
+    if (this.#state !== 'draining' || (this.#sendsRequest && !this.#hasResponded)) return false
     return this.#exchanges.size === 0 && this.#decoder.atBoundary && this.#readControl.reading
   }
 

@@ -282,7 +282,7 @@ describe('a hook that throws does not affect other requests of the connection', 
     const exchange = await app.next()
     exchange.stderr.once('drain', hook)
     while (exchange.stderr.write('e'.repeat(8000)));
-    exchange.end('answer')
+    exchange.end('response')
     peer.socket.resume()
     expect((await peer.response(1)).stdout).toMatch(/^Status: 500 /)
     expect(errors).toEqual([thrown])
@@ -585,7 +585,7 @@ describe('a reader that is waiting for the request body when the exchange ends',
       const exchange = await app.next()
       const body = expect(readAll(exchange.stdin)).rejects
       const text = expect(exchange.request.text()).rejects
-      exchange.end('answer')
+      exchange.end('response')
       await body.toMatchObject({ code: 'FCGI_ERR_BODY_DISCARDED' })
       await text.toMatchObject({ code: 'FCGI_ERR_BODY_DISCARDED' })
       expect(exchange.aborted).toBe(false)

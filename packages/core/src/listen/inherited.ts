@@ -1,4 +1,5 @@
 import { parseAddress } from './address.ts'
+import { hasHeldSockets } from './held-sockets.ts'
 import { noAddressError } from './listen-error.ts'
 import type { ListenOptions } from './listen-options.ts'
 import { isListeningSocket } from './listening-socket.ts'
@@ -58,6 +59,7 @@ export type StartedWith = 'sockets' | 'stdin' | 'cgi' | 'address'
 
 /** Finds out how this process was started, as {@link findInherited} does, and changes nothing. Undefined: not for FastCGI. */
 export function startedWith(env: NodeJS.ProcessEnv = process.env): StartedWith | undefined {
+  if (hasHeldSockets()) return 'sockets'
   if (countManagerSockets(env) > 0 || countSystemdSockets(env) > 0) return 'sockets'
   if (isListeningSocket(0, env)) return 'stdin'
   if (env.GATEWAY_INTERFACE !== undefined) return 'cgi'

@@ -29,7 +29,7 @@ async function listen(options: ListenOptions): Promise<FastCgiServer> {
   return server.listen(options)
 }
 
-async function answers(address: { port: number; host?: string } | { path: string }): Promise<boolean> {
+async function responds(address: { port: number; host?: string } | { path: string }): Promise<boolean> {
   const peer = await Peer.connect(address)
   onTestFinished(() => peer.destroy())
   peer.get(1)
@@ -41,13 +41,13 @@ describe('TCP', () => {
     const server = await listen({ port: 0 })
     const address = server.address() as { port: number }
     expect(address).toMatchObject({ address: '127.0.0.1', family: 'IPv4' })
-    expect(await answers(address)).toBe(true)
+    expect(await responds(address)).toBe(true)
   })
 
   test('can listen on IPv6', async () => {
     const server = await listen({ port: 0, host: '::1' })
     const { port } = server.address() as { port: number }
-    expect(await answers({ port, host: '::1' })).toBe(true)
+    expect(await responds({ port, host: '::1' })).toBe(true)
   })
 
   test('rejects for a port in use', async () => {
@@ -88,7 +88,7 @@ describe('a Unix socket', () => {
       expect(process.umask(before)).toBe(0o077)
     }
     expect(modeOf(path)).toBe(expected)
-    expect(await answers({ path })).toBe(true)
+    expect(await responds({ path })).toBe(true)
   })
 
   test('never has more permissions than its mode', async () => {
@@ -161,7 +161,7 @@ describe('a Unix socket', () => {
     rmSync(path)
     await listen({ path })
     await first.close()
-    expect(await answers({ path })).toBe(true)
+    expect(await responds({ path })).toBe(true)
     expect(readdirSync(dirname(path))).toEqual(['app.sock'])
   })
 
@@ -229,7 +229,7 @@ describe('a Unix socket', () => {
     const child = spawn(process.execPath, [join(folder, 'app.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] })
     onTestFinished(() => void child.kill())
     await once(child.stdout, 'data')
-    expect(await answers({ path })).toBe(true)
+    expect(await responds({ path })).toBe(true)
   })
 
   test('is replaced if it is stale', async () => {
@@ -237,7 +237,7 @@ describe('a Unix socket', () => {
     const path = join(folder, 'app.sock')
     await makeStale(path)
     await listen({ path })
-    expect(await answers({ path })).toBe(true)
+    expect(await responds({ path })).toBe(true)
   })
 
   test('is not replaced if a server listens on it', async () => {
@@ -247,7 +247,7 @@ describe('a Unix socket', () => {
       code: 'EADDRINUSE',
       message: `EADDRINUSE: ${path} is in use by a live server. Stop it, or choose another path.`,
     })
-    expect(await answers({ path })).toBe(true)
+    expect(await responds({ path })).toBe(true)
   })
 
   test('is not replaced if the queue of its server is full', async () => {
@@ -299,7 +299,7 @@ describe('a Unix socket', () => {
     for (const result of results) {
       if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'EADDRINUSE' })
     }
-    expect(await answers({ path })).toBe(true)
+    expect(await responds({ path })).toBe(true)
   })
 
   test.each<[unknown, string]>([
@@ -330,7 +330,7 @@ describe('a Unix socket', () => {
     const longest = join(folder, 'ü'.padEnd(max - folder.length - 2, 'x'))
     expect(Buffer.byteLength(longest)).toBe(max)
     await listen({ path: longest })
-    expect(await answers({ path: longest })).toBe(true)
+    expect(await responds({ path: longest })).toBe(true)
     await expect(listen({ path: `${longest}x` })).rejects.toMatchObject({
       code: 'ENAMETOOLONG',
       message: `ENAMETOOLONG: cannot listen on ${longest}x: the path has ${max + 1} bytes, but the path of a Unix socket can have only ${max}. Choose a shorter path.`,
@@ -450,7 +450,7 @@ describe('reusePort', () => {
     const second = await listen({ port, reusePort: true })
     expect(second.address()).toMatchObject({ port })
     await first.close()
-    expect(await answers({ port })).toBe(true)
+    expect(await responds({ port })).toBe(true)
   })
 
   test.each([
@@ -480,8 +480,8 @@ test('a server can listen on several addresses', async () => {
   await server.listen({ path })
   expect(heard).toEqual([path])
   expect(server.address()).toMatchObject({ address: '127.0.0.1' })
-  expect(await answers({ path })).toBe(true)
-  expect(await answers(server.address() as { port: number })).toBe(true)
+  expect(await responds({ path })).toBe(true)
+  expect(await responds(server.address() as { port: number })).toBe(true)
   await server.close()
   expect(existsSync(path)).toBe(false)
 })

@@ -1,7 +1,6 @@
 import type { Server, Socket } from 'node:net'
 import { closeServer } from './net-server.ts'
 import type { StandardDescriptor } from './standard-descriptor.ts'
-import type { SocketFile } from './unix-socket.ts'
 
 // libuv accepts one connection per event loop tick. After this many ticks without a connection, the queue is empty.
 const EMPTY_TICKS = 3
@@ -9,10 +8,18 @@ const EMPTY_TICKS = 3
 // Milliseconds. mod_fcgid gives a process one request at a time and may be about to connect.
 const LAST_REQUEST_TIMEOUT = 100
 
+/** The file of a Unix socket that this process has bound. */
+export interface ListeningFile {
+  /** Makes sure that no connections arrive any more. Those in the queue are still accepted, and so are those that arrive until it settles. */
+  remove(): void | Promise<void>
+  /** Closes `server`, which listens on the file. Settles when its connections are closed. */
+  close(server: Server): Promise<void>
+}
+
 /** Where a listening socket comes from. */
 export interface SocketOrigin {
   /** The file of a Unix socket that this process has bound. */
-  file?: SocketFile
+  file?: ListeningFile
   /** The socket is descriptor 0, 1 or 2. */
   standard?: StandardDescriptor
   /** Another process holdsInput the socket and accepts from its queue. */
@@ -54,7 +61,8 @@ export class Listener {
    */
   async drain(limit: number, isAwaited: () => boolean): Promise<void> {
     const { file, standard, shared } = this.#origin
-    file?.remove()
+    const removed = file?.remove()
+    if (removed !== undefined) await removed
     if (!shared) {
       const queue = new Queue(this.#server, limit, standard !== undefined)
       await queue.whenEmpty()

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster'
 import { renameSync, type Stats, unlinkSync } from 'node:fs'
 import type { Server } from 'node:net'
+import type { ListeningFile } from './listener.ts'
 import { closeServer, listening } from './net-server.ts'
 import { bindAtPath, isSameFile } from './socket-path.ts'
 import { lstatSocket } from './stat.ts'
@@ -33,7 +34,7 @@ export async function listenOnPath(
  * closing the server, but never if another server has taken the path. If it disappears, a warning is emitted, because nothing else would
  * show why requests no longer arrive.
  */
-export class SocketFile {
+export class SocketFile implements ListeningFile {
   readonly #path: string
   readonly #ours: Stats
   readonly #remove = (): void => this.remove()

@@ -68,8 +68,8 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     const one = await app.next()
     begun.get(1, {}, { keepConn: true })
     const two = await app.next()
-    two.write('half an answer')
-    await begun.stdout(1, 'half an answer')
+    two.write('half a response')
+    await begun.stdout(1, 'half a response')
     const read = once(serving.sockets[2]!, 'data')
     partial.begin(1, { keepConn: true })
     await read
@@ -181,18 +181,18 @@ describe('a peer that does not close its write side', () => {
     const exchange = await app.next()
     const closed = server.close()
     await new Promise(setImmediate)
-    exchange.end('answer')
-    expect((await peer.response(1)).stdout).toMatch(/answer$/)
+    exchange.end('response')
+    expect((await peer.response(1)).stdout).toMatch(/response$/)
     await closed
   })
 
   test('receives the whole of a large response, as long as it reads', async () => {
-    const answer = Buffer.alloc(16 * 1024 * 1024, 'a')
+    const response = Buffer.alloc(16 * 1024 * 1024, 'a')
     const app = new App()
     const { peer, server } = await connected(app.handler, { drainTimeout: 1_000_000 })
     peer.socket.pause()
     peer.get(1)
-    ;(await app.next()).end(answer)
+    ;(await app.next()).end(response)
     const closed = server.close()
     await new Promise(setImmediate)
     await new Promise(setImmediate)
@@ -200,7 +200,7 @@ describe('a peer that does not close its write side', () => {
     vi.advanceTimersByTime(10_000)
     vi.useRealTimers()
     peer.socket.resume()
-    expect((await peer.response(1)).stdout).toHaveLength(answer.length + 'Status: 200 OK\r\n\r\n'.length)
+    expect((await peer.response(1)).stdout).toHaveLength(response.length + 'Status: 200 OK\r\n\r\n'.length)
     await closed
   })
 

@@ -70,9 +70,11 @@ export class Host implements ConnectionHost {
     return this.#connections.size >= this.options.maxConnections
   }
 
-  /** Whether a front server waits for a response on one of the connections. */
-  get awaited(): boolean {
-    for (const connection of this.#connections) if (connection.awaited) return true
+  /** Whether a front server waits for a response on a connection in `sockets`, or on any connection if `sockets` is undefined. */
+  isAwaited(sockets: WeakSet<Duplex> | undefined): boolean {
+    for (const connection of this.#connections) {
+      if (connection.awaited && (sockets === undefined || sockets.has(connection.socket))) return true
+    }
     return false
   }
 
@@ -81,10 +83,10 @@ export class Host implements ConnectionHost {
     return this.#pending.size
   }
 
-  /** Serves a new connection. */
-  accept(stream: Duplex): void {
+  /** Serves a new connection. See {@link Connection} for `sendsRequest`. */
+  accept(stream: Duplex, sendsRequest?: boolean): void {
     this.acceptedConnections++
-    this.#connections.add(new Connection(stream, this))
+    this.#connections.add(new Connection(stream, this, sendsRequest))
     this.#timer ??= setInterval(() => {
       this.tick++
       sweep(this.#connections, this.tick, TICK, this.options)

@@ -22,6 +22,7 @@ const SERVER: Record<keyof ServerOptions, true> = {
   lingerTimeout: true,
   lingerBytes: true,
   drainTimeout: true,
+  healthPath: true,
   allowedServers: true,
   onError: true,
 }

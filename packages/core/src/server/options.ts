@@ -51,6 +51,11 @@ export interface ServerOptions extends TimeoutOptions {
   /** How many bytes of input are read and dropped after a response. Default 1 GiB. */
   lingerBytes?: number
   /**
+   * A path such as `/healthz` that the server answers without the app: 200, or 503 from the call of `announceClose()` or `close()` on.
+   * Default: none.
+   */
+  healthPath?: string
+  /**
    * Addresses that can connect over TCP. The default is the variable FCGI_WEB_SERVER_ADDRS (section 3.2) or, if that is not set, all
    * addresses. Other connections are closed at once. IPv4-mapped IPv6 addresses match IPv4. A Unix socket is protected by its mode instead.
    */
@@ -64,7 +69,8 @@ export interface ServerOptions extends TimeoutOptions {
 }
 
 /** {@link ServerOptions} with all defaults. */
-export interface Settings extends Required<Omit<ServerOptions, 'allowedServers'>> {
+export interface Settings extends Required<Omit<ServerOptions, 'allowedServers' | 'healthPath'>> {
+  readonly healthPath: string | undefined
   readonly allowedServers: AllowedServers | undefined
 }
 
@@ -115,6 +121,7 @@ export function resolveOptions(options: ServerOptions): Settings {
     maxStderrBytes: options.maxStderrBytes ?? 1024 * 1024,
     lingerBytes: options.lingerBytes ?? 1024 * 1024 * 1024,
     ...addDefaultTimeouts(options),
+    healthPath: options.healthPath,
     allowedServers: allowed && parseAllowedServers(allowed),
     onError: options.onError ?? printLateError,
   }
@@ -125,7 +132,10 @@ export function resolveOptions(options: ServerOptions): Settings {
       throw new RangeError(`The option ${name} must be a number of at least ${least}, not ${value}.`)
     if (name.endsWith('Timeout')) settings[name] = Math.min(value, TIMER_MAX)
   }
-  const { mount, onError } = settings
+  const { mount, healthPath, onError } = settings
+  if (healthPath !== undefined && !(typeof healthPath === 'string' && /^\/[^?#\s]*$/.test(healthPath))) {
+    throw new RangeError(`The option healthPath must be a path like '/healthz', not '${healthPath}'.`)
+  }
   if (!/^(?:auto|script-name|none|\/.*)$/s.test(mount)) {
     throw new RangeError(
       `The option mount must be 'auto', 'script-name', 'none' or a path like '/shop', not '${mount}'.`,

@@ -6,20 +6,21 @@ import type { FastCgiServer } from './server.ts'
 /** `unless-handled`: only if the program has no listener of its own for the signal. */
 type When = 'always' | 'unless-handled'
 
-const atSignals = new Map<FastCgiServer, When>()
+const atSignals = new Map<FastCgiServer, { when: When; delay: number }>()
 const atExceptions = new Set<FastCgiServer>()
 
 /**
  * Ends the program at SIGTERM, SIGUSR1 (mod_fcgid, Apache) or SIGINT, until `server` has closed. A second SIGINT exits at once. A second
- * SIGTERM does nothing, because mod_fcgid always sends two.
+ * SIGTERM does nothing, because mod_fcgid always sends two. The program ends `delay` milliseconds after the signal, and meanwhile its health
+ * path responds with 503.
  */
-export function endAtSignals(server: FastCgiServer, when: When = 'always'): void {
+export function endAtSignals(server: FastCgiServer, when: When = 'always', delay = 0): void {
   if (atSignals.size === 0) {
     process.on('SIGTERM', stop)
     process.on('SIGUSR1', stop)
     process.on('SIGINT', interrupt)
   }
-  atSignals.set(server, when)
+  atSignals.set(server, { when, delay })
   server.once('close', () => {
     atSignals.delete(server)
     if (atSignals.size > 0) return
@@ -46,11 +47,28 @@ const GRACE = 1000
  * sends its last spans then. Returns false if the signal is left to the program.
  */
 export function stop(signal: NodeJS.Signals): boolean {
-  const isHandled = process.listenerCount(signal) > 1
-  if (isHandled && ![...atSignals.values()].includes('always')) return false
-  end(atSignals.keys(), isHandled ? GRACE : 0)
+  const isHandled = process.listenerCount(signal) - signalExitListeners(signal) > 1
+  const settings = [...atSignals.values()]
+  if (isHandled && settings.every(({ when }) => when !== 'always')) return false
+  for (const server of atSignals.keys()) server.announceClose()
+  const delay = Math.max(0, ...settings.map((one) => one.delay))
+  const endNow = (): void => end(atSignals.keys(), isHandled ? GRACE : 0)
+  if (delay > 0) setTimeout(endNow, delay)
+  else endNow()
   return true
 }
+
+// The number of listeners of the package signal-exit. Much used libraries load it. Its listeners only clean up, and end the program only if
+// nobody else listens. So if its listeners counted as the program's own, nobody would end the program. Each of its versions has its
+// count where the other one finds it.
+function signalExitListeners(signal: NodeJS.Signals): number {
+  if (signal === 'SIGUSR1') return 0
+  const { __signal_exit_emitter__: version3 } = process as { __signal_exit_emitter__?: { count?: number } }
+  const version4 = (globalThis as { [key: symbol]: { count?: number } | undefined })[SIGNAL_EXIT_4]
+  return (version3?.count ?? 0) + (version4?.count ?? 0)
+}
+
+const SIGNAL_EXIT_4 = Symbol.for('signal-exit emitter')
 
 /**
  * Until `server` has closed, makes an uncaught exception end the program with status 1 after its servers have drained. Node would end it at
@@ -87,6 +105,20 @@ function end(servers: Iterable<FastCgiServer>, grace = 0): void {
     if (grace === 0) exitSoon()
     else setTimeout(() => process.exit(), grace).unref()
   })
+}
+
+/** Ends the program, as SIGTERM does, when `server` has had no connection and no new one for `timeout` milliseconds. */
+export function endWhenIdle(server: FastCgiServer, timeout: number): void {
+  let accepted = -1
+  const timer = setInterval(() => {
+    const { connections, acceptedConnections } = server.stats()
+    const isIdle = connections === 0 && acceptedConnections === accepted
+    accepted = acceptedConnections
+    if (isIdle) stop('SIGTERM')
+  }, timeout)
+  // The timer must not keep the program alive.
+  timer.unref()
+  server.once('close', () => clearInterval(timer))
 }
 
 // Event loop ticks in which the program can do what it has deferred. Express, for example, logs an error after it has sent the response.

@@ -3,6 +3,7 @@ import type { Handler } from '../exchange/exchange.ts'
 import { serveCgi } from '../listen/cgi-process.ts'
 import { checkOptions, LISTEN_OPTION_NAMES } from '../listen/check-options.ts'
 import { checkMode } from '../listen/check-place.ts'
+import { type HeldSockets, takeHeldSockets } from '../listen/held-sockets.ts'
 import { findInherited, type Inherited } from '../listen/inherited.ts'
 import type {
   FdListenOptions,
@@ -10,12 +11,13 @@ import type {
   TcpListenOptions,
   UnixListenOptions,
 } from '../listen/listen-options.ts'
-import { obeyEarlySignal } from './early-signals.ts'
+import { share } from '../shared/share.ts'
+import { handleEarlySignal } from './early-signals.ts'
 import { type Handlers, toHandlers } from './handlers.ts'
 import { type Launcher, takeLauncher } from './launcher.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
-import { endAtExceptions, endAtSignals, exitSoon, stop } from './program-end.ts'
+import { endAtExceptions, endAtSignals, endWhenIdle, exitSoon, stop } from './program-end.ts'
 import { defaultRestartFiles, watchRestartFiles } from './restart-file.ts'
 import { FastCgiServer } from './server.ts'
 import { surviveAborts } from './unhandled-aborts.ts'
@@ -24,7 +26,28 @@ import { surviveAborts } from './unhandled-aborts.ts'
  * Where {@link serve} listens: at most one address. Without `port`, `path` and `fd`, the process that started this one provides it.
  * `mode`, `backlog` and `reusePort` then apply to that address.
  */
-type Place = Optional<TcpListenOptions> | Optional<FdListenOptions> | Optional<UnixListenOptions>
+type Place =
+  | Optional<TcpListenOptions>
+  | Optional<FdListenOptions>
+  | Optional<UnixListenOptions>
+  | SharedListenOptions
+
+/** Where the process that started this one says, shared with the other processes that it starts. */
+interface SharedListenOptions {
+  /**
+   * A folder. The first process that a front server starts serves the app for all others, which relay their requests to it. Under CGI it
+   * runs in the background until no request has arrived for 5 minutes. The folder is created with mode 0700. The returned promise stays pending in a
+   * process that relays. Such a process has loaded the app in vain: `fcgi-bridge serve --shared` does not load it.
+   */
+  shared: string
+  port?: undefined
+  host?: undefined
+  path?: undefined
+  mode?: undefined
+  fd?: undefined
+  backlog?: undefined
+  reusePort?: undefined
+}
 
 type Optional<Options> = { [Name in keyof Options]?: Options[Name] | undefined }
 
@@ -40,6 +63,11 @@ interface ProgramOptions {
    * `'unless-handled'`: only the signals for which the program has no listener.
    */
   handleSignals?: boolean | 'unless-handled'
+  /**
+   * How long the server waits after such a signal, before it drains, in milliseconds. Default 0. Meanwhile `healthPath` responds with 503,
+   * and all requests are served: time for a load balancer to notice. It counts in addition to `drainTimeout`.
+   */
+  drainDelay?: number
   /**
    * Default true: after an uncaught exception, if the program has no `uncaughtException` listener, the server drains and the process
    * exits with status 1, so that no other request is lost. With either value, an unhandled rejection whose reason is the abort of a
@@ -69,9 +97,13 @@ const NAMES = Object.keys({
   signal: true,
   onListen: true,
   handleSignals: true,
+  drainDelay: true,
   handleExceptions: true,
   restartFiles: true,
 } satisfies Record<Exclude<keyof ServeOptions, keyof ServerOptions>, true>).concat(SERVER_OPTION_NAMES)
+
+// The longest delay of setTimeout(), in milliseconds (24 days).
+const TIMER_MAX = 2 ** 31 - 1
 
 /** Whether {@link serve} has an option of this name. */
 export function isServeOption(name: string): boolean {
@@ -113,7 +145,10 @@ async function startLaunched(
 
 async function start(handler: Handler | Handlers, options: ServeOptions): Promise<FastCgiServer> {
   checkOptions(options, NAMES)
-  const { signal, onListen } = options
+  const { signal, onListen, drainDelay = 0 } = options
+  if (typeof drainDelay !== 'number' || !(drainDelay >= 0 && drainDelay < TIMER_MAX)) {
+    throw new RangeError(`The option drainDelay must be a number of at least 0, not ${drainDelay}.`)
+  }
   const server = new FastCgiServer(toHandlers(handler), options)
   signal?.throwIfAborted()
   ignoreOutputErrors()
@@ -132,8 +167,8 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   signal?.addEventListener('abort', close, { once: true })
   server.once('close', () => signal?.removeEventListener('abort', close))
   const handleSignals = options.handleSignals ?? true
-  if (handleSignals) endAtSignals(server, handleSignals === true ? 'always' : handleSignals)
-  obeyEarlySignal(handleSignals ? stop : (signal) => process.kill(process.pid, signal))
+  if (handleSignals) endAtSignals(server, handleSignals === true ? 'always' : handleSignals, drainDelay)
+  handleEarlySignal(handleSignals ? stop : (signal) => process.kill(process.pid, signal))
   // Before endAtExceptions, because the first listener decides.
   surviveAborts(server)
   if (options.handleExceptions ?? true) endAtExceptions(server)
@@ -152,7 +187,9 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
 type Serving = 'cgi' | 'front server' | 'address'
 
 async function listen(server: FastCgiServer, options: ServeOptions): Promise<Serving> {
-  const { path, mode, port, host, fd, backlog, reusePort, shared } = options
+  const { path, mode, port, host, fd, backlog, reusePort } = options
+  if (typeof options.shared === 'string' && fd === undefined) await share({ folder: options.shared })
+  const shared = typeof options.shared === 'string' && fd === undefined ? undefined : options.shared
   // listen() refuses an incomplete address, such as a host alone.
   if ([path, port, fd, host, shared].some((given) => given !== undefined)) {
     const entries = LISTEN_OPTION_NAMES.map((name) => [name, options[name]])
@@ -160,6 +197,8 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<Ser
     return 'address'
   }
   if (mode !== undefined) checkMode(mode)
+  const held = takeHeldSockets()
+  if (held !== undefined) return serveHeld(server, held)
   const inherited = findInherited()
   if (isFromFrontServer(inherited)) process.env.NODE_ENV ||= 'production'
   if ('cgi' in inherited) {
@@ -174,6 +213,14 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<Ser
     await server.listen({ ...address, ...details } as ListenOptions)
   }
   return isFromFrontServer(inherited) ? 'front server' : 'address'
+}
+
+function serveHeld(server: FastCgiServer, { sockets, idleTimeout, onServed }: HeldSockets): Serving {
+  process.env.NODE_ENV ||= 'production'
+  for (const socket of sockets) server.adopt(socket)
+  onServed()
+  if (idleTimeout !== undefined) endWhenIdle(server, idleTimeout)
+  return 'front server'
 }
 
 // Whether a front server started this program. mod_fcgid and CGI servers do not pass NODE_ENV, and without it frameworks send the stacks of

@@ -1,14 +1,17 @@
 import { channel } from 'node:diagnostics_channel'
 import { EventEmitter, setMaxListeners } from 'node:events'
-import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Handler } from '../exchange/exchange.ts'
 import { checkOptions } from '../listen/check-options.ts'
 import { listenOn } from '../listen/listen.ts'
 import type { ListenOptions } from '../listen/listen-options.ts'
 import type { Listener } from '../listen/listener.ts'
+import { createFrontServer } from '../listen/net-server.ts'
+import type { OpenSocket } from '../listen/open-socket.ts'
 import type { ProtocolError } from '../protocol/error.ts'
 import { type Handlers, toHandlers } from './handlers.ts'
+import { withHealth } from './health.ts'
 import { Host } from './host.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import { resolveOptions, type ServerOptions } from './options.ts'
@@ -46,10 +49,12 @@ export function createServer(handler: Handler | Handlers, options: ServerOptions
 /** A FastCGI server with the conventions of net.Server. Create it with {@link createServer}. */
 export class FastCgiServer extends EventEmitter<ServerEvents> {
   readonly #host: Host
-  readonly #listeners: Listener[] = []
+  // With the connections of each, if they are counted one by one.
+  readonly #listeners = new Map<Listener, WeakSet<Duplex> | undefined>()
   #addresses: (AddressInfo | string)[] = []
   #state: ServerStats['state'] = 'idle'
   #isReferenced = true
+  #isCloseAnnounced = false
   #closed: Promise<void> | undefined
   #drainController: AbortController | undefined
 
@@ -64,7 +69,11 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
         server.emit('protocolError', error, remoteAddress)
       },
     }
-    this.#host = new Host(hostServer, handlers, resolveOptions(options))
+    const settings = resolveOptions(options)
+    const { healthPath } = settings
+    const isHealthy = (): boolean => !this.#isCloseAnnounced && this.#closed === undefined
+    const all = healthPath === undefined ? handlers : withHealth(handlers, healthPath, isHealthy)
+    this.#host = new Host(hostServer, all, settings)
   }
 
   /** Listens on one more address. Rejects with a message that says what to do if that is not possible. */
@@ -72,11 +81,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     this.#throwIfClosed()
     // `allowedServers` does not apply to a Unix socket, which its file mode protects.
     let isGuarded = options.path === undefined
-    const netServer = createNetServer(
-      // Half-open, because a peer that has sent its request may close its write side and wait for the response.
-      { allowHalfOpen: true, noDelay: true, highWaterMark: 64 * 1024 },
-      (socket) => this.#accept(socket, isGuarded),
-    )
+    const netServer = createFrontServer((socket) => this.#accept(socket, isGuarded))
     const listener = await listenOn(netServer, options)
     // Node does not know the path of a Unix socket that it did not bind.
     const address = netServer.address() ?? `fd ${options.fd}`
@@ -85,15 +90,24 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
       await listener.close()
       this.#throwIfClosed()
     }
-    this.#state = 'listening'
-    this.#listeners.push(listener)
-    if (!this.#isReferenced) listener.unref()
-    this.#addresses.push(address)
     // An error means that the process has no free file descriptor. Accepting continues once there is one.
     netServer.on('error', () => {})
-    SERVER.publish(this)
-    this.emit('listening', address)
+    this.#add(listener, address)
     return this
+  }
+
+  /** Serves a socket that already listens, and the connections that wait in it. */
+  adopt(socket: OpenSocket): void {
+    this.#throwIfClosed()
+    // A socket of a front server can be TCP.
+    const isGuarded = typeof socket.address !== 'string'
+    const accepted = new WeakSet<Duplex>()
+    this.#add(socket.listener, socket.address, accepted)
+    socket.deliverTo((connection) => {
+      accepted.add(connection)
+      this.#accept(connection, isGuarded, true)
+      connection.resume()
+    })
   }
 
   /** Returns the (first) address on which the server listens; null if it does not listen. `fd 0` means an inherited Unix socket. */
@@ -114,25 +128,20 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   /** Keeps the process alive while the server listens. This is the default. */
   ref(): this {
     this.#isReferenced = true
-    for (const listener of this.#listeners) listener.ref()
+    for (const listener of this.#listeners.keys()) listener.ref()
     return this
   }
 
   /** Lets the process end while the server listens. */
   unref(): this {
     this.#isReferenced = false
-    for (const listener of this.#listeners) listener.unref()
+    for (const listener of this.#listeners.keys()) listener.unref()
     return this
   }
 
   /** Serves FastCGI over any byte stream, like an accepted socket. A closed server destroys the stream. */
   acceptStream(stream: Duplex): void {
-    if (this.#state === 'closed') {
-      stream.destroy()
-      return
-    }
-    this.#host.accept(stream)
-    this.emit('connection', stream)
+    this.#serve(stream)
   }
 
   /** Makes `close` wait for `promise`, but no longer than `drainTimeout`. The caller must handle a rejection. */
@@ -152,6 +161,14 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
       if (this.#closed !== undefined) this.#drainController.abort()
     }
     return this.#drainController.signal
+  }
+
+  /**
+   * Makes the health path (`healthPath`) respond with 503 from now on, so that load balancers stop sending requests. All requests are still
+   * served. Call `close` once the balancers have noticed.
+   */
+  announceClose(): void {
+    this.#isCloseAnnounced = true
   }
 
   /** Returns the current numbers of connections and requests. It iterates over all connections, so do not call it for each request. */
@@ -195,21 +212,42 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
     // `draining` must abort after `close()` has returned its promise, because a listener may call `close()`.
     process.nextTick(() => this.#drainController?.abort())
     const limit = this.#host.options.drainTimeout / 2
-    const listeners = this.#listeners.splice(0)
-    const stopped = Promise.all(listeners.map((listener) => listener.drain(limit, () => this.#host.awaited)))
-    await this.#host.drain(stopped)
-    await Promise.all(listeners.map((listener) => listener.closed))
+    const listeners = [...this.#listeners]
+    this.#listeners.clear()
+    const drained = listeners.map(([listener, accepted]) =>
+      listener.drain(limit, () => this.#host.isAwaited(accepted)),
+    )
+    await this.#host.drain(Promise.all(drained))
+    await Promise.all(listeners.map(([listener]) => listener.closed))
     this.#state = 'closed'
     this.emit('close')
   }
 
-  #accept(socket: Socket, isGuarded: boolean): void {
+  #add(listener: Listener, address: AddressInfo | string, accepted?: WeakSet<Duplex>): void {
+    this.#state = 'listening'
+    this.#listeners.set(listener, accepted)
+    if (!this.#isReferenced) listener.unref()
+    this.#addresses.push(address)
+    SERVER.publish(this)
+    this.emit('listening', address)
+  }
+
+  #accept(socket: Socket, isGuarded: boolean, sendsRequest = false): void {
     const { allowedServers } = this.#host.options
     // A peer that has already disconnected has no address. It needs no response.
     const isStranger =
       isGuarded && allowedServers !== undefined && !allowedServers.allows(socket.remoteAddress ?? '')
     if (isStranger || this.#host.isFull) socket.destroy()
-    else this.acceptStream(socket)
+    else this.#serve(socket, sendsRequest)
+  }
+
+  #serve(stream: Duplex, sendsRequest?: boolean): void {
+    if (this.#state === 'closed') {
+      stream.destroy()
+      return
+    }
+    this.#host.accept(stream, sendsRequest)
+    this.emit('connection', stream)
   }
 
   #throwIfClosed(): void {

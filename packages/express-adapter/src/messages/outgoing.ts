@@ -98,6 +98,8 @@ export function end(
   const socket = this.socket as ExchangeSocket | null
   if (socket === null) return inherited.call(this, chunk, encoding, callback)
   socket.beginEnd()
+  // Node then passes the end of the body to `_send`, and emits 'finish' when it was sent. Otherwise it emits 'finish' on the next tick.
+  if (this._headerSent && socket.endsWithBytes) this._headerSent = false
   try {
     return inherited === nodeEnd && sendWhole(this, socket, chunk, encoding, callback)
       ? inherited.call(this)

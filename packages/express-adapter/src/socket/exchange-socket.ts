@@ -47,10 +47,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
   readonly #output: Output
   #response: InternalResponse | undefined
   #state: OutputState = 'idle'
-  #bytesWritten = 0
   #headers: readonly string[] = NO_HEADERS
-  // The Content-Length in #headers.
-  #length: number | undefined
 
   _httpMessage: InternalResponse | null = null
   _hadError = false
@@ -90,7 +87,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
 
   /** How many bytes of the response body the app has written so far. */
   get bytesWritten(): number {
-    return this.#bytesWritten
+    return this.#output.written
   }
 
   // ---- the response ----
@@ -101,7 +98,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
    */
   writeHead(status: number, headers: readonly string[], reason: string, length: number | undefined): void {
     this.#headers = headers
-    this.#length = length
+    this.#output.limit = length
     if (!this.exchange.ended) this.exchange.writeHead(status, headers, reason)
   }
 
@@ -113,19 +110,11 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     byteLength: number | undefined,
   ): boolean {
     if (this.destroyed) return false
-    let chunk =
+    const chunk =
       typeof data === 'string' && data !== '' && encoding && encoding !== 'utf8' && encoding !== 'utf-8'
         ? Buffer.from(data, encoding)
         : data
-    let length = typeof chunk === 'string' ? (byteLength ?? Buffer.byteLength(chunk)) : chunk.byteLength
-    const limit = this.#length
-    if (limit !== undefined && this.#bytesWritten + length > limit) {
-      // An HTTP client reads Content-Length bytes and takes the next byte for the start of the next response. Some front servers
-      // (Apache) would send the surplus to the client.
-      length = limit - this.#bytesWritten
-      chunk = Buffer.from(chunk as string).subarray(0, length)
-    }
-    this.#bytesWritten += length
+    const length = typeof chunk === 'string' ? (byteLength ?? Buffer.byteLength(chunk)) : chunk.byteLength
     this.#output.push(chunk, length, callback)
     this.#scheduleFlush()
     return this.pendingLength < this.writableHighWaterMark
@@ -134,8 +123,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
   /** Ends the response. Fails the exchange if the body is shorter than its Content-Length. */
   sendEnd(): void {
     if (this.destroyed) return
-    const length = this.#length
-    const written = this.#bytesWritten
+    const { limit: length, written } = this.#output
     const isShort = length !== undefined && this.#response!._hasBody && written < length
     if (isShort && !(written === 0 && usesSendfile(this.#headers))) {
       this.fail(
@@ -180,6 +168,18 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     if (this.#state !== 'ending' || this.#response!.finished) return
     this.#state = 'idle'
     if (this.#output.waiting) this.#scheduleFlush()
+  }
+
+  /** Over HTTP, the end of the response would send bytes: what still waits, or the end of a chunked body. */
+  get endsWithBytes(): boolean {
+    return this.#output.waiting || (this.#output.limit === undefined && this.#response!._hasBody)
+  }
+
+  // A client takes the response as complete, whatever happens to its connection.
+  get #isComplete(): boolean {
+    const { _headerSent, _hasBody } = this.#response!
+    const { waiting, written, limit } = this.#output
+    return _headerSent && !waiting && (!_hasBody || written === limit)
   }
 
   /** The bytes of the response that the operating system does not have yet: `writableLength`. */
@@ -251,8 +251,8 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.stopTimeout()
     const exchange = this.exchange
-    // The app ended the response. Node would have written it to the socket by now.
-    if (this.#state === 'end-deferred' && !exchange.ended) this.#endExchange()
+    // The app ended the response, or wrote all of it. Node would have written it to the socket by now.
+    if (!exchange.ended && (this.#state === 'end-deferred' || this.#isComplete)) this.#endExchange()
     if (!exchange.ended) exchange.fail(error ?? new Error(DESTROYED_EARLY))
     this.dropBody()
     this.#output.drop(error ?? destroyedError())

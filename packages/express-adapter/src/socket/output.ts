@@ -28,6 +28,10 @@ export class Output {
   #queuedBytes = 0
   #sentBytes = 0
   #waiting = false
+  #written = 0
+
+  /** The Content-Length of the response, if it has one. */
+  limit: number | undefined
 
   constructor(exchange: Exchange, owner: OutputOwner) {
     this.#exchange = exchange
@@ -44,9 +48,22 @@ export class Output {
     return this.#waiting
   }
 
-  /** Queues body bytes. An empty chunk queues the head alone. */
+  /** How many bytes of the body were queued so far. */
+  get written(): number {
+    return this.#written
+  }
+
+  /** Queues body bytes up to the Content-Length. An empty chunk queues the head alone. */
   push(chunk: string | Uint8Array, byteLength: number, callback: SendCallback | null | undefined): void {
     this.#waiting = true
+    const { limit } = this
+    if (limit !== undefined && this.#written + byteLength > limit) {
+      // An HTTP client reads Content-Length bytes and takes the next byte for the start of the next response. Some front servers
+      // (Apache) would send the surplus to the client.
+      byteLength = limit - this.#written
+      chunk = Buffer.from(chunk as string).subarray(0, byteLength)
+    }
+    this.#written += byteLength
     if (byteLength > 0) {
       this.#chunks.push(chunk)
       this.#queuedBytes += byteLength

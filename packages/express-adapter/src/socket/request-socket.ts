@@ -134,7 +134,9 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
     const isUnread = this._httpMessage !== null && !request.destroyed && !request.complete && !isRead(request)
     if (isUnread && !this.#body?.ending) pushBody(this.exchange, request, false)
     while (stdin.read() !== null);
-    if (stdin.ended) request.complete = true
-    else stdin.discard()
+    if (stdin.ended) {
+      request.complete = true
+      this.#body?.release()
+    } else stdin.discard()
   }
 }

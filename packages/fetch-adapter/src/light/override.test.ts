@@ -331,7 +331,7 @@ test('large bodies are sent unchanged, while other clients read slowly and other
   })
   const send = async (front: Front, index: number, length: number): Promise<boolean> => {
     const letter = String.fromCharCode(97 + (index % 26))
-    const { text } = await front.request({ target: `/${length}-${letter}` }).answer()
+    const { text } = await front.request({ target: `/${length}-${letter}` }).response()
     return text === letter.repeat(length)
   }
   const slowFronts = await Promise.all(Array.from({ length: slowCount }, () => Front.connect(server)))
@@ -540,15 +540,15 @@ test('fetch accepts a light Request, and sends it', async () => {
   const handler = toHandler(
     async (request) => {
       expect(isLight(request)).toBe(true)
-      const answer = await fetch(request)
-      return new Response(answer.body, answer)
+      const response = await fetch(request)
+      return new Response(response.body, response)
     },
     { overrideGlobalObjects: true },
   )
   const params = { REQUEST_METHOD: 'POST', HTTP_HOST: `127.0.0.1:${port}`, HTTP_X_TWO: '2' }
-  const answer = await ask(await listen(handler), { target: '/a?b', params, body: 'body' })
+  const response = await ask(await listen(handler), { target: '/a?b', params, body: 'body' })
   expect(received).toEqual(['POST', '/a?b', '2', 'body'])
-  expect(answer.text).toBe('from upstream')
+  expect(response.text).toBe('from upstream')
 })
 
 // Web IDL requires this. (On Node 20, one or two members accept native objects of another class.)

@@ -188,8 +188,8 @@ describe('a tool', () => {
       }),
     )
     const front = await Front.connect(server)
-    const answers = ['/a', '/b', '/c'].map((target) => front.request({ target, body: 'x' }).answer())
-    for (const { text } of await Promise.all(answers)) expect(text.slice(-3)).toBe('own')
+    const responses = ['/a', '/b', '/c'].map((target) => front.request({ target, body: 'x' }).response())
+    for (const { text } of await Promise.all(responses)) expect(text.slice(-3)).toBe('own')
   })
 
   test('can add headers, and can respond itself', async () => {
@@ -202,8 +202,8 @@ describe('a tool', () => {
       return true
     })
     const server = await listen(toHandler(() => new Response('ok', { headers: { 'x-app': '1' } })))
-    const answer = await ask(server)
-    expect([answer.status, answer.text, answer.header('x-trace'), answer.header('x-app')]).toEqual([
+    const response = await ask(server)
+    expect([response.status, response.text, response.header('x-trace'), response.header('x-app')]).toEqual([
       200,
       'ok',
       'abc',
@@ -296,7 +296,7 @@ describe('a tool', () => {
     const front = await Front.connect(server)
     const filtered = front.request({ role: 'filter', target: '/file', params: { FCGI_DATA_LENGTH: '4' } })
     filtered.sendData('data')
-    expect((await filtered.answer()).text).toBe('<data>')
+    expect((await filtered.response()).text).toBe('<data>')
     await expect
       .poll(() => seen)
       .toEqual([

@@ -84,11 +84,11 @@ test('draining aborts when the server begins to drain, so that event streams can
     }),
     { drainTimeout: 10_000 },
   )
-  const answer = ask(server)
+  const response = ask(server)
   await expect.poll(() => server.stats().runningRequests).toBe(1)
   await nextLoop()
   const closed = server.close()
-  expect((await answer).text).toBe('data: first\n\n')
+  expect((await response).text).toBe('data: first\n\n')
   await closed
 })
 
@@ -107,7 +107,7 @@ describe('a filter', () => {
       params: { FCGI_DATA_LENGTH: '4', FCGI_DATA_LAST_MOD: '0' },
     })
     request.sendData('file')
-    expect((await request.answer()).text).toBe('filter: form and file')
+    expect((await request.response()).text).toBe('filter: form and file')
   })
 
   test('can read a long file while the front server sends it, and need not read it', async () => {
@@ -128,7 +128,7 @@ describe('a filter', () => {
     ] as const) {
       const request = front.request({ role: 'filter', target, params })
       request.sendData(new Uint8Array(3_000_000))
-      expect((await request.answer()).text).toBe(text)
+      expect((await request.response()).text).toBe(text)
     }
   })
 
@@ -142,7 +142,7 @@ describe('a filter', () => {
     const front = await Front.connect(server)
     const request = front.request({ role: 'filter', params: { FCGI_DATA_LENGTH: '10' } })
     request.sendData('short')
-    expect((await request.answer()).text).toBe('noticed')
+    expect((await request.response()).text).toBe('noticed')
   })
 
   test('can cancel, and the rest is still read from the front server', async () => {
@@ -162,7 +162,7 @@ describe('a filter', () => {
     request.sendData(new Uint8Array(length).fill(7))
     await request.drained()
     taken.resolve()
-    expect((await request.answer()).text).toBe('7')
+    expect((await request.response()).text).toBe('7')
   })
 })
 

@@ -119,8 +119,8 @@ describe('a standard Request', () => {
         return new Response(String(body))
       }),
     )
-    const answer = await ask(server, { body: '{"a":"é"}', headers: { 'content-type': 'application/json' } })
-    expect(answer).toMatchObject({ status: 200, text: '{"a":"é"}' })
+    const response = await ask(server, { body: '{"a":"é"}', headers: { 'content-type': 'application/json' } })
+    expect(response).toMatchObject({ status: 200, text: '{"a":"é"}' })
   })
 
   test('JSON can begin with a byte order mark; invalid JSON rejects', async () => {
@@ -163,7 +163,7 @@ describe('a standard Request', () => {
       await nextLoop()
     }
     request.endBody()
-    expect((await request.answer()).text).toBe('väl ue näme.txt content\r\n--')
+    expect((await request.response()).text).toBe('väl ue näme.txt content\r\n--')
   })
 
   test('a body without CONTENT_LENGTH ends with STDIN', async () => {
@@ -173,7 +173,7 @@ describe('a standard Request', () => {
     request.send('by ')
     request.send('pieces')
     request.endBody()
-    expect((await request.answer()).text).toBe('by pieces')
+    expect((await request.response()).text).toBe('by pieces')
   })
 
   test('a body that is shorter than its CONTENT_LENGTH rejects', async () => {
@@ -187,7 +187,7 @@ describe('a standard Request', () => {
     const request = front.request({ method: 'POST', headers: { 'content-length': '10' }, open: true })
     request.send('short')
     request.endBody()
-    expect((await request.answer()).text).toBe('noticed')
+    expect((await request.response()).text).toBe('noticed')
   })
 
   test('a body that is not read, or not read to its end, leaves the connection usable', async () => {
@@ -198,12 +198,12 @@ describe('a standard Request', () => {
           await reader.read()
           await reader.cancel()
         }
-        return new Response('answered')
+        return new Response('responded')
       }),
     )
     const front = await Front.connect(server)
     for (const target of ['/none', '/part', '/none']) {
-      expect((await front.request({ target, body: 'x'.repeat(300_000) }).answer()).text).toBe('answered')
+      expect((await front.request({ target, body: 'x'.repeat(300_000) }).response()).text).toBe('responded')
     }
   })
 
@@ -220,7 +220,7 @@ describe('a standard Request', () => {
     const request = front.request({ method: 'POST', open: true })
     request.send('x'.repeat(11))
     request.endBody()
-    expect((await request.answer()).text).toBe('noticed')
+    expect((await request.response()).text).toBe('noticed')
   })
 
   test('a body that has arrived can be read after the client has disconnected', async () => {
@@ -271,7 +271,7 @@ describe('a standard Request', () => {
       if (!request.send(chunk)) await request.drained()
     }
     request.endBody()
-    expect((await request.answer()).text).toBe(String(length))
+    expect((await request.response()).text).toBe(String(length))
   })
 
   test('upload and download at the same time', async () => {
@@ -294,7 +294,7 @@ describe('a standard Request', () => {
       expect(await request.chunk()).toBe(word.toUpperCase())
     }
     request.endBody()
-    expect((await request.answer()).text).toBe('ONETWOTHREE')
+    expect((await request.response()).text).toBe('ONETWOTHREE')
   })
 })
 
@@ -369,8 +369,8 @@ describe('the signal', () => {
       }),
     )
     const front = await Front.connect(server)
-    await front.request({ body: 'x' }).answer()
-    await front.request({ body: 'y' }).answer()
+    await front.request({ body: 'x' }).response()
+    await front.request({ body: 'y' }).response()
     front.destroy()
     await server.close()
     expect(signals.map((signal) => signal.aborted)).toEqual([false, false])

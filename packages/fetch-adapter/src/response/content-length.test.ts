@@ -55,7 +55,7 @@ describe('a body that is shorter than its Content-Length', () => {
     ['a stream that ends without waiting', () => new Response(atOnce('fo', 'ur'), FIVE)],
   ])('%s: a 500, because nothing was sent', async (_what, give) => {
     const { request, errors } = await asked(give)
-    expect((await request.answer()).status).toBe(500)
+    expect((await request.response()).status).toBe(500)
     expect(errors).toEqual([
       expect.objectContaining({ message: expect.stringMatching(/Content-Length is 5\. Delete/) }),
     ])
@@ -77,9 +77,9 @@ describe('a body that is shorter than its Content-Length', () => {
 
   test('is correct if the response has no body: HEAD, 304', async () => {
     const head = await asked(() => new Response('', FIVE), 'HEAD')
-    expect((await head.request.answer()).header('content-length')).toBe('5')
+    expect((await head.request.response()).header('content-length')).toBe('5')
     const notModified = await asked(() => new Response(null, { ...FIVE, status: 304 }))
-    expect((await notModified.request.answer()).status).toBe(304)
+    expect((await notModified.request.response()).status).toBe(304)
     expect([...head.errors, ...notModified.errors]).toEqual([])
   })
 
@@ -89,11 +89,11 @@ describe('a body that is shorter than its Content-Length', () => {
       const headers = { ...FIVE.headers, [name]: '/srv/file' }
       for (const body of [null, pieces()]) {
         const { request, errors } = await asked(() => new Response(body, { headers }))
-        expect(await request.answer()).toMatchObject({ status: 200, text: '' })
+        expect(await request.response()).toMatchObject({ status: 200, text: '' })
         expect(errors).toEqual([])
       }
       const { request } = await asked(() => new Response('four', { headers }))
-      expect((await request.answer()).status).toBe(500)
+      expect((await request.response()).status).toBe(500)
     },
   )
 })
@@ -108,7 +108,7 @@ describe('a body that is longer than its Content-Length', () => {
     ['a Node stream', () => nodeBody('fï', 've6', '7')],
   ])('%s: ends at the length, and the error is reported', async (_what, give) => {
     const { request, errors } = await asked(give)
-    expect(await request.answer()).toMatchObject({ status: 200, text: 'fïve' })
+    expect(await request.response()).toMatchObject({ status: 200, text: 'fïve' })
     await expect
       .poll(() => errors)
       .toEqual([
@@ -128,7 +128,7 @@ describe('a body that is longer than its Content-Length', () => {
       },
     })
     const { request } = await asked(() => new Response(body, FIVE))
-    expect((await request.answer()).text).toBe('fourf')
+    expect((await request.response()).text).toBe('fourf')
     await expect.poll(() => cancelled).toBe(true)
   })
 })
@@ -138,11 +138,11 @@ test.each(['abc', '-1', '5.0', '0x5', '5, 5', ''])('the Content-Length %j is ref
     const { request, errors } = await asked(
       () => new Response(body, { headers: { 'content-length': value } }),
     )
-    expect((await request.answer()).status).toBe(500)
+    expect((await request.response()).status).toBe(500)
     expect(errors).toEqual([expect.objectContaining({ name: 'TypeError' })])
   }
   const head = await asked(() => new Response(null, { headers: { 'content-length': value } }), 'HEAD')
-  expect((await head.request.answer()).status).toBe(500)
+  expect((await head.request.response()).status).toBe(500)
 })
 
 test('a body that matches its Content-Length is sent', async () => {
@@ -152,7 +152,7 @@ test('a body that matches its Content-Length is sent', async () => {
     () => nodeBody('fi', 've5'),
   ]) {
     const { request, errors } = await asked(give)
-    expect(await request.answer()).toMatchObject({ status: 200, text: 'five5' })
+    expect(await request.response()).toMatchObject({ status: 200, text: 'five5' })
     expect(errors).toEqual([])
   }
 })
@@ -195,12 +195,12 @@ describe('a response of fetch', () => {
       const url = await upstream(coding, encode, withLength)
       for (const give of [() => fetch(url), () => fetch(url).then((response) => response.clone())]) {
         const { request, errors } = await asked(give)
-        const answer = await request.answer()
-        expect([answer.status, answer.header('content-type'), errors]).toEqual([200, 'text/plain', []])
-        if (answer.header('content-encoding') === undefined) expect(answer.text).toBe(TEXT)
-        else expect(answer.bytes).toEqual(Buffer.from(encode(TEXT)))
-        const length = answer.header('content-length')
-        if (length !== undefined) expect(length).toBe(String(answer.bytes.length))
+        const response = await request.response()
+        expect([response.status, response.header('content-type'), errors]).toEqual([200, 'text/plain', []])
+        if (response.header('content-encoding') === undefined) expect(response.text).toBe(TEXT)
+        else expect(response.bytes).toEqual(Buffer.from(encode(TEXT)))
+        const length = response.header('content-length')
+        if (length !== undefined) expect(length).toBe(String(response.bytes.length))
       }
     }
   })
@@ -208,9 +208,9 @@ describe('a response of fetch', () => {
   test('keeps the headers of a HEAD request', async () => {
     const url = await upstream('gzip', zlib.gzipSync, true)
     const server = await listen(toHandler(() => fetch(url, { method: 'HEAD' })))
-    const answer = await ask(server, { method: 'HEAD' })
-    expect(answer.header('content-encoding')).toBe('gzip')
-    expect(answer.header('content-length')).toBe(String(zlib.gzipSync(TEXT).length))
+    const response = await ask(server, { method: 'HEAD' })
+    expect(response.header('content-encoding')).toBe('gzip')
+    expect(response.header('content-length')).toBe(String(zlib.gzipSync(TEXT).length))
   })
 
   test('fails if the app copies its headers, and the error says what to do', async () => {
@@ -219,7 +219,7 @@ describe('a response of fetch', () => {
       const response = await fetch(url)
       return new Response(response.body, response)
     })
-    await request.answer().catch(() => {})
+    await request.response().catch(() => {})
     expect(errors).toEqual([
       expect.objectContaining({ message: expect.stringContaining('headers.delete("content-length")') }),
     ])
@@ -230,6 +230,6 @@ describe('a response of fetch', () => {
       headers.delete('content-encoding')
       return new Response(response.body, { status: response.status, headers })
     })
-    expect((await fixed.request.answer()).text).toBe(TEXT)
+    expect((await fixed.request.response()).text).toBe(TEXT)
   })
 })

@@ -29,7 +29,7 @@ test('each chunk, bytes or text, is sent when it arrives', async () => {
   expect((await request.head()).header('x-a')).toBe('b')
   stream.setEncoding('utf8')
   stream.end('tw\u00f6')
-  expect((await request.answer()).text).toBe('onetwö')
+  expect((await request.response()).text).toBe('onetwö')
 })
 
 test('an event stream opens before its first event', async () => {
@@ -39,7 +39,7 @@ test('an event stream opens before its first event', async () => {
   const request = front.request()
   expect((await request.head()).header('x-a')).toBe('b')
   stream.end('data: one\n\n')
-  expect((await request.answer()).text).toBe('data: one\n\n')
+  expect((await request.response()).text).toBe('data: one\n\n')
 })
 
 test('a chunk that the stream already has is sent with the head', async () => {
@@ -51,7 +51,7 @@ test('a chunk that the stream already has is sent with the head', async () => {
   expect(await request.chunk()).toBe('first')
   expect(request.stdoutRecords).toHaveLength(1)
   stream.end()
-  await request.answer()
+  await request.response()
 })
 
 test('an async iterable, and an object with only a pipe method', async () => {
@@ -86,7 +86,7 @@ test('a front server that does not read pauses the stream', async () => {
   }
   expect(read).toBeLessThan(total / 2)
   front.resume()
-  expect((await request.answer()).bytes).toHaveLength(total * chunk.length)
+  expect((await request.response()).bytes).toHaveLength(total * chunk.length)
 })
 
 test('an abort destroys the stream, or calls abort of an object with only a pipe method', async () => {
@@ -131,8 +131,8 @@ test('a stream that has already failed is a 500', async () => {
   stream.on('error', () => {})
   stream.destroy(new Error('secret'))
   await nextLoop()
-  const answer = await ask(await listen(toHandler(responding(() => stream))))
-  expect(answer.status).toBe(500)
+  const response = await ask(await listen(toHandler(responding(() => stream))))
+  expect(response.status).toBe(500)
 })
 
 test('a file that cannot be opened is a 500', async () => {
@@ -154,19 +154,19 @@ test('a HEAD request destroys the stream', async () => {
 test('a head that cannot be sent destroys the stream', async () => {
   const stream = new PassThrough()
   const give = () => ({ status: 200, headers: [['x-a', 'one\r\ntwo: 2']], body: stream })
-  const answer = await ask(await listen(toHandler(give as unknown as FetchHandler)))
-  expect(answer.status).toBe(500)
+  const response = await ask(await listen(toHandler(give as unknown as FetchHandler)))
+  expect(response.status).toBe(500)
   expect(stream.destroyed).toBe(true)
 })
 
 test('a stream of objects is a 500', async () => {
-  const answer = await ask(await listen(toHandler(responding(() => Readable.from([{ a: 1 }])))))
-  expect(answer.status).toBe(500)
-  expect(answer.stderr).toContain('Enqueue Uint8Arrays or strings')
+  const response = await ask(await listen(toHandler(responding(() => Readable.from([{ a: 1 }])))))
+  expect(response.status).toBe(500)
+  expect(response.stderr).toContain('Enqueue Uint8Arrays or strings')
 })
 
 test('any other object as a body is a 500', async () => {
-  const answer = await ask(await listen(toHandler(responding(() => ({ a: 1 })))))
-  expect(answer.status).toBe(500)
-  expect(answer.stderr).toContain('which cannot be sent')
+  const response = await ask(await listen(toHandler(responding(() => ({ a: 1 })))))
+  expect(response.status).toBe(500)
+  expect(response.stderr).toContain('which cannot be sent')
 })

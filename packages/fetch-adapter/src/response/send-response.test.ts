@@ -5,20 +5,20 @@ import { type FetchHandler, toHandler } from '../index.ts'
 import { ask, Front, listen } from '../testing/front.ts'
 
 // Lets tests return values that the types forbid. They are checked at run time.
-function answering(give: () => unknown): FetchHandler {
+function responding(give: () => unknown): FetchHandler {
   return give as FetchHandler
 }
 
 async function failing(give: () => unknown): Promise<{ error: Error; text: string }> {
   const errors: unknown[] = []
-  const server = await listen(toHandler(answering(give)), { onError: (error) => errors.push(error) })
-  const answer = await ask(server)
-  expect(answer.status).toBe(500)
+  const server = await listen(toHandler(responding(give)), { onError: (error) => errors.push(error) })
+  const response = await ask(server)
+  expect(response.status).toBe(500)
   expect(errors).toHaveLength(1)
   const error = errors[0] as Error
-  expect(answer.stderr).toContain(error.message)
-  expect(answer.text).not.toContain(error.message)
-  return { error, text: answer.text }
+  expect(response.stderr).toContain(error.message)
+  expect(response.text).not.toContain(error.message)
+  return { error, text: response.text }
 }
 
 type Body = ConstructorParameters<typeof Response>[0]
@@ -53,10 +53,10 @@ describe('bodies', () => {
     ],
   ])('%s', async (_kind, make, expected, type) => {
     const server = await listen(toHandler(() => new Response(make())))
-    const answer = await ask(server)
-    expect(answer).toMatchObject({ status: 200, reason: 'OK', stderr: '' })
-    expect(answer.bytes).toEqual(Buffer.from(expected as string))
-    expect(answer.header('content-type')).toBe(type)
+    const response = await ask(server)
+    expect(response).toMatchObject({ status: 200, reason: 'OK', stderr: '' })
+    expect(response.bytes).toEqual(Buffer.from(expected as string))
+    expect(response.header('content-type')).toBe(type)
   })
 
   test('FormData', async () => {
@@ -64,9 +64,9 @@ describe('bodies', () => {
     form.set('field', 'value')
     form.set('file', new File(['content'], 'name.txt', { type: 'text/plain' }))
     const server = await listen(toHandler(() => new Response(form)))
-    const answer = await ask(server)
-    const read = await new Response(answer.bytes, {
-      headers: { 'content-type': answer.header('content-type')! },
+    const response = await ask(server)
+    const read = await new Response(response.bytes, {
+      headers: { 'content-type': response.header('content-type')! },
     }).formData()
     expect(read.get('field')).toBe('value')
     expect(await (read.get('file') as File).text()).toBe('content')
@@ -77,9 +77,9 @@ describe('bodies', () => {
     const server = await listen(toHandler(() => new Response(body)))
     const front = await Front.connect(server)
     const request = front.request()
-    const answer = await request.answer()
-    expect(answer.bytes.equals(body)).toBe(true)
-    expect(answer.header('content-length')).toBe(String(body.length))
+    const response = await request.response()
+    expect(response.bytes.equals(body)).toBe(true)
+    expect(response.header('content-length')).toBe(String(body.length))
     expect(request.stdoutRecords.length).toBeGreaterThan(body.length / 65536)
   })
 })
@@ -110,7 +110,7 @@ describe('Content-Length', () => {
     const server = await listen(toHandler(() => Response.json({ small: true })))
     const front = await Front.connect(server)
     const request = front.request()
-    await request.answer()
+    await request.response()
     expect(request.stdoutRecords).toHaveLength(1)
     expect(front.reads).toBe(1)
   })
@@ -179,16 +179,16 @@ describe('status and headers', () => {
 
   test('a redirect has its Status and Location', async () => {
     const server = await listen(toHandler(() => Response.redirect('http://front.test/there', 303)))
-    const answer = await ask(server)
-    expect(answer.status).toBe(303)
-    expect(answer.header('location')).toBe('http://front.test/there')
+    const response = await ask(server)
+    expect(response.status).toBe(303)
+    expect(response.header('location')).toBe('http://front.test/there')
   })
 
   test.each([204, 205, 304])('%i has no body', async (status) => {
     const server = await listen(toHandler(() => new Response(null, { status, headers: { etag: '"x"' } })))
-    const answer = await ask(server)
-    expect(answer).toMatchObject({ status, text: '' })
-    expect(answer.header('etag')).toBe('"x"')
+    const response = await ask(server)
+    expect(response).toMatchObject({ status, text: '' })
+    expect(response.header('etag')).toBe('"x"')
   })
 })
 
@@ -197,9 +197,9 @@ describe('HEAD', () => {
     const server = await listen(
       toHandler(() => new Response('hello', { headers: { 'content-length': '5', 'x-a': 'b' } })),
     )
-    const answer = await ask(server, { method: 'HEAD' })
-    expect(answer).toMatchObject({ status: 200, text: '' })
-    expect(answer.headers).toEqual((await ask(server)).headers)
+    const response = await ask(server, { method: 'HEAD' })
+    expect(response).toMatchObject({ status: 200, text: '' })
+    expect(response.headers).toEqual((await ask(server)).headers)
   })
 
   test('no Content-Length is added', async () => {
@@ -266,9 +266,9 @@ describe('a value that cannot be sent is a 500 without detail, and an error that
       }),
       { onError: (error) => errors.push(error) },
     )
-    const answer = await ask(server)
-    expect(answer).toMatchObject({ status: 500, stderr: expect.stringContaining('secret') })
-    expect(answer.text).not.toContain('secret')
+    const response = await ask(server)
+    expect(response).toMatchObject({ status: 500, stderr: expect.stringContaining('secret') })
+    expect(response.text).not.toContain('secret')
     expect(errors).toEqual(['secret'])
   })
 
@@ -325,7 +325,7 @@ describe('Responses of other implementations', () => {
     const undici = await import('undici')
     const server = await listen(
       toHandler(
-        answering(
+        responding(
           () =>
             new undici.Response('own', {
               status: 202,
@@ -337,11 +337,11 @@ describe('Responses of other implementations', () => {
         ),
       ),
     )
-    const answer = await ask(server)
-    expect(answer).toMatchObject({ status: 202, text: 'own' })
-    expect(answer.headers).toContainEqual(['set-cookie', 'a=1'])
-    expect(answer.headers).toContainEqual(['set-cookie', 'b=2'])
-    expect(answer.header('content-length')).toBe('3')
+    const response = await ask(server)
+    expect(response).toMatchObject({ status: 202, text: 'own' })
+    expect(response.headers).toContainEqual(['set-cookie', 'a=1'])
+    expect(response.headers).toContainEqual(['set-cookie', 'b=2'])
+    expect(response.header('content-length')).toBe('3')
   })
 
   test("a Response like node-fetch's: a Node stream, headers with raw()", async () => {
@@ -355,10 +355,10 @@ describe('Responses of other implementations', () => {
       },
       body: Readable.from([Buffer.from('no'), Buffer.from('de')]),
     })
-    const server = await listen(toHandler(answering(like)))
-    const answer = await ask(server)
-    expect(answer).toMatchObject({ status: 203, reason: 'Like', text: 'node' })
-    expect(answer.headers).toEqual([
+    const server = await listen(toHandler(responding(like)))
+    const response = await ask(server)
+    expect(response).toMatchObject({ status: 203, reason: 'Like', text: 'node' })
+    expect(response.headers).toEqual([
       ['set-cookie', 'a=1'],
       ['set-cookie', 'b=2'],
       ['x-a', 'b'],
@@ -378,10 +378,10 @@ describe('Responses of other implementations', () => {
       },
       body: 'text',
     })
-    const server = await listen(toHandler(answering(like)))
-    const answer = await ask(server)
-    expect(answer.text).toBe('text')
-    expect(answer.headers).toEqual([
+    const server = await listen(toHandler(responding(like)))
+    const response = await ask(server)
+    expect(response.text).toBe('text')
+    expect(response.headers).toEqual([
       ['x-a', 'b'],
       ['set-cookie', 'a=1'],
       ['set-cookie', 'b=2'],

@@ -35,7 +35,7 @@ describe('every chunk is sent when it is enqueued', () => {
       expect(await request.chunk()).toBe(event)
     }
     controller.close()
-    expect((await request.answer()).text).toBe('data: 1\n\ndata: 2\n\n')
+    expect((await request.response()).text).toBe('data: 1\n\ndata: 2\n\n')
   })
 
   test('a first chunk that is already enqueued is in one record with the head', async () => {
@@ -47,7 +47,7 @@ describe('every chunk is sent when it is enqueued', () => {
     expect(await request.chunk()).toBe('first')
     expect(request.stdoutRecords).toHaveLength(1)
     controller.close()
-    await request.answer()
+    await request.response()
   })
 
   test('also if the handler returns the Response later', async () => {
@@ -64,7 +64,7 @@ describe('every chunk is sent when it is enqueued', () => {
     controller.enqueue(encoder.encode('late'))
     expect(await request.chunk()).toBe('late')
     controller.close()
-    await request.answer()
+    await request.response()
   })
 
   test('empty chunks do not end the response', async () => {
@@ -77,7 +77,7 @@ describe('every chunk is sent when it is enqueued', () => {
     controller.enqueue(encoder.encode('more'))
     expect(await request.chunk()).toBe('more')
     controller.close()
-    expect((await request.answer()).text).toBe('more')
+    expect((await request.response()).text).toBe('more')
   })
 
   test('a byte stream', async () => {
@@ -102,9 +102,9 @@ describe('every chunk is sent when it is enqueued', () => {
       },
     })
     const server = await listen(toHandler(() => new Response(stream)))
-    const answer = await ask(server)
-    expect(answer.bytes).toHaveLength(1000 * 16 * 1024)
-    expect(answer.header('content-length')).toBeUndefined()
+    const response = await ask(server)
+    expect(response.bytes).toHaveLength(1000 * 16 * 1024)
+    expect(response.header('content-length')).toBeUndefined()
   })
 })
 
@@ -132,7 +132,7 @@ describe('backpressure', () => {
     }
     expect(pulled).toBeLessThan(total / 2)
     front.resume()
-    expect((await request.answer()).bytes).toHaveLength(total * chunk.length)
+    expect((await request.response()).bytes).toHaveLength(total * chunk.length)
   })
 
   test('a front server that closes the connection without reading is noticed', async () => {
@@ -238,10 +238,10 @@ describe('an abort', () => {
     const leaves = front.request({ target: '/leaves' })
     await leaves.head()
     leaves.abort()
-    await leaves.answer()
+    await leaves.response()
     controller.enqueue(encoder.encode('still here'))
     controller.close()
-    expect((await stays.answer()).text).toBe('still here')
+    expect((await stays.response()).text).toBe('still here')
   })
 
   test('does not happen after the end of the response', async () => {
@@ -263,7 +263,7 @@ describe('an abort', () => {
       ),
     )
     const front = await Front.connect(server)
-    await front.request().answer()
+    await front.request().response()
     front.destroy()
     await server.close()
     expect(cancelled).toBe(false)
@@ -284,9 +284,9 @@ describe('a stream that fails', () => {
       ),
       { onError: (error) => errors.push(error) },
     )
-    const answer = await ask(server)
-    expect(answer).toMatchObject({ status: 500, stderr: expect.stringContaining('secret') })
-    expect(answer.text).not.toContain('secret')
+    const response = await ask(server)
+    expect(response).toMatchObject({ status: 500, stderr: expect.stringContaining('secret') })
+    expect(response.text).not.toContain('secret')
     expect(errors).toEqual([expect.objectContaining({ message: 'secret' })])
   })
 
@@ -362,9 +362,9 @@ describe('a stream that fails', () => {
           ),
       ),
     )
-    const answer = await ask(server)
-    expect(answer.status).toBe(500)
-    expect(answer.stderr).toMatch(message)
+    const response = await ask(server)
+    expect(response.status).toBe(500)
+    expect(response.stderr).toMatch(message)
     expect(await cancelled.promise).toBeInstanceOf(TypeError)
   })
 })

@@ -33,7 +33,7 @@ export interface FrontRequestInit {
   role?: Role
 }
 
-export interface Answer extends Head {
+export interface FrontResponse extends Head {
   bytes: Buffer
   text: string
   stderr: string
@@ -185,7 +185,7 @@ export class FrontRequest {
   }
 
   /** Waits for the whole response. Rejects if it is cut off. */
-  async answer(): Promise<Answer> {
+  async response(): Promise<FrontResponse> {
     const end = await this.#until(() => this.#end)
     const bytes = this.#body()
     return {
@@ -261,10 +261,10 @@ export class FrontRequest {
 }
 
 /** Sends one request on a new connection, and waits for the response. */
-export async function ask(server: FastCgiServer, init?: FrontRequestInit): Promise<Answer> {
+export async function ask(server: FastCgiServer, init?: FrontRequestInit): Promise<FrontResponse> {
   const front = await Front.connect(server)
   try {
-    return await front.request(init).answer()
+    return await front.request(init).response()
   } finally {
     front.destroy()
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { afterEarlyDeath, EARLY, isOver, NO_BACK_OFF } from './back-off.ts'
+import { afterEarlyDeath, EARLY_DEATH_TIME, isOver, NO_BACK_OFF } from './back-off.ts'
 
 const middle = () => 0.5
 
@@ -32,8 +32,8 @@ test('it varies, so that pools that fail together do not retry together', () => 
 
 test('it is over once a worker that was started after the last death has lived for ten seconds', () => {
   const failing = afterEarlyDeath(NO_BACK_OFF, 5000, middle)
-  expect(isOver(failing, 5000, 5000 + EARLY)).toBe(true)
-  expect(isOver(failing, 5000, 4999 + EARLY)).toBe(false)
+  expect(isOver(failing, 5000, 5000 + EARLY_DEATH_TIME)).toBe(true)
+  expect(isOver(failing, 5000, 4999 + EARLY_DEATH_TIME)).toBe(false)
   // A worker with the old code proves nothing about the new one.
-  expect(isOver(failing, 4999, 5000 + EARLY)).toBe(false)
+  expect(isOver(failing, 4999, 5000 + EARLY_DEATH_TIME)).toBe(false)
 })

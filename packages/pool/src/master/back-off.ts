@@ -8,8 +8,8 @@ export interface BackOff {
   readonly failedAt: number
 }
 
-/** A worker that lives for less is one that died early. Milliseconds. */
-export const EARLY = 10_000
+/** A worker that ends within this time (milliseconds) after its start died early. */
+export const EARLY_DEATH_TIME = 10_000
 
 const FIRST_DELAY = 200
 const MAX_DELAY = 30_000
@@ -19,8 +19,8 @@ const JITTER = 0.2
 export const NO_BACK_OFF: BackOff = { failures: 0, notBefore: 0, failedAt: Number.NEGATIVE_INFINITY }
 
 /**
- * One more worker died early. The first is replaced at once; the next ones after 0.2 s, 0.4 s, … 30 s. `random` returns a number
- * from 0 to 1.
+ * Returns the back-off after one more early death. The first worker is replaced at once, the next ones after 0.2 s, 0.4 s, … 30 s.
+ * `random` returns a number from 0 to 1.
  */
 export function afterEarlyDeath(backOff: BackOff, now: number, random: () => number = Math.random): BackOff {
   const failures = backOff.failures + 1
@@ -31,5 +31,5 @@ export function afterEarlyDeath(backOff: BackOff, now: number, random: () => num
 
 /** Whether a worker shows that the failures are over: it was started after the last one, and has lived for long enough. */
 export function isOver(backOff: BackOff, startedAt: number, now: number): boolean {
-  return backOff.failures > 0 && startedAt >= backOff.failedAt && now - startedAt >= EARLY
+  return backOff.failures > 0 && startedAt >= backOff.failedAt && now - startedAt >= EARLY_DEATH_TIME
 }

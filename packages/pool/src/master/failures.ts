@@ -23,7 +23,7 @@ export function startFailure(failure: StartFailure): PoolError {
 
 /** The error of a reload whose new worker failed. */
 export function reloadFailure(failure: StartFailure): PoolError {
-  const message = `The reload was given up, and the old workers go on: a new worker ${describe(failure)}.`
+  const message = `The reload failed, and the old workers keep running: a new worker ${describe(failure)}.`
   return new PoolError('FCGI_ERR_POOL_RELOAD', message, failure.exit)
 }
 

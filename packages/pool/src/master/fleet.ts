@@ -11,7 +11,7 @@ import { isEarly, Starts } from './starts.ts'
 import { Totals } from './totals.ts'
 import { type WorkerExit, type WorkerListener, WorkerProcess } from './worker-process.ts'
 
-/** What the {@link Fleet} tells the pool. */
+/** What the {@link Fleet} reports to the pool. */
 export interface FleetListener {
   /** Something happened that may need an action. */
   onChange(): void
@@ -33,6 +33,7 @@ export class Fleet {
   readonly #restarts: PoolStatus['restarts'] = {}
   readonly #totals = new Totals()
   #nextId = 1
+  #isCloseAnnounced = false
 
   constructor(
     settings: PoolSettings,
@@ -75,7 +76,13 @@ export class Fleet {
     this.starts.observe(this.#workers.values(), now)
   }
 
-  /** Does what the plan says. A worker that is started belongs to `generation`. */
+  /** Makes the health path of all workers respond with 503. */
+  announceClose(): void {
+    this.#isCloseAnnounced = true
+    for (const worker of this.#workers.values()) worker.announceClose()
+  }
+
+  /** Carries out an action of the plan. A worker that is started belongs to `generation`. */
   act(action: Action, generation: number): void {
     switch (action.do) {
       case 'start':
@@ -140,6 +147,7 @@ export class Fleet {
       case 'ready':
         if (worker.state !== 'starting') return
         worker.ready()
+        if (this.#isCloseAnnounced) worker.announceClose()
         this.starts.proven = true
         this.#sockets.markListening(worker.sockets)
         this.#recycling.onReady(worker)

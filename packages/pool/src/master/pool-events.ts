@@ -33,7 +33,7 @@ export interface PoolEvents {
   blocked: [worker: WorkerStatus, report: BlockedReport]
   /** A reload has ended: with an error if a new worker failed. */
   reload: [error: PoolError | undefined]
-  /** Something is wrong with the options or a program, but the pool goes on. */
+  /** Something is wrong with the options or a program, but the pool continues. */
   warning: [message: string]
   /** A worker's program called `process.send()`. */
   message: [worker: WorkerStatus, message: unknown]

@@ -10,7 +10,7 @@ import { Fleet } from './fleet.ts'
 import type { PoolEvents } from './pool-events.ts'
 import { reconcile, type Wanted } from './reconcile.ts'
 
-// setTimeout() takes a longer delay for 1 ms.
+// The longest delay of setTimeout(), in milliseconds. It treats a longer one as 1 ms.
 const TIMER_MAX = 2 ** 31 - 1
 
 /** Creates a pool. Call `start()` next. Throws a TypeError or a RangeError for an option that is wrong. */
@@ -29,7 +29,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #closed = new Deferred()
   #sockets: PoolSockets | undefined
   #fleet: Fleet | undefined
-  #phase: 'idle' | Wanted['state'] | 'closed' = 'idle'
+  /** `leaving`: `close()` was called, and the workers serve until `drainDelay` has passed. */
+  #phase: 'idle' | 'leaving' | Wanted['state'] | 'closed' = 'idle'
   #wanted: number
   #generation = 0
   #oldestGeneration = 0
@@ -76,7 +77,7 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /**
    * Replaces all workers, each by one that is ready before the old one drains. Resolves when the new ones serve; old ones may still
-   * finish requests then. Rejects with a {@link PoolError} if a new worker fails: those that are not replaced go on.
+   * finish requests then. Rejects with a {@link PoolError} if a new worker fails. Workers that were not replaced keep running.
    */
   async reload(): Promise<void> {
     if (this.#phase !== 'running') throw closedError()
@@ -101,12 +102,15 @@ export class Pool extends EventEmitter<PoolEvents> {
    * may ask for that.
    */
   close({ now = false }: { now?: boolean } = {}): Promise<void> {
+    const { drainDelay } = this.#settings
     if (this.#phase === 'idle') this.#finish()
-    else if (this.#phase !== 'closed') {
-      if (this.#phase === 'running') this.#sockets?.retire()
-      if (this.#phase !== 'killing') this.#phase = now ? 'killing' : 'stopping'
+    else if (this.#phase === 'running' && !now && drainDelay > 0 && this.#fleet?.starts.proven) {
+      this.#phase = 'leaving'
+      this.#fleet.announceClose()
       this.#endReload(closedError())
-      this.#schedule()
+      setTimeout(() => this.#stop('stopping'), drainDelay)
+    } else if (this.#phase !== 'leaving' || now) {
+      this.#stop(now ? 'killing' : 'stopping')
     }
     return this.#closed.promise
   }
@@ -129,17 +133,26 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   #state(): PoolState {
-    if (this.#phase === 'idle' || this.#phase === 'closed') return this.#phase
-    if (this.#phase !== 'running') return 'closing'
+    const phase = this.#phase
+    if (phase === 'idle' || phase === 'leaving' || phase === 'closed') return phase
+    if (phase !== 'running') return 'closing'
     if (this.#fleet?.isComplete(this.#wanted, 0)) return 'running'
     return this.#starting === undefined ? 'degraded' : 'starting'
+  }
+
+  #stop(phase: 'stopping' | 'killing'): void {
+    if (this.#phase === 'closed' || this.#phase === 'killing') return
+    if (this.#phase !== 'stopping') this.#sockets?.retire()
+    this.#phase = phase
+    this.#endReload(closedError())
+    this.#schedule()
   }
 
   async #openSockets(workers: number): Promise<void> {
     for (let slot = 0; slot < workers; slot++) await this.#sockets!.open(slot)
   }
 
-  // Whatever happens leads here once, after the current event.
+  // Every change calls this method. It schedules one step, which runs after the current event.
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -156,9 +169,10 @@ export class Pool extends EventEmitter<PoolEvents> {
     if (this.#phase === 'running') this.#settle(fleet)
     const now = performance.now()
     fleet.forgiveFailures(now)
-    const plan = reconcile(this.#wantedState(fleet, this.#phase), fleet.views, this.#settings, now)
+    const state = this.#phase === 'leaving' ? 'running' : this.#phase
+    const plan = reconcile(this.#wantedState(fleet, state), fleet.views, this.#settings, now)
     for (const action of plan.actions) fleet.act(action, this.#generation)
-    if (this.#phase !== 'running' && fleet.size === 0) {
+    if (state !== 'running' && fleet.size === 0) {
       this.#finish()
     } else if (plan.wakeAt < Number.POSITIVE_INFINITY) {
       // Rounded up: a timer that fires early would find nothing to do.
@@ -179,7 +193,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     }
   }
 
-  /** Ends the promises of `start()` and `reload()` that have come true. */
+  /** Resolves the promises of `start()` and `reload()` if all workers are ready. */
   #settle(fleet: Fleet): void {
     if (this.#starting !== undefined && fleet.isComplete(this.#wanted, 0)) this.#endStart()
     if (this.#reloading !== undefined && fleet.isComplete(this.#wanted, this.#oldestGeneration)) {

@@ -26,7 +26,7 @@ export type Reason =
 
 /**
  * `starting` until the program listens, then `ready`. A worker that is to end is `draining`: it got SIGTERM, finishes its requests
- * and exits. `killed`: it got a signal that it cannot outlive for long.
+ * and exits. `killed`: it got a signal that ends it soon.
  */
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'killed'
 
@@ -82,7 +82,7 @@ export type Action =
 
 export interface Plan {
   readonly actions: readonly Action[]
-  /** When to look again if nothing happens; Infinity is never. */
+  /** When to make a new plan if nothing happens. Infinity is never. */
   readonly wakeAt: number
 }
 
@@ -118,7 +118,7 @@ class Planner implements Plan {
     this.now = now
   }
 
-  /** True once `time` is reached. Else the plan is looked at again then. */
+  /** Whether `time` is reached. If not, a new plan is made at that time. */
   reached(time: number): boolean {
     if (time <= this.now) return true
     this.wakeAt = Math.min(this.wakeAt, time)
@@ -169,7 +169,7 @@ function drainAll(plan: Planner, workers: readonly WorkerView[]): void {
   const isServed = workers.some(({ state }) => state === 'ready')
   for (const worker of workers) {
     if (worker.state === 'ready') plan.drain(worker.id, 'stop')
-    // If no other worker can answer the requests that wait in the queue, the ones that start do so first.
+    // Without a ready worker, the starting ones first serve the requests that wait in the queue.
     else if (worker.state === 'starting' && isServed) plan.kill(worker, 'stop', 'SIGKILL')
   }
 }

@@ -1,7 +1,7 @@
 import type { WorkerStatus } from '../status.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
-/** What is known of a worker now. */
+/** Returns the current status of a worker. */
 export function statusOf(worker: WorkerProcess): WorkerStatus {
   const { slot, pid, state, reason, generation, startTime, stats, heartbeatAt } = worker
   const heartbeatAge = Math.round(performance.now() - heartbeatAt)

@@ -1,12 +1,12 @@
-import { afterEarlyDeath, type BackOff, EARLY, isOver, NO_BACK_OFF } from './back-off.ts'
+import { afterEarlyDeath, type BackOff, EARLY_DEATH_TIME, isOver, NO_BACK_OFF } from './back-off.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
-/** Whether a worker that lived for so many milliseconds died early. */
+/** Whether a worker with this lifetime, in milliseconds, died early. */
 export function isEarly(lifetime: number): boolean {
-  return lifetime < EARLY
+  return lifetime < EARLY_DEATH_TIME
 }
 
-/** What the starts of workers so far say about the next one. */
+/** The history of worker starts. It decides when the next worker may be started. */
 export class Starts {
   /** Whether any worker was ever ready. */
   proven = false
@@ -27,7 +27,7 @@ export class Starts {
     this.#backOff = afterEarlyDeath(this.#backOff, now)
   }
 
-  /** The program may have been repaired. */
+  /** Forgets the failures, because the program may have been fixed. */
   forgive(): void {
     this.#backOff = NO_BACK_OFF
   }

@@ -2,7 +2,7 @@ import type { Monitoring } from '../status.ts'
 import { addCounters, type Counters, noCounters } from '../worker/messages.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
-/** What all workers of a pool have counted, those that have ended, too. The numbers never decrease. */
+/** The sums of the counters of all workers, including those that have ended. The numbers never decrease. */
 export class Totals {
   /** By slot: what its ended workers have counted. */
   readonly #ended = new Map<number, { requests: number; counters: Counters }>()

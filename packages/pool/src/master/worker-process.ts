@@ -21,7 +21,7 @@ export interface WorkerExit {
   error?: Error
 }
 
-/** What a worker tells its pool. */
+/** What a worker process reports to its pool. */
 export interface WorkerListener {
   onMessage(worker: WorkerProcess, message: WorkerMessage): void
   onForeignMessage(worker: WorkerProcess, message: unknown): void
@@ -47,7 +47,7 @@ const PRELOAD = new URL('../worker/preload.js', import.meta.url).href
 export const HEARTBEAT = 1000
 
 // Each is for one service or one process only. A worker that inherits it would act for the master.
-const MASTERS_OWN = [
+const MASTER_VARIABLES = [
   'LISTEN_PID',
   'LISTEN_FDS',
   'LISTEN_FDNAMES',
@@ -115,6 +115,13 @@ export class WorkerProcess implements WorkerView {
     this.#child.send(message, () => {})
   }
 
+  /** Makes its health path respond with 503. */
+  announceClose(): void {
+    if (!this.#child.connected) return
+    const message: MasterMessage = { fcgiBridgePool: 'announce-close' }
+    this.#child.send(message, () => {})
+  }
+
   kill(reason: Reason, signal: NodeJS.Signals): void {
     if (this.state !== 'killed') this.endReason = reason
     this.#enter('killed')
@@ -146,7 +153,7 @@ export class WorkerProcess implements WorkerView {
       monitored: settings.monitored,
     }
     const env: NodeJS.ProcessEnv = { ...settings.env, [CONFIG_VARIABLE]: JSON.stringify(config) }
-    for (const name of MASTERS_OWN) delete env[name]
+    for (const name of MASTER_VARIABLES) delete env[name]
     const { script, args, execArgv, cwd } = settings
     // Never pass a listening socket as descriptor 0, 1 or 2. Node makes these blocking when a process starts or ends, also for the
     // other processes that share the socket, and they would then hang in accept(2).

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import type { PoolAnswer, PoolCommand } from './commands.ts'
 
 /**
- * Sends a command to the pool behind a control socket. Resolves with its answer: after a `reload`, when the new workers serve or one
+ * Sends a command to the pool behind a control socket. Resolves with its reply: after a `reload`, when the new workers serve or one
  * of them has failed; after a `stop`, when the pool is closed. Rejects if the pool cannot be reached.
  */
 export async function sendCommand(path: string, command: PoolCommand): Promise<PoolAnswer> {
@@ -13,7 +13,7 @@ export async function sendCommand(path: string, command: PoolCommand): Promise<P
   let text = ''
   for await (const chunk of socket) text += chunk
   if (!text.endsWith('\n')) {
-    throw Object.assign(new Error(`${path} closed the connection before it answered.`), {
+    throw Object.assign(new Error(`${path} closed the connection before it replied.`), {
       code: 'ECONNRESET',
     })
   }

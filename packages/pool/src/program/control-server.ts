@@ -4,7 +4,7 @@ import { bindAtPath } from '@fcgi-bridge/core/manager'
 import type { Pool } from '../master/pool.ts'
 import type { PoolAnswer } from './commands.ts'
 
-// Who can connect can stop the pool.
+// Every user who can connect can stop the pool.
 const MODE = 0o600
 // Longer than any command, in characters.
 const COMMAND_MAX = 1000
@@ -20,7 +20,7 @@ export async function listenForCommands(pool: Pool, path: string): Promise<void>
     await once(server, 'listening')
   }
   await bindAtPath(path, MODE, listen)
-  // The command `stop` is answered after the pool has closed.
+  // The reply to the command `stop` is sent after the pool has closed.
   pool.once('close', () => setImmediate(() => server.close()))
 }
 
@@ -34,13 +34,13 @@ function serveCommands(pool: Pool, socket: Socket): void {
       return
     }
     socket.removeAllListeners('data').resume()
-    answer(pool, text.slice(0, end)).then((answer) => socket.end(`${JSON.stringify(answer)}\n`))
+    execute(pool, text.slice(0, end)).then((reply) => socket.end(`${JSON.stringify(reply)}\n`))
   })
-  // The other side may leave before its answer.
+  // The client may disconnect before it gets the reply.
   socket.on('error', () => {})
 }
 
-async function answer(pool: Pool, line: string): Promise<PoolAnswer> {
+async function execute(pool: Pool, line: string): Promise<PoolAnswer> {
   try {
     const command = commandOf(line)
     if (command === 'reload') await pool.reload()

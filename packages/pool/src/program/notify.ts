@@ -6,7 +6,7 @@ import type { Pool } from '../master/pool.ts'
 
 // A service that systemd does not supervise sends its state again after this time. Milliseconds.
 const REPEAT = 60_000
-// Messages for the status line are sent at most so often. Milliseconds.
+// The shortest time between two messages for the status line. Milliseconds.
 const STATUS_PAUSE = 1000
 
 /** Reports readiness, reloads, the end and the watchdog to systemd, if it asked for them (NOTIFY_SOCKET, WATCHDOG_USEC). */
@@ -45,12 +45,12 @@ export class Notifier {
     })
   }
 
-  /** Says again what is so: a message may be lost, and a watchdog wants them. */
+  /** Sends the state again, because a message may be lost, and because a watchdog expects messages. */
   repeat(): void {
     const isAlive = this.#pool.status().state !== 'closed'
     if (!isAlive) return
     const message = ['WATCHDOG=1', this.#statusLine()]
-    // READY=1 also ends a reload, so it must not be said during one.
+    // READY=1 also ends a reload, so do not send it during one.
     this.#send(this.#state === 'ready' ? ['READY=1', ...message] : message)
   }
 
@@ -82,7 +82,8 @@ export class Notifier {
 
   #statusLine(): string {
     const { workers, wanted, state } = this.#pool.status()
-    const ready = workers.filter((worker) => worker.state === 'ready').length
+    // During a reload, an old worker and its replacement are ready.
+    const ready = new Set(workers.filter((worker) => worker.state === 'ready').map(({ slot }) => slot)).size
     return `STATUS=${state}: ${ready} of ${wanted} workers ready`
   }
 }

@@ -11,10 +11,12 @@ new Elysia({ adapter: node() })
   .get('/client', ({ request }) => ({ url: request.url }))
   .post(
     '/form',
-    ({ body, cookie, redirect }) => {
+    ({ body, cookie, set }) => {
       cookie.name.value = body.name
       cookie.theme.value = 'dark'
-      return redirect('/hello', 303)
+      set.status = 303
+      set.headers.location = '/hello'
+      return ''
     },
     { body: t.Object({ name: t.String() }) },
   )

@@ -567,6 +567,95 @@ export const bodyScenarios: readonly Scenario[] = [
     drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) }),
   },
   {
+    name: 'not read, and the response ends later: the end comes before ticks that a listener of the response starts',
+    app: (app, kit) =>
+      app.use((_, response) => {
+        response.on('close', () => process.nextTick(() => kit.note('tick')))
+        setTimeout(() => response.end('late'), 20)
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(10) }),
+  },
+  {
+    name: 'read() on a tick returns the body, and does not end the request',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        process.nextTick(() => kit.note(`${request.read()}`))
+        setTimeout(() => {
+          kit.note(`${request.readableEnded}`)
+          request.on('end', () => response.end('x')).resume()
+        }, 20)
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'body' }),
+  },
+  {
+    name: 'read() in the listener, and a listener of data on a tick: promises settle before the end',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        request.read(5)
+        process.nextTick(() => request.on('data', () => kit.note('data')))
+        void Promise.resolve().then(() => kit.note('microtask'))
+        request.on('end', () => response.end('x'))
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) }),
+  },
+  {
+    name: 'paused, and read() later: one call reads the body and ends the request',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        request.pause().on('end', () => response.end('x'))
+        setImmediate(() => kit.note(`${request.read()}`))
+        setTimeout(() => response.end('not ended'), 50)
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'body' }),
+  },
+  {
+    name: 'read late: the end comes before ticks that the last piece starts',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        setTimeout(() => {
+          request.on('data', () => process.nextTick(() => process.nextTick(() => kit.note('ticks'))))
+          request.on('end', () => response.end('x'))
+        }, 20)
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(10) }),
+  },
+  {
+    name: 'a pipeline that begins late and fails at the last piece',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        setTimeout(() => {
+          const refuse = new Transform({ transform: (_chunk, _encoding, done) => done(new Error('refused')) })
+          pipeline(request, refuse, (error) => {
+            kit.note(String(error))
+            response.end('x')
+          })
+        }, 20)
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(1000) }),
+  },
+  {
+    name: 'not read, and the socket times out: the request has no time-out',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        request.on('timeout', () => kit.note('the request'))
+        response.on('timeout', () => {
+          kit.note('the response')
+          response.end('x')
+        })
+        response.setTimeout(20)
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(10) }),
+  },
+  {
+    name: 'destroyed when the response has been sent: the request ends',
+    app: (app) =>
+      app.use((request, response) => {
+        request.once('data', () => response.end())
+        response.write('w', () => request.socket.destroy(new Error('destroyed')))
+      }),
+    drive: (client) => client.fetch({ method: 'PUT', body: 'x' }),
+  },
+  {
     name: 'listeners after the end',
     app: (app, kit) =>
       app.use((request, response) => {

@@ -25,6 +25,33 @@ const statuses = [200, 201, 202, 204, 205, 206, 301, 304, 400, 404, 418, 451, 50
 
 /** Ways in which apps send responses. */
 export const responseScenarios: readonly Scenario[] = [
+  scenario('callbacks of empty and of corked writes come before the end', (_, response, kit) => {
+    process.nextTick(() => response.cork())
+    response.write(Buffer.alloc(0), () => kit.note('empty'))
+    setTimeout(() => response.end(() => kit.note('ended')), 20)
+  }),
+  scenario('destroyed after all bytes of the Content-Length: complete', (_, response) => {
+    response.setHeader('Content-Length', 4)
+    response.write('body', () => response.destroy())
+  }),
+  scenario('destroyed before all bytes of the Content-Length: cut off', (_, response) => {
+    response.setHeader('Content-Length', 5)
+    response.write('body', () => response.destroy())
+  }),
+  scenario(
+    'destroyed after the head of a response to HEAD: complete',
+    (_, response) => {
+      response.flushHeaders()
+      setTimeout(() => response.destroy(), 20)
+    },
+    { drive: (client) => client.fetch({ method: 'HEAD' }), trace: 'none' },
+  ),
+  scenario('destroyed within a chunked response: no finish', (request, response) => {
+    response.write('part', () => {
+      request.socket.destroy(new Error('destroyed'))
+      response.end()
+    })
+  }),
   scenario('send: string', (_, response) => void response.send('<p>h\u00e9llo</p>')),
   scenario('send: long string', (_, response) => void response.send('\u20ac'.repeat(40_000))),
   scenario('send: Buffer', (_, response) => void response.send(Buffer.from([0, 255, 10]))),

@@ -1,0 +1,21 @@
+import { logToFile } from './log-file.ts'
+
+/** Opens the log file of `serve`. Resolves with false if that is not possible: the error is reported, and the exit status is set. */
+export async function openLog(file: string, args: readonly string[]): Promise<boolean> {
+  // With --detach, the detached process writes the log, and this one reports to the terminal.
+  if (args.includes('--detach') && !(await import('./app/detach.ts')).isDetached) return true
+  try {
+    logToFile(file)
+    return true
+  } catch (error) {
+    const [{ reportFailure }, { reportError }] = await Promise.all([
+      import('./app/detach.ts'),
+      import('./failure.ts'),
+    ])
+    const report = reportError(error)
+    reportFailure(report)
+    process.stderr.write(`fcgi-bridge: ${report.text}\n`)
+    process.exitCode = report.exitCode
+    return false
+  }
+}

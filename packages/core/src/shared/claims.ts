@@ -1,0 +1,153 @@
+// Who holds the app. Each holder has a Unix socket of its own in a folder: app.1, app.2 and so on. Machines that share the folder over a
+// network have a subfolder each, because a Unix socket cannot be reached from another machine.
+//
+// The process whose socket has the
+// highest number is the holder, if the socket accepts connections. The kernel knows that, also after a SIGKILL or a reboot.
+//
+// | the highest socket     | it means                         | what a process does                              |
+// | ---------------------- | -------------------------------- | ------------------------------------------------ |
+// | there is none          | nobody has held the app so far   | claims 1                                         |
+// | accepts, or is busy    | its process holds the app        | relays to it                                     |
+// | refuses                | its process has ended, or drains | claims the next number with link(2): only one can |
+//
+// - A socket listens before link(2) makes it visible. So a socket that refuses never accepts again.
+// - A holder that drains replaces its socket by an empty file. The highest number is never removed, so no number is used twice.
+// - Old numbers are removed late. A process that was stopped between its check and its claim can win a number that was removed. It then
+//   finds a higher one, and withdraws.
+
+import { createHash, randomBytes } from 'node:crypto'
+import { linkSync, mkdirSync, readdirSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { checkPlace } from '../listen/check-place.ts'
+import { codeOf } from '../listen/listen-error.ts'
+import { Listener } from '../listen/listener.ts'
+import { listening } from '../listen/net-server.ts'
+import { OpenSocket } from '../listen/open-socket.ts'
+import { bindAtPath } from '../listen/socket-path.ts'
+import { lstatSocket } from '../listen/stat.ts'
+import { ClaimFile } from './claim-file.ts'
+import { unlinkIfExists } from './unlink.ts'
+
+// How many old numbers are kept.
+const KEPT_NUMBERS = 8
+
+// Milliseconds. A holder whose queue is full is tried again after this time.
+const BUSY_PAUSE = 20
+
+// Milliseconds. A temporary file of a process that was killed is removed after this time.
+const ABANDONED_AFTER = 60_000
+
+const TEMPORARY = /^\.[0-9a-f]{12}$/
+
+/** The holders of an app, which have their sockets in one folder. */
+export class Claims {
+  /** The folder of the sockets of this machine. */
+  readonly folder: string
+
+  /** Throws if the path of a socket in `folder` would be too long for the operating system. */
+  constructor(folder: string) {
+    this.folder = join(folder, machineName())
+    checkPlace({ path: this.#temporary() })
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 })
+  }
+
+  /** Returns the number of the latest holder, 0 if there was none. */
+  latest(): number {
+    return Math.max(0, ...this.#numbers())
+  }
+
+  /** Connects to the holder `number`. Resolves with undefined if it no longer holds the app. */
+  async connectTo(number: number): Promise<Socket | undefined> {
+    for (;;) {
+      try {
+        return await connected(this.#path(number))
+      } catch (error) {
+        const code = codeOf(error)
+        if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
+        if (code !== 'EAGAIN') throw error
+        await setTimeout(BUSY_PAUSE)
+      }
+    }
+  }
+
+  /** Tries to become the holder after `previous`, which has ended. Resolves with undefined if another process is faster. */
+  async claim(previous: number): Promise<OpenSocket | undefined> {
+    const number = previous + 1
+    const temporary = this.#temporary()
+    const file = new ClaimFile(this.folder, `app.${number}`, temporary)
+    const socket = await OpenSocket.open(
+      (server) =>
+        bindAtPath(temporary, 0o600, () => listening(server, () => server.listen({ path: temporary }))),
+      (server) => new Listener(server, { file }),
+    )
+    try {
+      linkSync(temporary, this.#path(number))
+    } catch (error) {
+      await socket.listener.close()
+      if (codeOf(error) === 'EEXIST') return undefined
+      throw error
+    } finally {
+      unlinkIfExists(temporary)
+    }
+    if (this.latest() > number) {
+      file.release()
+      await socket.listener.close()
+      return undefined
+    }
+    file.publish()
+    this.#cleanUp(number)
+    return socket
+  }
+
+  #numbers(): number[] {
+    return readdirSync(this.folder).flatMap((name) => {
+      const number = /^app\.(\d{1,15})$/.exec(name)?.[1]
+      return number === undefined ? [] : [Number(number)]
+    })
+  }
+
+  #path(number: number): string {
+    return join(this.folder, `app.${number}`)
+  }
+
+  #temporary(): string {
+    return join(this.folder, `.${randomBytes(6).toString('hex')}`)
+  }
+
+  #cleanUp(number: number): void {
+    const old = this.#numbers().filter((each) => each <= number - KEPT_NUMBERS)
+    for (const each of old) unlinkIfExists(this.#path(each))
+    for (const name of readdirSync(this.folder).filter((each) => TEMPORARY.test(each))) {
+      const path = join(this.folder, name)
+      if (isAbandoned(path)) unlinkIfExists(path)
+    }
+  }
+}
+
+// Short, because the path of a socket may have only 107 bytes.
+function machineName(): string {
+  return createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
+}
+
+function connected(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path, allowHalfOpen: true })
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.removeListener('error', reject)
+      resolve(socket)
+    })
+  })
+}
+
+function isAbandoned(path: string): boolean {
+  try {
+    return Date.now() - lstatSocket(path).mtimeMs > ABANDONED_AFTER
+  } catch {
+    // Its process has removed it.
+    return false
+  }
+}

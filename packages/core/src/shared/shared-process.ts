@@ -1,0 +1,142 @@
+import type { Socket } from 'node:net'
+import { leaveSockets } from '../listen/held-sockets.ts'
+import type { OpenSocket } from '../listen/open-socket.ts'
+import type { Claims } from './claims.ts'
+import { relay } from './relay.ts'
+
+/**
+ * | state      | a connection of the front server     | next state                                                                |
+ * | ---------- | ------------------------------------ | ------------------------------------------------------------------------- |
+ * | `relaying` | is relayed to the holder             | `claiming` if the holder refuses, `leaving` at SIGTERM                    |
+ * | `claiming` | waits                                | `holding` if this process wins, else the state before                     |
+ * | `holding`  | waits until the app is loaded        | the app serves all connections, and handles SIGTERM                       |
+ * | `leaving`  | the last ones are relayed            | `claiming` if the holder refuses one of them; else the process exits      |
+ */
+type State = 'relaying' | 'claiming' | 'holding' | 'leaving'
+
+const SIGNALS = ['SIGTERM', 'SIGUSR1', 'SIGINT'] as const
+
+// Milliseconds. mod_fcgid kills a process 8 seconds after the first signal.
+const LEAVING_TIMEOUT = 7000
+
+/** A process that a front server has started with a listening socket. It relays to the holder of the app, or becomes the holder. */
+export class SharedProcess {
+  readonly #claims: Claims
+  readonly #front: OpenSocket
+  readonly #waiting: Socket[] = []
+  readonly #onSignal = (): void => void this.#leave()
+  #state: State = 'relaying'
+  #relays = 0
+  #onHolding: () => void = () => {}
+
+  constructor(claims: Claims, front: OpenSocket) {
+    this.#claims = claims
+    this.#front = front
+  }
+
+  /** Relays connections. Resolves when this process must serve them: the sockets are left to the next server. */
+  run(): Promise<void> {
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal)
+    this.#front.deliverTo((socket) => this.#accept(socket))
+    // Not only when a request arrives, because front servers can start processes before.
+    void this.#probe()
+    return new Promise((resolve) => {
+      this.#onHolding = resolve
+    })
+  }
+
+  async #probe(): Promise<void> {
+    try {
+      const number = this.#claims.latest()
+      const holder = await this.#claims.connectTo(number)
+      if (holder === undefined) await this.#claim(number)
+      else holder.destroy()
+    } catch (error) {
+      this.#serveAlone(error)
+    }
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#state === 'claiming' || this.#state === 'holding') this.#waiting.push(socket)
+    else void this.#relay(socket)
+  }
+
+  async #relay(socket: Socket): Promise<void> {
+    this.#relays++
+    try {
+      const number = this.#claims.latest()
+      const holder = await this.#claims.connectTo(number)
+      if (holder === undefined) {
+        this.#waiting.push(socket)
+        await this.#claim(number)
+      } else await relay(socket, holder)
+    } catch (error) {
+      this.#waiting.push(socket)
+      this.#serveAlone(error)
+    } finally {
+      this.#relays--
+      this.#exitIfLeft()
+    }
+  }
+
+  async #claim(number: number): Promise<void> {
+    if (this.#state === 'holding') this.#deliverWaiting()
+    if (this.#state === 'claiming' || this.#state === 'holding') return
+    this.#state = 'claiming'
+    const shared = await this.#claims.claim(number)
+    if (shared !== undefined) {
+      this.#hold([this.#front, shared])
+      return
+    }
+    this.#state = isStopRequested() ? 'leaving' : 'relaying'
+    for (const socket of this.#waiting.splice(0)) void this.#relay(socket)
+  }
+
+  // The folder cannot be used, so this process serves the app alone.
+  #serveAlone(error: unknown): void {
+    if (this.#state === 'holding') {
+      this.#deliverWaiting()
+      return
+    }
+    console.error(`fcgi-bridge: this process serves the app alone, because it cannot be shared: ${error}`)
+    this.#hold([this.#front])
+  }
+
+  #hold(sockets: OpenSocket[]): void {
+    this.#state = 'holding'
+    this.#front.hold()
+    this.#deliverWaiting()
+    leaveSockets({
+      sockets,
+      idleTimeout: undefined,
+      onServed: () => {
+        for (const signal of SIGNALS) process.removeListener(signal, this.#onSignal)
+      },
+    })
+    this.#onHolding()
+  }
+
+  // Passes the connections that wait to the server of the app, now or when it exists.
+  #deliverWaiting(): void {
+    for (const socket of this.#waiting.splice(0)) this.#front.accept(socket)
+  }
+
+  async #leave(): Promise<void> {
+    // The server of the app drains if it finds this, in case this process loads the app.
+    ;(globalThis as { fcgiBridgeStop?: boolean }).fcgiBridgeStop = true
+    if (this.#state !== 'relaying') return
+    this.#state = 'leaving'
+    setTimeout(() => this.#state === 'leaving' && process.exit(), LEAVING_TIMEOUT)
+    await this.#front.listener.drain(LEAVING_TIMEOUT / 2, () => this.#relays > 0)
+    this.#exitIfLeft()
+  }
+
+  #exitIfLeft(): void {
+    const isClosed = this.#front.listener.closed !== undefined
+    if (this.#state === 'leaving' && isClosed && this.#relays === 0) process.exit()
+  }
+}
+
+function isStopRequested(): boolean {
+  return (globalThis as { fcgiBridgeStop?: boolean }).fcgiBridgeStop === true
+}
