@@ -44,7 +44,7 @@ export async function bundlePackage(folder) {
     bundle: true,
     // A module that two entries use must stay one module, because it may have state.
     splitting: true,
-    chunkNames: 'shared-[hash]',
+    chunkNames: 'chunk-[hash]',
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
