@@ -178,6 +178,10 @@ function allowsBody({ status }: PlainInit, body: PlainBody): boolean {
 
 function stateOf(init: PlainInit, body: string | Uint8Array | null, type: string | undefined): ResponseState {
   const { status, statusText, list } = init
-  if (type !== undefined && !hasHeader(list, 'content-type')) list.push('content-type', type)
+  if (type === undefined || hasHeader(list, 'content-type'))
+    return new ResponseState(body, status, statusText, list)
+  // An empty array that grows reserves space for 17 values.
+  if (list.length === 0) return new ResponseState(body, status, statusText, ['content-type', type])
+  list.push('content-type', type)
   return new ResponseState(body, status, statusText, list)
 }
