@@ -26,7 +26,12 @@ await main(async () => {
   process.env.FRAMEWORK_PROJECTS = chosen.join()
   const files = new Set(chosen.map((name) => (name === 'servers' ? 'servers' : 'builds')))
   const paths = [...files].map((file) => `tests/frameworks/${file}.test.ts`)
-  const counts = runAllTests(process.execPath, ['--maxWorkers=2', ...paths])
+  const counts = runAllTests(process.execPath, [
+    '--maxWorkers=2',
+    '--testTimeout=120000',
+    '--hookTimeout=120000',
+    ...paths,
+  ])
   counts.failures.unshift(...failures)
   counts.failed += failures.length
   conclude(counts)

@@ -43,7 +43,7 @@ export class OpenLoop {
         this.#onError = reject
         const turn = () => {
           this.#sendDue()
-          // Not a timer: its resolution is a millisecond.
+          // Do not use a timer, because its resolution is a millisecond.
           if (this.#latencies.length < this.#due.length) setImmediate(turn)
           else resolve()
         }

@@ -38,7 +38,7 @@ export class SharedProcess {
   run(): Promise<void> {
     for (const signal of SIGNALS) process.on(signal, this.#onSignal)
     this.#front.deliverTo((socket) => this.#accept(socket))
-    // Not only when a request arrives, because front servers can start processes before.
+    // Check at once, and not only when a request arrives, because front servers can start processes before.
     void this.#probe()
     return new Promise((resolve) => {
       this.#onHolding = resolve
