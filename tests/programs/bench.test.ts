@@ -15,7 +15,7 @@ import { jsonExpected, jsonRequest } from '../../bench/cases/json.js'
 import { ClientSide } from '../../bench/lib/client-side.js'
 import { measureGrowth } from '../../bench/lib/growth.js'
 import { measureLatency } from '../../bench/lib/latency.js'
-import { compareSides } from '../../bench/lib/ratio.js'
+import { compareSides, type RatioResult } from '../../bench/lib/ratio.js'
 import { BROWSER_PARAMS, fastCgiRequest, httpRequest } from '../../bench/lib/request.js'
 import { measureTransfer } from '../../bench/lib/transfer.js'
 import { FastCgiReader } from '../../bench/load/fastcgi-reader.js'
@@ -35,9 +35,14 @@ const setting = {
   pace: { launches: 1, rounds: 2, milliseconds: 40, warmUpRequests: 100, warmUpMilliseconds: 5000 },
 }
 
+// Without another checkout to compare with, each row is a RatioResult.
+async function compare(...args: Parameters<typeof compareSides>): Promise<RatioResult[]> {
+  return (await compareSides(...args)) as RatioResult[]
+}
+
 test('compares two servers, and the report has a row with the result', async () => {
   const rows = [{ name: 'core / node:http', side: 'side', peer: 'peer', bar: 0.9 }]
-  const results = await compareSides({ sides: core, work: helloWork, rows }, setting)
+  const results = await compare({ sides: core, work: helloWork, rows }, setting)
   const [row] = results
   expect(row).toMatchObject({ type: 'ratio', name: 'core / node:http', bar: 0.9, node: process.version })
   for (const value of [row?.cpu, row?.peerCpu, row?.ratio, row?.rate, row?.peerRate]) {
@@ -52,7 +57,7 @@ test('compares two servers, and the report has a row with the result', async () 
 test('measures a POST to an Express app over TCP', async () => {
   const work = { request: jsonRequest, expected: jsonExpected, connections: 2 }
   const rows = [{ name: 'Express', side: 'side', peer: 'peer' }]
-  const [row] = await compareSides({ sides: express, work, rows }, { ...setting, transport: 'tcp' })
+  const [row] = await compare({ sides: express, work, rows }, { ...setting, transport: 'tcp' })
   expect(row?.ratio.median).toBeGreaterThan(0)
 })
 
@@ -62,7 +67,7 @@ test('compares two front servers with the same app', async () => {
     peer: { ...core.side, front: 'nginx' as const },
   }
   const rows = [{ name: 'the gateway / nginx', side: 'side', peer: 'peer' }]
-  const [row] = await compareSides({ sides: fronts, work: helloWork, rows }, setting)
+  const [row] = await compare({ sides: fronts, work: helloWork, rows }, setting)
   for (const value of [row?.cpu, row?.peerCpu, row?.rate, row?.peerRate]) {
     expect(value?.median).toBeGreaterThan(0)
   }
@@ -71,7 +76,7 @@ test('compares two front servers with the same app', async () => {
 test('compares two clients by their own CPU time', async () => {
   const work = { ...helloWork, request: jsonRequest, connections: 2 }
   const rows = [{ name: 'client', side: 'side', peer: 'peer', bar: 1 }]
-  const [row] = await compareSides({ sides: core, work, rows, start: ClientSide.start }, setting)
+  const [row] = await compare({ sides: core, work, rows, start: ClientSide.start }, setting)
   expect(row).toMatchObject({ type: 'ratio', name: 'client', bar: 1 })
   for (const value of [row?.cpu, row?.peerCpu, row?.ratio]) expect(value?.median).toBeGreaterThan(0)
 })
