@@ -38,9 +38,9 @@ await main(async () => {
 
 // A peer that cannot be installed is missing in the report. Everything else is measured.
 function installPeers(chosen) {
-  const isThere = (program) => !spawnSync(program, ['--version'], { stdio: 'ignore' }).error
+  const isInstalled = (program) => !spawnSync(program, ['--version'], { stdio: 'ignore' }).error
   const needed = chosen.flatMap(({ peers }) => Object.entries(peers ?? {}))
-  const packages = new Set(needed.filter(([program]) => !isThere(program)).map(([, name]) => name))
+  const packages = new Set(needed.filter(([program]) => !isInstalled(program)).map(([, name]) => name))
   if (packages.size === 0) return
   try {
     installPackages([...packages], 'The benchmark needs other servers', 'npm run bench')

@@ -21,9 +21,17 @@ await main(async () => {
   }
   setup()
   installFrontServers()
-  const failures = await prepareAll(names.length > 0 ? names : Object.keys(PROJECTS))
-  if (names.length > 0) process.env.FRAMEWORK_PROJECTS = names.join()
-  const counts = runAllTests(process.execPath, ['--maxWorkers=2', 'tests/frameworks'])
+  const chosen = names.length > 0 ? names : Object.keys(PROJECTS)
+  const failures = await prepareAll(chosen)
+  process.env.FRAMEWORK_PROJECTS = chosen.join()
+  const files = new Set(chosen.map((name) => (name === 'servers' ? 'servers' : 'builds')))
+  const paths = [...files].map((file) => `tests/frameworks/${file}.test.ts`)
+  const counts = runAllTests(process.execPath, [
+    '--maxWorkers=2',
+    '--testTimeout=120000',
+    '--hookTimeout=120000',
+    ...paths,
+  ])
   counts.failures.unshift(...failures)
   counts.failed += failures.length
   conclude(counts)

@@ -20,6 +20,7 @@ const EXCLUDED = [
   'tests/limits/hostile-memory.test.ts',
   'tests/soak/**',
   'tests/frameworks/**',
+  'tests/runtimes/**',
   'tests/client/testing-helper.test.ts',
 ]
 

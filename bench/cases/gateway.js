@@ -25,8 +25,8 @@ function gatewayCase(name, title, app) {
   }
 }
 
-// nginx is the measured side here, and the gateway its peer: half of the rate that saturates nginx is more than the gateway can
-// handle, and would only measure its queue.
+// nginx is the measured side here, and the gateway is its peer. The other way round, the gateway would also run at half of the rate that
+// saturates nginx. That is more than it can handle, and would only measure its queue.
 function latency(setting) {
   const { side: peer, peer: side } = fronts(express.side)
   return measureLatency('nginx / the gateway, in front of Express 5', { side, peer }, helloWork, setting)

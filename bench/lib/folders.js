@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 const folders = new Set()
 
-/** Makes a folder that goes with {@link removeFolder}, or with the process, also when someone stops that. */
+/** Creates a temporary folder. {@link removeFolder} removes it, or else the exit of the process, also at SIGINT and SIGTERM. */
 export function makeFolder() {
   if (folders.size === 0) removeAllAtExit()
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-bench-'))

@@ -56,8 +56,8 @@ export class ClosedLoop {
     return { requests: this.#responses, milliseconds: performance.now() - start, idle: this.#idle }
   }
 
-  // Waking a sleeping process costs the process that wakes it several microseconds. That would be the server, more often
-  // the faster it is. So the load stays awake if it has its own core.
+  // A process that wakes a sleeping process spends several microseconds on it. Here the server would wake the load generator, and a fast
+  // server would do so more often. So the load generator stays awake if it has its own core.
   #stayAwake() {
     let last = performance.now()
     let responses = 0

@@ -12,7 +12,7 @@ export class HttpReader {
   #expected
   #onResponse
   /** @type {{ bytes: Buffer, dateStart: number, dateEnd: number, length: number | undefined } | undefined} */
-  #known
+  #knownHead
   #held = Buffer.alloc(0)
   #remaining = 0
   #chunked = false
@@ -55,7 +55,7 @@ export class HttpReader {
   }
 
   #readHead(data) {
-    const known = this.#known
+    const known = this.#knownHead
     if (known !== undefined && isKnown(known, data)) {
       this.#remaining = known.length ?? 0
       this.#chunked = known.length === undefined
@@ -71,7 +71,7 @@ export class HttpReader {
     if (this.#chunked && !/^transfer-encoding: chunked/im.test(head)) throw new Error(`No length: ${head}`)
     this.#remaining = length === null ? 0 : Number(length[1])
     const date = /^date: .*$/im.exec(head)
-    this.#known = {
+    this.#knownHead = {
       bytes: Buffer.from(head, 'latin1'),
       dateStart: date?.index ?? 0,
       dateEnd: date === null ? 0 : date.index + date[0].length,

@@ -12,7 +12,7 @@ export class OpenLoop {
   #next = 0
   #latencies = []
   /** The scheduled time of the request in progress on each connection. @type {Map<import('./requester.js').Requester, number>} */
-  #out = new Map()
+  #inProgress = new Map()
   #closed = false
   /** @type {(error: Error) => void} */
   #onError = () => {}
@@ -43,7 +43,7 @@ export class OpenLoop {
         this.#onError = reject
         const turn = () => {
           this.#sendDue()
-          // Not a timer: its resolution is a millisecond.
+          // Do not use a timer, because its resolution is a millisecond.
           if (this.#latencies.length < this.#due.length) setImmediate(turn)
           else resolve()
         }
@@ -61,7 +61,7 @@ export class OpenLoop {
 
   close() {
     this.#closed = true
-    for (const { socket } of [...this.#idle, ...this.#out.keys()]) socket.destroy()
+    for (const { socket } of [...this.#idle, ...this.#inProgress.keys()]) socket.destroy()
   }
 
   #sendDue() {
@@ -69,16 +69,16 @@ export class OpenLoop {
     while (this.#next < this.#due.length && this.#due[this.#next] <= now) {
       const requester = this.#idle.pop()
       if (requester === undefined) return
-      this.#out.set(requester, this.#due[this.#next++])
+      this.#inProgress.set(requester, this.#due[this.#next++])
       requester.socket.write(requester.requests[0])
     }
   }
 
   #responded(requester) {
-    const due = this.#out.get(requester)
+    const due = this.#inProgress.get(requester)
     if (due === undefined) throw new Error('A response came without a request.')
     this.#latencies.push(performance.now() - due)
-    this.#out.delete(requester)
+    this.#inProgress.delete(requester)
     this.#idle.push(requester)
     this.#sendDue()
   }

@@ -75,7 +75,7 @@ test('a change restarts the app, and no request fails meanwhile', async () => {
   await program.printed(/^answer\.mjs has changed/m)
 })
 
-test('serves a program that listens itself, on no port of its own, and restarts it at a change', async () => {
+test('serves a program that calls listen(), without opening its port, and restarts it at a change', async () => {
   const program = (answer: string): string => `
     import { createServer } from 'node:http'
     createServer((request, response) => response.end('${answer} ' + request.url)).listen(3000, '127.0.0.1', () => {

@@ -2,6 +2,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, onTestFailed, test } from 'vitest'
 import { run } from '../../packages/cli/src/run.ts'
+import { askDoctor } from '../doctor/faults.ts'
 import { send } from '../support/cases/http.ts'
 import { startApache } from '../support/fronts/apache.ts'
 import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
@@ -26,6 +27,8 @@ export default {
   },
 }`
 
+const TOKEN = 'a-long-secret-of-mine'
+
 const FAILING = "throw new Error('no database')"
 
 const versionedApp = (version: number) => `export default { fetch: () => new Response('version ${version}') }`
@@ -37,13 +40,21 @@ const HOSTS = {
 }
 
 let site: Site
-siteForEachTest((each) => {
-  site = each
-  site.makeFolder('app')
-  site.write('app/package.json', '{ "type": "module" }')
-  site.makeFolder('app/tmp')
-  site.makeFolder('public/shop')
-})
+siteForEachTest(
+  (each) => {
+    site = each
+    site.makeFolder('app')
+    site.write('app/package.json', '{ "type": "module" }')
+    site.makeFolder('app/tmp')
+    site.makeFolder('public/shop')
+  },
+  async (each) => {
+    // Under CGI, the holder of the app runs in the background.
+    const held = each.processes().filter(({ command }) => command.includes('app.fcgi serve'))
+    for (const { pid } of held) process.kill(pid)
+    await each.stop()
+  },
+)
 
 async function init(app: string): Promise<{ status: number; text: string }> {
   let text = ''
@@ -107,6 +118,21 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
     expect(status).toBe(500)
     expect(text).toContain(`It needs Node 20.19 or later, and this is Node ${process.versions.node}`)
   })
+})
+
+test('the doctor examines the site, and finds that old processes still run the app', async () => {
+  const { host, port } = await start('mod_fcgid', APP)
+  const url = `http://${host}:${port}/shop/`
+  const program = site.path('public/shop/app.fcgi')
+  const ask = async () => (await askDoctor(site, url, '--token', TOKEN)).report.findings
+  await send({ host, port }, '/shop/')
+  // The app still runs, although the program has been changed.
+  writeFileSync(program, readFileSync(program, 'utf8').replace("TOKEN = ''", `TOKEN = '${TOKEN}'`))
+  expect(await ask()).toMatchObject([
+    { code: 'not-passed-on', fix: { otherwise: { lines: ['pkill -u "$USER" -f app.fcgi'] } } },
+  ])
+  for (const { pid, command } of site.processes()) if (command.includes('app.fcgi')) process.kill(pid)
+  await expect.poll(ask, { timeout: 20_000 }).toEqual([])
 })
 
 test('tmp/restart.txt restarts the app of mod_fcgid, and no request is lost', async () => {

@@ -195,6 +195,23 @@ describe('an app that calls listen()', () => {
     expect(await textOf(`127.0.0.1:${port}`)).toBe('its server')
   })
 
+  test('in each worker of its node:cluster, on one socket', async () => {
+    site.write(
+      'app.mjs',
+      `import cluster from 'node:cluster'
+      import { createServer } from 'node:http'
+      if (cluster.isPrimary) {
+        let listening = 0
+        for (const _ of [1, 2]) cluster.fork().on('listening', () => { if (++listening === 2) console.log('both listen') })
+        process.on('SIGTERM', () => cluster.disconnect())
+      } else createServer((req, res) => res.end('a worker')).listen(3000)`,
+    )
+    const program = run('serve', 'app.mjs', '--path', site.path('app.sock'), '--no-log')
+    await program.printed(/both listen/)
+    for (let round = 0; round < 3; round++) expect(await textOf(site.path('app.sock'))).toBe('a worker')
+    expect(await program.stop()).toEqual({ code: 0, signal: null })
+  })
+
   test('and starts a second server: its address is printed', async () => {
     site.write('app.mjs', `${LISTENS}\ncreateServer((req, res) => res.end('metrics')).listen(0, '127.0.0.1')`)
     const program = run('serve', 'app.mjs', '--port', '0', '--no-log')

@@ -6,8 +6,8 @@ import { PROJECTS } from './projects.js'
 
 const INTRO = `# Frameworks
 
-Programs that were written for HTTP run unchanged over FastCGI. Each program on this page runs in every test run, in production mode
-and without a line of FastCGI in it, behind nginx on a Unix socket with kept connections. Its responses are compared with those of its
+Programs that were written for HTTP run unchanged over FastCGI. \`npm run test:frameworks\` runs each program on this page, in production
+mode and without a line of FastCGI in it, behind nginx on a Unix socket with kept connections. Its responses are compared with those of its
 own HTTP server: pages, files, forms, streams that the client leaves, uploads, redirects, cookies, errors and conditional requests.
 
 This page is generated from the table of these tests (\`npm run docs:frameworks\`), so it lists only what was tested.

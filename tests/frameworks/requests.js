@@ -8,6 +8,7 @@
  * @property {readonly string[]} [headers] Names and values in turn.
  * @property {string | Buffer | ((texts: string[]) => string)} [body]
  * @property {number} [status] The expected status. 200 by default.
+ * @property {string} [contains] Text of the body. The rest of it may differ.
  * @property {boolean} [asset] A file: it is requested again with If-None-Match, If-Modified-Since and Range.
  */
 

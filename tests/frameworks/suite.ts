@@ -5,6 +5,9 @@ import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
 import { compareResponses, leaveStream, startBehindNginx, startByApache, startHttp } from './compared.ts'
 import { PROGRAMS } from './programs.js'
 
+// `npm run test:frameworks -- NAME…` tests some projects only.
+const chosen = process.env.FRAMEWORK_PROJECTS?.split(',')
+
 /** Declares the tests of all programs of these projects. */
 export function testProgramsOf(isIncluded: (project: string) => boolean): void {
   const fronts = { 'behind nginx': startBehindNginx, 'started by mod_fcgid': startByApache }
@@ -12,24 +15,27 @@ export function testProgramsOf(isIncluded: (project: string) => boolean): void {
   siteForEachTest((each) => {
     site = each
   })
-  describe.each(PROGRAMS.filter(({ project }) => isIncluded(project)))('$name', (tested) => {
-    for (const [where, start] of Object.entries(fronts)) {
-      if (start === startByApache && !tested.isStartedByApache) continue
-      test(`${where}, answers as its own HTTP server does`, async () => {
-        // Both are told the same port, on which only the HTTP server listens, so that URLs with it are the same.
-        const [port] = await freePorts(1)
-        const http = await startHttp(site, tested, port!)
-        const fastCgi = await start(site, tested, port!)
-        await compareResponses(tested, fastCgi, http)
-        if (tested.stream !== undefined) {
-          await leaveStream(tested.stream, http)
-          await leaveStream(tested.stream, fastCgi)
-        }
-        if (fastCgi.program === undefined) return
-        // 143 and null: the program's own handler ends it so.
-        const { code } = await fastCgi.program.stop()
-        expect([0, 143, null], 'the status after SIGTERM').toContain(code)
-      })
-    }
-  })
+  describe.each(PROGRAMS.filter(({ project }) => isIncluded(project) && chosen?.includes(project) !== false))(
+    '$name',
+    (tested) => {
+      for (const [where, start] of Object.entries(fronts)) {
+        if (start === startByApache && !tested.isStartedByApache) continue
+        test(`${where}, answers as its own HTTP server does`, async () => {
+          // Both are told the same port, on which only the HTTP server listens, so that URLs with it are the same.
+          const [port] = await freePorts(1)
+          const http = await startHttp(site, tested, port!)
+          const fastCgi = await start(site, tested, port!)
+          await compareResponses(tested, fastCgi, http)
+          if (tested.stream !== undefined) {
+            await leaveStream(tested.stream, http)
+            await leaveStream(tested.stream, fastCgi)
+          }
+          if (fastCgi.program === undefined) return
+          // 143 and null: the program's own handler ends it so.
+          const { code } = await fastCgi.program.stop()
+          expect([0, 143, null], 'the status after SIGTERM').toContain(code)
+        })
+      }
+    },
+  )
 }

@@ -1,4 +1,4 @@
-// Programs that esbuild has bundled, in a folder without node_modules: what is deployed.
+// Programs that esbuild has bundled, in a folder without node_modules, as they are deployed.
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'

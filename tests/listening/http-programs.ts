@@ -6,7 +6,18 @@ import { fileURLToPath } from 'node:url'
 import type { Program } from '../support/fronts/program.ts'
 import type { Site } from '../support/fronts/site.ts'
 
-const PACKAGES = ['express', 'fastify', 'koa', '@hapi/hapi', 'socket.io', 'hono', '@hono/node-server', 'h3']
+const PACKAGES = [
+  'signal-exit',
+  'signal-exit3',
+  'express',
+  'fastify',
+  'koa',
+  '@hapi/hapi',
+  'socket.io',
+  'hono',
+  '@hono/node-server',
+  'h3',
+]
 
 /** Programs that listen on 127.0.0.1:3000, and respond to `GET /` with `hello from NAME`. */
 export const HTTP_PROGRAMS: Readonly<Record<string, string>> = {

@@ -112,6 +112,17 @@ describe('each way to start it', () => {
     expect(await get()).toBe('hello from fastify')
   })
 
+  test('systemd, and a program that listens on its descriptor, with PORT set', async () => {
+    const listens =
+      "import { createServer } from 'node:http'\ncreateServer((request, response) => response.end('hello')).listen({ fd: 3 }, started)"
+    writeProgram(site, 'systemd.mjs', listens)
+    const program = spawnFcgi(
+      `PORT=3000 LISTEN_PID=$$ LISTEN_FDS=1 exec ${node('systemd.mjs')} 3<&0 0</dev/null`,
+    )
+    await program.printed(/the program listens/)
+    expect(await get()).toBe('hello')
+  })
+
   test('a CGI server: one request', async () => {
     const cgi = { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', REQUEST_URI: '/', SERVER_NAME: 'test' }
     for (const name of ['node-http.mjs', 'hapi.cjs']) {
@@ -398,6 +409,27 @@ describe('its life', () => {
     await program.printed(/closed/)
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
+
+  test.each([['signal-exit'], ['signal-exit3'], ['signal-exit', 'signal-exit3']])(
+    'SIGTERM ends a program whose libraries use %s %s, and lets them clean up',
+    async (...packages) => {
+      site.write(
+        'server.cjs',
+        `const { createServer } = require('node:http')
+        for (const name of ${JSON.stringify(packages)}) {
+          const { onExit = require(name) } = require(name)
+          onExit((code, signal) => console.log('clean up', name, code, signal))
+        }
+        createServer((request, response) => response.end('hello')).listen(3000, () => console.log('listens'))
+        setInterval(() => {}, 1000)`,
+      )
+      const program = start('server.cjs')
+      await program.printed(/listens/)
+      expect(await get()).toBe('hello')
+      expect(await program.stop()).toEqual({ code: 0, signal: null })
+      for (const name of packages) expect(program.output).toContain(`clean up ${name} 0 null`)
+    },
+  )
 
   test('SIGTERM lets a request finish, unless the program handles it', async () => {
     const app = `

@@ -98,7 +98,9 @@ describe('createPool', () => {
     await first.close()
   })
 
-  test('goes on through crashes, and backs off while they repeat', { timeout: 120_000 }, async () => {
+  test('keeps running when workers crash, and backs off while crashes repeat', {
+    timeout: 120_000,
+  }, async () => {
     const pool = create({ workers: 1 })
     await pool.start()
     site.write('server.mjs', 'process.exit(7)')

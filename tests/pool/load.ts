@@ -11,12 +11,12 @@ export interface LoadFailure {
 }
 
 /**
- * Requests at a fixed rate, whatever the answers do: every third is a POST, and each has its own client connection. With `maxActive`
- * so many run at once and no more: a machine that is too busy for the rate would else fill the queue of the app's socket.
+ * Requests at a fixed rate, even if responses are late. Every third is a POST, and each has its own client connection. `maxActive` limits
+ * the number of running requests: otherwise, on a machine that is too busy for the rate, the queue of the app's socket would fill.
  */
 export class Load {
   readonly failures: LoadFailure[] = []
-  /** Milliseconds from each request to its answer. */
+  /** Milliseconds from each request to its response. */
   readonly durations: number[] = []
   count = 0
   readonly #start = performance.now()
@@ -36,7 +36,7 @@ export class Load {
     await Promise.all(this.#running)
   }
 
-  /** Milliseconds below which this share of the answers came. */
+  /** Milliseconds in which this share of the responses arrived. */
   percentile(share: number): number {
     const sorted = this.durations.toSorted((a, b) => a - b)
     return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0

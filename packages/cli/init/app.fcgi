@@ -14,6 +14,9 @@ const PROGRAM = '/home/you/app/node_modules/.bin/fcgi-bridge'
 const ARGUMENTS = ['/home/you/app/app.js']
 // Node keeps compiled code here, so that the next process starts faster (Node 22.1 and later).
 const COMPILE_CACHE = '/home/you/app/tmp/compile-cache'
+// To find faults of the host: write a secret here, run `pkill -u $USER -f app.fcgi`, and then `fcgi-bridge doctor URL --token SECRET`. The
+// app is not served meanwhile. Afterwards empty it, and run pkill again.
+const DOCTOR_TOKEN = ''
 
 // Without newer syntax, so that a Node that is too old can say so.
 const version = process.versions.node.split('.').map(Number)
@@ -23,5 +26,6 @@ require(require('path').resolve(init, isTooOld ? 'old-node.cjs' : 'start.cjs'))(
   program: PROGRAM,
   arguments: ARGUMENTS,
   compileCache: COMPILE_CACHE,
+  doctorToken: DOCTOR_TOKEN,
   onSigterm: onSigterm,
 })

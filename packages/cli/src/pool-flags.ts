@@ -42,14 +42,14 @@ export function addPoolFlags(command: Command): Command {
   return command
     .option(
       '--workers <number>',
-      'run the app in so many processes, or auto: one for each processor (default: WEB_CONCURRENCY, else one process and no master)',
+      'run the app in this many processes, or auto: one for each processor (default: WEB_CONCURRENCY, else one process and no master)',
       parseWorkers,
     )
     .option(
       '--per-worker-sockets',
       'a socket for each worker: %i in --path is its number from 0, and --port counts up',
     )
-    .option('--max-requests <number>', 'replace a worker after about so many requests', parseCount)
+    .option('--max-requests <number>', 'replace a worker after about this many requests', parseCount)
     .option(
       '--max-memory <size>',
       'replace a worker whose resident memory exceeds this, such as 512m',
@@ -60,12 +60,12 @@ export function addPoolFlags(command: Command): Command {
     .option('--stop-timeout <time>', 'how long a worker may take to drain (default: 30s)', parseDuration)
     .option(
       '--stuck-timeout <time>',
-      'replace a worker whose event loop is blocked for so long; 0 is never (default: 30s)',
+      'replace a worker whose event loop is blocked for this long; 0 turns it off (default: 30s)',
       parseDuration,
     )
     .option(
       '--slow <time>',
-      'log requests that run for longer, and what blocks the event loop for longer; 0 is never (default: 5s)',
+      'log requests that run for longer, and what blocks the event loop for longer; 0 turns it off (default: 5s)',
       parseDuration,
     )
     .addOption(

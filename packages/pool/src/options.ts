@@ -43,11 +43,11 @@ export interface PoolOptions {
    */
   drainDelay?: number
   /**
-   * A worker whose event loop has not turned for so long is replaced and killed; default 30 s. It must exceed the longest
+   * A worker whose event loop has not turned for this long is replaced and killed; default 30 s. It must exceed the longest
    * synchronous work of the app. 0 turns it off.
    */
   stuckTimeout?: number
-  /** A worker is replaced after about so many requests (±10 %); default 0, none. */
+  /** A worker is replaced after about this many requests (±10 %); default 0, none. */
   maxRequests?: number
   /** A worker is replaced when its resident memory exceeds this; default 0, none. At most one in a minute is replaced for it. */
   maxMemory?: number

@@ -15,9 +15,8 @@ export const NOTES = {
     build: 'npx next build\ncp -r public .next/standalone/\ncp -r .next/static .next/standalone/.next/',
     start: '.next/standalone/server.js',
     about: [
-      '`request.url` in route handlers and the middleware has the host and the port of `HOSTNAME` and `PORT`, not those of the request. This is so behind every reverse proxy. Read the `Host` header to build absolute URLs, or set `HOSTNAME` and `PORT` to the public ones: over FastCGI nothing listens there.',
+      '`request.url` in route handlers has the host and the port on which Next believes to listen (`HOSTNAME`, `PORT`), not those of the request. This is so behind every reverse proxy. Read the `Host` header to build absolute URLs.',
       '`fcgi-bridge config` lets the web server serve `.next/static`, and browsers keep these files for a year. The two `cp` commands are then needed only for `public`.',
-      'The build embeds its folder: run it where it is built, or copy the whole `standalone` folder.',
     ],
   },
   'Next.js with a custom server': {
@@ -48,7 +47,10 @@ export const NOTES = {
     title: 'Nitro as a fetch handler',
     build: 'npx nitro build --preset=standard',
     start: 'fcgi-bridge serve .output/server/index.mjs',
-    about: ['The build exports `{ fetch }`. It serves no files: let the web server serve `.output/public`.'],
+    about: [
+      'The build exports `{ fetch }`. It serves no files: let the web server serve `.output/public`.',
+      'The response to a HEAD request has no `Content-Length`, unless the handler sets it.',
+    ],
   },
   SvelteKit: {
     title: 'SvelteKit with adapter-node',
@@ -57,7 +59,6 @@ export const NOTES = {
     about: [
       'Set `PROTOCOL_HEADER=x-forwarded-proto` in the environment, and print the web server’s configuration with `--forwarded-headers`. adapter-node reads the scheme from a header only, and assumes `https` without it. Forms over HTTP are then refused with 403, “Cross-site POST form submissions are forbidden”. A site that has only HTTPS needs neither.',
       'The request body may have 512 KiB. `BODY_SIZE_LIMIT=10M` allows more.',
-      'adapter-node has its own support of systemd’s sockets. With the preload, FastCGI is served on them.',
     ],
   },
   'Astro, standalone mode': {
@@ -82,13 +83,15 @@ export const NOTES = {
       'With the plugin `nitro()` of `nitro/vite`, the program is `.output/server/index.mjs`. It was not tested: Nitro 3.0.0 does not accept the Vite that TanStack Start needs.',
     ],
   },
-  'NestJS on Express': { title: 'NestJS on Express', build: 'npx nest build', start: 'dist/main.js' },
-  'NestJS on Fastify': { title: 'NestJS on Fastify', build: 'npx nest build', start: 'dist/main.js' },
+  'NestJS on Express': { title: 'NestJS on Express', build: 'npx tsc', start: 'dist/main.js' },
+  'NestJS on Fastify': { title: 'NestJS on Fastify', build: 'npx tsc', start: 'dist/main.js' },
   AdonisJS: {
     title: 'AdonisJS',
-    build: 'node ace build',
     start: 'bin/server.js',
-    about: ['Set `HOST` and `PORT` as always. Nothing listens there.'],
+    about: [
+      'Set `HOST` and `PORT` as always. Nothing listens there.',
+      'The tested app is JavaScript, which needs no build. After `node ace build`, start `bin/server.js` in the folder `build`.',
+    ],
   },
   'Elysia with @elysiajs/node': {
     title: 'Elysia',
@@ -111,14 +114,14 @@ export const NOTES = {
     title: 'Better Auth',
     start: 'server.js',
     about: [
-      'Better Auth limits the rate of requests by the client’s address, which it reads from `X-Forwarded-For` only. Print the configuration with `--forwarded-headers`. Without the header, all clients share a limit or have none.',
+      'Better Auth limits the rate of requests by the client’s address, which it reads from `X-Forwarded-For` only. Print the configuration with `--forwarded-headers`.',
     ],
   },
   Verdaccio: {
     title: 'Verdaccio',
     start: 'node_modules/.bin/verdaccio --config config.yaml',
     about: [
-      'Set `VERDACCIO_PUBLIC_URL`, or print the configuration with `--forwarded-headers`: URLs of archives have its scheme and host.',
+      'If the URLs of archives have the wrong scheme or host, set `VERDACCIO_PUBLIC_URL`.',
       'Raise `max_body_size` in `config.yaml` and `--max-body` for large packages.',
     ],
   },

@@ -131,8 +131,8 @@ export const requests: readonly Case[] = [
   },
 ]
 
-async function echo(target: Target, path: string, ask?: TestRequest): Promise<Echo> {
-  const response: TestResponse = await send(target.origin, target.path(path), ask)
+async function echo(target: Target, path: string, request?: TestRequest): Promise<Echo> {
+  const response: TestResponse = await send(target.origin, target.path(path), request)
   expect(response, response.text).toMatchObject({ status: 200 })
   return JSON.parse(response.text)
 }

@@ -90,10 +90,10 @@ async function ask(
   expect({ method, headers, status }, text).toEqual({ method, headers, status: 200 })
   const received: Received = JSON.parse(text)
   // The front server adds these headers.
-  const theirs = Object.entries(received.headers).filter(
+  const clientHeaders = Object.entries(received.headers).filter(
     ([name]) => !/^(?:connection$|x-forwarded-|via$)/.test(name),
   )
-  return { ...received, headers: Object.fromEntries(theirs) }
+  return { ...received, headers: Object.fromEntries(clientHeaders) }
 }
 
 function isRefused({ method, headers, body }: Sent, { requiresLengthOf }: Traits): boolean {

@@ -9,8 +9,10 @@ import {
   setLauncher,
 } from '@fcgi-bridge/core'
 import { serveProgramServer } from '@fcgi-bridge/express-adapter/program'
+import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
+import { isClusterPrimary } from './cluster-workers.ts'
 import { type FindOptions, findApp, NoAppFailure } from './find-app.ts'
 import { handlersOf } from './handlers.ts'
 import { loadModule } from './load-module.ts'
@@ -117,8 +119,9 @@ async function waitForServer(name: string, served: Promise<unknown>, failure: Fa
   // Under `fcgi-bridge dev` the channel to the parent would keep this process from ending.
   process.channel?.unref()
   const ended = new Promise<never>((_, reject) => {
-    process.once('beforeExit', () => reject(failure))
+    process.once('beforeExit', () => (isClusterPrimary() ? endProgram(EXIT.ok) : reject(failure)))
     const onTimeout = (): void => {
+      if (isClusterPrimary()) return
       if (isLikelyMistake) reject(failure)
       else process.stderr.write(`${name} exports no app, and has started no server so far. Waiting for it.\n`)
     }

@@ -7,7 +7,7 @@ const COMMANDS: readonly [PoolCommand['command'], string, string][] = [
     'reload',
     'replace the workers of a running pool, and wait until the new ones serve',
     `
-No request is lost. Exit status: 0 if all new workers serve, 1 if one of them failed. The old workers go on then. kill -HUP does the
+No request is lost. Exit status: 0 if all new workers serve, 1 if one of them failed. The old workers then keep running. kill -HUP does the
 same without waiting.`,
   ],
   ['status', 'show the workers of a running pool', ''],

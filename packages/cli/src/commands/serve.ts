@@ -91,7 +91,11 @@ export function addServe(program: Command): void {
       if (flags.shared !== undefined && !flags.check) await shareDefault(command, file, flags, listen)
       const { checkApp, serveApp } = await import('../app/serve-app.ts')
       if (flags.check) await checkApp(file, flags)
-      else await serveApp(file, flags, listen)
+      else {
+        const { runCommandInClusterWorkers } = await import('../app/cluster-workers.ts')
+        runCommandInClusterWorkers()
+        await serveApp(file, flags, listen)
+      }
     })
 }
 

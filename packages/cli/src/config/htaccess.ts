@@ -39,7 +39,7 @@ ${rewriteTo('app.fcgi')}${proxyRule(shared)}`
 // Apache would need escapes for other paths. The app is served without this rule, too.
 const PLAIN_PATH = /^[\w./+~@-]+$/
 
-// Not the flag [H=…] of a RewriteRule: mod_rewrite converts it to lower case.
+// Do not use the flag [H=…] of a RewriteRule, because mod_rewrite converts its value to lower case.
 function proxyRule(shared: string): string {
   if (!PLAIN_PATH.test(shared)) return ''
   return `# While the app runs, Apache sends requests straight to its socket, if Apache runs as your user.

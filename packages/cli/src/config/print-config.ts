@@ -64,8 +64,8 @@ function textOf(files: readonly ConfigFile[]): string {
 
 function write(output: string, files: readonly ConfigFile[]): void {
   const paths = outputPaths(output, files)
-  const there = paths.find((path) => existsSync(path))
-  if (there !== undefined) throw fileExists(there)
+  const existing = paths.find((path) => existsSync(path))
+  if (existing !== undefined) throw fileExists(existing)
   for (const [index, path] of paths.entries()) writeNew(path, files[index]!.text)
 }
 

@@ -97,7 +97,8 @@ function service(
     ...HARDENED.map((setting) => `${setting}=yes`),
     'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6',
     'SystemCallArchitectures=native',
-    'SystemCallFilter=@system-service',
+    '# V8 protects the code that it compiles with memory protection keys (pkey_alloc), if the processor has them.',
+    'SystemCallFilter=@system-service @pkey',
     '# MemoryDenyWriteExecute must stay off: V8 compiles code at run time.',
     '',
   )

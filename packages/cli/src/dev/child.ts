@@ -36,7 +36,7 @@ try {
     onHttpListen: (address) => process.stderr.write(`${name} also listens on ${address} itself.\n`),
     serve: async ({ what, handlers, options, start }) => {
       const { port, host, fd, ...own } = options
-      const server = await start(wrapHandlers(handlers, watched), {
+      const server = await start(wrapHandlers(handlers, withReports), {
         ...own,
         // Let an uncaught exception end the process at once, so that running requests get the page that explains the crash.
         ...{ path, mode: 0o600, mount, drainTimeout: DRAIN, handleExceptions: false },
@@ -52,7 +52,7 @@ try {
   else process.exit(exitCode)
 }
 
-function watched(handler: Handler): Handler {
+function withReports(handler: Handler): Handler {
   return (exchange) => {
     const trace = exchange.param(TRACE_PARAM)
     if (trace !== undefined) {

@@ -46,11 +46,11 @@ class DevServer {
     this.#options = options
     this.server = createServer((request, response) => this.#handle('request', request, response))
     this.server.on('checkContinue', (request, response) => this.#handle('checkContinue', request, response))
-    options.app.on('state', (state) => this.#follow(state))
-    this.#follow(options.app.state)
+    options.app.on('state', (state) => this.#onState(state))
+    this.#onState(options.app.state)
   }
 
-  #follow(state: AppState): void {
+  #onState(state: AppState): void {
     this.#gateway = state.name === 'ready' ? this.#createGateway(state.path) : undefined
   }
 

@@ -82,7 +82,11 @@ function wrongAddress({ status }: FrontResponse, server: ServerKind, address: So
 }
 
 /** The finding that the front server responds itself and does not forward the request. */
-export function notPassedOn(url: URL, { status, headers }: FrontResponse): Finding {
+export function notPassedOn(
+  url: URL,
+  { status, headers }: FrontResponse,
+  server: ServerKind = 'other',
+): Finding {
   const problem = `The front server responds with ${status} to ${url.pathname}, and does not forward the request`
   const finding = { code: 'not-passed-on', level: 'error' as const, why: 'No request reaches the app.' }
   if (status === 401) {
@@ -97,12 +101,21 @@ export function notPassedOn(url: URL, { status, headers }: FrontResponse): Findi
       fix: fix(`Examine that URL: fcgi-bridge doctor ${shellWord(to)}`),
     }
   }
+  const check = fix(
+    'Check the location, ProxyPass, ScriptAlias, path or route of the app: this URL does not match it, or another app responds.',
+  )
   return {
     ...finding,
     problem: `${problem}.`,
-    fix: fix(
-      'Check the location, ProxyPass, ScriptAlias, path or route of the app: this URL does not match it, or another app responds.',
-    ),
+    fix: fixFor(server, {
+      // mod_fcgid keeps the processes of a program that was edited in place.
+      'apache-fcgid': withAlternative(
+        check,
+        'if the program was changed, its old processes may still respond: end them',
+        'pkill -u "$USER" -f app.fcgi',
+      ),
+      other: check,
+    }),
   }
 }
 

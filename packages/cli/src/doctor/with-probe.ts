@@ -55,7 +55,7 @@ function whyNotProbed(
   const [request] = probe?.refused ?? []
   if (request !== undefined && response.status === 400) return whyRefused(request, server)
   if (app !== undefined && isGatewayError(response.status)) return [appNotReached(url, response, server, app)]
-  return [notPassedOn(url, response)]
+  return [notPassedOn(url, response, server)]
 }
 
 function whyRefused({ params, why }: RefusedRequest, server: ServerKind): Finding[] {

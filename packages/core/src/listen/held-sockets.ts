@@ -1,5 +1,5 @@
-// A process that shares an app opens its sockets before it loads the app. serve() then serves them. The program that opened them and the
-// app may have their own copies of this package, so they meet on globalThis.
+// A process that shares an app opens its sockets before it loads the app. serve() then serves them. They are a
+// property of globalThis, because the program that opened them and the app may load two copies of this package.
 
 import type { OpenSocket } from './open-socket.ts'
 

@@ -11,11 +11,11 @@ const SIGNALS = ['SIGTERM', 'SIGUSR1'] as const
 const HOLD_TIMEOUT = 7000
 
 let received: NodeJS.Signals | undefined
-let overdue: NodeJS.Timeout | undefined
+let holdTimer: NodeJS.Timeout | undefined
 
 function remember(signal: NodeJS.Signals): void {
   received ??= signal
-  overdue ??= setTimeout(() => {
+  holdTimer ??= setTimeout(() => {
     stopListening()
     // Now the signal has its default action, or the program's own listeners handle it.
     process.kill(process.pid, signal)
@@ -23,24 +23,24 @@ function remember(signal: NodeJS.Signals): void {
 }
 
 function stopListening(): void {
-  clearTimeout(overdue)
+  clearTimeout(holdTimer)
   for (const signal of SIGNALS) process.removeListener(signal, remember)
 }
 
 if (hasInheritedSocket()) for (const signal of SIGNALS) process.on(signal, remember)
 
 /**
- * Calls `obey` with the signal that arrived while the program was loading, if there was one. Later signals are handled by the listeners
+ * Calls `handle` with the signal that arrived while the program was loading, if there was one. Later signals are handled by the listeners
  * that the caller has added. A program that handles a signal before this module has loaded can set `globalThis.fcgiBridgeStop` to true.
  */
-export function obeyEarlySignal(obey: (signal: NodeJS.Signals) => void): void {
+export function handleEarlySignal(handle: (signal: NodeJS.Signals) => void): void {
   // Wait one event loop tick. A signal that has arrived but has not been delivered would be lost if its last listener were removed now.
   // Besides, the caller of serve() then has its server.
   setImmediate(() => {
     stopListening()
     const signal = received ?? (isStopRequested() ? 'SIGTERM' : undefined)
     received = undefined
-    if (signal !== undefined) obey(signal)
+    if (signal !== undefined) handle(signal)
   })
 }
 

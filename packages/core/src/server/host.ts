@@ -70,7 +70,7 @@ export class Host implements ConnectionHost {
     return this.#connections.size >= this.options.maxConnections
   }
 
-  /** Whether a front server waits for a response on one of the connections in `sockets`, or on any. */
+  /** Whether a front server waits for a response on a connection in `sockets`, or on any connection if `sockets` is undefined. */
   isAwaited(sockets: WeakSet<Duplex> | undefined): boolean {
     for (const connection of this.#connections) {
       if (connection.awaited && (sockets === undefined || sockets.has(connection.socket))) return true

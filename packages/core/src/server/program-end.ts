@@ -47,7 +47,7 @@ const GRACE = 1000
  * sends its last spans then. Returns false if the signal is left to the program.
  */
 export function stop(signal: NodeJS.Signals): boolean {
-  const isHandled = process.listenerCount(signal) > 1
+  const isHandled = process.listenerCount(signal) - signalExitListeners(signal) > 1
   const settings = [...atSignals.values()]
   if (isHandled && settings.every(({ when }) => when !== 'always')) return false
   for (const server of atSignals.keys()) server.announceClose()
@@ -57,6 +57,18 @@ export function stop(signal: NodeJS.Signals): boolean {
   else endNow()
   return true
 }
+
+// The number of listeners of the package signal-exit. Much used libraries load it. Its listeners only clean up, and end the program only if
+// nobody else listens. So if its listeners counted as the program's own, nobody would end the program. Each of its versions has its
+// count where the other one finds it.
+function signalExitListeners(signal: NodeJS.Signals): number {
+  if (signal === 'SIGUSR1') return 0
+  const { __signal_exit_emitter__: version3 } = process as { __signal_exit_emitter__?: { count?: number } }
+  const version4 = (globalThis as { [key: symbol]: { count?: number } | undefined })[SIGNAL_EXIT_4]
+  return (version3?.count ?? 0) + (version4?.count ?? 0)
+}
+
+const SIGNAL_EXIT_4 = Symbol.for('signal-exit emitter')
 
 /**
  * Until `server` has closed, makes an uncaught exception end the program with status 1 after its servers have drained. Node would end it at
@@ -93,6 +105,20 @@ function end(servers: Iterable<FastCgiServer>, grace = 0): void {
     if (grace === 0) exitSoon()
     else setTimeout(() => process.exit(), grace).unref()
   })
+}
+
+/** Ends the program, as SIGTERM does, when `server` has had no connection and no new one for `timeout` milliseconds. */
+export function endWhenIdle(server: FastCgiServer, timeout: number): void {
+  let accepted = -1
+  const timer = setInterval(() => {
+    const { connections, acceptedConnections } = server.stats()
+    const isIdle = connections === 0 && acceptedConnections === accepted
+    accepted = acceptedConnections
+    if (isIdle) stop('SIGTERM')
+  }, timeout)
+  // The timer must not keep the program alive.
+  timer.unref()
+  server.once('close', () => clearInterval(timer))
 }
 
 // Event loop ticks in which the program can do what it has deferred. Express, for example, logs an error after it has sent the response.

@@ -12,13 +12,12 @@ import type {
   UnixListenOptions,
 } from '../listen/listen-options.ts'
 import { share } from '../shared/share.ts'
-import { obeyEarlySignal } from './early-signals.ts'
+import { handleEarlySignal } from './early-signals.ts'
 import { type Handlers, toHandlers } from './handlers.ts'
-import { endWhenIdle } from './idle-end.ts'
 import { type Launcher, takeLauncher } from './launcher.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
-import { endAtExceptions, endAtSignals, exitSoon, stop } from './program-end.ts'
+import { endAtExceptions, endAtSignals, endWhenIdle, exitSoon, stop } from './program-end.ts'
 import { defaultRestartFiles, watchRestartFiles } from './restart-file.ts'
 import { FastCgiServer } from './server.ts'
 import { surviveAborts } from './unhandled-aborts.ts'
@@ -169,7 +168,7 @@ async function start(handler: Handler | Handlers, options: ServeOptions): Promis
   server.once('close', () => signal?.removeEventListener('abort', close))
   const handleSignals = options.handleSignals ?? true
   if (handleSignals) endAtSignals(server, handleSignals === true ? 'always' : handleSignals, drainDelay)
-  obeyEarlySignal(handleSignals ? stop : (signal) => process.kill(process.pid, signal))
+  handleEarlySignal(handleSignals ? stop : (signal) => process.kill(process.pid, signal))
   // Before endAtExceptions, because the first listener decides.
   surviveAborts(server)
   if (options.handleExceptions ?? true) endAtExceptions(server)

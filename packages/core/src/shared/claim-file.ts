@@ -1,20 +1,20 @@
 import { readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { ListeningFile } from '../listen/listener.ts'
 import { closeServer } from '../listen/net-server.ts'
 
 // Milliseconds. Apache looks for app.ready and connects later, so connections are accepted for this time after app.ready is gone.
-const NOTICE = 250
+const NOTICE_TIME = 250
 
 /**
- * The files of one holder:
+ * The files of one holder. The last two are in the folder above that of the machine, where an .htaccess can name them:
  *
  * - `app.NUMBER`: its socket, or an empty file once it no longer holds the app
  * - `app.sock`: a link to that socket, for Apache's mod_proxy_fcgi
  * - `app.ready`: a link to a file that exists as long as this process. A `RewriteCond … -f` tests it, so requests go to the socket only
- *   while the holder lives. Only where there is a /proc.
+ *   while the holder lives. It exists only on systems with /proc.
  */
 export class ClaimFile implements ListeningFile {
   readonly #folder: string
@@ -32,19 +32,22 @@ export class ClaimFile implements ListeningFile {
 
   /** Creates `app.sock` and `app.ready`. */
   publish(): void {
-    this.#link(this.#name, 'app.sock')
+    this.#link(join(basename(this.#folder), this.#name), 'app.sock')
     this.#ready = fileOfThisProcess()
     if (this.#ready !== undefined) this.#link(this.#ready, 'app.ready')
     process.once('exit', this.#withdraw)
   }
 
-  /** Gives the claim up: other processes find a socket that refuses. Connections that arrive shortly before are still accepted. */
+  /**
+   * Gives up the claim, so that other processes find a socket that refuses connections. Connections that arrive shortly before are still
+   * accepted.
+   */
   async remove(): Promise<void> {
-    if (this.#removeReady()) await setTimeout(NOTICE)
+    if (this.#removeReady()) await setTimeout(NOTICE_TIME)
     this.release()
   }
 
-  /** The same, at once. */
+  /** Gives up the claim at once. */
   release(): void {
     writeFileSync(this.#temporary, '', { mode: 0o600 })
     renameSync(this.#temporary, join(this.#folder, this.#name))
@@ -57,12 +60,12 @@ export class ClaimFile implements ListeningFile {
 
   #link(target: string, name: string): void {
     symlinkSync(target, this.#temporary)
-    renameSync(this.#temporary, join(this.#folder, name))
+    renameSync(this.#temporary, join(dirname(this.#folder), name))
   }
 
   // Returns whether it was there.
   #removeReady(): boolean {
-    const path = join(this.#folder, 'app.ready')
+    const path = join(dirname(this.#folder), 'app.ready')
     const target = this.#ready
     this.#ready = undefined
     try {
@@ -75,7 +78,7 @@ export class ClaimFile implements ListeningFile {
   }
 }
 
-// After a reboot another process can have the same id, but hardly also a thread with the same id.
+// After a reboot, another process can have the same id. It is unlikely that it also has a thread with the same id.
 function fileOfThisProcess(): string | undefined {
   try {
     const thread = readdirSync('/proc/self/task').at(-1)

@@ -1,4 +1,7 @@
-// Who holds the app. Each holder has a Unix socket of its own in the folder: app.1, app.2 and so on. The process whose socket has the
+// Who holds the app. Each holder has a Unix socket of its own in a folder: app.1, app.2 and so on. Machines that share the folder over a
+// network have a subfolder each, because a Unix socket cannot be reached from another machine.
+//
+// The process whose socket has the
 // highest number is the holder, if the socket accepts connections. The kernel knows that, also after a SIGKILL or a reboot.
 //
 // | the highest socket     | it means                         | what a process does                              |
@@ -9,12 +12,13 @@
 //
 // - A socket listens before link(2) makes it visible. So a socket that refuses never accepts again.
 // - A holder that drains replaces its socket by an empty file. The highest number is never removed, so no number is used twice.
-// - Old numbers are removed late. A process that was stopped between its look and its claim can win a number that was removed. It then
+// - Old numbers are removed late. A process that was stopped between its check and its claim can win a number that was removed. It then
 //   finds a higher one, and withdraws.
 
-import { randomBytes } from 'node:crypto'
-import { linkSync, readdirSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { linkSync, mkdirSync, readdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { checkPlace } from '../listen/check-place.ts'
@@ -28,24 +32,26 @@ import { ClaimFile } from './claim-file.ts'
 import { unlinkIfExists } from './unlink.ts'
 
 // How many old numbers are kept.
-const KEPT = 8
+const KEPT_NUMBERS = 8
 
 // Milliseconds. A holder whose queue is full is tried again after this time.
 const BUSY_PAUSE = 20
 
 // Milliseconds. A temporary file of a process that was killed is removed after this time.
-const ABANDONED = 60_000
+const ABANDONED_AFTER = 60_000
 
 const TEMPORARY = /^\.[0-9a-f]{12}$/
 
 /** The holders of an app, which have their sockets in one folder. */
 export class Claims {
-  readonly #folder: string
+  /** The folder of the sockets of this machine. */
+  readonly folder: string
 
   /** Throws if the path of a socket in `folder` would be too long for the operating system. */
   constructor(folder: string) {
-    this.#folder = folder
+    this.folder = join(folder, machineName())
     checkPlace({ path: this.#temporary() })
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 })
   }
 
   /** Returns the number of the latest holder, 0 if there was none. */
@@ -71,7 +77,7 @@ export class Claims {
   async claim(previous: number): Promise<OpenSocket | undefined> {
     const number = previous + 1
     const temporary = this.#temporary()
-    const file = new ClaimFile(this.#folder, `app.${number}`, temporary)
+    const file = new ClaimFile(this.folder, `app.${number}`, temporary)
     const socket = await OpenSocket.open(
       (server) =>
         bindAtPath(temporary, 0o600, () => listening(server, () => server.listen({ path: temporary }))),
@@ -97,28 +103,33 @@ export class Claims {
   }
 
   #numbers(): number[] {
-    return readdirSync(this.#folder).flatMap((name) => {
+    return readdirSync(this.folder).flatMap((name) => {
       const number = /^app\.(\d{1,15})$/.exec(name)?.[1]
       return number === undefined ? [] : [Number(number)]
     })
   }
 
   #path(number: number): string {
-    return join(this.#folder, `app.${number}`)
+    return join(this.folder, `app.${number}`)
   }
 
   #temporary(): string {
-    return join(this.#folder, `.${randomBytes(6).toString('hex')}`)
+    return join(this.folder, `.${randomBytes(6).toString('hex')}`)
   }
 
   #cleanUp(number: number): void {
-    const old = this.#numbers().filter((each) => each <= number - KEPT)
+    const old = this.#numbers().filter((each) => each <= number - KEPT_NUMBERS)
     for (const each of old) unlinkIfExists(this.#path(each))
-    for (const name of readdirSync(this.#folder).filter((each) => TEMPORARY.test(each))) {
-      const path = join(this.#folder, name)
+    for (const name of readdirSync(this.folder).filter((each) => TEMPORARY.test(each))) {
+      const path = join(this.folder, name)
       if (isAbandoned(path)) unlinkIfExists(path)
     }
   }
+}
+
+// Short, because the path of a socket may have only 107 bytes.
+function machineName(): string {
+  return createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
 }
 
 function connected(path: string): Promise<Socket> {
@@ -134,7 +145,7 @@ function connected(path: string): Promise<Socket> {
 
 function isAbandoned(path: string): boolean {
   try {
-    return Date.now() - lstatSocket(path).mtimeMs > ABANDONED
+    return Date.now() - lstatSocket(path).mtimeMs > ABANDONED_AFTER
   } catch {
     // Its process has removed it.
     return false

@@ -8,16 +8,16 @@ import type { Duplex } from 'node:stream'
 export async function relay(front: Duplex, holder: Duplex): Promise<void> {
   front.pipe(holder)
   holder.pipe(front)
-  await Promise.all([follow(front, holder), follow(holder, front)])
+  await Promise.all([closeTogether(front, holder), closeTogether(holder, front)])
 }
 
-function follow(one: Duplex, other: Duplex): Promise<void> {
+function closeTogether(one: Duplex, other: Duplex): Promise<void> {
   // 'close' follows each 'error'.
   one.on('error', () => {})
   return new Promise((resolve) => {
     one.once('close', () => {
       resolve()
-      // It has passed on all that it had if its own end was seen. The rest of the other direction has no reader.
+      // If `one` has ended, all of its data was passed on, so let `other` finish writing it. No one reads the other direction any more.
       if (one.readableEnded) other.end(() => other.destroy())
       else other.destroy()
     })

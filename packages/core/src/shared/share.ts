@@ -22,8 +22,8 @@ import { SharedProcess } from './shared-process.ts'
 /** How a process shares an app. */
 export interface ShareOptions {
   /**
-   * The folder of the holder's socket. It is created with mode 0700, and must belong to the user of the process. Its path can have up to 90
-   * bytes. It must be on this machine: a Unix socket cannot be reached from another one.
+   * The folder of the holder's socket. It is created with mode 0700, and must belong to the user of the process. Its path can have up to 80
+   * bytes. If several machines share the folder, each has its own holder.
    */
   folder: string
 }
@@ -33,7 +33,7 @@ export interface ShareOptions {
  * it. Call it before the app is loaded.
  *
  * Resolves when this process must serve the app: it is the holder, or a CGI program that could not start one. The next call of
- * `serve` without an address, or `listen` of an adapter's server, then serves the sockets. In a process that relays it never resolves:
+ * `serve` without an address, or `listen` of an adapter's server, then serves the sockets. In a process that relays, the promise never settles:
  * the process exits when its front server ends it, or when the CGI request is complete. Rejects if the folder belongs to another user, or
  * its path is too long.
  */
@@ -45,7 +45,7 @@ export async function share({ folder }: ShareOptions): Promise<void> {
     await new SharedProcess(claims, await OpenSocket.standardInput()).run()
   } else if (process.env.GATEWAY_INTERFACE !== undefined) {
     const { serveSharedCgi } = await import('./shared-cgi.ts')
-    await serveSharedCgi(claims, path)
+    await serveSharedCgi(claims)
   } else {
     await holdOrExit(claims)
   }
@@ -79,6 +79,6 @@ function makePrivateFolder(path: string): void {
       `The folder ${path} belongs to user ${uid}, but this process runs as user ${user}. Name a folder of its own with the option shared, or --shared.`,
     )
   }
-  // Whoever can write to the folder could take the app's place, and whoever can enter it could send requests as any client.
+  // A user who can write to the folder could take the app's place. A user who can enter it could send requests as any client.
   if ((mode & 0o077) !== 0) chmodSync(path, 0o700)
 }

@@ -16,8 +16,8 @@ const IDLE_TIMEOUT = 300_000
 const START_TIMEOUT = 10_000
 const START_PAUSE = 10
 
-// Set in the environment of a holder that a CGI program starts.
-const MARK = 'FCGI_BRIDGE_HOLDER'
+// An environment variable that only a holder has that a CGI program started.
+const HOLDER_VARIABLE = 'FCGI_BRIDGE_HOLDER'
 
 // The variables of one request: RFC 3875 section 4.1, and what Apache, lighttpd and others add.
 const CGI_VARIABLE =
@@ -27,8 +27,8 @@ const CGI_VARIABLE =
  * Relays the request of a CGI program to the holder, which is started in the background if there is none, and exits. Resolves if the holder
  * cannot be started: this process must serve its request itself.
  */
-export async function serveSharedCgi(claims: Claims, folder: string): Promise<void> {
-  const holder = (await connectToLatest(claims)) ?? (await startHolder(claims, folder))
+export async function serveSharedCgi(claims: Claims): Promise<void> {
+  const holder = (await connectToLatest(claims)) ?? (await startHolder(claims))
   if (holder === undefined) return
   const status = await serveCgi((stream) => connectStreams(stream, holder))
   process.exit(status & 0xff)
@@ -36,8 +36,8 @@ export async function serveSharedCgi(claims: Claims, folder: string): Promise<vo
 
 /** Returns the idle time-out of a holder that a CGI program has started, in milliseconds, and undefined in any other process. */
 export function takeIdleTimeout(): number | undefined {
-  const isMarked = process.env[MARK] !== undefined
-  delete process.env[MARK]
+  const isMarked = process.env[HOLDER_VARIABLE] !== undefined
+  delete process.env[HOLDER_VARIABLE]
   return isMarked ? IDLE_TIMEOUT : undefined
 }
 
@@ -53,9 +53,9 @@ async function connectToLatest(claims: Claims): Promise<Socket | undefined> {
   return claims.connectTo(claims.latest())
 }
 
-// Of many requests at once, one starts the holder, and the others wait for it.
-async function startHolder(claims: Claims, folder: string): Promise<Socket | undefined> {
-  const lock = join(folder, 'starting')
+// One of several concurrent requests starts the holder. The others wait for it.
+async function startHolder(claims: Claims): Promise<Socket | undefined> {
+  const lock = join(claims.folder, 'starting')
   const isOurs = lockStart(lock)
   const failed = isOurs ? spawnHolder() : undefined
   let hasFailed = false
@@ -97,7 +97,7 @@ function spawnHolder(): Promise<void> {
       const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
         detached: true,
         stdio: 'ignore',
-        env: { ...env, [MARK]: '1' },
+        env: { ...env, [HOLDER_VARIABLE]: '1' },
       })
       child.once('error', () => resolve())
       child.once('exit', (status) => status !== 0 && resolve())

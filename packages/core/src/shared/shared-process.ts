@@ -38,7 +38,7 @@ export class SharedProcess {
   run(): Promise<void> {
     for (const signal of SIGNALS) process.on(signal, this.#onSignal)
     this.#front.deliverTo((socket) => this.#accept(socket))
-    // Not only when a request arrives, because front servers can start processes before.
+    // Check at once, and not only when a request arrives, because front servers can start processes before.
     void this.#probe()
     return new Promise((resolve) => {
       this.#onHolding = resolve
@@ -92,7 +92,7 @@ export class SharedProcess {
     for (const socket of this.#waiting.splice(0)) void this.#relay(socket)
   }
 
-  // The folder cannot be used. The app must be served all the same.
+  // The folder cannot be used, so this process serves the app alone.
   #serveAlone(error: unknown): void {
     if (this.#state === 'holding') {
       this.#deliverWaiting()
@@ -116,13 +116,13 @@ export class SharedProcess {
     this.#onHolding()
   }
 
-  // To the server of the app, at once or when it exists.
+  // Passes the connections that wait to the server of the app, now or when it exists.
   #deliverWaiting(): void {
     for (const socket of this.#waiting.splice(0)) this.#front.accept(socket)
   }
 
   async #leave(): Promise<void> {
-    // Obeyed by the server of the app, if this process loads it.
+    // The server of the app drains if it finds this, in case this process loads the app.
     ;(globalThis as { fcgiBridgeStop?: boolean }).fcgiBridgeStop = true
     if (this.#state !== 'relaying') return
     this.#state = 'leaving'

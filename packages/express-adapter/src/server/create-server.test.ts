@@ -140,6 +140,25 @@ describe('where it listens', () => {
     expect((await client.send().response).status).toBe(200)
   })
 
+  test.each([
+    ['an argument after the path', (path: string) => [path, 2]],
+    ['an option', (path: string) => [{ path, backlog: 2 }]],
+  ])('with a backlog: %s', async (_, argumentsFor) => {
+    const path = `/tmp/fcgi-bridge-backlog-${process.pid}.sock`
+    const server = create(hello)
+    await new Promise<void>((resolve) => server.listen(...(argumentsFor(path) as []), resolve))
+    // None is accepted before the last one is made. Linux lets one more wait.
+    const sockets = Array.from({ length: 20 }, () => connect({ path }))
+    const connected = sockets.map((socket) =>
+      once(socket, 'connect').then(
+        () => true,
+        () => false,
+      ),
+    )
+    expect((await Promise.all(connected)).filter(Boolean)).toHaveLength(3)
+    for (const socket of sockets) socket.destroy()
+  })
+
   test('a path', async () => {
     const path = `/tmp/fcgi-bridge-create-server-${process.pid}.sock`
     const server = create(hello)
@@ -212,7 +231,7 @@ describe('where it listens', () => {
   })
 
   test('a handle of another server is refused, with what to say instead', () => {
-    expect(() => create().listen(createNetServer())).toThrow(/Say \{ fd \}/)
+    expect(() => create().listen(createNetServer())).toThrow(/Pass \{ fd \}/)
   })
 })
 

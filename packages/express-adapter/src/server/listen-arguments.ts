@@ -16,6 +16,7 @@ interface NodeListenOptions {
   host?: string | undefined
   path?: unknown
   fd?: unknown
+  backlog?: unknown
   mode?: number
   readableAll?: boolean
   writableAll?: boolean
@@ -24,8 +25,8 @@ interface NodeListenOptions {
 
 /**
  * Reads the arguments of `server.listen()` as net.Server does: `(port, host?, backlog?, callback?)`, `(path, …)`, `(options,
- * callback?)`, `(callback?)`. The options may have `mode`, the mode of a Unix socket. The backlog, `exclusive` and `ipv6Only` are
- * ignored.
+ * callback?)`, `(callback?)`. The options may have `mode`, the mode of a Unix socket. `exclusive` and `ipv6Only` are ignored, and so is a
+ * backlog that is not a positive integer: then the backlog is 511, as it is by default.
  *
  * Throws the errors of net.Server for an invalid port and for options without an address. Throws a TypeError for the handle of another
  * server.
@@ -33,11 +34,13 @@ interface NodeListenOptions {
 export function parseListenArguments(args: readonly unknown[]): ListenArguments {
   const last = args.at(-1)
   const callback = typeof last === 'function' ? (last as () => void) : undefined
-  const [first, second] = callback === undefined ? args : args.slice(0, -1)
+  const [first, second, third] = callback === undefined ? args : args.slice(0, -1)
   const options = optionsOf(first, second)
   const { signal } = options
   if (signal !== undefined && !(signal instanceof AbortSignal)) throwAsNode({ port: 0, signal })
-  return { place: placeOf(options), callback, signal }
+  const place = placeOf(options)
+  const backlog = [options.backlog, second, third].map(Number).find(isBacklog)
+  return { place: place && backlog !== undefined ? { ...place, backlog } : place, callback, signal }
 }
 
 function optionsOf(first: unknown, second: unknown): NodeListenOptions {
@@ -72,6 +75,11 @@ function modeOf({ mode, readableAll, writableAll }: NodeListenOptions): number |
   if (mode !== undefined) return mode
   if (!readableAll && !writableAll) return undefined
   return 0o660 | (readableAll ? 0o444 : 0) | (writableAll ? 0o222 : 0)
+}
+
+// The argument of listen(2) is an int.
+function isBacklog(value: number): boolean {
+  return value > 0 && value === Math.trunc(value) && value < 2 ** 31
 }
 
 function isPort(value: unknown): boolean {

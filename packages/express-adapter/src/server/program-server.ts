@@ -33,7 +33,7 @@ type Place = ListenOptions | undefined
 
 /**
  * Makes one `http.Server` of this program serve FastCGI when it calls `listen()`. It is the server that listens on the port in the
- * variable PORT. It is the first server if PORT is not set, or if no server has listened on that port within a second. To the program,
+ * variable PORT, or on a descriptor. It is the first server if PORT is not set, or if no server has listened on that port within a second. To the program,
  * the server listens on the address that it asked for.
  *
  * A second server on the same port with another address, which Fastify creates for `localhost`, listens nowhere. All other servers
@@ -90,7 +90,8 @@ class ProgramServers {
     // If another launcher is set, and no server of the program has started, the program has called serve().
     if (currentLauncher() !== launcher && this.#starts === 0) return false
     const { PORT } = process.env
-    return !PORT || PORT === String(place?.port ?? place?.path)
+    // A program that listens on a descriptor was passed the socket.
+    return !PORT || place?.fd !== undefined || PORT === String(place?.port ?? place?.path)
   }
 
   // True if the address has the port at which the program believes that the FastCGI server listens.

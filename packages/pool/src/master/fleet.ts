@@ -82,7 +82,7 @@ export class Fleet {
     for (const worker of this.#workers.values()) worker.announceClose()
   }
 
-  /** Does what the plan says. A worker that is started belongs to `generation`. */
+  /** Carries out an action of the plan. A worker that is started belongs to `generation`. */
   act(action: Action, generation: number): void {
     switch (action.do) {
       case 'start':

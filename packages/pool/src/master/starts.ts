@@ -1,7 +1,7 @@
 import { afterEarlyDeath, type BackOff, EARLY_DEATH_TIME, isOver, NO_BACK_OFF } from './back-off.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
-/** Whether a worker that lived for so many milliseconds died early. */
+/** Whether a worker with this lifetime, in milliseconds, died early. */
 export function isEarly(lifetime: number): boolean {
   return lifetime < EARLY_DEATH_TIME
 }

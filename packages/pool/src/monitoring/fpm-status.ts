@@ -3,7 +3,7 @@
 import type { PoolStatus, WorkerStatus } from '../status.ts'
 import type { ListenQueue } from './listen-queue.ts'
 
-/** What the page shows besides the status. */
+/** What the page shows in addition to the status. */
 export interface FpmContext {
   /** The name of the pool. */
   name: string
@@ -43,7 +43,7 @@ export function fpmStatus(status: PoolStatus, context: FpmContext): FpmStatus {
     'active processes': active,
     'total processes': workers.length,
     'max active processes': monitoring?.maxActiveWorkers ?? 0,
-    // The number of workers does not depend on the load, so the limit is never what stops a request.
+    // The number of workers does not depend on the load, so it is never the reason why a request waits.
     'max children reached': 0,
     'slow requests': monitoring?.slowRequests ?? 0,
     'wanted processes': wanted,

@@ -28,7 +28,7 @@ const NAMES = ['/status', '/metrics', '/ping', '/health']
  *
  * - `status`: the fields of PHP-FPM's status page. `?json` as JSON, `?full` with the workers, `?openmetrics` the metrics
  * - `metrics`: the metrics, in the format that the client accepts
- * - `ping`: `pong`, whatever the workers do
+ * - `ping`: `pong`, even if no worker is ready
  * - `health`: 200 if a worker is ready and the pool does not close, otherwise 503
  */
 export class Pages {
@@ -44,8 +44,8 @@ export class Pages {
     this.#version = version
   }
 
-  /** Answers a request. `target` is path and query, `accept` the header of that name. */
-  answer(target: string, accept: string | undefined): Page {
+  /** Returns the page for a request. `target` is path and query, `accept` is the header of that name. */
+  pageFor(target: string, accept: string | undefined): Page {
     const [path = '', query = ''] = target.split('?', 2)
     switch (path.slice(path.lastIndexOf('/'))) {
       case '/status':

@@ -20,7 +20,7 @@ const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_MODE = 0o660
 
 /**
- * Serves the pages of a pool until it is closed, from this process, so that they answer while all workers are busy. Returns the addresses.
+ * Serves the pages of a pool until it is closed, from this process, so that they are available while all workers are busy. Returns the addresses.
  * Rejects with an Error that says what to do if it cannot listen.
  */
 export async function serveStatus(
@@ -39,7 +39,7 @@ async function serveFastCgi(pool: Pool, pages: Pages, listen: ListenOptions): Pr
   // Loaded on use: a pool without a status page does not need a server.
   const { createServer } = await import('@fcgi-bridge/core')
   const server: FastCgiServer = createServer((exchange) => {
-    const { status, type, body } = answer(pages, exchange.target, exchange.param('HTTP_ACCEPT'))
+    const { status, type, body } = pageFor(pages, exchange.target, exchange.param('HTTP_ACCEPT'))
     exchange.writeHead(status, headersOf(type, body))
     exchange.end(exchange.method === 'HEAD' ? undefined : body)
   })
@@ -51,7 +51,7 @@ async function serveFastCgi(pool: Pool, pages: Pages, listen: ListenOptions): Pr
 async function serveHttp(pool: Pool, pages: Pages, address: StatusAddress): Promise<AddressInfo | string> {
   const { createServer } = await import('node:http')
   const server = createServer(({ url = '/', headers }, response) => {
-    const { status, type, body } = answer(pages, url, headers.accept)
+    const { status, type, body } = pageFor(pages, url, headers.accept)
     response.writeHead(status, headersOf(type, body)).end(body)
   })
   const listening = (options: object): Promise<void> =>
@@ -77,9 +77,9 @@ async function serveHttp(pool: Pool, pages: Pages, address: StatusAddress): Prom
 }
 
 // An error in a page must not end the master.
-function answer(pages: Pages, target: string, accept: string | undefined): Page {
+function pageFor(pages: Pages, target: string, accept: string | undefined): Page {
   try {
-    return pages.answer(target, accept)
+    return pages.pageFor(target, accept)
   } catch (error) {
     return { status: 500, type: 'text/plain; charset=utf-8', body: `${(error as Error).message}\n` }
   }

@@ -82,7 +82,8 @@ export class Notifier {
 
   #statusLine(): string {
     const { workers, wanted, state } = this.#pool.status()
-    const ready = workers.filter((worker) => worker.state === 'ready').length
+    // During a reload, an old worker and its replacement are ready.
+    const ready = new Set(workers.filter((worker) => worker.state === 'ready').map(({ slot }) => slot)).size
     return `STATUS=${state}: ${ready} of ${wanted} workers ready`
   }
 }

@@ -1,4 +1,4 @@
-// What the master and a worker tell each other. Both sides are always of the same version: the master names the worker's file.
+// The messages between the master and a worker. Both sides are always of the same version, because the master names the worker's file.
 
 /** The name of the environment variable with the {@link WorkerConfig} as JSON. The worker removes it. */
 export const CONFIG_VARIABLE = 'FCGI_BRIDGE_POOL_WORKER'
@@ -6,13 +6,13 @@ export const CONFIG_VARIABLE = 'FCGI_BRIDGE_POOL_WORKER'
 /** The first inherited descriptor, as in sd_listen_fds(3). */
 export const LISTEN_FDS_START = 3
 
-/** What the master tells a worker when it starts it. Times are milliseconds. */
+/** The configuration that the master passes to a worker at its start. Times are milliseconds. */
 export interface WorkerConfig {
   /** The number of the worker's place in the pool, from 0. */
   slot: number
   /** The number of listening sockets, from descriptor 3. */
   sockets: number
-  /** The first of as many copies of the sockets, if nobody has called listen(2) on them yet. */
+  /** The first descriptor of a copy of each socket, if no process has called listen(2) on the sockets yet. */
   copiesAt?: number
   /** How many connections may wait in a queue, until the program listens with a number of its own. */
   backlog?: number
@@ -37,7 +37,7 @@ export interface RunningRequest {
   age: number
 }
 
-/** What a worker says of itself with each heartbeat. */
+/** The figures that a worker reports with each heartbeat. */
 export interface WorkerStats {
   /** Requests that have begun. */
   requests: number
@@ -54,7 +54,7 @@ export interface WorkerStats {
 /** Why a request was refused. `params`: they are invalid or too large. `body`: its length is wrong or too large. */
 export type Refusal = 'overloaded' | 'params' | 'body' | 'protocol'
 
-/** What was counted since a start. Times are seconds. */
+/** The counts since a start. Times are seconds. */
 export interface Counters {
   /** Ended requests by the class of their status: `codes[2]` counts 200 to 299. `codes[0]` counts requests without a response. */
   codes: number[]
@@ -72,7 +72,7 @@ export interface Counters {
   cpu: number
 }
 
-/** What a worker says with each heartbeat if the pool is monitored. */
+/** The further figures that a worker reports with each heartbeat if the pool is monitored. */
 export interface WorkerDetails {
   counters: Counters
   /** Connections with and without a running request. */
@@ -87,7 +87,7 @@ export interface WorkerDetails {
 /** The bounds of the durations of requests, in seconds: those of Prometheus's client libraries. */
 export const DURATION_BOUNDS: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-/** Counters of nothing. */
+/** Returns counters that are all 0. */
 export function noCounters(): Counters {
   return {
     codes: [0, 0, 0, 0, 0, 0],
@@ -124,21 +124,21 @@ export type WorkerMessage =
   | { fcgiBridgePool: 'heartbeat'; stats: WorkerStats }
   /** `maxRequests` is reached. */
   | { fcgiBridgePool: 'exhausted' }
-  /** An exception that nobody catches: the program is about to end. */
+  /** An uncaught exception: the program is about to end. */
   | { fcgiBridgePool: 'failing' }
   /** The program listens on an address of its own instead of the pool's sockets. */
   | { fcgiBridgePool: 'elsewhere'; address: string }
   | { fcgiBridgePool: 'slow'; requests: RunningRequest[] }
 
-/** What the master tells a worker. */
+/** A message from the master to a worker. */
 export interface MasterMessage {
-  fcgiBridgePool: /** The pool closes: accept what waits in the queue, then end as at SIGTERM. Nobody else will accept it. */
+  fcgiBridgePool: /** The pool closes: accept what waits in the queue, then end as at SIGTERM. No other process will accept it. */
     | 'stop'
     /** The pool closes soon: the health path responds with 503 from now on. All requests are served. */
     | 'announce-close'
 }
 
-/** What the watchdog thread writes to the pipe, one JSON document a line. */
+/** A report that the watchdog thread writes to the pipe: one JSON document per line. */
 export interface BlockedReport {
   /** How long the event loop had not turned, in milliseconds. */
   blocked: number

@@ -1,5 +1,5 @@
-// Loaded into each worker before the program (`node --import`). It connects the program to the pool: the program itself calls
-// `serve(app)` and knows nothing of the pool.
+// Loaded into each worker before the program (`node --import`). It connects the program to the pool. The program
+// itself only calls `serve(app)`.
 
 import { isMainThread } from 'node:worker_threads'
 import { CONFIG_VARIABLE, type WorkerConfig } from './messages.ts'

@@ -17,7 +17,7 @@ export function listenOnCopies(
     }
     // 'listening' comes before the event loop polls, so this server never accepts a connection.
     server.listen({ fd, backlog }, () => server.close(done))
-    // The program will meet the same error and report it.
+    // The program will get the same error and report it.
     server.on('error', done)
   }
 }
@@ -36,18 +36,18 @@ interface Watcher {
 export function watchListening(descriptors: readonly number[], watcher: Watcher): readonly Server[] {
   const servers: Server[] = []
   const waiting = new Set(descriptors)
-  const asked = new WeakMap<Server, ListenOptions & { fd?: number }>()
-  // In Node since 18.18; the types of Node 20 do not have the names of its messages.
+  const pending = new WeakMap<Server, ListenOptions & { fd?: number }>()
+  // Node has this channel since 18.18. The types of Node 20 lack the names of its messages.
   const channel = tracingChannel<string, { server: Server; options: ListenOptions }>('net.server.listen')
   const handlers = {
     start() {},
     end() {},
     error() {},
     asyncStart({ server, options }: { server: Server; options: ListenOptions }) {
-      asked.set(server, options)
+      pending.set(server, options)
     },
     asyncEnd({ server }: { server: Server }) {
-      const options = asked.get(server)
+      const options = pending.get(server)
       if (options?.fd !== undefined && waiting.delete(options.fd)) servers.push(server)
       else if (options !== undefined && waiting.size === descriptors.length) {
         watcher.onElsewhere(addressOf(server))

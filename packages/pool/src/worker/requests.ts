@@ -2,7 +2,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import { EXCHANGE_CHANNEL, type ExchangeMessage } from '@fcgi-bridge/core'
 import type { RunningRequest } from './messages.ts'
 
-/** Counts this process's FastCGI requests, and knows those that run. */
+/** Counts this process's FastCGI requests, and lists the running ones. */
 export class RequestLog {
   /** Requests that have begun. */
   count = 0

@@ -10,7 +10,7 @@ const { heartbeats, heartbeatInterval, blockedAfter, reportFd } = workerData as 
 
 // Frames in a report.
 const STACK_MAX = 30
-// How long the main thread has to stop. It cannot while it waits in native code, such as fs.readSync.
+// How long to wait until the main thread stops. It cannot stop while it is in native code, such as fs.readSync.
 const PAUSE_TIMEOUT = 1000
 
 let last = -1
@@ -63,8 +63,8 @@ async function inspectMainThread(): Promise<Pick<BlockedReport, 'stack' | 'reque
 function runningRequests(session: Session): Promise<BlockedReport['requests']> {
   const expression = `JSON.stringify(globalThis[Symbol.for(${JSON.stringify(REQUESTS_KEY)})]())`
   return new Promise((resolve) => {
-    session.post('Runtime.evaluate', { expression, returnByValue: true }, (error, answer) => {
-      resolve(error === null ? JSON.parse(String(answer.result.value)) : [])
+    session.post('Runtime.evaluate', { expression, returnByValue: true }, (error, reply) => {
+      resolve(error === null ? JSON.parse(String(reply.result.value)) : [])
     })
   })
 }

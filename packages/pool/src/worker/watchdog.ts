@@ -1,12 +1,12 @@
 import { Worker } from 'node:worker_threads'
 import type { RunningRequest, WorkerConfig } from './messages.ts'
 
-/** What the watchdog thread is given. */
+/** The data for the watchdog thread. */
 export interface WatchdogData {
   /** The main thread's event loop increments the number with each heartbeat. */
   heartbeats: Int32Array<SharedArrayBuffer>
   heartbeatInterval: number
-  /** The event loop is blocked if it has not turned for so many milliseconds. */
+  /** The event loop is blocked if it has not turned for this many milliseconds. */
   blockedAfter: number
   /** Where to write a report: the master's pipe. */
   reportFd: number
@@ -27,7 +27,7 @@ export function startWatchdog(config: WorkerConfig, requests: () => RunningReque
   const workerData: WatchdogData = { heartbeats, heartbeatInterval, blockedAfter: slowAfter, reportFd }
   new Worker(new URL('./watchdog-thread.js', import.meta.url), {
     workerData,
-    // It needs no more, and must not load what the program's own flags preload.
+    // The thread needs no flags, and must not load the modules that the program's flags preload.
     execArgv: [],
     env: {},
     resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 },

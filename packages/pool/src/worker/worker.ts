@@ -8,7 +8,7 @@ import {
   type WorkerMessage,
   type WorkerStats,
 } from './messages.ts'
-import { queuesEmptied } from './queue.ts'
+import { waitUntilQueuesAreEmpty } from './queue.ts'
 import { listenOnCopies, watchListening } from './readiness.ts'
 import { RequestLog } from './requests.ts'
 import { startWatchdog } from './watchdog.ts'
@@ -16,18 +16,18 @@ import { startWatchdog } from './watchdog.ts'
 /** Connects this process to its pool: readiness, heartbeats, limits, and its end with the master. */
 export function startWorker(config: WorkerConfig): void {
   const { sockets, heartbeatInterval, maxRequests, slowAfter } = config
-  // The master could not know this process's id before it started it.
+  // The master does not know the id of this process before it has started it.
   process.env.LISTEN_PID = String(process.pid)
   process.env.LISTEN_FDS = String(sockets)
-  // The signals of the master reach the whole process group if a terminal sends them. They must not end a worker.
+  // If a terminal sends a signal for the master, the whole process group gets it. It must not end a worker.
   for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {})
   // `serve` drains before the program ends: the master can start a replacement meanwhile.
   process.on('uncaughtExceptionMonitor', () => {
-    if (process.listenerCount('uncaughtException') === 0) tell({ fcgiBridgePool: 'failing' })
+    if (process.listenerCount('uncaughtException') === 0) send({ fcgiBridgePool: 'failing' })
   })
 
   const requests = new RequestLog((count) => {
-    if (count === maxRequests) tell({ fcgiBridgePool: 'exhausted' })
+    if (count === maxRequests) send({ fcgiBridgePool: 'exhausted' })
   })
   const measurements = config.monitored ? new Measurements() : undefined
   const statsOf = (delay: number): WorkerStats => ({
@@ -40,7 +40,7 @@ export function startWorker(config: WorkerConfig): void {
 
   if (config.copiesAt !== undefined) {
     const copies = { first: config.copiesAt, count: sockets, backlog: config.backlog }
-    listenOnCopies(copies, () => tell({ fcgiBridgePool: 'listening' }))
+    listenOnCopies(copies, () => send({ fcgiBridgePool: 'listening' }))
   }
   const beat = startWatchdog(config, () => requests.running())
   const descriptors = Array.from({ length: sockets }, (_, index) => LISTEN_FDS_START + index)
@@ -48,13 +48,13 @@ export function startWorker(config: WorkerConfig): void {
     onReady: () => {
       // From now on a blocked event loop is reported.
       beat()
-      tell({ fcgiBridgePool: 'ready', stats: statsOf(0) })
+      send({ fcgiBridgePool: 'ready', stats: statsOf(0) })
     },
-    onElsewhere: (address) => tell({ fcgiBridgePool: 'elsewhere', address }),
+    onElsewhere: (address) => send({ fcgiBridgePool: 'elsewhere', address }),
   })
 
   const end = async (): Promise<void> => {
-    await queuesEmptied(servers)
+    await waitUntilQueuesAreEmpty(servers)
     process.kill(process.pid, 'SIGTERM')
   }
   const fastCgiServers = new Set<FastCgiServer>()
@@ -72,18 +72,18 @@ export function startWorker(config: WorkerConfig): void {
   process.channel?.unref()
 
   // The requests since the last heartbeat count, too.
-  process.on('exit', () => tell({ fcgiBridgePool: 'heartbeat', stats: statsOf(0) }))
+  process.on('exit', () => send({ fcgiBridgePool: 'heartbeat', stats: statsOf(0) }))
   let expected = performance.now() + heartbeatInterval
   setInterval(() => {
     const now = performance.now()
     beat()
-    tell({ fcgiBridgePool: 'heartbeat', stats: statsOf(Math.max(0, now - expected)) })
+    send({ fcgiBridgePool: 'heartbeat', stats: statsOf(Math.max(0, now - expected)) })
     expected = now + heartbeatInterval
     const slow = slowAfter > 0 ? requests.takeSlow(slowAfter) : []
-    if (slow.length > 0) tell({ fcgiBridgePool: 'slow', requests: slow })
+    if (slow.length > 0) send({ fcgiBridgePool: 'slow', requests: slow })
   }, heartbeatInterval).unref()
 }
 
-function tell(message: WorkerMessage): void {
+function send(message: WorkerMessage): void {
   if (process.connected) process.send!(message, undefined, undefined, () => {})
 }

@@ -6,7 +6,7 @@ const isProduction = process.env.NODE_ENV === 'production'
 const vite = isProduction
   ? undefined
   : await (await import('vite')).createServer({
-      server: { middlewareMode: true, hmr: false, ws: false },
+      server: { middlewareMode: true, hmr: false, ws: false, allowedHosts: ['app.test'] },
       appType: 'custom',
     })
 

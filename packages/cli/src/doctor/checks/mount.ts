@@ -18,6 +18,7 @@ export async function checkMount({ plain, prefix, server }: Examination): Promis
   const mount = decode(prefix)
   const rest = decodeURI(PLAIN_PATH)
   if (scriptName === mount && pathInfo === rest) return []
+  if (mount !== '' && pathInfo === '' && isProgramIn(mount, scriptName, plain.params)) return []
   if (pathInfo.endsWith(PLAIN_PATH)) return [notDecoded(pathInfo, mount, server)]
   // To serve files and an app below one URL, lighttpd needs a rewrite, which sets SCRIPT_NAME to its target.
   const isRewritten = server === 'lighttpd' && pathInfo === '' && !(mount + rest).startsWith(scriptName)
@@ -34,6 +35,12 @@ export async function checkMount({ plain, prefix, server }: Examination): Promis
         : withMount(fixFor(server, fixesFor(mount)), mount, level),
     },
   ]
+}
+
+// An .htaccess in the folder of the mount has rewritten the URL to a program there. `mount: 'auto'` knows that the folder is the mount.
+function isProgramIn(mount: string, scriptName: string, params: ReadonlyMap<string, string>): boolean {
+  const name = scriptName.slice(scriptName.lastIndexOf('/'))
+  return scriptName === mount + name && params.get('SCRIPT_FILENAME')?.endsWith(name) === true
 }
 
 // The URL's path in the form of CGI: percent-decoded, with one character per byte.
