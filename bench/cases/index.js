@@ -24,7 +24,7 @@ import { uptimeCases } from './uptime.js'
  *
  * @typedef {import('../lib/ratio.js').RatioResult | import('../lib/transfer.js').TransferResult
  *   | import('../lib/growth.js').GrowthResult | import('../lib/uptime.js').UptimeResult
- *   | import('../lib/latency.js').LatencyResult | import('../lib/startup.js').StartupResult | MissingResult} Result
+ *   | import('../lib/latency.js').LatencyResult | import('../lib/startup.js').StartupResult | import('../lib/cgi.js').CgiResult | import('../lib/against.js').AgainstResult | MissingResult} Result
  *
  * @typedef {object} MissingResult A case that could not be measured.
  * @property {'missing'} type
@@ -33,7 +33,7 @@ import { uptimeCases } from './uptime.js'
  * @property {string} reason
  */
 
-/** @type {Case[]} */
+/** All cases of a full run. @type {Case[]} */
 export const cases = [
   hello,
   ...fetchCases,
@@ -50,4 +50,17 @@ export const cases = [
   ...uptimeCases,
   ...latencyCases,
   ...startupCases,
+]
+
+/** The cases in which our servers can be compared with those of another checkout. @type {Case[]} */
+export const checkoutCases = [
+  hello,
+  ...fetchCases,
+  ...expressCases,
+  ...sizeCases,
+  ...transferCases,
+  ...clientCases,
+  ...otelCases,
+  ...nginxCases,
+  ...gatewayCases.slice(0, 2),
 ]

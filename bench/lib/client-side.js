@@ -1,12 +1,11 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
+import { root } from '../../scripts/lib/run.js'
 import { cpuTime } from './cpu.js'
 import { httpHeaders } from './request.js'
 import { profileFlags, Server } from './server.js'
 import { CONNECTIONS } from './side.js'
-
-const PROGRAM = fileURLToPath(new URL('../clients/undici.js', import.meta.url))
 
 /**
  * @typedef {object} ClientTask The configuration of the client.
@@ -48,7 +47,7 @@ export class ClientSide {
       body: request.body,
       expected,
     }
-    side.#child = fork(PROGRAM, [JSON.stringify(task)], {
+    side.#child = fork(join(spec.checkout ?? root, 'bench/clients/undici.js'), [JSON.stringify(task)], {
       execPath: setting.node,
       execArgv: profileFlags(`client-${spec.protocol}`, profiles),
       env: { ...process.env, NODE_ENV: 'production' },

@@ -10,6 +10,7 @@ With any of these options the results are only printed:
   --node BINARY     run the servers with this Node; can be repeated
   --tcp             use TCP on the loopback instead of Unix sockets
   --connections N   use N connections instead of 32, in cases without a number of their own
+  --against FOLDER  compare our servers with those of another checkout of this repository, in which \`npm run setup\` has run
   --profile FOLDER  write a CPU profile of each server to this folder, for the viewer of Chrome or VS Code
 
 Others:
@@ -26,6 +27,7 @@ Others:
  * @property {import('./server.js').Transport} transport
  * @property {number | undefined} connections
  * @property {string | undefined} profiles
+ * @property {string | undefined} against The folder of another checkout.
  * @property {boolean} save
  * @property {boolean} help
  */
@@ -47,12 +49,15 @@ export function readOptions(args) {
         tcp: { type: 'boolean', default: false },
         connections: { type: 'string' },
         profile: { type: 'string' },
+        against: { type: 'string' },
         save: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     })
-    const { connections, help, list, node, only, profile, quick, save, tcp } = values
-    const isWhole = ![quick, only, node[0], tcp, profile, connections].some(Boolean)
+    const { against, connections, help, list, node, only, profile, quick, save, tcp } = values
+    if (against !== undefined && (save || quick))
+      throw new Error('--against cannot be combined with --quick or --save.')
+    const isWhole = ![quick, only, node[0], tcp, profile, connections, against].some(Boolean)
     return {
       quick,
       only: only === undefined ? undefined : new RegExp(only),
@@ -61,6 +66,7 @@ export function readOptions(args) {
       transport: tcp ? 'tcp' : 'unix',
       connections: connections === undefined ? undefined : toCount(connections),
       profiles: profile,
+      against,
       save: save || isWhole,
       help,
     }

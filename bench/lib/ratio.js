@@ -1,7 +1,5 @@
-// Interleaved rounds: the sides of a case take turns. Whatever slows the machine down then affects all of them. The two
-// figures of a round's ratio are measured within seconds.
-
-import { Side } from './side.js'
+import { compareCheckouts } from './against.js'
+import { interleavedRounds } from './rounds.js'
 import { summary } from './stats.js'
 
 /**
@@ -9,7 +7,7 @@ import { summary } from './stats.js'
  * @property {Record<string, import('./server.js').ServerSpec>} sides
  * @property {import('./side.js').Work} work
  * @property {Row[]} rows
- * @property {typeof Side.start | typeof import('./client-side.js').ClientSide.start} [start] Default: servers are measured.
+ * @property {typeof import('./side.js').Side.start | typeof import('./client-side.js').ClientSide.start} [start] Default: servers are measured.
  *
  * @typedef {object} Row A comparison of two sides.
  * @property {string} name
@@ -40,29 +38,12 @@ import { summary } from './stats.js'
 /**
  * @param {Comparison} comparison
  * @param {import('./side.js').Setting} setting
- * @returns {Promise<RatioResult[]>}
+ * @returns {Promise<(RatioResult | import('./against.js').AgainstResult)[]>}
  */
-export async function compareSides({ sides, work, rows, start = Side.start }, setting) {
-  const { pace } = setting
-  const names = Object.keys(sides)
-  /** @type {Record<string, import('./side.js').Sample[]>} */
-  const samples = Object.fromEntries(names.map((name) => [name, []]))
-  for (let launch = 0; launch < pace.launches; launch++) {
-    /** @type {Record<string, Side | import('./client-side.js').ClientSide>} */
-    const running = {}
-    try {
-      for (const name of names) running[name] = await start(sides[name], work, setting)
-      for (const name of names) await running[name].warmUp(pace)
-      for (let round = 0; round < pace.rounds; round++) {
-        // Every second round is in reverse order, so that no side profits from its position.
-        const order = round % 2 === 0 ? names : names.toReversed()
-        for (const name of order) samples[name].push(await running[name].sample(pace.milliseconds))
-      }
-    } finally {
-      for (const side of Object.values(running)) await side.stop()
-    }
-  }
-  return rows.map((row) => rowResult(row, samples[row.side], samples[row.peer], setting))
+export async function compareSides(comparison, setting) {
+  if (setting.against !== undefined) return compareCheckouts(comparison, setting)
+  const samples = await interleavedRounds(comparison, setting)
+  return comparison.rows.map((row) => rowResult(row, samples[row.side], samples[row.peer], setting))
 }
 
 /**

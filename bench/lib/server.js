@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { compile } from '../../scripts/lib/compile.js'
 import { freePorts } from '../../scripts/lib/free-ports.js'
+import { root } from '../../scripts/lib/run.js'
 import { cpuTime } from './cpu.js'
 import { makeFolder, removeFolder } from './folders.js'
 
@@ -15,6 +15,7 @@ import { makeFolder, removeFolder } from './folders.js'
  * @property {boolean} [oneRequestEach] It does not keep its connections.
  * @property {string} [variant] What the program takes as its second argument.
  * @property {string[]} [flags] For Node.
+ * @property {string} [checkout] The folder of the checkout whose program and packages are run. Default: this one.
  * @property {'nginx' | 'gateway'} [front] What stands between the load and the program.
  *
  * @typedef {'unix' | 'tcp'} Transport A Unix socket, or TCP over the loopback.
@@ -44,14 +45,14 @@ export class Server {
    * @param {{ node: string, transport: Transport, profiles?: string }} options The Node that runs it, what it listens on, and a
    *   folder for CPU profiles, if there are to be some.
    */
-  static async start({ program, variant, flags = [] }, { node, profiles, transport }) {
+  static async start({ checkout = root, program, variant, flags = [] }, { node, profiles, transport }) {
     const folder = makeFolder()
     const address =
       transport === 'tcp'
         ? { host: '127.0.0.1', port: (await freePorts(1))[0] }
         : { path: join(folder, 'app.sock') }
     const child = startProgram(
-      program,
+      join(checkout, 'bench/servers', program),
       node,
       [...flags, ...profileFlags(program, profiles)],
       [String(address.port ?? address.path), ...(variant === undefined ? [] : [variant])],
@@ -96,10 +97,9 @@ export class Server {
 }
 
 // Each ends when this process has ended: Node programs by their channel, others by their standard input.
-function startProgram(program, node, flags, args) {
-  const file = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
+function startProgram(file, node, flags, args) {
   const env = { ...process.env, NODE_ENV: 'production' }
-  return program.endsWith('.go')
+  return file.endsWith('.go')
     ? spawn(compile(file), args, { stdio: ['pipe', 'pipe', 'inherit'], env })
     : spawn(node, [...flags, file, ...args], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], env })
 }

@@ -11,6 +11,7 @@ import { Server } from './server.js'
  * @property {Pace} pace
  * @property {number} [connections] For work without a number of its own; default {@link CONNECTIONS}.
  * @property {string} [profiles] A folder for CPU profiles of the servers.
+ * @property {string} [against] Another checkout: our servers are compared with themselves in that checkout.
  *
  * @typedef {object} Pace
  * @property {number} launches How often the servers are started: the JIT's results differ between starts.
@@ -58,7 +59,7 @@ export class Side {
     try {
       const front = spec.front ?? (work.nginx ? 'nginx' : undefined)
       side.server = await Server.start(spec, front ? { ...setting, transport: 'unix' } : setting)
-      if (front) side.#front = await startFront(front, spec.protocol, side.server.address, setting)
+      if (front) side.#front = await startFront(front, spec, side.server.address, setting)
     } catch (error) {
       await side.stop()
       throw error
@@ -125,15 +126,15 @@ export class Side {
 
 /**
  * @param {'nginx' | 'gateway'} front
- * @param {'fastcgi' | 'http'} protocol
+ * @param {import('./server.js').ServerSpec} spec Of the app.
  * @param {import('node:net').NetConnectOpts} address
  * @param {Setting} setting
  */
-function startFront(front, protocol, address, setting) {
+function startFront(front, { checkout, protocol }, address, setting) {
   if (!('path' in address)) throw new Error('A front server connects to a Unix socket only.')
   if (front === 'nginx') return Nginx.start(protocol, address)
   return Server.start(
-    { program: 'gateway.js', protocol: 'http', variant: address.path },
+    { program: 'gateway.js', protocol: 'http', variant: address.path, checkout },
     { ...setting, transport: 'tcp' },
   )
 }

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { againstResult } from './against.js'
 import { residentMemory } from './cpu.js'
 import { Side } from './side.js'
 import { summary } from './stats.js'
@@ -40,9 +41,12 @@ const SMALL = { request: { path: '/' }, expected: { body: 'Hello, world!' }, con
 /**
  * @param {Transfer} transfer
  * @param {import('./side.js').Setting} setting
- * @returns {Promise<TransferResult[]>}
+ * @returns {Promise<(TransferResult | import('./against.js').AgainstResult)[]>}
  */
-export async function measureTransfer({ bar, direction, length, name, peer, side, work }, setting) {
+export async function measureTransfer(transfer, setting) {
+  const { bar, direction, length, name, side, work } = transfer
+  const { against } = setting
+  const peer = against === undefined ? transfer.peer : { ...side, checkout: against }
   /** @type {TransferSample[][]} */
   const samples = [[], []]
   for (let launch = 0; launch < setting.pace.launches; launch++) {
@@ -59,6 +63,9 @@ export async function measureTransfer({ bar, direction, length, name, peer, side
     }
   }
   const [own, others] = samples
+  if (against !== undefined) {
+    return [againstResult(name.split(' / ', 1)[0], own, others, setting, 'µs/MiB')]
+  }
   const values = (of, field) => summary(of.map((sample) => sample[field]))
   const growth = (of) => Math.max(...of.map((sample) => sample.growth))
   return [

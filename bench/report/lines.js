@@ -26,6 +26,15 @@ const LINES = {
       generatorBusy > 0.9 ? 'limited by the load generator' : '',
     ]
   },
+  against(result) {
+    const { bar, cpu, launches, otherCpu, ratio, unit } = result
+    return [
+      spread(ratio),
+      `target ${times(bar)} ${verdict(result)}`,
+      `launches ${launches.map(times).join(' ')}`,
+      `CPU ${micro(cpu.median)} : ${micro(otherCpu.median)} ${unit}`,
+    ]
+  },
   transfer(result) {
     const { bar, cpu, growth, peerCpu, peerGrowth, peerRate, rate, ratio } = result
     return [
@@ -57,6 +66,14 @@ const LINES = {
     return [
       `${time.median.toFixed(0)} : ${peerTime.median.toFixed(0)} ms`,
       `${mib(memory.median)} : ${mib(peerMemory.median)} MiB`,
+    ]
+  },
+  cgi(result) {
+    const { bar, peerTime, ratio, time } = result
+    return [
+      spread(ratio),
+      `target ${times(bar)} ${verdict(result)}`,
+      `${time.median.toFixed(0)} : ${peerTime.median.toFixed(0)} ms`,
     ]
   },
   missing({ reason }) {

@@ -15,6 +15,7 @@ export function markdown({ environment, results }) {
     growthSection(results),
     latencyTable(results),
     startupTable(results),
+    cgiTable(results),
     lossSection(results),
     apartNote(results),
   ]
@@ -177,7 +178,7 @@ function startupTable(results) {
   if (rows.length === 0) return ''
   return `## Start-up
 
-Time from the program's first import until it listens, and its resident memory then.
+Time from the program's first import until it listens, and its resident memory then. The packages are bundled, as they are published.
 
 ${table(
   ['', 'Node', 'ms', 'peer', 'MiB', 'peer'],
@@ -188,6 +189,29 @@ ${table(
     peerTime.median.toFixed(0),
     mib(memory.median),
     mib(peerMemory.median),
+  ]),
+)}`
+}
+
+function cgiTable(results) {
+  const rows = results.filter(({ type }) => type === 'cgi')
+  if (rows.length === 0) return ''
+  return `## Plain CGI
+
+Milliseconds from the start of the process to the last byte of one response. The peer is a process that starts the same app on node:http and
+responds to one request.
+
+${table(
+  ['', 'Node', 'ratio', 'quartiles', 'target', '', 'ms', 'peer'],
+  rows.map((row) => [
+    row.name,
+    row.node,
+    `**${times(row.ratio.median)}**`,
+    `${times(row.ratio.low)}–${times(row.ratio.high)}`,
+    `≤ ${times(row.bar)}`,
+    verdict(row),
+    row.time.median.toFixed(0),
+    row.peerTime.median.toFixed(0),
   ]),
 )}`
 }

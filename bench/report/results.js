@@ -3,9 +3,13 @@ import { fileURLToPath } from 'node:url'
 import { bin, run } from '../../scripts/lib/run.js'
 import { growthPlot } from './growth-plot.js'
 import { markdown } from './markdown.js'
+import { performancePage } from './performance.js'
 import { ratioPlot } from './ratio-plot.js'
 
 const FOLDER = new URL('../', import.meta.url)
+
+/** The page for readers. */
+const PERFORMANCE = '../docs/performance.md'
 
 /**
  * @typedef {object} Results The contents of `results.json`.
@@ -43,8 +47,11 @@ export function writeResults(before, environment, fresh, { all }) {
   write('ratios.svg', ratioPlot(results))
   write('growth.svg', growthPlot(results))
   write('RESULTS.md', markdown(results))
+  write(PERFORMANCE, performancePage(results))
   // Formatted like `npm run format` does.
-  const files = ['results.json', 'RESULTS.md'].map((name) => fileURLToPath(new URL(name, FOLDER)))
+  const files = ['results.json', 'RESULTS.md', PERFORMANCE].map((name) =>
+    fileURLToPath(new URL(name, FOLDER)),
+  )
   run(process.execPath, [bin('@biomejs/biome', 'bin/biome'), 'format', '--write', ...files])
 }
 

@@ -45,6 +45,15 @@ const MISSES = {
       return `${times(rateRatio.median)} × the requests per second, target ${times(rateBar)}`
     }),
   ],
+  cgi: ({ bar, ratio }) => [
+    unless(ratio.median <= bar, () => `${times(ratio.median)} × the time, target ${times(bar)}`),
+  ],
+  against: ({ bar, ratio }) => [
+    unless(
+      ratio.median <= bar,
+      () => `${times(ratio.median)} × the CPU of the other checkout, target ${times(bar)}`,
+    ),
+  ],
   transfer: ({ bar, growth, growthBar, ratio }) => [
     unless(ratio.median <= bar, () => `${times(ratio.median)} × the CPU, target ${times(bar)}`),
     unless(growth <= growthBar, () => `memory grows by ${mib(growth)} MiB, target ${mib(growthBar)}`),

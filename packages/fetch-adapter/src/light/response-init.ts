@@ -9,14 +9,30 @@ const REASON = /^[\t\x20-\x7e]*$/
 const VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/
 
 /** The content of a ResponseInit that the platform would accept without changes. */
-export interface PlainInit {
-  readonly unusual: false
+export class PlainInit {
+  readonly unusual = false
   readonly status: number
   readonly statusText: string
   readonly list: string[]
+  readonly #headers: HeadersOf | undefined
+
+  constructor(status: number, statusText: string, list: string[], headers: HeadersOf | undefined) {
+    this.status = status
+    this.statusText = statusText
+    this.list = list
+    this.#headers = headers
+  }
+
   /** An init with the same content, for the platform. */
-  readonly forPlatform: ResponseInit
+  get forPlatform(): ResponseInit {
+    const { status, statusText } = this
+    return this.#headers === undefined
+      ? { status, statusText }
+      : { status, statusText, headers: this.#headers }
+  }
 }
+
+type HeadersOf = NonNullable<ResponseInit['headers']>
 
 /** A ResponseInit that only the platform can read, or refuse. */
 export interface UnusualInit {
@@ -24,8 +40,6 @@ export interface UnusualInit {
   /** The init for the platform. It has the values of members that were already read, so that none is read twice. */
   readonly forPlatform: ResponseInit
 }
-
-const NO_INIT: ResponseInit = {}
 
 // Whether the platform reads `headers` before `status` and `statusText`. undici 8 does, as Web IDL requires. Older versions do not.
 let readsHeadersFirst = false
@@ -47,8 +61,7 @@ export function detectReadOrder(): void {
 
 /** Reads each member of a ResponseInit once. */
 export function readInit(init: unknown): PlainInit | UnusualInit {
-  if (init === undefined)
-    return { unusual: false, status: 200, statusText: '', list: [], forPlatform: NO_INIT }
+  if (init === undefined) return new PlainInit(200, '', [], undefined)
   if (!isPlainObject(init)) return unusual(init)
   const given = init as ResponseInit
   let headers = readsHeadersFirst ? readHeaders(given.headers) : undefined
@@ -62,16 +75,8 @@ export function readInit(init: unknown): PlainInit | UnusualInit {
   headers ??= readHeaders(given.headers)
   const { list, forPlatform } = headers
   if (list === undefined) return partlyUnusual(given, headers, status, statusText)
-  return {
-    unusual: false,
-    status,
-    statusText,
-    list,
-    forPlatform: { status, statusText, headers: forPlatform as HeadersOf },
-  }
+  return new PlainInit(status, statusText, list, forPlatform as HeadersOf | undefined)
 }
-
-type HeadersOf = NonNullable<ResponseInit['headers']>
 
 // Returns an init with the values that were already read. The other members are read when the platform reads them.
 function partlyUnusual(given: ResponseInit, headers?: ReadHeaders, ...read: unknown[]): UnusualInit {

@@ -17,7 +17,8 @@ import { detectReadOrder, type PlainInit, readInit } from './response-init.ts'
 /** The parts of a Response that are sent. */
 export interface ResponseParts {
   readonly status: number
-  readonly statusText: string
+  /** The status text. */
+  readonly reason: string
   /** Name, value, name, value … Names are in lower case. */
   readonly headers: string[]
   /** No other code refers to these bytes. They can be passed to `releaseCopy` when they have been sent. */
@@ -91,7 +92,7 @@ export function takeResponse(response: unknown): ResponseParts | undefined {
     state.used = true
     state.body = ''
   }
-  return { status, statusText, body, headers: state.listHeaders() }
+  return { status, reason: statusText, body, headers: state.listHeaders() }
 }
 
 /** Makes `Response` create light objects if possible, and makes its members accept them. */
@@ -177,6 +178,10 @@ function allowsBody({ status }: PlainInit, body: PlainBody): boolean {
 
 function stateOf(init: PlainInit, body: string | Uint8Array | null, type: string | undefined): ResponseState {
   const { status, statusText, list } = init
-  if (type !== undefined && !hasHeader(list, 'content-type')) list.push('content-type', type)
+  if (type === undefined || hasHeader(list, 'content-type'))
+    return new ResponseState(body, status, statusText, list)
+  // An empty array that grows reserves space for 17 values.
+  if (list.length === 0) return new ResponseState(body, status, statusText, ['content-type', type])
+  list.push('content-type', type)
   return new ResponseState(body, status, statusText, list)
 }

@@ -28,9 +28,9 @@ export function sendResponse(exchange: Exchange, response: unknown): void {
   try {
     const parts = takeResponse(response)
     if (parts !== undefined) {
-      const { status, headers, statusText, body } = parts
+      const { body } = parts
       const onSent = isUint8Array(body) ? releaseWhenSent(body) : undefined
-      sendBody(exchange, { status, headers, reason: statusText }, body, onSent)
+      sendBody(exchange, parts, body, onSent)
     } else if (isRawResponse(response)) sendRaw(exchange, response)
     else if (isResponseLike(response)) sendStandard(exchange, response)
     else throw new TypeError(notAResponse(response))

@@ -1,0 +1,171 @@
+// docs/performance.md: the figures that a reader wants who decides whether to use this project. RESULTS.md is for its engineers.
+
+import { mib, micro, moment, thousand } from './format.js'
+
+/** @typedef {import('../cases/index.js').Result} Result */
+
+/**
+ * The rows of the table. `express` and `fetch` are the names of results. `cells` returns our figure and the peer's.
+ * @typedef {{ title: string, express?: string, fetch?: string, cells: (result: any) => string[] }} Row
+ * @type {Row[]}
+ */
+const ROWS = [
+  {
+    title: 'GET, CPU per request (µs)',
+    express: 'Express 5 res.send / node:http',
+    fetch: 'Hono text / @hono/node-server',
+    cells: cpu,
+  },
+  {
+    title: 'GET, requests per second',
+    express: 'Express 5 res.send / node:http',
+    fetch: 'Hono text / @hono/node-server',
+    cells: rate,
+  },
+  {
+    title: 'POST of 1 KiB JSON, CPU per request (µs)',
+    express: 'Express 5 POST 1 KiB JSON / node:http',
+    fetch: 'Hono POST 1 KiB JSON / @hono/node-server',
+    cells: cpu,
+  },
+  {
+    title: 'POST of 1 KiB JSON, requests per second',
+    express: 'Express 5 POST 1 KiB JSON / node:http',
+    fetch: 'Hono POST 1 KiB JSON / @hono/node-server',
+    cells: rate,
+  },
+  {
+    title: 'GET through nginx, CPU of nginx and app (µs)',
+    express: 'Express 5 res.send through nginx / proxy_pass',
+    fetch: 'Hono text through nginx / proxy_pass',
+    cells: cpu,
+  },
+  {
+    title: 'GET through nginx, requests per second',
+    express: 'Express 5 res.send through nginx / proxy_pass',
+    fetch: 'Hono text through nginx / proxy_pass',
+    cells: rate,
+  },
+  {
+    title: 'response of 256 KiB, CPU per request (µs)',
+    express: 'Express 5, 256 KiB / the same over HTTP',
+    fetch: 'Hono, 256 KiB / the same over HTTP',
+    cells: cpu,
+  },
+  {
+    title: 'download of 1 GiB, MiB/s',
+    express: 'Express 5, download of 1 GiB / the same over HTTP',
+    fetch: 'Hono, download of 1 GiB / the same over HTTP',
+    cells: transferRate,
+  },
+  {
+    title: 'upload of 1 GiB, MiB/s',
+    express: 'Express 5, upload of 1 GiB / the same over HTTP',
+    fetch: 'Hono, upload of 1 GiB / the same over HTTP',
+    cells: transferRate,
+  },
+  {
+    title: 'latency at the peer’s half load, p50 / p99 (ms)',
+    express: 'Express 5 res.send / node:http',
+    fetch: 'Hono text / @hono/node-server',
+    cells: latency,
+  },
+  {
+    title: 'start until it listens (ms)',
+    express: 'Express 5 / node:http',
+    fetch: 'Hono / @hono/node-server',
+    cells: ({ peerTime, time }) => [time.median.toFixed(0), peerTime.median.toFixed(0)],
+  },
+  {
+    title: 'memory after the start, resident (MiB)',
+    express: 'Express 5 / node:http',
+    fetch: 'Hono / @hono/node-server',
+    cells: ({ memory, peerMemory }) => [mib(memory.median), mib(peerMemory.median)],
+  },
+  {
+    title: 'one request of plain CGI, with the start of Node (ms)',
+    express: 'Express 5, one request of plain CGI / start on node:http',
+    fetch: 'Hono, one request of plain CGI / start on node:http',
+    cells: ({ peerTime, time }) => [time.median.toFixed(0), peerTime.median.toFixed(0)],
+  },
+]
+
+/** @param {Row['cells']} cells */
+function typeOf(cells) {
+  if (cells === cpu || cells === rate) return ['ratio']
+  if (cells === transferRate) return ['transfer']
+  return cells === latency ? ['latency'] : ['startup', 'cgi']
+}
+
+/**
+ * Returns the text of docs/performance.md. Rows that were not measured on the newest Node of the results are left out.
+ * @param {import('./results.js').Results} results
+ */
+export function performancePage({ environment, results }) {
+  const node = newest(results.map((result) => result.node))
+  const on = results.filter((result) => result.node === node && result.transport === 'unix')
+  const { commit, cores, cpu, date, memory, system } = environment
+  return `# Performance
+
+How much CPU, time and memory a request costs, and a start. Lower is better, except for requests and MiB per second. The comparison is with the
+same app on the HTTP server that it would use otherwise.
+
+Node ${node}, ${cpu}, ${cores} cores, ${Math.round(memory / 1024 ** 3)} GiB, ${system}. Measured ${moment(date)}, commit ${commit}.
+
+| | Express 5 | the same on node:http | Hono | the same on @hono/node-server |
+| --- | --- | --- | --- | --- |
+${ROWS.flatMap((row) => tableRow(row, on)).join('\n')}
+
+## Reproduce the figures
+
+\`\`\`sh
+npm run setup
+npm run bench -- --quick    # prints the main rows in a few minutes
+npm run bench               # measures everything, and writes this page and bench/RESULTS.md
+\`\`\`
+
+The benchmark needs Linux, two cores, and no other load. [bench/README.md](../bench/README.md) says what each figure is and how it is measured.
+[bench/RESULTS.md](../bench/RESULTS.md) has all rows, with their spread, their targets, and those that are missed.
+
+## What the figures do not tell
+
+- **Your app.** The apps here do nothing else. If a request waits for a database, the server's share is small on either side.
+- **Differences below 5 %.** Two runs of the same program differ by that much.
+- **Other machines.** Microseconds depend on the processor. The relation between two columns depends on it much less.
+- **The network.** Both sides listen on Unix sockets, with connections that are kept. TCP costs both sides more, and makes them more alike.
+- **The front server.** Without "through nginx", the load generator takes its place. In production there is always one, and it costs the same on
+  both sides.
+`
+}
+
+/** @param {Row} row @param {import('./results.js').Measured[]} results */
+function tableRow({ cells, express, fetch, title }, results) {
+  const types = typeOf(cells)
+  const find = (title) => results.find(({ name, type }) => name === title && types.includes(type))
+  const [own, other] = [find(express), find(fetch)]
+  if (own === undefined && other === undefined) return []
+  const texts = [own, other].flatMap((result) => (result === undefined ? ['–', '–'] : cells(result)))
+  return [`| ${[title, ...texts].join(' | ')} |`]
+}
+
+/** @param {string[]} versions */
+function newest(versions) {
+  const major = (version) => Number.parseInt(version.slice(1), 10)
+  return versions.reduce((best, version) => (major(version) > major(best) ? version : best))
+}
+
+function cpu({ cpu, peerCpu }) {
+  return [micro(cpu.median), micro(peerCpu.median)]
+}
+
+function rate({ peerRate, rate }) {
+  return [thousand(rate.median), thousand(peerRate.median)]
+}
+
+function transferRate({ peerRate, rate }) {
+  return [rate.median.toFixed(0), peerRate.median.toFixed(0)]
+}
+
+function latency({ peer, sideAtPeerRate }) {
+  return [sideAtPeerRate, peer].map(({ p50, p99 }) => `${p50.toFixed(2)} / ${p99.toFixed(2)}`)
+}
