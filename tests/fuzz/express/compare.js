@@ -146,7 +146,7 @@ const EXPLAINED = [
   [
     'bytes beyond the Content-Length are not sent, and a request body that has not arrived is not read on',
     (script, http, fastcgi) => isLonger(script, http, fastcgi) && discardsBody(fastcgi),
-    [responseOf, stuckOf],
+    [eventsOfResponse, stuckOf],
   ],
   [
     'a request whose connection is destroyed after its response closes',
