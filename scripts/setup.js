@@ -2,7 +2,8 @@
 // well under a second, so every other script runs it first.
 
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { bin, main, root, run, UserError } from './lib/run.js'
 
@@ -11,6 +12,8 @@ const NODE_FLOOR = [20, 19]
 const PNPM = 'pnpm@10.34.8'
 // Inside node_modules, so that it is deleted with them.
 const STAMP = `${root}node_modules/.setup-stamp`
+// The command that pnpm links for the examples. It warns if the file does not exist yet.
+const COMMAND = `${root}packages/cli/dist/main.js`
 
 /** Installs and builds whatever is missing or out of date. */
 export function setup() {
@@ -39,6 +42,10 @@ function install() {
   const current = fingerprint()
   if (readIfExists(STAMP) === current) return
   console.log('Installing the dependencies…')
+  if (!existsSync(COMMAND)) {
+    mkdirSync(dirname(COMMAND), { recursive: true })
+    writeFileSync(COMMAND, '')
+  }
   if (!pnpm(['install', '--frozen-lockfile'])) {
     throw new UserError(
       'Installing the dependencies failed: see above. Nothing else was changed. Fix the problem and run this again.',
