@@ -106,8 +106,8 @@ const htaccess: FrontSetup = {
       'RewriteRule ^ app.fcgi [L]',
     ],
   },
-  // SCRIPT_NAME is /shop/app.fcgi, which is no part of the URL, so the app needs the option `mount`.
-  always: ['mount'],
+  // SCRIPT_NAME is /shop/app.fcgi, and the folder of app.fcgi is the mount.
+  always: [],
   start,
 }
 
@@ -155,20 +155,10 @@ test.each(FIXES)(
   },
 )
 
-test('if the user can change an .htaccess only, the doctor suggests the option mount, and it works', {
-  timeout: TIMEOUT,
-}, async () => {
-  const otherwise = await withSite(async (site) => {
-    const { origin, args } = await start(site, htaccess.healthy)
-    const { report } = await askDoctor(site, `${origin}/shop`, ...args)
-    return report.findings.find(({ code }) => code === 'mount')!.fix.otherwise!
-  })
-  expect(otherwise.where).toContain('if you can change an .htaccess only')
-  expect(otherwise.lines).toEqual(["serve(app, { mount: '/shop' })", 'fcgi-bridge serve --mount /shop'])
+test('the folder of an .htaccess is the mount, without an option', { timeout: TIMEOUT }, async () => {
   await withSite(async (site) => {
     const app = "module.exports = (req, res) => res.end([req.fcgi.mount, req.url].join(' '))"
-    const program = `#!/usr/bin/env -S ${otherwise.lines[1]}\n${app}`
-    const { origin } = await start(site, htaccess.healthy, program)
+    const { origin } = await start(site, htaccess.healthy, `#!/usr/bin/env -S fcgi-bridge serve\n${app}`)
     expect(await (await fetch(`${origin}/shop/cart`)).text()).toBe('/shop /cart')
   })
 })
