@@ -3,7 +3,8 @@
 // From an eighth of the size to the full size, quadratic time grows 64-fold and linear time 8-fold. The margin is for caches and
 // garbage collection.
 const RATIO_MAX = 12
-const TRIES = 4
+// Other processes disturb a measurement. Quadratic time never passes, however often it is measured.
+const TRIES = 12
 
 // In milliseconds. Shorter times are ignored: they cannot be used for an attack, and are mostly fixed costs and garbage collection.
 const floorFor = (size: number): number => 20 + size * 0.00015

@@ -55,8 +55,11 @@ test.each(REPEATED)('the time for a value of repeated %j grows linearly', (piece
           }
         })
       }
-      const short = Math.max(time(LENGTH / 8), 100)
-      expect(time(LENGTH) / short).toBeLessThanOrEqual(12)
+      const ratio = (): number => time(LENGTH) / Math.max(time(LENGTH / 8), 100)
+      // Other processes disturb a measurement. Quadratic time, a ratio of 64, never passes.
+      let smallest = ratio()
+      for (let tries = 0; tries < 4 && smallest > 12; tries++) smallest = Math.min(smallest, ratio())
+      expect(smallest).toBeLessThanOrEqual(12)
     }
   }
 })
