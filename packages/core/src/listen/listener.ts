@@ -22,12 +22,12 @@ export interface SocketOrigin {
   file?: ListeningFile
   /** The socket is descriptor 0, 1 or 2. */
   standard?: StandardDescriptor
-  /** Another process holdsInput the socket and accepts from its queue. */
+  /** Another process holds the socket and accepts from its queue. */
   shared?: boolean
 }
 
 /**
- * A listening server and its shutdown. Closing a listening socket resets the connections in its queue, unless another process holdsInput the
+ * A listening server and its shutdown. Closing a listening socket resets the connections in its queue, unless another process holds the
  * socket. Front servers may already have sent requests on these connections.
  */
 export class Listener {

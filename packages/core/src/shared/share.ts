@@ -2,8 +2,8 @@
 //
 // | module              | what it does                                                                            |
 // | ------------------- | --------------------------------------------------------------------------------------- |
-// | `share.ts`          | what this process becomes, which depends on who has started it                          |
-// | `claims.ts`         | who holds the app: a series of sockets, of which the last one counts                    |
+// | `share.ts`          | decides what this process becomes, by who has started it                                |
+// | `claims.ts`         | finds the holder: the process with the last one of a series of sockets                  |
 // | `claim-file.ts`     | the files of one holder, and how it gives up                                            |
 // | `shared-process.ts` | a process that a front server has started with a socket: relays, or becomes the holder  |
 // | `relay.ts`          | passes one connection on                                                                |
