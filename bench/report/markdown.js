@@ -56,11 +56,10 @@ ${table(
 }
 
 function ratioCells(row) {
-  const { bar, cpu, generatorBusy, name, peerCpu, peerRate, rate, rateBar, rateRatio, ratio } = row
+  const { bar, cpu, generatorBusy, name, peerCpu, peerRate, rate, rateBar, rateRatio } = row
   return [
     name,
-    `**${times(ratio.median)}**`,
-    `${times(ratio.low)}–${times(ratio.high)}`,
+    ...quartiles(row),
     [bar === undefined ? '' : `≤ ${times(bar)}`, rateBar === undefined ? '' : `req/s ≥ ${times(rateBar)}`]
       .filter((text) => text !== '')
       .join(', '),
@@ -97,10 +96,7 @@ ${table(
   rows.map((row) => [
     row.name,
     row.node,
-    `**${times(row.ratio.median)}**`,
-    `${times(row.ratio.low)}–${times(row.ratio.high)}`,
-    `≤ ${times(row.bar)}`,
-    verdict(row),
+    ...againstTarget(row),
     micro(row.cpu.median),
     micro(row.peerCpu.median),
     row.rate.median.toFixed(0),
@@ -110,6 +106,15 @@ ${table(
     `≤ ${mib(row.growthBar)} ${row.growth <= row.growthBar ? 'reached' : 'missed'}`,
   ]),
 )}`
+}
+
+/** The cells `ratio`, `quartiles`, `target` and the verdict of a row whose target is a ratio. */
+function againstTarget(row) {
+  return [...quartiles(row), `≤ ${times(row.bar)}`, verdict(row)]
+}
+
+function quartiles({ ratio }) {
+  return [`**${times(ratio.median)}**`, `${times(ratio.low)}–${times(ratio.high)}`]
 }
 
 function growthSection(results) {
@@ -206,10 +211,7 @@ ${table(
   rows.map((row) => [
     row.name,
     row.node,
-    `**${times(row.ratio.median)}**`,
-    `${times(row.ratio.low)}–${times(row.ratio.high)}`,
-    `≤ ${times(row.bar)}`,
-    verdict(row),
+    ...againstTarget(row),
     row.time.median.toFixed(0),
     row.peerTime.median.toFixed(0),
   ]),
