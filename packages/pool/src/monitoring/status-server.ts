@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import type { FastCgiServer, ListenOptions } from '@fcgi-bridge/core'
@@ -54,13 +55,7 @@ async function serveHttp(pool: Pool, pages: Pages, address: StatusAddress): Prom
     const { status, type, body } = pageFor(pages, url, headers.accept)
     response.writeHead(status, headersOf(type, body)).end(body)
   })
-  const listening = (options: object): Promise<void> =>
-    new Promise((resolve, reject) => {
-      server.once('error', reject).listen(options, () => {
-        server.removeListener('error', reject)
-        resolve()
-      })
-    })
+  const listening = (options: object): Promise<unknown> => once(server.listen(options), 'listening')
   if ('path' in address) {
     await bindAtPath(address.path, address.mode ?? DEFAULT_MODE, () => listening({ path: address.path }))
   } else {
