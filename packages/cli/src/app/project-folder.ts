@@ -8,3 +8,8 @@ export function projectFolder(file: string): string {
     if (folder === dirname(folder)) return dirname(file)
   }
 }
+
+/** The folder of the socket of the process that holds an app. `module` is the path of the app's module. */
+export function sharedFolder(module: string): string {
+  return join(projectFolder(module), 'tmp/shared')
+}

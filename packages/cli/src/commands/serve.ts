@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { ServeOptions } from '@fcgi-bridge/core'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { detach, isDetached } from '../app/detach.ts'
@@ -115,10 +114,10 @@ async function shareDefault(
   if (hasPlace(listen))
     command.error('error: --shared is for apps that a front server starts, without an address')
   if (shared !== true) return
-  const [{ findModule }, { projectFolder }, { shareApp }] = await Promise.all([
+  const [{ findModule }, { sharedFolder }, { shareApp }] = await Promise.all([
     import('../app/load-module.ts'),
     import('../app/project-folder.ts'),
     import('../shared-start.ts'),
   ])
-  await shareApp(join(projectFolder(findModule(file)), 'tmp/shared'))
+  await shareApp(sharedFolder(findModule(file)))
 }

@@ -1,5 +1,4 @@
-import { join } from 'node:path'
-import { projectFolder } from '../app/project-folder.ts'
+import { sharedFolder } from '../app/project-folder.ts'
 import { type Site, usageError } from './site.ts'
 import { type Config, header } from './target.ts'
 
@@ -17,11 +16,6 @@ export function htaccess({ app }: Site): Config {
     check: 'true',
     reload: 'true',
   }
-}
-
-/** The folder of the socket of the process that holds an app. `module` is the path of the app's module. */
-export function sharedFolder(module: string): string {
-  return join(projectFolder(module), 'tmp/shared')
 }
 
 /** The text of an `.htaccess` for an app whose `app.fcgi` is in the same folder. `shared` is the folder of the holder's socket. */
