@@ -38,6 +38,8 @@ export class Listener {
   constructor(server: Server, origin: SocketOrigin) {
     this.#server = server
     this.#origin = origin
+    // An error means that the process has no free file descriptor. Accepting continues once there is one.
+    server.on('error', () => {})
   }
 
   /** Settles when the server and its connections are closed. Undefined before. */

@@ -44,8 +44,6 @@ export class OpenSocket {
     const open = new OpenSocket(listenerOf(server), server.address() ?? 'fd 0')
     server.removeAllListeners('connection')
     server.on('connection', (socket) => open.accept(socket))
-    // An error means that the process has no free file descriptor. Accepting continues once there is one.
-    server.on('error', () => {})
     for (const socket of early) open.accept(socket)
     return open
   }

@@ -3,6 +3,7 @@
 // remembers the signal from the moment it loads. When the program serves, it drains, which serves that request.
 
 import { hasInheritedSocket } from '../listen/inherited.ts'
+import { isStopRequested } from '../listen/stop-request.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGUSR1'] as const
 
@@ -42,8 +43,4 @@ export function handleEarlySignal(handle: (signal: NodeJS.Signals) => void): voi
     received = undefined
     if (signal !== undefined) handle(signal)
   })
-}
-
-function isStopRequested(): boolean {
-  return (globalThis as { fcgiBridgeStop?: unknown }).fcgiBridgeStop === true
 }

@@ -3,7 +3,7 @@ import type { MountOption } from '../cgi/mount.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { AllowedServers } from '../listen/allowed-servers.ts'
 import { parseAllowedServers } from '../listen/allowed-servers.ts'
-import { addDefaultTimeouts, TIMEOUT_NAMES, type TimeoutOptions } from './timeouts.ts'
+import { addDefaultTimeouts, TIMEOUT_NAMES, TIMER_MAX, type TimeoutOptions } from './timeouts.ts'
 
 /** The options of a server. Limits apply to all of its connections. Times are in milliseconds, sizes in bytes. */
 export interface ServerOptions extends TimeoutOptions {
@@ -73,9 +73,6 @@ export interface Settings extends Required<Omit<ServerOptions, 'allowedServers' 
   readonly healthPath: string | undefined
   readonly allowedServers: AllowedServers | undefined
 }
-
-// The longest delay of setTimeout(), in milliseconds (24 days). It treats a longer one as 1 ms.
-const TIMER_MAX = 2 ** 31 - 1
 
 const SIZES_AND_COUNTS = [
   'maxConnections',

@@ -20,6 +20,7 @@ import type { ServerOptions } from './options.ts'
 import { endAtExceptions, endAtSignals, endWhenIdle, exitSoon, stop } from './program-end.ts'
 import { defaultRestartFiles, watchRestartFiles } from './restart-file.ts'
 import { FastCgiServer } from './server.ts'
+import { TIMER_MAX } from './timeouts.ts'
 import { surviveAborts } from './unhandled-aborts.ts'
 
 /**
@@ -101,9 +102,6 @@ const NAMES = Object.keys({
   handleExceptions: true,
   restartFiles: true,
 } satisfies Record<Exclude<keyof ServeOptions, keyof ServerOptions>, true>).concat(SERVER_OPTION_NAMES)
-
-// The longest delay of setTimeout(), in milliseconds (24 days).
-const TIMER_MAX = 2 ** 31 - 1
 
 /** Whether {@link serve} has an option of this name. */
 export function isServeOption(name: string): boolean {
@@ -188,10 +186,11 @@ type Serving = 'cgi' | 'front server' | 'address'
 
 async function listen(server: FastCgiServer, options: ServeOptions): Promise<Serving> {
   const { path, mode, port, host, fd, backlog, reusePort } = options
-  if (typeof options.shared === 'string' && fd === undefined) await share({ folder: options.shared })
-  const shared = typeof options.shared === 'string' && fd === undefined ? undefined : options.shared
+  // With a descriptor, it says whether another process holds the socket.
+  const isFolder = typeof options.shared === 'string' && fd === undefined
+  if (isFolder) await share({ folder: options.shared })
   // listen() refuses an incomplete address, such as a host alone.
-  if ([path, port, fd, host, shared].some((given) => given !== undefined)) {
+  if ([path, port, fd, host, isFolder ? undefined : options.shared].some((given) => given !== undefined)) {
     const entries = LISTEN_OPTION_NAMES.map((name) => [name, options[name]])
     await server.listen(Object.fromEntries(entries) as ListenOptions)
     return 'address'

@@ -90,8 +90,6 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
       await listener.close()
       this.#throwIfClosed()
     }
-    // An error means that the process has no free file descriptor. Accepting continues once there is one.
-    netServer.on('error', () => {})
     this.#add(listener, address)
     return this
   }

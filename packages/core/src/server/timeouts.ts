@@ -41,6 +41,9 @@ const DEFAULTS: Required<TimeoutOptions> = {
   drainTimeout: 7000,
 }
 
+/** The longest delay of setTimeout(), in milliseconds (24 days). It treats a longer one as 1 ms. */
+export const TIMER_MAX: number = 2 ** 31 - 1
+
 /** The names of {@link TimeoutOptions}. */
 export const TIMEOUT_NAMES = Object.keys(DEFAULTS) as readonly (keyof TimeoutOptions)[]
 

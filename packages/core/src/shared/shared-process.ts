@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { leaveSockets } from '../listen/held-sockets.ts'
 import type { OpenSocket } from '../listen/open-socket.ts'
+import { isStopRequested, requestStop } from '../listen/stop-request.ts'
 import type { Claims } from './claims.ts'
 import { relay } from './relay.ts'
 
@@ -123,7 +124,7 @@ export class SharedProcess {
 
   async #leave(): Promise<void> {
     // The server of the app drains if it finds this, in case this process loads the app.
-    ;(globalThis as { fcgiBridgeStop?: boolean }).fcgiBridgeStop = true
+    requestStop()
     if (this.#state !== 'relaying') return
     this.#state = 'leaving'
     setTimeout(() => this.#state === 'leaving' && process.exit(), LEAVING_TIMEOUT)
@@ -135,8 +136,4 @@ export class SharedProcess {
     const isClosed = this.#front.listener.closed !== undefined
     if (this.#state === 'leaving' && isClosed && this.#relays === 0) process.exit()
   }
-}
-
-function isStopRequested(): boolean {
-  return (globalThis as { fcgiBridgeStop?: boolean }).fcgiBridgeStop === true
 }
