@@ -20,8 +20,8 @@ export function testProgramsOf(isIncluded: (project: string) => boolean): void {
     (tested) => {
       for (const [where, start] of Object.entries(fronts)) {
         if (start === startByApache && !tested.isStartedByApache) continue
-        test(`${where}, answers as its own HTTP server does`, async () => {
-          // Both are told the same port, on which only the HTTP server listens, so that URLs with it are the same.
+        test(`${where}, responds as its own HTTP server does`, async () => {
+          // Programs write their port into URLs, so both get the same one. Only the HTTP server listens on it.
           const [port] = await freePorts(1)
           const http = await startHttp(site, tested, port!)
           const fastCgi = await start(site, tested, port!)
@@ -31,7 +31,7 @@ export function testProgramsOf(isIncluded: (project: string) => boolean): void {
             await leaveStream(tested.stream, fastCgi)
           }
           if (fastCgi.program === undefined) return
-          // 143 and null: the program's own handler ends it so.
+          // 143 and null: a handler of the program ends it with these.
           const { code } = await fastCgi.program.stop()
           expect([0, 143, null], 'the status after SIGTERM').toContain(code)
         })
