@@ -86,7 +86,7 @@ export class PoolProcess {
   /** The seconds of CPU time that the master and all of its workers have used, those that have ended, too. */
   get cpu() {
     const { own, ended } = cpuOf(this.pid)
-    return this.workers.reduce((sum, pid) => sum + (cpuOf(pid)?.own ?? 0), own + ended)
+    return this.workers.reduce((sum, pid) => sum + cpuOf(pid).own, own + ended)
   }
 
   /** Bytes of the master: resident, and those that it does not share. */
@@ -119,13 +119,13 @@ function childrenOf(pid) {
   return text === '' ? [] : text.split(' ').map(Number)
 }
 
-/** Seconds of CPU time: of a process itself, and of its children that have ended. Undefined if it has ended. */
+/** Seconds of CPU time: of a process itself, and of its children that have ended. Zero if it has ended itself. */
 function cpuOf(pid) {
   let stat
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   } catch {
-    return undefined
+    return { own: 0, ended: 0 }
   }
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const [user, system, endedUser, endedSystem] = fields.slice(11, 15).map(Number)

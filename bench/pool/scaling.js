@@ -37,6 +37,13 @@ const hono = { name: 'Hono', path: appFile('hono') }
  * @property {number} target
  */
 
+/**
+ * @typedef {object} Sample
+ * @property {number} rate Requests per second.
+ * @property {number} cpu Microseconds of the workers per request.
+ * @property {number} imbalance CPU time of the busiest worker, as a multiple of the mean.
+ */
+
 /** @type {Row[]} */
 const ROWS = [
   {
@@ -115,6 +122,7 @@ async function compare({ app, connections, iterations, nginx }, node, millisecon
       await pool.open({ iterations, connections })
       await pool.run(milliseconds)
     }
+    /** @type {Sample[][]} */
     const samples = pools.map(() => [])
     for (let round = 0; round < ROUNDS; round++) {
       for (const [index, pool] of pools.entries()) samples[index].push(await pool.run(milliseconds))
@@ -164,7 +172,7 @@ class LoadedPool {
     })
   }
 
-  /** Sends requests for some time. `cpu` is microseconds per request. */
+  /** Sends requests for some time. @returns {Promise<Sample>} */
   async run(milliseconds) {
     const { workers } = this.#pool
     const before = workers.map(cpuTime)
