@@ -2,7 +2,7 @@
 // `systemctl reload` and `restart` under load, a reload to a broken app, and the watchdog. It takes about a minute, plus the time to make the
 // folder with Debian 13, which `npm run test:trixie` uses, too.
 
-import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -15,6 +15,7 @@ import { main, root, UserError } from './lib/run.js'
 import { makeTrixie } from './lib/trixie.js'
 import { setup } from './setup.js'
 import { Container } from './systemd/container.js'
+import { Site } from './systemd/site.js'
 
 /** Requests per second, a third of them POST. */
 const RATE = 100
@@ -152,41 +153,6 @@ async function watchdog(container, port, site) {
     `the watchdog (WatchdogSec=${WATCHDOG}) replaces a stopped master (${took} s until it serves)`,
     isReplaced && serves === site.version,
   )
-}
-
-/** The app, in a folder that the container has, too. */
-class Site {
-  /** Of the app as it was last written. */
-  version = ''
-  #folder
-  #count = 0
-
-  constructor(folder) {
-    this.#folder = folder
-    mkdirSync(join(folder, 'run'))
-  }
-
-  /** Writes a new version of the app. */
-  write() {
-    this.version = String(++this.#count)
-    this.#replace(`export default { async fetch(request) {
-  if (new URL(request.url).pathname === '/version') return new Response('${this.version}')
-  await new Promise((resolve) => setTimeout(resolve, 10))
-  return new Response(request.method + ' ' + (await request.text()))
-} }
-`)
-  }
-
-  writeBroken() {
-    this.#replace("throw new Error('no database')\n")
-  }
-
-  // In one step, so that no worker reads half of it.
-  #replace(text) {
-    const file = join(this.#folder, 'app.mjs')
-    writeFileSync(`${file}.new`, text)
-    renameSync(`${file}.new`, file)
-  }
 }
 
 async function versionAt(port) {

@@ -50,28 +50,29 @@ test('reloads every two seconds: no request fails', { timeout: duration + 300_00
 test(`maxRequests ${MAX_REQUESTS}: no request fails, and there are never fewer ready workers than wanted`, {
   timeout: recycling + 300_000,
 }, async () => {
-  await underLoad(
+  const timeline = await underLoad(
     { maxRequests: MAX_REQUESTS },
-    async (pool, end) => {
-      const timeline = new Timeline(pool)
+    async (pool, end, timeline) => {
       timeline.watchReady()
       await setTimeout(end - performance.now())
-      timeline.stop()
-      const { requests: replaced = 0 } = pool.status().restarts
-      expect(replaced).toBeGreaterThan(0)
-      expect(timeline.fewestReady).toBe(WORKERS)
+      await expect.poll(() => pool.status().restarts.requests ?? 0, { timeout: 60_000 }).toBeGreaterThan(0)
+      const { requests: replaced } = pool.status().restarts
       return `${replaced} workers replaced after about ${MAX_REQUESTS} requests, at least ${timeline.fewestReady} of ${WORKERS} ready`
     },
     recycling,
   )
+  expect(timeline.fewestReady).toBe(WORKERS)
 })
 
-/** Sends requests through all front servers while `run` does something with the pool until `end`. Its result is the title of the table. */
+/**
+ * Sends requests through all front servers while `run` does something with the pool until `end`. Its result is the title of the table. Expects
+ * that no request fails.
+ */
 async function underLoad(
   options: Partial<PoolOptions>,
-  run: (pool: Pool, end: number) => Promise<string>,
+  run: (pool: Pool, end: number, timeline: Timeline) => Promise<string>,
   time = duration,
-): Promise<void> {
+): Promise<Timeline> {
   const app = new Site()
   const sites = fronts.map(() => new Site())
   const script = app.write(
@@ -98,8 +99,9 @@ async function underLoad(
       load.onFailure = (failure) => timeline.recordFailure(fronts[index]!.name, failure)
       return load
     })
-    const title = await run(pool, performance.now() + time)
-    await Promise.all(loads.map((load) => load.stop()))
+    const title = await run(pool, performance.now() + time, timeline).finally(() =>
+      Promise.all(loads.map((load) => load.stop())),
+    )
     if (minutes !== undefined) console.log(table(title, loads))
     const failed = fronts.flatMap(({ name }, index) =>
       loads[index]!.failures.length > 0 ? [{ name, index }] : [],
@@ -109,6 +111,7 @@ async function underLoad(
     if (failed.length > 0) console.error([timeline.report(), ...logs].join('\n\n'))
     expect(failed.map(({ name, index }) => [name, loads[index]!.failures])).toEqual([])
     expect(Math.min(...loads.map(({ count }) => count))).toBeGreaterThan(0)
+    return timeline
   } finally {
     timeline.stop()
     await pool.close()
