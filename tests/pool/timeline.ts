@@ -22,10 +22,13 @@ export class Timeline {
   readonly #failures: { title: string; failure: LoadFailure; state: string }[] = []
   readonly #pulse: NodeJS.Timeout
   #delay = 0
+  #isStopped = false
 
   constructor(pool: Pool) {
     this.#pool = pool
-    const record = (text: string): number => this.#events.push({ at: performance.now(), text })
+    const record = (text: string): void => {
+      if (!this.#isStopped) this.#events.push({ at: performance.now(), text })
+    }
     pool.on('start', ({ slot, pid, reason }) => record(`worker ${slot} (pid ${pid}) starts: ${reason}`))
     pool.on('ready', ({ slot, pid }) => record(`worker ${slot} (pid ${pid}) is ready`))
     pool.on('drain', ({ slot, pid }, reason) => record(`worker ${slot} (pid ${pid}) drains: ${reason}`))
@@ -49,6 +52,7 @@ export class Timeline {
   /** Counts the ready workers at each event at which there can be fewer of them from now on. */
   watchReady(): void {
     const count = (): void => {
+      if (this.#isStopped) return
       const ready = this.#pool.status().workers.filter(({ state }) => state === 'ready').length
       this.fewestReady = Math.min(this.fewestReady, ready)
     }
@@ -72,7 +76,9 @@ export class Timeline {
     return this.#failures.map((failed) => this.#explain(failed)).join('\n')
   }
 
+  /** Ends the recording, before the pool is closed. */
   stop(): void {
+    this.#isStopped = true
     clearInterval(this.#pulse)
   }
 
