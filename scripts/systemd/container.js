@@ -40,6 +40,7 @@ export class Container {
       ...bind('--bind-ro', readable),
       ...bind('--bind', writable),
       '--boot',
+      '--',
       // Not Debian's own web servers, which multi-user.target would start.
       '--unit=basic.target',
     ])
