@@ -19,7 +19,7 @@ export interface FastCgiDispatcherOptions extends ParamsOptions {
   /** Connections kept open between requests. Default: 256. */
   readonly maxIdleConnections?: number
   /**
-   * Ask the application to keep connections open (FCGI_KEEP_CONN). `false`: each request has a connection of its own. Default:
+   * Ask the application to keep connections open (FCGI_KEEP_CONN). `false`: each request has its own connection. Default:
    * true, unless `maxIdleConnections` is 0.
    */
   readonly keepConn?: boolean

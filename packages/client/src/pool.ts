@@ -31,7 +31,7 @@ export interface PoolEvents {
 // How long (milliseconds) an application may take to respond to FCGI_GET_VALUES. Some applications never respond to it.
 const ASK_TIMEOUT = 1000
 
-// How long (milliseconds) an application that has closed a kept connection is expected to close another one.
+// If an application has closed a kept connection, it may close another one within this time (milliseconds).
 const CLOSES_AGAIN_WITHIN = 60_000
 
 /** The connections to one application, and the requests that wait for one. */

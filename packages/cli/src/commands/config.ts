@@ -76,7 +76,7 @@ export function addConfig(program: Command, stdout: Output): void {
       parseWorkers,
     )
     .option('--per-worker-sockets', 'nginx: a socket for each worker, %i in --socket is its number')
-    .option('--spawn', 'lighttpd starts the app, on a socket of its own or on --socket', false)
+    .option('--spawn', 'lighttpd starts the app, on its own socket or on --socket', false)
     .option('--user <name>', 'systemd: the user that runs the app (default: a dynamic user)', parseUser)
     .option('--server-user <name>', 'systemd: the user that may connect to the socket', parseUser, 'www-data')
     .option(

@@ -98,7 +98,7 @@ function certificates({ cert, key }: Tls): string {
   return `tls ${caddyWord(cert)} ${caddyWord(key)}`
 }
 
-// Go's regular expressions have no lookahead, so .well-known needs a matcher of its own.
+// Go's regular expressions have no lookahead, so .well-known needs a separate matcher.
 function hidden({ url }: Statics): string {
   return lines(
     '# Do not serve hidden files such as .env and .git.',

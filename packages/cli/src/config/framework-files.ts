@@ -2,13 +2,15 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /** The static files that a framework's build writes next to its program. */
-export interface FrameworkFiles {
+interface FrameworkFiles {
   framework: string
   /** The absolute path of the folder. */
   folder: string
-  /** The URL path of its files below the mount: `''`, or such as `/_next/static`. */
+  /** The URL path of its files below the mount: `''`, or a path such as `/_next/static`. */
   url: string
-  /** The folder, below `folder`, whose file names contain a hash of their content: `''` for all of it, or such as `/_nuxt`. */
+  /**
+   * The folder, below `folder`, whose file names contain a hash of their content: `''` for the whole folder, or a path such as `/_nuxt`.
+   */
   hashed: string
 }
 
@@ -39,7 +41,7 @@ const BUILDS: readonly Build[] = [
     url: '/_next/static',
     hashed: '',
   },
-  // Where the standalone folder was copied to the server, or the project has a server of its own.
+  // Where the standalone folder was copied to the server, or the project has its own server.
   { framework: 'Next.js', program: /[^/]+$/, folder: '.next/static', url: '/_next/static', hashed: '' },
   {
     framework: 'Nuxt',

@@ -23,7 +23,7 @@ export interface HostedApp {
 }
 
 /** A file to write. One that is not `required` may exist already. */
-export interface NewFile {
+interface NewFile {
   path: string
   text: string
   required: boolean

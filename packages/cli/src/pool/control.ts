@@ -5,6 +5,7 @@ import { Failure } from '../failure.ts'
 import { painter, printJson } from '../terminal.ts'
 import { controlPath } from './control-path.ts'
 
+/** The flags of `fcgi-bridge reload`, `status` and `stop`. */
 export interface ControlFlags {
   control?: string
   json?: boolean

@@ -11,7 +11,7 @@ import type { ExchangeLimits, ExchangeState } from './exchange-state.ts'
 import { RequestSender, type RequestTarget, type SenderUser } from './request-sender.ts'
 import { RequestTimer, type TimerUser } from './timer.ts'
 
-/** What a request needs of its connection. */
+/** What a request needs from its connection. */
 export interface Carrier extends RequestTarget {
   /** Other requests run on the connection at the same time. */
   readonly shared: boolean

@@ -22,7 +22,7 @@ export class QueueWatch {
     this.#onTick = onTick
   }
 
-  /** The number of ticks so far. It stands still while there is nothing to watch. */
+  /** The number of ticks so far. It does not increase while there is nothing to watch. */
   get clock(): number {
     return this.#clock
   }

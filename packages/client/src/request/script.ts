@@ -35,7 +35,7 @@ export interface ScriptOptions {
 }
 
 /** The variables that follow from a request's path, one character per byte. */
-export interface Script {
+interface Script {
   readonly scriptName: string
   readonly pathInfo: string
   /** DOCUMENT_URI */
@@ -85,7 +85,7 @@ function mountMapping(
 ): ScriptMapping {
   return (path) => {
     const mounted = mount === '' || path === mount || path.startsWith(`${mount}/`)
-    // A single script handles every path, also those outside of its own name.
+    // A single script handles every path, including those outside of its own name.
     const outside = !mounted && scriptFilename === undefined
     return {
       scriptName: outside ? path : mount,

@@ -230,8 +230,9 @@ export function pushBody({ stdin }: Exchange, request: InternalRequest, end: 'no
   return true
 }
 
-// Node's parser lets all ticks and promises run after each piece of a body, and thus before its end. A microtask runs when no tick is
-// left, and a tick runs when no microtask is left. Ticks and promises that start each other for more rounds than this run after the end.
+// Node's parser lets all ticks and promises run after each piece of a body, and therefore before its end. A microtask runs when no tick is
+// left, and a tick runs when no microtask is left. If ticks and promises start each other for more rounds than this, the rest of them run
+// after the end.
 const ROUNDS = 4
 
 function afterTicks(end: () => void): void {

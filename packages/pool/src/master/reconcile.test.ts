@@ -180,7 +180,7 @@ describe('scaling and stopping', () => {
     ])
   })
 
-  test('stop while all workers start: they answer what waits in the queue first', () => {
+  test('stop while all workers start: they first serve the connections in the queue', () => {
     const starting = worker(1, 0, { state: 'starting' })
     expect(actions([starting], { state: 'stopping' })).toEqual([])
     expect(actions([{ ...starting, state: 'ready' }], { state: 'stopping' })).toEqual([

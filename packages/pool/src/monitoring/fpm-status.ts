@@ -17,7 +17,7 @@ export interface FpmContext {
 type Fields = Record<string, string | number>
 
 /** The page: its fields, and those of each worker. */
-export interface FpmStatus {
+interface FpmStatus {
   fields: Fields
   processes: Fields[]
 }
