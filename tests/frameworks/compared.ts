@@ -112,7 +112,7 @@ function withPort(words: readonly string[], port: number): string[] {
 
 let folders = 0
 
-// The program may be told a port in both cases. Only its HTTP server listens there.
+// The program may get a port in both cases. Only its HTTP server listens there.
 function place(site: Site, { project, folder = '', env = {} }: FrameworkProgram, port: number) {
   const own = site.makeFolder(`data-${folders++}`)
   const set = Object.entries(env).map(([name, value]) => [name, value.replace('$FOLDER', own)])
@@ -228,7 +228,7 @@ class Client {
       delete own['content-length']
       delete own.etag
     }
-    // Apache writes the field anew.
+    // Apache writes the header again.
     if (own.vary) own.vary = own.vary.replaceAll(' ', '')
     // Some servers send an empty body in chunks.
     if (headers['content-length'] === '0') delete own['content-length']

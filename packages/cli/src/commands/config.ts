@@ -1,6 +1,6 @@
 import { Argument, type Command, Option } from 'commander'
 import { addAppFlags } from '../app-flags.ts'
-import { checkFit } from '../config/fit.ts'
+import { checkFlags } from '../config/supported-flags.ts'
 import type { ConfigFlags } from '../config/print-config.ts'
 import { SERVERS, type ServerName } from '../config/servers.ts'
 import {
@@ -89,7 +89,7 @@ export function addConfig(program: Command, stdout: Output): void {
     .action(async (server: ServerName, app: string | undefined, flags: ConfigFlags) => {
       // Loaded on use, so that other commands start faster.
       const { printConfig } = await import('../config/print-config.ts')
-      checkFit(server, (flag) => command.getOptionValueSource(flag) === 'cli')
+      checkFlags(server, (flag) => command.getOptionValueSource(flag) === 'cli')
       await printConfig(server, app, flags, stdout, process.stderr)
     })
 }

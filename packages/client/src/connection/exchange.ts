@@ -286,10 +286,20 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
   }
 
   onTimeout(): void {
-    const isResponding = this.#state === 'body'
-    // The time-outs are for a slow application, not for a slow request-body source or a paused handler.
-    const isWaitingForUs = isResponding ? this.paused : !this.sent && !this.#sender.blocked
-    if (isWaitingForUs) this.#timer!.refresh()
-    else this.fail(isResponding ? new errors.BodyTimeoutError() : new errors.HeadersTimeoutError())
+    if (this.#state === 'body') this.#onBodyTimeout()
+    else this.#onHeadersTimeout()
+  }
+
+  // The time-outs are for a slow application, not for a paused handler or a slow source of the request body.
+
+  #onBodyTimeout(): void {
+    if (this.paused) this.#timer!.refresh()
+    else this.fail(new errors.BodyTimeoutError())
+  }
+
+  #onHeadersTimeout(): void {
+    const waitsForSource = !this.sent && !this.#sender.blocked
+    if (waitsForSource) this.#timer!.refresh()
+    else this.fail(new errors.HeadersTimeoutError())
   }
 }

@@ -95,7 +95,7 @@ const REFUSALS: Readonly<Record<ServerName, readonly Refusal[]>> = {
 }
 
 /** Throws a Failure for a flag that a server does not support. `given` returns whether a flag was given, by its property name. */
-export function checkFit(server: ServerName, given: (flag: string) => boolean): void {
+export function checkFlags(server: ServerName, given: (flag: string) => boolean): void {
   for (const [flags, why] of REFUSALS[server]) {
     const flag = flags.find(given)
     if (flag === undefined) continue
