@@ -50,7 +50,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   #whenClosed: (() => void) | undefined
   // The most concurrent requests on a connection: 1 until the application has reported that it can multiplex.
   #perConnection = 1
-  #asking: AbortController | undefined
+  #valuesQuery: AbortController | undefined
   // When the application last closed a connection that it was asked to keep, as PHP-FPM does after pm.max_requests.
   #peerClosedAt = Number.NEGATIVE_INFINITY
   readonly #queue: QueueWatch = new QueueWatch(() => this.#makeRoom())
@@ -79,7 +79,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   /** Finishes running and waiting requests. Settles when all connections are closed. */
   close(): Promise<void> {
     this.#draining = true
-    this.#asking?.abort()
+    this.#valuesQuery?.abort()
     this.closeIdle()
     return this.#closed()
   }
@@ -87,7 +87,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   /** Fails running and waiting requests. Settles when all connections are closed. */
   destroy(error: Error): Promise<void> {
     this.#draining = true
-    this.#asking?.abort()
+    this.#valuesQuery?.abort()
     const waiting = this.#waiting
     this.#waiting = []
     for (const exchange of waiting) exchange.fail(error)
@@ -234,9 +234,9 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   // when the pool connects after its last connection has closed, because another application may listen there by then.
   #askValues(): void {
     const { multiplex, keepConn } = this.#options
-    if (multiplex === 1 || !keepConn || this.#asking !== undefined) return
-    this.#asking = new AbortController()
-    const { signal } = this.#asking
+    if (multiplex === 1 || !keepConn || this.#valuesQuery !== undefined) return
+    this.#valuesQuery = new AbortController()
+    const { signal } = this.#valuesQuery
     askValues(this.#address, ASK_TIMEOUT, signal, { keepsAlive: false })
       .then(
         ({ mpxsConns, maxReqs }) => {
@@ -248,7 +248,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
         },
       )
       .finally(() => {
-        this.#asking = undefined
+        this.#valuesQuery = undefined
         for (const connection of this.#connections) if (connection.running > 0) this.#fill(connection)
       })
   }

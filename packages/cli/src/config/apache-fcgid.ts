@@ -31,7 +31,7 @@ export function apacheFcgid(site: Site): Config {
       '# Do not recycle processes. If the app leaks memory: FcgidMaxRequestsPerProcess 5000, and never 50.',
       'FcgidProcessLifeTime 0',
       'FcgidMaxRequestsPerProcess 0',
-      '# In seconds: the longest time for a whole request, and the longest time that the app may send nothing.',
+      '# In seconds: the longest time for a whole request, and the longest time without output of the app.',
       'FcgidBusyTimeout 3600',
       `FcgidIOTimeout ${APP_READ_TIMEOUT}`,
       '# mod_fcgid passes no environment variable but PATH.',

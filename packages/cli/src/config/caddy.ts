@@ -154,7 +154,7 @@ function backend({ address, mount, buffer }: Site): string {
         lines(
           mount !== '' && `env SCRIPT_NAME ${mount}`,
           'dial_timeout 5s',
-          '# The longest time that the app may send nothing.',
+          '# The longest time without output of the app.',
           `read_timeout ${APP_READ_TIMEOUT}s`,
         ),
       ),

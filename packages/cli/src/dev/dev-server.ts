@@ -183,7 +183,7 @@ function pageOf(state: AppState): Omit<ErrorPage, 'start'> {
     case 'failed':
     case 'crashed': {
       const { how, error } = state
-      // The stack of a SyntaxError does not have its place. Node prints the place on standard error.
+      // The stack of a SyntaxError does not name its file and line. Node prints them on standard error.
       const output = error?.frame ? error.stack : state.output
       return {
         title: state.name === 'failed' ? 'The app did not start' : 'The app has crashed',

@@ -17,7 +17,7 @@ export interface Faults {
   /** A record header is about to be decoded: 8 bytes, or fewer if the rest has not arrived. The hook may change it. */
   onHeader?(header: Buffer): Action
   onRecord?(record: WireRecord, session: Session): Action
-  /** A record is about to be sent. Returns the bytes to send in its place. */
+  /** A record is about to be sent. Returns the bytes to send instead. */
   onSend?(record: Buffer, session: Session): Buffer
   /** Decodes the contents of PARAMS records. Throws if they are invalid. */
   readParams?(contents: readonly Buffer[], session: Session): [name: string, value: string][]
