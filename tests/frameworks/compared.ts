@@ -142,7 +142,7 @@ export async function compareResponses(
   }
 }
 
-/** Reads the beginning of the program's stream from both, leaves, and expects that the program learns of it. */
+/** Reads the beginning of the program's stream from both, disconnects, and expects that the program notices. */
 export async function leaveStream(stream: ServerStream, { origin }: Started): Promise<void> {
   const { path, until, left, method = 'GET', headers = [], body } = stream
   const toSend = { method, headers: ['Host', HOST, ...headers], ...(body !== undefined && { body }) }

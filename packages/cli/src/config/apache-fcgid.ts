@@ -24,7 +24,7 @@ export function apacheFcgid(site: Site): Config {
       '# A process handles one request at a time, so this is also the number of concurrent requests, including event',
       '# streams. One request more waits for a second. A Node process needs 20 to 90 MB.',
       'FcgidMaxProcessesPerClass 20',
-      '# Old processes end after a deploy. With the default, 3 of them stay for ever.',
+      '# Old processes end after a deploy. With the default, 3 of them keep running.',
       'FcgidMinProcessesPerClass 0',
       '# Keep idle processes for 15 minutes: a start takes 0.2 s of CPU time, and the first requests are slow.',
       'FcgidIdleTimeout 900',

@@ -222,7 +222,7 @@ function keepRunning(
     if (worker.state === 'starting') plan.kill(worker, 'scale', 'SIGKILL')
     else if (worker.state === 'ready') plan.drain(worker.id, 'scale')
   }
-  // Empty places come first: replacements share what is left of the surge.
+  // Empty places come first: replacements share the rest of the surge.
   for (const replace of replaced) replace()
 }
 

@@ -111,7 +111,7 @@ export class WorkerProcess implements WorkerView {
       this.#child.kill('SIGTERM')
       return
     }
-    // No other worker will accept what waits in the queue.
+    // No other worker will accept the connections in the queue.
     const message: MasterMessage = { fcgiBridgePool: 'stop' }
     this.#child.send(message, () => {})
   }

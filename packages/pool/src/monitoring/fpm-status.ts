@@ -10,7 +10,7 @@ export interface FpmContext {
   /** The workers' program. */
   script: string
   queue: ListenQueue | undefined
-  /** The longest queue that was seen. */
+  /** The longest queue so far. */
   maxQueue: number
 }
 
