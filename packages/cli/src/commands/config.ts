@@ -1,8 +1,8 @@
 import { Argument, type Command, Option } from 'commander'
 import { addAppFlags } from '../app-flags.ts'
-import { checkFlags } from '../config/supported-flags.ts'
 import type { ConfigFlags } from '../config/print-config.ts'
 import { SERVERS, type ServerName } from '../config/servers.ts'
+import { checkFlags } from '../config/supported-flags.ts'
 import {
   parseListen,
   parseName,

@@ -32,10 +32,7 @@ interface ExchangeSummary {
 export type Param = readonly [name: string, value: string]
 
 /** What is kept of a record. */
-type KeptRecord = Pick<
-  ExchangeRecord,
-  'direction' | 'type' | 'contentLength' | 'paddingLength' | 'time'
->
+type KeptRecord = Pick<ExchangeRecord, 'direction' | 'type' | 'contentLength' | 'paddingLength' | 'time'>
 
 /** An exchange, within the limits of {@link KEPT}. Values have one character per byte, and very long ones are truncated. */
 export interface KeptExchange extends ExchangeSummary {

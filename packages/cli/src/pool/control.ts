@@ -1,4 +1,4 @@
-import { type PoolReply, type PoolCommand, type PoolStatus, sendCommand } from '@fcgi-bridge/pool'
+import { type PoolCommand, type PoolReply, type PoolStatus, sendCommand } from '@fcgi-bridge/pool'
 import { formatDuration } from '../duration.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'

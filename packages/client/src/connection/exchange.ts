@@ -286,20 +286,14 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
   }
 
   onTimeout(): void {
-    if (this.#state === 'body') this.#onBodyTimeout()
-    else this.#onHeadersTimeout()
-  }
-
-  // The time-outs are for a slow application, not for a paused handler or a slow source of the request body.
-
-  #onBodyTimeout(): void {
-    if (this.paused) this.#timer!.refresh()
-    else this.fail(new errors.BodyTimeoutError())
-  }
-
-  #onHeadersTimeout(): void {
-    const waitsForSource = !this.sent && !this.#sender.blocked
-    if (waitsForSource) this.#timer!.refresh()
-    else this.fail(new errors.HeadersTimeoutError())
+    // The time-outs are for a slow application, not for a paused handler or a slow source of the request body.
+    if (this.#state === 'body') {
+      if (this.paused) this.#timer!.refresh()
+      else this.fail(new errors.BodyTimeoutError())
+    } else {
+      const waitsForSource = !this.sent && !this.#sender.blocked
+      if (waitsForSource) this.#timer!.refresh()
+      else this.fail(new errors.HeadersTimeoutError())
+    }
   }
 }

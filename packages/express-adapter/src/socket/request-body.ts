@@ -217,9 +217,8 @@ export class BodyPump {
 }
 
 /**
- * Moves a body that nobody has read into the request stream, so that a listener that is added now can read it. Node's parser puts it
- * there as it arrives. `end` says when a body with content ends: after the ticks if it has arrived in this turn of the event loop.
- * Returns false if some of the body has not arrived.
+ * Moves a body that nobody has read into the request stream, as Node's parser does, so that a listener that is added now can read it.
+ * `end`: `after-ticks` if the body has arrived in this turn of the event loop. Returns false if some of the body has not arrived.
  */
 export function pushBody({ stdin }: Exchange, request: InternalRequest, end: 'now' | 'after-ticks'): boolean {
   const first = stdin.read()

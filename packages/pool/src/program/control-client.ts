@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { PoolReply, PoolCommand } from './commands.ts'
+import type { PoolCommand, PoolReply } from './commands.ts'
 
 /**
  * Sends a command to the pool behind a control socket. Resolves with its reply: after a `reload`, when the new workers serve or one
