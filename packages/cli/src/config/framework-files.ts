@@ -16,7 +16,7 @@ interface FrameworkFiles {
 
 interface Build {
   framework: string
-  /** From the folder of the program. */
+  /** Relative to the folder of the program. */
   folder: string
   url: string
   hashed: string
@@ -24,7 +24,7 @@ interface Build {
   program: RegExp
 }
 
-// The folders as each framework's own build writes them.
+// The folders that each framework's build writes.
 const BUILDS: readonly Build[] = [
   {
     framework: 'Next.js',
@@ -82,7 +82,7 @@ const BUILDS: readonly Build[] = [
 
 /**
  * Finds the static files of the framework that built a program, by the folders that its build writes. `file` is the absolute path
- * of the program. Undefined if it is of none of the known frameworks.
+ * of the program. Undefined if no known framework has built it.
  */
 export function findFrameworkFiles(file: string): FrameworkFiles | undefined {
   for (const { program, framework, folder, url, hashed } of BUILDS) {
