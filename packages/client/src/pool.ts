@@ -40,7 +40,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   readonly #options: PoolOptions
   readonly #events: PoolEvents
   readonly #connections = new Set<ClientConnection>()
-  readonly #up = new WeakSet<ClientConnection>()
+  readonly #connected = new WeakSet<ClientConnection>()
   #opened = 0
   // In the order of last use. The most recently used connection is used next, so that surplus connections time out.
   readonly #idle: ClientConnection[] = []
@@ -110,7 +110,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   }
 
   onOpen(connection: ClientConnection): void {
-    this.#up.add(connection)
+    this.#connected.add(connection)
     this.#queue.onOpen(connection)
     this.#events.onConnect()
   }
@@ -164,7 +164,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
     this.#queue.forget(connection)
     const idle = this.#idle.indexOf(connection)
     if (idle !== -1) this.#idle.splice(idle, 1)
-    if (this.#up.has(connection)) {
+    if (this.#connected.has(connection)) {
       if (byPeer) this.#peerClosedAt = performance.now()
       this.#events.onDisconnect(error)
     } else if (error !== undefined) {
