@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-// The files that take longest. Files that mostly wait alternate with files that use the CPU. A fresh clone has no record of durations.
+// The longest: those that wait and those that work in turn. A clean clone does not know how long a file takes.
 const FIRST = [
   'fuzz/fuzz',
   'servers/apache-fcgid',
@@ -30,7 +30,7 @@ const FIRST = [
   'servers/haproxy',
 ].map((name) => `/tests/${name}.test.ts`)
 
-/** Runs the long files first. Otherwise the last of them would run alone. */
+/** Begins with the long files: else the last of them runs alone. */
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {
@@ -47,10 +47,11 @@ export default defineConfig({
     // The servers under test, their front servers and their clients share the machine's cores: two workers leave two cores idle
     // for half of the time.
     maxWorkers: 3,
-    // For the tests of a file that are declared concurrent: they start servers, and mostly wait.
+    // Of the tests that say that they run beside others: they start servers, and wait.
     maxConcurrency: 8,
     sequence: { sequencer: LongFirst },
-    // Long enough for a busy machine, where a test of two seconds has taken sixteen. Only a test that hangs takes this long.
+    // Nothing here is to be quick: this is for what never comes. On a machine that is busy, what takes two seconds alone has
+    // taken sixteen.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 30_000 } },

@@ -44,8 +44,8 @@ interface WorkerPlace {
 
 const PRELOAD = new URL('../worker/preload.js', import.meta.url).href
 
-// Milliseconds between two heartbeats.
-const HEARTBEAT = 1000
+/** Milliseconds between two heartbeats. */
+export const HEARTBEAT = 1000
 
 // Each of these variables is for one service or one process only. A worker that inherits it would act in place of the master.
 const MASTER_VARIABLES = [
