@@ -103,7 +103,7 @@ test('a worker is killed: only requests that it was running fail, no GET behind 
   expect(load.failures.length).toBeLessThanOrEqual(MOST)
 })
 
-test('a worker is stuck: the other one answers, and what waits on its socket is answered by its replacement', async () => {
+test('a worker is stuck: the other one serves, and its replacement serves the connections that wait on its socket', async () => {
   const stuckTimeout = 3000
   await using pool = createPool({
     script: site.path('server.mjs'),

@@ -63,7 +63,7 @@ describe('a worker that fails', () => {
     await untilStatus(pool, ({ state, restarts }) => state === 'running' && restarts.crash === 1)
   })
 
-  test('at the very first start: one message, and the status of its own', async () => {
+  test('the first worker fails to start: one message, and the exit status of the worker', async () => {
     site.write('broken.mjs', "throw new Error('no database')")
     const program = start('broken.mjs', '--port', '0', '--workers', '4')
     expect(await program.exited).toEqual({ code: 3, signal: null })
@@ -199,7 +199,7 @@ describe('signals', () => {
     await expect(running).rejects.toThrow()
   })
 
-  test('SIGTERM while the app loads: the request that waits for it is answered', async () => {
+  test('SIGTERM while the app loads: the request that waits for it gets its response', async () => {
     site.write('slow.mjs', `await new Promise((resolve) => setTimeout(resolve, 2000))\n${LOAD_APP}`)
     const path = site.path('app.sock')
     const program = start('slow.mjs', '--path', path, '--workers', '2', '--json')
@@ -207,9 +207,9 @@ describe('signals', () => {
     expect(await accepting({ path }, () => !program.running)).toBe(true)
     const socket = connect({ path })
     await once(socket, 'connect')
-    const answer = ask({ address: path }, '/pid')
+    const response = ask({ address: path }, '/pid')
     process.kill(program.pid, 'SIGTERM')
-    expect(await answer).toMatch(/^\d+$/)
+    expect(await response).toMatch(/^\d+$/)
     socket.destroy()
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
@@ -228,9 +228,9 @@ describe('sockets', () => {
     const program = start('app.mjs', '--path', site.path('app.%i.sock'), ...flags)
     await program.printed(/^Serving .*app\.1\.sock$/m)
     const [first, second] = [0, 1].map((slot) => ({ address: site.path(`app.${slot}.sock`) }))
-    const answers = [await ask(first!, '/pid'), await ask(first!, '/pid'), await ask(second!, '/pid')]
-    expect(answers[0]).toBe(answers[1])
-    expect(answers[0]).not.toBe(answers[2])
+    const responders = [await ask(first!, '/pid'), await ask(first!, '/pid'), await ask(second!, '/pid')]
+    expect(responders[0]).toBe(responders[1])
+    expect(responders[0]).not.toBe(responders[2])
     await program.stop()
     expect(existsSync(first!.address)).toBe(false)
   })

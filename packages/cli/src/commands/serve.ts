@@ -32,7 +32,7 @@ export function addServe(program: Command): void {
   addDrainDelay(addPoolFlags(addListenFlags(command)))
     .option(
       '--health-path <path>',
-      'answer this path without the app, such as /healthz: 200, or 503 when the program is about to end',
+      'respond to this path without the app, such as /healthz: 200, or 503 when the program is about to end',
     )
     .option(
       '--max-body <size>',

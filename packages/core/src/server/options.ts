@@ -52,8 +52,8 @@ export interface ServerOptions extends TimeoutOptions {
   /** How many bytes of input are read and dropped after a response. Default 1 GiB. */
   lingerBytes?: number
   /**
-   * A path such as `/healthz` that the server answers without the app: 200, or 503 from the call of `announceClose()` or `close()` on.
-   * Default: none.
+   * A path such as `/healthz`. The server responds to it without calling the app: with 200, and with 503 after the call of
+   * `announceClose()` or `close()`. Default: none.
    */
   healthPath?: string
   /**

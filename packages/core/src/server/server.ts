@@ -49,7 +49,7 @@ export function createServer(handler: Handler | Handlers, options: ServerOptions
 /** A FastCGI server with the conventions of net.Server. Create it with {@link createServer}. */
 export class FastCgiServer extends EventEmitter<ServerEvents> {
   readonly #host: Host
-  // With the connections of each, if they are counted one by one.
+  // Each listener, with the connections that it has accepted. Undefined: while it drains, the connections of all listeners count.
   readonly #listeners = new Map<Listener, WeakSet<Duplex> | undefined>()
   #addresses: (AddressInfo | string)[] = []
   #state: ServerStats['state'] = 'idle'

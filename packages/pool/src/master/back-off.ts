@@ -19,6 +19,7 @@ const MAX_DELAY = 30_000
 // The delay varies by this share, so that pools that fail together do not retry together.
 const JITTER = 0.2
 
+/** The state without failures. */
 export const NO_BACK_OFF: BackOff = { failures: 0, notBefore: 0, failedAt: Number.NEGATIVE_INFINITY }
 
 /**

@@ -66,7 +66,7 @@ export function startWorker(config: WorkerConfig): void {
       for (const server of fastCgiServers) server.announceClose()
     }
   })
-  // Without its master a worker drains and exits, and the socket is gone with the last one.
+  // Without its master a worker drains and exits. The socket closes with the last worker.
   process.once('disconnect', () => void end())
   // The program ends when it has nothing left to do.
   process.channel?.unref()
