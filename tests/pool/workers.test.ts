@@ -235,23 +235,36 @@ describe('sockets', () => {
     expect(existsSync(first!.address)).toBe(false)
   })
 
-  test('from spawn-fcgi as fd 0: the workers get it as fd 3, and it stays non-blocking whatever starts and ends', async () => {
-    const [port] = await freePorts(1)
-    const args = ['-n', '-a', '127.0.0.1', '-p', String(port), '--', process.execPath, COMMAND_LINE]
-    const control = site.path('app.ctl')
-    const serve = ['serve', site.path('app.mjs'), '--workers', '2', '--control', control, '--json']
-    const program = site.start(required('spawn-fcgi'), [...args, ...serve])
-    await program.printed(/("event":"ready"[\s\S]*){2}/)
-    const address = `127.0.0.1:${port}`
-    expect(await ask({ address }, '/pid')).toMatch(/^\d+$/)
-    const events = () => program.output.match(/"event":"ready".*?"pid":(\d+)/g)!
-    const workers = () => events().map((event) => Number(/"pid":(\d+)/.exec(event)![1]))
-    const [, pid] = workers()
-    process.kill(workers()[0]!, 'SIGTERM')
-    await program.printed(/("event":"ready"[\s\S]*){3}/)
-    expect(isNonBlocking(pid!, 3)).toBe(true)
-    expect(await ask({ address }, '/pid')).toMatch(/^\d+$/)
-  })
+  test.each(['SIGTERM', 'SIGKILL', 'SIGHUP to the master'] as const)(
+    'from spawn-fcgi as fd 0: the workers get it as fd 3, and it stays non-blocking when workers start and end: %s',
+    async (signal) => {
+      const [port] = await freePorts(1)
+      const args = ['-n', '-a', '127.0.0.1', '-p', String(port), '--', process.execPath, COMMAND_LINE]
+      const program = site.start(required('spawn-fcgi'), [
+        ...args,
+        ...['serve', site.path('app.mjs'), '--workers', '2', '--json'],
+      ])
+      const address = `127.0.0.1:${port}`
+      await eventsOf(program, 'ready', 2)
+      expect(await ask({ address }, '/pid')).toMatch(/^\d+$/)
+      const [first, second] = await eventsOf(program, 'start', 2)
+      const isReload = signal === 'SIGHUP to the master'
+      process.kill(isReload ? program.pid : first!, isReload ? 'SIGHUP' : signal)
+      // Before the new worker listens, when it does, and after the old one has ended. The master has the socket as descriptor 0.
+      for (const [event, count] of [
+        ['start', 3],
+        ['ready', 3],
+        ['exit', 1],
+      ] as const) {
+        await eventsOf(program, event, count)
+        expect([event, isNonBlocking(program.pid, 0)]).toEqual([event, true])
+      }
+      const pid = (await eventsOf(program, 'ready', 3)).at(-1)!
+      expect(isNonBlocking(pid, 3)).toBe(true)
+      if (!isReload) expect(isNonBlocking(second!, 3)).toBe(true)
+      expect(await ask({ address }, '/pid')).toMatch(/^\d+$/)
+    },
+  )
 
   test('from systemd', async () => {
     const path = site.path('activated.sock')
@@ -310,6 +323,13 @@ async function ask({ address }: { address: string }, path: string): Promise<stri
   const dispatcher = new FastCgiDispatcher(address, { maxIdleConnections: 0, onStderr() {} })
   const { body } = await request(`http://test${path}`, { dispatcher })
   return body.text()
+}
+
+/** Waits for `count` events of a pool that logs JSON. Returns the process ids of their workers. */
+async function eventsOf(program: Program, event: string, count: number): Promise<number[]> {
+  const one = `"event":"${event}".*?"pid":(\\d+)`
+  await program.printed(new RegExp(`(${one}[\\s\\S]*?){${count}}`))
+  return [...program.output.matchAll(new RegExp(one, 'g'))].map(([, pid]) => Number(pid))
 }
 
 /** The ready workers' process ids. */

@@ -4,6 +4,11 @@ import type { Handlers } from './handlers.ts'
 /** Returns whether the server accepts new requests. The health path reports the result. */
 type IsHealthy = () => boolean
 
+/** Whether the option `healthPath` can be this path: one of a URL, without a query. */
+export function isHealthPath(path: string): boolean {
+  return /^\/[^?#\s]*$/.test(path)
+}
+
 /**
  * Adds the response to `path` to some handlers: 200 while `isHealthy()`, otherwise 503. The app does not get these requests. Like the ping
  * path of PHP-FPM, it needs no HTTP_HOST: HAProxy's `option httpchk` sends none.

@@ -3,6 +3,7 @@ import type { MountOption } from '../cgi/mount.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { AllowedServers } from '../listen/allowed-servers.ts'
 import { parseAllowedServers } from '../listen/allowed-servers.ts'
+import { isHealthPath } from './health.ts'
 import { addDefaultTimeouts, TIMEOUT_NAMES, TIMER_MAX, type TimeoutOptions } from './timeouts.ts'
 
 /** The options of a server. Limits apply to all of its connections. Times are in milliseconds, sizes in bytes. */
@@ -130,7 +131,7 @@ export function resolveOptions(options: ServerOptions): Settings {
     if (name.endsWith('Timeout')) settings[name] = Math.min(value, TIMER_MAX)
   }
   const { mount, healthPath, onError } = settings
-  if (healthPath !== undefined && !(typeof healthPath === 'string' && /^\/[^?#\s]*$/.test(healthPath))) {
+  if (healthPath !== undefined && !(typeof healthPath === 'string' && isHealthPath(healthPath))) {
     throw new RangeError(`The option healthPath must be a path like '/healthz', not '${healthPath}'.`)
   }
   if (!/^(?:auto|script-name|none|\/.*)$/s.test(mount)) {

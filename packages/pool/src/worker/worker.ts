@@ -11,7 +11,7 @@ import {
 import { waitUntilQueuesAreEmpty } from './queue.ts'
 import { listenOnCopies, watchListening } from './readiness.ts'
 import { RequestLog } from './requests.ts'
-import { startWatchdog } from './watchdog.ts'
+import { createWatchdog } from './watchdog.ts'
 
 /** Connects this process to its pool: readiness, heartbeats, limits, and its end with the master. */
 export function startWorker(config: WorkerConfig): void {
@@ -42,7 +42,7 @@ export function startWorker(config: WorkerConfig): void {
     const copies = { first: config.copiesAt, count: sockets, backlog: config.backlog }
     listenOnCopies(copies, () => send({ fcgiBridgePool: 'listening' }))
   }
-  const beat = startWatchdog(config, () => requests.running())
+  const beat = createWatchdog(config, () => requests.running())
   const descriptors = Array.from({ length: sockets }, (_, index) => LISTEN_FDS_START + index)
   const servers = watchListening(descriptors, {
     onReady: () => {
