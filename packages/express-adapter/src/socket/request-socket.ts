@@ -53,8 +53,9 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
       endBody(request)
     }
     if (this.destroyed) {
-      if (!request.complete && !request.destroyed) this.#pushBody(request, true)
-      this.dropBody()
+      // The end of a body that has arrived follows after the ticks. Dropping the rest would end the request now.
+      const ends = !request.complete && !request.destroyed && this.#pushBody(request, true)
+      if (!ends) this.dropBody()
     } else if (
       this.#body !== undefined ||
       isRead(request) ||

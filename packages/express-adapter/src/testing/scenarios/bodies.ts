@@ -656,6 +656,18 @@ export const bodyScenarios: readonly Scenario[] = [
     drive: (client) => client.fetch({ method: 'PUT', body: 'x' }),
   },
   {
+    name: 'read after the socket was destroyed: promises run before the end',
+    app: (app, kit) =>
+      app.use((request) => {
+        process.nextTick(() => {
+          request.on('end', () => kit.note('end')).resume()
+        })
+        Promise.resolve().then(() => kit.note('promise'))
+        request.socket.destroy(new Error('destroyed'))
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x' }),
+  },
+  {
     name: 'listeners after the end',
     app: (app, kit) =>
       app.use((request, response) => {
