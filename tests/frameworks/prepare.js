@@ -75,6 +75,28 @@ export async function prepare(name) {
   return Math.round((Date.now() - begin) / 1000)
 }
 
+/**
+ * Installs and builds projects, `builders` of them at a time. Prints how long each took. Resolves with the failures, as
+ * scripts/lib/vitest.js reports those of tests.
+ */
+export async function prepareAll(names, builders) {
+  const failures = []
+  const rest = [...names]
+  const work = async () => {
+    for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
+      try {
+        const seconds = await prepare(name)
+        console.log(seconds === 0 ? `${name} is built already.` : `Built ${name} in ${seconds} s.`)
+      } catch (error) {
+        console.error(`${name}: ${error.message}`)
+        failures.push({ test: `The build of ${name}`, message: error.message.split('\n', 1)[0] })
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: builders }, work))
+  return failures
+}
+
 // Earlier versions of this project would fill the disk.
 function removeOthers(name) {
   if (!existsSync(CACHE)) return
