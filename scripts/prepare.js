@@ -8,7 +8,6 @@ import { makeTrixie } from './lib/trixie.js'
 
 await main(async () => {
   makeTrixie()
-  // One at a time: the tests need the cores and the memory.
-  const failures = await prepareAll(Object.keys(PROJECTS), 1)
+  const failures = await prepareAll(Object.keys(PROJECTS))
   if (failures.length > 0) throw new UserError(`${failures.length} projects were not built: see above.`)
 })

@@ -8,9 +8,6 @@ import { main, UserError } from './lib/run.js'
 import { conclude, runAllTests } from './lib/vitest.js'
 import { setup } from './setup.js'
 
-// Two at a time: a build uses more than one core.
-const BUILDERS = 2
-
 await main(async () => {
   const names = process.argv.slice(2)
   const unknown = names.find((name) => !(name in PROJECTS))
@@ -22,7 +19,7 @@ await main(async () => {
   setup()
   installFrontServers()
   const chosen = names.length > 0 ? names : Object.keys(PROJECTS)
-  const failures = await prepareAll(chosen, BUILDERS)
+  const failures = await prepareAll(chosen)
   process.env.FRAMEWORK_PROJECTS = chosen.join()
   const files = new Set(chosen.map((name) => (name === 'servers' ? 'servers' : 'builds')))
   const paths = [...files].map((file) => `tests/frameworks/${file}.test.ts`)

@@ -26,6 +26,8 @@ const CACHE =
     ? '/var/cache/fcgi-bridge/frameworks'
     : join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fcgi-bridge/frameworks')
 const SOURCES = fileURLToPath(new URL('projects', import.meta.url))
+// Two projects at a time: a build uses more than one core.
+const BUILDERS = 2
 const INSTALL = [
   'install',
   `--before=${AS_OF}`,
@@ -76,10 +78,9 @@ export async function prepare(name) {
 }
 
 /**
- * Installs and builds projects, `builders` of them at a time. Prints how long each took. Resolves with the failures, as
- * scripts/lib/vitest.js reports those of tests.
+ * Installs and builds projects. Prints how long each took. Resolves with the failures, as scripts/lib/vitest.js reports those of tests.
  */
-export async function prepareAll(names, builders) {
+export async function prepareAll(names) {
   const failures = []
   const rest = [...names]
   const work = async () => {
@@ -93,7 +94,7 @@ export async function prepareAll(names, builders) {
       }
     }
   }
-  await Promise.all(Array.from({ length: builders }, work))
+  await Promise.all(Array.from({ length: BUILDERS }, work))
   return failures
 }
 
