@@ -81,8 +81,13 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
   protected dumpBody(): void {
     const request = this.incoming
     if (request.destroyed) this.exchange.stdin.discard()
-    else if (request.complete || this.#body?.ending || this.#pushBody(request, false)) request._dump()
+    else if (this.#isEnding || this.#pushBody(request, false)) request._dump()
     else this.#pump.drop()
+  }
+
+  // The request stream has the whole body, and has ended or is about to.
+  get #isEnding(): boolean {
+    return this.incoming.complete || this.#state === 'complete' || this.#body?.ending === true
   }
 
   #pushBody(request: InternalRequest, arrive: boolean): boolean {

@@ -668,6 +668,17 @@ export const bodyScenarios: readonly Scenario[] = [
     drive: (client) => client.fetch({ method: 'POST', body: 'x' }),
   },
   {
+    name: 'not read, and the response is destroyed after its end: promises run before the end of the request',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        request.on('end', () => kit.note('end'))
+        Promise.resolve().then(() => kit.note('promise'))
+        response.end()
+        response.destroy()
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x' }),
+  },
+  {
     name: 'listeners after the end',
     app: (app, kit) =>
       app.use((request, response) => {
