@@ -101,10 +101,17 @@ function endWith(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void {
 
 // Closes the servers, then exits: at once, or when nothing is left to do, but after `grace` milliseconds at the latest.
 function end(servers: Iterable<FastCgiServer>, grace = 0): void {
-  Promise.all([...servers].map((server) => server.close())).then(() => {
-    if (grace === 0) exitSoon()
-    else setTimeout(() => process.exit(), grace).unref()
-  })
+  Promise.all([...servers].map((server) => server.close())).then(
+    () => {
+      if (grace === 0) exitSoon()
+      else setTimeout(() => process.exit(), grace).unref()
+    },
+    // If this were an unhandled rejection, it would come back to `endWith`, and from there to here.
+    (error: unknown) => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
 }
 
 /** Ends the program, as SIGTERM does, when `server` has had no connection and no new one for `timeout` milliseconds. */

@@ -49,8 +49,12 @@ export class ClaimFile implements ListeningFile {
 
   /** Gives up the claim at once. */
   release(): void {
-    writeFileSync(this.#temporary, '', { mode: 0o600 })
-    renameSync(this.#temporary, join(this.#folder, this.#name))
+    try {
+      writeFileSync(this.#temporary, '', { mode: 0o600 })
+      renameSync(this.#temporary, join(this.#folder, this.#name))
+    } catch {
+      // The folder was deleted, or the disk is full. The claim ends when the socket closes.
+    }
   }
 
   close(server: Server): Promise<void> {
