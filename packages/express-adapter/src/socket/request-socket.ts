@@ -53,8 +53,9 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
       endBody(request)
     }
     if (this.destroyed) {
-      if (!request.complete && !request.destroyed) this.#pushBody(request, 'after-ticks')
-      this.dropBody()
+      // The end of a body that has arrived follows after the ticks. Dropping the rest would end the request now.
+      const ends = !request.complete && !request.destroyed && this.#pushBody(request, 'after-ticks')
+      if (!ends) this.dropBody()
     } else if (
       this.#body !== undefined ||
       isRead(request) ||
@@ -80,8 +81,13 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
   protected dumpBody(): void {
     const request = this.incoming
     if (request.destroyed) this.exchange.stdin.discard()
-    else if (request.complete || this.#body?.ending || this.#pushBody(request, 'now')) request._dump()
+    else if (this.#isEnding || this.#pushBody(request, 'now')) request._dump()
     else this.#pump.drop()
+  }
+
+  // The request stream has the whole body, and has ended or is about to.
+  get #isEnding(): boolean {
+    return this.incoming.complete || this.#state === 'complete' || this.#body?.ending === true
   }
 
   #pushBody(request: InternalRequest, end: 'now' | 'after-ticks'): boolean {
