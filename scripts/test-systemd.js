@@ -77,7 +77,7 @@ async function testIn(folder, times) {
     // The first worker may have responded before the second one was ready.
     check('the service becomes ready', (await systemctl(container, 'start')) === 0)
     nginx = await Nginx.start('fastcgi', { path: join(folder, 'run/app.sock') })
-    await underLoad(container, site, nginx.address.port, times)
+    await underLoad(container, site, nginx, times)
     await brokenApp(container, site)
     await watchdog(container, site)
   } catch (error) {
@@ -85,16 +85,16 @@ async function testIn(folder, times) {
     console.error(error)
   } finally {
     if (process.exitCode) {
-      console.log((await container.run('journalctl', '--no-pager', '--unit=app.service')).output)
+      console.log((await container.run('journalctl', '--no-pager', '--unit=app.service')).stdout)
     }
     await nginx?.stop()
     await container.stop()
   }
 }
 
-/** Reloads and restarts the service while nginx, on `port`, sends requests to it. */
-async function underLoad(container, site, port, times) {
-  const load = startLoad({ port, rate: RATE })
+/** Reloads and restarts the service while nginx sends requests to it. */
+async function underLoad(container, site, nginx, times) {
+  const load = startLoad({ port: nginx.address.port, rate: RATE })
   let result
   try {
     for (const action of ['reload', 'restart']) {
@@ -108,7 +108,8 @@ async function underLoad(container, site, port, times) {
     `${times} reloads and ${times} restarts under load: ${failed.length} of ${requests} requests failed, the longest took ${(max / 1000).toFixed(1)} s`,
     failed.length === 0,
   )
-  for (const { method, problem } of failed) console.log(`  ${method}: ${problem}`)
+  for (const { method, problem, at } of failed) console.log(`  ${at} ${method}: ${problem}`)
+  if (failed.length > 0) console.log(nginx.errorLog)
 }
 
 /** Changes the app, and reloads or restarts the service. */
@@ -119,7 +120,7 @@ async function renew(container, site, action) {
   const took = ((performance.now() - begin) / 1000).toFixed(1)
   const serves = await servedBy(container)
   check(
-    `systemctl ${action} (${took} s): the new code serves when it returns`,
+    `systemctl ${action} (${took} s): exit status ${status}, version ${serves} of the app serves, ${site.version} was expected`,
     status === 0 && serves === site.version,
   )
   await setTimeout(PAUSE)

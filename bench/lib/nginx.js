@@ -10,6 +10,7 @@ import { cpuTime } from './cpu.js'
 import { makeFolder, removeFolder } from './folders.js'
 
 const STARTS_IN = 10_000
+const LOG = 'error.log'
 
 /** An nginx in front of a server, with kept connections to the server. */
 export class Nginx {
@@ -35,7 +36,7 @@ export class Nginx {
     const [port] = await freePorts(1)
     const address = { host: '127.0.0.1', port }
     const config = join(folder, 'nginx.conf')
-    const log = join(folder, 'error.log')
+    const log = join(folder, LOG)
     writeFileSync(config, configuration({ address, folder, log, protocol, server }))
     // nginx is killed when this process ends for any reason.
     const args = ['--pdeathsig', 'TERM', 'nginx', '-c', config, '-e', log]
@@ -55,6 +56,11 @@ export class Nginx {
     const { pid } = this.#child
     const workers = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
     return [pid, ...workers].reduce((sum, process) => sum + cpuTime(process), 0)
+  }
+
+  /** What nginx has logged so far. */
+  get errorLog() {
+    return readFileSync(join(this.#folder, LOG), 'utf8')
   }
 
   async stop() {

@@ -28,7 +28,7 @@ export function startLoad({ port, rate }) {
       const one = ask(port, method, `body ${requests}`).then((problem) => {
         running.delete(one)
         if (problem === undefined) durations.push(performance.now() - start)
-        else failed.push({ method, problem })
+        else failed.push({ method, problem, at: new Date().toISOString() })
       })
       running.add(one)
     }

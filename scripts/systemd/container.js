@@ -55,26 +55,22 @@ export class Container {
   /**
    * Runs a program in the container. Its output is returned, and not printed.
    * @param {string[]} args
-   * @returns {Promise<{ status: number | null, output: string }>}
+   * @returns {Promise<{ status: number | null, stdout: string, stderr: string }>}
    */
   async run(...args) {
     const command = [`--target=${this.#init}`, '--all', '--', ...args]
     const child = spawn('nsenter', command, { stdio: ['ignore', 'pipe', 'pipe'] })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text) => {
-        output += text
-      })
-    }
+    const read = async (stream) => (await stream.setEncoding('utf8').toArray()).join('')
+    const [stdout, stderr] = [read(child.stdout), read(child.stderr)]
     const [status] = await once(child, 'close')
-    return { status, output }
+    return { status, stdout: await stdout, stderr: await stderr }
   }
 
-  /** Runs a program as {@link run} does. Returns its output, and rejects with it if the program fails. @param {string[]} args */
+  /** Runs a program. Returns its standard output, and rejects with all of its output if it fails. @param {string[]} args */
   async must(...args) {
-    const { status, output } = await this.run(...args)
-    if (status !== 0) throw new Error(`${args.join(' ')} failed with ${status}:\n${output}`)
-    return output.trim()
+    const { status, stdout, stderr } = await this.run(...args)
+    if (status !== 0) throw new Error(`${args.join(' ')} failed with ${status}:\n${stdout}${stderr}`)
+    return stdout.trim()
   }
 
   async stop() {
@@ -102,8 +98,8 @@ export class Container {
       this.#init = initBelow(this.#child.pid)
       if (this.#init === 0) continue
       // `degraded`: a unit that this container cannot have.
-      const { output } = await this.run('systemctl', 'is-system-running')
-      if (/^(running|degraded)$/m.test(output)) return
+      const { stdout } = await this.run('systemctl', 'is-system-running')
+      if (/^(running|degraded)$/m.test(stdout)) return
     }
     throw new Error('systemd did not boot in systemd-nspawn.')
   }
