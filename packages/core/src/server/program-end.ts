@@ -58,9 +58,9 @@ export function stop(signal: NodeJS.Signals): boolean {
   return true
 }
 
-// The number of listeners of the package signal-exit. Much used libraries load it. Its listeners only clean up, and end the program only if
-// nobody else listens. So if its listeners counted as the program's own, nobody would end the program. Each of its versions has its
-// count where the other one finds it.
+// The number of listeners that the package signal-exit has added. Popular libraries use this package. Its listeners only clean up, and end
+// the program only if there is no other listener. If they counted as listeners of the program, nothing would end the program. Version 3 and
+// version 4 keep the count in different places.
 function signalExitListeners(signal: NodeJS.Signals): number {
   if (signal === 'SIGUSR1') return 0
   const { __signal_exit_emitter__: version3 } = process as { __signal_exit_emitter__?: { count?: number } }

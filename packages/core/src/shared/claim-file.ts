@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { ListeningFile } from '../listen/listener.ts'
 import { closeServer } from '../listen/net-server.ts'
 
-// Milliseconds. Apache looks for app.ready and connects later, so connections are accepted for this time after app.ready is gone.
+// Milliseconds. Apache looks for app.ready and connects later, so connections are accepted for this time after app.ready was removed.
 const NOTICE_TIME = 250
 
 /**
@@ -67,7 +67,7 @@ export class ClaimFile implements ListeningFile {
     renameSync(this.#temporary, join(dirname(this.#folder), name))
   }
 
-  // Returns whether it was there.
+  // Removes app.ready. Returns whether it existed.
   #removeReady(): boolean {
     const path = join(dirname(this.#folder), 'app.ready')
     const target = this.#ready

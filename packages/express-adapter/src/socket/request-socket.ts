@@ -54,7 +54,7 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
     }
     if (this.destroyed) {
       // The end of a body that has arrived follows after the ticks. Dropping the rest would end the request now.
-      const ends = !request.complete && !request.destroyed && this.#pushBody(request, true)
+      const ends = !request.complete && !request.destroyed && this.#pushBody(request, 'after-ticks')
       if (!ends) this.dropBody()
     } else if (
       this.#body !== undefined ||
@@ -81,7 +81,7 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
   protected dumpBody(): void {
     const request = this.incoming
     if (request.destroyed) this.exchange.stdin.discard()
-    else if (this.#isEnding || this.#pushBody(request, false)) request._dump()
+    else if (this.#isEnding || this.#pushBody(request, 'now')) request._dump()
     else this.#pump.drop()
   }
 
@@ -90,8 +90,8 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
     return this.incoming.complete || this.#state === 'complete' || this.#body?.ending === true
   }
 
-  #pushBody(request: InternalRequest, arrive: boolean): boolean {
-    const isComplete = pushBody(this.exchange, request, arrive)
+  #pushBody(request: InternalRequest, end: 'now' | 'after-ticks'): boolean {
+    const isComplete = pushBody(this.exchange, request, end)
     if (isComplete) this.#state = 'complete'
     return isComplete
   }
@@ -138,7 +138,7 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
     const { stdin } = this.exchange
     const request = this.incoming
     const isUnread = this._httpMessage !== null && !request.destroyed && !request.complete && !isRead(request)
-    if (isUnread && !this.#body?.ending) pushBody(this.exchange, request, false)
+    if (isUnread && !this.#body?.ending) pushBody(this.exchange, request, 'now')
     while (stdin.read() !== null);
     if (stdin.ended) {
       request.complete = true
