@@ -11,6 +11,13 @@ import { setup } from './setup.js'
 // Two at a time: a build uses more than one core.
 const BUILDERS = 2
 
+// The test files of these projects. Those of all others are in `builds`.
+const FILES = {
+  servers: ['servers'],
+  'better-auth': ['builds', 'rate-limit'],
+  verdaccio: ['builds', 'npm-client'],
+}
+
 await main(async () => {
   const names = process.argv.slice(2)
   const unknown = names.find((name) => !(name in PROJECTS))
@@ -24,7 +31,7 @@ await main(async () => {
   const chosen = names.length > 0 ? names : Object.keys(PROJECTS)
   const failures = await prepareAll(chosen)
   process.env.FRAMEWORK_PROJECTS = chosen.join()
-  const files = new Set(chosen.map((name) => (name === 'servers' ? 'servers' : 'builds')))
+  const files = new Set(['features', ...chosen.flatMap((name) => FILES[name] ?? ['builds'])])
   const paths = [...files].map((file) => `tests/frameworks/${file}.test.ts`)
   const counts = runAllTests(process.execPath, [
     '--maxWorkers=2',

@@ -1,7 +1,7 @@
 // Frameworks whose programs are built, and servers with projects of their own.
 
 import { createHash } from 'node:crypto'
-import { form, json, MULTIPART, multipart, STANDARD_STREAM, standardRequests } from '../requests.js'
+import { fields, form, json, MULTIPART, multipart, STANDARD_STREAM, standardRequests } from '../requests.js'
 
 // Frameworks refuse forms from other origins.
 const SAME_ORIGIN = ['Origin', 'http://app.test']
@@ -10,12 +10,15 @@ const FROM_PAGE = [...SAME_ORIGIN, ...HTML]
 
 const robots = { name: 'a public file', path: '/robots.txt', asset: true }
 
-const upload = (path) => ({
+const style = { name: 'an asset', path: '/style.css', asset: true }
+
+const upload = (path, { status = 200 } = {}) => ({
   name: 'an upload of 3 MB',
   method: 'POST',
   path,
   headers: [...MULTIPART, ...SAME_ORIGIN],
   body: multipart(),
+  status,
 })
 
 /** An asset whose URL is in the first page. */
@@ -44,6 +47,7 @@ const nextRequests = [
   {
     name: 'the page after the redirect, with cookies, streamed',
     path: '/hello',
+    sendsCookies: true,
     contains: '<p>streamed</p>',
   },
   { name: 'a redirect', path: '/old', status: 308 },
@@ -54,14 +58,19 @@ const nextRequests = [
 
 const apiStream = { path: '/api/events', until: 'first', left: '/api/left' }
 
+/** A page that the app compares with what the client has. */
+const cached = { name: 'a page with an ETag and a date', path: '/cached', asset: true }
+
 const nestRequests = [
   { name: 'a page', path: '/', asset: true },
+  style,
   { name: 'what the app knows of the client', path: '/client?a=%2F&b' },
   { ...form('/form', { name: 'Zoe' }), status: 303 },
-  { name: 'a page with cookies', path: '/hello' },
+  { name: 'a page with cookies', path: '/hello', sendsCookies: true },
   json('JSON', '/json', { text: 'ä' }, { status: 201 }),
   json('JSON that is not valid', '/json', {}, { body: '{', status: 400 }),
   { name: 'a download', path: '/file' },
+  upload('/upload', { status: 201 }),
   { name: 'an exception with a status', path: '/teapot', status: 418 },
   { name: 'a path without a page', path: '/missing', status: 404 },
   { name: 'a page that fails', path: '/fail', status: 500 },
@@ -100,7 +109,7 @@ export const BUILT = [
       robots,
       { name: 'what the app knows of the client', path: '/api/client?a=%2F&b' },
       { ...form('/form', { name: 'Zoe' }), status: 303 },
-      { name: 'the page after the redirect, with cookies', path: '/hello' },
+      { name: 'the page after the redirect, with cookies', path: '/hello', sendsCookies: true },
       { name: 'a redirect', path: '/old', status: 307 },
       upload('/api/upload'),
       { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },
@@ -113,21 +122,25 @@ export const BUILT = [
     project: 'nitro',
     versionsOf: ['nitro'],
     start: ['.output/server/index.mjs'],
-    requests: [...standardRequests({ upload: 'multipart', files: false }), robots],
+    requests: [...standardRequests({ upload: 'multipart', files: false }), robots, cached],
     stream: STANDARD_STREAM,
   },
   {
     name: 'Nitro, fetch output',
     project: 'nitro-fetch',
     versionsOf: ['nitro'],
+    lacks: ['files'],
     start: ['.output/server/index.mjs'],
     http: ['fetch-server.mjs', './.output/server/index.mjs'],
-    // A HEAD request: the Fetch API does not tell the length of a body that is not read.
-    requests: standardRequests({ upload: 'multipart', files: false }).filter(
-      ({ method }) => method !== 'HEAD',
-    ),
-    // Its event stream of h3 does not tell that the client has left, and then ends the HTTP server.
-    stream: { path: '/events', until: 'first' },
+    requests: [
+      ...standardRequests({ upload: 'multipart', files: false }).map((request) =>
+        // The Fetch API does not tell the length of a body that is not read.
+        request.method === 'HEAD' ? { ...request, ignored: ['content-length'] } : request,
+      ),
+      cached,
+    ],
+    // Not /events: h3's event stream does not learn that the client has left, and then ends the HTTP server.
+    stream: { path: '/stream', until: 'first', left: '/left' },
   },
   {
     name: 'SvelteKit',
@@ -145,7 +158,7 @@ export const BUILT = [
       { name: 'what the app knows of the client', path: '/client?a=%2F&b' },
       { ...form('/form', {}, FROM_PAGE), status: 400 },
       { ...form('/form', { name: 'Zoe' }, FROM_PAGE), status: 303 },
-      { name: 'the page after the redirect, with cookies, streamed', path: '/hello' },
+      { name: 'the page after the redirect, with cookies, streamed', path: '/hello', sendsCookies: true },
       { ...form('/form', { name: 'Zoe' }, ['Origin', 'http://other.test', ...HTML]), status: 403 },
       { name: 'a redirect', path: '/old', status: 308 },
       upload('/upload'),
@@ -161,9 +174,10 @@ export const BUILT = [
     start: ['dist/server/entry.mjs'],
     requests: [
       { name: 'a page', path: '/', asset: true },
+      assetOf(/\/_astro\/[^"]+\.css/),
       robots,
       { ...form('/form', { name: 'Zoe' }, SAME_ORIGIN), status: 303 },
-      { name: 'the page after the redirect, with cookies', path: '/hello' },
+      { name: 'the page after the redirect, with cookies', path: '/hello', sendsCookies: true },
       { ...form('/form', { name: 'Zoe' }, ['Origin', 'http://other.test']), status: 403 },
       { name: 'a redirect', path: '/old', status: 301 },
       upload('/api/upload'),
@@ -183,7 +197,7 @@ export const BUILT = [
       robots,
       { name: 'what the app knows of the client', path: '/client?a=%2F&b' },
       { ...form('/form', { name: 'Zoe' }, SAME_ORIGIN), status: 303 },
-      { name: 'the page after the redirect, with cookies, streamed', path: '/hello' },
+      { name: 'the page after the redirect, with cookies, streamed', path: '/hello', sendsCookies: true },
       { name: 'a redirect', path: '/old', status: 308 },
       upload('/upload'),
       { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },
@@ -195,13 +209,25 @@ export const BUILT = [
     name: 'TanStack Start',
     project: 'tanstack-start',
     versionsOf: ['@tanstack/react-start'],
+    lacks: ['files', 'conditional'],
     start: ['dist/server/server.js'],
     http: ['fetch-server.mjs', './dist/server/server.js'],
     changing: [/; ?charset/g, /\bu:\d{13}/g],
     requests: [
       { name: 'a page', path: '/' },
       { ...form('/api/form', { name: 'Zoe' }, SAME_ORIGIN), status: 303 },
-      { name: 'the page after the redirect, with cookies', path: '/hello' },
+      { name: 'the page after the redirect, with cookies', path: '/hello', sendsCookies: true },
+      { name: 'the page of a form', path: '/action' },
+      {
+        name: 'a server function without JavaScript',
+        method: 'POST',
+        path: (/** @type {string[]} */ texts) =>
+          /action="([^"]+)"/.exec(texts.at(-1) ?? '')?.[1] ?? '/the-page-has-no-form',
+        headers: [...MULTIPART, ...FROM_PAGE],
+        body: fields({ name: 'Ada' }),
+        status: 303,
+      },
+      { name: 'the page after the redirect, with the new cookie', path: '/hello', sendsCookies: true },
       { name: 'a redirect', path: '/old', status: 308 },
       upload('/api/upload'),
       { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },
@@ -223,16 +249,17 @@ export const BUILT = [
     project: 'nest',
     versionsOf: ['@nestjs/core', '@nestjs/platform-fastify'],
     start: ['dist/fastify.js'],
-    requests: nestRequests.filter(({ name }) => name !== 'a form'),
+    requests: nestRequests,
     stream: STANDARD_STREAM,
   },
   {
     name: 'AdonisJS',
     project: 'adonis',
     versionsOf: ['@adonisjs/core'],
+    folder: 'build',
     start: ['bin/server.js'],
     env: { HOST: '127.0.0.1' },
-    requests: standardRequests({ upload: 'multipart', files: false }),
+    requests: standardRequests({ upload: 'multipart' }),
     stream: STANDARD_STREAM,
   },
   {
@@ -240,24 +267,26 @@ export const BUILT = [
     project: 'elysia',
     versionsOf: ['elysia', '@elysiajs/node'],
     start: ['server.mjs'],
-    requests: standardRequests({ upload: 'multipart', files: false }),
+    requests: standardRequests({ upload: 'multipart' }),
     stream: STANDARD_STREAM,
   },
   {
     name: "Vite's SSR server in production",
     project: 'vite-ssr',
     versionsOf: ['vite'],
+    lacks: ['forms', 'streams', 'uploads', 'redirects', 'cookies', 'not found', 'errors'],
     start: ['server.mjs'],
-    requests: [{ name: 'a page', path: '/a%2Fb?c' }, assetOf(/\/assets\/[^"]+\.js/)],
+    requests: [{ name: 'a page', path: '/a%2Fb?c', headers: HTML }, assetOf(/\/assets\/[^"]+\.js/)],
   },
   {
     name: "Vite's SSR middleware",
     project: 'vite-ssr',
     versionsOf: ['vite'],
+    lacks: ['forms', 'streams', 'uploads', 'redirects', 'cookies', 'not found', 'errors'],
     start: ['server.mjs'],
     env: { NODE_ENV: 'development' },
     requests: [
-      { name: 'a page', path: '/a' },
+      { name: 'a page', path: '/a', headers: HTML },
       { name: 'a module', path: '/src/client.js', asset: true },
       { name: 'a style as a module', path: '/src/style.css', headers: ['Accept', '*/*'] },
     ],
@@ -266,17 +295,20 @@ export const BUILT = [
     name: 'Better Auth',
     project: 'better-auth',
     versionsOf: ['better-auth'],
+    lacks: ['pages', 'files', 'forms', 'streams', 'uploads', 'errors', 'conditional'],
     start: ['server.mjs'],
     requests: [
       { name: 'without a session', path: '/me' },
       json('sign up', '/api/auth/sign-up/email', account('Zoe'), { headers: SAME_ORIGIN }),
-      { name: 'with the session in a cookie', path: '/me' },
+      { name: 'with the session in a cookie', path: '/me', sendsCookies: true },
       json('sign out', '/api/auth/sign-out', {}, { headers: SAME_ORIGIN }),
       { name: 'after signing out', path: '/me' },
       json('sign in with a wrong password', '/api/auth/sign-in/email', account('Zoe', 'not this one'), {
         headers: SAME_ORIGIN,
         status: 401,
       }),
+      { name: 'a redirect', path: '/api/auth/verify-email?token=wrong&callbackURL=%2Fwelcome', status: 302 },
+      { name: 'a path without a page', path: '/api/auth/missing', status: 404 },
     ],
     changing: [/session_token=[^;]+/g, /"token":"[^"]+"/g, /"id":"[^"]+"/g, /\d{4}-\d\d-\d\dT[\d:.]+Z/g],
   },
@@ -284,10 +316,12 @@ export const BUILT = [
     name: 'Verdaccio',
     project: 'verdaccio',
     versionsOf: ['verdaccio'],
+    lacks: ['forms', 'streams', 'redirects', 'cookies', 'errors'],
     start: ['node_modules/.bin/verdaccio', '--listen', '127.0.0.1:$PORT', '--config', 'config.yaml'],
     env: { VERDACCIO_STORAGE_PATH: '$FOLDER' },
     requests: [
-      { name: 'the page', path: '/', headers: HTML },
+      { name: 'a page', path: '/', headers: HTML, asset: true },
+      assetOf(/\/-\/static\/[^"\\]+\.js/),
       { name: 'ping', path: '/-/ping' },
       {
         name: 'publish 3 MB',
@@ -316,13 +350,9 @@ export const BUILT = [
   },
 ]
 
-function actionForm(page, fields) {
+function actionForm(page, values) {
   const action = /name="(\$ACTION_ID_[0-9a-f]+)"/.exec(page)?.[1] ?? 'the page has no action'
-  const parts = Object.entries({ [action]: '', ...fields }).map(
-    ([name, value]) =>
-      `--limit-of-a-part\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
-  )
-  return `${parts.join('')}--limit-of-a-part--\r\n`
+  return fields({ [action]: '', ...values })
 }
 
 function account(name, password = 'a long password') {
