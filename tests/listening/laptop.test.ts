@@ -46,9 +46,7 @@ const CONVERSATIONS: Readonly<Record<string, string>> = {
     last('GET / HTTP/1.1'),
   'Expect: 100-continue': `${last('POST /echo HTTP/1.1', 'Expect: 100-continue', 'Content-Length: 2')}ab`,
   'an expectation that nobody knows': last('POST /echo HTTP/1.1', 'Expect: a-miracle', 'Content-Length: 0'),
-  upgrade:
-    lines('GET / HTTP/1.1', 'Host: test', 'Connection: Upgrade', 'Upgrade: echo', '') +
-    last('GET / HTTP/1.1'),
+  upgrade: lines('GET / HTTP/1.1', 'Host: test', 'Connection: Upgrade, close', 'Upgrade: echo', ''),
   CONNECT: lines('CONNECT example.com:443 HTTP/1.1', 'Host: example.com', 'Connection: close', ''),
   'no Host': lines('GET / HTTP/1.1', 'Connection: close', ''),
   'a field that is not valid': lines('GET / HTTP/1.1', 'Host: test', 'no colon', ''),
@@ -76,12 +74,13 @@ const PROGRAMS: Readonly<Record<string, string>> = {
       response.writeEarlyHints({ link: '</style.css>; rel=preload; as=style' })
       response.statusMessage = 'Fine'
       response.setHeader('X-Seen', JSON.stringify([request.method, request.url, request.rawHeaders, request.rawTrailers]))
-      response.setHeader('Trailer', 'X-Sum')
+      const isChunked = request.httpVersion === '1.1' && request.method !== 'HEAD'
+      if (isChunked) response.setHeader('Trailer', 'X-Sum')
       response.writeHead(200, { 'Set-Cookie': ['a=1', 'b=2'], 'X-UPPER': 'case' })
       response.flushHeaders()
       response.write('received ')
       response.write(body)
-      response.addTrailers({ 'X-Sum': String(body.length) })
+      if (isChunked) response.addTrailers({ 'X-Sum': String(body.length) })
       response.end()
     })
     server.on('checkContinue', (request, response) => {

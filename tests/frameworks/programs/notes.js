@@ -112,7 +112,7 @@ export const NOTES = {
     title: 'Better Auth',
     start: 'server.js',
     about: [
-      'Better Auth limits the rate of requests by the client’s address, which it reads from `X-Forwarded-For` only. Print the configuration with `--forwarded-headers`. Without it, the header is the client’s own, and a client that changes it is not limited.',
+      'Better Auth limits the rate of requests by the client’s address, which it reads from `X-Forwarded-For` only. Print the configuration with `--forwarded-headers`. Without it, all clients share one limit, and a client that sends a header of its own evades it.',
     ],
   },
   Verdaccio: {
