@@ -5,11 +5,14 @@ import { UPLOAD } from './requests.js'
 /** @import { FrameworkProgram } from './programs/program.js' */
 /** @import { ProgramRequest } from './requests.js' */
 
-const isForm = ({ headers = [], body = '' }) =>
-  headers.some((text) => /form-urlencoded|form-data/.test(text)) && !isUpload({ body })
-
+/** @type {(request: ProgramRequest) => boolean} */
 const isUpload = ({ body = '' }) => body.length >= UPLOAD.length
 
+/** @type {(request: ProgramRequest) => boolean} */
+const isForm = (request) =>
+  !isUpload(request) && !!request.headers?.some((text) => /form-urlencoded|form-data/.test(text))
+
+/** @type {(request: ProgramRequest) => boolean} */
 const isPage = ({ path, headers = [], status = 200 }) =>
   status === 200 && (path === '/' || headers.includes('text/html'))
 

@@ -173,10 +173,9 @@ export const SERVERS = [
     name: 'json-server',
     project: 'servers',
     versionsOf: ['json-server'],
-    lacks: ['streams', 'uploads', 'redirects', 'cookies', 'errors'],
+    lacks: ['pages', 'streams', 'uploads', 'redirects', 'cookies', 'errors'],
     start: ['node_modules/.bin/json-server', 'db.cjs', '--quiet', '--port', '$PORT'],
     requests: [
-      { name: 'a page', path: '/' },
       { name: 'a file', path: '/style.css', asset: true },
       { name: 'a list', path: '/posts?_sort=views&_page=1&_limit=1' },
       { name: 'an object', path: '/posts/1', asset: true },
@@ -198,6 +197,8 @@ function trpcRequests(base) {
       name: 'two queries in one, whose results are streamed',
       path: `${base}/hello,left?batch=1&input=%7B%220%22%3A%22Zoe%22%7D`,
       headers: ['trpc-accept', 'application/jsonl'],
+      // The fetch adapter sends the length of a body that is complete before the head is written.
+      ignored: ['content-length'],
     },
     json('a mutation', `${base}/add`, { text: 'first' }),
     {
