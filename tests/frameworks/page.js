@@ -27,6 +27,7 @@ fetch handler need \`serve\`. Print the configuration of the web server:
 npx fcgi-bridge config nginx server.js --server-name example.com --socket /run/app/app.sock
 \`\`\`
 
+- **The socket**: create its folder first. Only the app's user and group can connect, so add the web server's user to that group.
 - **Static files**: \`config\` recognizes the folders of Next.js, Nuxt, SvelteKit, Astro, React Router and TanStack Start. The web server
   serves them, and browsers keep files with a hash in their names for a year.
 - **\`X-Forwarded-*\`**: frameworks know the client's address, the scheme and the host without these headers. Some libraries read only

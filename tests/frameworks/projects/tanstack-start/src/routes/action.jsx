@@ -3,7 +3,7 @@ import { createServerFn } from '@tanstack/react-start'
 import { setCookie } from '@tanstack/react-start/server'
 
 const saveName = createServerFn({ method: 'POST' })
-  .inputValidator((form) => form.get('name'))
+  .validator((form) => form.get('name'))
   .handler(({ data }) => {
     setCookie('name', data)
     throw redirect({ to: '/hello', statusCode: 303 })
