@@ -100,7 +100,7 @@ async function testIn(folder, times) {
       'systemctl reload to an app that fails to start: fails',
       (await container.start('systemctl', 'reload', 'app.service')) !== 0,
     )
-    check('the old code serves on', (await versionAt(port)) === version)
+    check('the old code continues to serve', (await versionAt(port)) === version)
     site.write()
     await watchdog(container, port, site)
   } catch (error) {
