@@ -139,6 +139,8 @@ async function runApp(
           // Without this, errors appear only in the front server's log.
           ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
           ...(isReplaced ? own : options),
+          // The program may ask for a queue of another length. In a pool, the master's socket has one already.
+          ...(isWorkerOf === undefined && backlog !== undefined && { backlog }),
           ...listen,
           // The pool watches them, and reloads.
           restartFiles: isWorkerOf === undefined ? restartFilesOf(flags, path, isChild) : [],

@@ -5,9 +5,13 @@ import { parseListenArguments } from './listen-arguments.ts'
 import { completeListenError } from './listening-error.ts'
 
 /**
- * Starts a FastCGI server for an `http.Server`. Without `place`, it listens where systemd, the front server or FCGI_BRIDGE_LISTEN says.
+ * Starts a FastCGI server for an `http.Server`. Without `place`, it listens where systemd, the front server or FCGI_BRIDGE_LISTEN says,
+ * with a queue of `backlog` connections.
  */
-export type StartListening = (place: ListenOptions | undefined) => Promise<FastCgiServer>
+export type StartListening = (
+  place: ListenOptions | undefined,
+  backlog?: number | undefined,
+) => Promise<FastCgiServer>
 
 /** How a server listens if the program was written for HTTP. */
 export interface ProgramOptions {
