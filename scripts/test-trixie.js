@@ -22,6 +22,7 @@ const EXCLUDED = [
   'tests/frameworks/**',
   'tests/runtimes/**',
   'tests/client/testing-helper.test.ts',
+  'tests/servers/apache-php74.test.ts',
 ]
 
 await main(() => {

@@ -5,6 +5,7 @@ import { checkPackages } from './check-packages.js'
 import { checkStructure } from './check-structure.js'
 import { installFrontServers, needFrontServers } from './debian.js'
 import { checkFrameworksPage } from './frameworks-page.js'
+import { makePhp74 } from './lib/php74.js'
 import { bin, main, run } from './lib/run.js'
 import { conclude, runAllTests, runVitest } from './lib/vitest.js'
 import { setup } from './setup.js'
@@ -27,7 +28,10 @@ function checkTypes(project) {
 await main(() => {
   const args = process.argv.slice(2)
   setup()
-  if (needFrontServers(args)) installFrontServers()
+  if (needFrontServers(args)) {
+    installFrontServers()
+    makePhp74()
+  }
   // Continue after a failure, so that one run shows all of them.
   const failedChecks = args.length > 0 ? [] : Object.keys(CHECKS).filter((name) => !CHECKS[name]())
   const counts = args.length > 0 ? runVitest(process.execPath, args) : runAllTests(process.execPath, EXCLUDED)
