@@ -61,7 +61,8 @@ async function measure(setup, load, only) {
     const site = await startSite(setup, settings(setup))
     try {
       for (const row of chosen) {
-        const cell = await row.measure(site, load)
+        // The other rows still count.
+        const cell = await row.measure(site, load).catch((error) => `failed: ${error.message}`)
         cells.set(row.name(load), cell)
         console.error(`${setup.kind}: ${row.name(load)}: ${cell}`)
         const errors = site.newErrors()

@@ -151,6 +151,8 @@ ServerLimit 2
 ThreadLimit 128
 ThreadsPerChild 128
 MaxRequestWorkers 256
+MaxKeepAliveRequests 0
+KeepAliveTimeout 60
 Listen 127.0.0.1:${port}
 ${server}
 <VirtualHost 127.0.0.1:${port}>

@@ -36,13 +36,13 @@ export async function listenOnPath(
  */
 export class SocketFile implements ListeningFile {
   readonly #path: string
-  readonly #ours: Stats
+  readonly #stats: Stats
   readonly #remove = (): void => this.remove()
   readonly #check: NodeJS.Timeout
 
   constructor(path: string) {
     this.#path = path
-    this.#ours = lstatSocket(path)
+    this.#stats = lstatSocket(path)
     process.once('exit', this.#remove)
     this.#check = setInterval(() => this.#warnIfLost(), CHECK_INTERVAL).unref()
   }
@@ -50,7 +50,7 @@ export class SocketFile implements ListeningFile {
   /** Removes the file. Connections in the queue are still accepted, but no others can arrive. */
   remove(): void {
     // In a cluster the file belongs to the primary, which removes it with the last worker.
-    if (cluster.isWorker || isSameFile(this.#path, this.#ours) !== true) return
+    if (cluster.isWorker || isSameFile(this.#path, this.#stats) !== true) return
     try {
       unlinkSync(this.#path)
     } catch {
@@ -62,11 +62,11 @@ export class SocketFile implements ListeningFile {
   close(server: Server): Promise<void> {
     clearInterval(this.#check)
     process.removeListener('exit', this.#remove)
-    return isSameFile(this.#path, this.#ours) ? closeServer(server) : closeKeepingFile(server, this.#path)
+    return isSameFile(this.#path, this.#stats) ? closeServer(server) : closeKeepingFile(server, this.#path)
   }
 
   #warnIfLost(): void {
-    if (isSameFile(this.#path, this.#ours) !== false) return
+    if (isSameFile(this.#path, this.#stats) !== false) return
     clearInterval(this.#check)
     const message = `${this.#path} was removed or replaced by another file. No new connections can arrive. Restart this program.`
     process.emitWarning(message, { code: 'FCGI_WARN_SOCKET_LOST' })
@@ -75,9 +75,9 @@ export class SocketFile implements ListeningFile {
 
 // When Node closes the server, it removes any file at the path. So move the file of another server away for that time.
 function closeKeepingFile(server: Server, path: string): Promise<void> {
-  const aside = `${path}.${process.pid}`
+  const temporary = `${path}.${process.pid}`
   try {
-    renameSync(path, aside)
+    renameSync(path, temporary)
   } catch {
     // There is no file.
     return closeServer(server)
@@ -85,6 +85,6 @@ function closeKeepingFile(server: Server, path: string): Promise<void> {
   try {
     return closeServer(server)
   } finally {
-    renameSync(aside, path)
+    renameSync(temporary, path)
   }
 }
