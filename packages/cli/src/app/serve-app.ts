@@ -175,8 +175,10 @@ function prepare(file: string, isChild: boolean): string {
   return path
 }
 
-function restartFilesOf({ restartFile = [] }: ServeFlags, path: string, isChild: boolean): string[] {
-  return isChild ? [...restartFile, ...restartFiles(path, process.argv[1]!)] : restartFile
+function restartFilesOf({ restartFile = [], program }: ServeFlags, path: string, isChild: boolean): string[] {
+  if (!isChild) return restartFile
+  const own = program === undefined ? [] : [program]
+  return [...restartFile, ...own, ...restartFiles(path, process.argv[1]!)]
 }
 
 // As Passenger has it: in the folder of the app, and in that of the program that the front server runs.
