@@ -5,13 +5,22 @@
 // of `exports`. With `node --conditions=published` the workspace loads the bundles, too.
 
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { main, root, UserError } from './lib/run.js'
 
 // Inside `dist`, which is not checked in.
 const FOLDER = 'dist/bundle'
+
+/**
+ * Sources, besides the entries, that a package starts by their path: the command, worker processes, threads. Their bundles are beside each
+ * other, so that `new URL('./worker.js', import.meta.url)` and `../../init/` mean the same in `dist/bundle` as in a folder of `dist`.
+ */
+const PROGRAMS = {
+  'fcgi-bridge': ['main.ts', 'pool/worker.ts', 'dev/child.ts'],
+  '@fcgi-bridge/pool': ['worker/preload.ts', 'worker/watchdog-thread.ts'],
+}
 
 /** Bundles every package that publishes bundles. Throws a UserError for a package.json whose entries do not match. */
 export async function bundlePackages() {
@@ -33,14 +42,17 @@ export async function bundlePackage(folder) {
         `${name}: the entry ${entry} must be ${bundled} in exports (condition "published") and in publishConfig.exports.`,
       )
     }
-    entryPoints.push(join(folder, target.default.replace('/dist/', '/src/').replace(/\.js$/, '.ts')))
+    const source = target.default.replace(/^\.\/dist\/|\.js$/g, '')
+    entryPoints.push({ in: join(folder, 'src', `${source}.ts`), out: source })
+  }
+  for (const source of PROGRAMS[name] ?? []) {
+    entryPoints.push({ in: join(folder, 'src', source), out: basename(source, '.ts') })
   }
   const outdir = join(folder, FOLDER)
   rmSync(outdir, { recursive: true, force: true })
   await build({
     entryPoints,
     outdir,
-    outbase: join(folder, 'src'),
     bundle: true,
     // A module that two entries use must stay one module, because it may have state.
     splitting: true,

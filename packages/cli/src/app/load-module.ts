@@ -79,19 +79,21 @@ function describe(error: unknown): string {
   return withoutInnerFrames(inspect(error))
 }
 
-const require = createRequire(import.meta.url)
-const OWN_FOLDERS = [
-  fileURLToPath(new URL('..', import.meta.url)),
-  ...['core', 'express-adapter', 'fetch-adapter'].map((name) =>
-    dirname(require.resolve(`@fcgi-bridge/${name}/package.json`)),
-  ),
-]
+// Called after a failure only, because finding the packages takes a few milliseconds.
+function ownFolders(): string[] {
+  const require = createRequire(import.meta.url)
+  const packages = ['core', 'express-adapter', 'fetch-adapter'].map((name) => `@fcgi-bridge/${name}/package.json`)
+  return [
+    fileURLToPath(new URL('..', import.meta.url)),
+    ...packages.map((file) => dirname(require.resolve(file))),
+  ]
+}
 
 /** Removes the frames of Node and of fcgi-bridge from a stack. */
 export function withoutInnerFrames(stack: string): string {
+  const inner = [' node:internal/', '(node:internal/', ...ownFolders()]
   const isInner = (line: string): boolean =>
-    /^\s+at /.test(line) &&
-    [' node:internal/', '(node:internal/', ...OWN_FOLDERS].some((inner) => line.includes(inner))
+    /^\s+at /.test(line) && inner.some((place) => line.includes(place))
   return stack
     .split('\n')
     .filter((line) => !isInner(line))
