@@ -18,7 +18,7 @@ const FOLDER = 'dist/bundle'
  * other, so that `new URL('./worker.js', import.meta.url)` and `../../init/` mean the same in `dist/bundle` as in a folder of `dist`.
  */
 const PROGRAMS = {
-  'fcgi-bridge': ['main.ts', 'pool/worker.ts', 'dev/child.ts'],
+  'fcgi-bridge': ['main.ts', 'pool/worker.ts', 'dev/child.ts', 'bundler/runtime.ts'],
   '@fcgi-bridge/pool': ['worker/preload.ts', 'worker/watchdog-thread.ts'],
 }
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import { ownVersion } from './app/own-version.ts'
+import { ownVersion } from './app/own-package.ts'
+import { addBundle } from './commands/bundle.ts'
 import { addConfig } from './commands/config.ts'
 import { addConformance } from './commands/conformance.ts'
 import { addControl } from './commands/control.ts'
@@ -39,6 +40,7 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
   addDev(program)
   addConfig(program, stdout)
   addInit(program, stdout)
+  addBundle(program, stdout)
   addDoctor(program)
   addPing(program)
   addRequest(program)

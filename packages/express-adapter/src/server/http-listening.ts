@@ -38,6 +38,11 @@ export class HttpListening {
   readonly #start: StartListening
   readonly #program: ProgramOptions | undefined
   #cycle: Cycle | undefined
+  /**
+   * The address of a program whose server a signal has ended, or the end of its CGI request. The program does not know of that: Fastify reads
+   * the address when it has looked up `localhost`, which can be later.
+   */
+  #addressAtEnd: AddressInfo | string | undefined
   // Closed servers whose last requests are running.
   readonly #ending = new Set<Cycle>()
   #isReferenced = true
@@ -85,12 +90,13 @@ export class HttpListening {
    * inherited socket. Null if the server does not listen.
    */
   address(): AddressInfo | string | null {
-    return this.#cycle?.reportedAddress ?? this.#cycle?.fcgi?.address() ?? null
+    return this.#cycle?.reportedAddress ?? this.#cycle?.fcgi?.address() ?? this.#addressAtEnd ?? null
   }
 
   /** Stops accepting connections, and lets running requests finish, for at most `drainTimeout`. Then emits 'close'. */
   close(callback?: (error?: Error) => void): Server {
     const cycle = this.#cycle
+    this.#addressAtEnd = undefined
     if (typeof callback === 'function') {
       const error =
         cycle === undefined ? withCode('ERR_SERVER_NOT_RUNNING', 'Server is not running.') : undefined
@@ -148,6 +154,7 @@ export class HttpListening {
     fcgi.once('close', () => {
       if (this.#cycle !== cycle) return
       this.#cycle = undefined
+      this.#addressAtEnd = cycle.reportedAddress
       this.#emitCloseIfEnded()
     })
     if (!this.#program?.startsLate) this.#emitListening(cycle)
