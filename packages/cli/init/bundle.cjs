@@ -73,7 +73,13 @@ function place(relative) {
   }
 }
 
-const program = { isMain, settings: SETTINGS, folder: path.resolve(__dirname, SETTINGS.folder), file: __filename, onSigterm }
+const program = {
+  isMain,
+  settings: SETTINGS,
+  folder: path.resolve(__dirname, SETTINGS.folder),
+  file: __filename,
+  onSigterm,
+}
 script.runInThisContext()(requireExternal, module, exports, program, place)
 
 // For `fcgi-bridge serve`: the exports of the app.

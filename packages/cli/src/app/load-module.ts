@@ -98,7 +98,9 @@ function ownFolders(): string[] {
   // A bundle contains them.
   if (!existsSync(fileURLToPath(import.meta.url))) return []
   const require = createRequire(import.meta.url)
-  const packages = ['core', 'express-adapter', 'fetch-adapter'].map((name) => `@fcgi-bridge/${name}/package.json`)
+  const packages = ['core', 'express-adapter', 'fetch-adapter'].map(
+    (name) => `@fcgi-bridge/${name}/package.json`,
+  )
   return [
     fileURLToPath(new URL('..', import.meta.url)),
     ...packages.map((file) => dirname(require.resolve(file))),

@@ -59,7 +59,14 @@ export interface ModuleRun {
  *
  * Resolves when the server listens. Throws a Failure if the module cannot be loaded, or ends without a server.
  */
-export async function runModule({ path, name, load, mayListen = true, find, ...run }: ModuleRun): Promise<void> {
+export async function runModule({
+  path,
+  name,
+  load,
+  mayListen = true,
+  find,
+  ...run
+}: ModuleRun): Promise<void> {
   let app: App | undefined
   // The module has called listen() of its HTTP server, or serve().
   let hasServer = false

@@ -39,7 +39,10 @@ const RUNTIME = fileURLToPath(new URL('./runtime.js', import.meta.url))
  * Bundles an app, its packages, and what serves it. The bundle is a script, because V8 gives no code cache of ES modules to programs. esbuild's
  * format is nevertheless `esm`: with `cjs`, no module could await at its top level. Throws a Failure with the errors of esbuild.
  */
-export async function build(esbuild: Esbuild, { app, output, external, conditions }: BuildInput): Promise<Built> {
+export async function build(
+  esbuild: Esbuild,
+  { app, output, external, conditions }: BuildInput,
+): Promise<Built> {
   const folder = dirname(output)
   const places = new Places(esbuild, folder)
   const externals = externalsPlugin(external, folder)
@@ -64,7 +67,9 @@ export async function build(esbuild: Esbuild, { app, output, external, condition
   } catch (error) {
     throw await buildFailure(esbuild, error as BuildFailure)
   }
-  const [map, code] = ['.map', ''].map((end) => result.outputFiles.find(({ path }) => path === output + end)!.text)
+  const [map, code] = ['.map', ''].map(
+    (end) => result.outputFiles.find(({ path }) => path === output + end)!.text,
+  )
   const head = `(function (__fcgiBridgeRequire, module, exports, __fcgiBridge, __fcgiBridgePlace) {
 const require = __fcgiBridgeRequire
 const __fcgiBridgeFiles = {${places.text()}}
@@ -94,5 +99,7 @@ async function buildFailure(esbuild: Esbuild, error: BuildFailure): Promise<Erro
   const advice = unresolved
     ? '\n\nInstall what is missing, or load a package from node_modules at run time: add --external PACKAGE.'
     : ''
-  return new Failure(EXIT.app, `The app cannot be bundled.\n\n${messages.join('').trimEnd()}${advice}`, { cause: error })
+  return new Failure(EXIT.app, `The app cannot be bundled.\n\n${messages.join('').trimEnd()}${advice}`, {
+    cause: error,
+  })
 }

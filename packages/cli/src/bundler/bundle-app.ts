@@ -8,8 +8,8 @@ import { Failure } from '../failure.ts'
 import type { Output } from '../terminal.ts'
 import { type Built, build } from './build.ts'
 import { type BundleText, bundleText, shiftedMap } from './bundle-text.ts'
-import { type Compiled, compile } from './compile.ts'
 import { assertCommonJs } from './common-js.ts'
+import { type Compiled, compile } from './compile.ts'
 import { type Esbuild, findEsbuild } from './find-esbuild.ts'
 import { relativePath } from './relative-path.ts'
 import type { BundleFlags, BundleSettings } from './runtime.ts'
@@ -34,7 +34,8 @@ export async function bundleApp(name: string, flags: BundleCommandFlags, stdout:
   const app = findModule(name)
   const project = projectFolder(app)
   const output = resolve(flags.output ?? join(project, 'dist', `${basename(app).replace(/\.\w+$/, '')}.cjs`))
-  if (output === app) throw new Failure(EXIT.usage, `--output ${output} is the app itself. Name another file.`)
+  if (output === app)
+    throw new Failure(EXIT.usage, `--output ${output} is the app itself. Name another file.`)
   mkdirSync(dirname(output), { recursive: true })
   assertCommonJs(output)
   const esbuild = await findEsbuild(app)
@@ -124,10 +125,17 @@ function report({ name, output, bytes, what, built }: Report): string {
   const own = foreign.filter((file) => packageOf(file) === undefined)
   const packages = [...new Set(foreign.map(packageOf).filter((found) => found !== undefined))]
   if (external.length > 0) {
-    lines.push('', 'Not in the bundle, and loaded from node_modules when it runs:', ...external.map((path) => `  ${path}`))
+    lines.push(
+      '',
+      'Not in the bundle, and loaded from node_modules when it runs:',
+      ...external.map((path) => `  ${path}`),
+    )
   }
   if (own.length > 0 || packages.length > 0) {
-    lines.push('', 'These use __dirname, __filename or import.meta, and may read files beside them. Leave those files where they are:')
+    lines.push(
+      '',
+      'These use __dirname, __filename or import.meta, and may read files beside them. Leave those files where they are:',
+    )
     lines.push(...own.map((file) => `  ${file}`), ...packages.map((found) => `  the package ${found}`))
   }
   return `${lines.join('\n')}\n`

@@ -28,7 +28,10 @@ export function bundleText({ node, settings, source, code, map }: BundleParts): 
   const commentEnd = substituteFor(source)
   const program = readFileSync(new URL('../../init/bundle.cjs', import.meta.url), 'utf8')
     .replace(/^.*/, () => `#!/usr/bin/env -S NODE_ENV=production ${node.map(word).join(' ')}`)
-    .replace(/^const SETTINGS = .*$/m, () => `const SETTINGS = ${JSON.stringify({ ...settings, commentEnd })}`)
+    .replace(
+      /^const SETTINGS = .*$/m,
+      () => `const SETTINGS = ${JSON.stringify({ ...settings, commentEnd })}`,
+    )
   const head = `${program}\n/* The app\n`
   const parts = [head, source.replaceAll('*/', commentEnd), '\n*/\n']
   if (code !== undefined) parts.push('\n/* The compiled code\n', code.toString('base64'), '\n*/\n')

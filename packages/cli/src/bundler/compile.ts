@@ -62,7 +62,13 @@ export async function compile({ name, program, node, nodeFlags, request }: Compi
 
 // As from a web server, to the root of the site.
 function environment(file: string, request: string | false): NodeJS.ProcessEnv {
-  const { LISTEN_PID: _, LISTEN_FDS: __, LISTEN_FDNAMES: ___, FCGI_BRIDGE_LISTEN: ____, ...inherited } = process.env
+  const {
+    LISTEN_PID: _,
+    LISTEN_FDS: __,
+    LISTEN_FDNAMES: ___,
+    FCGI_BRIDGE_LISTEN: ____,
+    ...inherited
+  } = process.env
   const [path, query = ''] = (request || '/').split('?')
   return {
     ...inherited,

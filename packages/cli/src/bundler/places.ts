@@ -62,7 +62,9 @@ export class Places {
   /** The properties of `__fcgiBridgeFiles`. */
   text(): string {
     return this.files
-      .map((file, index) => `f${index}: __fcgiBridgePlace(${JSON.stringify(relativePath(this.#folder, file))})`)
+      .map(
+        (file, index) => `f${index}: __fcgiBridgePlace(${JSON.stringify(relativePath(this.#folder, file))})`,
+      )
       .join(', ')
   }
 }

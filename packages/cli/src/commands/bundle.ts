@@ -20,7 +20,9 @@ Examples:
 
 /** Adds `fcgi-bridge bundle`, which writes an app and its packages into one file. */
 export function addBundle(program: Command, stdout: Output): void {
-  addAppFlags(program.command('bundle').description('write an app and its packages into one file that starts fast'))
+  addAppFlags(
+    program.command('bundle').description('write an app and its packages into one file that starts fast'),
+  )
     .option('--output <file>', "the file to write (default: dist/NAME.cjs in the app's folder)")
     .option('--external <package...>', 'load these packages from node_modules when the app runs')
     .addOption(
