@@ -45,8 +45,9 @@ const FLOORS = {
   ],
   'fetch-adapter': [
     ['header-list.ts', 'response-like.ts', 'node-app.ts', 'observed-incoming.ts'],
+    'request',
     'light',
-    ['request', 'response', 'observed'],
+    ['response', 'observed'],
     'observable.ts',
     'handler.ts',
     'authorize.ts',

@@ -80,20 +80,21 @@ function checkArguments(fetch: unknown, options: object): void {
 export function requestOf(
   exchange: Exchange,
   context: FetchContext,
-  makeRequest: (exchange: Exchange) => Request = standardRequest,
+  makeRequest: (exchange: Exchange, context: FetchContext) => Request = standardRequest,
 ): Request | undefined {
   const { method } = exchange
-  if (method === 'GET' || method === 'POST' || !UNSUPPORTED_METHODS.test(method)) {
-    return addServerMembers(makeRequest(exchange), exchange, context)
-  }
+  if (method === 'GET' || method === 'POST' || !UNSUPPORTED_METHODS.test(method))
+    return makeRequest(exchange, context)
   // RFC 9110 section 15.6.2: the server does not support this method for any resource. This is not an error of the app.
   exchange.writeHead(501, ['content-type', 'text/plain; charset=utf-8'])
   exchange.end('501 Not Implemented\n')
   return undefined
 }
 
-function standardRequest(exchange: Exchange): Request {
-  return exchange.request
+function standardRequest(exchange: Exchange, context: FetchContext): Request {
+  const { request } = exchange
+  addServerMembers(request, { exchange, context })
+  return request
 }
 
 // The forbidden methods (Fetch section 2.2.1). The Request constructor throws for them.

@@ -594,8 +594,7 @@ test('a light object has no properties for a copy, a comparison or Object.create
   )
   await ask(await listen(handler))
   const response = new Response('text', { status: 201, headers: { 'x-b': '2' } })
-  expect(Reflect.ownKeys(request!).sort()).toEqual(['ip', 'runtime', 'waitUntil'])
-  for (const object of [request!.headers, response, response.headers, Response.json(1)]) {
+  for (const object of [request!, request!.headers, response, response.headers, Response.json(1)]) {
     expect(Reflect.ownKeys(object)).toEqual([])
     expect(Object.assign({}, object)).toEqual({})
     expect(isDeepStrictEqual({ ...object }, {})).toBe(true)

@@ -1,5 +1,7 @@
 import { isAscii } from 'node:buffer'
 import type { Exchange, Input } from '@fcgi-bridge/core'
+import type { FetchContext } from '../request/context.ts'
+import { defineServerMembers, type ServedRequest } from '../request/server-members.ts'
 import { markAsUncloneable } from './cloning.ts'
 import { HeadersState, toNativeHeaders } from './headers.ts'
 import {
@@ -14,15 +16,17 @@ import {
 } from './native.ts'
 
 /** The state of a light Request. It reads from the exchange. */
-class RequestState {
+class RequestState implements ServedRequest {
   readonly exchange: Exchange
+  readonly context: FetchContext
   #url: string | undefined
   #headers: HeadersState | undefined
   #native: Request | undefined
   #used = false
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: Exchange, context: FetchContext) {
     this.exchange = exchange
+    this.context = context
   }
 
   /** The method. The case of some methods is normalized (Fetch section 2.2.1). */
@@ -73,9 +77,9 @@ class RequestState {
 
 const LIGHT_REQUESTS = new LightClass<RequestState>(NativeRequest.prototype)
 
-/** Creates the light Request of an exchange. */
-export function createLightRequest(exchange: Exchange): Request {
-  const request = LIGHT_REQUESTS.create(new RequestState(exchange)) as Request
+/** Creates a light Request. */
+export function createLightRequest(exchange: Exchange, context: FetchContext): Request {
+  const request = LIGHT_REQUESTS.create(new RequestState(exchange, context)) as Request
   markAsUncloneable(request)
   return request
 }
@@ -100,6 +104,8 @@ export function overrideRequest(): void {
     if (state === undefined) return json.call(self as Request)
     return state.readText()?.then(parseJson) ?? json.call(state.native)
   })
+  // Last, because these members must not be forwarded to the native Request.
+  defineServerMembers(prototype, LIGHT_REQUESTS.stateOf)
 
   replaceGlobalClass(Constructor, NativeRequest)
   const { fetch } = globalThis
