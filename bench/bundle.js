@@ -28,13 +28,17 @@ await main(async () => {
   await bundlePackages()
   const folder = makeFolder()
   const commandLine = `${root}packages/cli/dist/bundle/main.js`
-  console.log(`Node ${nodeVersion}, ${values.rounds} rounds, milliseconds: median of the time, mean of the CPU time\n`)
+  console.log(
+    `Node ${nodeVersion}, ${values.rounds} rounds, milliseconds: median of the time, mean of the CPU time\n`,
+  )
   console.log('| | Node alone | `serve(app)` | `fcgi-bridge serve` | `fcgi-bridge bundle` |')
   console.log('|-|-|-|-|-|')
   for (const [name, adapter] of Object.entries(APPS)) {
     const app = fileURLToPath(new URL(`startup/${name.toLowerCase()}.js`, import.meta.url))
     const bundle = join(folder, `${name}.cjs`)
-    await finished(spawn(node, [PUBLISHED, commandLine, 'bundle', app, '--output', bundle], { stdio: 'ignore' }))
+    await finished(
+      spawn(node, [PUBLISHED, commandLine, 'bundle', app, '--output', bundle], { stdio: 'ignore' }),
+    )
     const program = join(folder, `${name}.mjs`)
     const adapterFile = fileURLToPath(new URL(`../packages/${adapter}/dist/bundle/index.js`, import.meta.url))
     writeFileSync(program, `import { serve } from '${adapterFile}'\nimport app from '${app}'\nserve(app)\n`)
@@ -69,7 +73,9 @@ async function measure(node, commands, rounds) {
       if (index > 0 && !response.endsWith('Hello, world!')) throw new Error(`${args.join(' ')}: ${response}`)
     }
   }
-  return commands.map((_, index) => `${Math.round(summary(times[index]).median)}, ${Math.round(cpu[index] / rounds)}`)
+  return commands.map(
+    (_, index) => `${Math.round(summary(times[index]).median)}, ${Math.round(cpu[index] / rounds)}`,
+  )
 }
 
 async function finished(child) {
