@@ -24,7 +24,8 @@ await main(async () => {
   const { values } = parseArgs({
     options: { rounds: { type: 'string', default: '15' }, node: { type: 'string' } },
   })
-  const { node, nodeVersion } = values.node === undefined ? newestLts() : nodeAt(values.node)
+  const { node, nodeVersion } =
+    values.node === undefined ? (newestLts() ?? nodeAt(process.execPath)) : nodeAt(values.node)
   await bundlePackages()
   const folder = makeFolder()
   const commandLine = `${root}packages/cli/dist/bundle/main.js`

@@ -5,13 +5,18 @@
 // of `exports`. With `node --conditions=published` the workspace loads the bundles, too.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { main, root, UserError } from './lib/run.js'
 
 // Inside `dist`, which is not checked in.
 const FOLDER = 'dist/bundle'
+
+/** The packages whose entries share one file. The others load what few commands use only on use. */
+const ONE_CHUNK = new Set(['@fcgi-bridge/core'])
+
+const SHARED_FILE = 'chunk-shared.js'
 
 /**
  * Sources, besides the entries, that a package starts by their path: the command, worker processes, threads. Their bundles are beside each
@@ -30,7 +35,9 @@ export async function bundlePackages() {
 
 /** Bundles the package in a folder. Does nothing if it publishes no bundles. @param {string} folder */
 export async function bundlePackage(folder) {
-  const { exports, name, publishConfig } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const { exports, name, publishConfig, sideEffects } = JSON.parse(
+    readFileSync(join(folder, 'package.json'), 'utf8'),
+  )
   if (publishConfig?.exports === undefined) return
   const entryPoints = []
   for (const [entry, target] of Object.entries(exports)) {
@@ -50,29 +57,116 @@ export async function bundlePackage(folder) {
   }
   const outdir = join(folder, FOLDER)
   rmSync(outdir, { recursive: true, force: true })
-  const { outputFiles } = await build({
-    entryPoints,
-    outdir,
-    bundle: true,
-    // A module that two entries use must stay one module, because it may have state.
-    splitting: true,
-    chunkNames: 'chunk-[hash]',
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    packages: 'external',
-    // Not minified, so that stack traces and breakpoints are readable. With --enable-source-maps they show the sources.
-    sourcemap: true,
-    sourcesContent: true,
-    legalComments: 'none',
-    logLevel: 'warning',
-    write: false,
-  })
-  mkdirSync(outdir, { recursive: true })
+  const options = { ...OPTIONS, entryPoints, outdir }
+  const { outputFiles } = ONE_CHUNK.has(name)
+    ? await buildWithOneChunk(options, (file) => hasSideEffects(sideEffects, folder, file))
+    : await bundle(options)
   for (const { path, text } of outputFiles) {
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, path.endsWith('.js') ? withoutFacades(text, path) : text)
   }
+}
+
+/** @type {import('esbuild').BuildOptions & { write: false }} */
+const OPTIONS = {
+  bundle: true,
+  // A module that two entries use must stay one module, because it may have state.
+  splitting: true,
+  chunkNames: 'chunk-[hash]',
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  packages: 'external',
+  // Not minified, so that stack traces and breakpoints are readable. With --enable-source-maps they show the sources.
+  sourcemap: true,
+  sourcesContent: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+  write: false,
+}
+
+/** esbuild's build(), whose types depend on its options. */
+const bundle = /** @type {(options: any) => Promise<any>} */ (build)
+
+/**
+ * Builds with one file for all modules that several entries use. esbuild makes a file for each combination of entries: ten for the main entry of
+ * core, and each takes half a millisecond of every start. A module with side effects stays out of the file, because entries that do
+ * not import it must not run it.
+ * @param {any} options esbuild's.
+ * @param {(file: string) => boolean} hasSideEffects
+ */
+async function buildWithOneChunk(options, hasSideEffects) {
+  const { metafile } = await bundle({ ...options, metafile: true })
+  const chunks = Object.values(metafile.outputs).filter(({ entryPoint }) => entryPoint === undefined)
+  const inputs = chunks.flatMap((output) => Object.keys(output.inputs)).map((file) => resolve(file))
+  const shared = new Set(inputs.filter((file) => !hasSideEffects(file)))
+  const chunk = await bundle({
+    ...options,
+    entryPoints: undefined,
+    stdin: {
+      contents: [...shared].map((file) => `export * from ${JSON.stringify(file)}\n`).join(''),
+      resolveDir: root,
+    },
+    splitting: false,
+    outdir: undefined,
+    outfile: join(options.outdir, SHARED_FILE),
+    metafile: true,
+  })
+  const [built] = Object.values(chunk.metafile.outputs).filter(({ exports }) => exports.length > 0)
+  const foreign = Object.keys(built.inputs).find((file) => file !== '<stdin>' && !shared.has(resolve(file)))
+  if (foreign !== undefined)
+    throw new UserError(`${foreign} has side effects, and modules of several entries import it.`)
+  // An entry whose module is in the shared file only passes on its exports.
+  const isShared = (entry) => shared.has(entry.in)
+  const stubs = options.entryPoints.filter(isShared).map((entry) => {
+    const path = join(options.outdir, `${entry.out}.js`)
+    const output = Object.keys(metafile.outputs).find((output) => resolve(output) === path)
+    const { exports } = metafile.outputs[/** @type {string} */ (output)]
+    const to = relative(dirname(path), join(options.outdir, SHARED_FILE))
+    return { path, text: `export { ${exports.join(', ')} } from "${to.startsWith('.') ? to : `./${to}`}";\n` }
+  })
+  const entries = await bundle({
+    ...options,
+    entryPoints: options.entryPoints.filter((entry) => !isShared(entry)),
+    plugins: [
+      {
+        name: 'shared file',
+        setup({ onResolve }) {
+          onResolve({ filter: /^\./ }, ({ path, resolveDir }) =>
+            shared.has(join(resolveDir, path)) ? { path: SHARED_FILE, external: true } : undefined,
+          )
+        },
+      },
+    ],
+  })
+  for (const file of entries.outputFiles) {
+    if (!file.path.endsWith('.js')) continue
+    const up = relative(dirname(file.path), options.outdir) || '.'
+    const text = file.text.replace(
+      new RegExp(`^(import|export) (\\{[^}]*\\} from )?"${SHARED_FILE}";$`, 'gm'),
+      (_, word, names = '') => {
+        const missing = [...names.matchAll(/([\w$]+)(?: as [\w$]+)?/g)]
+          .map(([, name]) => name)
+          .find((name) => name !== 'from' && !built.exports.includes(name))
+        if (missing !== undefined)
+          throw new UserError(`Two modules of ${options.outdir} export ${missing}. Rename one.`)
+        return `${word} ${names}"${up}/${SHARED_FILE}";`
+      },
+    )
+    if (text.includes(`"${SHARED_FILE}"`))
+      throw new UserError(`${file.path}: write \`export {} from\` instead of \`export *\`.`)
+    Object.defineProperty(file, 'text', { value: text })
+  }
+  return { outputFiles: [...chunk.outputFiles, ...stubs, ...entries.outputFiles] }
+}
+
+function hasSideEffects(sideEffects, folder, file) {
+  return (
+    sideEffects !== false &&
+    sideEffects.includes(
+      `./${relative(join(folder, 'src'), file).replace(/^/, 'dist/').replace(/\.ts$/, '.js')}`,
+    )
+  )
 }
 
 /**
