@@ -34,7 +34,7 @@ export async function bundlePackages() {
 }
 
 /** Bundles the package in a folder. Does nothing if it publishes no bundles. @param {string} folder */
-export async function bundlePackage(folder) {
+async function bundlePackage(folder) {
   const { exports, name, publishConfig, sideEffects } = JSON.parse(
     readFileSync(join(folder, 'package.json'), 'utf8'),
   )

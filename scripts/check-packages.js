@@ -9,7 +9,7 @@ import { bin, main, UserError } from './lib/run.js'
 import { pnpm, setup } from './setup.js'
 
 /** Returns whether every package passes both tools, and prints what they report. */
-export function checkPackages() {
+function checkPackages() {
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-'))
   try {
     pack(folder)

@@ -3,20 +3,11 @@
 
 import { dirname } from 'node:path'
 import { installFrontServers, needFrontServers } from './debian.js'
-import { binary, NODES } from './lib/nodes.js'
+import { binary, NEWEST, NODES } from './lib/nodes.js'
 import { main } from './lib/run.js'
+import { testsOnNode } from './lib/scope.js'
 import { conclude, runAllTests, runVitest, summary } from './lib/vitest.js'
 import { setup } from './setup.js'
-
-// The packages' own tests, and the tests in tests/ that depend on Node's sockets, streams and memory. Tests that start front servers run
-// under the oldest Node in `npm test`, and under the newest one in test-trixie.js.
-const TESTS = [
-  'packages/',
-  'tests/client/peers.test.ts',
-  'tests/conformance/adapters.test.ts',
-  'tests/programs/listen.test.ts',
-  'tests/limits/memory.test.ts',
-]
 
 await main(() => {
   const args = process.argv.slice(2)
@@ -28,7 +19,7 @@ await main(() => {
     const node = binary(name)
     // Front servers that start an app find Node through `#!/usr/bin/env node`.
     process.env.PATH = `${dirname(node)}:${path}`
-    const counts = args.length > 0 ? runVitest(node, args) : runAllTests(node, TESTS)
+    const counts = args.length > 0 ? runVitest(node, args) : runAllTests(node, testsOnNode(name === NEWEST))
     console.log(`${name}: ${summary(counts)}`)
     total.passed += counts.passed
     total.failed += counts.failed

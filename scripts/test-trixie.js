@@ -4,25 +4,10 @@
 
 import { binary, NEWEST } from './lib/nodes.js'
 import { main } from './lib/run.js'
+import { NOT_ON_DEBIAN_13 } from './lib/scope.js'
 import { inTrixie, makeTrixie } from './lib/trixie.js'
 import { conclude, runAllTests, runVitest } from './lib/vitest.js'
 import { setup } from './setup.js'
-
-// test-nodes.js runs the packages' own tests under each Node. The others need programs that are not in the folder (compilers, a
-// browser, git), or take minutes and do not depend on the front servers or the Node.
-const EXCLUDED = [
-  'packages/**',
-  'tests/programs/bench.test.ts',
-  'tests/client/peers.test.ts',
-  'tests/conformance/conformance.test.ts',
-  'tests/fuzz/fuzz.test.ts',
-  'tests/cli/inspector.test.ts',
-  'tests/limits/hostile-memory.test.ts',
-  'tests/soak/**',
-  'tests/frameworks/**',
-  'tests/runtimes/**',
-  'tests/client/testing-helper.test.ts',
-]
 
 await main(() => {
   const args = process.argv.slice(2)
@@ -35,7 +20,7 @@ await main(() => {
       ? runVitest(start, args)
       : runAllTests(
           start,
-          EXCLUDED.map((path) => `--exclude=${path}`),
+          NOT_ON_DEBIAN_13.map((path) => `--exclude=${path}`),
         )
   for (const one of [...counts.failures, ...counts.unstable]) one.test = `on Debian 13: ${one.test}`
   conclude(counts)

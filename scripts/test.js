@@ -1,11 +1,10 @@
 // `npm test`: sets everything up, lints, checks types, structure and packages, and runs all tests, including those with real servers.
 // `npm test -- packages/core` sets up and runs some tests only. All of vitest's arguments are accepted.
 
-import { checkPackages } from './check-packages.js'
 import { checkStructure } from './check-structure.js'
 import { installFrontServers, needFrontServers } from './debian.js'
 import { checkFrameworksPage } from './frameworks-page.js'
-import { bin, main, run } from './lib/run.js'
+import { bin, main, root, runBeside } from './lib/run.js'
 import { conclude, runAllTests, runVitest } from './lib/vitest.js'
 import { setup } from './setup.js'
 
@@ -13,23 +12,26 @@ import { setup } from './setup.js'
 const EXCLUDED = ['--exclude=tests/frameworks/**']
 
 const CHECKS = {
-  lint: () => run(process.execPath, [bin('@biomejs/biome', 'bin/biome'), 'check', '.']),
-  types: () => ['tests', 'tsconfig.js.json'].map(checkTypes).every(Boolean),
+  lint: () => runBeside(bin('@biomejs/biome', 'bin/biome'), 'check', '.'),
+  'the types of tests': () => runBeside(bin('typescript', 'bin/tsc'), '-p', 'tests'),
+  'the types of scripts': () => runBeside(bin('typescript', 'bin/tsc'), '-p', 'tsconfig.js.json'),
+  packages: () => runBeside(`${root}scripts/check-packages.js`),
   structure: checkStructure,
-  packages: checkPackages,
   'the page of frameworks': checkFrameworksPage,
 }
 
-function checkTypes(project) {
-  return run(process.execPath, [bin('typescript', 'bin/tsc'), '-p', project])
+/** Returns the names of the checks that fail. They run at the same time, because most of them use one core. */
+async function runChecks() {
+  const failed = Object.entries(CHECKS).map(async ([name, check]) => ((await check()) ? [] : [name]))
+  return (await Promise.all(failed)).flat()
 }
 
-await main(() => {
+await main(async () => {
   const args = process.argv.slice(2)
   setup()
   if (needFrontServers(args)) installFrontServers()
   // Continue after a failure, so that one run shows all of them.
-  const failedChecks = args.length > 0 ? [] : Object.keys(CHECKS).filter((name) => !CHECKS[name]())
+  const failedChecks = args.length > 0 ? [] : await runChecks()
   const counts = args.length > 0 ? runVitest(process.execPath, args) : runAllTests(process.execPath, EXCLUDED)
   counts.failures.push(
     ...failedChecks.map((name) => ({ test: `The check of ${name}`, message: 'see above' })),

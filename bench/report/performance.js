@@ -107,8 +107,8 @@ export function performancePage({ environment, results }) {
   const { commit, cores, cpu, date, memory, system } = environment
   return `# Performance
 
-How much CPU, time and memory a request costs, and a start. Lower is better, except for requests and MiB per second. The comparison is with the
-same app on the HTTP server that it would use otherwise.
+What a request and a start cost in CPU, time and memory. Lower is better, except for requests and MiB per second. Each app is compared with the
+same app on an HTTP server.
 
 Node ${node}, ${cpu}, ${cores} cores, ${Math.round(memory / 1024 ** 3)} GiB, ${system}. Measured ${moment(date)}, commit ${commit}.
 
@@ -124,17 +124,17 @@ npm run bench -- --quick    # prints the main rows in a few minutes
 npm run bench               # measures everything, and writes this page and bench/RESULTS.md
 \`\`\`
 
-The benchmark needs Linux, two cores, and no other load. [bench/README.md](../bench/README.md) says what each figure is and how it is measured.
+The benchmark needs Linux, two cores, and no other load. [bench/README.md](../bench/README.md) describes each figure and how it is measured.
 [bench/RESULTS.md](../bench/RESULTS.md) has all rows, with their spread, their targets, and those that are missed.
 
-## What the figures do not tell
+## Limits of the figures
 
-- **Your app.** The apps here do nothing else. If a request waits for a database, the server's share is small on either side.
+- **Your app.** The apps here do nothing else. If a request waits for a database, the server accounts for little of its time on both sides.
 - **Differences below 5 %.** Two runs of the same program differ by that much.
-- **Other machines.** Microseconds depend on the processor. The relation between two columns depends on it much less.
-- **The network.** Both sides listen on Unix sockets, with connections that are kept. TCP costs both sides more, and makes them more alike.
-- **The front server.** Without "through nginx", the load generator takes its place. In production there is always one, and it costs the same on
-  both sides.
+- **Other machines.** Microseconds depend on the processor. The ratio of two columns depends on it much less.
+- **The network.** Both sides listen on Unix sockets, with connections that are kept. TCP costs more on both sides, and brings the ratios closer to 1.
+- **The front server.** In rows without "through nginx", the load generator connects to the app directly. In production there is always a
+  front server. It costs the same on both sides.
 `
 }
 

@@ -1,4 +1,6 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
 /** The repository's root folder. */
@@ -20,6 +22,24 @@ export function run(command, args, options = {}) {
   if (error?.code === 'ETIMEDOUT') return false
   if (error) throw new UserError(`Cannot run ${command}: ${error.message}`)
   return result.status === 0
+}
+
+/**
+ * Runs a Node script in the repository's root folder while others run, and prints all of its output when it has ended. Resolves with
+ * whether it succeeded.
+ * @param {string} script
+ * @param {string[]} args
+ */
+export async function runBeside(script, ...args) {
+  const child = spawn(process.execPath, [script, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [output, errors, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
+  process.stdout.write(output)
+  process.stderr.write(errors)
+  return code === 0
 }
 
 /** Returns the path of an installed tool's JavaScript file, such as `bin('typescript', 'bin/tsc')`, to run it under any Node. */

@@ -2,16 +2,12 @@
 // client claims.
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { run } from '../../packages/cli/src/run.ts'
 import { send } from '../support/cases/http.ts'
 import { makeCertificate } from '../support/fronts/certificate.ts'
-import { COMMAND_LINE, installCommandLine } from '../support/fronts/command-line.ts'
 import { CONFIGURED, type PrintedConfig } from '../support/fronts/configured.ts'
+import { printConfig, startPrinted } from '../support/fronts/printed-config.ts'
 import type { Site } from '../support/fronts/site.ts'
 import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
-
-// The program in configs in which the server starts the app.
-process.argv[1] = COMMAND_LINE
 
 let site: Site
 
@@ -53,10 +49,9 @@ test.each(cases)('%s sends its own, over %s', async (server, scheme) => {
             `127.0.0.1:${ports[1]}`,
           ]
     const listen = ['--listen', `127.0.0.1:${ports[0]}`, ...tls]
-    return printed(server, app, ...address, ...listen, '--forwarded-headers')
+    return printConfig(server, app, ...address, ...listen, '--forwarded-headers', '--no-check')
   }
-  const { app: words } = await print([80, 81])
-  if (words !== undefined) await startApp(words)
+  await startPrinted(site, await print([80, 81]))
   const [port] = await CONFIGURED[server]!(site, certificate === undefined ? 1 : 2, print)
   const spoofed = [...namesOf('For'), ...namesOf('Proto'), ...namesOf('Host')].flatMap((name) => [
     name,
@@ -77,7 +72,7 @@ test.each(cases)('%s sends its own, over %s', async (server, scheme) => {
 })
 
 test.each(['lighttpd', 'h2o', 'systemd'])('%s refuses the flag, and says why', async (server) => {
-  await expect(printed(server, site.write('app.mjs', APP), '--forwarded-headers')).rejects.toThrow(
+  await expect(printConfig(server, site.write('app.mjs', APP), '--forwarded-headers')).rejects.toThrow(
     /--forwarded-headers does not apply to/,
   )
 })
@@ -91,18 +86,4 @@ function forwarded(rawHeaders: string[]): Record<string, string[]> {
     found[name] = [...(found[name] ?? []), rawHeaders[index + 1]!]
   })
   return found
-}
-
-async function printed(...words: readonly string[]): Promise<PrintedConfig> {
-  let text = ''
-  const output = { write: (piece: string) => (text += piece) }
-  const status = await run(['config', ...words, '--json'], output, output)
-  if (status !== 0) throw new Error(text)
-  return JSON.parse(text)
-}
-
-async function startApp(words: readonly string[]): Promise<void> {
-  const env = { PATH: `${installCommandLine(site)}:/usr/bin:/bin` }
-  const program = site.start(`${site.path('bin')}/${words[0]}`, words.slice(1), { env })
-  await program.printed(/^Serving/m)
 }

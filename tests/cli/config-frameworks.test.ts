@@ -2,15 +2,11 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
-import { run } from '../../packages/cli/src/run.ts'
 import { send } from '../support/cases/http.ts'
-import { COMMAND_LINE, installCommandLine } from '../support/fronts/command-line.ts'
 import { CONFIGURED, type PrintedConfig } from '../support/fronts/configured.ts'
+import { printConfig, startPrinted } from '../support/fronts/printed-config.ts'
 import type { Site } from '../support/fronts/site.ts'
 import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
-
-// The program in configs in which the server starts the app.
-process.argv[1] = COMMAND_LINE
 
 let site: Site
 
@@ -70,10 +66,10 @@ test.each(cases)('%s serves the files of %s, those with a hash for a year', asyn
   write(hashed[0], 'hashed')
   if (plain !== undefined) write(plain[0], 'plain')
   const address = server === 'apache-fcgid' ? [] : ['--socket', site.path('app.sock')]
-  const printFor = ([port]: number[]): Promise<PrintedConfig> =>
-    print(server, site.path(program), ...address, '--listen', `127.0.0.1:${port}`)
-  await startProgram((await printFor([80])).app)
-  const [port] = await CONFIGURED[server]!(site, 1, printFor)
+  const printFor = ([port]: number[], ...flags: string[]): Promise<PrintedConfig> =>
+    printConfig(server, site.path(program), ...address, '--listen', `127.0.0.1:${port}`, ...flags)
+  await startPrinted(site, await printFor([80]))
+  const [port] = await CONFIGURED[server]!(site, 1, (ports) => printFor(ports, '--no-check'))
   const get = (path: string) =>
     send({ host: '127.0.0.1', port: port! }, path, { headers: ['Host', `localhost:${port}`] })
 
@@ -93,26 +89,11 @@ test('--no-static leaves the files to the program', async () => {
   const { program, hashed } = LAYOUTS.Nuxt!
   write(program, PROGRAM)
   write(hashed[0], 'hashed')
-  const { files } = await print('nginx', site.path(program), '--no-static')
+  const { files } = await printConfig('nginx', site.path(program), '--no-static')
   expect(files[0]!.text).not.toContain('alias')
 })
 
 function write(file: string, text: string): void {
   mkdirSync(dirname(site.path(file)), { recursive: true })
   site.write(file, text)
-}
-
-async function print(...words: readonly string[]): Promise<PrintedConfig> {
-  let text = ''
-  const output = { write: (piece: string) => (text += piece) }
-  const status = await run(['config', ...words, '--json'], output, output)
-  if (status !== 0) throw new Error(text)
-  return JSON.parse(text)
-}
-
-async function startProgram(words: readonly string[] | undefined): Promise<void> {
-  if (words === undefined) return
-  const env = { PATH: `${installCommandLine(site)}:/usr/bin:/bin` }
-  const program = site.start(`${site.path('bin')}/${words[0]}`, words.slice(1), { env })
-  await program.printed(/^Serving/m)
 }

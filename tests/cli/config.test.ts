@@ -6,18 +6,14 @@ import { fileURLToPath } from 'node:url'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
-import { run } from '../../packages/cli/src/run.ts'
 import { freePorts } from '../../scripts/lib/free-ports.js'
 import { open, readUntil, send, type TestRequest, type TestResponse } from '../support/cases/http.ts'
 import { makeCertificate } from '../support/fronts/certificate.ts'
-import { COMMAND_LINE, installCommandLine } from '../support/fronts/command-line.ts'
 import { CONFIGURED, type PrintedConfig } from '../support/fronts/configured.ts'
+import { printConfig, startPrinted } from '../support/fronts/printed-config.ts'
 import { required } from '../support/fronts/programs.ts'
 import { Site } from '../support/fronts/site.ts'
 import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
-
-// The program in configs in which the server starts the app.
-process.argv[1] = COMMAND_LINE
 
 interface Setup {
   name: string
@@ -46,10 +42,30 @@ const SETUPS: readonly Setup[] = [
 
 const MEBI = 1024 * 1024
 
+/** The program of an app: the site that runs it, and the flag of `config` with its address. */
+interface Place {
+  site: Site
+  address: readonly [flag: string, address: string]
+}
+
+async function placeIn(site: Site, socket: Setup['socket'], name = 'app'): Promise<Place> {
+  if (socket === 'unix') return { site, address: ['--socket', site.path(`${name}.sock`)] }
+  return { site, address: ['--address', `127.0.0.1:${(await freePorts(1))[0]}`] }
+}
+
+// The command that starts an app does not depend on the front server, so the app of each setup runs once, for all servers.
+let apps: Site
+const places = new Map<string, Promise<Place>>()
+
+beforeAll(() => {
+  apps = new Site()
+})
+afterAll(() => apps.stop())
+
 describe.each(Object.keys(CONFIGURED))('%s', (server) => {
   describe.each(SETUPS.filter(({ files }) => server !== 'haproxy' || files === undefined))(
     '$name',
-    ({ example, socket, mount, files, tls }) => {
+    ({ name, example, socket, mount, files, tls }) => {
       let site: Site
       let front: Awaited<ReturnType<typeof start>>
 
@@ -57,11 +73,13 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
         site = new Site()
         const flags = ['--mount', mount || '/', '--max-body', '1m']
         if (files !== undefined) flags.push('--static', makeFiles(site), '--static-url', files || '/')
+        if (!places.has(name)) places.set(name, placeIn(apps, socket, `app-${places.size}`))
+        const place = await places.get(name)!
         front = await start(
           site,
           server,
           exampleApp(example),
-          socket,
+          place,
           flags,
           tls ? makeCertificate(site) : undefined,
         )
@@ -69,7 +87,7 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
       afterAll(() => site.kill())
 
       test('the app sees the URL of the client', async () => {
-        onTestFailed(() => console.error(site.report()))
+        onTestFailed(() => console.error(`${site.report()}\n${apps.report()}`))
         const { text } = await ask(`${mount}/hello/J%C3%BCrgen%2FMaria`)
         expect(text).toBe('Hello, Jürgen/Maria!\n')
         const request = JSON.parse((await ask(`${mount}/api/request?a=1&b=%20`)).text)
@@ -200,7 +218,14 @@ describe('the params that reach the app, and the events that reach the client', 
 
   test.each(Object.keys(CONFIGURED))('%s', async (server) => {
     const app = site.write('probe.mjs', PROBE)
-    const front = await start(site, server, app, 'unix', ['--mount', '/shop'], makeCertificate(site))
+    const front = await start(
+      site,
+      server,
+      app,
+      await placeIn(site, 'unix'),
+      ['--mount', '/shop'],
+      makeCertificate(site),
+    )
     const headers = [...front.ask.headers, 'Authorization', 'Basic bWU6cHc=', 'Proxy', 'http://evil.test']
     const params = JSON.parse((await send(front.origin, '/shop/a%2Fb?c=d', { ...front.ask, headers })).text)
     expect(params).toMatchObject({
@@ -232,7 +257,7 @@ describe('lighttpd --spawn', () => {
   })
 
   test('lighttpd starts the app', async () => {
-    const front = await start(site, 'lighttpd', exampleApp('express'), 'unix', [
+    const front = await start(site, 'lighttpd', exampleApp('express'), await placeIn(site, 'unix'), [
       '--spawn',
       '--mount',
       '/shop',
@@ -270,14 +295,14 @@ describe('a path with unusual characters works, or is an error', () => {
     const servesFiles = server !== 'haproxy'
     const apps = await longestName('app', (folder) => {
       site.write(`${folder}/app.mjs`, "export default (req, res) => res.end('the app')")
-      return print(server, site.path(folder, 'app.mjs'), '--no-check')
+      return printConfig(server, site.path(folder, 'app.mjs'), '--no-check')
     })
     const mayNotLoad = server === 'apache-fcgid' ? [...UNLOADABLE, HOME] : UNLOADABLE
     expect.soft(apps.refused.toSorted()).toEqual(mayNotLoad.toSorted())
     const files = await longestName('files', (folder) => {
       const tls = certificateIn(folder)
       const statics = servesFiles ? ['--static', site.path(folder)] : []
-      return print(
+      return printConfig(
         server,
         exampleApp('fetch'),
         '--no-check',
@@ -296,7 +321,7 @@ describe('a path with unusual characters works, or is an error', () => {
     site.write(`${files.folder}/file.txt`, 'a file')
     const statics = servesFiles ? ['--static', site.path(files.folder)] : []
     const app = site.path(apps.folder, 'app.mjs')
-    const front = await start(site, server, app, 'tcp', statics, certificate)
+    const front = await start(site, server, app, await placeIn(site, 'tcp'), statics, certificate)
     expect(await send(front.origin, '/any', front.ask)).toMatchObject({ status: 200, text: 'the app' })
     if (!servesFiles) return
     expect(await send(front.origin, '/file.txt', front.ask)).toMatchObject({ status: 200, text: 'a file' })
@@ -336,7 +361,7 @@ describe('systemd', () => {
     'systemd accepts the units, and passes the socket to the app: %s',
     async (kind) => {
       const at = kind === 'unix' ? site.path('app.sock') : `127.0.0.1:${(await freePorts(1))[0]}`
-      const { files, app } = await print(
+      const { files, app } = await printConfig(
         ...['systemd', exampleApp('express'), '--mount', '/shop', '--user', 'www-data'],
         ...[kind === 'unix' ? '--socket' : '--address', at],
       )
@@ -357,7 +382,9 @@ describe('systemd', () => {
   )
 
   test('with --workers, systemd accepts a service that tells it of its state and that can be reloaded', async () => {
-    const { files, app } = await print('systemd', exampleApp('express'), '--workers', '2', '--name', 'shop')
+    const { files, app } = await printConfig(
+      ...['systemd', exampleApp('express'), '--no-check', '--workers', '2', '--name', 'shop'],
+    )
     const units = files.map(({ path, text }) => site.write(basename(path), text))
     const verified = spawnSync(required('systemd-analyze'), ['verify', '--man=no', ...units], {
       encoding: 'utf8',
@@ -369,10 +396,11 @@ describe('systemd', () => {
   })
 
   test('the service has a dynamic user or that of --user, and can read an app in a home folder', async () => {
-    const [, service] = (await print('systemd', exampleApp('express'))).files
+    const [, service] = (await printConfig('systemd', exampleApp('express'), '--no-check')).files
     expect(service!.text).toContain('\nDynamicUser=yes\n')
     expect(service!.text).toMatch(/\nProtectHome=(yes|read-only)\n/)
-    const [, owned] = (await print('systemd', exampleApp('express'), '--user', 'shop')).files
+    const [, owned] = (await printConfig('systemd', exampleApp('express'), '--no-check', '--user', 'shop'))
+      .files
     expect(owned!.text).toContain('\nUser=shop\n')
     expect(owned!.text).not.toContain('DynamicUser')
   })
@@ -398,23 +426,22 @@ async function start(
   site: Site,
   server: string,
   app: string,
-  socket: Setup['socket'],
+  place: Place,
   flags: readonly string[],
   certificate?: { cert: string; key: string },
 ) {
-  const tcp = `127.0.0.1:${(await freePorts(1))[0]}`
-  const at = socket === 'unix' ? ['--socket', site.path('app.sock')] : ['--address', tcp]
   // mod_fcgid opens the sockets itself.
-  const address = server === 'apache-fcgid' ? [] : at
+  const address = server === 'apache-fcgid' ? [] : place.address
   const printFor = ([port, plainPort]: number[]) => {
-    const words = [server, app, ...address, ...flags, '--listen', `127.0.0.1:${port}`]
+    // The app is started below, which is the same check.
+    const words = [server, app, ...address, ...flags, '--listen', `127.0.0.1:${port}`, '--no-check']
     if (certificate) {
       words.push('--tls-cert', certificate.cert, '--tls-key', certificate.key)
       words.push('--redirect-from', `127.0.0.1:${plainPort}`)
     }
-    return print(...words)
+    return printConfig(...words)
   }
-  await startApp(site, (await printFor([80, 80])).app)
+  await startOnce(place.site, await printFor([80, 80]))
   const [port, plainPort] = await CONFIGURED[server]!(site, certificate ? 2 : 1, printFor)
   return {
     origin: { host: '127.0.0.1', port: port! },
@@ -427,19 +454,13 @@ async function start(
   }
 }
 
-async function startApp(site: Site, words: readonly string[] | undefined): Promise<void> {
-  if (words === undefined) return
-  const env = { PATH: `${installCommandLine(site)}:/usr/bin:/bin`, SESSION_SECRET: 'test' }
-  const program = site.start(`${site.path('bin')}/${words[0]}`, words.slice(1), { env })
-  await program.printed(/^Serving/m)
-}
+const started = new Map<string, Promise<void>>()
 
-async function print(...words: readonly string[]): Promise<PrintedConfig> {
-  let text = ''
-  const output = { write: (piece: string) => (text += piece) }
-  const status = await run(['config', ...words, '--json'], output, output)
-  if (status !== 0) throw new Error(text)
-  return JSON.parse(text)
+function startOnce(site: Site, config: PrintedConfig): Promise<void> {
+  const command = JSON.stringify(config.app)
+  const running = started.get(command) ?? startPrinted(site, config, { SESSION_SECRET: 'test' })
+  started.set(command, running)
+  return running
 }
 
 // If a server responds and closes while the body is being sent, a write may fail before Node reads the response. Then try again.

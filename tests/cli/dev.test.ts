@@ -63,22 +63,22 @@ test('serves an app at a mount, and responds with a 404 outside it', async () =>
 test('a change restarts the app, and no request fails meanwhile', async () => {
   site.write(
     'app.mjs',
-    "import { answer } from './answer.mjs'\nexport default { fetch: () => new Response(answer) }",
+    "import { greeting } from './greeting.mjs'\nexport default { fetch: () => new Response(greeting) }",
   )
-  site.write('answer.mjs', "export const answer = 'first'")
+  site.write('greeting.mjs', "export const greeting = 'first'")
   const { program, url } = await dev('app.mjs')
   const responses = [await text(url)]
   expect(responses).toEqual(['first'])
-  site.write('answer.mjs', "export const answer = 'second'")
+  site.write('greeting.mjs', "export const greeting = 'second'")
   while (responses.at(-1) !== 'second') responses.push(await text(url))
   expect(new Set(responses)).toEqual(new Set(['first', 'second']))
-  await program.printed(/^answer\.mjs has changed/m)
+  await program.printed(/^greeting\.mjs has changed/m)
 })
 
 test('serves a program that calls listen(), without opening its port, and restarts it at a change', async () => {
-  const program = (answer: string): string => `
+  const program = (greeting: string): string => `
     import { createServer } from 'node:http'
-    createServer((request, response) => response.end('${answer} ' + request.url)).listen(3000, '127.0.0.1', () => {
+    createServer((request, response) => response.end('${greeting} ' + request.url)).listen(3000, '127.0.0.1', () => {
       console.log('the program listens')
     })`
   site.write('server.mjs', program('first'))
@@ -244,18 +244,18 @@ test('an app that ignores SIGTERM is restarted, and no process survives when fcg
   expect(await remaining(() => site.processes(), 30_000)).toEqual([])
 })
 
-function expressApp(answer: string): string {
+function expressApp(greeting: string): string {
   return `
     const app = require(${JSON.stringify(EXPRESS)})()
-    app.get('/', (req, res) => res.send('${answer}'))
+    app.get('/', (req, res) => res.send('${greeting}'))
     app.get('/params', (req, res) => res.send(
       [process.env.NODE_ENV, req.fcgi.params.GATEWAY_INTERFACE, req.ip].join(' ')
     ))
     module.exports = app`
 }
 
-function fetchApp(answer: string): string {
-  return `export default { fetch: () => new Response('${answer}') }`
+function fetchApp(greeting: string): string {
+  return `export default { fetch: () => new Response('${greeting}') }`
 }
 
 function start(...args: string[]): Program {

@@ -7,7 +7,7 @@ import express, { type Request as ExpressRequest, type Response as ExpressRespon
 import { onTestFinished } from 'vitest'
 
 /** A request as the app receives it from an adapter, and the methods with which the app responds. */
-export interface AppRequest {
+interface AppRequest {
   readonly method: string
   /** Path and query. */
   readonly url: string
@@ -35,7 +35,7 @@ export const ABORTED: Readonly<Record<AdapterName, Readonly<Record<string, numbe
 
 export const ADAPTERS = ['Express', 'fetch'] as const
 
-export type AdapterName = (typeof ADAPTERS)[number]
+type AdapterName = (typeof ADAPTERS)[number]
 
 /** An app behind an adapter that passes its requests to the test. It is closed when the test ends. */
 export class AdaptedApp {

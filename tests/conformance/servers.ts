@@ -4,7 +4,7 @@ import { type Peer, startPeer } from '../support/peers/peer.ts'
 import { startPhpFpm } from '../support/peers/php.ts'
 
 /** A server that the conformance checks run against. */
-export interface Candidate {
+interface Candidate {
   /** Its name in the table. */
   readonly name: string
   start(): Promise<Peer>

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { COMMAND_LINE } from '../support/fronts/command-line.ts'
 import { Site } from '../support/fronts/site.ts'
 
-/** Lines of a server's config, by the place in which they are. */
+/** Lines of a server's config, by their section. */
 export type Config = Readonly<Record<string, readonly string[]>>
 
 /** A fault in a config. */

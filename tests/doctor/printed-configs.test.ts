@@ -1,8 +1,8 @@
 // `fcgi-bridge doctor` finds no errors and no warnings in a config of `fcgi-bridge config`.
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { COMMAND_LINE } from '../support/fronts/command-line.ts'
-import { CONFIGURED, type PrintedConfig } from '../support/fronts/configured.ts'
+import { CONFIGURED } from '../support/fronts/configured.ts'
+import { printConfig } from '../support/fronts/printed-config.ts'
 import type { Site } from '../support/fronts/site.ts'
 import { askDoctor, withSite } from './faults.ts'
 
@@ -29,7 +29,7 @@ async function expectHealthy(site: Site, server: string, mount: string, ...flags
   const socket = site.path('app.sock')
   const [port] = await CONFIGURED[server]!(site, 1, ([port]) => {
     const listen = ['--socket', socket, '--listen', `127.0.0.1:${port}`]
-    return print(site, server, APP, ...listen, '--mount', mount || '/', ...flags)
+    return printConfig(server, APP, ...listen, '--mount', mount || '/', '--no-check', ...flags)
   })
   const { report } = await askDoctor(site, `http://localhost:${port}${mount}`, '--app', socket)
   expect(report.findings.filter(({ level }) => level !== 'note')).toEqual([])
@@ -37,10 +37,4 @@ async function expectHealthy(site: Site, server: string, mount: string, ...flags
   // No advice may undo the mount or the rewrite of the config.
   const lines = report.findings.flatMap(({ fix }) => fix.lines)
   expect(lines.filter((line) => line.includes('=> (('))).toEqual([])
-}
-
-async function print(site: Site, ...words: string[]): Promise<PrintedConfig> {
-  const program = site.start(process.execPath, [COMMAND_LINE, 'config', ...words, '--json'])
-  const [line] = await program.printed(/^\{.*\}$/m)
-  return JSON.parse(line)
 }

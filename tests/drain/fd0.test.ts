@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { Peer } from '@fcgi-bridge/testing'
 import { describe, expect, test } from 'vitest'
+import { COMMAND_LINE } from '../support/fronts/command-line.ts'
 import type { Program } from '../support/fronts/program.ts'
 import { required } from '../support/fronts/programs.ts'
 import { listeningOf, type Site } from '../support/fronts/site.ts'
@@ -22,6 +23,12 @@ function spawnOnDescriptor0(
 ): Program {
   const env = { ...process.env, ...site.appEnvironment(), ...variables }
   return site.start(required('spawn-fcgi'), ['-s', path, '-n', '--', ...command], { env })
+}
+
+/** A command that passes descriptor 0 to `command` as systemd does. */
+function asSystemd(command: readonly string[]): string[] {
+  const words = command.map((word) => `'${word}'`).join(' ')
+  return ['/bin/sh', '-c', `LISTEN_PID=$$ LISTEN_FDS=1 exec ${words} 3<&0 0</dev/null`]
 }
 
 async function connect(path: string, query = ''): Promise<Peer> {
@@ -117,6 +124,28 @@ import(${JSON.stringify(APP)})`,
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
 
+  test.each([
+    ['fcgi-bridge serve, descriptor 0', 0, []],
+    ['fcgi-bridge serve, a socket from systemd', 3, []],
+    ['fcgi-bridge serve --workers, descriptor 0', 0, ['--workers', '2']],
+    ['fcgi-bridge serve --workers, a socket from systemd', 3, ['--workers', '2']],
+  ] as const)('%s', async (_, fd, flags) => {
+    const app = site.write(
+      'slow.mjs',
+      `console.error('loading')
+await new Promise((resolve) => setTimeout(resolve, 500))
+export default { fetch: () => new Response('hello') }`,
+    )
+    const path = site.path('app.sock')
+    const command = [process.execPath, COMMAND_LINE, 'serve', app, ...flags]
+    const program = spawnOnDescriptor0(path, fd === 0 ? command : asSystemd(command))
+    await program.printed(/^loading$/m)
+    const peer = await connect(path)
+    program.child.kill('SIGTERM')
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 200[\s\S]*hello$/)
+    expect(await program.exited).toEqual({ code: 0, signal: null })
+  })
+
   test('a program that opens its own socket still ends at once', async () => {
     const program = site.start(process.execPath, [APP], {
       env: {
@@ -143,8 +172,7 @@ cluster.fork()
 process.on('SIGTERM', () => { for (const { process } of Object.values(cluster.workers)) process.kill('SIGTERM') })
 `,
   )
-  const script = `LISTEN_PID=$$ LISTEN_FDS=1 exec "${process.execPath}" "${primary}" 3<&0 0</dev/null`
-  const program = spawnOnDescriptor0(path, ['/bin/sh', '-c', script])
+  const program = spawnOnDescriptor0(path, asSystemd([process.execPath, primary]))
   await program.printed(/listening on "fd 3"\s+listening on "fd 3"/)
   const peer = await connect(path)
   expect((await peer.response(1)).stdout).toMatch(/pid \d+/)

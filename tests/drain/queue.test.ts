@@ -100,22 +100,15 @@ function isNonBlocking(pid: number, fd: number): boolean {
   return (Number.parseInt(flags!, 8) & 0o4000) !== 0
 }
 
-describe('a socket that several processes share stays non-blocking when one of them ends', () => {
+describe('a socket that several processes share stays non-blocking', () => {
   test.each([
     ['SIGTERM', 0],
     ['SIGTERM', 3],
     ['SIGKILL', 0],
     ['SIGKILL', 3],
     ['exception', 0],
-  ] as const)('by %s, as descriptor %i', async (end, fd) => {
-    const held = await HeldSocket.open(site, 'unix')
-    // Descriptor 0 has to listen before a program is started with it.
-    const opener = held.start(3)
-    await listeningOf(opener)
-    const [first, second] = [held.start(fd), held.start(fd)]
-    await Promise.all([listeningOf(first), listeningOf(second)])
-    await opener.stop()
-    expect(isNonBlocking(second.pid, fd)).toBe(true)
+  ] as const)('when one of them ends by %s, as descriptor %i', async (end, fd) => {
+    const { held, first, second } = await startTwo(fd)
     if (end === 'exception') {
       // Either process may accept a connection.
       while (first.running) {
@@ -130,4 +123,30 @@ describe('a socket that several processes share stays non-blocking when one of t
     expect((await (await connect(held.at, 'POST')).response(1)).stdout).toContain(`pid ${second.pid}`)
     held.close()
   })
+
+  test.each([0, 3] as const)('when one of them spawns child processes, as descriptor %i', async (fd) => {
+    const { held, first, second } = await startTwo(fd)
+    const spawned = new Set<string>()
+    // Either process may accept a connection.
+    while (spawned.size < 2) {
+      const { stdout } = await (await connect(held.at, 'GET', 'spawn=1')).response(1)
+      spawned.add(/pid \d+/.exec(stdout)![0])
+      for (const { pid } of [first, second]) expect(isNonBlocking(pid, fd)).toBe(true)
+    }
+    await Promise.all([first.stop(), second.stop()])
+    held.close()
+  })
+
+  /** Two processes of the app on one socket. */
+  async function startTwo(fd: 0 | 3): Promise<{ held: HeldSocket; first: Program; second: Program }> {
+    const held = await HeldSocket.open(site, 'unix')
+    // Descriptor 0 has to listen before a program is started with it.
+    const opener = held.start(3)
+    await listeningOf(opener)
+    const [first, second] = [held.start(fd), held.start(fd)]
+    await Promise.all([listeningOf(first), listeningOf(second)])
+    await opener.stop()
+    expect(isNonBlocking(second.pid, fd)).toBe(true)
+    return { held, first, second }
+  }
 })

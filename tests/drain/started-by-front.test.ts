@@ -106,7 +106,7 @@ test('lighttpd bin-path: no request is lost that a process has accepted', async 
   expect(await terminateInTurn(origin, '/', 60, [...pids].slice(0, 1))).toEqual([])
 })
 
-test('spawn-fcgi -F behind nginx: no request is lost, and the other processes serve on', async () => {
+test('spawn-fcgi -F behind nginx: no request is lost, and the other processes continue to serve', async () => {
   const [appPort] = await freePorts(1)
   const args = ['-a', '127.0.0.1', '-p', String(appPort), '-F', '3', '--', process.execPath, APP]
   site.start(required('spawn-fcgi'), args, { env: { ...process.env, ...site.appEnvironment() } })

@@ -52,7 +52,10 @@ test.concurrent('faulty-express: a finished response is complete, whatever the a
   expect,
 }) =>
   withNeighbour('faulty-express', async ({ origin, program }) => {
-    expect(await send(origin, '/answer-and-exit')).toMatchObject({ status: 200, text: 'the last words\n' })
+    expect(await send(origin, '/respond-and-exit')).toMatchObject({
+      status: 200,
+      text: 'sent before the exit\n',
+    })
     expect(await program.exited).toEqual({ code: 3, signal: null })
   }))
 

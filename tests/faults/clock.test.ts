@@ -1,4 +1,4 @@
-// Somebody sets the system clock. No timeout may expire because of it.
+// The system clock is set to another time. No timeout may expire because of that.
 import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { Peer } from '@fcgi-bridge/testing'

@@ -112,7 +112,7 @@ function withPort(words: readonly string[], port: number): string[] {
 
 let folders = 0
 
-// The program may be told a port in both cases. Only its HTTP server listens there.
+// The program may get a port in both cases. Only its HTTP server listens there.
 function place(site: Site, { project, folder = '', env = {} }: FrameworkProgram, port: number) {
   const own = site.makeFolder(`data-${folders++}`)
   const set = Object.entries(env).map(([name, value]) => [name, value.replace('$FOLDER', own)])
@@ -142,7 +142,7 @@ export async function compareResponses(
   }
 }
 
-/** Reads the beginning of the program's stream from both, leaves, and expects that the program learns of it. */
+/** Reads the beginning of the program's stream from both, disconnects, and expects that the program notices. */
 export async function leaveStream(stream: ServerStream, { origin }: Started): Promise<void> {
   const { path, until, left, method = 'GET', headers = [], body } = stream
   const toSend = { method, headers: ['Host', HOST, ...headers], ...(body !== undefined && { body }) }
@@ -228,7 +228,7 @@ class Client {
       delete own['content-length']
       delete own.etag
     }
-    // Apache writes the field anew.
+    // Apache writes the header again.
     if (own.vary) own.vary = own.vary.replaceAll(' ', '')
     // Some servers send an empty body in chunks.
     if (headers['content-length'] === '0') delete own['content-length']

@@ -26,6 +26,8 @@ const CACHE =
     ? '/var/cache/fcgi-bridge/frameworks'
     : join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fcgi-bridge/frameworks')
 const SOURCES = fileURLToPath(new URL('projects', import.meta.url))
+// Two projects at a time: a build uses more than one core.
+const BUILDERS = 2
 const INSTALL = [
   'install',
   `--before=${AS_OF}`,
@@ -73,6 +75,27 @@ export async function prepare(name) {
   }
   writeFileSync(stampOf(folder), '')
   return Math.round((Date.now() - begin) / 1000)
+}
+
+/**
+ * Installs and builds projects. Prints how long each took. Resolves with the failures, as scripts/lib/vitest.js reports those of tests.
+ */
+export async function prepareAll(names) {
+  const failures = []
+  const rest = [...names]
+  const work = async () => {
+    for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
+      try {
+        const seconds = await prepare(name)
+        console.log(seconds === 0 ? `${name} is built already.` : `Built ${name} in ${seconds} s.`)
+      } catch (error) {
+        console.error(`${name}: ${error.message}`)
+        failures.push({ test: `The build of ${name}`, message: error.message.split('\n', 1)[0] })
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: BUILDERS }, work))
+  return failures
 }
 
 // Earlier versions of this project would fill the disk.

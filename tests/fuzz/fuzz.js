@@ -124,21 +124,21 @@ async function sendPart(server, sessions) {
         fail(`${target}: ${error.message}`, running.size > 0 ? [...running] : last)
       }
     }
-    const beside = new Neighbour(server.at[target])
+    const during = new Neighbour(server.at[target])
     do {
-      await ask(beside)
+      await ask(during)
       await setTimeout(2)
     } while (!over && finding === undefined)
-    beside.close()
+    during.close()
     const after = new Neighbour(server.at[target])
     await ask(after)
     after.close()
   }
   let over = false
-  const beside = TARGETS.map(neighbour)
+  const neighboursEnd = TARGETS.map(neighbour)
   await Promise.all(Array.from({ length: CONCURRENCY }, lane))
   over = true
-  await Promise.all(beside)
+  await Promise.all(neighboursEnd)
   if (finding !== undefined) throw finding
   return { sessions: sent, neighbours, last }
 }

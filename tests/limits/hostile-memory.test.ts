@@ -81,7 +81,7 @@ class Victim {
   async checkService(): Promise<void> {
     const peer = await this.connect()
     peer.get(1)
-    expect((await peer.response(1)).stdout).toMatch(/answer\n$/)
+    expect((await peer.response(1)).stdout).toMatch(/served\n$/)
   }
 }
 
@@ -292,6 +292,6 @@ test('1,000,000 requests', options, async ({ task }) => {
   victim.checkGrowth(task.name)
 })
 
-// The length of a response of apps/hostile.js: a padded record with "Status: 200 OK", an empty line and "answer", then the end of
+// The length of a response of apps/hostile.js: a padded record with "Status: 200 OK", an empty line and "served", then the end of
 // STDOUT and END_REQUEST.
 const RESPONSE_LENGTH = 8 + 32 + 8 + 16

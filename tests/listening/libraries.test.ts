@@ -128,7 +128,7 @@ test('socket.io, by polling', async () => {
   const sockets = new SocketServer(server, { transports: ['polling'] })
   sockets.on('connection', (socket) => {
     socket.emit('welcome', socket.handshake.address)
-    socket.on('question', (text, answer) => answer(`you asked ${text}`))
+    socket.on('question', (text, reply) => reply(`you asked ${text}`))
   })
   await listen(server)
   const client = io(await nginx(), { transports: ['polling'], reconnection: false })

@@ -9,7 +9,7 @@ import { required } from '../support/fronts/programs.ts'
 import type { Site } from '../support/fronts/site.ts'
 
 /** A front server as it is set up before the pool. */
-export interface PoolFront {
+interface PoolFront {
   name: string
   socket: 'tcp' | 'unix'
   /** Starts it before the app at this address. */

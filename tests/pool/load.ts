@@ -5,8 +5,11 @@ import type { Origin } from '../support/fronts/front.ts'
 
 export interface LoadFailure {
   method: string
-  /** Milliseconds since the load began. */
-  at: number
+  target: string
+  /** When the request was sent, on the clock of `performance.now()`. */
+  sentAt: number
+  /** When it failed. */
+  failedAt: number
   error: string
 }
 
@@ -16,6 +19,8 @@ export interface LoadFailure {
  */
 export class Load {
   readonly failures: LoadFailure[] = []
+  /** Called at each failure, to record the state in which it happened. */
+  onFailure: (failure: LoadFailure) => void = () => {}
   /** Milliseconds from each request to its response. */
   readonly durations: number[] = []
   count = 0
@@ -60,15 +65,25 @@ export class Load {
 
   async #send(origin: Origin, number: number): Promise<void> {
     const method = number % 3 === 0 ? 'POST' : 'GET'
+    const target = `/load?${number}`
     const begin = performance.now()
     try {
       const ask = method === 'POST' ? { method, body: `body ${number}` } : {}
-      const { status, text } = await send(origin, `/load?${number}`, ask)
+      const { status, text } = await send(origin, target, ask)
       const expected = method === 'POST' ? `POST body ${number}` : 'GET '
       if (status !== 200 || text !== expected) throw new Error(`${status} ${text.slice(0, 80)}`)
       this.durations.push(performance.now() - begin)
     } catch (error) {
-      this.failures.push({ method, at: Math.round(begin - this.#start), error: String(error) })
+      const { code } = error as NodeJS.ErrnoException
+      const failure = {
+        method,
+        target,
+        sentAt: begin,
+        failedAt: performance.now(),
+        error: code === undefined ? String(error) : `${error} (${code})`,
+      }
+      this.failures.push(failure)
+      this.onFailure(failure)
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { PoolAnswer, PoolStatus } from '@fcgi-bridge/pool'
+import type { PoolReply, PoolStatus } from '@fcgi-bridge/pool'
 import { sendCommand } from '@fcgi-bridge/pool'
 import { COMMAND_LINE } from '../support/fronts/command-line.ts'
 import type { Listening } from '../support/fronts/ports.ts'
@@ -12,7 +12,7 @@ export interface PoolProgram {
   /** The address as `FastCgiDispatcher` takes it. */
   address: string
   control: string
-  command(command: 'reload' | 'status' | 'stop'): Promise<PoolAnswer>
+  command(command: 'reload' | 'status' | 'stop'): Promise<PoolReply>
   status(): Promise<PoolStatus>
 }
 
@@ -36,9 +36,9 @@ export async function startPool(
     control,
     command,
     async status() {
-      const answer = await command('status')
-      if (!answer.ok || answer.status === undefined) throw new Error(JSON.stringify(answer))
-      return answer.status
+      const reply = await command('status')
+      if (!reply.ok || reply.status === undefined) throw new Error(JSON.stringify(reply))
+      return reply.status
     },
   }
 }

@@ -206,12 +206,12 @@ async function ask(
   params: Record<string, string> = {},
 ): Promise<string> {
   const dispatcher = new FastCgiDispatcher(address, { maxIdleConnections: 0, params, onStderr() {} })
-  const answer = await request(`http://test${path}`, {
+  const response = await request(`http://test${path}`, {
     dispatcher,
     method: body ? 'POST' : 'GET',
     body: body ?? null,
   })
-  return answer.body.text()
+  return response.body.text()
 }
 
 /** Sends the params that exporters of PHP-FPM's status send, and returns the body. */

@@ -10,6 +10,7 @@ import { startNginx } from '../support/fronts/nginx.ts'
 import type { Site } from '../support/fronts/site.ts'
 import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
 import { LOAD_APP, Load } from './load.ts'
+import { Timeline } from './timeline.ts'
 
 const isLong = process.env.FCGI_BRIDGE_ROLLS !== undefined
 /** Milliseconds. */
@@ -43,21 +44,42 @@ test('recycling by maxRequests: no request fails, and there are always as many r
   })
   await pool.start()
   const load = new Load(await nginx('app.sock'), RATE, MOST)
-  let fewest = Number.POSITIVE_INFINITY
-  // At each event at which a worker could have stopped serving.
-  for (const event of ['drain', 'exit'] as const) {
-    pool.on(event, () => {
-      // The worker that drains now still accepts until it gets the signal.
-      fewest = Math.min(fewest, ready(pool))
-    })
-  }
+  const timeline = new Timeline(pool)
+  timeline.watchReady()
+  load.onFailure = (failure) => timeline.recordFailure('nginx', failure)
   await setTimeout(DURATION)
   await expect.poll(() => pool.status().restarts.requests ?? 0).toBeGreaterThan(1)
   await load.stop()
+  timeline.stop()
   const { restarts } = pool.status()
-  if (isLong) console.log({ requests: load.count, failed: load.failures.length, restarts, fewest })
-  expect(load.failures).toEqual([])
-  expect(fewest).toBeGreaterThanOrEqual(2)
+  const { fewestReady } = timeline
+  if (isLong) console.log({ requests: load.count, failed: load.failures.length, restarts, fewestReady })
+  expect(timeline.report()).toBe('')
+  expect(fewestReady).toBeGreaterThanOrEqual(2)
+})
+
+test('a reload to an app that crashes at its start: no request fails, and the old code serves on', async () => {
+  await using pool = createPool({
+    script: site.path('server.mjs'),
+    workers: 2,
+    listen: { path: site.path('app.sock') },
+  })
+  await pool.start()
+  const load = new Load(await nginx('app.sock'), RATE, MOST)
+  const timeline = new Timeline(pool)
+  load.onFailure = (failure) => timeline.recordFailure('nginx', failure)
+  let starts = 0
+  pool.on('start', () => starts++)
+  site.write('server.mjs', "throw new Error('no database')")
+  await expect(pool.reload()).rejects.toMatchObject({ code: 'FCGI_ERR_POOL_RELOAD' })
+  await setTimeout(DURATION)
+  await load.stop()
+  timeline.stop()
+  expect(timeline.report()).toBe('')
+  expect(load.count).toBeGreaterThan(0)
+  // A reload that failed is not tried again.
+  expect(starts).toBe(1)
+  expect(pool.status()).toMatchObject({ state: 'running', reloads: { succeeded: 0, failed: 1 } })
 })
 
 test('a worker is killed: only requests that it was running fail, no GET behind nginx with a socket for each worker', async () => {
@@ -81,7 +103,7 @@ test('a worker is killed: only requests that it was running fail, no GET behind 
   expect(load.failures.length).toBeLessThanOrEqual(MOST)
 })
 
-test('a worker is stuck: the other one answers, and what waits on its socket is answered by its replacement', async () => {
+test('a worker is stuck: the other one serves, and its replacement serves the connections that wait on its socket', async () => {
   const stuckTimeout = 3000
   await using pool = createPool({
     script: site.path('server.mjs'),

@@ -63,7 +63,7 @@ describe('a worker that fails', () => {
     await untilStatus(pool, ({ state, restarts }) => state === 'running' && restarts.crash === 1)
   })
 
-  test('at the very first start: one message, and the status of its own', async () => {
+  test('the first worker fails to start: one message, and the exit status of the worker', async () => {
     site.write('broken.mjs', "throw new Error('no database')")
     const program = start('broken.mjs', '--port', '0', '--workers', '4')
     expect(await program.exited).toEqual({ code: 3, signal: null })
@@ -199,7 +199,7 @@ describe('signals', () => {
     await expect(running).rejects.toThrow()
   })
 
-  test('SIGTERM while the app loads: the request that waits for it is answered', async () => {
+  test('SIGTERM while the app loads: the request that waits for it gets its response', async () => {
     site.write('slow.mjs', `await new Promise((resolve) => setTimeout(resolve, 2000))\n${LOAD_APP}`)
     const path = site.path('app.sock')
     const program = start('slow.mjs', '--path', path, '--workers', '2', '--json')
@@ -207,9 +207,9 @@ describe('signals', () => {
     expect(await accepting({ path }, () => !program.running)).toBe(true)
     const socket = connect({ path })
     await once(socket, 'connect')
-    const answer = ask({ address: path }, '/pid')
+    const response = ask({ address: path }, '/pid')
     process.kill(program.pid, 'SIGTERM')
-    expect(await answer).toMatch(/^\d+$/)
+    expect(await response).toMatch(/^\d+$/)
     socket.destroy()
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
@@ -228,30 +228,43 @@ describe('sockets', () => {
     const program = start('app.mjs', '--path', site.path('app.%i.sock'), ...flags)
     await program.printed(/^Serving .*app\.1\.sock$/m)
     const [first, second] = [0, 1].map((slot) => ({ address: site.path(`app.${slot}.sock`) }))
-    const answers = [await ask(first!, '/pid'), await ask(first!, '/pid'), await ask(second!, '/pid')]
-    expect(answers[0]).toBe(answers[1])
-    expect(answers[0]).not.toBe(answers[2])
+    const responders = [await ask(first!, '/pid'), await ask(first!, '/pid'), await ask(second!, '/pid')]
+    expect(responders[0]).toBe(responders[1])
+    expect(responders[0]).not.toBe(responders[2])
     await program.stop()
     expect(existsSync(first!.address)).toBe(false)
   })
 
-  test('from spawn-fcgi as fd 0: the workers get it as fd 3, and it stays non-blocking whatever starts and ends', async () => {
-    const [port] = await freePorts(1)
-    const args = ['-n', '-a', '127.0.0.1', '-p', String(port), '--', process.execPath, COMMAND_LINE]
-    const control = site.path('app.ctl')
-    const serve = ['serve', site.path('app.mjs'), '--workers', '2', '--control', control, '--json']
-    const program = site.start(required('spawn-fcgi'), [...args, ...serve])
-    await program.printed(/("event":"ready"[\s\S]*){2}/)
-    const address = `127.0.0.1:${port}`
-    expect(await ask({ address }, '/pid')).toMatch(/^\d+$/)
-    const events = () => program.output.match(/"event":"ready".*?"pid":(\d+)/g)!
-    const workers = () => events().map((event) => Number(/"pid":(\d+)/.exec(event)![1]))
-    const [, pid] = workers()
-    process.kill(workers()[0]!, 'SIGTERM')
-    await program.printed(/("event":"ready"[\s\S]*){3}/)
-    expect(isNonBlocking(pid!, 3)).toBe(true)
-    expect(await ask({ address }, '/pid')).toMatch(/^\d+$/)
-  })
+  test.each(['SIGTERM', 'SIGKILL', 'SIGHUP to the master'] as const)(
+    'from spawn-fcgi as fd 0: the workers get it as fd 3, and it stays non-blocking when workers start and end: %s',
+    async (signal) => {
+      const [port] = await freePorts(1)
+      const args = ['-n', '-a', '127.0.0.1', '-p', String(port), '--', process.execPath, COMMAND_LINE]
+      const program = site.start(required('spawn-fcgi'), [
+        ...args,
+        ...['serve', site.path('app.mjs'), '--workers', '2', '--json'],
+      ])
+      const address = `127.0.0.1:${port}`
+      await eventsOf(program, 'ready', 2)
+      expect(await ask({ address }, '/pid')).toMatch(/^\d+$/)
+      const [first, second] = await eventsOf(program, 'start', 2)
+      const isReload = signal === 'SIGHUP to the master'
+      process.kill(isReload ? program.pid : first!, isReload ? 'SIGHUP' : signal)
+      // Before the new worker listens, when it does, and after the old one has ended. The master has the socket as descriptor 0.
+      for (const [event, count] of [
+        ['start', 3],
+        ['ready', 3],
+        ['exit', 1],
+      ] as const) {
+        await eventsOf(program, event, count)
+        expect([event, isNonBlocking(program.pid, 0)]).toEqual([event, true])
+      }
+      const pid = (await eventsOf(program, 'ready', 3)).at(-1)!
+      expect(isNonBlocking(pid, 3)).toBe(true)
+      if (!isReload) expect(isNonBlocking(second!, 3)).toBe(true)
+      expect(await ask({ address }, '/pid')).toMatch(/^\d+$/)
+    },
+  )
 
   test('from systemd', async () => {
     const path = site.path('activated.sock')
@@ -310,6 +323,13 @@ async function ask({ address }: { address: string }, path: string): Promise<stri
   const dispatcher = new FastCgiDispatcher(address, { maxIdleConnections: 0, onStderr() {} })
   const { body } = await request(`http://test${path}`, { dispatcher })
   return body.text()
+}
+
+/** Waits for `count` events of a pool that logs JSON. Returns the process ids of their workers. */
+async function eventsOf(program: Program, event: string, count: number): Promise<number[]> {
+  const one = `"event":"${event}".*?"pid":(\\d+)`
+  await program.printed(new RegExp(`(${one}[\\s\\S]*?){${count}}`))
+  return [...program.output.matchAll(new RegExp(one, 'g'))].map(([, pid]) => Number(pid))
 }
 
 /** The ready workers' process ids. */

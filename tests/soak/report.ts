@@ -42,8 +42,8 @@ ${Object.entries(traffic.done)
   .map(([kind, count]) => `| ${kind} | ${count} |`)
   .join('\n')}
 
-Growth is that of the line through the samples of the second half. Of ${processes.length} processes
-${findings.length} lived from the first half to the end; mod_fcgid starts others anew where it sees fit.
+Growth is the slope of a line through the samples of the second half. Of ${processes.length} processes
+${findings.length} lived from the first half to the end; mod_fcgid replaces the others when it needs to.
 
 | process | heap, MiB | growth | RSS, MiB | growth | handles, growth | descriptors at rest | growth | |
 | ------- | --------: | -----: | -------: | -----: | --------------: | ------------------: | -----: | - |

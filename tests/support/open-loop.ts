@@ -60,12 +60,12 @@ export class OpenLoop {
 
   async #result(method: string): Promise<string> {
     const agent = new Agent({ keepAlive: false })
-    const answer = send(this.#origin, this.#path, {
+    const response = send(this.#origin, this.#path, {
       method,
       agent,
       ...(method === 'POST' && { body: 'hello' }),
     })
-    const result = answer.then(
+    const result = response.then(
       ({ status }) => String(status),
       (error: NodeJS.ErrnoException) => error.code ?? error.message,
     )

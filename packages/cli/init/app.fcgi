@@ -1,7 +1,7 @@
 #!/usr/bin/env -S NODE_ENV=production node --max-semi-space-size=1
 // Starts the app for Apache mod_fcgid, or as a CGI program. Written by `fcgi-bridge init htaccess`.
 
-// mod_fcgid may end a process that still loads the app, while its first request waits. `serve` obeys the signal once it listens.
+// mod_fcgid may end a process that still loads the app, while its first request waits. `serve` handles the signal once it listens.
 function onSigterm() {
   global.fcgiBridgeStop = true
 }

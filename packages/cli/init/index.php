@@ -138,8 +138,8 @@ function startApp(): void
 }
 
 /**
- * PHP has read the body of a POST before this script runs, unless enable_post_data_reading is off. If it is not complete, the app
- * is not bothered.
+ * PHP has read the body of a POST before this script runs, unless enable_post_data_reading is off. If the body is incomplete, the
+ * app is not called.
  *
  * @return resource
  */
@@ -194,7 +194,7 @@ function relay($socket, $body, Response $response): void
         }
         if ($writable) {
             $written = @fwrite($socket, $output);
-            // The app no longer reads. Its response may still come.
+            // The app no longer reads. Its response may still arrive.
             if ($written === false) [$output, $isBodyRead] = ['', true];
             else $output = (string) substr($output, $written);
         }
@@ -241,8 +241,8 @@ function params(): array
         $headers = array_change_key_case(getallheaders() ?: []);
         if (isset($headers['authorization'])) $params['HTTP_AUTHORIZATION'] = $headers['authorization'];
     }
-    // The app takes a length of 0 for one that the web server made up, unless the client's own header is there, too. Only CGI
-    // servers make one up.
+    // The app ignores a length of 0 that the web server has added, and recognizes the client's own length by this header. Only CGI
+    // servers add a length.
     if (isset($params['CONTENT_LENGTH']) && PHP_SAPI !== 'cgi-fcgi') {
         $params['HTTP_CONTENT_LENGTH'] = $params['CONTENT_LENGTH'];
     }
@@ -361,7 +361,7 @@ final class Response
             if (stripos($line, 'Status:') === 0) $status = (int) trim(substr($line, 7));
             else header($line, false);
         }
-        // Last: header() sets a status of its own for Location and WWW-Authenticate.
+        // Set the status last: header() changes it for Location and WWW-Authenticate.
         http_response_code($status);
     }
 }

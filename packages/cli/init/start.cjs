@@ -12,7 +12,7 @@ module.exports = (settings) => {
     ? ['doctor', '--probe', '--token', settings.doctorToken]
     : ['serve', ...settings.arguments, '--program', program]
   process.argv.splice(2, process.argv.length, ...command)
-  // The program has listeners of its own when it serves.
+  // The program has its own listeners when it serves.
   return import(pathToFileURL(settings.program).href).finally(() =>
     process.off('SIGTERM', settings.onSigterm),
   )

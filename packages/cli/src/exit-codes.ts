@@ -2,7 +2,7 @@
 export const EXIT = {
   /** The command succeeded. */
   ok: 0,
-  /** The command failed for a reason that no other status stands for: most likely a bug in this program. */
+  /** The command failed for a reason that has no other status: most likely a bug in this program. */
   failed: 1,
   /** The command line is wrong. */
   usage: 2,
@@ -16,6 +16,7 @@ export const EXIT = {
   badResponse: 6,
 } as const
 
+/** One of {@link EXIT}. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 /** The exit statuses as text for the end of `--help`. */

@@ -16,7 +16,7 @@ type FileOutput = NodeJS.WriteStream & { fd: number }
  *
  * - A new file has mode 0600: a log can hold personal data, and a shared host has other users.
  * - A file over `maxBytes` (default 10 MiB) is renamed to `FILE.1`, replacing the one before, and a new one is begun.
- * - A file that is gone or renamed (logrotate) is opened again within a second. Several processes can share one log file.
+ * - A file that was removed or renamed (logrotate) is opened again within a second. Several processes can share one log file.
  *
  * Throws a Failure if the file cannot be opened.
  */
@@ -42,13 +42,13 @@ export function logToFile(file: string, maxBytes: number = MAX_BYTES): void {
     try {
       check()
     } catch {
-      // The folder is gone or full. Keep writing to the old file, and try again.
+      // The folder was removed, or is full. Keep writing to the old file, and try again.
     }
   }, CHECK_MILLISECONDS).unref()
 }
 
-// Descriptors 1 and 2 cannot be exchanged without a moment in which another thread could get their numbers. So they keep the old
-// file, for Node's crash reports, and the streams write to a new descriptor.
+// While descriptors 1 and 2 are replaced, another thread could get their numbers. Therefore they keep the old file, for Node's crash
+// reports, and the streams write to a new descriptor.
 function reopen(path: string): number {
   const fd = openSync(path, 'a', 0o600)
   const outputs = (isCgi() ? [process.stderr] : [process.stdout, process.stderr]) as FileOutput[]

@@ -27,6 +27,12 @@ test('an unknown option exits with the status for a wrong command line', async (
   expect(err).toContain('Did you mean --version?')
 })
 
+test('a --health-path that is not a path is a wrong command line', async () => {
+  const { code, err } = await runWith('serve', 'app.js', '--port', '0', '--health-path', 'healthz')
+  expect(code).toBe(EXIT.usage)
+  expect(err).toContain('--health-path healthz is not a path. It takes a path, such as /healthz.')
+})
+
 test('with --json a wrong command line is reported as JSON', async () => {
   const { code, out, err } = await runWith('request', 'somewhere', '--json')
   expect({ code, err }).toEqual({ code: EXIT.usage, err: '' })

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util'
 
+/** A colour or another style that Node's `styleText` knows. */
 export type Style = Parameters<typeof styleText>[0]
 
 /** Where a command prints. `process.stdout` and `process.stderr` implement it; a test may pass an object with `write` only. */

@@ -19,7 +19,7 @@ export interface FastCgiDispatcherOptions extends ParamsOptions {
   /** Connections kept open between requests. Default: 256. */
   readonly maxIdleConnections?: number
   /**
-   * Ask the application to keep connections open (FCGI_KEEP_CONN). `false`: each request has a connection of its own. Default:
+   * Ask the application to keep connections open (FCGI_KEEP_CONN). `false`: each request has its own connection. Default:
    * true, unless `maxIdleConnections` is 0.
    */
   readonly keepConn?: boolean
@@ -244,7 +244,7 @@ function toNumber(multiplex: unknown): number {
   return multiplex === true ? 32 : typeof multiplex === 'number' ? multiplex : Number.NaN
 }
 
-// undici's events carry an origin. A URL of the application's address takes its place.
+// The origin in the events of undici: a URL made from the application's address.
 function originOf(address: SocketAddress): URL {
   return new URL('path' in address ? `unix:${address.path}` : `fcgi://${formatAddress(address)}`)
 }

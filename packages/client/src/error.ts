@@ -32,7 +32,7 @@ export type FastCgiErrorCode =
   | 'FCGI_ERR_LENGTH_REQUIRED'
 
 /** How the application ended a request (FCGI_END_REQUEST, section 5.5). */
-export interface EndStatus {
+interface EndStatus {
   readonly appStatus: number
   readonly protocolStatus: number
 }

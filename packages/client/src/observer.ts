@@ -28,7 +28,7 @@ export interface ExchangeBegin {
   readonly method: string
   /** Path and query of the request. */
   readonly target: string
-  /** The params as they are sent, in latin1 (one character a byte). */
+  /** The params as they are sent, in latin1 (one character per byte). */
   readonly params: readonly (readonly [name: string, value: string])[]
   /** The FastCGI request id on the connection (section 3.3). */
   readonly requestId: number
@@ -42,7 +42,7 @@ export interface ExchangeRecord {
   readonly direction: 'sent' | 'received'
   /** The record's type, as FCGI_STDOUT in @fcgi-bridge/core (section 8). */
   readonly type: number
-  /** In bytes, the header's 8 not counted. */
+  /** In bytes, without the 8 bytes of the header. */
   readonly contentLength: number
   /** In bytes. */
   readonly paddingLength: number
@@ -60,7 +60,7 @@ export interface ExchangeStderr {
 export interface ExchangeHead {
   readonly id: number
   readonly status: number
-  /** [name, value, name, value…] as received, repeats kept, `Status` left out. One character a byte (latin1). */
+  /** [name, value, name, value…] as received, including repeated headers, without `Status`. One character per byte (latin1). */
   readonly headers: readonly string[]
   readonly time: number
 }

@@ -31,7 +31,7 @@ export interface PoolEvents {
 // How long (milliseconds) an application may take to respond to FCGI_GET_VALUES. Some applications never respond to it.
 const ASK_TIMEOUT = 1000
 
-// How long (milliseconds) an application that has closed a kept connection is expected to close another one.
+// If an application has closed a kept connection, it may close another one within this time (milliseconds).
 const CLOSES_AGAIN_WITHIN = 60_000
 
 /** The connections to one application, and the requests that wait for one. */
@@ -40,7 +40,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   readonly #options: PoolOptions
   readonly #events: PoolEvents
   readonly #connections = new Set<ClientConnection>()
-  readonly #up = new WeakSet<ClientConnection>()
+  readonly #connected = new WeakSet<ClientConnection>()
   #opened = 0
   // In the order of last use. The most recently used connection is used next, so that surplus connections time out.
   readonly #idle: ClientConnection[] = []
@@ -50,7 +50,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   #whenClosed: (() => void) | undefined
   // The most concurrent requests on a connection: 1 until the application has reported that it can multiplex.
   #perConnection = 1
-  #asking: AbortController | undefined
+  #valuesQuery: AbortController | undefined
   // When the application last closed a connection that it was asked to keep, as PHP-FPM does after pm.max_requests.
   #peerClosedAt = Number.NEGATIVE_INFINITY
   readonly #queue: QueueWatch = new QueueWatch(() => this.#makeRoom())
@@ -79,7 +79,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   /** Finishes running and waiting requests. Settles when all connections are closed. */
   close(): Promise<void> {
     this.#draining = true
-    this.#asking?.abort()
+    this.#valuesQuery?.abort()
     this.closeIdle()
     return this.#closed()
   }
@@ -87,7 +87,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   /** Fails running and waiting requests. Settles when all connections are closed. */
   destroy(error: Error): Promise<void> {
     this.#draining = true
-    this.#asking?.abort()
+    this.#valuesQuery?.abort()
     const waiting = this.#waiting
     this.#waiting = []
     for (const exchange of waiting) exchange.fail(error)
@@ -110,7 +110,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   }
 
   onOpen(connection: ClientConnection): void {
-    this.#up.add(connection)
+    this.#connected.add(connection)
     this.#queue.onOpen(connection)
     this.#events.onConnect()
   }
@@ -164,7 +164,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
     this.#queue.forget(connection)
     const idle = this.#idle.indexOf(connection)
     if (idle !== -1) this.#idle.splice(idle, 1)
-    if (this.#up.has(connection)) {
+    if (this.#connected.has(connection)) {
       if (byPeer) this.#peerClosedAt = performance.now()
       this.#events.onDisconnect(error)
     } else if (error !== undefined) {
@@ -234,9 +234,9 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
   // when the pool connects after its last connection has closed, because another application may listen there by then.
   #askValues(): void {
     const { multiplex, keepConn } = this.#options
-    if (multiplex === 1 || !keepConn || this.#asking !== undefined) return
-    this.#asking = new AbortController()
-    const { signal } = this.#asking
+    if (multiplex === 1 || !keepConn || this.#valuesQuery !== undefined) return
+    this.#valuesQuery = new AbortController()
+    const { signal } = this.#valuesQuery
     askValues(this.#address, ASK_TIMEOUT, signal, { keepsAlive: false })
       .then(
         ({ mpxsConns, maxReqs }) => {
@@ -248,7 +248,7 @@ export class ConnectionPool implements ConnectionOwner<ClientConnection> {
         },
       )
       .finally(() => {
-        this.#asking = undefined
+        this.#valuesQuery = undefined
         for (const connection of this.#connections) if (connection.running > 0) this.#fill(connection)
       })
   }

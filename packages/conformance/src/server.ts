@@ -14,7 +14,7 @@ import {
 import { type Address, Connection } from './wire/connection.ts'
 
 /** Options of a request, in addition to its route. */
-export interface RequestOptions extends BeginOptions {
+interface RequestOptions extends BeginOptions {
   /** Default: POST if there is a body, else GET. */
   method?: string
   /** The request body, sent as STDIN. CONTENT_LENGTH is set to its length. */

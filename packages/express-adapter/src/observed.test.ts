@@ -64,7 +64,7 @@ async function overFastCgi(listener: RequestListener) {
 const CHANNELS = ['http.server.request.start', 'http.server.response.created', 'http.server.response.finish']
 const ways = { 'node:http': overHttp, FastCGI: overFastCgi }
 
-/** Sends POST /items?a=1 to `app` and returns everything that a monitoring tool can observe of it, in order. */
+/** Sends POST /items?a=1 to `app` and returns everything that a monitoring tool can observe, in order. */
 async function traceOf(way: keyof typeof ways, app: RequestListener): Promise<unknown[]> {
   const trace: unknown[] = []
   let first: Message | undefined

@@ -35,7 +35,7 @@ export type PoolState = 'idle' | 'starting' | 'running' | 'degraded' | 'leaving'
 
 /** What a pool has counted since its start. */
 export interface Monitoring {
-  /** The counters of each worker's place, those of its former workers included. They never decrease. */
+  /** The counters of each worker's place, including those of its former workers. They never decrease. */
   slots: (Counters & { slot: number })[]
   /** Requests that ran for longer than `slowAfter`. */
   slowRequests: number
@@ -51,9 +51,11 @@ export interface PoolStatus {
   /** The wanted number of workers. */
   wanted: number
   startTime: Date
+  /** Where the pool listens. */
   addresses: (AddressInfo | string)[]
   /** Requests that have begun in any worker, as of their last heartbeats. */
   requests: number
+  /** Ended reloads, by their result. */
   reloads: { succeeded: number; failed: number }
   /** Workers that were started to replace another, by the reason. */
   restarts: Partial<Record<Reason, number>>

@@ -111,6 +111,8 @@ const timesOutRequest = ({ lines }) => lines.includes('req timeout')
 const discardsBody = ({ lines }) =>
   lines.some((line) => line === 'req finish' || line.includes('FCGI_ERR_BODY_DISCARDED'))
 const ends = /^(?:req.destroy|res.destroy|socket)/
+// The readers besides the iterator.
+const READS = /^req\.(?:on |read$|resume|pipe)/
 
 /** @type {[name: string, applies: (script: Script, http: Outcome, fastcgi: Outcome) => boolean, compared: Function[]][]} */
 const EXPLAINED = [
@@ -209,6 +211,16 @@ const EXPLAINED = [
     [closesOf],
   ],
   [
+    // In Node, `write` returns true until 64 KiB wait, so a source that is piped into the response goes on, and ends the response.
+    'a source that is piped into a response whose connection was destroyed: it goes on in Node, and a later write throws',
+    ({ steps }, http, fastcgi) =>
+      receivedOf(http) === 'cut' &&
+      receivedOf(fastcgi) === 'cut' &&
+      http.lines.at(-1) === 'uncaught ERR_STREAM_WRITE_AFTER_END' &&
+      steps.some(({ call }) => call === 'res.pipe'),
+    [requestOf],
+  ],
+  [
     "a write's callback on a connection that the app has ended: it runs only over FastCGI, and an error that it throws ends the list",
     ({ steps }, http, fastcgi) =>
       steps.some(({ call }) => call === 'socket.end') &&
@@ -235,9 +247,11 @@ const EXPLAINED = [
   ],
   [
     // Node reads 64 KiB of HTTP at a time, with the head and the sizes of chunks. Here it is 64 KiB of records.
-    'how much of a large body is left for a reader that begins after another one',
+    'how much of a large body each of two readers gets',
     ({ ask, steps }) =>
-      ask.body > TOGETHER_MAX && steps.some(({ when, call }) => call === 'req.iterate' && when !== 'now'),
+      ask.body > TOGETHER_MAX &&
+      steps.some(({ call }) => call === 'req.iterate') &&
+      steps.some(({ when, call }) => READS.test(call) || (call === 'req.iterate' && when !== 'now')),
     [receivedOf, withoutLengths],
   ],
   [

@@ -1,5 +1,5 @@
 // Lets a test and an app in another process exchange messages. A message is a short name, such as `held` or `continue`, and belongs to
-// the id of a request. It is a file in a folder, not part of the request. Thus it also works for an app that exits after one request
+// the id of a request. It is a file in a folder, not part of the request. Therefore it also works for an app that exits after one request
 // (CGI), and for an app whose only process is busy (mod_fcgid gives each process one request at a time).
 import { existsSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

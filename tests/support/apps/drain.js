@@ -1,5 +1,7 @@
 // A bare core app for the tests of draining. The query of a request says what it does:
-// `busy=MS` blocks the event loop, `wait=MS` delays the response, and `exit=PID` ends that process.
+// `busy=MS` blocks the event loop, `wait=MS` delays the response, `exit=PID` ends that process, and `spawn=1` runs a child process.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { CONTROL_VARIABLE, Control } from './control.js'
 
@@ -25,6 +27,7 @@ async function respond(exchange) {
     const end = performance.now() + busy
     while (performance.now() < end);
   }
+  if (searchParams.has('spawn')) await once(spawn(process.execPath, ['--version'], { stdio: 'pipe' }), 'exit')
   const wait = Number(searchParams.get('wait') ?? 0)
   if (wait > 0) await setTimeout(wait)
   exchange.writeHead(200, ['content-type', 'text/plain'])

@@ -53,8 +53,8 @@ app.get('/exit', () => {
   process.exit(3)
 })
 
-app.get('/answer-and-exit', (_req, res) => {
-  res.type('text/plain').send('the last words\n')
+app.get('/respond-and-exit', (_req, res) => {
+  res.type('text/plain').send('sent before the exit\n')
   res.on('finish', () => process.exit(3))
 })
 

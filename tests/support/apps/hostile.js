@@ -39,7 +39,7 @@ const routes = {
   },
 
   '/'(exchange) {
-    exchange.end('answer\n')
+    exchange.end('served\n')
   },
 }
 

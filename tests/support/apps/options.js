@@ -1,7 +1,7 @@
 import { CONTROL_VARIABLE } from './control.js'
 
 /** The environment variable with the `mount` option for an app. */
-export const MOUNT_VARIABLE = 'FCGI_BRIDGE_TEST_MOUNT'
+const MOUNT_VARIABLE = 'FCGI_BRIDGE_TEST_MOUNT'
 
 /**
  * The options of `serve` that differ between front servers. The address is not one of them: as for a user's app, the

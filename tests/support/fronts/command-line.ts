@@ -1,4 +1,4 @@
-import { chmodSync, symlinkSync } from 'node:fs'
+import { chmodSync, existsSync, symlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Site } from './site.ts'
 
@@ -10,6 +10,7 @@ export const COMMAND_LINE: string = fileURLToPath(
 /** Creates a folder with `node` and `fcgi-bridge`, as npm install puts them on the PATH. Returns its path. */
 export function installCommandLine(site: Site): string {
   const bin = site.makeFolder('bin')
+  if (existsSync(`${bin}/fcgi-bridge`)) return bin
   chmodSync(COMMAND_LINE, 0o755)
   symlinkSync(process.execPath, `${bin}/node`)
   symlinkSync(COMMAND_LINE, `${bin}/fcgi-bridge`)

@@ -3,7 +3,7 @@ import { required } from './programs.ts'
 import { type ListeningApps, runningOn, served, startApps } from './served.ts'
 import type { Site } from './site.ts'
 
-/** What every lighttpd does that streams responses. */
+/** The traits of a lighttpd that streams responses. */
 export const lighttpdTraits: Traits = {
   streamsResponses: true,
   flushesHeads: true,

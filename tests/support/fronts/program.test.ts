@@ -12,7 +12,7 @@ siteForEachTest((each) => {
 
 test('the whole output of a program is available when it has exited, even if another exits at the same time', async () => {
   const go = site.path('go')
-  const wait = `echo ready; while [ ! -e "${go}" ]; do sleep 0.01; done; echo the last words`
+  const wait = `echo ready; while [ ! -e "${go}" ]; do sleep 0.01; done; echo the last line`
   const program = site.start('/bin/sh', ['-c', wait])
   await program.printed(/^ready$/m)
   const other = site.start('/bin/echo', ['ready'])
@@ -22,7 +22,7 @@ test('the whole output of a program is available when it has exited, even if ano
   writeFileSync(go, '')
   blockUntilEnded(program)
   await program.exited
-  expect(program.output).toBe('ready\nthe last words\n')
+  expect(program.output).toBe('ready\nthe last line\n')
 })
 
 test('a program has exited, even if another process still has its output open', async () => {

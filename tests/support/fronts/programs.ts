@@ -3,7 +3,7 @@ import { delimiter, isAbsolute, join } from 'node:path'
 import packages from './debian-packages.json' with { type: 'json' }
 
 /** A program or file that the tests need, as listed in debian-packages.json. */
-export type Requirement = keyof typeof packages
+type Requirement = keyof typeof packages
 
 /**
  * Returns the path of a required program or file, or of one of the `alternatives`, which are its names in Debian 13.

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { freePorts } from '../../../scripts/lib/free-ports.js'
 import { Control } from '../apps/control.js'
 import { appEnvironment } from '../apps/options.js'
+import { bundledApp } from './bundled-app.ts'
 import { accepting, type Listening } from './ports.ts'
 import { kill, processesOf, remaining } from './processes.ts'
 import { Program } from './program.ts'
@@ -71,12 +72,12 @@ export class Site {
   }
 
   /**
-   * Writes an executable file that runs tests/support/apps/NAME.js, like a user's app.fcgi. It sets its environment
+   * Writes an executable file that runs tests/support/apps/NAME.js, bundled, like a user's app.fcgi. It sets its environment
    * itself, because mod_fcgid passes only PATH.
    */
   writeProgram(at: string, name: string, mount?: string): string {
     const path = this.path(at)
-    const app = JSON.stringify(new URL(`../apps/${name}.js`, import.meta.url))
+    const app = JSON.stringify(this.write(`${name}.bundle.mjs`, bundledApp(name)))
     const env = JSON.stringify(this.appEnvironment(mount))
     writeFileSync(path, `#!${process.execPath}\nObject.assign(process.env, ${env})\nimport(${app})\n`)
     chmodSync(path, 0o755)

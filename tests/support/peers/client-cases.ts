@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, onTestFailed, onTestFinished, test } from 
 import type { Peer } from './peer.ts'
 
 /** Differences between kinds of servers. */
-export interface PeerTraits {
+interface PeerTraits {
   /** Options that a client needs for the server. */
   readonly options?: FastCgiDispatcherOptions
   /** The server parses multipart forms. */

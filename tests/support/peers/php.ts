@@ -10,7 +10,7 @@ export interface PhpFpmOptions extends PeerOptions {
   readonly pool?: Readonly<Record<string, string | number>>
 }
 
-export interface PhpCgiOptions extends PeerOptions {
+interface PhpCgiOptions extends PeerOptions {
   /**
    * The number of child processes (PHP_FCGI_CHILDREN). Default: none, and the process itself handles one request at a
    * time.

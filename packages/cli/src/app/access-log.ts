@@ -25,6 +25,7 @@ export interface LogEntry {
   outcome: 'ended' | 'failed' | 'aborted'
 }
 
+/** The format of a log line: {@link formatShort} or {@link formatCombined}. */
 export type LogFormat = 'short' | 'combined'
 
 /** Wraps a handler and calls `log` once at the end of each request. */

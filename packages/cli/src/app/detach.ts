@@ -8,8 +8,8 @@ const DETACHED_VARIABLE = 'FCGI_BRIDGE_DETACHED'
 type Message = { listening: true } | { failed: ErrorReport }
 
 /**
- * Runs this command line again in a process of its own session, which outlives this one, its terminal and the front server that
- * started it. Resolves when that process listens. Throws a Failure with its error and exit status if it ends before.
+ * Runs this command line again in a separate session. The new process outlives this one, its terminal and the front server that started it.
+ * Resolves when that process listens. Throws a Failure with its error and exit status if it ends before.
  */
 export async function detach(): Promise<void> {
   // Loaded on use: most processes that serve an app start no others.

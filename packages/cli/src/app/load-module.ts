@@ -63,7 +63,7 @@ async function importOrRequire(path: string): Promise<Record<string, unknown>> {
   }
 }
 
-/** A syntax error in an ES module. Node prints its place only if the error ends the program. */
+/** A syntax error in an ES module. Node prints its file and line only if the error ends the program. */
 export class UnplacedSyntaxError extends Failure {
   readonly error: SyntaxError
 

@@ -31,7 +31,7 @@ export interface Program {
 }
 
 /** How {@link runModule} runs a module. */
-export interface ModuleRun {
+interface ModuleRun {
   /** The real path of the module. */
   path: string
   /** The module as the user named it. */

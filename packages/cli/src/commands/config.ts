@@ -1,8 +1,8 @@
 import { Argument, type Command, Option } from 'commander'
 import { addAppFlags } from '../app-flags.ts'
-import { checkFit } from '../config/fit.ts'
 import type { ConfigFlags } from '../config/print-config.ts'
 import { SERVERS, type ServerName } from '../config/servers.ts'
+import { checkFlags } from '../config/supported-flags.ts'
 import {
   parseListen,
   parseName,
@@ -76,7 +76,7 @@ export function addConfig(program: Command, stdout: Output): void {
       parseWorkers,
     )
     .option('--per-worker-sockets', 'nginx: a socket for each worker, %i in --socket is its number')
-    .option('--spawn', 'lighttpd starts the app, on a socket of its own or on --socket', false)
+    .option('--spawn', 'lighttpd starts the app, on its own socket or on --socket', false)
     .option('--user <name>', 'systemd: the user that runs the app (default: a dynamic user)', parseUser)
     .option('--server-user <name>', 'systemd: the user that may connect to the socket', parseUser, 'www-data')
     .option(
@@ -89,7 +89,7 @@ export function addConfig(program: Command, stdout: Output): void {
     .action(async (server: ServerName, app: string | undefined, flags: ConfigFlags) => {
       // Loaded on use, so that other commands start faster.
       const { printConfig } = await import('../config/print-config.ts')
-      checkFit(server, (flag) => command.getOptionValueSource(flag) === 'cli')
+      checkFlags(server, (flag) => command.getOptionValueSource(flag) === 'cli')
       await printConfig(server, app, flags, stdout, process.stderr)
     })
 }

@@ -1,5 +1,5 @@
 import type { ServeOptions } from '@fcgi-bridge/core'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { detach, isDetached } from '../app/detach.ts'
 import type { ServeFlags } from '../app/serve-app.ts'
 import { addAppFlags } from '../app-flags.ts'
@@ -32,8 +32,7 @@ export function addServe(program: Command): void {
   addDrainDelay(addPoolFlags(addListenFlags(command)))
     .option(
       '--health-path <path>',
-      'answer this path without the app, such as /healthz: 200, or 503 when the program is about to end',
-      parseHealthPath,
+      'respond to this path without the app, such as /healthz: 200, or 503 when the program is about to end',
     )
     .option(
       '--max-body <size>',
@@ -73,6 +72,7 @@ export function addServe(program: Command): void {
     .addHelpText('after', HELP)
     .action(async (file: string, flags: ServeFlags & PoolFlags) => {
       const listen = listenOptionsOf(command, flags)
+      if (flags.healthPath !== undefined) await checkHealthPath(command, flags.healthPath)
       if (flags.detach && !isDetached) {
         if (flags.port === undefined && flags.path === undefined) {
           command.error('error: --detach needs an address: add --path /run/app.sock or --port 9000')
@@ -98,9 +98,11 @@ export function addServe(program: Command): void {
     })
 }
 
-function parseHealthPath(text: string): string {
-  if (!/^\/[^?#\s]*$/.test(text)) throw new InvalidArgumentError('It takes a path, such as /healthz.')
-  return text
+async function checkHealthPath(command: Command, path: string): Promise<void> {
+  // Loaded on use, so that other commands start faster.
+  const { isHealthPath } = await import('@fcgi-bridge/core/manager')
+  if (isHealthPath(path)) return
+  command.error(`error: --health-path ${path} is not a path. It takes a path, such as /healthz.`)
 }
 
 // main.ts has shared the app already if the flag names a folder.

@@ -19,7 +19,7 @@ export function apacheProxy(site: Site): Config {
       lines(
         !buffer && '# Do not buffer the response. Server-sent events need this.',
         !buffer && 'ProxySet flushpackets=on',
-        '# In seconds: the longest time to connect, and the longest time that the app may send nothing.',
+        '# In seconds: the longest time to connect, and the longest time without output of the app.',
         `ProxySet connectiontimeout=5 timeout=${APP_READ_TIMEOUT}`,
       ),
     ),

@@ -5,7 +5,7 @@ import { type Config, FORWARDED_COMMENT, HASHED_CACHE_CONTROL, HASHED_COMMENT, h
 import { indent, lines, pattern } from './text.ts'
 
 /** What one of Apache's FastCGI modules adds to a virtual host. */
-export interface ApacheModule {
+interface ApacheModule {
   /** The names of the modules for `a2enmod`. */
   modules: readonly string[]
   /** A sentence for the header comment that says what starts the app. */

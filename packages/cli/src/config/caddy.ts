@@ -98,7 +98,7 @@ function certificates({ cert, key }: Tls): string {
   return `tls ${caddyWord(cert)} ${caddyWord(key)}`
 }
 
-// Go's regular expressions have no lookahead, so .well-known needs a matcher of its own.
+// Go's regular expressions have no lookahead, so .well-known needs a separate matcher.
 function hidden({ url }: Statics): string {
   return lines(
     '# Do not serve hidden files such as .env and .git.',
@@ -154,7 +154,7 @@ function backend({ address, mount, buffer }: Site): string {
         lines(
           mount !== '' && `env SCRIPT_NAME ${mount}`,
           'dial_timeout 5s',
-          '# The longest time that the app may send nothing.',
+          '# The longest time without output of the app.',
           `read_timeout ${APP_READ_TIMEOUT}s`,
         ),
       ),

@@ -2,19 +2,21 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /** The static files that a framework's build writes next to its program. */
-export interface FrameworkFiles {
+interface FrameworkFiles {
   framework: string
   /** The absolute path of the folder. */
   folder: string
-  /** The URL path of its files below the mount: `''`, or such as `/_next/static`. */
+  /** The URL path of its files below the mount: `''`, or a path such as `/_next/static`. */
   url: string
-  /** The folder, below `folder`, whose file names contain a hash of their content: `''` for all of it, or such as `/_nuxt`. */
+  /**
+   * The folder, below `folder`, whose file names contain a hash of their content: `''` for the whole folder, or a path such as `/_nuxt`.
+   */
   hashed: string
 }
 
 interface Build {
   framework: string
-  /** From the folder of the program. */
+  /** Relative to the folder of the program. */
   folder: string
   url: string
   hashed: string
@@ -22,7 +24,7 @@ interface Build {
   program: RegExp
 }
 
-// The folders as each framework's own build writes them.
+// The folders that each framework's build writes.
 const BUILDS: readonly Build[] = [
   {
     framework: 'Next.js',
@@ -39,7 +41,7 @@ const BUILDS: readonly Build[] = [
     url: '/_next/static',
     hashed: '',
   },
-  // Where the standalone folder was copied to the server, or the project has a server of its own.
+  // Where the standalone folder was copied to the server, or the project has its own server.
   { framework: 'Next.js', program: /[^/]+$/, folder: '.next/static', url: '/_next/static', hashed: '' },
   {
     framework: 'Nuxt',
@@ -80,7 +82,7 @@ const BUILDS: readonly Build[] = [
 
 /**
  * Finds the static files of the framework that built a program, by the folders that its build writes. `file` is the absolute path
- * of the program. Undefined if it is of none of the known frameworks.
+ * of the program. Undefined if no known framework has built it.
  */
 export function findFrameworkFiles(file: string): FrameworkFiles | undefined {
   for (const { program, framework, folder, url, hashed } of BUILDS) {

@@ -102,7 +102,7 @@ function fastcgi({ address }: Site): string {
     '# H2O cannot drop a client’s Proxy header, which becomes the variable HTTP_PROXY (httpoxy). fcgi-bridge drops it.',
     '# Another FastCGI app must drop it too.',
     `fastcgi.connect: ${at}`,
-    '# In milliseconds: the longest time that the app may send nothing.',
+    '# In milliseconds: the longest time without output of the app.',
     `fastcgi.timeout.io: ${APP_READ_TIMEOUT * 1000}`,
   )
 }

@@ -77,7 +77,7 @@ function backend({ name, address, buffer }: Site): string {
     'mode http',
     !buffer && 'option http-no-delay',
     'timeout connect 5s',
-    '# The longest time that the app may send nothing.',
+    '# The longest time without output of the app.',
     `timeout server ${APP_READ_TIMEOUT}s`,
     `use-fcgi-app ${name}`,
     `server app ${'path' in address ? `unix@${address.path}` : formatAddress(address)} proto fcgi`,

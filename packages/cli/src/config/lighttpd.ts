@@ -78,7 +78,7 @@ function body(site: Site): string {
   return lines(
     '# The largest request body, in KiB. lighttpd responds to a larger one with a 413.',
     `server.max-request-size = ${Math.ceil(maxBody / 1024)}`,
-    '# In seconds: the longest pause in a request from a client, and the longest time that the app may send nothing.',
+    '# In seconds: the longest pause in a request from a client, and the longest time without output of the app.',
     'server.max-read-idle = 60',
     `server.max-write-idle = ${APP_READ_TIMEOUT}`,
     !buffer && '# Do not buffer the response. Server-sent events need this.',

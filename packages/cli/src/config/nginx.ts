@@ -126,7 +126,7 @@ function fastcgi(site: Site): string {
     '# The response headers, with all cookies, must fit this buffer. If they do not, nginx responds with a 502.',
     'fastcgi_buffer_size 16k;',
     'fastcgi_buffers 8 16k;',
-    '# The longest time that the app may send nothing.',
+    '# The longest time without output of the app.',
     `fastcgi_read_timeout ${APP_READ_TIMEOUT}s;`,
     '',
     mount !== '' && `fastcgi_split_path_info "(?s)^(${pattern(mount)})(/.*)$";`,

@@ -69,8 +69,8 @@ function write(output: string, files: readonly ConfigFile[]): void {
   for (const [index, path] of paths.entries()) writeNew(path, files[index]!.text)
 }
 
-// If `output` is a folder, each file keeps its own name. If it is a file name and there are several files, each keeps its own extension,
-// such as systemd's two units, or else the further ones keep their own names.
+// If `output` is a folder, each file keeps its name. If it is a file name and there are several files with different extensions, such as
+// systemd's two units, each gets this name with its own extension. Otherwise, the first file gets this name, and the others keep theirs.
 function outputPaths(output: string, files: readonly ConfigFile[]): string[] {
   if (output.endsWith('/') || statSync(output, { throwIfNoEntry: false })?.isDirectory()) {
     return files.map(({ path }) => join(output, basename(path)))

@@ -1,7 +1,7 @@
 import { usageError } from './site.ts'
 
 /** Writes a path, or other text without control characters, as one word of a config. Throws a Failure if the syntax cannot express it. */
-export type Quote = (text: string) => string
+type Quote = (text: string) => string
 
 function cannotQuote(server: string, text: string, what: string): Error {
   return usageError(

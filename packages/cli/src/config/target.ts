@@ -21,7 +21,7 @@ export interface Config {
   app?: readonly string[]
 }
 
-/** The longest time in seconds that an app may send nothing in a request. Event streams must send something more often. */
+/** The longest time, in seconds, for which an app may be silent during a request. Event streams must send something more often. */
 export const APP_READ_TIMEOUT = 300
 
 /** The comment at the top of a config file: what it is, how to install it, and what starts the app. */

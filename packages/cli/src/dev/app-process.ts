@@ -22,7 +22,8 @@ export type AppState =
   | { name: 'failed' | 'crashed'; how: string; output: string; error?: DescribedError | undefined }
   | { name: 'stopped' }
 
-export interface AppProcessEvents {
+/** The events of an {@link AppProcess}. */
+interface AppProcessEvents {
   state: [state: AppState]
   message: [message: ChildMessage]
   /** A chunk of the process's standard error. */

@@ -6,7 +6,8 @@ import { frameOf } from './describe-error.ts'
 import { type ErrorPage, errorPage } from './error-page.ts'
 import { TRACE_PARAM } from './messages.ts'
 
-export interface DevServerOptions {
+/** Options of {@link createDevServer}. */
+interface DevServerOptions {
   app: AppProcess
   /** Where the app is mounted: `''` or `/shop`. */
   mount: string
@@ -15,7 +16,7 @@ export interface DevServerOptions {
   observer: ExchangeObserver
   /** What the app writes to FCGI_STDERR. */
   onStderr: (chunk: Buffer) => void
-  /** Called if a request gets no response from the app for another reason than the end of the app's process. */
+  /** Called if a request gets no response, unless the app's process has ended. */
   onError: (error: Error, request: IncomingMessage) => void
   /** Called at the end of each request. */
   onResponse: (request: IncomingMessage, response: ServerResponse, milliseconds: number) => void
@@ -131,7 +132,7 @@ class DevServer {
     }
   }
 
-  // The gateway responds with its own page next, which cannot say why the app is gone. Disable writeHead() and end() meanwhile.
+  // The gateway responds with its own page next, which cannot say why the app has ended. Disable writeHead() and end() meanwhile.
   async #explainDeadApp(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { writeHead, end } = response
     Object.assign(response, { writeHead: () => response, end: () => response })
@@ -182,7 +183,7 @@ function pageOf(state: AppState): Omit<ErrorPage, 'start'> {
     case 'failed':
     case 'crashed': {
       const { how, error } = state
-      // The stack of a SyntaxError does not have its place. Node prints the place on standard error.
+      // The stack of a SyntaxError does not name its file and line. Node prints them on standard error.
       const output = error?.frame ? error.stack : state.output
       return {
         title: state.name === 'failed' ? 'The app did not start' : 'The app has crashed',

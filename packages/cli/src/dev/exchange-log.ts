@@ -9,7 +9,7 @@ import type {
 import { type ReadRequest, TRACE_PARAM } from './messages.ts'
 
 /** One exchange in the list. */
-export interface ExchangeSummary {
+interface ExchangeSummary {
   id: number
   method: string
   target: string
@@ -28,12 +28,11 @@ export interface ExchangeSummary {
   stderr: boolean
 }
 
+/** A param, as sent. */
 export type Param = readonly [name: string, value: string]
 
-export type KeptRecord = Pick<
-  ExchangeRecord,
-  'direction' | 'type' | 'contentLength' | 'paddingLength' | 'time'
->
+/** What is kept of a record. */
+type KeptRecord = Pick<ExchangeRecord, 'direction' | 'type' | 'contentLength' | 'paddingLength' | 'time'>
 
 /** An exchange, within the limits of {@link KEPT}. Values have one character per byte, and very long ones are truncated. */
 export interface KeptExchange extends ExchangeSummary {

@@ -2,7 +2,7 @@ import type { Param } from './exchange-log.ts'
 import type { ReadRequest } from './messages.ts'
 
 /** A value that the app sees, and its sources. */
-export interface Explained {
+interface Explained {
   what: string
   value: string
   /** The params that it comes from. */

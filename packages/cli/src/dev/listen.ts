@@ -12,7 +12,7 @@ const LOOPBACK = '127.0.0.1'
 const LOOPBACK_TIMEOUT = 500
 
 /** Where an HTTP server listens. */
-export interface ListeningAt {
+interface ListeningAt {
   /** Its URL, which ends with a slash. */
   url: string
   /** A message for the user if the default port was in use. */

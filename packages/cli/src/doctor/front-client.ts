@@ -38,7 +38,7 @@ export interface FrontResponse {
 }
 
 /** How to reach the front server. */
-export interface FrontOptions {
+interface FrontOptions {
   url: URL
   /** The front server's address, if the URL's host does not resolve to it. */
   connect?: { host: string; port: number } | undefined

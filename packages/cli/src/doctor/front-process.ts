@@ -4,7 +4,7 @@ import type { User } from '../examine/socket-access.ts'
 const NAMES = /^(nginx|apache2|httpd|lighttpd|caddy|h2o|haproxy)$/
 
 /** A front server that runs on this machine. */
-export interface FrontProcess {
+interface FrontProcess {
   /** The name of its program. */
   name: string
   /** The user of one of its processes that does not run as root. Undefined: all of them run as root. */
@@ -16,7 +16,7 @@ export function findFrontProcess(port: number): FrontProcess | undefined {
   const inodes = listeningInodes(port)
   const all = processes()
   const listening = all.filter((pid) => holdsSocket(pid, inodes))
-  // A user who is not root can read the sockets of his own processes only, but the names of all processes.
+  // A user who is not root can read the names of all processes, but only the sockets of their own processes.
   const found = listening.length > 0 ? listening : all.filter((pid) => NAMES.test(nameOf(pid)))
   if (found.length === 0) return undefined
   const user = found.map(userOf).find((one) => one !== undefined && one.uid !== 0)

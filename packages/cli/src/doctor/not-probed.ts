@@ -139,7 +139,7 @@ export function wrongToken(): Finding {
     code: 'wrong-token',
     level: 'error',
     problem: 'The probe responds, but rejects the token.',
-    why: 'The probe tells what it received only to a doctor with the same token.',
+    why: 'Only a doctor with the same token learns what the probe received.',
     fix: fix(
       'Give the probe and the doctor the same --token. If they have it, the front server drops the request headers.',
     ),

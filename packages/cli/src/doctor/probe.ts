@@ -37,7 +37,7 @@ export function createToken(): string {
   return randomBytes(16).toString('hex')
 }
 
-/** Creates the app that replaces the examined one. It tells what it received only to a client that sends the token. */
+/** Creates the app that replaces the examined one. Only a client that sends the token learns what the app received. */
 export function createProbe(token: string): Handler {
   return async (exchange) => {
     const [given, action = 'echo'] = exchange.param(PROBE_PARAM)?.split(' ') ?? []

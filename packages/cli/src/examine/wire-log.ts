@@ -27,7 +27,7 @@ const TYPES = new Map([
 ])
 
 /** A record of a request or its response, as it is printed. */
-export interface LoggedRecord {
+interface LoggedRecord {
   direction: ExchangeRecord['direction']
   /** The name of the record type in the specification. For an unknown type, its number. */
   type: string

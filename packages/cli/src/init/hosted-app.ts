@@ -23,7 +23,7 @@ export interface HostedApp {
 }
 
 /** A file to write. One that is not `required` may exist already. */
-export interface NewFile {
+interface NewFile {
   path: string
   text: string
   required: boolean
@@ -68,11 +68,11 @@ export function writeNewFiles(
   { site, log }: Pick<HostedApp, 'site' | 'log'>,
   files: readonly NewFile[],
 ): string {
-  const inTheWay = files.find(({ path, required }) => required && existsSync(path))
-  if (inTheWay !== undefined) {
+  const existing = files.find(({ path, required }) => required && existsSync(path))
+  if (existing !== undefined) {
     throw new Failure(
       EXIT.failed,
-      `${inTheWay.path} exists already. Remove it, or name another folder with --output.`,
+      `${existing.path} exists already. Remove it, or name another folder with --output.`,
       { code: 'EEXIST' },
     )
   }

@@ -1,10 +1,11 @@
-import { type PoolAnswer, type PoolCommand, type PoolStatus, sendCommand } from '@fcgi-bridge/pool'
+import { type PoolCommand, type PoolReply, type PoolStatus, sendCommand } from '@fcgi-bridge/pool'
 import { formatDuration } from '../duration.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { painter, printJson } from '../terminal.ts'
 import { controlPath } from './control-path.ts'
 
+/** The flags of `fcgi-bridge reload`, `status` and `stop`. */
 export interface ControlFlags {
   control?: string
   json?: boolean
@@ -28,7 +29,7 @@ export async function control(command: PoolCommand['command'], flags: ControlFla
   } else if (flags.json) printJson({ [command]: 'done' })
 }
 
-async function send(path: string, command: PoolCommand['command']): Promise<PoolAnswer> {
+async function send(path: string, command: PoolCommand['command']): Promise<PoolReply> {
   try {
     return await sendCommand(path, { command })
   } catch (error) {

@@ -12,7 +12,7 @@ import { noResponse } from '../error.ts'
 import { Observation, RecordTap } from '../observer.ts'
 import type { ConnectionState } from './connection-state.ts'
 import { deferReuse } from './deferred-reuse.ts'
-import type { Carrier, ClientExchange } from './exchange.ts'
+import type { ClientExchange, ExchangeConnection } from './exchange.ts'
 import type { ConnectionOptions, ConnectionOwner } from './owner.ts'
 import { PendingAborts } from './pending-aborts.ts'
 import { RecordWriter } from './record-writer.ts'
@@ -20,7 +20,7 @@ import { type EndedRequest, RunningExchanges, unexpectedRecord } from './running
 import { ApplicationSocket, closedEarly, type SocketUser } from './socket.ts'
 
 /** One socket to a FastCGI application, which carries one request after another, or several at once. */
-export class ClientConnection implements Carrier, RecordSink, SocketUser {
+export class ClientConnection implements ExchangeConnection, RecordSink, SocketUser {
   readonly #address: SocketAddress
   readonly #options: ConnectionOptions
   readonly #owner: ConnectionOwner<ClientConnection>
@@ -29,7 +29,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   readonly #decoder: RecordDecoder = new RecordDecoder(this)
   readonly #exchanges = new RunningExchanges()
   // Requests whose handlers are paused. The socket is not read while there is one.
-  readonly #holders = new Set<ClientExchange>()
+  readonly #paused = new Set<ClientExchange>()
   readonly #writer: RecordWriter
   readonly #receivedTap: RecordTap | undefined
   #ended: EndedRequest[] = []
@@ -66,12 +66,12 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     if (this.#exchanges.size === 0) this.#socket.keepAlive(true)
     this.#lastStart = this.#owner.clock
     const requestId = this.#exchanges.add(exchange)
-    exchange.attach(this, requestId, this.#isUp)
+    exchange.attach(this, requestId, this.#isConnected)
     const { observer } = this.#options
     if (observer !== undefined) {
       exchange.observation = new Observation(observer, exchange.request, requestId, this.#number)
     }
-    if (this.#isUp && !this.#reuseDeferred) exchange.send()
+    if (this.#isConnected && !this.#reuseDeferred) exchange.send()
   }
 
   /** See {@link deferReuse}. If the application has closed the connection, onClose returns the waiting requests to the owner. */
@@ -96,7 +96,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
    * {@link ConnectionOwner.onClose}, and while the handler of a running request is paused.
    */
   get usable(): boolean {
-    return this.#socket.open && this.#state !== 'retired' && this.#holders.size === 0
+    return this.#socket.open && this.#state !== 'retired' && this.#paused.size === 0
   }
 
   /** Closes the connection. Running requests fail with `error`. */
@@ -132,7 +132,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     setImmediate(() => this.#socket.uncork())
   }
 
-  // ---- Carrier: receiving ----
+  // ---- ExchangeConnection: receiving ----
 
   get shared(): boolean {
     return this.#exchanges.size > 1
@@ -143,12 +143,12 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
   }
 
   hold(exchange: ClientExchange): void {
-    this.#holders.add(exchange)
+    this.#paused.add(exchange)
     this.#socket.pause()
   }
 
   release(exchange: ClientExchange): void {
-    if (this.#holders.delete(exchange) && this.#holders.size === 0) this.#socket.resume()
+    if (this.#paused.delete(exchange) && this.#paused.size === 0) this.#socket.resume()
   }
 
   abandon(requestId: number, exchange: ClientExchange): void {
@@ -156,7 +156,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     if (!exchange.begun) {
       this.#exchanges.delete(requestId)
       exchange.observation?.end({ error: exchange.reason! })
-      if (this.#isUp && this.#exchanges.size === 0) this.#owner.onFree(this)
+      if (this.#isConnected && this.#exchanges.size === 0) this.#owner.onFree(this)
       return
     }
     if (this.#owner.abortsIgnored && !this.#exchanges.hasLive) {
@@ -263,7 +263,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     const exchanges = [...this.#exchanges]
     const why = this.#exchanges.hasLive ? error : failure
     this.#exchanges.clear()
-    const returned = byPeer && this.#isUp ? exchanges.filter((one) => !one.begun || one.retryable) : []
+    const returned = byPeer && this.#isConnected ? exchanges.filter((one) => !one.begun || one.retryable) : []
     for (const exchange of returned) {
       exchange.observation?.end({ error })
       exchange.detach()
@@ -284,7 +284,7 @@ export class ClientConnection implements Carrier, RecordSink, SocketUser {
     if (!this.#exchanges.hasLive) this.close()
   }
 
-  get #isUp(): boolean {
+  get #isConnected(): boolean {
     return this.#state === 'open' || this.#state === 'retired'
   }
 

@@ -3,7 +3,7 @@ import { toRawHeaders } from '../response/handler.ts'
 import type { ResponseHead } from '../response/response-head.ts'
 
 /** Header names and values in the form of undici's handlers: `[name, value, …]`, or null if none were received. */
-export type RawHeaders = NonNullable<Dispatcher.DispatchController['rawHeaders']> | null
+type RawHeaders = NonNullable<Dispatcher.DispatchController['rawHeaders']> | null
 
 /** The controller that undici's handlers get. Its header fields can be assigned, as those of undici's own controller can. */
 export abstract class HandlerController implements Dispatcher.DispatchController {

@@ -1,5 +1,5 @@
 /** A connection whose last request has ended. */
-export interface DeferredConnection {
+interface DeferredConnection {
   /** The connection can send its next request. */
   onReusable(): void
 }

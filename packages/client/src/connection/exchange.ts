@@ -11,8 +11,8 @@ import type { ExchangeLimits, ExchangeState } from './exchange-state.ts'
 import { RequestSender, type RequestTarget, type SenderUser } from './request-sender.ts'
 import { RequestTimer, type TimerUser } from './timer.ts'
 
-/** What a request needs of its connection. */
-export interface Carrier extends RequestTarget {
+/** What a request needs from its connection. */
+export interface ExchangeConnection extends RequestTarget {
   /** Other requests run on the connection at the same time. */
   readonly shared: boolean
   /** `chunk[start, end)` of the bytes that were read, in memory that stays valid. */
@@ -41,7 +41,7 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
   readonly #onStderr: ((chunk: Buffer) => void) | undefined
 
   #state: ExchangeState = 'waiting'
-  #carrier: Carrier | undefined
+  #connection: ExchangeConnection | undefined
   #requestId = 0
   #timer: RequestTimer | undefined
   // The connection was open before it took this request: the application may be closing it.
@@ -97,7 +97,7 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
     if (this.paused || this.#state === 'closed') return
     this.#delivery.paused = true
     // On a shared connection, and before the request has one, arriving data is buffered first.
-    if (this.#carrier?.shared === false) this.#carrier.hold(this)
+    if (this.#connection?.shared === false) this.#connection.hold(this)
   }
 
   resume(): void {
@@ -105,7 +105,7 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
     this.#delivery.paused = false
     if (this.#state !== 'ended') this.#timer?.refresh()
     this.#deliver()
-    if (!this.paused) this.#carrier?.release(this)
+    if (!this.paused) this.#connection?.release(this)
   }
 
   // ---- sending, called by the dispatcher, the pool and the connection ----
@@ -160,8 +160,8 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
   }
 
   /** The connection has taken this request, and calls {@link send} when the connection is open. */
-  attach(carrier: Carrier, requestId: number, isReused: boolean): void {
-    this.#carrier = carrier
+  attach(connection: ExchangeConnection, requestId: number, isReused: boolean): void {
+    this.#connection = connection
     this.#requestId = requestId
     this.#isReused = isReused
   }
@@ -178,7 +178,7 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
     this.#state = 'sent'
     this.#timer = RequestTimer.acquire()
     this.#timer.start(this.#limits.headersTimeout, this)
-    this.#sender.send(this.request, this.#carrier!, this.#requestId)
+    this.#sender.send(this.request, this.#connection!, this.#requestId)
   }
 
   onSendProgress(): void {
@@ -212,9 +212,9 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
 
   onBody(chunk: Buffer, start: number, end: number): void {
     this.#timer!.refresh()
-    const carrier = this.#carrier!
-    const heldBytes = this.#delivery.push(carrier.take(chunk, start, end))
-    if (heldBytes > 0 && (!carrier.shared || heldBytes > HOLD_MAX)) carrier.hold(this)
+    const connection = this.#connection!
+    const heldBytes = this.#delivery.push(connection.take(chunk, start, end))
+    if (heldBytes > 0 && (!connection.shared || heldBytes > HOLD_MAX)) connection.hold(this)
   }
 
   /** A piece of STDERR. */
@@ -226,7 +226,7 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
 
   /** END_REQUEST was received, and the connection has removed this request. */
   onEndRequest(appStatus: number, protocolStatus: number): void {
-    this.#carrier = undefined
+    this.#connection = undefined
     this.#finish(appStatus, protocolStatus)
     this.observation?.end({ appStatus, protocolStatus, ...(this.#reason && { error: this.#reason }) })
   }
@@ -248,7 +248,7 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
 
   /** The connection has closed. */
   onConnectionLost(error: Error): void {
-    this.#carrier = undefined
+    this.#connection = undefined
     if (this.#state !== 'ended') this.fail(error)
     this.observation?.end({ error: this.#reason ?? error })
   }
@@ -256,18 +256,18 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
   /** Fails the request with `error` and aborts it at the application. Later calls do nothing. */
   fail(error: Error): void {
     if (this.#state === 'closed') return
-    const carrier = this.#carrier
+    const connection = this.#connection
     this.#state = 'closed'
     this.#reason = error
     this.#delivery.clear()
     this.#leaveConnection()
-    carrier?.abandon(this.#requestId, this)
+    connection?.abandon(this.#requestId, this)
     this.#sender.stop(this.request, error)
     this.#handler.onError(this, error)
   }
 
   #leaveConnection(): void {
-    this.#carrier = undefined
+    this.#connection = undefined
     this.#timer?.release()
     this.#timer = undefined
   }
@@ -286,10 +286,14 @@ export class ClientExchange extends HandlerController implements ResponseReaderU
   }
 
   onTimeout(): void {
-    const isResponding = this.#state === 'body'
-    // The time-outs are for a slow application, not for a slow request-body source or a paused handler.
-    const isWaitingForUs = isResponding ? this.paused : !this.sent && !this.#sender.blocked
-    if (isWaitingForUs) this.#timer!.refresh()
-    else this.fail(isResponding ? new errors.BodyTimeoutError() : new errors.HeadersTimeoutError())
+    // The time-outs are for a slow application, not for a paused handler or a slow source of the request body.
+    if (this.#state === 'body') {
+      if (this.paused) this.#timer!.refresh()
+      else this.fail(new errors.BodyTimeoutError())
+    } else {
+      const waitsForSource = !this.sent && !this.#sender.blocked
+      if (waitsForSource) this.#timer!.refresh()
+      else this.fail(new errors.HeadersTimeoutError())
+    }
   }
 }

@@ -14,7 +14,7 @@ export class QueueWatch {
   // Open connections that have received nothing, with the tick at which they opened, oldest first. take() removes entries.
   readonly #awaitingResponse = new Map<ClientConnection, number>()
   #clock = 0
-  #lastUp = 0
+  #lastConnected = 0
   #timer: NodeJS.Timeout | undefined
 
   /** `onTick` is called at each tick while a connection may be waiting too long. */
@@ -22,14 +22,14 @@ export class QueueWatch {
     this.#onTick = onTick
   }
 
-  /** The number of ticks so far. It stands still while there is nothing to watch. */
+  /** The number of ticks so far. It does not increase while there is nothing to watch. */
   get clock(): number {
     return this.#clock
   }
 
   onOpen(connection: ClientConnection): void {
     this.#awaitingResponse.set(connection, this.#clock)
-    this.#lastUp = this.#clock
+    this.#lastConnected = this.#clock
     this.#watch()
   }
 
@@ -54,7 +54,7 @@ export class QueueWatch {
 
   #watch(): void {
     if (this.#timer !== undefined || this.#awaitingResponse.size === 0) return
-    if (this.#clock >= this.#lastUp + QUEUED_TICKS) return
+    if (this.#clock >= this.#lastConnected + QUEUED_TICKS) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.#clock++

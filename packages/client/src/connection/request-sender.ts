@@ -11,7 +11,7 @@ export interface RequestTarget extends StdinTarget {
   corkOnce(): void
 }
 
-/** What a {@link RequestSender} needs of its exchange. */
+/** What a {@link RequestSender} needs from its exchange. */
 export interface SenderUser {
   /** The request has ended or failed: the handler is not called again. */
   readonly closed: boolean

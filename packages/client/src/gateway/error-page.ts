@@ -16,8 +16,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
 }
 
 /**
- * Responds with an error page of the gateway: HTML for browsers, plain text otherwise. `details` are more paragraphs
- * for it.
+ * Responds with an error page of the gateway: HTML for browsers, plain text otherwise. `details` are further paragraphs of the page.
  */
 export function sendErrorPage(
   request: IncomingMessage,

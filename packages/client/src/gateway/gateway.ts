@@ -60,7 +60,7 @@ export function createGateway(address: FastCgiAddress, options: GatewayOptions =
   const server = createServer(forward)
   // By default, Node sends 100 Continue before it is known whether an application can take the body.
   server.on('checkContinue', forward)
-  // Do not close the dispatcher: the server may listen again. supertest makes it do so for every request.
+  // Do not close the dispatcher: the server may listen again. supertest closes and opens it for every request.
   server.on('close', () => dispatcher.closeIdleConnections())
   return server
 }

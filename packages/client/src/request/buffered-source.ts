@@ -5,7 +5,7 @@ import type { BodySink, BodySource } from './body.ts'
 const INITIAL_SIZE = 16_384
 
 /** Receives the outcome of a {@link BufferedSource}. One of these methods is called, once. */
-export interface BufferUser {
+interface BufferUser {
   /** `bytes` is the whole body. */
   onBuffered(bytes: Uint8Array): void
   /** The body failed, or it is longer than the limit. */

@@ -1,7 +1,7 @@
 import { ParamName } from './params-writer.ts'
 
 /** The parsed name of a request header. */
-export interface HeaderName {
+interface HeaderName {
   readonly lowerCase: string
   /** The CGI variable for the header (RFC 3875 section 4.1.18). Undefined if the header does not become one. */
   readonly param: ParamName | undefined

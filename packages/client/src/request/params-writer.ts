@@ -45,7 +45,7 @@ export class ParamsWriter {
     this.append(name.encode(value))
   }
 
-  // Split a pair only if it does not fit in a record of its own: PHP-FPM refuses pairs that continue in the next
+  // Split a pair only if it does not fit in one record: PHP-FPM refuses pairs that continue in the next
   // record.
   append(pair: string): void {
     if (this.#content.length + pair.length > RECORD_CONTENT_MAX) {

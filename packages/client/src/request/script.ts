@@ -35,7 +35,7 @@ export interface ScriptOptions {
 }
 
 /** The variables that follow from a request's path, one character per byte. */
-export interface Script {
+interface Script {
   readonly scriptName: string
   readonly pathInfo: string
   /** DOCUMENT_URI */
@@ -85,7 +85,7 @@ function mountMapping(
 ): ScriptMapping {
   return (path) => {
     const mounted = mount === '' || path === mount || path.startsWith(`${mount}/`)
-    // A single script handles every path, also those outside of its own name.
+    // A single script handles every path, including those outside of its own name.
     const outside = !mounted && scriptFilename === undefined
     return {
       scriptName: outside ? path : mount,
@@ -108,7 +108,7 @@ function splitMapping(options: ScriptOptions, splitPath: readonly string[]): Scr
   }
   if (!/^[^/\0]+$/.test(index))
     throw new TypeError(`index ${JSON.stringify(index)} must be the name of a file.`)
-  if (tryFiles && !isThere(latin1Bytes(documentRoot), 'folder')) {
+  if (tryFiles && !existsAs(latin1Bytes(documentRoot), 'folder')) {
     throw new TypeError(
       `documentRoot ${documentRoot} is not a folder on this machine. If the application runs on other files, set tryFiles: false.`,
     )
@@ -120,7 +120,7 @@ function splitMapping(options: ScriptOptions, splitPath: readonly string[]): Scr
 
   const find = (path: string): [scriptName: string, pathInfo: string] => {
     const [, scriptName, pathInfo = ''] = scriptIn.exec(path) ?? []
-    const isScript = (name: string) => !tryFiles || isThere(root + name, 'file')
+    const isScript = (name: string) => !tryFiles || existsAs(root + name, 'file')
     if (scriptName !== undefined && isScript(scriptName)) return [scriptName, pathInfo]
     if (tryFiles || (scriptName === undefined && path.endsWith('/'))) {
       const inFolder = `${withoutSlash(path)}/${indexName}`
@@ -142,7 +142,7 @@ function splitMapping(options: ScriptOptions, splitPath: readonly string[]): Scr
   }
 }
 
-function isThere(path: string, what: 'file' | 'folder'): boolean {
+function existsAs(path: string, what: 'file' | 'folder'): boolean {
   try {
     const stats = statSync(Buffer.from(path, 'latin1'))
     return what === 'file' ? stats.isFile() : stats.isDirectory()

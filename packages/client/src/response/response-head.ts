@@ -32,7 +32,7 @@ export class ResponseHeadParser {
   #scanned = 0
   #head: ResponseHead | undefined
 
-  /** `maxSize` is in bytes, the blank line included. */
+  /** `maxSize` is in bytes, and includes the blank line. */
   constructor(maxSize: number) {
     this.#maxSize = maxSize
   }

@@ -37,10 +37,7 @@ export const MANAGEMENT: readonly Check[] = [
     async run(server) {
       const connection = await server.connect()
       connection.write(record(TYPES.GET_VALUES, 0, pair('FCGI_MPXS_CONNS', '')))
-      const values = await readValues(connection)
-      if (Object.keys(values).join() !== 'FCGI_MPXS_CONNS') {
-        throw connection.unmet('FCGI_MPXS_CONNS only', JSON.stringify(values))
-      }
+      await expectOnlyMpxsConns(connection)
     },
   },
   {
@@ -52,10 +49,7 @@ export const MANAGEMENT: readonly Check[] = [
       const connection = await server.connect()
       const names = ['FCGI_MAX_FISH', 'FCGI_MPXS_CONNS', 'toString', '__proto__', '']
       connection.write(record(TYPES.GET_VALUES, 0, pairs(names.map((name) => [name, '']))))
-      const values = await readValues(connection)
-      if (Object.keys(values).join() !== 'FCGI_MPXS_CONNS') {
-        throw connection.unmet('FCGI_MPXS_CONNS only', JSON.stringify(values))
-      }
+      await expectOnlyMpxsConns(connection)
     },
   },
   {
@@ -202,6 +196,13 @@ export const MANAGEMENT: readonly Check[] = [
     },
   },
 ]
+
+async function expectOnlyMpxsConns(connection: Connection): Promise<void> {
+  const values = await readValues(connection)
+  if (Object.keys(values).join() !== 'FCGI_MPXS_CONNS') {
+    throw connection.unmet('FCGI_MPXS_CONNS only', JSON.stringify(values))
+  }
+}
 
 async function expectUnknownType(connection: Connection, type: number): Promise<void> {
   const expected = `UNKNOWN_TYPE for type ${type}`

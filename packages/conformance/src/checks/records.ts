@@ -207,11 +207,11 @@ function splitHead(head: Buffer): [begin: Buffer, params: Buffer] {
 
 /** The offset of each byte of each record header, and of the first byte after it. */
 function cuts(request: Buffer): number[] {
-  const places: number[] = []
+  const offsets: number[] = []
   for (let at = 0; at < request.length; at += 8 + request.readUInt16BE(at + 4)) {
-    for (let place = at; place <= at + 9; place++) {
-      if (place > 0 && place < request.length) places.push(place)
+    for (let offset = at; offset <= at + 9; offset++) {
+      if (offset > 0 && offset < request.length) offsets.push(offset)
     }
   }
-  return [...new Set(places)]
+  return [...new Set(offsets)]
 }

@@ -7,23 +7,23 @@ import { bytes, pairs, ROLES, readPairs, record, STATUSES, stream, TYPES } from 
 import type { WireRecord } from '../wire/record-reader.ts'
 import { ROUTES } from './routes.ts'
 
-/** What the server does after a hook. `undefined`: the right thing. */
+/** What the server does after a hook. `undefined`: what the specification requires. */
 export type Action = 'skip' | 'close' | 'crash' | undefined
 
-/** Hooks that add faults to the server. Each is called before the server does the right thing. */
+/** Hooks that add faults to the server. Each is called before the server does what the specification requires. */
 export interface Faults {
   /** A chunk has arrived. It is already at the end of `session.buffer`. */
   onChunk?(session: Session, chunk: Buffer): void
   /** A record header is about to be decoded: 8 bytes, or fewer if the rest has not arrived. The hook may change it. */
   onHeader?(header: Buffer): Action
   onRecord?(record: WireRecord, session: Session): Action
-  /** A record is about to be sent. Returns the bytes to send in its place. */
+  /** A record is about to be sent. Returns the bytes to send instead. */
   onSend?(record: Buffer, session: Session): Buffer
   /** Decodes the contents of PARAMS records. Throws if they are invalid. */
   readParams?(contents: readonly Buffer[], session: Session): [name: string, value: string][]
   /** Returns the values for GET_VALUES. */
   values?(names: readonly string[]): [name: string, value: string][]
-  /** Routes that replace the right ones. */
+  /** Routes that replace the correct ones. */
   routes?: Readonly<Record<string, (request: Request) => unknown>>
   /** Whether the connection stays open after a request. */
   keepsConnection?(request: Request): boolean
@@ -177,7 +177,7 @@ export class Session {
     return action === 'crash' || action === 'close'
   }
 
-  /** Handles a record in the right way. */
+  /** Handles a record as the specification requires. */
   read({ type, id, content }: WireRecord): void {
     if (id === 0) this.#readManagement(type, content)
     else if (type === TYPES.BEGIN_REQUEST) this.#begin(id, content)

@@ -3,8 +3,8 @@ import { bytes, TYPES } from '../wire/bytes.ts'
 
 const hex = (text: string): string => bytes(text).toString('hex')
 
-/** What a route needs of the request that it responds to. */
-export interface RoutedRequest {
+/** What a route needs from the request that it responds to. */
+interface RoutedRequest {
   readonly params: readonly [name: string, value: string][]
   readonly body: string
   readonly bodyEnded: boolean
@@ -22,7 +22,7 @@ export interface RoutedRequest {
 }
 
 /** Responds to a request. */
-export type Route = (request: RoutedRequest) => unknown
+type Route = (request: RoutedRequest) => unknown
 
 /** The routes of the README, by the first segment of the path. */
 export const ROUTES: Readonly<Record<string, Route>> = {

@@ -41,7 +41,7 @@ export function bytes(...parts: Bytes[]): Buffer {
 }
 
 /** Fields of a record that are usually constant. */
-export interface RecordOptions {
+interface RecordOptions {
   version?: number
   padding?: Uint8Array
   reserved?: number

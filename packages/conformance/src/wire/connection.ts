@@ -173,7 +173,7 @@ export class Connection {
 
   /** Waits until the server has ended its side of the connection, `ms` milliseconds at most. Does not throw. */
   async waitForEnd(ms: number): Promise<void> {
-    await this.#happens(() => this.#ended, ms)
+    await this.#becomesTrue(() => this.#ended, ms)
   }
 
   /** Throws `Unmet` if the server has reset the connection. */
@@ -203,11 +203,11 @@ export class Connection {
   }
 
   async #wait(done: () => boolean, expected: string): Promise<void> {
-    if (await this.#happens(done, this.#timeout)) return
+    if (await this.#becomesTrue(done, this.#timeout)) return
     throw this.unmet(expected, `${this.#describe()}; then nothing within ${this.#timeout / 1000} s`)
   }
 
-  async #happens(done: () => boolean, ms: number): Promise<boolean> {
+  async #becomesTrue(done: () => boolean, ms: number): Promise<boolean> {
     let timedOut = false
     const timer = setTimeout(() => {
       timedOut = true

@@ -41,7 +41,7 @@ export function findMount(
   const pathInfo = params.get('PATH_INFO')
   if (isProgram(params.get('SCRIPT_FILENAME'), program)) {
     const path = pathOf(target)
-    // The second is a rewrite in the .htaccess of the program's folder, with or without the path in the new URL.
+    // The second case is a rewrite in the .htaccess of the program's folder, with or without the path in the new URL.
     const mount =
       findPrefix(path, scriptName, pathInfo ?? '') || findPrefix(path, folderOf(scriptName), pathInfo)
     if (mount !== '') return mount

@@ -64,7 +64,7 @@ export function bodyAllowed(method: string, status: number): boolean {
 
 const VALID_LENGTH = /^\d+$/
 
-// Matches a character that a field value must not contain (RFC 9110 section 5.5), or that is not latin1 and thus has no byte.
+// Matches a character that a field value must not contain (RFC 9110 section 5.5), or that is not latin1 and cannot be written as one byte.
 const INVALID_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 
 const ORDINARY = 1

@@ -13,7 +13,7 @@ test.each([
   expect(usesSendfile(['Content-Type', 'text/plain', name, '/srv/files/a.txt'])).toBe(true)
 })
 
-test('header values and other headers ask for nothing', () => {
+test('a header value with such a name, and other headers, do not ask for a file', () => {
   expect(usesSendfile([])).toBe(false)
   expect(usesSendfile(['Content-Length', '5', 'X-Feature', 'X-Sendfile', 'X-Sendfile-Type', 'X-Accel'])).toBe(
     false,

@@ -14,7 +14,7 @@ import { connected, deferred, joined, readAll, stopClock, TRANSPORTS } from '../
 const KEEP = { keepConn: true }
 const MEGABYTE = 1024 * 1024
 
-/** Records the value of the store for each request, by its target and the place in the code. */
+/** Records the value of the store for each request, by its target and the position in the code. */
 class StoreLog {
   readonly store = new AsyncLocalStorage<string>()
   readonly values: Record<string, string | undefined> = {}

@@ -5,6 +5,10 @@ import type { Duplex } from 'node:stream'
 // behind nginx, closing idle connections at once lost 62 of 11,700 POST requests.
 const IDLE_TIMEOUT = 400
 
+// The same for a connection that has had no request yet. A front server connects when it has a request, but on a busy machine it may not run
+// for a while before it sends the request.
+const FIRST_REQUEST_TIMEOUT = 1000
+
 /** What a {@link ConnectionDrain} needs from the server. */
 export interface DrainHost {
   /** Half of `drainTimeout` has passed, so connections are closed after their next response. */
@@ -15,6 +19,8 @@ export interface DrainHost {
 export interface DrainingConnection {
   /** The connection is draining, no request is running, and no part of another one has arrived. */
   readonly isIdle: boolean
+  /** No request has begun. */
+  readonly isUnused: boolean
   /** Closes our write side after all buffered output; see `lingering` in connection-state.ts. */
   shut(): void
 }
@@ -28,7 +34,9 @@ export class ConnectionDrain {
   readonly #socket: Duplex
   readonly #host: DrainHost
   readonly #connection: DrainingConnection
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout
+  #responses = 0
+  #isStopped = false
   #sentGoAway = false
   #mayHaveInput = false
 
@@ -36,7 +44,7 @@ export class ConnectionDrain {
     this.#socket = socket
     this.#host = host
     this.#connection = connection
-    this.#timer = setTimeout(() => this.#onIdleTimeout(), IDLE_TIMEOUT)
+    this.#timer = this.#setTimer(connection.isUnused ? FIRST_REQUEST_TIMEOUT : IDLE_TIMEOUT)
   }
 
   /**
@@ -46,18 +54,38 @@ export class ConnectionDrain {
   onResponse(goAway: boolean, hasAllInput: boolean): void {
     this.#sentGoAway ||= goAway
     this.#mayHaveInput ||= !hasAllInput
-    this.#timer.refresh()
+    this.#responses++
+    if (this.#isStopped) return
+    clearTimeout(this.#timer)
+    this.#timer = this.#setTimer(IDLE_TIMEOUT)
     if (this.#sentGoAway || this.#host.drainHalfOver) process.nextTick(() => this.#closeNow())
   }
 
   /** Stops the timer, because the connection has been shut. */
   stop(): void {
+    this.#isStopped = true
     clearTimeout(this.#timer)
   }
 
-  #onIdleTimeout(): void {
-    if (this.#connection.isIdle) this.#connection.shut()
-    else this.#timer.refresh()
+  /**
+   * Closes the connection if it is idle, once everything that has arrived was read. Timers and signals are handled before the event loop reads
+   * sockets: if the process was busy or did not run, a request may be waiting there.
+   */
+  closeIfIdle(): void {
+    if (!this.#connection.isIdle) return
+    const responses = this.#responses
+    setImmediate(() => {
+      if (this.#isStopped || !this.#connection.isIdle) return
+      if (this.#responses === responses) this.#connection.shut()
+    })
+  }
+
+  #setTimer(timeout: number): NodeJS.Timeout {
+    const timer = setTimeout(() => {
+      this.closeIfIdle()
+      timer.refresh()
+    }, timeout)
+    return timer
   }
 
   // Closes the socket in the event loop tick in which END_REQUEST was sent. shut() would take effect one tick later, and a front server that

@@ -128,8 +128,8 @@ export class Connection
     this.#linger.shorten()
     if (this.#state !== 'draining') return
     this.#connectionDrain = new ConnectionDrain(this.socket, this.#host, this)
-    // Shut it now if it has been idle for more than a second.
-    if (this.isIdle && this.#host.tick - this.idleTick >= 2) this.shut()
+    // Do not wait if it has been idle for more than a second.
+    if (this.#host.tick - this.idleTick >= 2) this.#connectionDrain.closeIfIdle()
   }
 
   /**
@@ -193,6 +193,10 @@ export class Connection
   get isIdle(): boolean {
     if (this.#state !== 'draining' || (this.#sendsRequest && !this.#hasResponded)) return false
     return this.#exchanges.size === 0 && this.#decoder.atBoundary && this.#readControl.reading
+  }
+
+  get isUnused(): boolean {
+    return this.#exchanges.size === 0 && !this.#hasResponded
   }
 
   shut(): void {

@@ -35,7 +35,9 @@ export interface Exchange {
   readonly target: string
   /** The absolute URL: scheme, authority, target. */
   readonly url: string
+  /** The scheme of {@link url}. */
   readonly scheme: 'http' | 'https'
+  /** The host of {@link url}, with the port if there is one. */
   readonly authority: string
   /**
    * The request headers as in `rawHeaders` of `node:http`: name, value, name, value …, but with names in lower case. Repeated headers are
@@ -106,6 +108,7 @@ export interface Exchange {
   onDrain: (() => void) | undefined
   /** Called once when the exchange is aborted, but not if it was aborted before this was set: check `aborted`. */
   onAbort: ((reason: ExchangeError) => void) | undefined
+  /** The front server or this server has aborted the exchange. */
   readonly aborted: boolean
   /** Nothing more is sent, because of `end`, `fail` or an abort. */
   readonly ended: boolean

@@ -14,7 +14,8 @@ const LISTEN_FDS_START = 3
 /**
  * Detects how this process was started, in this order:
  *
- * 1. with sockets from a process manager: FCGI_BRIDGE_LISTEN_FDS is their number, from descriptor 3 on
+ * 1. with sockets from a process manager that cannot know the LISTEN_PID of a program before it starts it: FCGI_BRIDGE_LISTEN_FDS is their
+ *    number, from descriptor 3 on. The workers of @fcgi-bridge/pool set LISTEN_PID themselves, for programs without this package.
  * 2. with sockets from systemd (LISTEN_PID and LISTEN_FDS), also as a node:cluster worker of the process that systemd started
  * 3. with a listening socket as descriptor 0 (mod_fcgid, spawn-fcgi, lighttpd, H2O: FastCGI 1.0 section 2.2)
  * 4. as a plain CGI program (RFC 3875)

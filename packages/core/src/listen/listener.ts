@@ -17,7 +17,7 @@ export interface ListeningFile {
 }
 
 /** Where a listening socket comes from. */
-export interface SocketOrigin {
+interface SocketOrigin {
   /** The file of a Unix socket that this process has bound. */
   file?: ListeningFile
   /** The socket is descriptor 0, 1 or 2. */

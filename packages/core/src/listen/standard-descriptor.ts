@@ -22,7 +22,7 @@ export class StandardDescriptor {
     process.once('exit', this.#release)
   }
 
-  /** Closes the descriptor and opens the null device in its place. */
+  /** Closes the descriptor and opens the null device instead. */
   release(): void {
     process.removeListener('exit', this.#release)
     try {

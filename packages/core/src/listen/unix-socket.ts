@@ -36,7 +36,7 @@ export async function listenOnPath(
  */
 export class SocketFile implements ListeningFile {
   readonly #path: string
-  readonly #ours: Stats
+  readonly #stats: Stats
   // In a cluster the file belongs to the primary, which removes it with the last worker.
   readonly #isOfPrimary: boolean = isClusterWorker()
   readonly #remove = (): void => this.remove()
@@ -44,14 +44,14 @@ export class SocketFile implements ListeningFile {
 
   constructor(path: string) {
     this.#path = path
-    this.#ours = lstatSocket(path)
+    this.#stats = lstatSocket(path)
     process.once('exit', this.#remove)
     this.#check = setInterval(() => this.#warnIfLost(), CHECK_INTERVAL).unref()
   }
 
   /** Removes the file. Connections in the queue are still accepted, but no others can arrive. */
   remove(): void {
-    if (this.#isOfPrimary || isSameFile(this.#path, this.#ours) !== true) return
+    if (this.#isOfPrimary || isSameFile(this.#path, this.#stats) !== true) return
     try {
       unlinkSync(this.#path)
     } catch {
@@ -63,11 +63,11 @@ export class SocketFile implements ListeningFile {
   close(server: Server): Promise<void> {
     clearInterval(this.#check)
     process.removeListener('exit', this.#remove)
-    return isSameFile(this.#path, this.#ours) ? closeServer(server) : closeKeepingFile(server, this.#path)
+    return isSameFile(this.#path, this.#stats) ? closeServer(server) : closeKeepingFile(server, this.#path)
   }
 
   #warnIfLost(): void {
-    if (isSameFile(this.#path, this.#ours) !== false) return
+    if (isSameFile(this.#path, this.#stats) !== false) return
     clearInterval(this.#check)
     const message = `${this.#path} was removed or replaced by another file. No new connections can arrive. Restart this program.`
     process.emitWarning(message, { code: 'FCGI_WARN_SOCKET_LOST' })
@@ -76,9 +76,9 @@ export class SocketFile implements ListeningFile {
 
 // When Node closes the server, it removes any file at the path. So move the file of another server away for that time.
 function closeKeepingFile(server: Server, path: string): Promise<void> {
-  const aside = `${path}.${process.pid}`
+  const temporary = `${path}.${process.pid}`
   try {
-    renameSync(path, aside)
+    renameSync(path, temporary)
   } catch {
     // There is no file.
     return closeServer(server)
@@ -86,6 +86,6 @@ function closeKeepingFile(server: Server, path: string): Promise<void> {
   try {
     return closeServer(server)
   } finally {
-    renameSync(aside, path)
+    renameSync(temporary, path)
   }
 }

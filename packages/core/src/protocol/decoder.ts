@@ -96,6 +96,7 @@ export class RecordDecoder {
   // Each of the following methods reads from `chunk[at, length)`, and returns the offset after the bytes that it has read. They change the
   // state before they call the sink, because the sink may call stop().
 
+  // Decodes a header that is complete in the chunk in place. Collects any other header byte by byte.
   #readHeader(chunk: Buffer, at: number, length: number): number {
     if (this.#headerLength === 0 && length - at >= FCGI_HEADER_LEN) {
       this.#decodeHeader(chunk, at)
@@ -152,6 +153,7 @@ export class RecordDecoder {
     return end
   }
 
+  // Section 3.3. The bytes of a header are: version, type, requestId (2), contentLength (2), paddingLength, reserved.
   #decodeHeader(from: Buffer, at: number): void {
     checkVersion(from[at]!)
     this.#type = from[at + 1]!

@@ -19,6 +19,34 @@ function goAways(peer: Peer): number[] {
 }
 
 describe.each(TRANSPORTS)('a keep-alive connection, over %s', (transport) => {
+  test.each([
+    ['that has had a request', true],
+    ['without a request', false],
+  ])('%s serves one that arrived while the event loop was blocked', async (_, isUsed) => {
+    const { peer, server } = await connected(echo, {}, transport)
+    if (isUsed) {
+      peer.get(1, APACHE, KEPT)
+      await peer.response(1)
+    }
+    const close = server.close()
+    await turns(3)
+    peer.forget().get(1, APACHE, KEPT)
+    // Longer than a connection may be idle. The event loop handles timers before it reads sockets.
+    const end = performance.now() + 1200
+    while (performance.now() < end);
+    expect((await peer.response(1)).stdout).toMatch(/GET \/ $/)
+    await close
+  })
+
+  test('without a request waits longer for the first one', async () => {
+    const { peer, server } = await connected(echo, {}, transport)
+    const close = server.close()
+    await new Promise((resolve) => setTimeout(resolve, 600))
+    peer.get(1, APACHE, KEPT)
+    expect((await peer.response(1)).stdout).toMatch(/GET \/ $/)
+    await close
+  })
+
   test('stays open while requests arrive, and is closed when none has arrived for a while', async () => {
     const { peer, server } = await connected(echo, {}, transport)
     peer.get(1, APACHE, KEPT)

@@ -2,8 +2,11 @@ import type { Handler } from '../exchange/exchange.ts'
 
 /** A handler for each role (section 6). A request for a role without one is refused with FCGI_UNKNOWN_ROLE. */
 export interface Handlers {
+  /** Responds to HTTP requests (section 6.2). */
   responder?: Handler
+  /** Decides whether the front server may serve a request (section 6.3). */
   authorizer?: Handler
+  /** Responds with a file of the front server after processing it (section 6.4). */
   filter?: Handler
 }
 

@@ -11,7 +11,7 @@ const CHECK = {
   SERVER_NAME: '',
 }
 
-test('the health path is answered without the app: 200, and 503 from announceClose() on', async () => {
+test('the server responds to the health path without the app: with 200, and with 503 after announceClose()', async () => {
   const { peer, server } = await connected(echo, { healthPath: '/healthz' })
   const ask = async (params: Record<string, string>): Promise<string> => {
     peer.forget().get(1, params, { keepConn: true })

@@ -1,8 +1,13 @@
 import type { Exchange, Handler } from '../exchange/exchange.ts'
 import type { Handlers } from './handlers.ts'
 
-/** Whether the server takes new requests: what the health path says. */
-export type IsHealthy = () => boolean
+/** Returns whether the server accepts new requests. The health path reports the result. */
+type IsHealthy = () => boolean
+
+/** Whether the option `healthPath` can be this path: one of a URL, without a query. */
+export function isHealthPath(path: string): boolean {
+  return /^\/[^?#\s]*$/.test(path)
+}
 
 /**
  * Adds the response to `path` to some handlers: 200 while `isHealthy()`, otherwise 503. The app does not get these requests. Like the ping

@@ -15,7 +15,7 @@ import { sweep } from './timeouts.ts'
 const TICK = 1000
 
 /** What a {@link Host} needs from its server. */
-export interface HostServer {
+interface HostServer {
   /** Aborts when the server begins to drain. */
   readonly draining: AbortSignal
   /** Called when a peer has violated the protocol. */
@@ -179,7 +179,7 @@ export class Host implements ConnectionHost {
     })
   }
 
-  // Running requests can add promises, and so can the code behind pending promises.
+  // Running requests and pending promises can add more promises.
   async #whenSettled(): Promise<void> {
     while (this.#pending.size > 0) await Promise.all(this.#pending)
   }

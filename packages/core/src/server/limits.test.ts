@@ -181,7 +181,7 @@ describe('maxRequestsPerConnection', () => {
     expect((await peer.response(4)).stdout).toMatch(/accepted$/)
   })
 
-  test('a peer that opens requests without end gets a response to each, and refused ones use no memory', async () => {
+  test('a peer that never stops opening requests gets a response to each, and refused ones use no memory', async () => {
     const app = new App()
     const { peer, server } = await connected(app.handler, { maxRequestsPerConnection: 2, maxRequests: 10 })
     for (let id = 1; id <= 20_000; id++) peer.begin(id, { keepConn: true })

@@ -3,6 +3,7 @@ import type { MountOption } from '../cgi/mount.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { AllowedServers } from '../listen/allowed-servers.ts'
 import { parseAllowedServers } from '../listen/allowed-servers.ts'
+import { isHealthPath } from './health.ts'
 import { addDefaultTimeouts, TIMEOUT_NAMES, TIMER_MAX, type TimeoutOptions } from './timeouts.ts'
 
 /** The options of a server. Limits apply to all of its connections. Times are in milliseconds, sizes in bytes. */
@@ -51,8 +52,8 @@ export interface ServerOptions extends TimeoutOptions {
   /** How many bytes of input are read and dropped after a response. Default 1 GiB. */
   lingerBytes?: number
   /**
-   * A path such as `/healthz` that the server answers without the app: 200, or 503 from the call of `announceClose()` or `close()` on.
-   * Default: none.
+   * A path such as `/healthz`. The server responds to it without calling the app: with 200, and with 503 after the call of
+   * `announceClose()` or `close()`. Default: none.
    */
   healthPath?: string
   /**
@@ -130,7 +131,7 @@ export function resolveOptions(options: ServerOptions): Settings {
     if (name.endsWith('Timeout')) settings[name] = Math.min(value, TIMER_MAX)
   }
   const { mount, healthPath, onError } = settings
-  if (healthPath !== undefined && !(typeof healthPath === 'string' && /^\/[^?#\s]*$/.test(healthPath))) {
+  if (healthPath !== undefined && !(typeof healthPath === 'string' && isHealthPath(healthPath))) {
     throw new RangeError(`The option healthPath must be a path like '/healthz', not '${healthPath}'.`)
   }
   if (!/^(?:auto|script-name|none|\/.*)$/s.test(mount)) {

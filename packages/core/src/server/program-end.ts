@@ -58,9 +58,9 @@ export function stop(signal: NodeJS.Signals): boolean {
   return true
 }
 
-// The number of listeners of the package signal-exit. Much used libraries load it. Its listeners only clean up, and end the program only if
-// nobody else listens. So if its listeners counted as the program's own, nobody would end the program. Each of its versions has its
-// count where the other one finds it.
+// The number of listeners that the package signal-exit has added. Popular libraries use this package. Its listeners only clean up, and end
+// the program only if there is no other listener. If they counted as listeners of the program, nothing would end the program. Version 3 and
+// version 4 keep the count in different places.
 function signalExitListeners(signal: NodeJS.Signals): number {
   if (signal === 'SIGUSR1') return 0
   const { __signal_exit_emitter__: version3 } = process as { __signal_exit_emitter__?: { count?: number } }
@@ -101,10 +101,17 @@ function endWith(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void {
 
 // Closes the servers, then exits: at once, or when nothing is left to do, but after `grace` milliseconds at the latest.
 function end(servers: Iterable<FastCgiServer>, grace = 0): void {
-  Promise.all([...servers].map((server) => server.close())).then(() => {
-    if (grace === 0) exitSoon()
-    else setTimeout(() => process.exit(), grace).unref()
-  })
+  Promise.all([...servers].map((server) => server.close())).then(
+    () => {
+      if (grace === 0) exitSoon()
+      else setTimeout(() => process.exit(), grace).unref()
+    },
+    // If this were an unhandled rejection, it would come back to `endWith`, and from there to here.
+    (error: unknown) => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
 }
 
 /** Ends the program, as SIGTERM does, when `server` has had no connection and no new one for `timeout` milliseconds. */

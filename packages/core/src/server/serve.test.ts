@@ -228,6 +228,29 @@ test.each([
   expect(printed).toMatch(status === 0 ? /^$/ : /^Error: thrown after the response\n +at /)
 })
 
+test.each(['SIGTERM', 'an exception'])(
+  'after %s, a server that cannot close ends the program',
+  async (cause) => {
+    const program = `import { serve } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}
+    const server = await serve((exchange) => exchange.end('done'), { port: 0 })
+    server.close = () => Promise.reject(new Error('the disk is full'))
+    process.on('message', () => { throw new Error('thrown by the program') })
+    process.send('listening')`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let printed = ''
+    child.stderr!.on('data', (text) => (printed += text))
+    const exited = Promise.all([once(child, 'exit'), once(child.stderr!, 'end')])
+    await once(child, 'message')
+    if (cause === 'SIGTERM') child.kill('SIGTERM')
+    else child.send('throw')
+    expect((await exited)[0]).toEqual([1, null])
+    expect(printed.split('the disk is full')).toHaveLength(2)
+  },
+)
+
 test('other listeners of the signal, for example of monitoring tools, have one second before the program ends', async () => {
   const program = (
     work: string,

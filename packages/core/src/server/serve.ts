@@ -32,12 +32,12 @@ type Place =
   | Optional<UnixListenOptions>
   | SharedListenOptions
 
-/** Where the process that started this one says, shared with the other processes that it starts. */
+/** The address that the process that started this one provides, with an app that is shared with other processes. */
 interface SharedListenOptions {
   /**
    * A folder. The first process that a front server starts serves the app for all others, which relay their requests to it. Under CGI it
    * runs in the background until no request has arrived for 5 minutes. The folder is created with mode 0700. The returned promise stays pending in a
-   * process that relays. Such a process has loaded the app in vain: `fcgi-bridge serve --shared` does not load it.
+   * process that relays. Such a process has loaded the app for nothing. `fcgi-bridge serve --shared` avoids that.
    */
   shared: string
   port?: undefined
@@ -185,7 +185,7 @@ type Serving = 'cgi' | 'front server' | 'address'
 
 async function listen(server: FastCgiServer, options: ServeOptions): Promise<Serving> {
   const { path, mode, port, host, fd, backlog, reusePort } = options
-  // With a descriptor, it says whether another process holds the socket.
+  // With a descriptor, `shared` is not a folder: it says whether another process holds the socket.
   const isFolder = typeof options.shared === 'string' && fd === undefined
   if (isFolder) {
     // Loaded on use: it loads node:crypto and node:child_process.

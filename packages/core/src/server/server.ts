@@ -49,7 +49,7 @@ export function createServer(handler: Handler | Handlers, options: ServerOptions
 /** A FastCGI server with the conventions of net.Server. Create it with {@link createServer}. */
 export class FastCgiServer extends EventEmitter<ServerEvents> {
   readonly #host: Host
-  // With the connections of each, if they are counted one by one.
+  // Each listener, with the connections that it has accepted. Undefined: while it drains, the connections of all listeners count.
   readonly #listeners = new Map<Listener, WeakSet<Duplex> | undefined>()
   #addresses: (AddressInfo | string)[] = []
   #state: ServerStats['state'] = 'idle'
@@ -189,7 +189,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
    * Connections in the queue of a listening socket are accepted before the socket is closed. Requests that arrive on open connections are
    * served. Each connection is closed at the first of these events:
    *
-   * - It had no request for 400 ms.
+   * - It had no request for 400 ms, or no first request for a second.
    * - It has sent its next response, if nginx sent that request.
    * - It has sent its next response after half of `drainTimeout`.
    *

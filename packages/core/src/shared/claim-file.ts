@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { ListeningFile } from '../listen/listener.ts'
 import { closeServer } from '../listen/net-server.ts'
 
-// Milliseconds. Apache looks for app.ready and connects later, so connections are accepted for this time after app.ready is gone.
+// Milliseconds. Apache looks for app.ready and connects later, so connections are accepted for this time after app.ready was removed.
 const NOTICE_TIME = 250
 
 /**
@@ -49,8 +49,12 @@ export class ClaimFile implements ListeningFile {
 
   /** Gives up the claim at once. */
   release(): void {
-    writeFileSync(this.#temporary, '', { mode: 0o600 })
-    renameSync(this.#temporary, join(this.#folder, this.#name))
+    try {
+      writeFileSync(this.#temporary, '', { mode: 0o600 })
+      renameSync(this.#temporary, join(this.#folder, this.#name))
+    } catch {
+      // The folder was deleted, or the disk is full. The claim ends when the socket closes.
+    }
   }
 
   close(server: Server): Promise<void> {
@@ -63,7 +67,7 @@ export class ClaimFile implements ListeningFile {
     renameSync(this.#temporary, join(dirname(this.#folder), name))
   }
 
-  // Returns whether it was there.
+  // Removes app.ready. Returns whether it existed.
   #removeReady(): boolean {
     const path = join(dirname(this.#folder), 'app.ready')
     const target = this.#ready

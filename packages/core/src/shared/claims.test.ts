@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { lstatSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
+import { lstatSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { OpenSocket } from '../listen/open-socket.ts'
@@ -66,6 +66,15 @@ test('a holder that drains serves the connections that it has, and gives up the 
   expect(filesIn(folder)).toEqual(['app.1', 'app.sock'])
   expect(await claim(claims, 1)).toBeDefined()
   expect(claims.latest()).toBe(2)
+})
+
+test('a holder whose folder was deleted drains like any other', async () => {
+  const folder = makeFolder()
+  const claims = claimsIn(folder)
+  const socket = (await claim(claims, 0))!
+  rmSync(claims.folder, { recursive: true })
+  await socket.listener.drain(0, () => false)
+  expect(socket.listener.closed).toBeDefined()
 })
 
 test('a number that was claimed is never claimed again', async () => {

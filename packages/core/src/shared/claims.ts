@@ -1,4 +1,4 @@
-// Who holds the app. Each holder has a Unix socket of its own in a folder: app.1, app.2 and so on. Machines that share the folder over a
+// Who holds the app. Each holder has its own Unix socket in a folder: app.1, app.2 and so on. Machines that share the folder over a
 // network have a subfolder each, because a Unix socket cannot be reached from another machine.
 //
 // The process whose socket has the highest number is the holder, if the socket accepts connections. The kernel knows that, also after a

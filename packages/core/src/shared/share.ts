@@ -2,7 +2,7 @@
 //
 // | module              | what it does                                                                            |
 // | ------------------- | --------------------------------------------------------------------------------------- |
-// | `share.ts`          | decides what this process becomes, by who has started it                                |
+// | `share.ts`          | decides the role of this process, depending on what started it                          |
 // | `claims.ts`         | finds the holder: the process with the last one of a series of sockets                  |
 // | `claim-file.ts`     | the files of one holder, and how it gives up                                            |
 // | `shared-process.ts` | a process that a front server has started with a socket: relays, or becomes the holder  |
@@ -51,7 +51,7 @@ export async function share({ folder }: ShareOptions): Promise<void> {
   }
 }
 
-// Started by a CGI program, by cron or in a shell.
+// For a process that a CGI program, cron or a shell started.
 async function holdOrExit(claims: Claims): Promise<void> {
   const { takeIdleTimeout } = await import('./shared-cgi.ts')
   const idleTimeout = takeIdleTimeout()

@@ -12,11 +12,11 @@ import { unlinkIfExists } from './unlink.ts'
 // Milliseconds. A holder that a CGI program has started ends after this time without a request.
 const IDLE_TIMEOUT = 300_000
 
-// Milliseconds, for a holder to open its socket. That is before it loads the app.
+// How long (milliseconds) a holder may take to open its socket, which it does before it loads the app.
 const START_TIMEOUT = 10_000
 const START_PAUSE = 10
 
-// An environment variable that only a holder has that a CGI program started.
+// An environment variable that is set only in a holder that a CGI program started.
 const HOLDER_VARIABLE = 'FCGI_BRIDGE_HOLDER'
 
 // The variables of one request: RFC 3875 section 4.1, and what Apache, lighttpd and others add.
@@ -93,7 +93,7 @@ function spawnHolder(): Promise<void> {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !CGI_VARIABLE.test(name)))
   return new Promise((resolve) => {
     try {
-      // In a session of its own, so that it outlives the request. Without Apache's pipes, because Apache waits until they are closed.
+      // In a separate session, so that it outlives the request. Without Apache's pipes, because Apache waits until they are closed.
       const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
         detached: true,
         stdio: 'ignore',

@@ -385,7 +385,7 @@ describe('events', () => {
     expect([await send('100-continue'), await send('else')]).toEqual(['continued', 'checked'])
   })
 
-  test('clientError has a closed socket: writing HTTP to it harms nobody', async () => {
+  test('clientError passes a closed socket: writing HTTP to it has no effect', async () => {
     const server = create(hello)
     const errors: Error[] = []
     server.on('clientError', (error, socket) => {
@@ -417,7 +417,7 @@ describe('events', () => {
     expect(errors.map((error) => (error as Error).message)).toEqual(['thrown', 'sync'])
   })
 
-  test('a request that nobody listens for is a 500', async () => {
+  test('a request is a 500 if the server has no listener for it', async () => {
     const errors: unknown[] = []
     const client = await listening(create({ onError: (error) => errors.push(error) }))
     expect((await client.send().response).status).toBe(500)

@@ -25,7 +25,7 @@ export interface HttpServerOptions
  * server.listen() // where systemd, the front server or FCGI_BRIDGE_LISTEN says
  * ```
  *
- * It has the methods, properties and events of `http.Server`. The app sees each request on a connection of its own: 'connection'
+ * It has the methods, properties and events of `http.Server`. The app sees each request on its own connection: 'connection'
  * passes `req.socket`. `close()` lets running requests finish, for at most `drainTimeout`. `listen()` without an address handles
  * uncaught exceptions, and signals for which the program has no listener, as `serve` does.
  *

@@ -9,7 +9,7 @@ import { emitConnection } from './node-listeners.ts'
 
 /**
  * Returns a core handler that emits the events of an `http.Server` for each request: 'connection', with the request's socket, and
- * 'checkContinue', 'checkExpectation' or 'request'. The app sees each request on a connection of its own, which closes after the
+ * 'checkContinue', 'checkExpectation' or 'request'. The app sees each request on its own connection, which closes after the
  * response. Code that counts connections, or closes idle ones, counts and closes these.
  */
 export function serverToHandler(server: Server): Handler {

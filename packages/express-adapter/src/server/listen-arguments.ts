@@ -2,7 +2,7 @@ import { Server as NetServer } from 'node:net'
 import type { ListenOptions } from '@fcgi-bridge/core'
 
 /** The parsed arguments of `server.listen()`. */
-export interface ListenArguments {
+interface ListenArguments {
   /** Where to listen. Undefined if the arguments contain no address. */
   place: ListenOptions | undefined
   /** A listener for the next 'listening'. */

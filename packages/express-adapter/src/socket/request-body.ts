@@ -14,20 +14,22 @@ export interface BodyOwner {
 /**
  * The state of a {@link BodyPump}. Each column is an event, each cell the next state.
  *
- * | state    | a piece arrives | a piece that waited is pushed | nothing is left          | the ticks have run | broken or dropped |
- * | -------- | --------------- | ----------------------------- | ------------------------ | ------------------ | ----------------- |
- * | `fresh`  | `pushed`        | `fresh`                       | `over`: the request ends | –                  | `over`            |
- * | `pushed` | `pushed`        | `pushed`                      | `ending`                 | –                  | `over`            |
- * | `ending` | –               | –                             | –                        | `fresh`            | `over`            |
- * | `over`   | –               | –                             | –                        | –                  | –                 |
+ * | state     | a reader resumes | a piece is pushed | no piece is left now | the body is complete     | the ticks have run | broken or dropped |
+ * | --------- | ---------------- | ----------------- | -------------------- | ------------------------ | ------------------ | ----------------- |
+ * | `fresh`   | `waiting`        | `pushed`          | `fresh`              | `over`: the request ends | –                  | `over`            |
+ * | `waiting` | –                | `waiting`         | `fresh`              | `over`: the request ends | –                  | `over`            |
+ * | `pushed`  | `pushed`         | `pushed`          | `pushed`             | `ending`                 | –                  | `over`            |
+ * | `ending`  | `ending`         | –                 | –                    | –                        | `fresh`            | `over`            |
+ * | `over`    | –                | –                 | –                    | –                        | –                  | –                 |
  *
- * - `fresh`: no piece has arrived since the last ticks, so the end of the body can be pushed at once. Pieces that waited for a reader have
- *   arrived in an earlier turn of the event loop, and the end with them: Node's parser has put both into the stream by now.
+ * - `fresh`: no piece has arrived since the last ticks, so the end of the body can be pushed at once.
+ * - `waiting`: a reader takes pieces that waited for it. They arrived in an earlier turn of the event loop, and the end with them: by now,
+ *   Node's parser would have put both into the stream.
  * - `pushed`: the end of the body waits until the ticks and promises that the pieces started have run, as it does in Node.
  * - `ending`: the request stream has the whole body. Its end follows after the ticks.
  * - `over`: the request stream has ended, or the body is broken.
  */
-type PumpState = 'fresh' | 'pushed' | 'ending' | 'over'
+type PumpState = 'fresh' | 'waiting' | 'pushed' | 'ending' | 'over'
 
 /**
  * Moves a request body from the exchange into the stream that the app reads, at the pace of the app. In Node the HTTP parser and the
@@ -72,10 +74,10 @@ export class BodyPump {
   }
 
   resume(): void {
-    // A paused connection of Node reads on from here. Otherwise the pieces have waited for this first reader.
-    const arrive = this.#paused
+    // After a pause, pieces arrive only now, as on a paused connection of Node. Otherwise they have waited for this first reader.
+    if (!this.#paused && !this.#held && this.#state === 'fresh') this.#state = 'waiting'
     this.#paused = false
-    this.#run(arrive)
+    this.#run()
   }
 
   /** The request stream has the whole body, and ends soon. */
@@ -105,7 +107,7 @@ export class BodyPump {
   /** Continues after `hold` or `save`. */
   release(): void {
     this.#held = false
-    this.#run(true)
+    this.#run()
   }
 
   /**
@@ -119,21 +121,21 @@ export class BodyPump {
     setImmediate(() => this.#endDropped())
   }
 
-  // Pushes the pieces that are there. After the end of the exchange no more can arrive. `arrive` says that they arrived in this turn of the
-  // event loop.
-  #run(arrive: boolean): void {
+  // Pushes the pieces that are there. After the end of the exchange no more can arrive.
+  #run(): void {
     // A 'data' listener may call `read`, which resumes the pump.
     if (this.#running || this.#held) return
     this.#running = true
     try {
-      while (this.#state !== 'over' && !this.#paused && this.#step(arrive));
+      while (this.#state !== 'over' && !this.#paused && this.#step());
     } finally {
       this.#running = false
+      if (this.#state === 'waiting') this.#state = 'fresh'
     }
   }
 
   // Returns false if there is nothing to push now.
-  #step(arrive: boolean): boolean {
+  #step(): boolean {
     const request = this.#request
     const { stdin } = this.#exchange
     if (request.destroyed) {
@@ -145,7 +147,7 @@ export class BodyPump {
     else {
       const chunk = this.#saved?.shift() ?? stdin.read()
       if (chunk !== null) {
-        if (arrive) this.#state = 'pushed'
+        if (this.#state === 'fresh') this.#state = 'pushed'
         this.#bytesRead += chunk.length
         this.#owner.onBodyProgress()
         if (!request.push(chunk)) this.#paused = true
@@ -159,7 +161,7 @@ export class BodyPump {
 
   #end(): void {
     if (this.#state === 'ending') return
-    if (this.#state === 'fresh') {
+    if (this.#state !== 'pushed') {
       this.#state = 'over'
       endBody(this.#request)
       return
@@ -176,7 +178,7 @@ export class BodyPump {
   // Runs outside of the app's code. An error that a listener throws fails the exchange.
   #runGuarded(): void {
     try {
-      this.#run(true)
+      this.#run()
     } catch (error) {
       this.#owner.onBodyError(error)
     }
@@ -215,20 +217,21 @@ export class BodyPump {
 }
 
 /**
- * Moves a body that nobody has read into the request stream, so that a listener that is added now can read it. Node's parser puts it
- * there as it arrives. `arrive` says that it arrived in this turn of the event loop. Returns false if some of the body has not arrived.
+ * Moves a body that nobody has read into the request stream, as Node's parser does, so that a listener that is added now can read it.
+ * `end`: `after-ticks` if the body has arrived in this turn of the event loop. Returns false if some of the body has not arrived.
  */
-export function pushBody({ stdin }: Exchange, request: InternalRequest, arrive: boolean): boolean {
+export function pushBody({ stdin }: Exchange, request: InternalRequest, end: 'now' | 'after-ticks'): boolean {
   const first = stdin.read()
   for (let chunk = first; chunk !== null; chunk = stdin.read()) request.push(chunk)
   if (!stdin.ended) return false
-  if (first === null || !arrive) endBody(request)
+  if (first === null || end === 'now') endBody(request)
   else afterTicks(() => endBody(request))
   return true
 }
 
-// Node's parser lets all ticks and promises run after each piece of a body, and thus before its end. A microtask runs when no tick is
-// left, and a tick runs when no microtask is left. Ticks and promises that start each other for more rounds than this run after the end.
+// Node's parser lets all ticks and promises run after each piece of a body, and therefore before its end. A microtask runs when no tick is
+// left, and a tick runs when no microtask is left. If ticks and promises start each other for more rounds than this, the rest of them run
+// after the end.
 const ROUNDS = 4
 
 function afterTicks(end: () => void): void {

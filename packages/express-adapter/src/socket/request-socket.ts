@@ -53,8 +53,9 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
       endBody(request)
     }
     if (this.destroyed) {
-      if (!request.complete && !request.destroyed) this.#pushBody(request, true)
-      this.dropBody()
+      // The end of a body that has arrived follows after the ticks. Dropping the rest would end the request now.
+      const ends = !request.complete && !request.destroyed && this.#pushBody(request, 'after-ticks')
+      if (!ends) this.dropBody()
     } else if (
       this.#body !== undefined ||
       isRead(request) ||
@@ -80,12 +81,17 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
   protected dumpBody(): void {
     const request = this.incoming
     if (request.destroyed) this.exchange.stdin.discard()
-    else if (request.complete || this.#body?.ending || this.#pushBody(request, false)) request._dump()
+    else if (this.#isEnding || this.#pushBody(request, 'now')) request._dump()
     else this.#pump.drop()
   }
 
-  #pushBody(request: InternalRequest, arrive: boolean): boolean {
-    const isComplete = pushBody(this.exchange, request, arrive)
+  // The request stream has the whole body, and has ended or is about to.
+  get #isEnding(): boolean {
+    return this.incoming.complete || this.#state === 'complete' || this.#body?.ending === true
+  }
+
+  #pushBody(request: InternalRequest, end: 'now' | 'after-ticks'): boolean {
+    const isComplete = pushBody(this.exchange, request, end)
     if (isComplete) this.#state = 'complete'
     return isComplete
   }
@@ -132,7 +138,7 @@ export abstract class RequestSocket extends ClientSocket implements BodyOwner {
     const { stdin } = this.exchange
     const request = this.incoming
     const isUnread = this._httpMessage !== null && !request.destroyed && !request.complete && !isRead(request)
-    if (isUnread && !this.#body?.ending) pushBody(this.exchange, request, false)
+    if (isUnread && !this.#body?.ending) pushBody(this.exchange, request, 'now')
     while (stdin.read() !== null);
     if (stdin.ended) {
       request.complete = true

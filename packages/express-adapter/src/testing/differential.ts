@@ -9,7 +9,7 @@ import { createFastCgiClient } from './fastcgi-client.ts'
 import { createHttpClient } from './http-client.ts'
 
 /** The module of one Express version. */
-export type ExpressModule = typeof express5
+type ExpressModule = typeof express5
 
 /** The Express versions that every scenario runs under. */
 export const expressVersions: readonly (readonly [name: string, express: ExpressModule])[] = [
@@ -26,7 +26,7 @@ export interface Kit {
   gate(name: string): Gate
 }
 
-export interface Gate {
+interface Gate {
   readonly opened: Promise<void>
   open(): void
 }
@@ -55,7 +55,7 @@ export interface TestClient extends Client {
 }
 
 /** The parts of a response that are compared. */
-export interface ComparableResponse {
+interface ComparableResponse {
   status: number | 'no response'
   reason: string
   headers: [name: string, value: string][]

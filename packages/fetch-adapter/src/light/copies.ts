@@ -13,7 +13,7 @@ const KEPT_FOR = 1000
 let kept: Buffer[] = []
 let keptBytes = 0
 
-/** Returns a copy of `bytes`. It may be in memory that {@link releaseCopy} got back. */
+/** Returns a copy of `bytes`. It may be in memory that {@link releaseCopy} took back. */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
   const { length } = bytes
   if (!isReusable(length)) return new Uint8Array(bytes)

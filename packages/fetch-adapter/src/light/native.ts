@@ -2,8 +2,11 @@
 
 import { inspect } from 'node:util'
 
+/** The platform's Request. */
 export const NativeRequest: typeof Request = globalThis.Request
+/** The platform's Response. */
 export const NativeResponse: typeof Response = globalThis.Response
+/** The platform's Headers. */
 export const NativeHeaders: typeof Headers = globalThis.Headers
 
 /**
@@ -28,7 +31,7 @@ export class LightClass<State extends object> {
     Light.prototype = prototype
     const Plain = Light as unknown as new () => object
 
-    // Each LightClass evaluates this class body anew, and so has its own private name.
+    // Each LightClass evaluates this class body again, and therefore has its own private name.
     class Branded extends (ReturnArgument as unknown as new (object: object) => object) {
       readonly #state: State
 

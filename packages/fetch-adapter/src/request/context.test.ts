@@ -5,7 +5,7 @@ import { type FetchContext, toHandler } from '../index.ts'
 import { deferred } from '../testing/deferred.ts'
 import { ask, Front, listen } from '../testing/front.ts'
 
-test('has the facts that a Request has not', async () => {
+test('has what FastCGI provides and a Request does not', async () => {
   const server = await listen(
     toHandler((_request, context) =>
       Response.json({

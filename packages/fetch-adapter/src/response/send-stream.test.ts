@@ -202,7 +202,7 @@ describe('an abort', () => {
     expect(errors).toEqual([])
   })
 
-  test('with whose reason the handler rejects is not an error of the app', async () => {
+  test('is not an error of the app if the handler rejects with its reason', async () => {
     const called = deferred()
     const rejected = deferred()
     const errors: unknown[] = []

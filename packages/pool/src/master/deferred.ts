@@ -1,4 +1,4 @@
-/** A promise that is settled from outside. Nobody has to handle its rejection. */
+/** A promise that is settled from outside. A rejection that is not handled has no effect. */
 export class Deferred {
   readonly promise: Promise<void>
   resolve!: () => void

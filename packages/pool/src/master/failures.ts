@@ -3,7 +3,7 @@ import type { Reason } from './reconcile.ts'
 import type { WorkerExit } from './worker-process.ts'
 
 /** How a worker ended before it was ready. */
-export interface StartFailure {
+interface StartFailure {
   pid: number | undefined
   exit: WorkerExit
   reason: Reason

@@ -12,7 +12,7 @@ import { Totals } from './totals.ts'
 import { type WorkerExit, type WorkerListener, WorkerProcess } from './worker-process.ts'
 
 /** What the {@link Fleet} reports to the pool. */
-export interface FleetListener {
+interface FleetListener {
   /** Something happened that may need an action. */
   onChange(): void
   /** A worker ended before it was ready. */

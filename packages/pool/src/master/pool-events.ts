@@ -7,7 +7,7 @@ import type { WorkerExit } from './worker-process.ts'
 
 /** How a worker ended. */
 export interface WorkerEnd extends WorkerExit {
-  /** Why: `crash` if nobody had asked it to end. */
+  /** Why: `crash` if it ended without being asked to. */
   reason: Reason
   /** Milliseconds from its start to its end. */
   lifetime: number

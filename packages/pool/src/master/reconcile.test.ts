@@ -136,7 +136,7 @@ describe('limits', () => {
     ])
   })
 
-  test('a stuck worker is aborted and replaced in one go, and killed if it outlives that', () => {
+  test('a stuck worker is aborted and replaced in one step, and killed if it does not end', () => {
     const stuck = worker(2, 1, { heartbeatAt: NOW - 30_000 })
     expect(actions([worker(1, 0), stuck])).toEqual([
       { do: 'kill', id: 2, reason: 'stuck', signal: 'SIGABRT' },
@@ -180,7 +180,7 @@ describe('scaling and stopping', () => {
     ])
   })
 
-  test('stop while all workers start: they answer what waits in the queue first', () => {
+  test('stop while all workers start: they first serve the connections in the queue', () => {
     const starting = worker(1, 0, { state: 'starting' })
     expect(actions([starting], { state: 'stopping' })).toEqual([])
     expect(actions([{ ...starting, state: 'ready' }], { state: 'stopping' })).toEqual([

@@ -11,7 +11,7 @@ export type Reason =
   | 'memory'
   /** `maxAge`. */
   | 'age'
-  /** The worker exited, and nobody had asked it to. */
+  /** The worker exited without being asked to. */
   | 'crash'
   /** The event loop did not turn for `stuckTimeout`. */
   | 'stuck'
@@ -66,7 +66,7 @@ export interface Wanted {
 }
 
 /** Times in milliseconds; 0 is no limit. */
-export interface ReconcileLimits {
+interface ReconcileLimits {
   /** How many workers may run in addition to the wanted number while some are replaced. */
   readonly maxSurge: number
   readonly startTimeout: number
@@ -74,12 +74,14 @@ export interface ReconcileLimits {
   readonly stuckTimeout: number
 }
 
+/** What to do with a worker, or with an empty place. */
 export type Action =
   | { do: 'start'; slot: number; reason: Reason }
   /** Send SIGTERM. */
   | { do: 'drain'; id: number; reason: Reason }
   | { do: 'kill'; id: number; reason: Reason; signal: 'SIGABRT' | 'SIGKILL' }
 
+/** The result of {@link reconcile}. */
 export interface Plan {
   readonly actions: readonly Action[]
   /** When to make a new plan if nothing happens. Infinity is never. */
@@ -220,7 +222,7 @@ function keepRunning(
     if (worker.state === 'starting') plan.kill(worker, 'scale', 'SIGKILL')
     else if (worker.state === 'ready') plan.drain(worker.id, 'scale')
   }
-  // Empty places come first: replacements share what is left of the surge.
+  // Empty places come first: replacements share the rest of the surge.
   for (const replace of replaced) replace()
 }
 

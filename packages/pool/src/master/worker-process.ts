@@ -30,13 +30,14 @@ export interface WorkerListener {
   onExit(worker: WorkerProcess, exit: WorkerExit): void
 }
 
-export interface WorkerPlace {
+/** Where a worker belongs in the pool, and with what it starts. */
+interface WorkerPlace {
   id: number
   slot: number
   generation: number
   reason: Reason
   sockets: readonly PoolSocket[]
-  /** Whether nobody has called listen(2) on the sockets. */
+  /** Whether no process has called listen(2) on the sockets. */
   mustListen: boolean
   /** Requests after which it asks to be replaced; 0 is no limit. */
   maxRequests: number
@@ -45,7 +46,7 @@ export interface WorkerPlace {
 /** Milliseconds between two heartbeats. */
 export const HEARTBEAT = 1000
 
-// Each is for one service or one process only. A worker that inherits it would act for the master.
+// Each of these variables is for one service or one process only. A worker that inherits it would act in place of the master.
 const MASTER_VARIABLES = [
   'LISTEN_PID',
   'LISTEN_FDS',
@@ -109,7 +110,7 @@ export class WorkerProcess implements WorkerView {
       this.#child.kill('SIGTERM')
       return
     }
-    // No other worker will accept what waits in the queue.
+    // No other worker will accept the connections in the queue.
     const message: MasterMessage = { fcgiBridgePool: 'stop' }
     this.#child.send(message, () => {})
   }

@@ -10,14 +10,14 @@ export interface FpmContext {
   /** The workers' program. */
   script: string
   queue: ListenQueue | undefined
-  /** The longest queue that was seen. */
+  /** The longest queue so far. */
   maxQueue: number
 }
 
 type Fields = Record<string, string | number>
 
 /** The page: its fields, and those of each worker. */
-export interface FpmStatus {
+interface FpmStatus {
   fields: Fields
   processes: Fields[]
 }

@@ -7,7 +7,7 @@ import type { Pool } from '../master/pool.ts'
 import { type MonitoredProgram, type Page, Pages } from './pages.ts'
 
 /** Where the pages for monitoring are served. */
-export interface StatusOptions {
+interface StatusOptions {
   /** Addresses for FastCGI, such as a front server's `fastcgi_pass`. */
   fastcgi?: ListenOptions | undefined
   /** Addresses for HTTP, such as that of a Prometheus server. */

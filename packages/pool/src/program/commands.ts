@@ -4,6 +4,6 @@ import type { PoolStatus } from '../status.ts'
 export type PoolCommand = { command: 'reload' | 'status' | 'stop' }
 
 /** The reply of a control socket. Dates are ISO 8601 strings on the wire. */
-export type PoolAnswer =
+export type PoolReply =
   | { ok: true; status?: PoolStatus }
   | { ok: false; error: { message: string; code?: string } }

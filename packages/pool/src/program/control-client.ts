@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { PoolAnswer, PoolCommand } from './commands.ts'
+import type { PoolCommand, PoolReply } from './commands.ts'
 
 /**
  * Sends a command to the pool behind a control socket. Resolves with its reply: after a `reload`, when the new workers serve or one
  * of them has failed; after a `stop`, when the pool is closed. Rejects if the pool cannot be reached.
  */
-export async function sendCommand(path: string, command: PoolCommand): Promise<PoolAnswer> {
+export async function sendCommand(path: string, command: PoolCommand): Promise<PoolReply> {
   const socket = connect({ path })
   await once(socket, 'connect')
   socket.setEncoding('utf8').write(`${JSON.stringify(command)}\n`)
@@ -17,5 +17,5 @@ export async function sendCommand(path: string, command: PoolCommand): Promise<P
       code: 'ECONNRESET',
     })
   }
-  return JSON.parse(text) as PoolAnswer
+  return JSON.parse(text) as PoolReply
 }

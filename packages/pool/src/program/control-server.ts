@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { bindAtPath } from '@fcgi-bridge/core/manager'
 import type { Pool } from '../master/pool.ts'
-import type { PoolAnswer } from './commands.ts'
+import type { PoolReply } from './commands.ts'
 
 // Every user who can connect can stop the pool.
 const MODE = 0o600
@@ -40,7 +40,7 @@ function serveCommands(pool: Pool, socket: Socket): void {
   socket.on('error', () => {})
 }
 
-async function execute(pool: Pool, line: string): Promise<PoolAnswer> {
+async function execute(pool: Pool, line: string): Promise<PoolReply> {
   try {
     const command = commandOf(line)
     if (command === 'reload') await pool.reload()

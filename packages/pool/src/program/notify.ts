@@ -21,7 +21,7 @@ export function notifySystemd(pool: Pool, env: NodeJS.ProcessEnv = process.env):
 }
 
 /** Turns a pool's events into messages to the service manager: lines of `NAME=value`. */
-export class Notifier {
+class Notifier {
   readonly #pool: Pool
   readonly #send: (message: readonly string[]) => void
   #state: 'starting' | 'ready' | 'reloading' | 'stopping' = 'starting'

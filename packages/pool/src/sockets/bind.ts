@@ -3,7 +3,7 @@
 import * as net from 'node:net'
 import { getSystemErrorName } from 'node:util'
 
-/** A socket that is bound, and that a child process can inherit. Nobody listens on it yet. */
+/** A socket that is bound, and that a child process can inherit. No process listens on it yet. */
 export interface BoundHandle {
   /** The file descriptor, at least 3. It stays open until {@link close}. */
   readonly fd: number

@@ -7,7 +7,6 @@ import { findInherited } from '@fcgi-bridge/core/manager'
  */
 export function inheritedSockets(): readonly ListenOptions[] {
   const inherited = findInherited()
-  if ('cgi' in inherited)
-    throw new Error('A pool cannot answer a CGI request. Serve the app without workers.')
+  if ('cgi' in inherited) throw new Error('A pool cannot serve a CGI request. Serve the app without workers.')
   return inherited.listen
 }

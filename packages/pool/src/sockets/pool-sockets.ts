@@ -21,7 +21,7 @@ export interface PoolSocket {
 const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_MODE = 0o660
 const PORT_MAX = 65_535
-// Node's own descriptors are below.
+// The first descriptor for sockets: 0 to 2 are the standard streams.
 const LISTEN_FDS_START = 3
 
 /** The sockets of a pool. They stay bound until {@link close}, so connections wait in their queues while no worker runs. */
@@ -117,7 +117,8 @@ async function openSocket(options: ListenOptions): Promise<PoolSocket> {
   }
   if (options.port !== undefined) return openPort(options.port, options.host ?? DEFAULT_HOST)
   const { fd } = options
-  // At its end Node makes descriptors 0 to 2 blocking, and the workers share the socket. It leaves closed ones alone.
+  // When a process exits, Node makes its descriptors 0 to 2 blocking. That would also block the workers, which share the socket. Node skips
+  // closed descriptors.
   if (fd < LISTEN_FDS_START) process.once('exit', () => closeSync(fd))
   return { fd, address: `fd ${fd}`, retire() {}, close() {}, isReachable: () => true }
 }

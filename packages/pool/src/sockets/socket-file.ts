@@ -8,7 +8,7 @@ import { type BoundHandle, bindUnix } from './bind.ts'
 export interface SocketFile extends BoundHandle {
   /** Removes the file, unless another socket has taken the path. Connections that wait in the queue stay. */
   unlink(): void
-  /** Whether the file is still there, and still this socket's. */
+  /** Whether the file still exists and still belongs to this socket. */
   exists(): boolean
 }
 

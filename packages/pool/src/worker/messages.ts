@@ -14,7 +14,7 @@ export interface WorkerConfig {
   sockets: number
   /** The first descriptor of a copy of each socket, if no process has called listen(2) on the sockets yet. */
   copiesAt?: number
-  /** How many connections may wait in a queue, until the program listens with a number of its own. */
+  /** How many connections may wait in a queue, until the program listens with its own number. */
   backlog?: number
   /** A pipe on which the watchdog thread reports a blocked event loop, even while the main thread is stuck. */
   reportFd?: number
@@ -116,6 +116,7 @@ export function addCounters(sum: Counters, counters: Counters, times = 1): void 
   }
 }
 
+/** A message from a worker to the master. */
 export type WorkerMessage =
   /** listen(2) was called on all sockets. From now on, connections wait in the queue. */
   | { fcgiBridgePool: 'listening' }
@@ -126,13 +127,13 @@ export type WorkerMessage =
   | { fcgiBridgePool: 'exhausted' }
   /** An uncaught exception: the program is about to end. */
   | { fcgiBridgePool: 'failing' }
-  /** The program listens on an address of its own instead of the pool's sockets. */
+  /** The program listens on another address instead of the pool's sockets. */
   | { fcgiBridgePool: 'elsewhere'; address: string }
   | { fcgiBridgePool: 'slow'; requests: RunningRequest[] }
 
 /** A message from the master to a worker. */
 export interface MasterMessage {
-  fcgiBridgePool: /** The pool closes: accept what waits in the queue, then end as at SIGTERM. No other process will accept it. */
+  fcgiBridgePool: /** The pool closes: accept the connections in the queue, then end as at SIGTERM. No other process will accept it. */
     | 'stop'
     /** The pool closes soon: the health path responds with 503 from now on. All requests are served. */
     | 'announce-close'

@@ -25,7 +25,7 @@ export function listenOnCopies(
 interface Watcher {
   /** Servers of the program listen on all descriptors. */
   onReady(): void
-  /** A server of the program listens on an address of its own, while no descriptor is in use yet. */
+  /** A server of the program listens on another address, while no descriptor is in use yet. */
   onElsewhere(address: string): void
 }
 

@@ -26,8 +26,7 @@ setInterval(async () => {
     reported = false
     return
   }
-  // Before the first heartbeat the program loads, which may take long.
-  if (reported || beat === 0 || now - since < blockedAfter) return
+  if (reported || now - since < blockedAfter) return
   reported = true
   const { stack, requests } = await inspectMainThread()
   if (Atomics.load(heartbeats, 0) !== beat) return

@@ -16,15 +16,24 @@ export interface WatchdogData {
 export const REQUESTS_KEY = 'fcgi-bridge.pool.requests'
 
 /**
- * Starts a thread that reports the call stack and the running requests if the event loop is blocked. Returns a function that the
- * event loop must call at each heartbeat.
+ * Reports the call stack and the running requests if the event loop is blocked. Returns a function that the event loop must call at each
+ * heartbeat. The first call starts the thread that watches: a worker whose program fails at once does not need one.
  */
-export function startWatchdog(config: WorkerConfig, requests: () => RunningRequest[]): () => void {
+export function createWatchdog(config: WorkerConfig, requests: () => RunningRequest[]): () => void {
   const { heartbeatInterval, slowAfter, reportFd } = config
   if (slowAfter === 0 || reportFd === undefined) return () => {}
-  Object.defineProperty(globalThis, Symbol.for(REQUESTS_KEY), { value: requests })
   const heartbeats = new Int32Array(new SharedArrayBuffer(4))
-  const workerData: WatchdogData = { heartbeats, heartbeatInterval, blockedAfter: slowAfter, reportFd }
+  let isStarted = false
+  return () => {
+    Atomics.add(heartbeats, 0, 1)
+    if (isStarted) return
+    isStarted = true
+    Object.defineProperty(globalThis, Symbol.for(REQUESTS_KEY), { value: requests })
+    startThread({ heartbeats, heartbeatInterval, blockedAfter: slowAfter, reportFd })
+  }
+}
+
+function startThread(workerData: WatchdogData): void {
   new Worker(new URL('./watchdog-thread.js', import.meta.url), {
     workerData,
     // The thread needs no flags, and must not load the modules that the program's flags preload.
@@ -34,7 +43,4 @@ export function startWatchdog(config: WorkerConfig, requests: () => RunningReque
   })
     .on('error', (error) => process.emitWarning(`The pool's watchdog thread failed: ${error.message}`))
     .unref()
-  return () => {
-    Atomics.add(heartbeats, 0, 1)
-  }
 }

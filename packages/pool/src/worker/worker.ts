@@ -11,7 +11,7 @@ import {
 import { waitUntilQueuesAreEmpty } from './queue.ts'
 import { listenOnCopies, watchListening } from './readiness.ts'
 import { RequestLog } from './requests.ts'
-import { startWatchdog } from './watchdog.ts'
+import { createWatchdog } from './watchdog.ts'
 
 /** Connects this process to its pool: readiness, heartbeats, limits, and its end with the master. */
 export function startWorker(config: WorkerConfig): void {
@@ -42,7 +42,7 @@ export function startWorker(config: WorkerConfig): void {
     const copies = { first: config.copiesAt, count: sockets, backlog: config.backlog }
     listenOnCopies(copies, () => send({ fcgiBridgePool: 'listening' }))
   }
-  const beat = startWatchdog(config, () => requests.running())
+  const beat = createWatchdog(config, () => requests.running())
   const descriptors = Array.from({ length: sockets }, (_, index) => LISTEN_FDS_START + index)
   const servers = watchListening(descriptors, {
     onReady: () => {
@@ -66,7 +66,7 @@ export function startWorker(config: WorkerConfig): void {
       for (const server of fastCgiServers) server.announceClose()
     }
   })
-  // Without its master a worker drains and exits, and the socket is gone with the last one.
+  // Without its master a worker drains and exits. The socket closes with the last worker.
   process.once('disconnect', () => void end())
   // The program ends when it has nothing left to do.
   process.channel?.unref()

@@ -656,6 +656,29 @@ export const bodyScenarios: readonly Scenario[] = [
     drive: (client) => client.fetch({ method: 'PUT', body: 'x' }),
   },
   {
+    name: 'read after the socket was destroyed: promises run before the end',
+    app: (app, kit) =>
+      app.use((request) => {
+        process.nextTick(() => {
+          request.on('end', () => kit.note('end')).resume()
+        })
+        Promise.resolve().then(() => kit.note('promise'))
+        request.socket.destroy(new Error('destroyed'))
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x' }),
+  },
+  {
+    name: 'not read, and the response is destroyed after its end: promises run before the end of the request',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        request.on('end', () => kit.note('end'))
+        Promise.resolve().then(() => kit.note('promise'))
+        response.end()
+        response.destroy()
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x' }),
+  },
+  {
     name: 'listeners after the end',
     app: (app, kit) =>
       app.use((request, response) => {

@@ -94,8 +94,8 @@ const REFUSALS: Readonly<Record<ServerName, readonly Refusal[]>> = {
   systemd: [FRONT_ONLY, ONE_SOCKET, LIGHTTPD_ONLY],
 }
 
-/** Throws a Failure for a flag that a server does not support. `given` tells whether a flag, by its property name, was given. */
-export function checkFit(server: ServerName, given: (flag: string) => boolean): void {
+/** Throws a Failure for a flag that a server does not support. `given` returns whether a flag was given, by its property name. */
+export function checkFlags(server: ServerName, given: (flag: string) => boolean): void {
   for (const [flags, why] of REFUSALS[server]) {
     const flag = flags.find(given)
     if (flag === undefined) continue

@@ -1,0 +1,14 @@
+/**
+ * @typedef {object} Bar A target, and whether a figure reaches it.
+ * @property {string} name
+ * @property {boolean} isReached
+ */
+
+/**
+ * @param {string} name
+ * @param {boolean} isReached
+ * @returns {Bar}
+ */
+export function bar(name, isReached) {
+  return { name, isReached }
+}

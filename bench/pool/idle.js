@@ -1,0 +1,61 @@
+// What the master of a pool costs while nothing happens: its memory and its CPU time, without and with the status pages.
+
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { bundlePackages } from '../../scripts/bundle.js'
+import { freePorts } from '../../scripts/lib/free-ports.js'
+import { bar } from './bar.js'
+import { PoolProcess } from './pool-process.js'
+
+const APP = { name: 'app.mjs', text: "export default { fetch: () => new Response('hello') }\n" }
+
+/** Milliseconds after the start. Its garbage is collected meanwhile. */
+const SETTLING = 5000
+const MEBIBYTE = 2 ** 20
+
+/** Bytes, and per cent of a core. */
+const BARS = { memory: 60 * MEBIBYTE, cpu: 0.5 }
+
+/**
+ * Prints a row for each way to run a pool.
+ * @param {{ node: string, workers: number, seconds?: number }} settings
+ * @returns {Promise<import('./bar.js').Bar[]>}
+ */
+export async function measureIdle({ node, workers, seconds = 30 }) {
+  await bundlePackages()
+  const [port] = await freePorts(1)
+  const ways = [
+    { name: 'no status pages', flags: () => [] },
+    { name: '`--status`', flags: (folder) => ['--status', join(folder, 'status.sock')] },
+    { name: '`--status-http`', flags: () => ['--status-http', `127.0.0.1:${port}`], page: port },
+  ]
+  const results = []
+  console.log(`The master with ${workers} workers, for ${seconds} s.\n
+| | resident | of it not shared | CPU, % of a core | |
+| --- | --- | --- | --- | --- |`)
+  for (const { name, flags, page } of ways) {
+    const pool = await PoolProcess.start({ node, workers, app: APP, flags })
+    try {
+      // What the first request loads counts, too.
+      if (page !== undefined) await (await fetch(`http://127.0.0.1:${page}/metrics`)).text()
+      await setTimeout(SETTLING)
+      const before = pool.masterCpu
+      await setTimeout(seconds * 1000)
+      const cpu = ((pool.masterCpu - before) / seconds) * 100
+      const { resident, own } = pool.memory
+      const bars = [bar(`${name}, memory`, resident < BARS.memory), bar(`${name}, CPU time`, cpu < BARS.cpu)]
+      results.push(...bars)
+      console.log(
+        `| ${name} | ${mebibytes(resident)} | ${mebibytes(own)} | ${cpu.toFixed(2)} | ${bars.every(({ isReached }) => isReached) ? 'reached' : 'missed'} |`,
+      )
+    } finally {
+      await pool.stop()
+    }
+  }
+  console.log(`\nTarget: less than ${mebibytes(BARS.memory)} and ${BARS.cpu} %.`)
+  return results
+}
+
+function mebibytes(bytes) {
+  return `${(bytes / MEBIBYTE).toFixed(1)} MiB`
+}

@@ -1,0 +1,150 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { asRoot } from '../debian.js'
+import { UserError } from '../lib/run.js'
+
+const BOOTS_IN = 60_000
+const SHUTS_DOWN_IN = 30_000
+
+/**
+ * A Debian that systemd has booted, in systemd-nspawn. It shares this machine's network. Whatever it writes to its own files is gone
+ * when it ends.
+ */
+export class Container {
+  #child
+  /** systemd. */
+  #init = 0
+
+  /**
+   * Boots the Debian in `folder`, and resolves when systemd has started its basic units. `readable` and `writable` are folders or files
+   * of this machine, by their paths in the container.
+   * @param {{ folder: string, readable: Record<string, string>, writable: Record<string, string> }} options
+   */
+  static async boot({ folder, readable, writable }) {
+    const bind = (flag, paths) =>
+      Object.entries(paths).map(([inside, outside]) => `${flag}=${outside}:${inside}`)
+    const command = rootCommand([
+      // systemd 257 needs cgroup 2.
+      'env',
+      'SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1',
+      'systemd-nspawn',
+      '--quiet',
+      `--directory=${folder}`,
+      '--volatile=overlay',
+      // Without these two, nspawn needs a systemd on this machine.
+      '--register=no',
+      '--keep-unit',
+      '--console=pipe',
+      ...bind('--bind-ro', readable),
+      ...bind('--bind', writable),
+      '--boot',
+      '--',
+      // Not Debian's own web servers, which multi-user.target would start.
+      '--unit=basic.target',
+    ])
+    const container = new Container()
+    container.#child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] })
+    try {
+      await container.#booted()
+    } catch (error) {
+      await container.stop()
+      throw error
+    }
+    return container
+  }
+
+  /**
+   * Runs a program in the container. Its output is returned, and not printed.
+   * @returns {{ status: number | null, stdout: string, stderr: string }}
+   */
+  run(...args) {
+    const command = rootCommand(['nsenter', `--target=${this.#init}`, '--all', '--', ...args])
+    const { status, stdout, stderr } = spawnSync(command[0], command.slice(1), { encoding: 'utf8' })
+    return { status, stdout: stdout ?? '', stderr: stderr ?? '' }
+  }
+
+  /** Starts a program in the container, and resolves with its exit status, while this process goes on. @returns {Promise<number | null>} */
+  async start(...args) {
+    const command = rootCommand(['nsenter', `--target=${this.#init}`, '--all', '--', ...args])
+    const child = spawn(command[0], command.slice(1), { stdio: 'ignore' })
+    const [code] = await once(child, 'exit')
+    return code
+  }
+
+  /** Runs a program as {@link run} does. Returns its output, and throws an Error with it if the program fails. */
+  must(...args) {
+    const { status, stdout, stderr } = this.run(...args)
+    if (status !== 0) throw new Error(`${args.join(' ')} failed with ${status}:\n${stdout}${stderr}`)
+    return stdout.trim()
+  }
+
+  async stop() {
+    if (this.#hasEnded) return
+    const exit = once(this.#child, 'exit')
+    // systemd-nspawn shuts the container down.
+    this.#child.kill('SIGTERM')
+    const end = new AbortController()
+    const killed = setTimeout(SHUTS_DOWN_IN, undefined, { signal: end.signal }).then(
+      () => this.#child.kill('SIGKILL'),
+      () => {},
+    )
+    await exit
+    end.abort()
+    await killed
+  }
+
+  get #hasEnded() {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
+  async #booted() {
+    for (const end = Date.now() + BOOTS_IN; Date.now() < end; await setTimeout(200)) {
+      if (this.#hasEnded) break
+      this.#init = initBelow(this.#child.pid)
+      // `degraded` has the status 1: a unit that this container cannot have.
+      if (this.#init > 0 && /^(running|degraded)$/m.test(this.run('systemctl', 'is-system-running').stdout))
+        return
+    }
+    throw new Error('systemd did not boot in systemd-nspawn.')
+  }
+}
+
+/** The process id of systemd among the descendants of a process, or 0. */
+function initBelow(pid) {
+  for (const child of childrenOf(pid)) {
+    const found = /(^|\/)(systemd|init)$/.test(commandOf(child)) ? child : initBelow(child)
+    if (found > 0) return found
+  }
+  return 0
+}
+
+/** @returns {number[]} */
+function childrenOf(pid) {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+      const text = readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').trim()
+      return text === '' ? [] : text.split(' ').map(Number)
+    })
+  } catch {
+    return []
+  }
+}
+
+/** The program of a process, as its command line names it. Empty if the process has ended. */
+function commandOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0', 1)[0]
+  } catch {
+    return ''
+  }
+}
+
+function rootCommand(command) {
+  const allowed = asRoot(command)
+  if (allowed === undefined) {
+    throw new UserError('systemd-nspawn needs root. Run the test as root, or set up password-less sudo.')
+  }
+  return allowed
+}
