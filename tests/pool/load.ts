@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { send } from '../support/cases/http.ts'
 import type { Origin } from '../support/fronts/front.ts'
 
-interface LoadFailure {
+export interface LoadFailure {
   method: string
   target: string
   /** When the request was sent, on the clock of `performance.now()`. */

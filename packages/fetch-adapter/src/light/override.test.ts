@@ -14,13 +14,16 @@ import { ask, Front, listen } from '../testing/front.ts'
 import { NativeHeaders, NativeRequest, NativeResponse } from './native.ts'
 import { overrideGlobalObjects } from './override.ts'
 
+// The members that a Request has for h3, Nitro and TanStack Start.
+const SERVER_MEMBERS = ['ip', 'runtime', 'waitUntil']
+
 const before = { Request, Response, Headers, fetch }
 const shapes = [Request, Response, Headers].map((one) => shapeOf(one))
 const shown = [Request, Response, Headers].map((one) => inspect(one))
 
-// `util.inspect` calls this method. Without it, a function would not be shown as a class.
+// `util.inspect` calls the method with its symbol. Without it, a function would not be shown as a class.
 function isOfPlatform(key: PropertyKey): boolean {
-  return key !== inspect.custom
+  return key !== inspect.custom && !SERVER_MEMBERS.includes(String(key))
 }
 
 function shapeOf(one: { prototype: object }): unknown {
@@ -517,6 +520,8 @@ describe.each(REQUESTS)('a Request of %s', (_, init) => {
       const handler = toHandler(
         async (request) => {
           expect(isLight(request)).toBe(overrideGlobalObjects)
+          // A native Request has these as properties of its own.
+          for (const name of SERVER_MEMBERS) delete (request as unknown as Record<string, unknown>)[name]
           outcomes.push(await outcome(() => use(request)))
           return new Response('x')
         },
@@ -605,6 +610,39 @@ test('a light object has no properties for a copy, a comparison or Object.create
   ])
   expect(() => Object.create(response).status).toThrow(TypeError)
   expect(() => Object.create(response.headers).get('x-b')).toThrow(TypeError)
+})
+
+test('the members for frameworks are not of the Request itself until they are read or assigned', async () => {
+  type Members = { ip?: unknown; runtime?: { name: string }; waitUntil?: unknown }
+  const withRequest = async (use: (request: Request & Members) => unknown): Promise<unknown> => {
+    let result: unknown
+    const handler = toHandler(
+      (request) => {
+        result = use(request as Request & Members)
+        return new Response('x')
+      },
+      { overrideGlobalObjects: true },
+    )
+    await ask(await listen(handler))
+    return result
+  }
+  expect(
+    await withRequest((r) => [r.ip, r.runtime!.name, typeof r.waitUntil, Object.keys(r).toSorted()]),
+  ).toEqual(['192.0.2.7', 'fastcgi', 'function', SERVER_MEMBERS])
+  expect(await withRequest((r) => [isKept(() => r.runtime), isKept(() => r.waitUntil)])).toEqual([true, true])
+  expect(await withRequest((r) => [Object.assign(r, { ip: '::1' }).ip, { ...r }])).toEqual([
+    '::1',
+    { ip: '::1' },
+  ])
+  const other = new Request('http://a.test/') as Request & Members
+  expect([other.ip, other.runtime, other.waitUntil, Object.keys(other)]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    [],
+  ])
+  other.ip = '::1'
+  expect(other.ip).toBe('::1')
 })
 
 test('methods that return a promise reject for a wrong receiver, as native ones do', async () => {

@@ -105,7 +105,12 @@ export function overrideRequest(): void {
     return state.readText()?.then(parseJson) ?? json.call(state.native)
   })
   // Last, because these members must not be forwarded to the native Request.
-  defineServerMembers(prototype, LIGHT_REQUESTS.stateOf)
+  defineServerMembers(prototype, (self) => {
+    const state = LIGHT_REQUESTS.stateOf(self)
+    // Like any member of Request, this one throws for another object.
+    if (state === undefined) void Reflect.get(prototype, 'method', self)
+    return state
+  })
 
   replaceGlobalClass(Constructor, NativeRequest)
   const { fetch } = globalThis

@@ -39,7 +39,7 @@ export function addServerMembers(request: Request, served: ServedRequest): void 
 
 /**
  * Defines the members on the prototype of all Requests. Each member is created on first use. `servedBy` returns undefined for a Request that
- * is not from this adapter. Its members are undefined.
+ * is not from this adapter, whose members are undefined. It throws for another object.
  */
 export function defineServerMembers(
   prototype: object,
