@@ -13,6 +13,8 @@ const FIRST_REQUEST_TIMEOUT = 1000
 export interface DrainHost {
   /** Half of `drainTimeout` has passed, so connections are closed after their next response. */
   readonly drainHalfOver: boolean
+  /** When the last record was sent that makes nginx stop using a connection, by `performance.now()`. */
+  lastGoAway: number
 }
 
 /** What a {@link ConnectionDrain} needs from its connection. */
@@ -55,6 +57,7 @@ export class ConnectionDrain {
     this.#sentGoAway ||= goAway
     this.#mayHaveInput ||= !hasAllInput
     this.#responses++
+    if (goAway) this.#host.lastGoAway = performance.now()
     if (this.#isStopped) return
     clearTimeout(this.#timer)
     this.#timer = this.#setTimer(IDLE_TIMEOUT)
@@ -80,9 +83,15 @@ export class ConnectionDrain {
     })
   }
 
+  // While nginx sends requests, it uses up its idle connections: it stops using each after the next response. Closing one meanwhile would race
+  // with its next request: on a busy machine nginx notices late that a connection was closed.
+  get #isBeingUsedUp(): boolean {
+    return !this.#host.drainHalfOver && performance.now() - this.#host.lastGoAway < IDLE_TIMEOUT
+  }
+
   #setTimer(timeout: number): NodeJS.Timeout {
     const timer = setTimeout(() => {
-      this.closeIfIdle()
+      if (!this.#isBeingUsedUp) this.closeIfIdle()
       timer.refresh()
     }, timeout)
     return timer

@@ -102,6 +102,24 @@ describe.each(TRANSPORTS)('a keep-alive connection, over %s', (transport) => {
     await close
   })
 
+  test('from nginx stays open while nginx uses others, which it then stops using', async () => {
+    const { peer, server, connect } = await connected(echo, {}, transport)
+    const others = await Promise.all(Array.from({ length: 5 }, () => connect()))
+    for (const one of [peer, ...others]) {
+      one.get(1, NGINX, KEPT)
+      await one.response(1)
+    }
+    const close = server.close()
+    // Longer than a connection may be idle otherwise.
+    for (const one of [...others, peer]) {
+      await new Promise((resolve) => setTimeout(resolve, 120))
+      one.forget().get(1, NGINX, KEPT)
+      expect((await one.response(1)).stdout).toMatch(/GET \/ $/)
+      await one.end()
+    }
+    await close
+  })
+
   test('is closed after its next response when half of drainTimeout has passed', async () => {
     const { peer, server } = await connected(echo, { drainTimeout: 1000 }, transport)
     const close = server.close()
