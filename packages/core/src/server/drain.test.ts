@@ -103,15 +103,16 @@ describe.each(TRANSPORTS)('a keep-alive connection, over %s', (transport) => {
   })
 
   test('from nginx stays open while nginx uses others, which it then stops using', async () => {
-    const { peer, server, connect } = await connected(echo, {}, transport)
-    const others = await Promise.all(Array.from({ length: 5 }, () => connect()))
-    for (const one of [peer, ...others]) {
-      one.get(1, NGINX, KEPT)
-      await one.response(1)
+    const serving = await listen(echo, {}, transport)
+    const peers: Peer[] = []
+    for (let count = 0; count < 6; count++) {
+      const peer = await serving.connect()
+      peers.push(peer.get(1, NGINX, KEPT))
+      await peer.response(1)
     }
-    const close = server.close()
-    // Longer than a connection may be idle otherwise.
-    for (const one of [...others, peer]) {
+    const close = serving.server.close()
+    // In all, longer than a connection may be idle otherwise.
+    for (const one of peers) {
       await new Promise((resolve) => setTimeout(resolve, 120))
       one.forget().get(1, NGINX, KEPT)
       expect((await one.response(1)).stdout).toMatch(/GET \/ $/)
