@@ -30,12 +30,13 @@ async function runChecks() {
 await main(async () => {
   const args = process.argv.slice(2)
   setup()
+  const checks = args.length > 0 ? [] : runChecks()
   if (needFrontServers(args)) {
     installFrontServers()
     makePhp74()
   }
   // Continue after a failure, so that one run shows all of them.
-  const failedChecks = args.length > 0 ? [] : await runChecks()
+  const failedChecks = await checks
   const counts = args.length > 0 ? runVitest(process.execPath, args) : runAllTests(process.execPath, EXCLUDED)
   counts.failures.push(
     ...failedChecks.map((name) => ({ test: `The check of ${name}`, message: 'see above' })),

@@ -23,20 +23,20 @@ export function testsOnNode(isNewest) {
 
 /**
  * The tests that test-trixie.js does not run, as patterns. Some run under the newest Node anyway, and some need programs that are not in
- * the folder: compilers, a browser, git. The others depend neither on the front servers nor on the Node, and run under the oldest one.
+ * the folder: compilers, a browser, git, pnpm. The others depend neither on the front servers nor on the Node, and run under the oldest one.
  */
 export const NOT_ON_DEBIAN_13 = [
   'packages/**',
   ...ON_EACH_NODE.filter((path) => path.startsWith('tests/')),
-  'tests/client/testing-helper.test.ts',
-  'tests/servers/apache-php74.test.ts',
   'tests/cli/{conformance,inspector,ping,request}.test.ts',
+  'tests/client/testing-helper.test.ts',
   'tests/conformance/**',
   'tests/frameworks/**',
   'tests/fuzz/fuzz.test.ts',
   'tests/limits/hostile-memory.test.ts',
-  'tests/programs/bench.test.ts',
+  'tests/programs/{bench,packed}.test.ts',
   'tests/runtimes/**',
   'tests/security/linear-time.test.ts',
+  'tests/servers/apache-php74.test.ts',
   'tests/soak/**',
 ]
