@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-// The longest, of each project: those that wait and those that work in turn. A clean clone does not know how long a file takes.
+// The files of each project that take longest. Files that mostly wait alternate with files that use the CPU. A fresh clone has no record
+// of durations.
 const FIRST = [
   'tests/limits/hostile-memory',
   'tests/cli/config',
@@ -42,8 +43,8 @@ const FIRST = [
 const PROJECTS = ['isolated', 'packages']
 
 /**
- * Begins with the long files: else the last of them runs alone. The files of a project follow one another: else its processes end
- * between them.
+ * Runs the long files first. Otherwise the last of them would run alone. Keeps the files of a project together. Otherwise the project's
+ * processes would end in between.
  */
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -75,21 +76,24 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'packages',
-          // Not `exclude`, which would replace the arguments --exclude.
+          // Do not use `exclude`, because it would replace the arguments --exclude.
           include: ['packages/**/*.test.ts', ...ALONE.map((pattern) => `!${pattern}`)],
           // A process that runs many files loads the packages once. That saves 40 % of the CPU time.
           isolate: false,
         },
       },
     ],
+    // The next run, and the runs under the other Nodes, find the TypeScript files transformed.
+    experimental: { fsModuleCache: true },
+    // Node itself loads the build output of the other packages, as in an app. Otherwise vitest transforms each of its files.
+    server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
     // The servers under test, their front servers and their clients share the machine's cores: two workers leave two cores idle
     // for half of the time.
     maxWorkers: 3,
-    // Of the tests that say that they run beside others: they start servers, and wait.
+    // For the tests of a file that are declared concurrent: they start servers, and mostly wait.
     maxConcurrency: 8,
     sequence: { sequencer: LongFirst },
-    // Nothing here is to be quick: this is for what never comes. On a machine that is busy, what takes two seconds alone has
-    // taken sixteen.
+    // Long enough for a busy machine, where a test of two seconds has taken sixteen. Only a test that hangs takes this long.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 30_000 } },

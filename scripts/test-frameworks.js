@@ -8,6 +8,13 @@ import { main, UserError } from './lib/run.js'
 import { conclude, runAllTests } from './lib/vitest.js'
 import { setup } from './setup.js'
 
+// The test files of these projects. Those of all others are in `builds`.
+const FILES = {
+  servers: ['servers'],
+  'better-auth': ['builds', 'rate-limit'],
+  verdaccio: ['builds', 'npm-client'],
+}
+
 await main(async () => {
   const names = process.argv.slice(2)
   const unknown = names.find((name) => !(name in PROJECTS))
@@ -21,7 +28,7 @@ await main(async () => {
   const chosen = names.length > 0 ? names : Object.keys(PROJECTS)
   const failures = await prepareAll(chosen)
   process.env.FRAMEWORK_PROJECTS = chosen.join()
-  const files = new Set(chosen.map((name) => (name === 'servers' ? 'servers' : 'builds')))
+  const files = new Set(['features', ...chosen.flatMap((name) => FILES[name] ?? ['builds'])])
   const paths = [...files].map((file) => `tests/frameworks/${file}.test.ts`)
   const counts = runAllTests(process.execPath, [
     '--maxWorkers=2',

@@ -1,4 +1,4 @@
-// `npm run bench:pool`: what the process manager costs, and what two workers bring. `-- --help` names the parts.
+// `npm run bench:pool`: what the process manager costs, and how two workers compare with one. `-- --help` names the parts.
 
 import { parseArgs } from 'node:util'
 import { main, UserError } from '../../scripts/lib/run.js'

@@ -43,8 +43,12 @@ export async function startHttp(site: Site, tested: FrameworkProgram, port: numb
   return { origin: { host: 'localhost', port }, program }
 }
 
-/** Starts the program over FastCGI, behind nginx with kept connections. */
-export async function startBehindNginx(site: Site, tested: FrameworkProgram, own: number): Promise<Started> {
+/** Starts the program over FastCGI, on a Unix socket. */
+export async function startFastCgi(
+  site: Site,
+  tested: FrameworkProgram,
+  own: number,
+): Promise<{ path: string; program: Program }> {
   const { env, cwd } = place(site, tested, own)
   const path = site.path('app.sock')
   const program = site.start(nodeOf(tested.project), fastCgiWords(tested, own), {
@@ -56,6 +60,12 @@ export async function startBehindNginx(site: Site, tested: FrameworkProgram, own
   }
   // nginx may run as another user.
   chmodSync(path, 0o666)
+  return { path, program }
+}
+
+/** Starts the program over FastCGI, behind nginx with kept connections. */
+export async function startBehindNginx(site: Site, tested: FrameworkProgram, own: number): Promise<Started> {
+  const { path, program } = await startFastCgi(site, tested, own)
   const [port] = await startNginx(
     site,
     1,
@@ -181,24 +191,26 @@ class Client {
     this.#texts.push(response.text)
     if (request.contains !== undefined) {
       expect(response.text).toContain(request.contains)
-      return [this.#comparable({ ...response, text: request.contains })]
+      return [this.#comparable({ ...response, text: request.contains }, request)]
     }
-    if (!request.asset) return [this.#comparable(response)]
+    if (!request.asset) return [this.#comparable(response, request)]
     const { etag, 'last-modified': modified } = response.headers
     const again = [
       ['Range', 'bytes=1-4'],
       ...(etag === undefined ? [] : [['If-None-Match', etag]]),
       ...(modified === undefined ? [] : [['If-Modified-Since', modified]]),
     ]
-    const all = [this.#comparable(response)]
+    const all = [this.#comparable(response, request)]
     for (const headers of again) {
       const other = await this.#exchange({ ...request, headers: [...(request.headers ?? []), ...headers] })
-      all.push({ ...this.#comparable(other), what: headers[0]! })
+      all.push({ ...this.#comparable(other, request), what: headers[0]! })
     }
     return all
   }
 
-  async #exchange({ path, method = 'GET', headers = [], body }: ProgramRequest): Promise<TestResponse> {
+  async #exchange(request: ProgramRequest): Promise<TestResponse> {
+    const { name, path, method = 'GET', headers = [], body, sendsCookies = false } = request
+    if (sendsCookies) expect(this.#cookies.size, `cookies of ${name}`).toBeGreaterThan(0)
     const cookies = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const response = await send(this.#origin, typeof path === 'string' ? path : path(this.#texts), {
       method,
@@ -218,8 +230,9 @@ class Client {
     return response
   }
 
-  #comparable({ status, headers, text }: TestResponse): Compared {
-    const kept = Object.entries(headers).filter(([name]) => !OF_THE_CONNECTION.includes(name))
+  #comparable({ status, headers, text }: TestResponse, { ignored = [] }: ProgramRequest): Compared {
+    const skipped = [...OF_THE_CONNECTION, ...ignored]
+    const kept = Object.entries(headers).filter(([name]) => !skipped.includes(name))
     const stable = this.#stable(text)
     const own: Record<string, string> = Object.fromEntries(
       kept.map(([name, value]) => [name, this.#stable(`${name}: ${[value].flat().join('\n')}`)]),

@@ -1,5 +1,6 @@
 // Writes docs/frameworks.md from the table of the programs that the tests run.
 
+import { FEATURES, shows } from './features.js'
 import { NOTES } from './programs/notes.js'
 import { PROGRAMS } from './programs.js'
 import { PROJECTS } from './projects.js'
@@ -26,6 +27,7 @@ fetch handler need \`serve\`. Print the configuration of the web server:
 npx fcgi-bridge config nginx server.js --server-name example.com --socket /run/app/app.sock
 \`\`\`
 
+- **The socket**: create its folder first. Only the app's user and group can connect, so add the web server's user to that group.
 - **Static files**: \`config\` recognizes the folders of Next.js, Nuxt, SvelteKit, Astro, React Router and TanStack Start. The web server
   serves them, and browsers keep files with a hash in their names for a year.
 - **\`X-Forwarded-*\`**: frameworks know the client's address, the scheme and the host without these headers. Some libraries read only
@@ -45,9 +47,17 @@ mod_fcgid passes no environment variable but \`PATH\`, and starts programs in th
 working directory, so change to the folder of the program. mod_fcgid starts several processes, which share no memory.
 `
 
+const TESTED = `## What is tested of each
+
+**files** are those that the program serves itself. **conditional** requests have \`If-None-Match\`, \`If-Modified-Since\` or \`Range\`. **streams**
+are streams of events: the client leaves, and the program must learn of it. An empty cell: the framework has no such feature, or leaves it to
+the web server or to the library on which the program is built.
+`
+
 /** Returns the text of the page. */
 export function frameworksPage() {
-  return `${[INTRO, '## Tested programs\n', table(), ...PROGRAMS.map(section)].join('\n').trimEnd()}\n`
+  const parts = [INTRO, '## Tested programs\n', table(), TESTED, featureTable(), ...PROGRAMS.map(section)]
+  return `${parts.join('\n').trimEnd()}\n`
 }
 
 function table() {
@@ -57,12 +67,30 @@ function table() {
     PROJECTS[program.project].newestNode ? 'newest' : 'oldest',
     program.isStartedByApache ? 'nginx, mod_fcgid' : 'nginx',
   ])
-  const head = ['program', 'version', 'Node', 'tested with']
+  return markdownTable(['program', 'version', 'Node', 'tested with'], rows)
+}
+
+function featureTable() {
+  const rows = PROGRAMS.map((program) => [
+    program.name,
+    ...FEATURES.map((feature) => (shows(program, feature) ? 'yes' : '')),
+  ])
+  return markdownTable(['program', ...FEATURES], rows)
+}
+
+function markdownTable(head, rows) {
   // The linter formats Markdown, and aligns the columns.
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((cells) => cells[column].length)))
   const line = (cells, fill) =>
     `| ${cells.map((cell, column) => cell.padEnd(widths[column], fill)).join(' | ')} |\n`
-  return [line(head, ' '), line(['', '', '', ''], '-'), ...rows.map((cells) => line(cells, ' '))].join('')
+  return [
+    line(head, ' '),
+    line(
+      head.map(() => ''),
+      '-',
+    ),
+    ...rows.map((cells) => line(cells, ' ')),
+  ].join('')
 }
 
 function section(program) {

@@ -120,6 +120,8 @@ export const PROJECTS = {
   },
   nest: {
     packages: {
+      '@fastify/multipart': '10.1.9',
+      '@fastify/static': '10.1.11',
       '@nestjs/common': '12.5.1',
       '@nestjs/core': '12.5.1',
       '@nestjs/platform-express': '12.5.1',
@@ -136,7 +138,7 @@ export const PROJECTS = {
     newestNode: true,
   },
   elysia: {
-    packages: { '@elysiajs/node': '1.4.5', elysia: '1.4.30' },
+    packages: { '@elysiajs/node': '1.4.5', '@elysiajs/static': '1.4.10', elysia: '1.4.30' },
   },
   'vite-ssr': {
     packages: { express: '5.3.0', ...VITE },
@@ -146,7 +148,17 @@ export const PROJECTS = {
     ],
   },
   adonis: {
-    packages: { '@adonisjs/core': '7.5.2', 'reflect-metadata': '0.2.2' },
+    packages: {
+      '@adonisjs/assembler': '8.5.2',
+      '@adonisjs/core': '7.5.2',
+      '@adonisjs/static': '2.0.1',
+      '@adonisjs/tsconfig': '2.0.0',
+      '@poppinss/ts-exec': '1.4.4',
+      '@types/node': '24.10.1',
+      'reflect-metadata': '0.2.2',
+      typescript: '5.9.3',
+    },
+    build: [['node', 'ace', 'build']],
     newestNode: true,
   },
   verdaccio: {

@@ -9,6 +9,8 @@
  * @property {string | Buffer | ((texts: string[]) => string)} [body]
  * @property {number} [status] The expected status. 200 by default.
  * @property {string} [contains] Text of the body. The rest of it may differ.
+ * @property {readonly string[]} [ignored] Response headers, in lower case, that may differ.
+ * @property {boolean} [sendsCookies] Whether the program has set cookies, which this request sends.
  * @property {boolean} [asset] A file: it is requested again with If-None-Match, If-Modified-Since and Range.
  */
 
@@ -23,18 +25,30 @@ const BOUNDARY = 'limit-of-a-part'
  * @param {Readonly<Record<string, string>>} fields
  */
 export function multipart(fields = {}) {
-  const parts = Object.entries(fields).map(
-    ([name, value]) => `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
-  )
   const head = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\nContent-Type: application/octet-stream\r\n\r\n`
   return Buffer.concat([
-    Buffer.from(`${parts.join('')}${head}`),
+    Buffer.from(`${partsOf(fields)}${head}`),
     UPLOAD,
     Buffer.from(`\r\n--${BOUNDARY}--\r\n`),
   ])
 }
 
-/** The header of {@link multipart}. */
+/**
+ * A multipart form without a file.
+ * @param {Readonly<Record<string, string>>} values
+ */
+export function fields(values) {
+  return `${partsOf(values)}--${BOUNDARY}--\r\n`
+}
+
+function partsOf(values) {
+  const parts = Object.entries(values).map(
+    ([name, value]) => `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+  )
+  return parts.join('')
+}
+
+/** The header of {@link multipart} and {@link fields}. */
 export const MULTIPART = ['Content-Type', `multipart/form-data; boundary=${BOUNDARY}`]
 
 /** A form.
@@ -63,7 +77,7 @@ export function json(name, path, value, options = /** @type {Partial<ProgramRequ
 /** The requests of the small servers in projects/servers.
  * @returns {ProgramRequest[]}
  */
-export function standardRequests({ upload = 'raw', fail = 500, files = true } = {}) {
+export function standardRequests({ upload = 'raw', files = true } = {}) {
   const body = upload === 'raw' ? UPLOAD : multipart()
   const type = upload === 'raw' ? ['Content-Type', 'application/octet-stream'] : MULTIPART
   return [
@@ -72,10 +86,10 @@ export function standardRequests({ upload = 'raw', fail = 500, files = true } = 
     ...(files ? [{ name: 'an asset', path: '/style.css', asset: true }] : []),
     { name: 'what the app knows of the client', path: '/client?a=%2F&b' },
     { ...form('/form', { name: 'Zoe' }), status: 303 },
-    { name: 'the page after the redirect, with cookies', path: '/hello' },
+    { name: 'the page after the redirect, with cookies', path: '/hello', sendsCookies: true },
     { name: 'an upload of 3 MB', method: 'POST', path: '/upload', headers: type, body },
     { name: 'a path without a page', path: '/missing', status: 404 },
-    { name: 'a page that fails', path: '/fail', status: fail },
+    { name: 'a page that fails', path: '/fail', status: 500 },
   ]
 }
 

@@ -9,6 +9,7 @@ import { freePorts } from '../../scripts/lib/free-ports.js'
 import { send } from '../support/cases/http.ts'
 import { startApache } from '../support/fronts/apache.ts'
 import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
+import { COMMAND_LINE } from '../support/fronts/command-line.ts'
 import { startNginx } from '../support/fronts/nginx.ts'
 import { accepting } from '../support/fronts/ports.ts'
 import type { Program } from '../support/fronts/program.ts'
@@ -349,6 +350,47 @@ describe('which server', () => {
       expect(await program.stop()).toEqual({ code: 0, signal: null })
     },
   )
+})
+
+describe('the queue of connections has the length that the program passes to listen()', () => {
+  const register = ['--import', 'fcgi-bridge/register', 'server.mjs']
+
+  test.each([
+    ['an argument', "3000, '127.0.0.1', 2", register],
+    ['an option', '{ port: 3000, backlog: 2 }', register],
+    [
+      'an option, with fcgi-bridge serve',
+      '{ port: 3000, backlog: 2 }',
+      [COMMAND_LINE, 'serve', 'server.mjs'],
+    ],
+  ])('%s', async (_, args, command) => {
+    // The program accepts no connection, so its queue fills.
+    site.write(
+      'server.mjs',
+      `import { createServer } from 'node:http'
+      createServer().listen(${args}, () => {
+        console.log('listens')
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+      })`,
+    )
+    const path = site.path('app.sock')
+    const program = site.start(process.execPath, command, {
+      cwd: site.folder,
+      env: { PATH: process.env.PATH!, FCGI_BRIDGE_LISTEN: path },
+    })
+    await program.printed(/listens/)
+    const sockets = Array.from({ length: 20 }, () => connect({ path }))
+    const connected = sockets.map(
+      (socket) =>
+        new Promise((resolve) => {
+          socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+        }),
+    )
+    // Linux lets one more wait.
+    expect((await Promise.all(connected)).filter(Boolean)).toHaveLength(3)
+    for (const socket of sockets) socket.destroy()
+    await program.kill()
+  })
 })
 
 describe('its life', () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 import { gunzipSync, inflateSync } from 'node:zlib'
 
 /** A request that a tool sent to its receiver. */
@@ -22,9 +23,9 @@ export class Receiver {
   /** `respond` returns the body of each response. Default: `{}`. With `tls`, in PEM, the server uses HTTPS. */
   constructor(respond: (received: Received) => string = () => '{}', tls?: { key: Buffer; cert: Buffer }) {
     const listener: RequestListener = async (request, response) => {
-      const chunks: Buffer[] = []
-      for await (const chunk of request) chunks.push(chunk as Buffer)
-      const raw = Buffer.concat(chunks)
+      // A tool that is killed at the end of a failed test does not complete its request.
+      const raw = await buffer(request).catch(() => undefined)
+      if (raw === undefined) return
       const received = {
         method: request.method!,
         path: request.url!,

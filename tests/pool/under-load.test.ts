@@ -58,7 +58,7 @@ test('recycling by maxRequests: no request fails, and there are always as many r
   expect(fewestReady).toBeGreaterThanOrEqual(2)
 })
 
-test('a reload to an app that crashes at its start: no request fails, and the old code serves on', async () => {
+test('a reload to an app that crashes at its start: no request fails, and the old code continues to serve', async () => {
   await using pool = createPool({
     script: site.path('server.mjs'),
     workers: 2,

@@ -87,11 +87,9 @@ export const NOTES = {
   'NestJS on Fastify': { title: 'NestJS on Fastify', build: 'npx tsc', start: 'dist/main.js' },
   AdonisJS: {
     title: 'AdonisJS',
+    build: 'node ace build\ncd build && npm ci --omit=dev',
     start: 'bin/server.js',
-    about: [
-      'Set `HOST` and `PORT` as always. Nothing listens there.',
-      'The tested app is JavaScript, which needs no build. After `node ace build`, start `bin/server.js` in the folder `build`.',
-    ],
+    about: ['Run it in the folder `build`. Set `HOST` and `PORT` as always. Nothing listens there.'],
   },
   'Elysia with @elysiajs/node': {
     title: 'Elysia',
@@ -114,13 +112,14 @@ export const NOTES = {
     title: 'Better Auth',
     start: 'server.js',
     about: [
-      'Better Auth limits the rate of requests by the client’s address, which it reads from `X-Forwarded-For` only. Print the configuration with `--forwarded-headers`.',
+      'Better Auth limits the rate of requests by the client’s address, which it reads from `X-Forwarded-For` only. Print the configuration with `--forwarded-headers`. Without it, all clients share one limit, and a client that sends a header of its own evades it.',
     ],
   },
   Verdaccio: {
     title: 'Verdaccio',
     start: 'node_modules/.bin/verdaccio --config config.yaml',
     about: [
+      'Tested with the npm client: `npm publish` of 3 MB, `npm install` in an empty folder, `npm search`.',
       'If the URLs of archives have the wrong scheme or host, set `VERDACCIO_PUBLIC_URL`.',
       'Raise `max_body_size` in `config.yaml` and `--max-body` for large packages.',
     ],

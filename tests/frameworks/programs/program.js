@@ -25,6 +25,7 @@
  * @property {boolean} [isStartedByApache] Whether it is also tested with mod_fcgid.
  * @property {readonly ProgramRequest[]} requests
  * @property {ServerStream} [stream]
+ * @property {readonly string[]} [lacks] The features of features.js that the framework leaves to others, or does not have.
  * @property {readonly RegExp[]} [changing] What differs from one response to the next.
  */
 

@@ -1,11 +1,5 @@
 import type { Server } from 'node:http'
-import {
-  type FastCgiServer,
-  type ListenOptions,
-  type ServeOptions,
-  type ServerOptions,
-  serve,
-} from '@fcgi-bridge/core'
+import { type FastCgiServer, type ServeOptions, type ServerOptions, serve } from '@fcgi-bridge/core'
 import { updateExpressEnv } from '../app/express-env.ts'
 import type { RequestListener } from '../app/listener.ts'
 import { serverToHandler } from './dispatch.ts'
@@ -21,14 +15,14 @@ export function prepareFastCgi(server: Server, options: ServerOptions): StartLis
   removeTimer(server)
   captureRejections(server)
   const handler = serverToHandler(server)
-  return async (place: ListenOptions | undefined): Promise<FastCgiServer> => {
+  return async (place, backlog): Promise<FastCgiServer> => {
     const isProgram = place === undefined
     const { maxConnections = options.maxConnections } = server
     const before = process.env.NODE_ENV
     const starting = serve(handler, {
       ...options,
       ...(maxConnections !== undefined && { maxConnections }),
-      ...place,
+      ...(place ?? (backlog !== undefined && { backlog })),
       onError: onErrorOf(server, options.onError),
       handleSignals: isProgram && 'unless-handled',
       handleExceptions: isProgram,

@@ -70,7 +70,7 @@ class ProgramServers {
   listen(server: HttpServer, args: unknown[]): NetServer {
     const place = readPlace(args)
     if (place === 'unknown' || !this.#isFree(place)) {
-      if (place === 'unknown' || !this.#isDuplicate(place)) return this.#listenAsItIs(server, args)
+      if (place === 'unknown' || !this.#isDuplicate(place)) return this.#listenAsItIs(server, args, place)
       return this.#listenNowhere(server, args)
     }
     const listening = new HttpListening(server, this.#starter(server), {
@@ -102,8 +102,9 @@ class ProgramServers {
 
   #starter(server: HttpServer): StartListening {
     const start = prepareFastCgi(server, {})
-    return () => {
-      const starting = this.#startAfter(this.#starting, start)
+    // The address is not the one that the program asked for, but the length of its queue is.
+    return (place) => {
+      const starting = this.#startAfter(this.#starting, () => start(undefined, place?.backlog))
       this.#starting = starting
       return starting
     }
@@ -112,7 +113,7 @@ class ProgramServers {
   // A server that was closed while it started uses the address until it has started and closed.
   async #startAfter(
     previous: Promise<FastCgiServer> | undefined,
-    start: StartListening,
+    start: () => Promise<FastCgiServer>,
   ): Promise<FastCgiServer> {
     const { listensOnce, launcher } = this.#options
     if (listensOnce && this.#starts > 0) throw new Error(LISTENS_ONCE)
@@ -122,7 +123,7 @@ class ProgramServers {
       () => {},
     )
     setLauncher(launcher)
-    return start(undefined)
+    return start()
   }
 
   #listenNowhere(server: HttpServer, args: unknown[]): NetServer {
@@ -131,10 +132,10 @@ class ProgramServers {
     return server.listen(...(args as []))
   }
 
-  #listenAsItIs(server: HttpServer, args: unknown[]): NetServer {
+  #listenAsItIs(server: HttpServer, args: unknown[], place: Place | 'unknown'): NetServer {
     server.once('listening', () => {
       const address = addressText(server.address())
-      if (this.#isAwaited) this.#serveUnlessTaken(server, address)
+      if (this.#isAwaited) this.#serveUnlessTaken(server, address, place === 'unknown' ? undefined : place)
       else this.#options.onHttpListen(address)
     })
     return Reflect.apply(this.#nodeListen, server, args)
@@ -148,7 +149,7 @@ class ProgramServers {
   }
 
   // The program may ignore PORT, or listen on it later. If no server listens on PORT in time, this server serves FastCGI as well as HTTP.
-  #serveUnlessTaken(server: HttpServer, address: string): void {
+  #serveUnlessTaken(server: HttpServer, address: string, place: Place): void {
     const timer = setTimeout(async () => {
       if (!this.#isAwaited || !server.listening) {
         if (server.listening) this.#options.onHttpListen(address)
@@ -157,7 +158,7 @@ class ProgramServers {
       this.#options.onServe?.()
       this.#options.onHttpListen(address)
       try {
-        const fcgi = await this.#starter(server)(undefined)
+        const fcgi = await this.#starter(server)(place)
         server.once('close', () => fcgi.close())
       } catch (error) {
         server.emit('error', error as Error)

@@ -4,5 +4,6 @@ import { defineConfig } from 'astro/config'
 export default defineConfig({
   output: 'server',
   adapter: node({ mode: 'standalone' }),
+  build: { inlineStylesheets: 'never' },
   redirects: { '/old': '/hello' },
 })

@@ -1,9 +1,11 @@
 import { node } from '@elysiajs/node'
+import { staticPlugin } from '@elysiajs/static'
 import { Elysia, sse, t } from 'elysia'
 
 let left = 0
 
 new Elysia({ adapter: node() })
+  .use(await staticPlugin({ prefix: '/' }))
   .get(
     '/',
     () => new Response('<!doctype html><title>Elysia</title>', { headers: { 'content-type': 'text/html' } }),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createEventStream, getCookie, H3, redirect, serve, setCookie } from 'h3'
+import { readFile, stat } from 'node:fs/promises'
+import { createEventStream, getCookie, H3, redirect, serve, serveStatic, setCookie } from 'h3'
 
 const app = new H3()
 let left = 0
@@ -7,6 +8,15 @@ let left = 0
 app.get(
   '/',
   () => new Response('<!doctype html><title>h3</title>', { headers: { 'content-type': 'text/html' } }),
+)
+app.get('/style.css', (event) =>
+  serveStatic(event, {
+    getContents: (id) => readFile(`public${id}`),
+    getMeta: async (id) => {
+      const { size, mtimeMs } = await stat(`public${id}`)
+      return { type: 'text/css', size, mtime: mtimeMs, etag: `"${size}"` }
+    },
+  }),
 )
 app.get('/client', (event) => ({ ip: event.req.ip, url: event.req.url }))
 app.post('/form', async (event) => {

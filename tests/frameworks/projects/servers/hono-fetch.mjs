@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto'
+import { serveStatic } from '@hono/node-server/serve-static'
 import { Hono } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
+import { etag } from 'hono/etag'
 import { streamSSE } from 'hono/streaming'
 
 const app = new Hono()
 let left = 0
 
 app.get('/', (context) => context.html('<!doctype html><title>Hono</title>'))
+app.get('/style.css', etag(), serveStatic({ root: 'public' }))
 app.get('/client', (context) => context.json({ url: context.req.url }))
 app.post('/form', async (context) => {
   const { name } = await context.req.parseBody()

@@ -1,4 +1,5 @@
 import { initTRPC } from '@trpc/server'
+import { octetInputParser } from '@trpc/server/http'
 import { z } from 'zod'
 
 const { procedure, router } = initTRPC.create({ isDev: false })
@@ -7,6 +8,16 @@ let left = 0
 export const appRouter = router({
   hello: procedure.input(z.string()).query(({ input }) => `hello ${input}`),
   add: procedure.input(z.object({ text: z.string() })).mutation(({ input }) => ({ added: input.text })),
+  upload: procedure.input(z.instanceof(FormData)).mutation(async ({ input }) => {
+    const file = input.get('file')
+    return { name: file.name, bytes: (await file.arrayBuffer()).byteLength }
+  }),
+  // Any type but JSON and forms.
+  octets: procedure.input(octetInputParser).mutation(async ({ input }) => {
+    let bytes = 0
+    for await (const chunk of input) bytes += chunk.length
+    return { bytes }
+  }),
   left: procedure.query(() => left),
   fail: procedure.query(() => {
     throw new Error('wrong')

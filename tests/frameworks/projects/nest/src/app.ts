@@ -4,7 +4,6 @@ import {
   Get,
   Header,
   HttpException,
-  Module,
   Post,
   Redirect,
   Req,
@@ -15,8 +14,9 @@ import { finalize, interval, map, startWith } from 'rxjs'
 
 let left = 0
 
+/** All routes but the upload, for which each platform has its own way. */
 @Controller()
-class AppController {
+export class AppController {
   @Get()
   @Header('Content-Type', 'text/html; charset=utf-8')
   home() {
@@ -76,6 +76,3 @@ class AppController {
     throw new HttpException('short and stout', 418)
   }
 }
-
-@Module({ controllers: [AppController] })
-export class AppModule {}

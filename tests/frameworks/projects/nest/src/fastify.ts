@@ -1,7 +1,26 @@
 import 'reflect-metadata'
+import { resolve } from 'node:path'
+import multipart from '@fastify/multipart'
+import { Controller, Module, Post, Req } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
-import { FastifyAdapter } from '@nestjs/platform-fastify'
-import { AppModule } from './app.js'
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify'
+import { AppController } from './app.js'
 
-const app = await NestFactory.create(AppModule, new FastifyAdapter(), { logger: false })
+@Controller('upload')
+class UploadController {
+  @Post()
+  async upload(@Req() request) {
+    const file = await request.file({ limits: { fileSize: 10_000_000 } })
+    return { name: file.filename, bytes: (await file.toBuffer()).length }
+  }
+}
+
+@Module({ controllers: [AppController, UploadController] })
+class AppModule {}
+
+const app = await NestFactory.create<NestFastifyApplication>(AppModule, new FastifyAdapter(), {
+  logger: false,
+})
+await app.register(multipart)
+app.useStaticAssets({ root: resolve('public') })
 await app.listen(process.env.PORT ?? 3000)

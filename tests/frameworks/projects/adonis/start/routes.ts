@@ -17,7 +17,7 @@ router.post('/form', ({ request, response }) => {
 })
 router.get('/hello', ({ request }) => `hello ${request.plainCookie('name', { encoded: false })}`)
 router.post('/upload', ({ request }) => {
-  const file = request.file('file', { size: '10mb' })
+  const file = request.file('file', { size: '10mb' })!
   return { name: file.clientName, bytes: file.size }
 })
 router.get('/events', ({ response }) => {
