@@ -65,7 +65,7 @@ RewriteRule ^ app.fcgi [L]
 export async function startSite(setup, settings) {
   const { kind, modules } = setup
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-'))
-  for (const each of ['', 'app', 'app/tmp', 'public', 'mutexes']) {
+  for (const each of ['', 'app', 'app/tmp', 'public']) {
     mkdirSync(join(folder, each), { recursive: true })
     chmodSync(join(folder, each), 0o777)
   }
@@ -144,9 +144,11 @@ ServerName bench.test
 PidFile ${folder}/apache.pid
 ErrorLog ${folder}/error.log
 TypesConfig /dev/null
-Mutex file:${folder}/mutexes default
+Mutex pthread default
 ${loaded.map((each) => `LoadModule ${each}_module ${MODULES}/mod_${each}.so`).join('\n')}
-StartServers 1
+StartServers 2
+MinSpareThreads 1
+MaxSpareThreads 512
 ServerLimit 2
 ThreadLimit 128
 ThreadsPerChild 128
