@@ -83,6 +83,10 @@ export default defineConfig({
         },
       },
     ],
+    // The next run, and the runs under the other Nodes, find the TypeScript files transformed.
+    experimental: { fsModuleCache: true },
+    // Node itself loads the build output of the other packages, as in an app. Otherwise vitest transforms each of its files.
+    server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
     // The servers under test, their front servers and their clients share the machine's cores: two workers leave two cores idle
     // for half of the time.
     maxWorkers: 3,

@@ -99,6 +99,7 @@ const FLOORS = {
     ['app', 'examine', 'conformance'],
     ['config', 'dev', 'doctor', 'pool', 'gateway-for.ts', 'register.ts'],
     'init',
+    'bundler',
     'commands',
     'program.ts',
     'run.ts',

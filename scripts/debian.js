@@ -20,6 +20,9 @@ if [ ! -e "$policy" ]; then
   printf '#!/bin/sh\\nexit 101\\n' > "$policy"
   chmod 755 "$policy"
 fi
+# scripts/trixie/build.sh may run at the same time, and apt fails if it is locked.
+exec 9> /run/lock/fcgi-bridge-apt
+flock 9
 export DEBIAN_FRONTEND=noninteractive
 apt-get update
 apt-get install -y --no-install-recommends "$@"

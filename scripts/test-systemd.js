@@ -28,9 +28,13 @@ const RESTARTS_IN = 60_000
 const FOLDER = '/srv/site'
 const NODE = '/usr/local/bin/node'
 const REPOSITORY = '/srv/fcgi-bridge'
+const CLI = `${REPOSITORY}/packages/cli/dist/main.js`
+const SOCKET = `${FOLDER}/run/app.sock`
 
 await main(async () => {
   const times = readTimes(process.argv.slice(2))
+  // systemd-nspawn needs it, and nginx, because only www-data may connect to the socket.
+  if (process.getuid?.() !== 0) throw new UserError('Run the test as root: sudo npm run test:systemd')
   setup()
   installPackages(
     ['systemd-container', 'nginx'],
@@ -63,91 +67,97 @@ async function testIn(folder, times) {
     readable: { [REPOSITORY]: root.replace(/\/$/, ''), [NODE]: binary(NEWEST) },
     writable: { [FOLDER]: folder },
   })
-  const nginx = await Nginx.start('fastcgi', { path: join(folder, 'run/app.sock') })
-  const { port } = nginx.address
+  let nginx
   try {
-    console.log(
-      `${container.must('systemctl', '--version').split('\n', 1)[0]}, Node ${container.must(NODE, '--version')}`,
-    )
-    installUnits(container)
-    check('socket activation: the first request starts the service', (await versionAt(port)) === site.version)
-    check('the service is ready', container.must('systemctl', 'is-active', 'app.service') === 'active')
-    const load = startLoad({ port, rate: RATE })
-    for (const action of ['reload', 'restart']) {
-      for (let time = 1; time <= times; time++) {
-        site.write()
-        const begin = performance.now()
-        const status = await container.start('systemctl', action, 'app.service')
-        const took = ((performance.now() - begin) / 1000).toFixed(1)
-        const serves = await versionAt(port)
-        check(
-          `systemctl ${action} (${took} s): the new code serves when it returns`,
-          status === 0 && serves === site.version,
-        )
-        await setTimeout(PAUSE)
-      }
-    }
-    const { requests, failed, max } = await load.stop()
-    check(
-      `${times} reloads and ${times} restarts under load: ${failed.length} of ${requests} requests failed, the longest took ${(max / 1000).toFixed(1)} s`,
-      failed.length === 0,
-    )
-    for (const { method, problem } of failed) console.log(`  ${method}: ${problem}`)
-
-    const { version } = site
-    site.writeBroken()
-    check(
-      'systemctl reload to an app that fails to start: fails',
-      (await container.start('systemctl', 'reload', 'app.service')) !== 0,
-    )
-    check('the old code continues to serve', (await versionAt(port)) === version)
-    site.write()
-    await watchdog(container, port, site)
+    const [version] = (await container.must('systemctl', '--version')).split('\n', 1)
+    console.log(`${version}, Node ${await container.must(NODE, '--version')}`)
+    await installUnits(container)
+    const first = await servedBy(container)
+    check('socket activation: the first request starts the service', first === site.version)
+    // The first worker may have responded before the second one was ready.
+    check('the service becomes ready', (await systemctl(container, 'start')) === 0)
+    nginx = await Nginx.start('fastcgi', { path: join(folder, 'run/app.sock') })
+    await underLoad(container, site, nginx.address.port, times)
+    await brokenApp(container, site)
+    await watchdog(container, site)
   } catch (error) {
     process.exitCode = 1
     console.error(error)
   } finally {
-    if (process.exitCode) console.log(container.run('journalctl', '--no-pager', '--unit=app.service').stdout)
-    await nginx.stop()
+    if (process.exitCode) {
+      console.log((await container.run('journalctl', '--no-pager', '--unit=app.service')).output)
+    }
+    await nginx?.stop()
     await container.stop()
   }
 }
 
-function installUnits(container) {
-  const config = ['config', 'systemd', `${FOLDER}/app.mjs`, '--name', 'app', '--workers', '2']
+/** Reloads and restarts the service while nginx, on `port`, sends requests to it. */
+async function underLoad(container, site, port, times) {
+  const load = startLoad({ port, rate: RATE })
+  let result
+  try {
+    for (const action of ['reload', 'restart']) {
+      for (let time = 1; time <= times; time++) await renew(container, site, action)
+    }
+  } finally {
+    result = await load.stop()
+  }
+  const { requests, failed, max } = result
+  check(
+    `${times} reloads and ${times} restarts under load: ${failed.length} of ${requests} requests failed, the longest took ${(max / 1000).toFixed(1)} s`,
+    failed.length === 0,
+  )
+  for (const { method, problem } of failed) console.log(`  ${method}: ${problem}`)
+}
+
+/** Changes the app, and reloads or restarts the service. */
+async function renew(container, site, action) {
+  site.write()
+  const begin = performance.now()
+  const status = await systemctl(container, action)
+  const took = ((performance.now() - begin) / 1000).toFixed(1)
+  const serves = await servedBy(container)
+  check(
+    `systemctl ${action} (${took} s): the new code serves when it returns`,
+    status === 0 && serves === site.version,
+  )
+  await setTimeout(PAUSE)
+}
+
+async function brokenApp(container, site) {
+  const { version } = site
+  site.writeBroken()
+  const status = await systemctl(container, 'reload')
+  check('systemctl reload to an app that fails to start: fails', status !== 0)
+  check('the old code serves on', (await servedBy(container)) === version)
+  site.write()
+}
+
+async function installUnits(container) {
   const units = '/run/systemd/system'
-  container.must(
-    NODE,
-    `${REPOSITORY}/packages/cli/dist/main.js`,
-    ...config,
-    '--socket',
-    `${FOLDER}/run/app.sock`,
-    '--output',
-    `${units}/`,
-  )
-  container.must('mkdir', `${units}/app.service.d`)
-  container.must(
-    'sh',
-    '-c',
-    `printf '[Service]\\nWatchdogSec=${WATCHDOG}\\n' > ${units}/app.service.d/test.conf`,
-  )
-  container.must('systemctl', 'daemon-reload')
-  container.must('systemctl', 'start', 'app.socket')
+  const config = ['config', 'systemd', `${FOLDER}/app.mjs`, '--name', 'app', '--workers', '2']
+  await container.must(NODE, CLI, ...config, '--socket', SOCKET, '--output', `${units}/`)
+  await container.must('mkdir', `${units}/app.service.d`)
+  const settings = `[Service]\\nWatchdogSec=${WATCHDOG}\\n`
+  await container.must('sh', '-c', `printf '${settings}' > ${units}/app.service.d/test.conf`)
+  await container.must('systemctl', 'daemon-reload')
+  await container.must('systemctl', 'start', 'app.socket')
 }
 
 /** A master that has stopped is killed by systemd, and started again. */
-async function watchdog(container, port, site) {
-  const mainPid = () =>
-    Number(container.must('systemctl', 'show', '--value', '--property=MainPID', 'app.service'))
-  const pid = mainPid()
+async function watchdog(container, site) {
+  const mainPid = async () =>
+    Number(await container.must('systemctl', 'show', '--value', '--property=MainPID', 'app.service'))
+  const pid = await mainPid()
   const begin = performance.now()
-  container.must('kill', '-STOP', String(pid))
+  await container.must('kill', '-STOP', String(pid))
   let isReplaced = false
   while (!isReplaced && performance.now() - begin < RESTARTS_IN) {
     await setTimeout(200)
-    isReplaced = ![0, pid].includes(mainPid())
+    isReplaced = ![0, pid].includes(await mainPid())
   }
-  const serves = await versionAt(port)
+  const serves = await servedBy(container)
   const took = ((performance.now() - begin) / 1000).toFixed(1)
   check(
     `the watchdog (WatchdogSec=${WATCHDOG}) replaces a stopped master (${took} s until it serves)`,
@@ -155,9 +165,14 @@ async function watchdog(container, port, site) {
   )
 }
 
-async function versionAt(port) {
-  const response = await fetch(`http://127.0.0.1:${port}/version`)
-  return await response.text()
+/** Runs `systemctl ACTION app.service`, and resolves with its exit status. */
+async function systemctl(container, action) {
+  return (await container.run('systemctl', action, 'app.service')).status
+}
+
+/** The version of the app that responds on a new connection. Connections that nginx keeps may still reach the old version. */
+async function servedBy(container) {
+  return container.must(NODE, CLI, 'request', SOCKET, '/version')
 }
 
 function check(what, holds) {

@@ -4,6 +4,7 @@
 import { checkStructure } from './check-structure.js'
 import { installFrontServers, needFrontServers } from './debian.js'
 import { checkFrameworksPage } from './frameworks-page.js'
+import { makePhp74 } from './lib/php74.js'
 import { bin, main, root, runBeside } from './lib/run.js'
 import { conclude, runAllTests, runVitest } from './lib/vitest.js'
 import { setup } from './setup.js'
@@ -29,7 +30,10 @@ async function runChecks() {
 await main(async () => {
   const args = process.argv.slice(2)
   setup()
-  if (needFrontServers(args)) installFrontServers()
+  if (needFrontServers(args)) {
+    installFrontServers()
+    makePhp74()
+  }
   // Continue after a failure, so that one run shows all of them.
   const failedChecks = args.length > 0 ? [] : await runChecks()
   const counts = args.length > 0 ? runVitest(process.execPath, args) : runAllTests(process.execPath, EXCLUDED)

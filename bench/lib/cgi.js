@@ -23,7 +23,8 @@ const LAUNCHES = 20
 const BAR = 1.1
 const TEXT = 'Hello, world!'
 
-const ENVIRONMENT = {
+/** The params of a request, as environment variables. */
+export const CGI_ENVIRONMENT = {
   GATEWAY_INTERFACE: 'CGI/1.1',
   SERVER_PROTOCOL: 'HTTP/1.1',
   SERVER_NAME: 'www.example.com',
@@ -77,7 +78,7 @@ async function cgiResponse({ program, variant }, { node }) {
   const file = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
   const child = spawn(node, ['--conditions=published', file, ...(variant === undefined ? [] : [variant])], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_ENV: 'production', ...ENVIRONMENT },
+    env: { ...process.env, NODE_ENV: 'production', ...CGI_ENVIRONMENT },
   })
   const exit = once(child, 'exit')
   check(program, (await buffer(child.stdout)).toString())

@@ -5,4 +5,6 @@ process.on('SIGTERM', () => { globalThis.fcgiBridgeStop = true })
 // mod_fcgid passes no NODE_ENV. The working directory is the folder of this file, or of a link to it.
 process.env.NODE_ENV ||= 'production'
 process.chdir(__dirname)
+// Node keeps the compiled code, so that the next process starts faster (Node 22.8 and later, if this user may write to the folder).
+process.getBuiltinModule('node:module').enableCompileCache?.(`${__dirname}/node_modules/.cache/node`)
 import('./server.mjs')

@@ -29,6 +29,7 @@ export const NOT_ON_DEBIAN_13 = [
   'packages/**',
   ...ON_EACH_NODE.filter((path) => path.startsWith('tests/')),
   'tests/client/testing-helper.test.ts',
+  'tests/servers/apache-php74.test.ts',
   'tests/cli/{conformance,inspector,ping,request}.test.ts',
   'tests/conformance/**',
   'tests/frameworks/**',

@@ -1,15 +1,13 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
-import { asRoot } from '../debian.js'
-import { UserError } from '../lib/run.js'
 
 const BOOTS_IN = 60_000
 const SHUTS_DOWN_IN = 30_000
 
 /**
- * A Debian that systemd has booted, in systemd-nspawn. It shares this machine's network. Whatever it writes to its own files is gone
+ * A Debian that systemd has booted, in systemd-nspawn, which needs root. It shares this machine's network. Whatever it writes to its own files is gone
  * when it ends.
  */
 export class Container {
@@ -25,9 +23,8 @@ export class Container {
   static async boot({ folder, readable, writable }) {
     const bind = (flag, paths) =>
       Object.entries(paths).map(([inside, outside]) => `${flag}=${outside}:${inside}`)
-    const command = rootCommand([
+    const args = [
       // systemd 257 needs cgroup 2.
-      'env',
       'SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1',
       'systemd-nspawn',
       '--quiet',
@@ -43,9 +40,9 @@ export class Container {
       '--',
       // Not Debian's own web servers, which multi-user.target would start.
       '--unit=basic.target',
-    ])
+    ]
     const container = new Container()
-    container.#child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] })
+    container.#child = spawn('env', args, { stdio: ['ignore', 'inherit', 'inherit'] })
     try {
       await container.#booted()
     } catch (error) {
@@ -57,27 +54,27 @@ export class Container {
 
   /**
    * Runs a program in the container. Its output is returned, and not printed.
-   * @returns {{ status: number | null, stdout: string, stderr: string }}
+   * @param {string[]} args
+   * @returns {Promise<{ status: number | null, output: string }>}
    */
-  run(...args) {
-    const command = rootCommand(['nsenter', `--target=${this.#init}`, '--all', '--', ...args])
-    const { status, stdout, stderr } = spawnSync(command[0], command.slice(1), { encoding: 'utf8' })
-    return { status, stdout: stdout ?? '', stderr: stderr ?? '' }
+  async run(...args) {
+    const command = [`--target=${this.#init}`, '--all', '--', ...args]
+    const child = spawn('nsenter', command, { stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text
+      })
+    }
+    const [status] = await once(child, 'close')
+    return { status, output }
   }
 
-  /** Starts a program in the container, and resolves with its exit status, while this process goes on. @returns {Promise<number | null>} */
-  async start(...args) {
-    const command = rootCommand(['nsenter', `--target=${this.#init}`, '--all', '--', ...args])
-    const child = spawn(command[0], command.slice(1), { stdio: 'ignore' })
-    const [code] = await once(child, 'exit')
-    return code
-  }
-
-  /** Runs a program as {@link run} does. Returns its output, and throws an Error with it if the program fails. */
-  must(...args) {
-    const { status, stdout, stderr } = this.run(...args)
-    if (status !== 0) throw new Error(`${args.join(' ')} failed with ${status}:\n${stdout}${stderr}`)
-    return stdout.trim()
+  /** Runs a program as {@link run} does. Returns its output, and rejects with it if the program fails. @param {string[]} args */
+  async must(...args) {
+    const { status, output } = await this.run(...args)
+    if (status !== 0) throw new Error(`${args.join(' ')} failed with ${status}:\n${output}`)
+    return output.trim()
   }
 
   async stop() {
@@ -103,9 +100,10 @@ export class Container {
     for (const end = Date.now() + BOOTS_IN; Date.now() < end; await setTimeout(200)) {
       if (this.#hasEnded) break
       this.#init = initBelow(this.#child.pid)
-      // `degraded` has the status 1: a unit that this container cannot have.
-      if (this.#init > 0 && /^(running|degraded)$/m.test(this.run('systemctl', 'is-system-running').stdout))
-        return
+      if (this.#init === 0) continue
+      // `degraded`: a unit that this container cannot have.
+      const { output } = await this.run('systemctl', 'is-system-running')
+      if (/^(running|degraded)$/m.test(output)) return
     }
     throw new Error('systemd did not boot in systemd-nspawn.')
   }
@@ -139,12 +137,4 @@ function commandOf(pid) {
   } catch {
     return ''
   }
-}
-
-function rootCommand(command) {
-  const allowed = asRoot(command)
-  if (allowed === undefined) {
-    throw new UserError('systemd-nspawn needs root. Run the test as root, or set up password-less sudo.')
-  }
-  return allowed
 }

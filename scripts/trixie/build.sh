@@ -12,8 +12,11 @@ trap 'exit 1' HUP INT TERM
 chmod 777 "$downloads"
 
 # trixie does not have H2O. The package of Debian 12, on which this script runs, works on trixie.
+exec 9> /run/lock/fcgi-bridge-apt
+flock 9
 apt-get --quiet=2 update
 (cd "$downloads" && apt-get --quiet=2 download h2o)
+exec 9>&-
 mmdebstrap --quiet --variant=minbase --include="$packages" trixie "$building"
 dpkg --root="$building" --install "$downloads"/h2o_*.deb
 # A minimal Debian has no /etc/hosts.

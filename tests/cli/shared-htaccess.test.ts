@@ -1,8 +1,8 @@
 // One process holds the app of a site with an .htaccess, and all others relay to it.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, onTestFailed, test } from 'vitest'
 import { run } from '../../packages/cli/src/run.ts'
-import { send } from '../support/cases/http.ts'
+import { open, readUntil, send } from '../support/cases/http.ts'
 import { startApache } from '../support/fronts/apache.ts'
 import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
 import { sharedSite } from '../support/fronts/apache-php.ts'
@@ -19,14 +19,29 @@ const APP = `
 import { appendFileSync } from 'node:fs'
 appendFileSync(process.cwd() + '/holders', process.pid + '\\n')
 let count = 0
+let left = 0
+// An event each 20 ms until the client leaves.
+function events(signal) {
+  let timer
+  signal.addEventListener('abort', () => left++)
+  const body = new ReadableStream({
+    start(controller) {
+      controller.enqueue('data: first\\n\\n')
+      timer = setInterval(() => controller.enqueue('data: more\\n\\n'), 20)
+    },
+    cancel() { clearInterval(timer) },
+  })
+  return new Response(body.pipeThrough(new TextEncoderStream()), { headers: { 'Content-Type': 'text/event-stream' } })
+}
 export default {
   async fetch(request, { mount }) {
     const url = new URL(request.url)
+    if (url.pathname === '/shop/events') return events(request.signal)
     const wait = Number(url.searchParams.get('wait'))
     if (wait) await new Promise((resolve) => setTimeout(resolve, wait))
     const body = await request.text()
     return Response.json({
-      pid: process.pid, count: ++count, url: url.pathname, mount, body: body.length, auth: request.headers.get('authorization'),
+      pid: process.pid, color: process.env.COLOR, left, count: ++count, url: url.pathname, mount, body: body.length, auth: request.headers.get('authorization'),
     })
   },
 }`
@@ -139,4 +154,30 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
     const { failed } = await load.stop()
     expect(failed).toEqual([])
   }, 120_000)
+
+  test('an event stream begins at once, and the app notices that its client has left', async () => {
+    const origin = await start(host)
+    await ask(origin)
+    const stream = await open(origin, '/shop/events')
+    expect(await readUntil(stream, 'data: first')).toContain('data: first')
+    expect(await ask(origin)).toMatchObject({ left: 0 })
+    stream.destroy()
+    await expect.poll(async () => (await ask(origin)).left).toBe(1)
+  })
+
+  test('an edit of app.fcgi takes effect, and no request is lost', async () => {
+    const origin = await start(host)
+    await Promise.all(Array.from({ length: 4 }, () => ask(origin, '/shop/?wait=200')))
+    const before = site.processes().map(({ pid }) => pid)
+    const load = new OpenLoop(origin, '/shop/?wait=15', host === 'CGI' ? 1 : 10)
+    const program = site.path('public/shop/app.fcgi')
+    writeFileSync(program, readFileSync(program, 'utf8').replace('-S ', '-S COLOR=blue '))
+    await expect.poll(async () => (await ask(origin)).color, { timeout: 20_000 }).toBe('blue')
+    const old = () =>
+      site.processes().filter(({ pid, command }) => command.includes('app.fcgi') && before.includes(pid))
+    await expect.poll(old, { timeout: 20_000 }).toEqual([])
+    expect(await ask(origin)).toMatchObject({ color: 'blue' })
+    const { failed } = await load.stop()
+    expect(failed).toEqual([])
+  }, 60_000)
 })

@@ -58,7 +58,7 @@ export function folderOf(name) {
  * Installs and builds a project, unless that has been done, and returns how long it took in seconds. Rejects with the output of a command
  * that fails.
  */
-export async function prepare(name) {
+async function prepare(name) {
   const folder = pathOf(name)
   if (existsSync(stampOf(folder))) return 0
   const begin = Date.now()

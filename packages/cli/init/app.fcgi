@@ -12,10 +12,10 @@ process.on('SIGTERM', onSigterm)
 // The program fcgi-bridge, and the arguments of `fcgi-bridge serve`.
 const PROGRAM = '/home/you/app/node_modules/.bin/fcgi-bridge'
 const ARGUMENTS = ['/home/you/app/app.js']
-// Node keeps compiled code here, so that the next process starts faster (Node 22.1 and later).
+// Node keeps compiled code here, so that the next process starts faster (Node 22.8 and later).
 const COMPILE_CACHE = '/home/you/app/tmp/compile-cache'
-// To find faults of the host: write a secret here, run `pkill -u $USER -f app.fcgi`, and then `fcgi-bridge doctor URL --token SECRET`. The
-// app is not served meanwhile. Afterwards empty it, and run pkill again.
+// To find faults of the host: write a secret of at least 8 characters here, and run `fcgi-bridge doctor URL --token SECRET`. The app is not
+// served meanwhile. Afterwards empty it.
 const DOCTOR_TOKEN = ''
 
 // Without newer syntax, so that a Node that is too old can say so.

@@ -12,6 +12,11 @@ export function sharedFolderOf(args: readonly string[]): string | undefined {
   return folder?.startsWith('-') ? undefined : folder
 }
 
+/** The file that the front server runs: the value of `--program` in the arguments of `serve`, or undefined. */
+export function programOf(args: readonly string[]): string | undefined {
+  return flagValue(args, '--program')
+}
+
 function flagValue(args: readonly string[], flag: string): string | undefined {
   if (args[0] !== 'serve') return undefined
   const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args

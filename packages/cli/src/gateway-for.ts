@@ -9,7 +9,7 @@ import {
   type ServerOptions,
 } from '@fcgi-bridge/core'
 import { findApp } from './app/find-app.ts'
-import { handlersOf } from './app/handlers.ts'
+import { loadHandlers } from './app/handlers.ts'
 import { type AppKind, hasMethod, looksLikeFactory, recognize } from './app/recognize.ts'
 
 /** Options of {@link gatewayFor}, in addition to those of the gateway. */
@@ -40,7 +40,7 @@ export function gatewayFor(app: object, options: GatewayForOptions = {}): Server
   const start = async (): Promise<Running> => {
     const { handlers, ready } = await found
     await ready?.()
-    return startServers(handlers, options)
+    return startServers(await handlers, options)
   }
 
   let running: Promise<Running> | undefined
@@ -83,7 +83,7 @@ async function stop({ gateway, fastCgi }: Running): Promise<void> {
 }
 
 interface Found {
-  handlers: Handlers
+  handlers: Handlers | Promise<Handlers>
   ready?: (() => Promise<unknown>) | undefined
 }
 
@@ -92,7 +92,7 @@ async function findPromised(app: Promise<unknown>, options: GatewayForOptions): 
   // types.isModuleNamespaceObject() is false for the module objects that test runners create.
   if (Object.prototype.toString.call(value) !== '[object Module]') return find(value, options)
   return {
-    handlers: handlersOf(await findApp({ ...(value as object) }, 'The module', { as: options.as }), false),
+    handlers: loadHandlers(await findApp({ ...(value as object) }, 'The module', { as: options.as }), false),
   }
 }
 
@@ -117,7 +117,7 @@ function find(value: unknown, { as }: GatewayForOptions): Found {
         "Use gatewayFor(app, { as: 'listener' }) or gatewayFor(app, { as: 'fetch' }).",
     )
   }
-  return { handlers: handlersOf(app, false), ready: app.ready }
+  return { handlers: loadHandlers(app, false), ready: app.ready }
 }
 
 function respondWithError(response: ServerResponse, error: Error): void {

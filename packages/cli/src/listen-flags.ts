@@ -108,7 +108,8 @@ function parseMode(text: string): number {
   return Number.parseInt(text, 8)
 }
 
-function parseMount(text: string): MountOption {
+/** Parses a mount from the command line. Throws InvalidArgumentError if it is none. */
+export function parseMount(text: string): MountOption {
   if (text === 'auto' || text === 'script-name' || text === 'none' || text.startsWith('/')) {
     return text as MountOption
   }

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { ownVersion } from './app/own-package.ts'
+import { addBundle } from './commands/bundle.ts'
 import { addConfig } from './commands/config.ts'
 import { addConformance } from './commands/conformance.ts'
 import { addControl } from './commands/control.ts'
@@ -21,7 +22,7 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
   const paint = painter(stdout)
   const program = new Command('fcgi-bridge')
     .description('Serve, develop, configure and examine FastCGI apps.')
-    .version(version())
+    .version(ownVersion())
     .exitOverride()
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help to see the arguments and options)')
@@ -39,14 +40,11 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
   addDev(program)
   addConfig(program, stdout)
   addInit(program, stdout)
+  addBundle(program, stdout)
   addDoctor(program)
   addPing(program)
   addRequest(program)
   addConformance(program)
   for (const command of program.commands) command.configureHelp(program.configureHelp())
   return program
-}
-
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }

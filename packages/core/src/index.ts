@@ -16,7 +16,34 @@ export type {
   TcpListenOptions,
   UnixListenOptions,
 } from './listen/listen-options.ts'
-export * from './protocol/constants.ts'
+export {
+  FCGI_ABORT_REQUEST,
+  FCGI_AUTHORIZER,
+  FCGI_BEGIN_REQUEST,
+  FCGI_CANT_MPX_CONN,
+  FCGI_DATA,
+  FCGI_END_REQUEST,
+  FCGI_FILTER,
+  FCGI_GET_VALUES,
+  FCGI_GET_VALUES_RESULT,
+  FCGI_HEADER_LEN,
+  FCGI_KEEP_CONN,
+  FCGI_MAX_CONNS,
+  FCGI_MAX_LENGTH,
+  FCGI_MAX_REQS,
+  FCGI_MPXS_CONNS,
+  FCGI_NULL_REQUEST_ID,
+  FCGI_OVERLOADED,
+  FCGI_PARAMS,
+  FCGI_REQUEST_COMPLETE,
+  FCGI_RESPONDER,
+  FCGI_STDERR,
+  FCGI_STDIN,
+  FCGI_STDOUT,
+  FCGI_UNKNOWN_ROLE,
+  FCGI_UNKNOWN_TYPE,
+  FCGI_VERSION_1,
+} from './protocol/constants.ts'
 export { RecordDecoder, type RecordSink } from './protocol/decoder.ts'
 export {
   encodeBeginRequest,

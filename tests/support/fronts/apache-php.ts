@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { run } from '../../../packages/cli/src/run.ts'
+import { php74Command } from '../../../scripts/lib/php74.js'
 import { type ApacheConfig, apacheFront, apacheTraits } from './apache.ts'
 import type { Front, Mode, Traits } from './front.ts'
 import { required } from './programs.ts'
@@ -58,26 +59,36 @@ export const apacheModPhp: Front = apacheFront(
 )
 
 /** The same with PHP-FPM behind mod_proxy_fcgi. */
-export const apachePhpFpm: Front = apacheFront(
-  'Apache, PHP-FPM and index.php',
-  modes({ ...traits, streamsBodies: false }),
-  async (site, all) => {
-    const socket = startPhpFpm(site)
-    return {
-      modules: ['headers', 'proxy', 'proxy_fcgi'],
-      server: `
+export const apachePhpFpm: Front = phpFpmFront('Apache, PHP-FPM and index.php', () => [
+  required('php-fpm8.2', 'php-fpm8.4'),
+])
+
+/** The same with the oldest PHP that index.php supports. */
+export const apachePhp74: Front = phpFpmFront('Apache, PHP-FPM 7.4 and index.php', php74Command)
+
+function phpFpmFront(name: string, command: () => string[]): Front {
+  return apacheFront(name, modes({ ...traits, streamsBodies: false }), async (site, all) => ({
+    ...phpFpm(site, command()),
+    hosts: await hosts(site, all),
+  }))
+}
+
+/** Starts PHP-FPM, and returns Apache's config for it. `command` runs it, word by word. */
+export function phpFpm(site: Site, command: readonly string[]): Omit<ApacheConfig, 'hosts'> {
+  const socket = startPhpFpm(site, command)
+  return {
+    modules: ['headers', 'proxy', 'proxy_fcgi'],
+    server: `
       <Proxy "fcgi://php/">
         ProxySet flushpackets=on
       </Proxy>
       <FilesMatch "\\.php$">
         SetHandler "proxy:unix:${socket}|fcgi://php/"
       </FilesMatch>`,
-      hosts: await hosts(site, all),
-    }
-  },
-)
+  }
+}
 
-function startPhpFpm(site: Site): string {
+function startPhpFpm(site: Site, [file, ...words]: readonly string[]): string {
   const socket = site.path('php.sock')
   const root = process.getuid?.() === 0
   const config = site.write(
@@ -96,13 +107,14 @@ function startPhpFpm(site: Site): string {
     ].join('\n'),
   )
   const args = [
+    ...words,
     '--nodaemonize',
     '--no-php-ini',
     '--fpm-config',
     config,
     ...(root ? ['--allow-to-run-as-root'] : []),
   ]
-  site.start(required('php-fpm8.2', 'php-fpm8.4'), args)
+  site.start(file!, args)
   return socket
 }
 

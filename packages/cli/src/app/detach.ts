@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { type ErrorReport, Failure } from '../failure.ts'
 
@@ -13,6 +12,8 @@ type Message = { listening: true } | { failed: ErrorReport }
  * Resolves when that process listens. Throws a Failure with its error and exit status if it ends before.
  */
 export async function detach(): Promise<void> {
+  // Loaded on use: most processes that serve an app start no others.
+  const { spawn } = await import('node:child_process')
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
     env: { ...process.env, [DETACHED_VARIABLE]: '1' },

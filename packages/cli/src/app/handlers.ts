@@ -1,14 +1,18 @@
 import type { Handler, Handlers } from '@fcgi-bridge/core'
-import { toHandler as listenerToHandler } from '@fcgi-bridge/express-adapter'
-import { toHandler as fetchToHandler, toAuthorizer } from '@fcgi-bridge/fetch-adapter'
 import type { App } from './recognize.ts'
 
-/** Converts an app to core's handlers. `overrideGlobalObjects` is the option of the fetch adapter. */
-export function handlersOf(app: App, overrideGlobalObjects: boolean): Handlers {
-  if (app.kind === 'listener') return { responder: listenerToHandler(app.listener) }
+/**
+ * Converts an app to core's handlers. Loads only the adapter that the app needs. `overrideGlobalObjects` is the option of the fetch adapter.
+ */
+export async function loadHandlers(app: App, overrideGlobalObjects: boolean): Promise<Handlers> {
+  if (app.kind === 'listener') {
+    const { toHandler } = await import('@fcgi-bridge/express-adapter')
+    return { responder: toHandler(app.listener) }
+  }
+  const { toAuthorizer, toHandler } = await import('@fcgi-bridge/fetch-adapter')
   const handlers: Handlers = {}
   if (app.fetch !== undefined) {
-    handlers.responder = fetchToHandler(app.fetch, { overrideGlobalObjects })
+    handlers.responder = toHandler(app.fetch, { overrideGlobalObjects })
     handlers.filter = handlers.responder
   }
   if (app.authorize !== undefined) handlers.authorizer = toAuthorizer(app.authorize)

@@ -23,13 +23,20 @@ export function findModule(name: string, folder: string = process.cwd()): string
   }
 }
 
+/** Loads a module, and returns its exports. */
+export type Load = () => Promise<Record<string, unknown>>
+
 /**
- * Imports an ES or CommonJS module. Throws a Failure with the file, the line and the code if the module fails; its `code` is that
- * of Node's error.
+ * Imports an ES or CommonJS module, or a file that `fcgi-bridge bundle` has written. `load` can load it in another way. Throws a Failure with
+ * the file, the line and the code if the module fails; its `code` is that of Node's error.
  */
-export async function loadModule(path: string): Promise<Record<string, unknown>> {
+export async function loadModule(
+  path: string,
+  load: Load = () => importOrRequire(path),
+): Promise<Record<string, unknown>> {
   try {
-    return await importOrRequire(path)
+    const namespace = await load()
+    return (await (namespace.default as Bundle | undefined | null)?.[BUNDLE]) ?? namespace
   } catch (error) {
     if (isSyntaxErrorWithoutPlace(error)) throw new UnplacedSyntaxError(path, error)
     throw new Failure(EXIT.app, `${path} could not be loaded.\n\n${describe(error)}${advice(error)}`, {
@@ -37,6 +44,13 @@ export async function loadModule(path: string): Promise<Record<string, unknown>>
     })
   }
 }
+
+/** What a bundle exports: the exports of its app. */
+interface Bundle {
+  [BUNDLE]?: Promise<Record<string, unknown>>
+}
+
+const BUNDLE: unique symbol = Symbol.for('fcgi-bridge bundle') as never
 
 // import() rejects the extension .fcgi. Node loads a main module with this extension as CommonJS, so do the same.
 async function importOrRequire(path: string): Promise<Record<string, unknown>> {
@@ -79,19 +93,25 @@ function describe(error: unknown): string {
   return withoutInnerFrames(inspect(error))
 }
 
-const require = createRequire(import.meta.url)
-const OWN_FOLDERS = [
-  fileURLToPath(new URL('..', import.meta.url)),
-  ...['core', 'express-adapter', 'fetch-adapter'].map((name) =>
-    dirname(require.resolve(`@fcgi-bridge/${name}/package.json`)),
-  ),
-]
+// Called after a failure only, because finding the packages takes a few milliseconds.
+function ownFolders(): string[] {
+  // A bundle contains them.
+  if (!existsSync(fileURLToPath(import.meta.url))) return []
+  const require = createRequire(import.meta.url)
+  const packages = ['core', 'express-adapter', 'fetch-adapter'].map(
+    (name) => `@fcgi-bridge/${name}/package.json`,
+  )
+  return [
+    fileURLToPath(new URL('..', import.meta.url)),
+    ...packages.map((file) => dirname(require.resolve(file))),
+  ]
+}
 
 /** Removes the frames of Node and of fcgi-bridge from a stack. */
 export function withoutInnerFrames(stack: string): string {
+  const inner = [' node:internal/', '(node:internal/', ...ownFolders()]
   const isInner = (line: string): boolean =>
-    /^\s+at /.test(line) &&
-    [' node:internal/', '(node:internal/', ...OWN_FOLDERS].some((inner) => line.includes(inner))
+    /^\s+at /.test(line) && inner.some((place) => line.includes(place))
   return stack
     .split('\n')
     .filter((line) => !isInner(line))

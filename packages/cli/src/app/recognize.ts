@@ -1,4 +1,5 @@
-import { type Recognized, type RequestListener, recognizeFramework } from '@fcgi-bridge/express-adapter'
+import type { Recognized, RequestListener } from '@fcgi-bridge/express-adapter'
+import { recognizeFramework } from '@fcgi-bridge/express-adapter/framework'
 import type { AuthorizeHandler, FetchHandler } from '@fcgi-bridge/fetch-adapter'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'

@@ -8,14 +8,13 @@ import {
   serve,
   setLauncher,
 } from '@fcgi-bridge/core'
-import { serveProgramServer } from '@fcgi-bridge/express-adapter/program'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { isClusterPrimary } from './cluster-workers.ts'
 import { type FindOptions, findApp, NoAppFailure } from './find-app.ts'
-import { handlersOf } from './handlers.ts'
-import { loadModule } from './load-module.ts'
+import { loadHandlers } from './handlers.ts'
+import { type Load, loadModule } from './load-module.ts'
 import type { App } from './recognize.ts'
 
 /** What a module serves, before its server starts. */
@@ -37,6 +36,10 @@ interface ModuleRun {
   path: string
   /** The module as the user named it. */
   name: string
+  /** How to load the module. Default: import it. */
+  load?: Load | undefined
+  /** False: the module does not call `listen()` of an HTTP server. Default: true. */
+  mayListen?: boolean
   find: FindOptions
   /** Replace the global `Request`, `Response` and `fetch` if the module exports a fetch handler. */
   overrideGlobalObjects: boolean
@@ -56,7 +59,14 @@ interface ModuleRun {
  *
  * Resolves when the server listens. Throws a Failure if the module cannot be loaded, or ends without a server.
  */
-export async function runModule({ path, name, find, ...run }: ModuleRun): Promise<void> {
+export async function runModule({
+  path,
+  name,
+  load,
+  mayListen = true,
+  find,
+  ...run
+}: ModuleRun): Promise<void> {
   let app: App | undefined
   // The module has called listen() of its HTTP server, or serve().
   let hasServer = false
@@ -75,18 +85,21 @@ export async function runModule({ path, name, find, ...run }: ModuleRun): Promis
     },
   }
   setLauncher(launcher)
-  serveProgramServer({
-    launcher,
-    listensOnce: run.listensOnce,
-    // If the user names an export, serve that export.
-    isEnabled: find.as === undefined && find.export === undefined,
-    onServe: () => {
-      hasServer = true
-    },
-    onHttpListen: run.onHttpListen,
-  })
+  if (mayListen) {
+    const { serveProgramServer } = await import('@fcgi-bridge/express-adapter/program')
+    serveProgramServer({
+      launcher,
+      listensOnce: run.listensOnce,
+      // If the user names an export, serve that export.
+      isEnabled: find.as === undefined && find.export === undefined,
+      onServe: () => {
+        hasServer = true
+      },
+      onHttpListen: run.onHttpListen,
+    })
+  }
   // The module may never finish loading: it may await its server.
-  const namespace = await Promise.race([loadModule(path), served.then(() => undefined)])
+  const namespace = await Promise.race([loadModule(path, load), served.then(() => undefined)])
   if (namespace !== undefined && !hasServer) {
     try {
       app = await findApp(namespace, name, find)
@@ -96,7 +109,10 @@ export async function runModule({ path, name, find, ...run }: ModuleRun): Promis
     }
     if (app !== undefined && run.awaitsReady) await untilReady(namespace.ready, name)
     // The module may have begun to listen while the app was started.
-    if (app !== undefined && !hasServer) void serve(handlersOf(app, run.overrideGlobalObjects))
+    if (app !== undefined && !hasServer) {
+      const handlers = await loadHandlers(app, run.overrideGlobalObjects)
+      if (!hasServer) void serve(handlers)
+    }
   }
   await served
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import {
@@ -20,7 +21,7 @@ import { logExchanges } from './exchange-log.ts'
 import { serveFailure } from './failure-page.ts'
 import { wrapHandlers } from './handlers.ts'
 import { listenFailure } from './listen-failure.ts'
-import { findModule } from './load-module.ts'
+import { findModule, type Load } from './load-module.ts'
 import { projectFolder } from './project-folder.ts'
 import type { AppKind } from './recognize.ts'
 import { type Program, runModule } from './run-module.ts'
@@ -30,6 +31,19 @@ import { hasPlace, isStartedByFrontServer } from './started-by.ts'
 interface WorkerOf {
   /** Whether a front server started the pool. */
   isChild: boolean
+}
+
+/** A program that contains its app: `fcgi-bridge bundle` writes such programs. */
+export interface Embedded {
+  load: Load
+  /** The folder of the app's project. It may be missing on this machine. */
+  folder: string
+  /** The path of the program. */
+  file: string
+  /** Whether the app may call `listen()` of an HTTP server. */
+  mayListen: boolean
+  /** Called when the app has loaded, before its server starts. */
+  onServe: (kind: AppKind | 'program', what: string) => Promise<void>
 }
 
 /** The flags of `fcgi-bridge serve`. */
@@ -58,7 +72,7 @@ export interface ServeFlags extends ListenFlags {
  * Loads a module as {@link serveApp} does, prints what it would serve, and exits. Throws a Failure if that is nothing.
  */
 export async function checkApp(file: string, flags: ServeFlags): Promise<never> {
-  const path = prepare(file, false)
+  const { path } = prepare(file, false, undefined)
   await runModule({
     path,
     name: file,
@@ -81,17 +95,19 @@ export async function checkApp(file: string, flags: ServeFlags): Promise<never> 
  * provides: the app that it exports, its own HTTP server, or what it passes to `serve()`. Throws a Failure if there is none of them
  * or the server cannot listen.
  *
- * In a worker of a pool, `isWorkerOf` says whether a front server started the pool. The pool prints the addresses then.
+ * In a worker of a pool, `isWorkerOf` says whether a front server started the pool. The pool prints the addresses then. With `embedded`, this
+ * program contains the app, and `file` is only its name.
  */
 export async function serveApp(
   file: string,
   flags: ServeFlags,
   listen: ServeOptions,
   isWorkerOf?: WorkerOf,
+  embedded?: Embedded,
 ): Promise<void> {
   const isChild = isWorkerOf?.isChild ?? isStartedByFrontServer(listen)
   try {
-    await runApp(file, flags, listen, isChild, isWorkerOf)
+    await runApp(file, flags, listen, isChild, isWorkerOf, embedded)
   } catch (error) {
     if (!isChild || process.env.LISTEN_FDS !== undefined) throw error
     setLauncher(undefined)
@@ -107,10 +123,11 @@ async function runApp(
   listen: ServeOptions,
   isChild: boolean,
   isWorkerOf: WorkerOf | undefined,
+  embedded: Embedded | undefined,
 ): Promise<void> {
   const isPlaced = hasPlace(listen)
   const started = isPlaced ? undefined : startedWith()
-  const path = prepare(file, isChild)
+  const { path, folder } = prepare(file, isChild, embedded)
   const isLogged = flags.log ?? !isChild
   // If a front server started this program, standard output is not connected, or carries the response (CGI).
   const output = isChild ? process.stderr : process.stdout
@@ -119,6 +136,8 @@ async function runApp(
   await runModule({
     path,
     name: file,
+    load: embedded?.load,
+    ...(embedded !== undefined && { mayListen: embedded.mayListen }),
     find: flags,
     overrideGlobalObjects: flags.overrideGlobalObjects,
     awaitsReady: true,
@@ -128,7 +147,8 @@ async function runApp(
         `${file} also listens on ${address} itself. Requests there reach the app without the front server.\n`,
       )
     },
-    serve: ({ what, handlers, options, start }) => {
+    serve: async ({ what, app, handlers, options, start }) => {
+      await embedded?.onServe(app?.kind ?? 'program', what)
       const { port, host, path: _, mode, fd, backlog, reusePort, shared, onListen, ...own } = options
       if (flags.program !== undefined) process.argv[1] = flags.program
       const isReplaced = isPlaced || started !== undefined
@@ -143,7 +163,7 @@ async function runApp(
           ...(isWorkerOf === undefined && backlog !== undefined && { backlog }),
           ...listen,
           // The pool watches them, and reloads.
-          restartFiles: isWorkerOf === undefined ? restartFilesOf(flags, path, isChild) : [],
+          restartFiles: isWorkerOf === undefined ? restartFilesOf(flags, folder, isChild) : [],
           ...(flags.mount !== undefined && { mount: flags.mount }),
           ...(flags.healthPath !== undefined && { healthPath: flags.healthPath }),
           // In a pool, the master waits, and only before its own end.
@@ -161,27 +181,30 @@ async function runApp(
   })
 }
 
-// Returns the path of the module.
-function prepare(file: string, isChild: boolean): string {
+// Returns the path of the module and the folder of its project.
+function prepare(
+  file: string,
+  isChild: boolean,
+  embedded: Embedded | undefined,
+): { path: string; folder: string } {
   process.env.NODE_ENV ||= 'production'
-  const path = findModule(file)
+  const path = embedded?.file ?? findModule(file)
+  const folder = embedded !== undefined && existsSync(embedded.folder) ? embedded.folder : projectFolder(path)
   // What the app prints while it loads must not be taken for its response.
   if (process.env.GATEWAY_INTERFACE !== undefined) reserveStandardOutput()
   // mod_fcgid sets the working directory to the folder of FcgidWrapper's program; lighttpd and systemd to the root or their own.
-  if (isChild) process.chdir(projectFolder(path))
+  if (isChild) process.chdir(folder)
   // Make the app's module the main script, as if Node had started it. If SCRIPT_FILENAME names the main script, the mount is certain.
   process.argv[1] = path
   process.argv.length = 2
-  return path
-}
-
-function restartFilesOf({ restartFile = [] }: ServeFlags, path: string, isChild: boolean): string[] {
-  return isChild ? [...restartFile, ...restartFiles(path, process.argv[1]!)] : restartFile
+  return { path, folder }
 }
 
 // As Passenger has it: in the folder of the app, and in that of the program that the front server runs.
-function restartFiles(module: string, program: string): string[] {
-  return [projectFolder(module), dirname(program)].flatMap(restartFilesIn)
+function restartFilesOf({ restartFile = [], program }: ServeFlags, folder: string, isChild: boolean): string[] {
+  if (!isChild) return restartFile
+  const own = program === undefined ? [] : [program]
+  return [...restartFile, ...own, ...[folder, dirname(process.argv[1]!)].flatMap(restartFilesIn)]
 }
 
 async function startServer(

@@ -58,7 +58,10 @@ export function addServe(program: Command): void {
       '--shared [folder]',
       "serve the app in one of the processes that the front server starts; the others relay to it, through a socket in this folder (default: tmp/shared in the app's folder)",
     )
-    .option('--program <file>', 'the file that the front server runs, if it is not the module of the app')
+    .option(
+      '--program <file>',
+      'the file that the front server runs, if it is not the module of the app; when it changes, the process ends',
+    )
     .option(
       '--log-file <file>',
       'write all output to this file instead (mode 0600; over 10 MiB it is renamed to FILE.1)',
@@ -109,7 +112,7 @@ async function checkHealthPath(command: Command, path: string): Promise<void> {
 async function shareDefault(
   command: Command,
   file: string,
-  { shared }: ServeFlags,
+  { shared, program }: ServeFlags,
   listen: ServeOptions,
 ): Promise<void> {
   const { hasPlace } = await import('../app/started-by.ts')
@@ -121,5 +124,5 @@ async function shareDefault(
     import('../app/project-folder.ts'),
     import('../shared-start.ts'),
   ])
-  await shareApp(sharedFolder(findModule(file)))
+  await shareApp(sharedFolder(findModule(file)), program)
 }

@@ -1,14 +1,11 @@
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
+import { ownProgram } from '../app/own-package.ts'
 import { projectFolder } from '../app/project-folder.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import type { Output } from '../terminal.ts'
 import type { SiteApp } from './site.ts'
-
-// The built program, even if this file itself runs from its TypeScript source.
-const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
 /** How long a module may take to load, in milliseconds. */
 const LOADING_MAX = 20_000
@@ -18,7 +15,7 @@ const LOADING_MAX = 20_000
  * if it does not. If the module does not load within 20 s, prints that the check has no result.
  */
 export async function checkApp({ file, flags }: SiteApp, stderr: Output): Promise<void> {
-  const child = spawn(process.execPath, [PROGRAM, 'serve', file, ...flags, '--check'], {
+  const child = spawn(process.execPath, [ownProgram(), 'serve', file, ...flags, '--check'], {
     stdio: ['ignore', 'ignore', 'pipe'],
     cwd: projectFolder(file),
     env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },

@@ -52,7 +52,8 @@ function withFormerNames(finding: Finding): Finding & { seen: string; mend: Fix 
  */
 export async function serveProbe(token: string): Promise<void> {
   try {
-    await serve(createProbe(token))
+    // The program that runs the probe, such as app.fcgi with a token: the probe ends when the token is removed there.
+    await serve(createProbe(token), { restartFiles: process.argv.slice(1, 2) })
   } catch (error) {
     const advice = 'Let the front server start the probe in place of the app: see fcgi-bridge doctor --help.'
     throw listenFailure(error, advice)

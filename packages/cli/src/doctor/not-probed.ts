@@ -108,10 +108,10 @@ export function notPassedOn(
     ...finding,
     problem: `${problem}.`,
     fix: fixFor(server, {
-      // mod_fcgid keeps the processes of a program that was edited in place.
+      // mod_fcgid keeps the processes of a program that was edited in place. Those of `init htaccess` end within a second.
       'apache-fcgid': withAlternative(
         check,
-        'if the program was changed, its old processes may still respond: end them',
+        'if the program was changed, its old processes may still respond: try again after two seconds, or end them',
         'pkill -u "$USER" -f app.fcgi',
       ),
       other: check,

@@ -1,6 +1,6 @@
 // Encodes the head of a CGI response (RFC 3875 section 6) in the form that all front servers accept.
 
-import { STATUS_CODES } from 'node:http'
+import { reasonPhrase } from './reason-phrase.ts'
 import { isToken } from './token.ts'
 
 // Errors have the codes and classes of Node's own, so that code that handles an invalid header of node:http handles these, too.
@@ -105,7 +105,7 @@ function kindOf(name: string): number {
 }
 
 function defaultStatusLine(status: number): string {
-  const line = statusLine(status, STATUS_CODES[status] ?? 'unknown')
+  const line = statusLine(status, reasonPhrase(status))
   statusLines[status] = line
   return line
 }

@@ -68,8 +68,8 @@ export class ConnectionDrain {
   }
 
   /**
-   * Closes the connection if it is idle, once everything that has arrived was read. Timers and signals are handled before the event loop reads
-   * sockets: if the process was busy or did not run, a request may be waiting there.
+   * Closes the connection if it is idle, after everything that has arrived has been read. The event loop handles timers before it reads
+   * sockets. If the process was busy or did not run, a request may be waiting there.
    */
   closeIfIdle(): void {
     if (!this.#connection.isIdle) return

@@ -1,4 +1,5 @@
 import { parseAddress } from './address.ts'
+import { isClusterWorker } from './cluster-worker.ts'
 import { hasHeldSockets } from './held-sockets.ts'
 import { noAddressError } from './listen-error.ts'
 import type { ListenOptions } from './listen-options.ts'
@@ -88,14 +89,6 @@ function countSystemdSockets(env: NodeJS.ProcessEnv): number {
   const receiver = Number(env.LISTEN_PID)
   const isReceiver = receiver === process.pid || (receiver === process.ppid && isClusterWorker())
   return isReceiver ? countOf(env.LISTEN_FDS) : 0
-}
-
-// Loading node:cluster takes longer than everything else here, so it is loaded only in a process that may be a worker.
-function isClusterWorker(): boolean {
-  return (
-    process.connected &&
-    (process.getBuiltinModule('node:cluster') as unknown as { isWorker: boolean }).isWorker
-  )
 }
 
 function countOf(text: string | undefined): number {

@@ -1,6 +1,6 @@
-import cluster from 'node:cluster'
 import { renameSync, type Stats, unlinkSync } from 'node:fs'
 import type { Server } from 'node:net'
+import { isClusterWorker } from './cluster-worker.ts'
 import type { ListeningFile } from './listener.ts'
 import { closeServer, listening } from './net-server.ts'
 import { bindAtPath, isSameFile } from './socket-path.ts'
@@ -37,6 +37,8 @@ export async function listenOnPath(
 export class SocketFile implements ListeningFile {
   readonly #path: string
   readonly #stats: Stats
+  // In a cluster the file belongs to the primary, which removes it with the last worker.
+  readonly #isOfPrimary: boolean = isClusterWorker()
   readonly #remove = (): void => this.remove()
   readonly #check: NodeJS.Timeout
 
@@ -49,8 +51,7 @@ export class SocketFile implements ListeningFile {
 
   /** Removes the file. Connections in the queue are still accepted, but no others can arrive. */
   remove(): void {
-    // In a cluster the file belongs to the primary, which removes it with the last worker.
-    if (cluster.isWorker || isSameFile(this.#path, this.#stats) !== true) return
+    if (this.#isOfPrimary || isSameFile(this.#path, this.#stats) !== true) return
     try {
       unlinkSync(this.#path)
     } catch {

@@ -11,7 +11,6 @@ import type {
   TcpListenOptions,
   UnixListenOptions,
 } from '../listen/listen-options.ts'
-import { share } from '../shared/share.ts'
 import { handleEarlySignal } from './early-signals.ts'
 import { type Handlers, toHandlers } from './handlers.ts'
 import { type Launcher, takeLauncher } from './launcher.ts'
@@ -188,7 +187,11 @@ async function listen(server: FastCgiServer, options: ServeOptions): Promise<Ser
   const { path, mode, port, host, fd, backlog, reusePort } = options
   // With a descriptor, `shared` is not a folder: it says whether another process holds the socket.
   const isFolder = typeof options.shared === 'string' && fd === undefined
-  if (isFolder) await share({ folder: options.shared })
+  if (isFolder) {
+    // Loaded on use: it loads node:crypto and node:child_process.
+    const { share } = await import('../shared/share.ts')
+    await share({ folder: options.shared })
+  }
   // listen() refuses an incomplete address, such as a host alone.
   if ([path, port, fd, host, isFolder ? undefined : options.shared].some((given) => given !== undefined)) {
     const entries = LISTEN_OPTION_NAMES.map((name) => [name, options[name]])

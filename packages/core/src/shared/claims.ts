@@ -15,7 +15,6 @@
 // - Old numbers are removed late. A process that was stopped between its check and its claim can win a number that was removed. It then
 //   finds a higher one, and withdraws.
 
-import { createHash, randomBytes } from 'node:crypto'
 import { linkSync, mkdirSync, readdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { hostname } from 'node:os'
@@ -23,12 +22,8 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { checkPlace } from '../listen/check-place.ts'
 import { codeOf } from '../listen/listen-error.ts'
-import { Listener } from '../listen/listener.ts'
-import { listening } from '../listen/net-server.ts'
-import { OpenSocket } from '../listen/open-socket.ts'
-import { bindAtPath } from '../listen/socket-path.ts'
+import type { OpenSocket } from '../listen/open-socket.ts'
 import { lstatSocket } from '../listen/stat.ts'
-import { ClaimFile } from './claim-file.ts'
 import { unlinkIfExists } from './unlink.ts'
 
 // How many old numbers are kept.
@@ -46,6 +41,7 @@ const TEMPORARY = /^\.[0-9a-f]{12}$/
 export class Claims {
   /** The folder of the sockets of this machine. */
   readonly folder: string
+  #reached = 0
 
   /** Throws if the path of a socket in `folder` would be too long for the operating system. */
   constructor(folder: string) {
@@ -59,12 +55,23 @@ export class Claims {
     return Math.max(0, ...this.#numbers())
   }
 
+  /**
+   * The number to connect to: that of the holder which was reached last, else the latest one. While a socket accepts connections, there is no
+   * later one, so the folder need not be read for each request.
+   */
+  current(): number {
+    return this.#reached || this.latest()
+  }
+
   /** Connects to the holder `number`. Resolves with undefined if it no longer holds the app. */
   async connectTo(number: number): Promise<Socket | undefined> {
     for (;;) {
       try {
-        return await connected(this.#path(number))
+        const socket = await connected(this.#path(number))
+        this.#reached = number
+        return socket
       } catch (error) {
+        this.#reached = 0
         const code = codeOf(error)
         if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
         if (code !== 'EAGAIN') throw error
@@ -77,12 +84,9 @@ export class Claims {
   async claim(previous: number): Promise<OpenSocket | undefined> {
     const number = previous + 1
     const temporary = this.#temporary()
-    const file = new ClaimFile(this.folder, `app.${number}`, temporary)
-    const socket = await OpenSocket.open(
-      (server) =>
-        bindAtPath(temporary, 0o600, () => listening(server, () => server.listen({ path: temporary }))),
-      (server) => new Listener(server, { file }),
-    )
+    // A process that only relays does not need this module: it would cost a megabyte of memory.
+    const { openClaim } = await import('./open-claim.ts')
+    const { file, socket } = await openClaim(this.folder, `app.${number}`, temporary)
     try {
       linkSync(temporary, this.#path(number))
     } catch (error) {
@@ -114,7 +118,8 @@ export class Claims {
   }
 
   #temporary(): string {
-    return join(this.folder, `.${randomBytes(6).toString('hex')}`)
+    const name = Math.floor(Math.random() * 2 ** 48).toString(16)
+    return join(this.folder, `.${name.padStart(12, '0')}`)
   }
 
   #cleanUp(number: number): void {
@@ -127,9 +132,12 @@ export class Claims {
   }
 }
 
-// Short, because the path of a socket may have only 107 bytes.
+// A hash (FNV-1a), because a host name can be long, and the path of a socket may have only 107 bytes. Not one of node:crypto, which would cost
+// each relay more than a megabyte of memory.
 function machineName(): string {
-  return createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
+  let hash = 0x811c9dc5
+  for (const byte of Buffer.from(hostname())) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  return hash.toString(16).padStart(8, '0')
 }
 
 function connected(path: string): Promise<Socket> {

@@ -4,8 +4,10 @@
 // | ------------------- | --------------------------------------------------------------------------------------- |
 // | `share.ts`          | decides the role of this process, depending on what started it                          |
 // | `claims.ts`         | finds the holder: the process with the last one of a series of sockets                  |
+// | `open-claim.ts`     | opens the socket of a process that wants to become the holder                           |
 // | `claim-file.ts`     | the files of one holder, and how it gives up                                            |
 // | `shared-process.ts` | a process that a front server has started with a socket: relays, or becomes the holder  |
+// | `program-file.ts`   | notices that the program was edited                                                     |
 // | `relay.ts`          | passes one connection on                                                                |
 // | `shared-cgi.ts`     | a CGI program: relays its request, and starts the holder                                |
 //
@@ -17,6 +19,7 @@ import { leaveSockets } from '../listen/held-sockets.ts'
 import { isListeningSocket } from '../listen/listening-socket.ts'
 import { OpenSocket } from '../listen/open-socket.ts'
 import { Claims } from './claims.ts'
+import { ProgramFile } from './program-file.ts'
 import { SharedProcess } from './shared-process.ts'
 
 /** How a process shares an app. */
@@ -26,6 +29,11 @@ export interface ShareOptions {
    * bytes. If several machines share the folder, each has its own holder.
    */
   folder: string
+  /**
+   * The file that the front server runs, such as `app.fcgi`. When it changes, a process that relays ends after its request, so that the front
+   * server starts the new one. Default: changes are not noticed.
+   */
+  program?: string | undefined
 }
 
 /**
@@ -37,12 +45,13 @@ export interface ShareOptions {
  * the process exits when its front server ends it, or when the CGI request is complete. Rejects if the folder belongs to another user, or
  * its path is too long.
  */
-export async function share({ folder }: ShareOptions): Promise<void> {
+export async function share({ folder, program }: ShareOptions): Promise<void> {
   const path = resolve(folder)
+  const file = program === undefined ? undefined : new ProgramFile(resolve(program))
   makePrivateFolder(path)
   const claims = new Claims(path)
   if (isListeningSocket(0, process.env)) {
-    await new SharedProcess(claims, await OpenSocket.standardInput()).run()
+    await new SharedProcess(claims, await OpenSocket.standardInput(), file).run()
   } else if (process.env.GATEWAY_INTERFACE !== undefined) {
     const { serveSharedCgi } = await import('./shared-cgi.ts')
     await serveSharedCgi(claims)

@@ -3,12 +3,13 @@ import { leaveSockets } from '../listen/held-sockets.ts'
 import type { OpenSocket } from '../listen/open-socket.ts'
 import { isStopRequested, requestStop } from '../listen/stop-request.ts'
 import type { Claims } from './claims.ts'
+import type { ProgramFile } from './program-file.ts'
 import { relay } from './relay.ts'
 
 /**
  * | state      | a connection of the front server     | next state                                                                |
  * | ---------- | ------------------------------------ | ------------------------------------------------------------------------- |
- * | `relaying` | is relayed to the holder             | `claiming` if the holder refuses, `leaving` at SIGTERM                    |
+ * | `relaying` | is relayed to the holder             | `claiming` if the holder refuses, `leaving` at SIGTERM or a new program   |
  * | `claiming` | waits                                | `holding` if this process wins, else the state before                     |
  * | `holding`  | waits until the app is loaded        | the app serves all connections, and handles SIGTERM                       |
  * | `leaving`  | the last ones are relayed            | `claiming` if the holder refuses one of them; else the process exits      |
@@ -24,20 +25,25 @@ const LEAVING_TIMEOUT = 7000
 export class SharedProcess {
   readonly #claims: Claims
   readonly #front: OpenSocket
+  readonly #program: ProgramFile | undefined
   readonly #waiting: Socket[] = []
   readonly #onSignal = (): void => void this.#leave()
   #state: State = 'relaying'
+  #drained: Promise<void> | undefined
   #relays = 0
   #onHolding: () => void = () => {}
 
-  constructor(claims: Claims, front: OpenSocket) {
+  /** If `program` changes, the process leaves. */
+  constructor(claims: Claims, front: OpenSocket, program: ProgramFile | undefined) {
     this.#claims = claims
     this.#front = front
+    this.#program = program
   }
 
   /** Relays connections. Resolves when this process must serve them: the sockets are left to the next server. */
   run(): Promise<void> {
     for (const signal of SIGNALS) process.on(signal, this.#onSignal)
+    this.#program?.watch(() => this.#leave())
     this.#front.deliverTo((socket) => this.#accept(socket))
     // Check at once, and not only when a request arrives, because front servers can start processes before.
     void this.#probe()
@@ -65,11 +71,11 @@ export class SharedProcess {
   async #relay(socket: Socket): Promise<void> {
     this.#relays++
     try {
-      const number = this.#claims.latest()
-      const holder = await this.#claims.connectTo(number)
-      if (holder === undefined) {
+      const current = this.#claims.current()
+      const holder = (await this.#claims.connectTo(current)) ?? (await this.#connectToLatest(current))
+      if (typeof holder === 'number') {
         this.#waiting.push(socket)
-        await this.#claim(number)
+        await this.#claim(holder)
       } else await relay(socket, holder)
     } catch (error) {
       this.#waiting.push(socket)
@@ -78,6 +84,12 @@ export class SharedProcess {
       this.#relays--
       this.#exitIfLeft()
     }
+  }
+
+  // Returns the number of the latest holder if it has ended.
+  async #connectToLatest(refused: number): Promise<Socket | number> {
+    const latest = this.#claims.latest()
+    return (latest === refused ? undefined : await this.#claims.connectTo(latest)) ?? latest
   }
 
   async #claim(number: number): Promise<void> {
@@ -89,8 +101,10 @@ export class SharedProcess {
       this.#hold([this.#front, shared])
       return
     }
-    this.#state = isStopRequested() ? 'leaving' : 'relaying'
+    this.#state = 'relaying'
     for (const socket of this.#waiting.splice(0)) void this.#relay(socket)
+    // A signal has arrived meanwhile, or before.
+    if (isStopRequested()) void this.#leave()
   }
 
   // The folder cannot be used, so this process serves the app alone.
@@ -112,6 +126,9 @@ export class SharedProcess {
       idleTimeout: undefined,
       onServed: () => {
         for (const signal of SIGNALS) process.removeListener(signal, this.#onSignal)
+        this.#program?.unwatch()
+        // This process has the old program's settings. The next one will have the new ones.
+        if (this.#program?.hasChanged()) requestStop()
       },
     })
     this.#onHolding()
@@ -128,7 +145,8 @@ export class SharedProcess {
     if (this.#state !== 'relaying') return
     this.#state = 'leaving'
     setTimeout(() => this.#state === 'leaving' && process.exit(), LEAVING_TIMEOUT)
-    await this.#front.listener.drain(LEAVING_TIMEOUT / 2, () => this.#relays > 0)
+    this.#drained ??= this.#front.listener.drain(LEAVING_TIMEOUT / 2, () => this.#relays > 0)
+    await this.#drained
     this.#exitIfLeft()
   }
 

@@ -42,6 +42,11 @@ export class HttpListening {
   readonly #start: StartListening
   readonly #program: ProgramOptions | undefined
   #cycle: Cycle | undefined
+  /**
+   * The address of a program whose server a signal has ended, or the end of its CGI request. The program does not know of that: Fastify reads
+   * the address when it has looked up `localhost`, which can be later.
+   */
+  #addressAtEnd: AddressInfo | string | undefined
   // Closed servers whose last requests are running.
   readonly #ending = new Set<Cycle>()
   #isReferenced = true
@@ -89,12 +94,13 @@ export class HttpListening {
    * inherited socket. Null if the server does not listen.
    */
   address(): AddressInfo | string | null {
-    return this.#cycle?.reportedAddress ?? this.#cycle?.fcgi?.address() ?? null
+    return this.#cycle?.reportedAddress ?? this.#cycle?.fcgi?.address() ?? this.#addressAtEnd ?? null
   }
 
   /** Stops accepting connections, and lets running requests finish, for at most `drainTimeout`. Then emits 'close'. */
   close(callback?: (error?: Error) => void): Server {
     const cycle = this.#cycle
+    this.#addressAtEnd = undefined
     if (typeof callback === 'function') {
       const error =
         cycle === undefined ? withCode('ERR_SERVER_NOT_RUNNING', 'Server is not running.') : undefined
@@ -152,6 +158,7 @@ export class HttpListening {
     fcgi.once('close', () => {
       if (this.#cycle !== cycle) return
       this.#cycle = undefined
+      this.#addressAtEnd = cycle.reportedAddress
       this.#emitCloseIfEnded()
     })
     if (!this.#program?.startsLate) this.#emitListening(cycle)

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import type { Exchange } from '@fcgi-bridge/core'
 import { ExchangeSocket } from './exchange-socket.ts'
 
@@ -38,9 +38,11 @@ class TlsExchangeSocket extends ExchangeSocket {
   getPeerX509Certificate(): X509Certificate | undefined {
     const pem = this.exchange.param('SSL_CLIENT_CERT')
     if (!pem) return undefined
+    // Loaded on use, because most front servers send no certificate.
+    const crypto = process.getBuiltinModule('node:crypto')
     try {
       // nginx's $ssl_client_cert puts a tab before each line except the first.
-      return new X509Certificate(pem.replaceAll('\t', ''))
+      return new crypto.X509Certificate(pem.replaceAll('\t', ''))
     } catch {
       return undefined
     }

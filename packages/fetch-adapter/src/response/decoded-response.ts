@@ -1,4 +1,3 @@
-import * as zlib from 'node:zlib'
 import { hasHeader } from '../header-list.ts'
 import type { ResponseLike } from '../response-like.ts'
 import { isWebStream } from './body-source.ts'
@@ -38,12 +37,16 @@ function isKnown(coding: string): boolean {
     coding === 'x-gzip' ||
     coding === 'deflate' ||
     coding === 'br' ||
-    (coding === 'zstd' && ZSTD_IS_DECODED)
+    (coding === 'zstd' && isZstdDecoded())
   )
 }
 
 // undici decodes zstd since 7.11, if Node has it.
-const ZSTD_IS_DECODED: boolean = 'createZstdDecompress' in zlib && isAtLeast(process.versions.undici, 7, 11)
+function isZstdDecoded(): boolean {
+  // Loaded on use, because few responses come from fetch().
+  const zlib = process.getBuiltinModule('node:zlib')
+  return 'createZstdDecompress' in zlib && isAtLeast(process.versions.undici, 7, 11)
+}
 
 function isAtLeast(version: string | undefined, major: number, minor: number): boolean {
   const [ownMajor = 0, ownMinor = 0] = (version ?? '').split('.').map(Number)

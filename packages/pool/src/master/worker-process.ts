@@ -11,6 +11,7 @@ import {
   type WorkerMessage,
   type WorkerStats,
 } from '../worker/messages.ts'
+import { PRELOAD_URL } from '../worker/preload-url.ts'
 import type { Reason, WorkerState, WorkerView } from './reconcile.ts'
 
 /** How a worker's process ended. */
@@ -41,8 +42,6 @@ interface WorkerPlace {
   /** Requests after which it asks to be replaced; 0 is no limit. */
   maxRequests: number
 }
-
-const PRELOAD = new URL('../worker/preload.js', import.meta.url).href
 
 /** Milliseconds between two heartbeats. */
 export const HEARTBEAT = 1000
@@ -158,7 +157,7 @@ export class WorkerProcess implements WorkerView {
     const { script, args, execArgv, cwd } = settings
     // Never pass a listening socket as descriptor 0, 1 or 2. Node makes these blocking when a process starts or ends, also for the
     // other processes that share the socket, and they would then hang in accept(2).
-    return spawn(process.execPath, [...execArgv, '--import', PRELOAD, script, ...args], {
+    return spawn(process.execPath, [...execArgv, '--import', PRELOAD_URL, script, ...args], {
       stdio: ['ignore', 'inherit', 'inherit', ...descriptors, ...copies, 'ipc', 'pipe'],
       env,
       cwd,

@@ -50,7 +50,8 @@ async function serveFastCgi(pool: Pool, pages: Pages, listen: ListenOptions): Pr
 }
 
 async function serveHttp(pool: Pool, pages: Pages, address: StatusAddress): Promise<AddressInfo | string> {
-  const { createServer } = await import('node:http')
+  // Loaded on use. An import would also load what the module exports lazily, such as WebSocket, which takes 15 MiB on Node 26.
+  const { createServer } = process.getBuiltinModule('node:http')
   const server = createServer(({ url = '/', headers }, response) => {
     const { status, type, body } = pageFor(pages, url, headers.accept)
     response.writeHead(status, headersOf(type, body)).end(body)

@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { cpuTime } from '../lib/cpu.js'
+
+/** The processes of the app: those whose command line has the site's folder. Passenger writes it to the title of its apps. */
+export function appsIn(folder) {
+  return pids().filter((pid) => {
+    const command = commandOf(pid)
+    return (
+      command.includes(folder) && !/^(\S*apache2|setpriv|Passenger(Agent| core| watchdog))\b/.test(command)
+    )
+  })
+}
+
+/** Private memory, and the proportional set size (its share of the pages that other processes use, too) of processes, in MiB. */
+export function memoryOf(pids) {
+  let own = 0
+  let proportional = 0
+  for (const pid of pids) {
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1')
+    const kilobytes = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1])
+    own += kilobytes('Private_Dirty') + kilobytes('Private_Clean')
+    proportional += kilobytes('Pss')
+  }
+  return { own: own / 1024, proportional: proportional / 1024 }
+}
+
+/** The CPU time in microseconds of the app and of everything else that serves the site, which are the descendants of Apache. */
+export function cpuOf({ apache, folder }) {
+  const apps = new Set(appsIn(folder))
+  const parents = new Map(pids().map((pid) => [pid, parentOf(pid)]))
+  const isOfApache = (pid) => {
+    for (let at = pid; at !== undefined && at !== '0'; at = parents.get(at)) {
+      if (at === String(apache.pid)) return true
+    }
+    return false
+  }
+  const others = [...parents.keys()].filter((pid) => !apps.has(pid) && isOfApache(pid))
+  return { app: sum([...apps].map(timeOf)), others: sum(others.map(timeOf)) }
+}
+
+function timeOf(pid) {
+  try {
+    return cpuTime(pid)
+  } catch {
+    // It has ended.
+    return 0
+  }
+}
+
+function pids() {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+}
+
+function commandOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}
+
+function parentOf(pid) {
+  try {
+    // The second field, a name in parentheses, can contain spaces.
+    return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[1]
+  } catch {
+    return undefined
+  }
+}
+
+function sum(values) {
+  return values.reduce((one, other) => one + other, 0)
+}

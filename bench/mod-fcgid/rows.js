@@ -1,0 +1,125 @@
+import { utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ask, burst, closedLoop, underLoad } from './load.js'
+import { appsIn, cpuOf, memoryOf } from './processes.js'
+import { measureRelay } from './relay.js'
+
+// The app is warm after this many requests, as far as its JIT is concerned.
+const WARM_UP = 2000
+
+// Two seconds between restarts: the app starts in about one on a busy machine.
+const RESTART_INTERVAL = 2000
+
+/**
+ * @typedef {object} Row
+ * @property {(load: { interval: number, fast: number }) => string} name
+ * @property {(site: any, load: any) => Promise<string>} measure Returns the text of the cell.
+ * @property {(setup: { kind: string }) => boolean} [isFor] Default: for all setups.
+ */
+
+/**
+ * The rows of the table, in groups that need an Apache of their own. `settings` returns its settings for mod_fcgid or Passenger.
+ * @type {{ settings: (setup: { kind: string }) => object, rows: Row[] }[]}
+ */
+export const GROUPS = [
+  {
+    settings: () => ({}),
+    rows: [
+      { name: () => 'first request', measure: first },
+      { name: () => '8 at once, 320 requests in all: processes, private memory (PSS)', measure: memory },
+      {
+        name: () => 'a relay: start, CPU per request, private memory at rest and later',
+        measure: measureRelay,
+        isFor: (setup) => setup.kind === 'shared',
+      },
+      { name: () => '100 requests of 20 ms at once, the last', measure: atOnce },
+      { name: () => 'CPU per request, 4 connections: Apache + app', measure: cpu },
+      { name: () => 'undisturbed', measure: (site, load) => underLoad(site, load) },
+      {
+        name: ({ fast }) => `undisturbed, ${fast}/s`,
+        measure: (site, load) => underLoad(site, faster(load)),
+      },
+      {
+        name: ({ interval }) => `SIGTERM to the app each ${interval / 1000} s`,
+        measure: (site, load) => underLoad(site, load, load.interval, () => terminate(site)),
+      },
+      { name: () => 'restart.txt each 2 s', isFor: restarts, measure: (site, load) => restarted(site, load) },
+      {
+        name: ({ fast }) => `restart.txt each 2 s, ${fast}/s`,
+        isFor: restarts,
+        measure: (site, load) => restarted(site, faster(load)),
+      },
+    ],
+  },
+  {
+    settings: ({ kind }) =>
+      kind === 'Passenger' ? { PassengerMaxRequests: 500 } : { FcgidMaxRequestsPerProcess: 500 },
+    rows: [{ name: ({ fast }) => `500 requests per process, ${fast}/s`, measure: warmThenFast }],
+  },
+  {
+    settings: ({ kind }) =>
+      kind === 'Passenger' ? { PassengerPoolIdleTime: 1 } : { FcgidIdleTimeout: 1, FcgidIdleScanInterval: 1 },
+    rows: [{ name: () => 'ended after 1 s without a request', measure: idle }],
+  },
+]
+
+function faster(load) {
+  return { ...load, rate: load.fast }
+}
+
+// The C program does not look at it.
+function restarts({ kind }) {
+  return kind !== 'C'
+}
+
+async function first(site) {
+  const began = performance.now()
+  await ask(site, '/')
+  return `${Math.round(performance.now() - began)} ms`
+}
+
+async function memory(site) {
+  for (let round = 0; round < 40; round++) await burst(site, 8, 50)
+  const pids = appsIn(site.folder)
+  const { own, proportional } = memoryOf(pids)
+  return `${pids.length}, ${Math.round(own)} (${Math.round(proportional)}) MiB`
+}
+
+async function atOnce(site) {
+  return `${Math.round(await burst(site, 100, 20))} ms`
+}
+
+async function cpu(site, { seconds }) {
+  await closedLoop(site, 4, (count) => count >= WARM_UP)
+  const before = cpuOf(site)
+  const began = performance.now()
+  const count = await closedLoop(site, 4, () => performance.now() - began > seconds * 500)
+  const after = cpuOf(site)
+  const [others, app] = [after.others - before.others, after.app - before.app].map((time) => time / count)
+  return `${Math.round(others)} + ${Math.round(app)} = ${Math.round(others + app)} µs`
+}
+
+function restarted(site, load) {
+  return underLoad(site, load, RESTART_INTERVAL, () => {
+    const file = join(site.folder, 'app/tmp/restart.txt')
+    writeFileSync(file, '')
+    utimesSync(file, new Date(), new Date())
+  })
+}
+
+// Ten warm processes, so that a request waits for no start.
+async function warmThenFast(site, load) {
+  for (let round = 0; round < 5; round++) await burst(site, 10, 50)
+  return underLoad(site, faster(load))
+}
+
+// Ten processes, of which most have nothing to do.
+async function idle(site, load) {
+  for (let round = 0; round < 5; round++) await burst(site, 10, 50)
+  return underLoad(site, load)
+}
+
+async function terminate(site) {
+  const { status, text } = await ask(site, '/')
+  if (status === 200) process.kill(JSON.parse(text).pid, 'SIGTERM')
+}

@@ -1,0 +1,190 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { Agent } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { compile } from '../../scripts/lib/compile.js'
+import { freePorts } from '../../scripts/lib/free-ports.js'
+import { root } from '../../scripts/lib/run.js'
+import { appsIn } from './processes.js'
+
+const MODULES = '/usr/lib/apache2/modules'
+export const PASSENGER = `${MODULES}/mod_passenger.so`
+const CLI = `${root}packages/cli/dist/main.js`
+
+/** What is measured. */
+export const SETUPS = {
+  'mod_fcgid, processes of its own': { kind: 'own', modules: ['fcgid'] },
+  'mod_fcgid, shared': { kind: 'shared', modules: ['fcgid'] },
+  'mod_proxy_fcgi, shared': { kind: 'proxied', modules: ['proxy', 'proxy_fcgi', 'fcgid'] },
+  Passenger: { kind: 'Passenger', modules: ['passenger'] },
+  'mod_fcgid, a C program': { kind: 'C', modules: ['fcgid'] },
+}
+
+// Those of `config apache-fcgid`.
+const SETTINGS = {
+  FcgidMaxRequestLen: 20971520,
+  FcgidOutputBufferSize: 0,
+  FcgidMaxProcessesPerClass: 20,
+  FcgidMinProcessesPerClass: 0,
+  FcgidIdleTimeout: 900,
+  FcgidProcessLifeTime: 0,
+  FcgidMaxRequestsPerProcess: 0,
+  FcgidTerminationScore: 0,
+  FcgidTimeScore: 4,
+  FcgidErrorScanInterval: 1,
+  FcgidZombieScanInterval: 1,
+}
+
+const APP = `import express from ${JSON.stringify(import.meta.resolve('express'))}
+const app = express()
+app.use((req, res) => setTimeout(() => res.json({ pid: process.pid }), Number(req.query.wait ?? 0)))
+`
+
+const C_HTACCESS = `Options +ExecCGI
+AddHandler fcgid-script .fcgi
+RewriteEngine On
+RewriteCond %{REQUEST_FILENAME} !-f
+RewriteRule ^ app.fcgi [L]
+`
+
+/** Starts an Apache of its own. `settings` replace those of mod_fcgid, or are lines for Passenger. */
+export async function startSite(setup, settings) {
+  const { kind, modules } = setup
+  const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-'))
+  for (const each of ['', 'app', 'app/tmp', 'public', 'mutexes']) {
+    mkdirSync(join(folder, each), { recursive: true })
+    chmodSync(join(folder, each), 0o777)
+  }
+  install(kind, folder)
+  const [port] = await freePorts(1)
+  const config = join(folder, 'apache.conf')
+  writeFileSync(config, apacheConfig(folder, port, kind, modules, settings))
+  const [file, ...args] = asApache(['/usr/sbin/apache2', '-f', config, '-DFOREGROUND'])
+  const apache = spawn(file, args, { stdio: 'inherit' })
+  const log = join(folder, 'error.log')
+  while (!(existsSync(log) && readFileSync(log, 'utf8').includes('resuming normal'))) {
+    if (apache.exitCode !== null) throw new Error(`Apache did not start: ${config}`)
+    await setTimeout(50)
+  }
+  let seen = statSync(log).size
+  return {
+    kind,
+    folder,
+    port,
+    apache,
+    agent: new Agent({ keepAlive: false, maxSockets: 1000 }),
+    /** The distinct lines of Apache's error log since the last call, without their times and numbers. */
+    newErrors() {
+      const text = readFileSync(log).subarray(seen)
+      seen += text.length
+      const lines = text
+        .toString()
+        .split('\n')
+        .map((line) => line.replace(/^\[[^\]]*\] /, '').replace(/\d+/g, 'N'))
+      return [...new Set(lines)].join('\n')
+    },
+  }
+}
+
+function install(kind, folder) {
+  if (kind === 'C') {
+    const program = compile(fileURLToPath(new URL('program.c', import.meta.url)), ['-lfcgi'])
+    copyFileSync(program, join(folder, 'public/app.fcgi'))
+    writeFileSync(join(folder, 'public/.htaccess'), C_HTACCESS)
+    return
+  }
+  const end = kind === 'Passenger' ? 'app.listen(3000)' : 'export default app'
+  writeFileSync(join(folder, 'app/package.json'), '{ "type": "module" }')
+  writeFileSync(join(folder, 'app/app.js'), `${APP}${end}\n`)
+  if (kind === 'Passenger') return
+  const args = [join(folder, 'app/app.js'), '--output', join(folder, 'public')]
+  const { status, stderr } = spawnSync(process.execPath, [CLI, 'init', 'htaccess', ...args], {
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(stderr)
+  const program = join(folder, 'public/app.fcgi')
+  const text = readFileSync(program, 'utf8').replace(
+    '--max-semi-space-size=1',
+    '--max-semi-space-size=1 --conditions=published',
+  )
+  writeFileSync(program, kind === 'own' ? text.replace(/, '--shared', '[^']*'/, '') : text)
+}
+
+function apacheConfig(folder, port, kind, modules, settings) {
+  const loaded = ['mpm_event', 'authz_core', 'setenvif', 'env', 'mime', 'alias', 'rewrite', ...modules]
+  const isPassenger = kind === 'Passenger'
+  const fcgid = Object.entries({ ...SETTINGS, ...settings }).map(([name, value]) => `${name} ${value}`)
+  const server = isPassenger
+    ? `PassengerRoot /usr/lib/ruby/vendor_ruby/phusion_passenger/locations.ini
+PassengerInstanceRegistryDir ${folder}
+PassengerMaxPoolSize 1
+PassengerUserSwitching off
+PassengerNodejs ${process.execPath}
+PassengerDisableSecurityUpdateCheck on
+${Object.entries(settings)
+  .map(([name, value]) => `${name} ${value}`)
+  .join('\n')}`
+    : `FcgidIPCDir ${folder}\nFcgidProcessTableFile ${folder}/fcgid.shm\n${fcgid.join('\n')}`
+  return `ServerRoot ${folder}
+ServerName bench.test
+PidFile ${folder}/apache.pid
+ErrorLog ${folder}/error.log
+TypesConfig /dev/null
+Mutex file:${folder}/mutexes default
+${loaded.map((each) => `LoadModule ${each}_module ${MODULES}/mod_${each}.so`).join('\n')}
+StartServers 1
+ServerLimit 2
+ThreadLimit 128
+ThreadsPerChild 128
+MaxRequestWorkers 256
+MaxKeepAliveRequests 0
+KeepAliveTimeout 60
+Listen 127.0.0.1:${port}
+${server}
+<VirtualHost 127.0.0.1:${port}>
+  DocumentRoot ${folder}/public
+  ${isPassenger ? `PassengerAppRoot ${folder}/app\nPassengerAppType node\nPassengerStartupFile app.js` : ''}
+  <Directory ${folder}/public>
+    Require all granted
+    AllowOverride FileInfo Options
+  </Directory>
+</VirtualHost>
+`
+}
+
+/** The words of a command that runs as Apache's user if this process is root's: Apache does not serve as root. */
+export function asApache(command) {
+  if (process.getuid?.() !== 0) return command
+  const user = [
+    '--reuid=www-data',
+    '--regid=www-data',
+    '--clear-groups',
+    '--inh-caps=+dac_override',
+    '--ambient-caps=+dac_override',
+  ]
+  return ['setpriv', ...user, '--', ...command]
+}
+
+/** Stops Apache, and waits until the app has ended. */
+export async function stopSite({ apache, folder, agent }) {
+  agent.destroy()
+  const exited = once(apache, 'exit')
+  apache.kill()
+  await exited
+  while (appsIn(folder).length > 0) await setTimeout(100)
+  rmSync(folder, { recursive: true, force: true })
+}
