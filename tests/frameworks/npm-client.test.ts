@@ -34,8 +34,9 @@ describe('npm, with Verdaccio as its registry', () => {
     expect(http.installed).toBe(createHash('sha256').update(file).digest('hex'))
     expect(http.found).toEqual([NAME])
     expect(http.missing).toContain('E404')
-    expect(http.publishedAgain).toMatch(/E409|EPUBLISHCONFLICT|cannot publish over/)
-  })
+    expect(http.publishedAgain).toMatch(/cannot publish over/i)
+    // npm starts 14 times, which takes 77 s on a busy machine.
+  }, 240_000)
 })
 
 /** Verdaccio with the configuration of its project, which keeps users and packages in a folder of the site. */
