@@ -34,7 +34,7 @@ interface WorkerOf {
 }
 
 /** A program that contains its app: `fcgi-bridge bundle` writes such programs. */
-export interface Embedded {
+interface Embedded {
   load: Load
   /** The folder of the app's project. It may be missing on this machine. */
   folder: string
@@ -201,7 +201,11 @@ function prepare(
 }
 
 // As Passenger has it: in the folder of the app, and in that of the program that the front server runs.
-function restartFilesOf({ restartFile = [], program }: ServeFlags, folder: string, isChild: boolean): string[] {
+function restartFilesOf(
+  { restartFile = [], program }: ServeFlags,
+  folder: string,
+  isChild: boolean,
+): string[] {
   if (!isChild) return restartFile
   const own = program === undefined ? [] : [program]
   return [...restartFile, ...own, ...[folder, dirname(process.argv[1]!)].flatMap(restartFilesIn)]
