@@ -19,7 +19,7 @@ const ONE_CHUNK = new Set(['@fcgi-bridge/core'])
 const SHARED_FILE = 'chunk-shared.js'
 
 /**
- * Sources, besides the entries, that a package starts by their path: the command, worker processes, threads. Their bundles are beside each
+ * Sources, besides the entries, that a package starts by their path: the command, worker processes, threads. Their bundles are next to each
  * other, so that `new URL('./worker.js', import.meta.url)` and `../../init/` mean the same in `dist/bundle` as in a folder of `dist`.
  */
 const PROGRAMS = {

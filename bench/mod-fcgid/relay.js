@@ -20,7 +20,7 @@ const REST = 2000
 const REQUEST = fastCgiRequest({})
 REQUEST[10] = 0
 
-/** Starts relays as mod_fcgid does, beside a holder of the app that has been started already, and measures them. */
+/** Starts relays as mod_fcgid does, while a holder of the app already runs, and measures them. */
 export async function measureRelay(site) {
   await ask(site, '/')
   const starts = []

@@ -151,7 +151,7 @@ export const NOTES = {
     title: 'Socket.IO',
     start: 'server.js',
     about: [
-      "Clients connect by polling. Set `transports: ['polling']` in both, or the client tries an upgrade to WebSocket in vain. A session belongs to one process: no `--workers`, and no mod_fcgid.",
+      "Clients connect by polling. Set `transports: ['polling']` in both, or the client tries an upgrade to WebSocket, which fails. A session belongs to one process: no `--workers`, and no mod_fcgid.",
     ],
   },
   'json-server': { title: 'json-server', start: 'node_modules/.bin/json-server db.json --port 3000' },

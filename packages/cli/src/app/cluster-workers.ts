@@ -1,6 +1,6 @@
 import type { Cluster } from 'node:cluster'
 
-// Loaded on use. The types know only the members of the module, and not its default export, which this is.
+// Loaded on use. getBuiltinModule() returns the default export of the module, but its type is that of all exports.
 const loadCluster = (): Cluster => process.getBuiltinModule('node:cluster') as unknown as Cluster
 
 /**

@@ -10,7 +10,7 @@ export function ownVersion(): string {
 
 /** The path of the built program, even if this file itself runs from its TypeScript source. */
 export function ownProgram(): string {
-  // The published package has another one than the workspace.
+  // Its path in the published package differs from the one in the workspace.
   return fileURLToPath(new URL(ownPackage().bin['fcgi-bridge']!, PACKAGE))
 }
 

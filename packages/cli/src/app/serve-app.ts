@@ -34,7 +34,7 @@ interface WorkerOf {
 }
 
 /** A program that contains its app: `fcgi-bridge bundle` writes such programs. */
-export interface Embedded {
+interface Embedded {
   load: Load
   /** The folder of the app's project. It may be missing on this machine. */
   folder: string

@@ -8,7 +8,7 @@ import type { Esbuild } from './find-esbuild.ts'
 import { Places } from './places.ts'
 
 /** What to bundle. All paths are absolute. */
-export interface BuildInput {
+interface BuildInput {
   /** The app's module. */
   app: string
   /** The file to write. */

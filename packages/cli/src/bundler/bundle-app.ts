@@ -134,7 +134,7 @@ function report({ name, output, bytes, what, built }: Report): string {
   if (own.length > 0 || packages.length > 0) {
     lines.push(
       '',
-      'These use __dirname, __filename or import.meta, and may read files beside them. Leave those files where they are:',
+      'These use __dirname, __filename or import.meta, and may read files next to them. Leave those files where they are:',
     )
     lines.push(...own.map((file) => `  ${file}`), ...packages.map((found) => `  the package ${found}`))
   }

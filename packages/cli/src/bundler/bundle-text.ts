@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { BundleSettings } from './runtime.ts'
 
 /** What the file consists of. */
-export interface BundleParts {
+interface BundleParts {
   /** Node's path and flags, for the first line. */
   node: readonly string[]
   settings: Omit<BundleSettings, 'commentEnd'>

@@ -8,7 +8,7 @@ import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 
 /** How to run a bundle. */
-export interface CompileInput {
+interface CompileInput {
   /** The app as the user named it. */
   name: string
   /** The path of the bundle. */

@@ -4,7 +4,7 @@ import type { OnResolveArgs, Plugin } from 'esbuild'
 import { relativePath } from './relative-path.ts'
 
 /** A plugin, and what it has left out of the bundle. */
-export interface Externals {
+interface Externals {
   plugin: Plugin
   used(): readonly string[]
 }

@@ -16,7 +16,7 @@ export interface BundleSettings {
   app: string
   /** The folder of the app's project, relative to the bundle. */
   folder: string
-  /** What is in the place of the end of a comment in the source. */
+  /** The text that replaces each end of a comment in the source. */
   commentEnd: string
   /** What the module exports. Undefined while the bundle is being made. */
   kind?: AppKind | 'program'
@@ -35,7 +35,7 @@ export interface BundleFlags {
 }
 
 /** What the beginning of the file passes to the bundle. */
-export interface BundleProgram {
+interface BundleProgram {
   settings: BundleSettings
   /** The folder of the app's project. */
   folder: string

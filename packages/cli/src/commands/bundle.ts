@@ -6,8 +6,8 @@ import { parseSize } from '../size.ts'
 import type { Output } from '../terminal.ts'
 
 const HELP = `
-Writes one executable file with the app, its packages and their compiled code. It starts two to three times as fast, which is what a request
-waits for under CGI, and when mod_fcgid starts a process. A front server starts the file as it is, and so does fcgi-bridge serve.
+Writes one executable file with the app, its packages and their compiled code. An Express app starts in about half
+the time. Under CGI each request waits for a start. A front server starts the file as it is, and fcgi-bridge serve serves it, too.
 
 To compile the app, it is run once, with one GET request. Another version of Node ignores the compiled code, and still runs the file.
 

@@ -5,6 +5,7 @@ import { Responder, type ResponderRequest } from '@fcgi-bridge/testing'
 import { onTestFinished } from 'vitest'
 import { createGateway, type GatewayOptions } from '../gateway/gateway.ts'
 
+/** A gateway in front of a responder. */
 export interface Gateway {
   readonly server: Server
   readonly responder: Responder

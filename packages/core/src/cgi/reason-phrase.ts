@@ -69,7 +69,7 @@ export function reasonPhrase(status: number): string {
   return REASON_PHRASES[status] ?? added(status) ?? 'unknown'
 }
 
-// A program may have added one to those of Node.
+// A program may have added a phrase to those of Node.
 function added(status: number): string | undefined {
   return process.getBuiltinModule('node:http').STATUS_CODES[status]
 }

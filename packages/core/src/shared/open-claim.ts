@@ -5,7 +5,7 @@ import { bindAtPath } from '../listen/socket-path.ts'
 import { ClaimFile } from './claim-file.ts'
 
 /** A socket that may become that of the holder. */
-export interface OpenClaim {
+interface OpenClaim {
   file: ClaimFile
   socket: OpenSocket
 }

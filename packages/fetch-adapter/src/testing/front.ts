@@ -19,6 +19,7 @@ export async function listen(handler: Handler | Handlers, options?: ServerOption
   return server
 }
 
+/** A request to send. */
 export interface FrontRequestInit {
   method?: string
   /** REQUEST_URI; default `/`. */
@@ -33,6 +34,7 @@ export interface FrontRequestInit {
   role?: Role
 }
 
+/** A whole response. */
 export interface FrontResponse extends Head {
   bytes: Buffer
   text: string
@@ -41,6 +43,7 @@ export interface FrontResponse extends Head {
   protocolStatus: number
 }
 
+/** The head of a response. */
 export interface Head {
   status: number
   reason: string

@@ -44,7 +44,7 @@ interface WorkerPlace {
 }
 
 /** Milliseconds between two heartbeats. */
-export const HEARTBEAT = 1000
+const HEARTBEAT = 1000
 
 // Each of these variables is for one service or one process only. A worker that inherits it would act in place of the master.
 const MASTER_VARIABLES = [
