@@ -197,10 +197,13 @@ function run(scene, step) {
   }
 }
 
+/** The members that the adapter adds to a Request, for h3 and others. The platform has none of them. */
+export const SERVER_MEMBERS = ['ip', 'runtime', 'waitUntil']
+
 function callWrongly(_scene, step, target) {
   const { prototype } = globalThis[step.class]
   const names = Object.getOwnPropertyNames(prototype)
-    .filter((name) => name !== 'constructor')
+    .filter((name) => name !== 'constructor' && !SERVER_MEMBERS.includes(name))
     .sort()
   const name = names[step.member % names.length]
   const { get, value } = /** @type {PropertyDescriptor} */ (Object.getOwnPropertyDescriptor(prototype, name))

@@ -18,13 +18,15 @@ import {
   RecordDecoder,
 } from '@fcgi-bridge/core'
 import { toHandler } from '@fcgi-bridge/fetch-adapter'
-import { runScript } from './script.js'
+import { runScript, SERVER_MEMBERS } from './script.js'
 
 let script
 let steps
 let errors
 
 const handler = async (request) => {
+  // A native Request has these as properties of its own.
+  for (const name of SERVER_MEMBERS) delete request[name]
   const result = await runScript(script, request)
   steps = result.steps
   return result.response
