@@ -124,25 +124,42 @@ import(${JSON.stringify(APP)})`,
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
 
-  test.each([
-    ['fcgi-bridge serve, descriptor 0', 0, []],
-    ['fcgi-bridge serve, a socket from systemd', 3, []],
-    ['fcgi-bridge serve --workers, descriptor 0', 0, ['--workers', '2']],
-    ['fcgi-bridge serve --workers, a socket from systemd', 3, ['--workers', '2']],
-  ] as const)('%s', async (_, fd, flags) => {
-    const app = site.write(
+  function slowApp(): string {
+    return site.write(
       'slow.mjs',
-      `console.error('loading')
+      `console.error('loading', process.pid)
 await new Promise((resolve) => setTimeout(resolve, 500))
 export default { fetch: () => new Response('hello') }`,
     )
+  }
+
+  test.each([
+    ['fcgi-bridge serve, descriptor 0', 0, []],
+    ['fcgi-bridge serve --workers, descriptor 0', 0, ['--workers', '2']],
+    ['fcgi-bridge serve --workers, a socket from systemd', 3, ['--workers', '2']],
+  ] as const)('%s', async (_, fd, flags) => {
     const path = site.path('app.sock')
-    const command = [process.execPath, COMMAND_LINE, 'serve', app, ...flags]
+    const command = [process.execPath, COMMAND_LINE, 'serve', slowApp(), ...flags]
     const program = spawnOnDescriptor0(path, fd === 0 ? command : asSystemd(command))
-    await program.printed(/^loading$/m)
+    await program.printed(/^loading \d+$/m)
     const peer = await connect(path)
     program.child.kill('SIGTERM')
     expect((await peer.response(1)).stdout).toMatch(/^Status: 200[\s\S]*hello$/)
+    expect(await program.exited).toEqual({ code: 0, signal: null })
+  })
+
+  // systemd keeps the socket, and starts the service again for a connection that waits.
+  test('fcgi-bridge serve, a socket from systemd: the next process responds', async () => {
+    const path = site.path('app.sock')
+    const words = [process.execPath, COMMAND_LINE, 'serve', slowApp()].map((word) => `"${word}"`).join(' ')
+    const service = `sh -c 'LISTEN_PID=$$ LISTEN_FDS=1 exec ${words}' 3<&0 0</dev/null`
+    const program = spawnOnDescriptor0(path, ['/bin/sh', '-c', `${service} && ${service}`])
+    const first = Number((await program.printed(/^loading (\d+)$/m))[1])
+    const peer = await connect(path)
+    process.kill(first, 'SIGTERM')
+    expect((await peer.response(1)).stdout).toMatch(/^Status: 200[\s\S]*hello$/)
+    const second = Number((await program.printed(/loading \d+[\s\S]*^loading (\d+)$/m))[1])
+    process.kill(second, 'SIGTERM')
     expect(await program.exited).toEqual({ code: 0, signal: null })
   })
 
