@@ -125,11 +125,16 @@ describe.each([...TRANSPORTS, 'memory'] as const)('over %s', (transport) => {
     const log = new StoreLog()
     const peer = await open(async (exchange) => {
       log.enter(exchange, 'handler')
-      setTimeout(() => log.record(exchange, 'timer'))
-      setImmediate(() => log.record(exchange, 'immediate'))
       process.nextTick(() => log.record(exchange, 'tick'))
       queueMicrotask(() => log.record(exchange, 'microtask'))
-      await new Promise((resolve) => setTimeout(resolve, 2))
+      const recorded = (where: string, wait: (callback: () => void) => unknown): Promise<void> =>
+        new Promise((resolve) => {
+          wait(() => {
+            log.record(exchange, where)
+            resolve()
+          })
+        })
+      await Promise.all([recorded('timer', setTimeout), recorded('immediate', setImmediate)])
       log.record(exchange, 'await')
       exchange.end()
     })
