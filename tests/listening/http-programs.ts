@@ -37,7 +37,8 @@ export const HTTP_PROGRAMS: Readonly<Record<string, string>> = {
     const app = Fastify()
     app.get('/', async () => 'hello from fastify')
     const address = await app.listen({ port: 3000 })
-    if (address !== 'http://127.0.0.1:3000') throw new Error('unexpected address ' + address)
+    // localhost is ::1 first where /etc/hosts says so.
+    if (!['http://127.0.0.1:3000', 'http://[::1]:3000'].includes(address)) throw new Error('unexpected address ' + address)
     started()`,
   'hapi.cjs': `
     const server = require('@hapi/hapi').server({ port: 3000, host: 'localhost' })
