@@ -71,7 +71,7 @@ describe.each([
 
   it('responds through a link in a project of ES modules', async () => {
     site.write('app/package.json', '{ "type": "module" }')
-    writeExecutable('app/start.js', launcher.replace('__dirname', 'import.meta.dirname'))
+    writeExecutable('app/start.js', launcher.replaceAll('__dirname', 'import.meta.dirname'))
     symlinkSync('start.js', site.path('app/linked.fcgi'))
     const config = replacePlaces(placeLighttpdConfig(), [['app/app.fcgi', 'app/linked.fcgi']])
     expect(await send(await startLighttpdSite(site, config), 'GET', '/')).toEqual(RESPONSE)
