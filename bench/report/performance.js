@@ -104,13 +104,14 @@ function typeOf(cells) {
 export function performancePage({ environment, results }) {
   const node = newest(results.map((result) => result.node))
   const on = results.filter((result) => result.node === node && result.transport === 'unix')
-  const { commit, cores, cpu, date, memory, system } = environment
+  const { cores, cpu, memory, system } = environment
+  const shown = ROWS.flatMap((row) => resultsOf(row, on)).filter((result) => result !== undefined)
   return `# Performance
 
 What a request and a start cost in CPU, time and memory. Lower is better, except for requests and MiB per second. Each app is compared with the
 same app on an HTTP server.
 
-Node ${node}, ${cpu}, ${cores} cores, ${Math.round(memory / 1024 ** 3)} GiB, ${system}. Measured ${moment(date)}, commit ${commit}.
+Node ${node}, ${cpu}, ${cores} cores, ${Math.round(memory / 1024 ** 3)} GiB, ${system}. Measured ${whenMeasured(shown, environment)}.
 
 | | Express 5 | the same on node:http | Hono | the same on @hono/node-server |
 | --- | --- | --- | --- | --- |
@@ -138,14 +139,28 @@ The benchmark needs Linux, two cores, and no other load. [bench/README.md](../be
 `
 }
 
+/** Rows can be measured separately. @param {import('./results.js').Measured[]} shown @param {import('./results.js').Taken} fullRun */
+function whenMeasured(shown, fullRun) {
+  const text = ({ commit, date }) => `${moment(date)}, commit ${commit}`
+  const times = shown.map(({ taken = fullRun }) => taken).toSorted((a, b) => a.date.localeCompare(b.date))
+  const [first = fullRun, last = fullRun] = [times[0], times.at(-1)]
+  return first.date === last.date ? text(first) : `from ${text(first)}, to ${text(last)}`
+}
+
 /** @param {Row} row @param {import('./results.js').Measured[]} results */
-function tableRow({ cells, express, fetch, title }, results) {
+function tableRow(row, results) {
+  const found = resultsOf(row, results)
+  if (found.every((result) => result === undefined)) return []
+  const texts = found.flatMap((result) => (result === undefined ? ['–', '–'] : row.cells(result)))
+  return [`| ${[row.title, ...texts].join(' | ')} |`]
+}
+
+/** The results of a row: of Express and of Hono. @param {Row} row @param {import('./results.js').Measured[]} results */
+function resultsOf({ cells, express, fetch }, results) {
   const types = typeOf(cells)
-  const find = (title) => results.find(({ name, type }) => name === title && types.includes(type))
-  const [own, other] = [find(express), find(fetch)]
-  if (own === undefined && other === undefined) return []
-  const texts = [own, other].flatMap((result) => (result === undefined ? ['–', '–'] : cells(result)))
-  return [`| ${[title, ...texts].join(' | ')} |`]
+  return [express, fetch].map((title) =>
+    results.find(({ name, type }) => name === title && types.includes(type)),
+  )
 }
 
 /** @param {string[]} versions */
