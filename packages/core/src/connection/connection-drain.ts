@@ -36,9 +36,9 @@ export class ConnectionDrain {
   readonly #socket: Duplex
   readonly #host: DrainHost
   readonly #connection: DrainingConnection
-  #timer: NodeJS.Timeout
+  // Undefined once the connection has been shut.
+  #timer: NodeJS.Timeout | undefined
   #responses = 0
-  #isStopped = false
   #sentGoAway = false
   #mayHaveInput = false
 
@@ -58,7 +58,7 @@ export class ConnectionDrain {
     this.#mayHaveInput ||= !hasAllInput
     this.#responses++
     if (goAway) this.#host.lastGoAway = performance.now()
-    if (this.#isStopped) return
+    if (this.#timer === undefined) return
     clearTimeout(this.#timer)
     this.#timer = this.#setTimer(IDLE_TIMEOUT)
     if (this.#sentGoAway || this.#host.drainHalfOver) process.nextTick(() => this.#closeNow())
@@ -66,8 +66,8 @@ export class ConnectionDrain {
 
   /** Stops the timer, because the connection has been shut. */
   stop(): void {
-    this.#isStopped = true
     clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 
   /**
@@ -78,8 +78,7 @@ export class ConnectionDrain {
     if (!this.#connection.isIdle) return
     const responses = this.#responses
     setImmediate(() => {
-      if (this.#isStopped || !this.#connection.isIdle) return
-      if (this.#responses === responses) this.#connection.shut()
+      if (this.#connection.isIdle && this.#responses === responses) this.#connection.shut()
     })
   }
 

@@ -133,7 +133,7 @@ export type WorkerMessage =
 
 /** A message from the master to a worker. */
 export interface MasterMessage {
-  fcgiBridgePool: /** The pool closes: accept the connections in the queue, then end as at SIGTERM. No other process will accept it. */
+  fcgiBridgePool: /** The pool closes: accept the connections in the queue, then end as at SIGTERM. No other process will accept them. */
     | 'stop'
     /** The pool closes soon: the health path responds with 503 from now on. All requests are served. */
     | 'announce-close'
