@@ -41,6 +41,7 @@ const TEMPORARY = /^\.[0-9a-f]{12}$/
 export class Claims {
   /** The folder of the sockets of this machine. */
   readonly folder: string
+  // The number of the holder that was reached last, 0 if that was none.
   #reached = 0
 
   /** Throws if the path of a socket in `folder` would be too long for the operating system. */
@@ -56,11 +57,15 @@ export class Claims {
   }
 
   /**
-   * The number to connect to: that of the holder which was reached last, else the latest one. While a socket accepts connections, there is no
-   * later one, so the folder need not be read for each request.
+   * Connects to the holder. If no process holds the app, `holder` is undefined. `number` is that of the latest holder, 0 if there was none.
    */
-  current(): number {
-    return this.#reached || this.latest()
+  async connect(): Promise<{ number: number; holder: Socket | undefined }> {
+    // While the socket of the last time accepts connections, there is no later one, so the folder need not be read for each request.
+    const reached = this.#reached
+    const holder = reached > 0 ? await this.connectTo(reached) : undefined
+    if (holder !== undefined) return { number: reached, holder }
+    const number = this.latest()
+    return { number, holder: number === reached ? undefined : await this.connectTo(number) }
   }
 
   /** Connects to the holder `number`. Resolves with undefined if it no longer holds the app. */

@@ -65,8 +65,7 @@ async function holdOrExit(claims: Claims): Promise<void> {
   const { takeIdleTimeout } = await import('./shared-cgi.ts')
   const idleTimeout = takeIdleTimeout()
   for (;;) {
-    const number = claims.latest()
-    const holder = await claims.connectTo(number)
+    const { number, holder } = await claims.connect()
     if (holder !== undefined) {
       holder.destroy()
       process.exit()

@@ -28,7 +28,7 @@ const CGI_VARIABLE =
  * cannot be started: this process must serve its request itself.
  */
 export async function serveSharedCgi(claims: Claims): Promise<void> {
-  const holder = (await connectToLatest(claims)) ?? (await startHolder(claims))
+  const holder = (await claims.connect()).holder ?? (await startHolder(claims))
   if (holder === undefined) return
   const status = await serveCgi((stream) => connectStreams(stream, holder))
   process.exit(status & 0xff)
@@ -49,10 +49,6 @@ function connectStreams(stream: Duplex, holder: Socket): void {
   holder.on('close', () => stream.end())
 }
 
-async function connectToLatest(claims: Claims): Promise<Socket | undefined> {
-  return claims.connectTo(claims.latest())
-}
-
 // One of several concurrent requests starts the holder. The others wait for it.
 async function startHolder(claims: Claims): Promise<Socket | undefined> {
   const lock = join(claims.folder, 'starting')
@@ -64,7 +60,7 @@ async function startHolder(claims: Claims): Promise<Socket | undefined> {
   })
   try {
     for (const until = Date.now() + START_TIMEOUT; Date.now() < until && !hasFailed; ) {
-      const holder = await connectToLatest(claims)
+      const { holder } = await claims.connect()
       if (holder !== undefined) return holder
       await setTimeout(START_PAUSE)
     }

@@ -54,8 +54,7 @@ export class SharedProcess {
 
   async #probe(): Promise<void> {
     try {
-      const number = this.#claims.latest()
-      const holder = await this.#claims.connectTo(number)
+      const { number, holder } = await this.#claims.connect()
       if (holder === undefined) await this.#claim(number)
       else holder.destroy()
     } catch (error) {
@@ -71,11 +70,10 @@ export class SharedProcess {
   async #relay(socket: Socket): Promise<void> {
     this.#relays++
     try {
-      const current = this.#claims.current()
-      const holder = (await this.#claims.connectTo(current)) ?? (await this.#connectToLatest(current))
-      if (typeof holder === 'number') {
+      const { number, holder } = await this.#claims.connect()
+      if (holder === undefined) {
         this.#waiting.push(socket)
-        await this.#claim(holder)
+        await this.#claim(number)
       } else await relay(socket, holder)
     } catch (error) {
       this.#waiting.push(socket)
@@ -84,12 +82,6 @@ export class SharedProcess {
       this.#relays--
       this.#exitIfLeft()
     }
-  }
-
-  // Returns the number of the latest holder if it has ended.
-  async #connectToLatest(refused: number): Promise<Socket | number> {
-    const latest = this.#claims.latest()
-    return (latest === refused ? undefined : await this.#claims.connectTo(latest)) ?? latest
   }
 
   async #claim(number: number): Promise<void> {
