@@ -21,14 +21,15 @@ export interface ServedRequest {
 const MEMBERS: { readonly [Name in keyof ServerMembers]: (served: ServedRequest) => ServerMembers[Name] } = {
   ip: ({ exchange }) => exchange.remoteAddress,
   runtime: ({ context }) => new Runtime(context),
-  waitUntil: ({ exchange }) => {
-    return (promise) => exchange.waitUntil(promise)
-  },
+  waitUntil:
+    ({ exchange }) =>
+    (promise) =>
+      exchange.waitUntil(promise),
 }
 
 /**
- * Adds the members to one Request. They are data properties, which cost 0.5 µs. Three accessors cost 1 µs. A separate prototype would cost
- * less, but a Request must have the platform's prototype.
+ * Adds the members to one Request. They are data properties, which cost 0.5 µs with their values. To define three accessors takes 0.6 µs on
+ * Node 26, without any value. A separate prototype would cost less, but a Request must have the platform's prototype.
  */
 export function addServerMembers(request: Request, served: ServedRequest): void {
   const members = request as Request & ServerMembers
