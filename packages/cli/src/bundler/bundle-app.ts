@@ -31,59 +31,58 @@ export interface BundleCommandFlags extends BundleFlags {
  * bundled, or if the bundle does not start.
  */
 export async function bundleApp(name: string, flags: BundleCommandFlags, stdout: Output): Promise<void> {
+  const { output: named, external = [], node, sourceMap, cache, request, ...runtimeFlags } = flags
   const app = findModule(name)
   const project = projectFolder(app)
-  const output = resolve(flags.output ?? join(project, 'dist', `${basename(app).replace(/\.\w+$/, '')}.cjs`))
+  const output = resolve(named ?? join(project, 'dist', `${basename(app).replace(/\.\w+$/, '')}.cjs`))
   if (output === app)
     throw new Failure(EXIT.usage, `--output ${output} is the app itself. Name another file.`)
   mkdirSync(dirname(output), { recursive: true })
   assertCommonJs(output)
   const esbuild = await findEsbuild(app)
   const conditions = conditionsOf(process.execArgv)
-  const built = await build(esbuild, { app, output, external: flags.external ?? [], conditions })
-  const { as, export: exported, mount, maxBody, logFile, restartFile, overrideGlobalObjects } = flags
+  const built = await build(esbuild, { app, output, external, conditions })
   const settings: Omit<BundleSettings, 'commentEnd'> = {
     name,
     app: relativePath(dirname(output), app),
     folder: relativePath(dirname(output), project),
-    // The working directory is another one when the bundle runs.
-    flags: JSON.parse(
-      JSON.stringify({
-        as,
-        export: exported,
-        mount,
-        maxBody,
-        logFile: logFile && resolve(logFile),
-        restartFile: restartFile?.map((file) => resolve(file)),
-        overrideGlobalObjects,
-      }),
-    ),
+    flags: withAbsolutePaths(runtimeFlags),
   }
-  const nodeFlags = flags.sourceMap ? ['--enable-source-maps', ...NODE_FLAGS] : NODE_FLAGS
+  const nodeFlags = sourceMap ? ['--enable-source-maps', ...NODE_FLAGS] : NODE_FLAGS
   const textOf = (compiled?: Compiled): BundleText =>
     bundleText({
-      node: [flags.node, ...nodeFlags],
+      node: [node, ...nodeFlags],
       settings: { ...settings, ...(compiled !== undefined && { kind: compiled.kind }) },
       source: built.source,
       code: compiled?.code,
-      map: flags.sourceMap ? `${basename(output)}.map` : undefined,
+      map: sourceMap ? `${basename(output)}.map` : undefined,
     })
   let compiled: Compiled | undefined
-  if (flags.cache) {
+  if (cache) {
     // In the same folder, because the paths in the bundle are relative to it.
     const trial = join(dirname(output), `.${basename(output)}.${process.pid}.cjs`)
     try {
       writeFileSync(trial, textOf().text, { mode: 0o700 })
-      compiled = await compile({ name, program: trial, node: flags.node, nodeFlags, request: flags.request })
+      compiled = await compile({ name, program: trial, node, nodeFlags, request })
     } finally {
       rmSync(trial, { force: true })
     }
   }
   const { text, headLines } = textOf(compiled)
-  if (flags.sourceMap) replace(`${output}.map`, shiftedMap(built.map, headLines + built.mapOffset), 0o644)
+  if (sourceMap) replace(`${output}.map`, shiftedMap(built.map, headLines + built.mapOffset), 0o644)
   replace(output, text, 0o755)
   stdout.write(report({ name, output, bytes: text.length, what: compiled?.what, built }))
   stdout.write(await warningsOf(esbuild, built))
+}
+
+// The working directory is another one when the bundle runs.
+function withAbsolutePaths(flags: BundleFlags): BundleFlags {
+  const { logFile, restartFile } = flags
+  return {
+    ...flags,
+    ...(logFile !== undefined && { logFile: resolve(logFile) }),
+    ...(restartFile !== undefined && { restartFile: restartFile.map((file) => resolve(file)) }),
+  }
 }
 
 // As in the app.fcgi of `init htaccess`: half of the memory growth, without a cost.

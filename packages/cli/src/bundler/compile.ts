@@ -62,16 +62,14 @@ export async function compile({ name, program, node, nodeFlags, request }: Compi
 
 // As from a web server, to the root of the site.
 function environment(file: string, request: string | false): NodeJS.ProcessEnv {
-  const {
-    LISTEN_PID: _,
-    LISTEN_FDS: __,
-    LISTEN_FDNAMES: ___,
-    FCGI_BRIDGE_LISTEN: ____,
-    ...inherited
-  } = process.env
   const [path, query = ''] = (request || '/').split('?')
   return {
-    ...inherited,
+    ...process.env,
+    // As if no service manager had started this process.
+    LISTEN_PID: undefined,
+    LISTEN_FDS: undefined,
+    LISTEN_FDNAMES: undefined,
+    FCGI_BRIDGE_LISTEN: undefined,
     NODE_ENV: 'production',
     FCGI_BRIDGE_BUNDLING: file,
     ...(request === false && { FCGI_BRIDGE_BUNDLING_REQUEST: 'none' }),
