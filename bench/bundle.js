@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -11,21 +11,19 @@ import { parseArgs } from 'node:util'
 import { bundlePackages } from '../scripts/bundle.js'
 import { main, root } from '../scripts/lib/run.js'
 import { CGI_ENVIRONMENT } from './lib/cgi.js'
+import { cpuTimeWithChildren } from './lib/cpu.js'
 import { makeFolder } from './lib/folders.js'
-import { newestLts, nodeAt } from './lib/nodes.js'
+import { chosenNode } from './lib/nodes.js'
 import { summary } from './lib/stats.js'
 
 const APPS = { Express: 'express-adapter', Hono: 'fetch-adapter', Fastify: 'express-adapter' }
 const PUBLISHED = '--conditions=published'
-// Milliseconds of a tick in /proc/PID/stat. sysconf(_SC_CLK_TCK) is 100 on every Linux that Node supports.
-const TICK = 10
 
 await main(async () => {
   const { values } = parseArgs({
     options: { rounds: { type: 'string', default: '15' }, node: { type: 'string' } },
   })
-  const { node, nodeVersion } =
-    values.node === undefined ? (newestLts() ?? nodeAt(process.execPath)) : nodeAt(values.node)
+  const { node, nodeVersion } = chosenNode(values.node)
   await bundlePackages()
   const folder = makeFolder()
   const commandLine = `${root}packages/cli/dist/bundle/main.js`
@@ -60,7 +58,7 @@ async function measure(node, commands, rounds) {
   const cpu = commands.map(() => 0)
   for (let round = 0; round < rounds; round++) {
     for (const [index, args] of commands.entries()) {
-      const before = childrenCpu()
+      const before = cpuTimeWithChildren('self').ended
       const start = performance.now()
       const child = spawn(node, args, {
         stdio: ['ignore', 'pipe', 'inherit'],
@@ -70,7 +68,7 @@ async function measure(node, commands, rounds) {
       const response = (await buffer(child.stdout)).toString()
       times[index].push(performance.now() - start)
       await ended
-      cpu[index] += childrenCpu() - before
+      cpu[index] += cpuTimeWithChildren('self').ended - before
       if (index > 0 && !response.endsWith('Hello, world!')) throw new Error(`${args.join(' ')}: ${response}`)
     }
   }
@@ -82,11 +80,4 @@ async function measure(node, commands, rounds) {
 async function finished(child) {
   const [status] = await once(child, 'exit')
   if (status !== 0) throw new Error(`${child.spawnargs.join(' ')} exited with status ${status}.`)
-}
-
-// The CPU time of the child processes that have ended, in milliseconds (proc(5): cutime and cstime).
-function childrenCpu() {
-  const stat = readFileSync('/proc/self/stat', 'latin1')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[13]) + Number(fields[14])) * TICK
 }

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { endChild } from '../../scripts/lib/processes.js'
 import { root } from '../../scripts/lib/run.js'
 import { cpuTime } from './cpu.js'
 import { httpHeaders } from './request.js'
@@ -78,12 +79,8 @@ export class ClientSide {
 
   async stop() {
     const child = this.#child
-    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
-      const exit = once(child, 'exit')
-      // The client exits by itself, after it has written its profile.
-      child.disconnect()
-      await exit
-    }
+    // The client exits by itself, after it has written its profile.
+    if (child !== undefined) await endChild(child, () => child.disconnect())
     await this.#server?.stop()
   }
 

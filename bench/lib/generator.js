@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { endChild } from '../../scripts/lib/processes.js'
 
 const PROGRAM = fileURLToPath(new URL('../load/main.js', import.meta.url))
 
@@ -54,10 +54,7 @@ export class Generator {
   }
 
   async stop() {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    const exit = once(this.#child, 'exit')
-    this.#child.kill('SIGKILL')
-    await exit
+    await endChild(this.#child, () => this.#child.kill('SIGKILL'))
   }
 
   /**

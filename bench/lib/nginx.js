@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { freePorts } from '../../scripts/lib/free-ports.js'
+import { childrenOf, endChild } from '../../scripts/lib/processes.js'
 import { UserError } from '../../scripts/lib/run.js'
 import { cpuTime } from './cpu.js'
 import { makeFolder, removeFolder } from './folders.js'
@@ -54,8 +55,7 @@ export class Nginx {
   /** The CPU time of the master and its worker, in microseconds. */
   cpuTime() {
     const { pid } = this.#child
-    const workers = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
-    return [pid, ...workers].reduce((sum, process) => sum + cpuTime(process), 0)
+    return [pid, ...childrenOf(pid)].reduce((sum, process) => sum + cpuTime(process), 0)
   }
 
   /** What nginx has logged so far. */
@@ -64,11 +64,7 @@ export class Nginx {
   }
 
   async stop() {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const exit = once(this.#child, 'exit')
-      this.#child.kill('SIGTERM')
-      await exit
-    }
+    await endChild(this.#child)
     removeFolder(this.#folder)
   }
 

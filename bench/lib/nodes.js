@@ -32,3 +32,8 @@ export function nodeAt(path) {
 export function newestLts() {
   return existsSync(NEWEST_LTS) ? nodeAt(NEWEST_LTS) : undefined
 }
+
+/** The Node that the user has chosen, or else the newest LTS, or else this one. @param {string | undefined} path */
+export function chosenNode(path) {
+  return path === undefined ? (newestLts() ?? nodeAt(process.execPath)) : nodeAt(path)
+}

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { compile } from '../../scripts/lib/compile.js'
 import { freePorts } from '../../scripts/lib/free-ports.js'
+import { endChild } from '../../scripts/lib/processes.js'
 import { root } from '../../scripts/lib/run.js'
 import { cpuTime } from './cpu.js'
 import { makeFolder, removeFolder } from './folders.js'
@@ -85,13 +86,11 @@ export class Server {
   }
 
   async stop() {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const exit = once(this.#child, 'exit')
+    await endChild(this.#child, () => {
       // When its channel is closed, a program exits by itself and writes its profile first.
       if (this.#profiled && this.#child.connected) this.#child.disconnect()
       else this.#child.kill('SIGKILL')
-      await exit
-    }
+    })
     removeFolder(this.#folder)
   }
 }

@@ -1,27 +1,22 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { cpuTime } from '../lib/cpu.js'
+import { commandOf } from '../../scripts/lib/processes.js'
+import { cpuTime, memoryOf } from '../lib/cpu.js'
 
 /** The processes of the app: those whose command line has the site's folder. Passenger writes it to the title of its apps. */
 export function appsIn(folder) {
   return pids().filter((pid) => {
-    const command = commandOf(pid)
+    const command = commandOf(pid).join(' ')
     return (
       command.includes(folder) && !/^(\S*apache2|setpriv|Passenger(Agent| core| watchdog))\b/.test(command)
     )
   })
 }
 
-/** Private memory, and the proportional set size (its share of the pages that other processes use, too) of processes, in MiB. */
-export function memoryOf(pids) {
-  let own = 0
-  let proportional = 0
-  for (const pid of pids) {
-    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1')
-    const kilobytes = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1])
-    own += kilobytes('Private_Dirty') + kilobytes('Private_Clean')
-    proportional += kilobytes('Pss')
-  }
-  return { own: own / 1024, proportional: proportional / 1024 }
+/** The memory of all of these processes, in MiB. See {@link memoryOf}. */
+export function memoryOfAll(pids) {
+  const all = pids.map(memoryOf)
+  const mebibytes = (field) => sum(all.map((memory) => memory[field])) / 2 ** 20
+  return { own: mebibytes('own'), proportional: mebibytes('proportional') }
 }
 
 /** The CPU time in microseconds of the app and of everything else that serves the site, which are the descendants of Apache. */
@@ -49,14 +44,6 @@ function timeOf(pid) {
 
 function pids() {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-}
-
-function commandOf(pid) {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
-  } catch {
-    return ''
-  }
 }
 
 function parentOf(pid) {

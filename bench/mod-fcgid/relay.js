@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { cpuTime } from '../lib/cpu.js'
+import { endChild } from '../../scripts/lib/processes.js'
+import { cpuTime, memoryOf } from '../lib/cpu.js'
 import { fastCgiRequest } from '../lib/request.js'
 import { summary } from '../lib/stats.js'
 import { ask } from './load.js'
-import { memoryOf } from './processes.js'
 import { asApache } from './site.js'
 
 const STARTS = 7
@@ -27,17 +27,17 @@ export async function measureRelay(site) {
   for (let count = 0; count < STARTS; count++) {
     const { child, time } = await startRelay(site, count)
     starts.push(time)
-    await end(child)
+    await endChild(child)
   }
   const { child, path } = await startRelay(site, STARTS)
   await setTimeout(REST)
   const pid = /** @type {number} */ (child.pid)
-  const atRest = memoryOf([pid]).own
+  const atRest = memoryOf(pid).own / 2 ** 20
   const before = cpuTime(pid)
   for (let count = 0; count < REQUESTS; count++) await send(path)
   const cpu = (cpuTime(pid) - before) / REQUESTS
-  const later = memoryOf([pid]).own
-  await end(child)
+  const later = memoryOf(pid).own / 2 ** 20
+  await endChild(child)
   const memory = [atRest, later].map((mebibytes) => mebibytes.toFixed(0)).join(' and ')
   return `${Math.round(summary(starts).median)} ms, ${Math.round(cpu)} µs, ${memory} MiB`
 }
@@ -72,10 +72,4 @@ async function send(path) {
   await new Promise((resolve) => socket.once('close', resolve))
   if (isReached && length < 100) throw new Error(`The relay sent ${length} bytes.`)
   return isReached
-}
-
-async function end(child) {
-  const exited = once(child, 'exit')
-  child.kill()
-  await exited
 }

@@ -1,7 +1,7 @@
 import { utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ask, burst, closedLoop, underLoad } from './load.js'
-import { appsIn, cpuOf, memoryOf } from './processes.js'
+import { appsIn, cpuOf, memoryOfAll } from './processes.js'
 import { measureRelay } from './relay.js'
 
 // The app is warm after this many requests, as far as its JIT is concerned.
@@ -81,7 +81,7 @@ async function first(site) {
 async function memory(site) {
   for (let round = 0; round < 40; round++) await burst(site, 8, 50)
   const pids = appsIn(site.folder)
-  const { own, proportional } = memoryOf(pids)
+  const { own, proportional } = memoryOfAll(pids)
   return `${pids.length}, ${Math.round(own)} (${Math.round(proportional)}) MiB`
 }
 
@@ -107,15 +107,20 @@ function restarted(site, load) {
   })
 }
 
-// Ten warm processes, so that a request waits for no start.
-async function warmThenFast(site, load) {
+// So that mod_fcgid has started ten processes, and they are warm.
+async function startTen(site) {
   for (let round = 0; round < 5; round++) await burst(site, 10, 50)
+}
+
+// No request waits for the start of a process.
+async function warmThenFast(site, load) {
+  await startTen(site)
   return underLoad(site, faster(load))
 }
 
-// Ten processes, of which most have nothing to do.
+// Most of the processes get no request.
 async function idle(site, load) {
-  for (let round = 0; round < 5; round++) await burst(site, 10, 50)
+  await startTen(site)
   return underLoad(site, load)
 }
 

@@ -1,5 +1,4 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import {
   chmodSync,
   copyFileSync,
@@ -18,6 +17,7 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { compile } from '../../scripts/lib/compile.js'
 import { freePorts } from '../../scripts/lib/free-ports.js'
+import { endChild } from '../../scripts/lib/processes.js'
 import { root } from '../../scripts/lib/run.js'
 import { appsIn } from './processes.js'
 
@@ -184,9 +184,7 @@ export function asApache(command) {
 /** Stops Apache, and waits until the app has ended. */
 export async function stopSite({ apache, folder, agent }) {
   agent.destroy()
-  const exited = once(apache, 'exit')
-  apache.kill()
-  await exited
+  await endChild(apache)
   while (appsIn(folder).length > 0) await setTimeout(100)
   rmSync(folder, { recursive: true, force: true })
 }

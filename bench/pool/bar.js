@@ -12,3 +12,8 @@
 export function bar(name, isReached) {
   return { name, isReached }
 }
+
+/** The text of a table's cell. @param {Bar[]} bars */
+export function verdict(...bars) {
+  return bars.every(({ isReached }) => isReached) ? 'reached' : 'missed'
+}

@@ -5,10 +5,9 @@ import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { bundlePackages } from '../../scripts/bundle.js'
-import { bar } from './bar.js'
-import { PoolProcess } from './pool-process.js'
+import { bar, verdict } from './bar.js'
+import { HELLO, PoolProcess } from './pool-process.js'
 
-const APP = { name: 'app.mjs', text: "export default { fetch: () => new Response('hello') }\n" }
 const BROKEN = "throw new Error('no database')\n"
 
 const WORKERS = 2
@@ -21,11 +20,7 @@ const BARS = { cpu: 5, lines: 15 }
  */
 export async function measureCrashes({ node, seconds = 60 }) {
   await bundlePackages()
-  const pool = await PoolProcess.start({
-    node,
-    workers: WORKERS,
-    app: APP,
-  })
+  const pool = await PoolProcess.start({ node, workers: WORKERS, app: HELLO })
   try {
     await replace(pool, BROKEN)
     const workers = pool.workers
@@ -35,7 +30,7 @@ export async function measureCrashes({ node, seconds = 60 }) {
     const cpu = ((pool.cpu - before) / seconds) * 100
     const own = pool.lines.filter((line) => /^Worker \d+ \(/.test(line))
     const starts = own.length - workers.length
-    await replace(pool, APP.text)
+    await replace(pool, HELLO.text)
     const begin = performance.now()
     await pool.command('reload', node)
     const bars = [
@@ -59,11 +54,7 @@ export async function measureCrashes({ node, seconds = 60 }) {
 
 /** In one step, so that no worker reads half of it. */
 async function replace(pool, text) {
-  const file = join(pool.folder, APP.name)
+  const file = join(pool.folder, HELLO.name)
   await writeFile(`${file}.new`, text)
   await rename(`${file}.new`, file)
-}
-
-function verdict({ isReached }) {
-  return isReached ? 'reached' : 'missed'
 }

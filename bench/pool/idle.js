@@ -4,10 +4,8 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { bundlePackages } from '../../scripts/bundle.js'
 import { freePorts } from '../../scripts/lib/free-ports.js'
-import { bar } from './bar.js'
-import { PoolProcess } from './pool-process.js'
-
-const APP = { name: 'app.mjs', text: "export default { fetch: () => new Response('hello') }\n" }
+import { bar, verdict } from './bar.js'
+import { HELLO, PoolProcess } from './pool-process.js'
 
 /** Milliseconds after the start. Its garbage is collected meanwhile. */
 const SETTLING = 5000
@@ -34,7 +32,7 @@ export async function measureIdle({ node, workers, seconds = 30 }) {
 | | resident | of it not shared | CPU, % of a core | |
 | --- | --- | --- | --- | --- |`)
   for (const { name, flags, page } of ways) {
-    const pool = await PoolProcess.start({ node, workers, app: APP, flags })
+    const pool = await PoolProcess.start({ node, workers, app: HELLO, flags })
     try {
       // What the first request loads counts, too.
       if (page !== undefined) await (await fetch(`http://127.0.0.1:${page}/metrics`)).text()
@@ -46,7 +44,7 @@ export async function measureIdle({ node, workers, seconds = 30 }) {
       const bars = [bar(`${name}, memory`, resident < BARS.memory), bar(`${name}, CPU time`, cpu < BARS.cpu)]
       results.push(...bars)
       console.log(
-        `| ${name} | ${mebibytes(resident)} | ${mebibytes(own)} | ${cpu.toFixed(2)} | ${bars.every(({ isReached }) => isReached) ? 'reached' : 'missed'} |`,
+        `| ${name} | ${mebibytes(resident)} | ${mebibytes(own)} | ${cpu.toFixed(2)} | ${verdict(...bars)} |`,
       )
     } finally {
       await pool.stop()

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import { main, UserError } from '../../scripts/lib/run.js'
 import { setup } from '../../scripts/setup.js'
-import { newestLts, nodeAt } from '../lib/nodes.js'
+import { chosenNode } from '../lib/nodes.js'
 import { measureCrashes } from './crash.js'
 import { measureIdle } from './idle.js'
 import { measureScaling } from './scaling.js'
@@ -50,7 +50,7 @@ function readArguments(args) {
     if (unknown !== undefined) throw new Error(`${unknown} is not a part.`)
     return {
       parts: positionals.length > 0 ? positionals : Object.keys(PARTS),
-      node: values.node === undefined ? (newestLts() ?? nodeAt(process.execPath)) : nodeAt(values.node),
+      node: chosenNode(values.node),
       seconds: values.seconds === undefined ? undefined : toNumber('--seconds', values.seconds),
       workers: toNumber('--workers', values.workers),
     }

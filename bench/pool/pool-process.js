@@ -1,16 +1,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { childrenOf, endChild } from '../../scripts/lib/processes.js'
 import { root } from '../../scripts/lib/run.js'
+import { cpuTimeWithChildren, memoryOf } from '../lib/cpu.js'
 import { makeFolder, removeFolder } from '../lib/folders.js'
-
-// sysconf(_SC_CLK_TCK) is 100 on every Linux that Node supports.
-const TICKS = 100
 
 const PROGRAM = ['--conditions=published', `${root}packages/cli/dist/main.js`]
 const CONTROL = 'app.ctl'
+
+/** An app that does nothing else. */
+export const HELLO = { name: 'app.mjs', text: "export default { fetch: () => new Response('hello') }\n" }
 
 /** A running `fcgi-bridge serve --workers`. It runs the packages as they are published: call `bundlePackages()` before. */
 export class PoolProcess {
@@ -80,20 +82,18 @@ export class PoolProcess {
 
   /** The seconds of CPU time that the master has used. */
   get masterCpu() {
-    return cpuOf(this.pid).own
+    return cpuTimeWithChildren(this.pid).own / 1000
   }
 
   /** The seconds of CPU time that the master and all of its workers have used, those that have ended, too. */
   get cpu() {
-    const { own, ended } = cpuOf(this.pid)
-    return this.workers.reduce((sum, pid) => sum + cpuOf(pid).own, own + ended)
+    const { own, ended } = cpuTimeWithChildren(this.pid)
+    return this.workers.reduce((sum, pid) => sum + cpuTimeWithChildren(pid).own, own + ended) / 1000
   }
 
-  /** Bytes of the master: resident, and those that it does not share. */
+  /** Of the master. See {@link memoryOf}. */
   get memory() {
-    const rollup = readFileSync(`/proc/${this.pid}/smaps_rollup`, 'latin1')
-    const value = (name) => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(rollup)?.[1])
-    return { resident: value('Rss'), own: value('Private_Clean') + value('Private_Dirty') }
+    return memoryOf(this.pid)
   }
 
   /** Runs `fcgi-bridge COMMAND` for this pool, and rejects if it fails. */
@@ -104,30 +104,7 @@ export class PoolProcess {
   }
 
   async stop() {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const exit = once(this.#child, 'exit')
-      this.#child.kill('SIGTERM')
-      await exit
-    }
+    await endChild(this.#child)
     removeFolder(this.folder)
   }
-}
-
-/** @returns {number[]} */
-function childrenOf(pid) {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim()
-  return text === '' ? [] : text.split(' ').map(Number)
-}
-
-/** Seconds of CPU time: of a process itself, and of its children that have ended. Zero if it has ended itself. */
-function cpuOf(pid) {
-  let stat
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  } catch {
-    return { own: 0, ended: 0 }
-  }
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [user, system, endedUser, endedSystem] = fields.slice(11, 15).map(Number)
-  return { own: (user + system) / TICKS, ended: (endedUser + endedSystem) / TICKS }
 }

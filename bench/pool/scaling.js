@@ -13,7 +13,7 @@ import { cpuTime } from '../lib/cpu.js'
 import { Generator } from '../lib/generator.js'
 import { Nginx, nginxVersion } from '../lib/nginx.js'
 import { summary } from '../lib/stats.js'
-import { bar } from './bar.js'
+import { bar, verdict } from './bar.js'
 import { PoolProcess } from './pool-process.js'
 
 const ROUNDS = 5
@@ -106,7 +106,7 @@ export async function measureScaling({ node, seconds = 10 }) {
       micro(cpu[1]),
     ]
     console.log(
-      `| ${[row.name, ...figures, cpuRatio.toFixed(2), imbalance.toFixed(2), target, result.isReached ? 'reached' : 'missed'].join(' | ')} |`,
+      `| ${[row.name, ...figures, cpuRatio.toFixed(2), imbalance.toFixed(2), target, verdict(result)].join(' | ')} |`,
     )
   }
   return results

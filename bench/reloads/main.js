@@ -3,7 +3,6 @@
 // apt-get install nginx php8.2-fpm gunicorn libapache2-mod-passenger; npm install -g pm2
 
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { accessSync, chmodSync, constants, realpathSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { createRequire } from 'node:module'
@@ -12,6 +11,7 @@ import { delimiter, isAbsolute, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { freePorts } from '../../scripts/lib/free-ports.js'
+import { endChild } from '../../scripts/lib/processes.js'
 import { main } from '../../scripts/lib/run.js'
 import { makeFolder, removeFolder } from '../lib/folders.js'
 import { startLoad } from './load.js'
@@ -70,8 +70,7 @@ async function measure(subject, { rate, reloads, every }) {
     }
     return await load.stop()
   } finally {
-    nginx?.kill()
-    if (nginx !== undefined && nginx.exitCode === null) await once(nginx, 'exit')
+    if (nginx !== undefined) await endChild(nginx)
     await running.stop()
     removeFolder(folder)
   }

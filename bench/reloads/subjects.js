@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { endChild } from '../../scripts/lib/processes.js'
 import { root } from '../../scripts/lib/run.js'
 
 const CLI = `${root}packages/cli/dist/main.js`
@@ -77,7 +78,7 @@ function ours(name, keep) {
         const child = start(process.execPath, [CLI, 'serve', 'app.mjs', ...flags], { cwd: folder })
         const reload = () =>
           spawn(process.execPath, [CLI, 'reload', '--control', control], { stdio: 'ignore' })
-        return { reload, stop: () => stop(child) }
+        return { reload, stop: () => endChild(child) }
       },
     }),
   }
@@ -108,7 +109,7 @@ pm.max_children = 16
 `,
         )
         const child = start('php-fpm8.2', ['-R', '--fpm-config', config])
-        return { reload: () => child.kill('SIGUSR2'), stop: () => stop(child) }
+        return { reload: () => child.kill('SIGUSR2'), stop: () => endChild(child) }
       },
     }),
   }
@@ -125,7 +126,7 @@ function gunicorn() {
         write(folder, 'wsgi.py', WSGI_APP)
         const args = ['--bind', `127.0.0.1:${backend}`, '--workers', '2', '--threads', '8', 'wsgi:app']
         const child = start('/usr/bin/python3', ['/usr/bin/gunicorn', ...args], { cwd: folder })
-        return { reload: () => child.kill('SIGHUP'), stop: () => stop(child) }
+        return { reload: () => child.kill('SIGHUP'), stop: () => endChild(child) }
       },
     }),
   }
@@ -197,7 +198,7 @@ PassengerUser ${process.env.USER ?? 'root'}
         const file = write(folder, 'tmp/restart.txt', '')
         const child = start('/usr/sbin/apache2', ['-D', 'FOREGROUND', '-f', config])
         const reload = () => utimesSync(file, new Date(), new Date())
-        return { reload, stop: () => stop(child) }
+        return { reload, stop: () => endChild(child) }
       },
     }),
   }
@@ -212,12 +213,6 @@ function write(folder, name, text) {
 
 function start(file, args, options = {}) {
   return spawn(file, args, { stdio: 'ignore', ...options })
-}
-
-async function stop(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  child.kill('SIGTERM')
-  await once(child, 'exit')
 }
 
 /** The first line that a program prints about its version. */

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
+import { childrenOf, commandOf } from '../lib/processes.js'
 
 const BOOTS_IN = 60_000
 const SHUTS_DOWN_IN = 30_000
 
 /**
- * A Debian that systemd has booted, in systemd-nspawn, which needs root. It shares this machine's network. Whatever it writes to its own files is gone
- * when it ends.
+ * A Debian that systemd has booted, in systemd-nspawn, which needs root. It shares this machine's network. Changes to its own files are lost when
+ * it ends.
  */
 export class Container {
   #child
@@ -108,29 +108,8 @@ export class Container {
 /** The process id of systemd among the descendants of a process, or 0. */
 function initBelow(pid) {
   for (const child of childrenOf(pid)) {
-    const found = /(^|\/)(systemd|init)$/.test(commandOf(child)) ? child : initBelow(child)
+    const found = /(^|\/)(systemd|init)$/.test(commandOf(child)[0] ?? '') ? child : initBelow(child)
     if (found > 0) return found
   }
   return 0
-}
-
-/** @returns {number[]} */
-function childrenOf(pid) {
-  try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
-      const text = readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').trim()
-      return text === '' ? [] : text.split(' ').map(Number)
-    })
-  } catch {
-    return []
-  }
-}
-
-/** The program of a process, as its command line names it. Empty if the process has ended. */
-function commandOf(pid) {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0', 1)[0]
-  } catch {
-    return ''
-  }
 }
