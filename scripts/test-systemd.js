@@ -131,7 +131,7 @@ async function brokenApp(container, site) {
   site.writeBroken()
   const status = await systemctl(container, 'reload')
   check('systemctl reload to an app that fails to start: fails', status !== 0)
-  check('the old code serves on', (await servedBy(container)) === version)
+  check('the old code continues to serve', (await servedBy(container)) === version)
   site.write()
 }
 

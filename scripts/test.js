@@ -5,7 +5,7 @@ import { checkStructure } from './check-structure.js'
 import { installFrontServers, needFrontServers } from './debian.js'
 import { checkFrameworksPage } from './frameworks-page.js'
 import { makePhp74 } from './lib/php74.js'
-import { bin, main, root, runBeside } from './lib/run.js'
+import { bin, main, root, runBuffered } from './lib/run.js'
 import { conclude, runAllTests, runVitest } from './lib/vitest.js'
 import { setup } from './setup.js'
 
@@ -13,10 +13,10 @@ import { setup } from './setup.js'
 const EXCLUDED = ['--exclude=tests/frameworks/**']
 
 const CHECKS = {
-  lint: () => runBeside(bin('@biomejs/biome', 'bin/biome'), 'check', '.'),
-  'the types of tests': () => runBeside(bin('typescript', 'bin/tsc'), '-p', 'tests'),
-  'the types of scripts': () => runBeside(bin('typescript', 'bin/tsc'), '-p', 'tsconfig.js.json'),
-  packages: () => runBeside(`${root}scripts/check-packages.js`),
+  lint: () => runBuffered(bin('@biomejs/biome', 'bin/biome'), 'check', '.'),
+  'the types of tests': () => runBuffered(bin('typescript', 'bin/tsc'), '-p', 'tests'),
+  'the types of scripts': () => runBuffered(bin('typescript', 'bin/tsc'), '-p', 'tsconfig.js.json'),
+  packages: () => runBuffered(`${root}scripts/check-packages.js`),
   structure: checkStructure,
   'the page of frameworks': checkFrameworksPage,
 }

@@ -30,7 +30,7 @@ export function run(command, args, options = {}) {
  * @param {string} script
  * @param {string[]} args
  */
-export async function runBeside(script, ...args) {
+export async function runBuffered(script, ...args) {
   const child = spawn(process.execPath, [script, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const [output, errors, [code]] = await Promise.all([
     text(child.stdout),
