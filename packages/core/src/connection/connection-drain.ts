@@ -1,8 +1,7 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-// A connection is closed after this time (milliseconds) without a request, because the front server may be sending one. In 107 restarts
-// behind nginx, closing idle connections at once lost 62 of 11,700 POST requests.
+// A connection is closed after this time (milliseconds) without a request, because the front server may be sending one.
 const IDLE_TIMEOUT = 400
 
 // The same for a connection that has had no request yet. A front server connects when it has a request, but on a busy machine it may not run
@@ -13,8 +12,6 @@ const FIRST_REQUEST_TIMEOUT = 1000
 export interface DrainHost {
   /** Half of `drainTimeout` has passed, so connections are closed after their next response. */
   readonly drainHalfOver: boolean
-  /** When the last record was sent that makes nginx stop using a connection, by `performance.now()`. */
-  lastGoAway: number
 }
 
 /** What a {@link ConnectionDrain} needs from its connection. */
@@ -23,14 +20,19 @@ export interface DrainingConnection {
   readonly isIdle: boolean
   /** No request has begun. */
   readonly isUnused: boolean
+  /** nginx uses the connection. */
+  readonly isFromNginx: boolean
+  /** Sends the record that makes nginx stop using the connection: GO_AWAY in response-records.ts. */
+  sendGoAway(): void
   /** Closes our write side after all buffered output; see `lingering` in connection-state.ts. */
   shut(): void
 }
 
 /**
  * Closes a connection while the server drains. The server does not know whether the front server is sending the next request. A record
- * after END_REQUEST makes nginx stop using the connection, so it can be closed after that response. There is no such record for other
- * front servers. Their connections are closed when no request has arrived for a while, or after a response once half of `drainTimeout` has passed.
+ * makes nginx stop using the connection. If it is idle, nginx closes it. If a request is running or arrives meanwhile, the connection is closed
+ * after that response. There is no such record for other front servers. Their connections are closed when no request has arrived for a while, or
+ * after a response once half of `drainTimeout` has passed.
  */
 export class ConnectionDrain {
   readonly #socket: Duplex
@@ -47,6 +49,10 @@ export class ConnectionDrain {
     this.#host = host
     this.#connection = connection
     this.#timer = this.#setTimer(connection.isUnused ? FIRST_REQUEST_TIMEOUT : IDLE_TIMEOUT)
+    if (connection.isFromNginx && connection.isIdle) {
+      connection.sendGoAway()
+      this.#sentGoAway = true
+    }
   }
 
   /**
@@ -57,7 +63,6 @@ export class ConnectionDrain {
     this.#sentGoAway ||= goAway
     this.#mayHaveInput ||= !hasAllInput
     this.#responses++
-    if (goAway) this.#host.lastGoAway = performance.now()
     if (this.#timer === undefined) return
     clearTimeout(this.#timer)
     this.#timer = this.#setTimer(IDLE_TIMEOUT)
@@ -72,25 +77,19 @@ export class ConnectionDrain {
 
   /**
    * Closes the connection if it is idle, after everything that has arrived has been read. The event loop handles timers before it reads
-   * sockets. If the process was busy or did not run, a request may be waiting there.
+   * sockets. If the process was busy or did not run, a request may be waiting there. A connection that nginx will close is left to nginx.
    */
   closeIfIdle(): void {
-    if (!this.#connection.isIdle) return
+    if (!this.#connection.isIdle || (this.#sentGoAway && !this.#host.drainHalfOver)) return
     const responses = this.#responses
     setImmediate(() => {
       if (this.#connection.isIdle && this.#responses === responses) this.#connection.shut()
     })
   }
 
-  // While nginx sends requests, it uses up its idle connections: it stops using each after the next response. Closing one meanwhile would race
-  // with its next request: on a busy machine nginx notices late that a connection was closed.
-  get #isBeingUsedUp(): boolean {
-    return !this.#host.drainHalfOver && performance.now() - this.#host.lastGoAway < IDLE_TIMEOUT
-  }
-
   #setTimer(timeout: number): NodeJS.Timeout {
     const timer = setTimeout(() => {
-      if (!this.#isBeingUsedUp) this.closeIfIdle()
+      this.closeIfIdle()
       timer.refresh()
     }, timeout)
     return timer

@@ -18,6 +18,7 @@ import {
   type RequestLimits,
 } from './record-dispatcher.ts'
 import { INVALID_RECORD, resetTcp } from './reset.ts'
+import { GO_AWAY } from './response-records.ts'
 import { type ResponseConnection, type ResponseServer, ResponseWriter } from './response-writer.ts'
 import { SocketReader } from './socket-reader.ts'
 import { WriteProgress } from './write-progress.ts'
@@ -54,6 +55,7 @@ export class Connection
   // Created when the server drains.
   #connectionDrain: ConnectionDrain | undefined
   #hasResponded = false
+  #isFromNginx = false
   readonly #sendsRequest: boolean
   /** When the last request ended, or the connection began, by the server's clock (seconds). */
   idleTick: number
@@ -168,6 +170,8 @@ export class Connection
   onRequestEnded(exchange: ServerExchange, goAway: boolean): void {
     this.remove(exchange)
     this.idleTick = this.#host.tick
+    // Checked once, because it searches the params.
+    if (!this.#hasResponded) this.#isFromNginx = exchange.keepConn && exchange.isFromNginx
     this.#hasResponded = true
     if (!exchange.keepConn) this.#transition('finish')
     this.#readControl.onResponseEnded()
@@ -197,6 +201,14 @@ export class Connection
 
   get isUnused(): boolean {
     return this.#exchanges.size === 0 && !this.#hasResponded
+  }
+
+  get isFromNginx(): boolean {
+    return this.#isFromNginx
+  }
+
+  sendGoAway(): void {
+    this.#responses.reply(GO_AWAY)
   }
 
   shut(): void {

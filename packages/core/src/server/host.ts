@@ -37,7 +37,6 @@ export class Host implements ConnectionHost {
   tick = 0
   closing = false
   drainHalfOver = false
-  lastGoAway: number = Number.NEGATIVE_INFINITY
   /** Connections that have been accepted so far. */
   acceptedConnections = 0
   /** Requests that have begun so far, without those that were refused because of `maxRequests`. */
