@@ -1,6 +1,3 @@
-import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
-
 // A connection is closed after this time (milliseconds) without a request, because the front server may be sending one.
 const IDLE_TIMEOUT = 400
 
@@ -20,12 +17,10 @@ export interface DrainingConnection {
   readonly isIdle: boolean
   /** No request has begun. */
   readonly isUnused: boolean
-  /** nginx uses the connection. */
-  readonly isFromNginx: boolean
-  /** Sends the record that makes nginx stop using the connection: GO_AWAY in response-records.ts. */
-  sendGoAway(): void
-  /** Closes our write side after all buffered output; see `lingering` in connection-state.ts. */
-  shut(): void
+  /** If nginx uses the connection, sends the record that makes nginx stop using it, and returns true. */
+  sendGoAway(): boolean
+  /** Ends the connection; see `lingering` in connection-state.ts. */
+  shut(isAfterResponse?: boolean): void
 }
 
 /**
@@ -35,38 +30,32 @@ export interface DrainingConnection {
  * after a response once half of `drainTimeout` has passed.
  */
 export class ConnectionDrain {
-  readonly #socket: Duplex
   readonly #host: DrainHost
   readonly #connection: DrainingConnection
   // Undefined once the connection has been shut.
   #timer: NodeJS.Timeout | undefined
   #responses = 0
-  #sentGoAway = false
-  #mayHaveInput = false
+  #sentGoAway: boolean
 
-  constructor(socket: Duplex, host: DrainHost, connection: DrainingConnection) {
-    this.#socket = socket
+  constructor(host: DrainHost, connection: DrainingConnection) {
     this.#host = host
     this.#connection = connection
     this.#timer = this.#setTimer(connection.isUnused ? FIRST_REQUEST_TIMEOUT : IDLE_TIMEOUT)
-    if (connection.isFromNginx && connection.isIdle) {
-      connection.sendGoAway()
-      this.#sentGoAway = true
-    }
+    this.#sentGoAway = connection.isIdle && connection.sendGoAway()
   }
 
-  /**
-   * An END_REQUEST was sent, and with it, if `goAway` is true, the record that makes nginx stop using the connection. `hasAllInput` is true
-   * if the request had arrived completely.
-   */
-  onResponse(goAway: boolean, hasAllInput: boolean): void {
+  /** An END_REQUEST was sent, and with it, if `goAway` is true, the record that makes nginx stop using the connection. */
+  onResponse(goAway: boolean): void {
     this.#sentGoAway ||= goAway
-    this.#mayHaveInput ||= !hasAllInput
     this.#responses++
     if (this.#timer === undefined) return
     clearTimeout(this.#timer)
     this.#timer = this.#setTimer(IDLE_TIMEOUT)
-    if (this.#sentGoAway || this.#host.drainHalfOver) process.nextTick(() => this.#closeNow())
+    // In the event loop tick in which END_REQUEST was sent: later, a front server that prefers the connection that it used last would
+    // already have sent its next request.
+    if (this.#sentGoAway || this.#host.drainHalfOver) {
+      process.nextTick(() => this.#connection.isIdle && this.#connection.shut(true))
+    }
   }
 
   /** Stops the timer, because the connection has been shut. */
@@ -93,15 +82,5 @@ export class ConnectionDrain {
       timer.refresh()
     }, timeout)
     return timer
-  }
-
-  // Closes the socket in the event loop tick in which END_REQUEST was sent. shut() would take effect one tick later, and a front server that
-  // prefers the connection it used last would already have sent its next request. If there may be unread input, shut() is used, because
-  // closing the socket would reset it, and the front server might lose the response.
-  #closeNow(): void {
-    if (!this.#connection.isIdle) return
-    const isWritten = this.#socket.writableLength === 0
-    if (isWritten && !this.#mayHaveInput && this.#socket instanceof Socket) this.#socket.destroy()
-    else this.#connection.shut()
   }
 }

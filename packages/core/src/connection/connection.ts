@@ -18,7 +18,6 @@ import {
   type RequestLimits,
 } from './record-dispatcher.ts'
 import { INVALID_RECORD, resetTcp } from './reset.ts'
-import { GO_AWAY } from './response-records.ts'
 import { type ResponseConnection, type ResponseServer, ResponseWriter } from './response-writer.ts'
 import { SocketReader } from './socket-reader.ts'
 import { WriteProgress } from './write-progress.ts'
@@ -55,7 +54,6 @@ export class Connection
   // Created when the server drains.
   #connectionDrain: ConnectionDrain | undefined
   #hasResponded = false
-  #isFromNginx = false
   readonly #sendsRequest: boolean
   /** When the last request ended, or the connection began, by the server's clock (seconds). */
   idleTick: number
@@ -129,7 +127,7 @@ export class Connection
     this.#transition('drain')
     this.#linger.shorten()
     if (this.#state !== 'draining') return
-    this.#connectionDrain = new ConnectionDrain(this.socket, this.#host, this)
+    this.#connectionDrain = new ConnectionDrain(this.#host, this)
     // Do not wait if it has been idle for more than a second.
     if (this.#host.tick - this.idleTick >= 2) this.#connectionDrain.closeIfIdle()
   }
@@ -170,13 +168,11 @@ export class Connection
   onRequestEnded(exchange: ServerExchange, goAway: boolean): void {
     this.remove(exchange)
     this.idleTick = this.#host.tick
-    // Checked once, because it searches the params.
-    if (!this.#hasResponded) this.#isFromNginx = exchange.keepConn && exchange.isFromNginx
     this.#hasResponded = true
     if (!exchange.keepConn) this.#transition('finish')
     this.#readControl.onResponseEnded()
-    this.#shutIfDone()
-    this.#connectionDrain?.onResponse(goAway, exchange.stdinEnded)
+    this.#shutIfDone(true)
+    this.#connectionDrain?.onResponse(goAway)
   }
 
   reset(exchange: ServerExchange): void {
@@ -189,6 +185,7 @@ export class Connection
   }
 
   remove(exchange: ServerExchange): void {
+    if (!exchange.receivedAll) this.#linger.expectInput()
     if (this.#exchanges.delete(exchange) && exchange.admitted) this.#host.release()
   }
 
@@ -203,22 +200,20 @@ export class Connection
     return this.#exchanges.size === 0 && !this.#hasResponded
   }
 
-  get isFromNginx(): boolean {
-    return this.#isFromNginx
+  sendGoAway(): boolean {
+    return this.#responses.sendGoAway()
   }
 
-  sendGoAway(): void {
-    this.#responses.reply(GO_AWAY)
-  }
-
-  shut(): void {
+  shut(isAfterResponse = false): void {
     if (this.#state === 'lingering' || this.#state === 'closed') return
+    if (!this.#decoder.atBoundary) this.#linger.expectInput()
     this.#transition('shut')
     this.#connectionDrain?.stop()
     this.#decoder.stop()
     this.#probe.stop()
     this.#readControl.release()
-    this.#linger.start()
+    if (isAfterResponse) this.#linger.closeOrStart()
+    else this.#linger.start()
   }
 
   // ---- events and states ----
@@ -227,8 +222,8 @@ export class Connection
     this.#state = nextState(this.#state, event)
   }
 
-  #shutIfDone(): void {
-    if (this.#exchanges.size === 0 && !this.acceptsRequests) this.shut()
+  #shutIfDone(isAfterResponse = false): void {
+    if (this.#exchanges.size === 0 && !this.acceptsRequests) this.shut(isAfterResponse)
   }
 
   #onData(chunk: Buffer, length: number): void {
