@@ -23,7 +23,7 @@ export interface DrainingConnection {
   readonly isIdle: boolean
   /** No request has begun. */
   readonly isUnused: boolean
-  /** Closes our write side after all buffered output; see `lingering` in connection-state.ts. */
+  /** Closes the server's write side after all buffered output; see `lingering` in connection-state.ts. */
   shut(): void
 }
 

@@ -60,7 +60,7 @@ export class Claims {
    * Connects to the holder. If no process holds the app, `holder` is undefined. `number` is that of the latest holder, 0 if there was none.
    */
   async connect(): Promise<{ number: number; holder: Socket | undefined }> {
-    // While the socket of the last time accepts connections, there is no later one, so the folder need not be read for each request.
+    // As long as the holder that was reached last accepts connections, there is no later one. The folder need not be read for each request.
     const reached = this.#reached
     const holder = reached > 0 ? await this.connectTo(reached) : undefined
     if (holder !== undefined) return { number: reached, holder }
