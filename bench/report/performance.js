@@ -65,7 +65,7 @@ const ROWS = [
     cells: transferRate,
   },
   {
-    title: 'latency at the peer’s half load, p50 / p99 (ms)',
+    title: 'p50 / p99 at half the HTTP server’s capacity (ms)',
     express: 'Express 5 res.send / node:http',
     fetch: 'Hono text / @hono/node-server',
     cells: latency,

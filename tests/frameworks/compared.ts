@@ -152,8 +152,8 @@ export async function compareResponses(
   }
 }
 
-/** Reads the beginning of the program's stream from both, disconnects, and expects that the program notices. */
-export async function leaveStream(stream: ServerStream, { origin }: Started): Promise<void> {
+/** Reads the beginning of the program's stream, disconnects, and expects that the program detects it. */
+export async function disconnectFromStream(stream: ServerStream, { origin }: Started): Promise<void> {
   const { path, until, left, method = 'GET', headers = [], body } = stream
   const toSend = { method, headers: ['Host', HOST, ...headers], ...(body !== undefined && { body }) }
   const incoming = await open(origin, path, toSend)
