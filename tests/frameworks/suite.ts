@@ -31,7 +31,7 @@ export function testProgramsOf(isIncluded: (project: string) => boolean): void {
             await disconnectFromStream(tested.stream, fastCgi)
           }
           if (fastCgi.program === undefined) return
-          // 143 and null: a handler of the program ends it with these.
+          // A handler of the program may end it with 143, or with the signal (null).
           const { code } = await fastCgi.program.stop()
           expect([0, 143, null], 'the status after SIGTERM').toContain(code)
         })
