@@ -117,7 +117,7 @@ export async function runModule({
   await served
 }
 
-// Optional: what a module has to do before its first request, such as connecting to a database.
+// Waits for the module's export `ready`, which is optional. The module can connect to a database there, for example.
 async function untilReady(ready: unknown, name: string): Promise<void> {
   try {
     await (typeof ready === 'function' ? ready() : ready)

@@ -59,7 +59,7 @@ export async function bundleApp(name: string, flags: BundleCommandFlags, stdout:
     })
   let compiled: Compiled | undefined
   if (cache) {
-    // In the same folder, because the paths in the bundle are relative to it.
+    // The trial must be in the same folder, because the paths in the bundle are relative to it.
     const trial = join(dirname(output), `.${basename(output)}.${process.pid}.cjs`)
     try {
       writeFileSync(trial, textOf().text, { mode: 0o700 })

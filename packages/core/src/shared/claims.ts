@@ -137,8 +137,8 @@ export class Claims {
   }
 }
 
-// A hash (FNV-1a), because a host name can be long, and the path of a socket may have only 107 bytes. Not one of node:crypto, which would cost
-// each relay more than a megabyte of memory.
+// Returns a hash (FNV-1a) of the host name, which can be long: the path of a socket may have only 107 bytes. It does not use node:crypto, which
+// would cost each relay more than a megabyte of memory.
 function machineName(): string {
   let hash = 0x811c9dc5
   for (const byte of Buffer.from(hostname())) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
