@@ -1,8 +1,8 @@
 // Who holds the app. Each holder has its own Unix socket in a folder: app.1, app.2 and so on. Machines that share the folder over a
 // network have a subfolder each, because a Unix socket cannot be reached from another machine.
 //
-// The process whose socket has the highest number is the holder, if the socket accepts connections. The kernel knows that, also after a
-// SIGKILL or a reboot.
+// The process whose socket has the highest number is the holder, if the socket accepts connections. The kernel refuses connections to the socket
+// of a process that has ended, also after a SIGKILL or a reboot.
 //
 // | the highest socket     | it means                         | what a process does                              |
 // | ---------------------- | -------------------------------- | ------------------------------------------------ |
