@@ -64,7 +64,7 @@ export function addListenFlags(command: Command, { mount = true }: { mount?: boo
 export function addDrainDelay(command: Command): Command {
   return command.option(
     '--drain-delay <time>',
-    'how long to go on serving after SIGTERM, while the health path responds with 503, before draining (default: 0)',
+    'how long to continue to serve after SIGTERM, while the health path responds with 503, before draining (default: 0)',
     parseDuration,
   )
 }
