@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { freePorts } from '../../scripts/lib/free-ports.js'
 import type { Site } from '../support/fronts/site.ts'
 import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
-import { compareResponses, disconnectFromStream, startBehindNginx, startByApache, startHttp } from './compared.ts'
+import {
+  compareResponses,
+  disconnectFromStream,
+  startBehindNginx,
+  startByApache,
+  startHttp,
+} from './compared.ts'
 import { PROGRAMS } from './programs.js'
 
 // `npm run test:frameworks -- NAME…` tests some projects only.

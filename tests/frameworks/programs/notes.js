@@ -89,7 +89,9 @@ export const NOTES = {
     title: 'AdonisJS',
     build: 'node ace build\ncd build && npm ci --omit=dev',
     start: 'bin/server.js',
-    about: ['Run it in the folder `build`. Set `HOST` and `PORT` as usual, although nothing listens on them.'],
+    about: [
+      'Run it in the folder `build`. Set `HOST` and `PORT` as usual, although nothing listens on them.',
+    ],
   },
   'Elysia with @elysiajs/node': {
     title: 'Elysia',
