@@ -146,8 +146,13 @@ describe('started by a user', () => {
     ['a missing package', ['missing.mjs'], 3, /Cannot find package 'not-there'[\s\S]*npm install/],
     ['two addresses', ['fetch.mjs', '--port', '1', '--path', 'x'], 2, /cannot be used with/],
     ['an invalid port', ['fetch.mjs', '--port', '70000'], 2, /up to 65535/],
-    ['a backlog of 0', ['fetch.mjs', '--port', '0', '--backlog', '0'], 2, /number from 1 up/],
-    ['--reuse-port without a port', ['fetch.mjs', '--reuse-port'], 2, /--reuse-port goes with --port/],
+    ['a backlog of 0', ['fetch.mjs', '--port', '0', '--backlog', '0'], 2, /number of at least 1/],
+    [
+      '--reuse-port without a port',
+      ['fetch.mjs', '--reuse-port'],
+      2,
+      /--reuse-port needs a TCP port\. Add --port/,
+    ],
   ])('exits with a message and the right status for: %s', async (_, args, code, message) => {
     site.write('nothing.mjs', '')
     site.write('broken.mjs', 'const a = 1\nconst b = = 2\n')

@@ -142,7 +142,7 @@ test.each(FIXES)(
       return report.findings.find((one) => one.code === code)!
     })
     expect(finding.fix.otherwise!.where).toContain(
-      'if you can change an .htaccess only, where this is not allowed: ',
+      'if you can change only an .htaccess, in which these lines are not allowed: ',
     )
     expect(finding.fix.lines[0]).toMatch(line)
     // Apache rejects the lines of the fix in an .htaccess.

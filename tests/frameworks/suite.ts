@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { freePorts } from '../../scripts/lib/free-ports.js'
 import type { Site } from '../support/fronts/site.ts'
 import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
-import { compareResponses, leaveStream, startBehindNginx, startByApache, startHttp } from './compared.ts'
+import {
+  compareResponses,
+  disconnectFromStream,
+  startBehindNginx,
+  startByApache,
+  startHttp,
+} from './compared.ts'
 import { PROGRAMS } from './programs.js'
 
 // `npm run test:frameworks -- NAME…` tests some projects only.
@@ -27,11 +33,11 @@ export function testProgramsOf(isIncluded: (project: string) => boolean): void {
           const fastCgi = await start(site, tested, port!)
           await compareResponses(tested, fastCgi, http)
           if (tested.stream !== undefined) {
-            await leaveStream(tested.stream, http)
-            await leaveStream(tested.stream, fastCgi)
+            await disconnectFromStream(tested.stream, http)
+            await disconnectFromStream(tested.stream, fastCgi)
           }
           if (fastCgi.program === undefined) return
-          // 143 and null: a handler of the program ends it with these.
+          // A handler of the program may end it with 143, or with the signal (null).
           const { code } = await fastCgi.program.stop()
           expect([0, 143, null], 'the status after SIGTERM').toContain(code)
         })

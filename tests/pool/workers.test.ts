@@ -43,7 +43,7 @@ describe('a worker that fails', () => {
     const pool = await startPool(site, 'app.mjs', { flags })
     const stuck = ask(pool, '/spin')
     const [report] = await pool.program.printed(
-      /^Worker \d \(pid \d+\): the event loop is blocked for (.|\n)* runs for .*$/m,
+      /^Worker \d \(pid \d+\): the event loop has been blocked for (.|\n)* has run for .*$/m,
     )
     expect(report).toMatch(/at fetch \(.*app\.mjs:\d+:\d+\)/)
     expect(report).toMatch(/GET \/spin from 127\.0\.0\.1 runs for/)

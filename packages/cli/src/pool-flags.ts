@@ -103,7 +103,7 @@ export function workersOf(
   for (const [name, flag] of Object.entries(WITH_WORKERS) as [keyof typeof WITH_WORKERS, string][]) {
     // The environment may name a control socket for all programs.
     const isGiven = command.getOptionValueSource(name) === 'cli'
-    if (isGiven) command.error(`error: ${flag} goes with --workers`)
+    if (isGiven) command.error(`error: ${flag} needs --workers`)
   }
   return undefined
 }

@@ -27,7 +27,7 @@ describe('what is wrong is an error that says what to write', () => {
     [{} as PoolOptions, /script is undefined; it takes the path/],
     [{ script, workers: 0 }, /workers is 0; it takes an integer from 1/],
     [{ script, workers: '4' as unknown as number }, /workers is 4; it takes an integer/],
-    [{ script, maxAge: -1 }, /maxAge is -1; it takes a number from 0 up/],
+    [{ script, maxAge: -1 }, /maxAge is -1; it takes a number of at least 0/],
     [{ script, stuckTimeout: Number.NaN }, /stuckTimeout is NaN/],
     [{ script, listen: { port: 9000, reusePort: true } }, /reusePort has no use in a pool/],
     [{ script, listen: [] }, /listen is empty/],

@@ -49,7 +49,7 @@ export interface PoolOptions {
   stuckTimeout?: number
   /** A worker is replaced after about this many requests (±10 %); default 0, none. */
   maxRequests?: number
-  /** A worker is replaced when its resident memory exceeds this; default 0, none. At most one in a minute is replaced for it. */
+  /** A worker is replaced when its resident memory exceeds this; default 0, none. At most one in a minute is replaced for this reason. */
   maxMemory?: number
   /** A worker is replaced after about this time (±10 %); default 0, none. */
   maxAge?: number
@@ -148,7 +148,7 @@ export function resolveOptions(options: PoolOptions): PoolSettings {
   for (const name of NUMBERS) {
     const value: unknown = settings[name]
     if (typeof value !== 'number' || !(value >= 0) || value > Number.MAX_SAFE_INTEGER) {
-      throw new RangeError(`The option ${name} is ${String(value)}; it takes a number from 0 up.`)
+      throw new RangeError(`The option ${name} is ${String(value)}; it takes a number of at least 0.`)
     }
   }
   checkCount('workers', settings.workers)

@@ -69,7 +69,7 @@ export interface ServeFlags extends ListenFlags {
 }
 
 /**
- * Loads a module as {@link serveApp} does, prints what it would serve, and exits. Throws a Failure if that is nothing.
+ * Loads a module as {@link serveApp} does, prints what it would serve, and exits. Throws a Failure if it would serve nothing.
  */
 export async function checkApp(file: string, flags: ServeFlags): Promise<never> {
   const { path } = prepare(file, false, undefined)
@@ -91,9 +91,9 @@ export async function checkApp(file: string, flags: ServeFlags): Promise<never> 
 }
 
 /**
- * Serves a module as this program's FastCGI server, on the address in `listen`, else on the socket that the starting process
- * provides: the app that it exports, its own HTTP server, or what it passes to `serve()`. Throws a Failure if there is none of them
- * or the server cannot listen.
+ * Serves a module as this program's FastCGI server: the app that it exports, its own HTTP server, or the app that it passes to `serve()`. The
+ * server listens on the address in `listen`, else on the socket that the starting process provides. Throws a Failure if the module has
+ * nothing to serve, or the server cannot listen.
  *
  * In a worker of a pool, `isWorkerOf` says whether a front server started the pool. The pool prints the addresses then. With `embedded`, this
  * program contains the app, and `file` is only its name.
@@ -200,7 +200,7 @@ function prepare(
   return { path, folder }
 }
 
-// As Passenger has it: in the folder of the app, and in that of the program that the front server runs.
+// As Passenger does, looks in the folder of the app. Also looks in the folder of the program that the front server runs.
 function restartFilesOf(
   { restartFile = [], program }: ServeFlags,
   folder: string,

@@ -14,7 +14,7 @@ Examples:
 export function addRun(program: Command): void {
   const command = program
     .command('run')
-    .description('run a program that calls serve(app) itself in several processes')
+    .description('run a program, which calls serve(app) itself, in several processes')
     .argument('<program>', 'the program, as for node')
     .argument('[args...]', 'its arguments, after --')
   addDrainDelay(addPoolFlags(addListenFlags(command, { mount: false })))

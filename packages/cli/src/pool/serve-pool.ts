@@ -78,7 +78,7 @@ async function runWorkers(
     const pool = await runPool({
       ...program,
       workers,
-      ...given({ listen: placeOf(listen) }),
+      ...given({ listen: listenOf(listen) }),
       ...given({ perWorkerSockets, maxRequests, maxMemory, maxAge }),
       ...given({ startTimeout, stopTimeout, stuckTimeout, drainDelay }),
       ...given({ slowAfter, control, status, statusHttp }),
@@ -96,8 +96,8 @@ async function runWorkers(
   }
 }
 
-/** Where the flags say that the pool listens. Undefined if the starting process provides the sockets, and no flag is about them. */
-function placeOf(listen: ServeOptions): ListenOptions | ListenOptions[] | undefined {
+// The pool's option `listen`. Undefined if the starting process provides the sockets, and no flag concerns them.
+function listenOf(listen: ServeOptions): ListenOptions | ListenOptions[] | undefined {
   const { path, port, fd, mode, backlog } = listen
   if (path !== undefined || port !== undefined || fd !== undefined) return listen as ListenOptions
   if (mode === undefined && backlog === undefined) return undefined
@@ -134,6 +134,7 @@ function restartFilesOf({ restartFile = [] }: PoolFlags, path: string): string[]
   return [...restartFile, ...restartFilesIn(projectFolder(path))]
 }
 
+// Returns `options` without the properties that are undefined.
 function given<T extends object>(options: T): { [Name in keyof T]: Exclude<T[Name], undefined> } {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined)
   return Object.fromEntries(entries) as { [Name in keyof T]: Exclude<T[Name], undefined> }

@@ -37,7 +37,7 @@ interface SharedListenOptions {
   /**
    * A folder. The first process that a front server starts serves the app for all others, which relay their requests to it. Under CGI it
    * runs in the background until no request has arrived for 5 minutes. The folder is created with mode 0700. The returned promise stays pending in a
-   * process that relays. Such a process has loaded the app for nothing. `fcgi-bridge serve --shared` avoids that.
+   * process that relays. Such a process has loaded the app without using it. `fcgi-bridge serve --shared` avoids that.
    */
   shared: string
   port?: undefined

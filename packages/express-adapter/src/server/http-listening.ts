@@ -43,8 +43,8 @@ export class HttpListening {
   readonly #program: ProgramOptions | undefined
   #cycle: Cycle | undefined
   /**
-   * The address of a program whose server a signal has ended, or the end of its CGI request. The program does not know of that: Fastify reads
-   * the address when it has looked up `localhost`, which can be later.
+   * What `address()` returns after a signal, or the end of a CGI request, has closed the server of a program that was written for HTTP. The
+   * program does not know that the server has closed: Fastify calls `address()` after it has looked up `localhost`.
    */
   #addressAtEnd: AddressInfo | string | undefined
   // Closed servers whose last requests are running.
@@ -122,7 +122,7 @@ export class HttpListening {
     for (const { fcgi } of this.#cycles) fcgi?.closeIdleConnections()
   }
 
-  /** Passes the number of connections of front servers. */
+  /** Calls `callback` with the number of connections of front servers. */
   getConnections(callback: (error: Error | null, count: number) => void): Server {
     let count = 0
     for (const { fcgi } of this.#cycles) count += fcgi?.stats().connections ?? 0

@@ -81,7 +81,7 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   async reload(): Promise<void> {
     if (this.#phase !== 'running') throw closedError()
-    this.#fleet?.starts.forgive()
+    this.#fleet?.starts.resetFailures()
     this.#oldestGeneration = ++this.#generation
     this.#reloading ??= new Deferred()
     this.#schedule()
@@ -168,7 +168,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     clearTimeout(this.#timer)
     if (this.#phase === 'running') this.#settle(fleet)
     const now = performance.now()
-    fleet.forgiveFailures(now)
+    fleet.observeStarts(now)
     const state = this.#phase === 'leaving' ? 'running' : this.#phase
     const plan = reconcile(this.#wantedState(fleet, state), fleet.views, this.#settings, now)
     for (const action of plan.actions) fleet.act(action, this.#generation)
