@@ -311,6 +311,24 @@ describe('close', () => {
     }
   })
 
+  test.each(['the same server', 'another server'])(
+    'and then listen on the same port at once: %s',
+    async (which) => {
+      const first = create(hello)
+      const client = await listening(first)
+      expect((await client.send().response).status).toBe(200)
+      const { port } = first.address() as AddressInfo
+      first.close()
+      const second = which === 'another server' ? create(hello) : first
+      const next = await listening(second, port, '127.0.0.1')
+      expect((await next.send().response).status).toBe(200)
+      // An address that other code uses is still an error.
+      const third = create(hello)
+      third.listen(port)
+      expect(await once(third, 'error')).toMatchObject([{ code: 'EADDRINUSE' }])
+    },
+  )
+
   test('by a signal of listen()', async () => {
     const server = create(hello)
     const controller = new AbortController()
