@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import { type PoolOptions, resolveOptions } from './options.ts'
+import { inheritableFlags, type PoolOptions, resolveOptions } from './options.ts'
 
 const script = 'server.mjs'
 
@@ -19,6 +19,17 @@ test('the defaults', () => {
 
 test('auto is a worker for each processor', () => {
   expect(resolveOptions({ script, workers: 'auto' }).workers).toBe(availableParallelism())
+})
+
+test.each([
+  [
+    ['--enable-source-maps', '--inspect-brk=0', '--import', 'a.js'],
+    ['--enable-source-maps', '--import', 'a.js'],
+  ],
+  [['--input-type=module', '-e', 'code', '--no-warnings'], ['--no-warnings']],
+  [['--eval', '-e'], []],
+])('of the flags %j, workers get %j', (flags, inherited) => {
+  expect(inheritableFlags(flags)).toEqual(inherited)
 })
 
 describe('what is wrong is an error that says what to write', () => {

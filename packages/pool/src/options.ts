@@ -10,7 +10,7 @@ export interface PoolOptions {
   script: string
   /** The program's arguments. */
   args?: readonly string[]
-  /** Node's own flags, such as `['--enable-source-maps']`. Default: those of this process, without `--inspect`. */
+  /** Node's own flags, such as `['--enable-source-maps']`. Default: those of this process, without `--inspect` and `--eval`. */
   execArgv?: readonly string[]
   /** The workers' environment. Default: this process's. */
   env?: NodeJS.ProcessEnv
@@ -127,8 +127,7 @@ export function resolveOptions(options: PoolOptions): PoolSettings {
   const settings: PoolSettings = {
     script,
     args: options.args ?? [],
-    // Workers cannot share the debugger's port.
-    execArgv: options.execArgv ?? process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
+    execArgv: options.execArgv ?? inheritableFlags(process.execArgv),
     env: options.env ?? process.env,
     cwd: options.cwd,
     workers: workers === 'auto' ? availableParallelism() : workers,
@@ -154,6 +153,19 @@ export function resolveOptions(options: PoolOptions): PoolSettings {
   checkCount('workers', settings.workers)
   checkCount('maxSurge', settings.maxSurge)
   return settings
+}
+
+const EVAL: readonly string[] = ['-e', '--eval', '-p', '-pe', '--print']
+
+/**
+ * The flags of this process that its workers get. They cannot share the debugger's port. With the code of `node --eval`, each worker would run
+ * this program, and start workers of its own.
+ */
+export function inheritableFlags(execArgv: readonly string[]): string[] {
+  return execArgv.filter((flag, index) => {
+    const isOfEval = EVAL.includes(flag) || EVAL.includes(execArgv[index - 1] ?? '')
+    return !isOfEval && !/^--(?:inspect|input-type)/.test(flag)
+  })
 }
 
 /** Throws a RangeError unless `count` can be a number of workers. */
