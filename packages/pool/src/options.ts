@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { ListenOptions } from '@fcgi-bridge/core'
+import { checkOptions, checkPlace, LISTEN_OPTION_NAMES } from '@fcgi-bridge/core/manager'
 
 /** Options of a pool. Times are milliseconds, sizes bytes. */
 export interface PoolOptions {
@@ -122,6 +123,10 @@ export function resolveOptions(options: PoolOptions): PoolSettings {
     throw new TypeError(
       'The option reusePort has no use in a pool, whose workers share one socket. Remove it.',
     )
+  }
+  for (const address of addresses ?? []) {
+    checkOptions(address, LISTEN_OPTION_NAMES)
+    checkPlace(address)
   }
   if (perWorkerSockets) checkPerWorker(addresses)
   const settings: PoolSettings = {
