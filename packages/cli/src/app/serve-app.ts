@@ -13,6 +13,7 @@ import { startedWith } from '@fcgi-bridge/core/started'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { ListenFlags } from '../listen-flags.ts'
+import { ignoreOutputErrors } from '../output-errors.ts'
 import { painter, printJson } from '../terminal.ts'
 import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
 import { announce } from './announce.ts'
@@ -106,6 +107,7 @@ export async function serveApp(
   embedded?: Embedded,
 ): Promise<void> {
   const isChild = isWorkerOf?.isChild ?? isStartedByFrontServer(listen)
+  ignoreOutputErrors()
   try {
     await runApp(file, flags, listen, isChild, isWorkerOf, embedded)
   } catch (error) {
