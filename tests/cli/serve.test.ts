@@ -58,6 +58,26 @@ describe('started by a user', () => {
     expect(await program.stop()).toEqual({ code: 0, signal: null })
   })
 
+  test('--detach: messages of the app to its parent do not disturb the start', async () => {
+    site.write('sends.mjs', `process.send?.('ready')\nprocess.send?.({ type: 'ready' })\n${FETCH_APP}`)
+    const path = site.path('app.sock')
+    const program = run('serve', 'sends.mjs', '--path', path, '--detach')
+    expect(await program.exited).toEqual({ code: 0, signal: null })
+    const { pid } = (await ask(path, '/')) as { pid: number }
+    process.kill(pid)
+    await expect.poll(() => existsSync(path), { timeout: 10_000 }).toBe(false)
+  })
+
+  test('goes on when nobody reads its log any more', async () => {
+    const program = run('serve', 'express.cjs', '--port', '0')
+    const [, port] = await program.printed(/127\.0\.0\.1:(\d+)$/m)
+    program.child.stdout!.destroy()
+    for (let count = 0; count < 3; count++) {
+      expect(await ask(`127.0.0.1:${port}`, '/cart')).toMatchObject({ at: '/cart' })
+    }
+    expect(await program.stop()).toEqual({ code: 0, signal: null })
+  })
+
   test.each([
     [[], true],
     [['--no-override-global-objects'], false],

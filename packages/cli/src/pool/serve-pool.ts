@@ -9,10 +9,11 @@ import { listenFailure } from '../app/listen-failure.ts'
 import { findModule } from '../app/load-module.ts'
 import { projectFolder } from '../app/project-folder.ts'
 import type { ServeFlags } from '../app/serve-app.ts'
-import { isStartedByFrontServer } from '../app/started-by.ts'
+import { hasPlace, isStartedByFrontServer } from '../app/started-by.ts'
 import { endProgram } from '../end-program.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
+import { ignoreOutputErrors } from '../output-errors.ts'
 import type { PoolFlags } from '../pool-flags.ts'
 import { controlPath } from './control-path.ts'
 import { logPool } from './pool-log.ts'
@@ -74,6 +75,13 @@ async function runWorkers(
   const json = flags.json === true
   const isAddressKnown = !isStartedByFrontServer(listen)
   const control = controlPath(flags)
+  if (perWorkerSockets && !hasPlace(listen)) {
+    throw new Failure(
+      EXIT.usage,
+      '--per-worker-sockets needs an address. Add --path /run/app.%i.sock, or --port 9000 for the first port.',
+    )
+  }
+  ignoreOutputErrors()
   try {
     const pool = await runPool({
       ...program,

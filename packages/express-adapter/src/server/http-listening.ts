@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import type { FastCgiServer, ListenOptions } from '@fcgi-bridge/core'
 import { parseListenArguments } from './listen-arguments.ts'
 import { completeListenError } from './listening-error.ts'
@@ -32,6 +33,12 @@ interface Cycle {
   /** Undefined until it listens. */
   fcgi: FastCgiServer | undefined
 }
+
+// The servers of this process that listened and are closing.
+const closing = new Set<Cycle>()
+
+// Milliseconds until a server tries again to listen on an address that a closing server still uses.
+const RETRY_PAUSE = 10
 
 /**
  * The methods of an `http.Server` that concern its connections, for a server that listens for FastCGI. They have the arguments, results
@@ -72,7 +79,7 @@ export class HttpListening {
     if (callback !== undefined) this.#server.once('listening', callback)
     const program = this.#program
     const cycle: Cycle = {
-      starting: program?.startsLate ? this.#startLate(place) : this.#start(place),
+      starting: program?.startsLate ? this.#startLate(place) : this.#startWhenFree(place),
       reportedAddress: program?.addressOf(place),
       fcgi: undefined,
     }
@@ -171,6 +178,18 @@ export class HttpListening {
     })
   }
 
+  // With node:http, the address is free when close() returns. Here a closed server first accepts the connections in its queue.
+  async #startWhenFree(place: ListenOptions | undefined): Promise<FastCgiServer> {
+    for (;;) {
+      try {
+        return await this.#start(place)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || closing.size === 0) throw error
+        await setTimeout(RETRY_PAUSE)
+      }
+    }
+  }
+
   async #startLate(place: ListenOptions | undefined): Promise<FastCgiServer> {
     // `listen` sets #cycle when this method returns its promise.
     await undefined
@@ -189,11 +208,13 @@ export class HttpListening {
 
   #end(cycle: Cycle): void {
     this.#ending.add(cycle)
-    // Close at once if it listens, so that the address is free when `close` returns, as with node:http.
+    // Close at once if it listens.
     const closed = cycle.fcgi?.close() ?? cycle.starting.then((fcgi) => fcgi.close())
+    if (cycle.fcgi !== undefined) closing.add(cycle)
     closed
       .catch(() => {})
       .finally(() => {
+        closing.delete(cycle)
         this.#ending.delete(cycle)
         this.#emitCloseIfEnded()
       })

@@ -90,7 +90,7 @@ export class Fleet {
         break
       case 'drain': {
         const worker = this.#workers.get(action.id)!
-        worker.drain(action.reason)
+        worker.drain(action.reason, this.#isLastOnSocket(action.reason))
         this.#events.emit('drain', statusOf(worker), action.reason)
         break
       }
@@ -113,6 +113,11 @@ export class Fleet {
       ...(this.#settings.monitored && { monitoring: this.#totals.monitoring(workers) }),
       workers: workers.map(statusOf),
     }
+  }
+
+  // Whether no other worker accepts the connections in the queue of a worker that drains for `reason`.
+  #isLastOnSocket(reason: Reason): boolean {
+    return reason === 'stop' || (reason === 'scale' && this.#settings.perWorkerSockets)
   }
 
   #start(slot: number, generation: number, reason: Reason): void {

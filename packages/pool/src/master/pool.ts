@@ -36,6 +36,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   #oldestGeneration = 0
   #timer: NodeJS.Timeout | undefined
   #isScheduled = false
+  /** Settles when the sockets for the last wanted number of workers are bound. Changes of that number wait for each other. */
+  #scaling: Promise<unknown> = Promise.resolve()
   #starting: Deferred | undefined
   #reloading: Deferred | undefined
 
@@ -50,6 +52,7 @@ export class Pool extends EventEmitter<PoolEvents> {
    * the pool, if a socket cannot be bound or the first worker fails.
    */
   async start(): Promise<void> {
+    if (this.#phase === 'closed') throw closedError()
     if (this.#phase !== 'idle') throw new Error('The pool was started before: create a new one.')
     this.#phase = 'running'
     this.#starting = new Deferred()
@@ -58,7 +61,9 @@ export class Pool extends EventEmitter<PoolEvents> {
       this.#sockets = new PoolSockets(listen ?? inheritedSockets(), perWorkerSockets, ({ address }) =>
         this.emit('listening', address),
       )
-      await this.#openSockets(this.#wanted)
+      const opening = this.#openSockets(this.#wanted)
+      this.#scaling = opening.catch(() => {})
+      await opening
     } catch (error) {
       this.#finish()
       throw error
@@ -88,13 +93,15 @@ export class Pool extends EventEmitter<PoolEvents> {
     await this.#reloading.promise
   }
 
-  /** Changes the number of workers. Resolves once sockets are bound for them. Throws a RangeError if it is not from 1 to 1024. */
+  /**
+   * Changes the number of workers. Resolves once sockets are bound for them. With `perWorkerSockets`, the sockets of the workers that are
+   * removed are closed, so that the front server uses the others. Throws a RangeError if the number is not from 1 to 1024.
+   */
   async scale(workers: number): Promise<void> {
     checkCount('workers', workers)
-    if (this.#phase !== 'running') throw closedError()
-    await this.#openSockets(workers)
-    this.#wanted = workers
-    this.#schedule()
+    const scaled = this.#scaling.then(() => this.#scale(workers))
+    this.#scaling = scaled.catch(() => {})
+    await scaled
   }
 
   /**
@@ -108,7 +115,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       this.#phase = 'leaving'
       this.#fleet.announceClose()
       this.#endReload(closedError())
-      setTimeout(() => this.#stop('stopping'), drainDelay)
+      setTimeout(() => this.#stop('stopping'), Math.min(drainDelay, TIMER_MAX))
     } else if (this.#phase !== 'leaving' || now) {
       this.#stop(now ? 'killing' : 'stopping')
     }
@@ -146,6 +153,23 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#phase = phase
     this.#endReload(closedError())
     this.#schedule()
+  }
+
+  async #scale(workers: number): Promise<void> {
+    if (this.#phase !== 'running') throw closedError()
+    await this.#openSockets(workers)
+    if (this.#isClosed) {
+      this.#sockets?.close()
+      throw closedError()
+    }
+    this.#wanted = workers
+    this.#sockets?.closeFrom(workers)
+    this.#schedule()
+  }
+
+  // A getter, because TypeScript does not know that the phase changes while a method waits.
+  get #isClosed(): boolean {
+    return this.#phase === 'closed'
   }
 
   async #openSockets(workers: number): Promise<void> {

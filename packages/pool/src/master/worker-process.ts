@@ -103,14 +103,14 @@ export class WorkerProcess implements WorkerView {
     this.readyAt = this.since
   }
 
-  drain(reason: Reason): void {
+  /** `emptiesQueue`: no other worker will accept the connections in the queue of its sockets, so it accepts them first. */
+  drain(reason: Reason, emptiesQueue: boolean): void {
     this.endReason = reason
     this.#enter('draining')
-    if (reason !== 'stop' || !this.#child.connected) {
+    if (!emptiesQueue || !this.#child.connected) {
       this.#child.kill('SIGTERM')
       return
     }
-    // No other worker will accept the connections in the queue.
     const message: MasterMessage = { fcgiBridgePool: 'stop' }
     this.#child.send(message, () => {})
   }
