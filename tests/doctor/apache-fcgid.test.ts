@@ -138,7 +138,7 @@ test.each(FIXES)(
   async (code, config, line) => {
     const finding = await withSite(async (site) => {
       const { origin, args } = await start(site, { ...htaccess.healthy, ...config })
-      const { report } = await askDoctor(site, `${origin}/shop`, ...args)
+      const { report } = await askDoctor(`${origin}/shop`, ...args)
       return report.findings.find((one) => one.code === code)!
     })
     expect(finding.fix.otherwise!.where).toContain(

@@ -17,7 +17,7 @@ import { environmentOf, folderOf, nodeOf } from './prepare.js'
 import type { FrameworkProgram, ServerStream } from './programs/program.js'
 import type { ProgramRequest } from './requests.js'
 
-const REGISTER = fileURLToPath(new URL('../../packages/cli/dist/register.js', import.meta.url))
+const REGISTER = fileURLToPath(new URL('../../packages/cli/dist/bundle/register.js', import.meta.url))
 
 /** The host in the URLs of both servers. */
 const HOST = 'app.test'
