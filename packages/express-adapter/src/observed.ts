@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Exchange } from '@fcgi-bridge/core'
-import { HttpServerEvents, RequestMessage } from '@fcgi-bridge/core/monitoring'
+import { HttpServerEvents, RequestMessage, separateKeptHeaders } from '@fcgi-bridge/core/monitoring'
 import type { InternalRequest, InternalResponse } from './internals.ts'
 import { storeHeader } from './messages/outgoing.ts'
 import type { ExchangeSocket } from './socket/exchange-socket.ts'
@@ -59,6 +59,7 @@ export class ObservedRequests {
    * listener's error.
    */
   run(socket: ExchangeSocket, request: InternalRequest, response: InternalResponse, url: string): void {
+    separateKeptHeaders(request.rawHeaders)
     const message = new RequestMessage(request, response as unknown as ServerResponse, socket)
     this.#events.publishStart(message)
     renderHead(response, socket.exchange)

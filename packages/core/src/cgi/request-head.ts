@@ -208,7 +208,7 @@ export class RequestHead {
   #hasBodyOfUnknownLength(): boolean {
     const { params } = this
     if (params.contentLength === '-1') return true
-    return /^HTTP\/[23]/.test(params.get('SERVER_PROTOCOL') ?? '') && /^(?:POST|PUT|PATCH)$/.test(this.method)
+    return /^(?:POST|PUT|PATCH)$/.test(this.method) && /^HTTP\/[23]/.test(params.get('SERVER_PROTOCOL') ?? '')
   }
 }
 

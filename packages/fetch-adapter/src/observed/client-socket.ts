@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Stream } from 'node:stream'
 import type { Exchange } from '@fcgi-bridge/core'
@@ -18,8 +17,8 @@ export class ClientSocket extends Stream {
   timeout = 0
   /** True if the client used TLS, as on a tls.TLSSocket. Absent otherwise, as on a net.Socket: programs check whether it exists. */
   declare encrypted?: true
-  /** The response that is written to the socket. Node's own code reads and sets it. */
-  _httpMessage: Readonly<ServerResponse> | null = null
+  /** The response that is written to the socket. Node's own code reads it. */
+  _httpMessage: { readonly writableFinished: boolean; close(): void } | null = null
   /** How often `cork` was called. Node's own code sets it at the end of a response, through {@link _writableState}. */
   corked = 0
   destroyed = false
@@ -148,9 +147,11 @@ export class ClientSocket extends Stream {
     if (!this.#exchange.ended) this.#exchange.fail(error ?? new Error(DESTROYED))
     // Node's HTTP server has an 'error' listener on every socket, so an error without a listener of the app is not thrown.
     if (error !== undefined && this.listenerCount('error') > 0) this.emit('error', error)
-    // As on a net.Socket, 'close' comes in a later turn of the event loop. Node aborts the request before the response sees 'close'.
+    // As on a net.Socket, 'close' comes in a later turn of the event loop. Node aborts the request before the response emits 'close'.
     setImmediate(() => {
-      if (this._httpMessage?.writableFinished === false) this.request?.abort()
+      const response = this._httpMessage
+      if (response?.writableFinished === false) this.request?.abort()
+      response?.close()
       this.emit('close', error !== undefined)
     })
     return this

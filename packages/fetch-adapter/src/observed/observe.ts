@@ -3,7 +3,7 @@ import { type HttpServerEvents, RequestMessage } from '@fcgi-bridge/core/monitor
 import { ClientSocket } from './client-socket.ts'
 import { IncomingRequest } from './incoming-request.ts'
 import { ObservedExchange } from './observed-exchange.ts'
-import { assignSocket, detachSocket, OutgoingResponse } from './outgoing-response.ts'
+import { OutgoingResponse } from './outgoing-response.ts'
 
 /**
  * Makes an exchange visible to monitoring tools. Creates a request and a response, publishes the diagnostics messages of node:http, and emits
@@ -16,12 +16,14 @@ export function observe(exchange: Exchange, events: HttpServerEvents): void {
   request.exchange = new ObservedExchange(exchange, request, response, socket)
   const message = new RequestMessage(request, response, socket)
   events.publishStart(message)
-  assignSocket(response, socket)
+  response.attach(socket)
   response.on('finish', () => {
     events.publishFinish(message)
-    detachSocket(response, socket)
-    request.finish()
-    process.nextTick(() => response.close())
+    response.detach(socket)
+    process.nextTick(() => {
+      response.close()
+      request.finish()
+    })
   })
   events.emitRequest(request, response)
 }

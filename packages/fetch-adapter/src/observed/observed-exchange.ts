@@ -48,8 +48,7 @@ export class ObservedExchange extends ExchangeView implements Exchange, WithInco
 
   writeHead(status: number, headers: readonly string[] = [], reason = ''): void {
     if (this.ended) return
-    if (reason === '') this.#response.writeHead(status, headers as string[])
-    else this.#response.writeHead(status, reason, headers as string[])
+    this.#response.setHead(status, headers, reason)
   }
 
   write(chunk: Uint8Array | string, callback?: WriteCallback): boolean {

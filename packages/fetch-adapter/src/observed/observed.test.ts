@@ -2,8 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { execFileSync } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import { type IncomingMessage, request as requestHttp, Server, type ServerResponse } from 'node:http'
+import { IncomingMessage, request as requestHttp, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { finished } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { type FastCgiServer, type Handlers, RECORD_CONTENT_MAX } from '@fcgi-bridge/core'
 import { getRequestListener } from '@hono/node-server'
@@ -217,6 +218,90 @@ describe('a tool', () => {
       'tool',
     ])
   })
+
+  test.each(['the response', 'all responses'])(
+    'gets the head and the body of the app if it replaces writeHead and end of %s',
+    async (replaced) => {
+      const seen: unknown[] = []
+      const replace = (target: ServerResponse): void => {
+        const { end, writeHead } = target
+        const wrap = (method: typeof end | typeof writeHead) =>
+          function (this: ServerResponse, ...args: unknown[]): ServerResponse {
+            seen.push(args.map((arg) => (arg instanceof Uint8Array ? Buffer.from(arg).toString() : arg)))
+            return Reflect.apply(method as () => ServerResponse, this, args)
+          }
+        target.writeHead = wrap(writeHead) as typeof writeHead
+        target.end = wrap(end) as typeof end
+      }
+      const { end, writeHead } = ServerResponse.prototype
+      if (replaced === 'all responses') replace(ServerResponse.prototype)
+      cleanUps.push(() => Object.assign(ServerResponse.prototype, { end, writeHead }))
+      patchEmit((_request, response, emit) => {
+        if (replaced === 'the response') replace(response)
+        return emit()
+      })
+      const server = await listen(toHandler(() => new Response('made', { status: 201 })))
+      expect((await ask(server)).text).toBe('made')
+      expect(seen).toEqual([[201, expect.arrayContaining(['content-length', '4'])], ['made']])
+    },
+  )
+
+  test('sees the headers as Node joins them', async () => {
+    const params = {
+      HTTP_USER_AGENT: 'a browser of today',
+      'HTTP_USER-AGENT': 'another browser',
+      HTTP_COOKIE: 'a=1',
+      HTTP_cookie: 'b=2',
+      HTTP_SET_COOKIE: 'c=3',
+      'HTTP_SET-COOKIE': 'd=4',
+      HTTP_X_A: '1',
+      'HTTP_X-A': '2',
+      HTTP_CONSTRUCTOR: 'x',
+    }
+    let seen: IncomingMessage | undefined
+    patchEmit((request, _response, emit) => {
+      seen = request
+      return emit()
+    })
+    await ask(await listen(toHandler(() => new Response('ok'))), {
+      params,
+      headers: { host: 'shop.app.test:8080' },
+    })
+    const reference = new IncomingMessage(null as never) as IncomingMessage & {
+      _addHeaderLines(headers: readonly string[], length: number): void
+    }
+    reference._addHeaderLines(seen!.rawHeaders, seen!.rawHeaders.length)
+    expect(seen!.rawHeaders).toHaveLength(2 * (Object.keys(params).length + 1))
+    expect(seen!.headers).toEqual(reference.headers)
+  })
+
+  test.each([[[]], [['end', 'close']]])(
+    'sees that the request has ended after its response, with listeners for %j',
+    async (names) => {
+      const events: string[] = []
+      let seen: IncomingMessage | undefined
+      patchEmit((request, response, emit) => {
+        seen = request
+        response.on('close', () => {
+          events.push('response close')
+          for (const name of names) request.on(name, () => events.push(`request ${name}`))
+        })
+        return emit()
+      })
+      await ask(await listen(toHandler(() => new Response('ok'))))
+      await expect.poll(() => events).toEqual(['response close', ...names.map((name) => `request ${name}`)])
+      await finished(seen!)
+      const { complete, readableEnded, destroyed, closed, aborted, errored } = seen!
+      expect({ complete, readableEnded, destroyed, closed, aborted, errored }).toEqual({
+        complete: true,
+        readableEnded: true,
+        destroyed: true,
+        closed: true,
+        aborted: false,
+        errored: null,
+      })
+    },
+  )
 
   test('sees a disconnect of the client: the request is aborted, the response is closed without a finish', async () => {
     const seen: string[] = []

@@ -1,5 +1,4 @@
 import { ServerResponse, STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Exchange, WriteCallback } from '@fcgi-bridge/core'
 import type { ClientSocket } from './client-socket.ts'
 import type { IncomingRequest } from './incoming-request.ts'
@@ -7,12 +6,14 @@ import type { IncomingRequest } from './incoming-request.ts'
 /** The headers that `writeHead` passes to `_storeHeader`: those that were set before, or its own argument. */
 type HeaderInput = Readonly<Record<string, unknown>> | readonly unknown[] | null | undefined
 
-// Internal properties of a response (lib/_http_outgoing.js), and one of the methods through which it sends.
+// Internal properties of a response (lib/_http_outgoing.js), and two of the methods through which it sends.
 interface ResponseInternals {
   _header: string | null
   _hasBody: boolean
   _contentLength: number | null
   _closed: boolean
+  socket: ClientSocket | null
+  _flush(): void
   _finish(): void
 }
 
@@ -51,10 +52,57 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
     this.#exchange.flush()
   }
 
-  /** Sends the last chunk and the end in one write. `callback` runs when the operating system has the bytes, or with an error. */
+  /**
+   * Does what Node does after `http.server.request.start`, except that the socket gets no 'close' listener: {@link ClientSocket.destroy}
+   * closes the response itself.
+   */
+  attach(socket: ClientSocket): void {
+    socket._httpMessage = this
+    this.#internals.socket = socket
+    this.emit('socket', socket)
+    this.#internals._flush()
+  }
+
+  /** Does what Node does after 'finish'. */
+  detach(socket: ClientSocket): void {
+    socket._httpMessage = null
+    this.#internals.socket = null
+  }
+
+  /**
+   * Sets the head of the adapter's response. `headers` is name, value, name, value … with names in lower case. Skips Node's `writeHead`,
+   * unless a tool replaced it or has set headers.
+   */
+  setHead(status: number, headers: readonly string[], reason: string): void {
+    const internals = this.#internals
+    if (this.writeHead !== nodeWriteHead || internals._header !== null || this.getHeaderNames().length > 0) {
+      if (reason === '') this.writeHead(status, headers as string[])
+      else this.writeHead(status, reason, headers as string[])
+      return
+    }
+    this.statusCode = status
+    const standard = STATUS_CODES[status] ?? 'unknown'
+    if (reason !== '') this.statusMessage = reason
+    else if (!this.statusMessage) this.statusMessage = standard
+    const message = this.statusMessage
+    if (status === 204 || status === 304) internals._hasBody = false
+    this.#exchange.writeHead(status, headers, message === standard ? '' : message)
+    internals._header = render(`HTTP/1.1 ${status} ${message}\r\n`, headers)
+  }
+
+  /**
+   * Sends the last chunk and the end in one write. `callback` runs when the operating system has the bytes, or with an error. Node's `end`
+   * gets the chunk only if a tool may look at it there, because writing it through Node's code costs more than the rest of `end`.
+   */
   endWith(chunk: string | Uint8Array | undefined, callback: WriteCallback | undefined): void {
     if (callback !== undefined) this.#onSent = callback
-    this.end(chunk)
+    const isOwn = this.end === OutgoingResponse.prototype.end && ServerResponse.prototype.end === nodeEnd
+    if (!isOwn || this.strictContentLength || this.destroyed || this.#internals._header === null) {
+      this.end(chunk)
+      return
+    }
+    this.#lastChunk = chunk
+    this.end()
   }
 
   override end(...args: unknown[]): this {
@@ -143,14 +191,16 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
   }
 }
 
-/** Attaches a response to its socket, as Node does after `http.server.request.start`. */
-export function assignSocket(response: OutgoingResponse, socket: ClientSocket): void {
-  response.assignSocket(socket as unknown as Socket)
-}
+// Node's own methods. Undefined if a tool replaced them before this module was loaded.
+const nodeWriteHead = nodeMethod('writeHead', 'ERR_HTTP_INVALID_STATUS_CODE')
+const nodeEnd = nodeMethod('end', '_implicitHeader')
 
-/** Detaches a response that was sent from its socket. */
-export function detachSocket(response: OutgoingResponse, socket: ClientSocket): void {
-  response.detachSocket(socket as unknown as Socket)
+function nodeMethod<Name extends 'writeHead' | 'end'>(
+  name: Name,
+  contained: string,
+): ServerResponse[Name] | undefined {
+  const method = ServerResponse.prototype[name]
+  return Function.prototype.toString.call(method).includes(contained) ? method : undefined
 }
 
 // Emits 'prefinish' and ends the performance entry.
