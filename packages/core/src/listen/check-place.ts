@@ -26,6 +26,9 @@ export function checkPlace(options: ListenOptions): void {
   }
   if (mode !== undefined) checkMode(mode)
   if (path !== undefined) checkPath(path)
+  if (fd !== undefined && !(Number.isInteger(fd) && fd >= 0)) {
+    throw new TypeError(`The option fd must be the number of an open descriptor, not ${JSON.stringify(fd)}.`)
+  }
   // Node treats null as 0.
   if (port === null) throw new TypeError('The option port must be a number from 0 to 65535, not null.')
   if (backlog !== undefined) checkBacklog(backlog)

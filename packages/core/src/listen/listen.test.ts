@@ -397,6 +397,12 @@ describe('a Unix socket', () => {
   }
 })
 
+test.each(['3', -1, 1.5, null])('rejects for the descriptor %j', async (fd) => {
+  await expect(listen({ fd: fd as number })).rejects.toThrow(
+    `The option fd must be the number of an open descriptor, not ${JSON.stringify(fd)}.`,
+  )
+})
+
 test('rejects for a file descriptor that is not open, or is not a socket', async () => {
   await expect(listen({ fd: 999 })).rejects.toThrow(/^E\w+: cannot listen on file descriptor 999: it is n/)
   const child = spawn(process.execPath, ['-e', LISTEN_ON_FD_0], { stdio: ['pipe', 'pipe', 'inherit'] })
