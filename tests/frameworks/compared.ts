@@ -3,7 +3,7 @@
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect } from 'vitest'
+import { type ExpectStatic, expect } from 'vitest'
 import { open, readUntil, send, type TestResponse } from '../support/cases/http.ts'
 import { startApache } from '../support/fronts/apache.ts'
 import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
@@ -152,8 +152,15 @@ export async function compareResponses(
   }
 }
 
-/** Reads the beginning of the program's stream, disconnects, and expects that the program detects it. */
-export async function disconnectFromStream(stream: ServerStream, { origin }: Started): Promise<void> {
+/**
+ * Reads the beginning of the program's stream, disconnects, and expects that the program detects it. `expect` is that of the test's context,
+ * because concurrent tests may poll with no other.
+ */
+export async function disconnectFromStream(
+  stream: ServerStream,
+  { origin }: Started,
+  expect: ExpectStatic,
+): Promise<void> {
   const { path, until, left, method = 'GET', headers = [], body } = stream
   const toSend = { method, headers: ['Host', HOST, ...headers], ...(body !== undefined && { body }) }
   const incoming = await open(origin, path, toSend)

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, test } from 'vitest'
 import { freePorts } from '../../scripts/lib/free-ports.js'
 import { Site } from '../support/fronts/site.ts'
 import {
@@ -22,7 +22,7 @@ export function testProgramsOf(isIncluded: (project: string) => boolean): void {
   )('$name', (tested) => {
     for (const [where, start] of Object.entries(fronts)) {
       if (start === startByApache && !tested.isStartedByApache) continue
-      test(`${where}, responds as its own HTTP server does`, () =>
+      test(`${where}, responds as its own HTTP server does`, ({ expect }) =>
         withSite(async (site) => {
           // Programs write their port into URLs, so both get the same one. Only the HTTP server listens on it.
           const [port] = await freePorts(1)
@@ -30,8 +30,8 @@ export function testProgramsOf(isIncluded: (project: string) => boolean): void {
           const fastCgi = await start(site, tested, port!)
           await compareResponses(tested, fastCgi, http)
           if (tested.stream !== undefined) {
-            await disconnectFromStream(tested.stream, http)
-            await disconnectFromStream(tested.stream, fastCgi)
+            await disconnectFromStream(tested.stream, http, expect)
+            await disconnectFromStream(tested.stream, fastCgi, expect)
           }
           if (fastCgi.program === undefined) return
           // A handler of the program may end it with 143, or with the signal (null).
