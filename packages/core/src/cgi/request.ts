@@ -10,10 +10,7 @@ export function createRequest(
   signal?: AbortSignal,
 ): Request {
   const { method, headers: list } = head
-  const headers = new Headers()
-  for (let i = 0; i < list.length; i += 2) headers.append(list[i]!, list[i + 1]!)
-
-  const init: RequestInit = { method, headers }
+  const init: RequestInit = { method }
   if (signal !== undefined) init.signal = signal
   if (!/^(?:GET|HEAD)$/i.test(method)) {
     const stream = body()
@@ -22,5 +19,9 @@ export function createRequest(
       init.duplex = 'half'
     }
   }
-  return new Request(head.url, init)
+  const request = new Request(head.url, init)
+  const { headers } = request
+  // The headers are appended here, because the constructor would check and copy those of `init` once more.
+  for (let i = 0; i < list.length; i += 2) headers.append(list[i]!, list[i + 1]!)
+  return request
 }
