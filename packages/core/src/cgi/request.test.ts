@@ -93,16 +93,6 @@ describe('createRequest', () => {
     expect(() => createRequest(head({ REQUEST_METHOD: method }), () => null)).toThrow(TypeError)
   })
 
-  it('has the signal', () => {
-    const controller = new AbortController()
-    const request = createRequest(head({ REQUEST_METHOD: 'GET' }), noBody, controller.signal)
-    expect(request.signal.aborted).toBe(false)
-    const reason = new Error('gone')
-    controller.abort(reason)
-    expect(request.signal.aborted).toBe(true)
-    expect(request.signal.reason).toBe(reason)
-  })
-
   it.each([
     ['/a/../b/%2e%2e/c', 'http://front.test/c'],
     ['//evil/a', 'http://front.test//evil/a'],
