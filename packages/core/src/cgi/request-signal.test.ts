@@ -1,5 +1,17 @@
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, it } from 'vitest'
 import { abortRequest, createWithController } from './request-signal.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void
+
+// Two collections: an object that survives the first is moved to the old space by the second.
+function oldSpaceAfterMinorCollections(): number {
+  collectGarbage({ type: 'minor' })
+  collectGarbage({ type: 'minor' })
+  return getHeapSpaceStatistics().find(({ space_name: name }) => name === 'old_space')!.space_used_size
+}
 
 const URL = 'http://front.test/'
 const { AbortController: Platform } = globalThis
@@ -27,6 +39,19 @@ describe('a Request', () => {
     globalThis.AbortController = Replaced
     createWithController(URL, {}, new Platform())
     expect(globalThis.AbortController).toBe(Replaced)
+  })
+
+  it('is freed by minor collections, with everything that it refers to', () => {
+    const create = (): void => {
+      for (let i = 0; i < 100; i++) {
+        Object.assign(createWithController(URL, {}, new AbortController()), { large: new Array(1000).fill(0) })
+      }
+    }
+    for (let i = 0; i < 20; i++) create()
+    collectGarbage({ type: 'major' })
+    const before = oldSpaceAfterMinorCollections()
+    create()
+    expect(oldSpaceAfterMinorCollections() - before).toBeLessThan(100 * 1000)
   })
 
   it('leaves the global as it is if the constructor throws', () => {

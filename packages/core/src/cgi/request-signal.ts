@@ -7,7 +7,7 @@
 // AbortController among the globals. While its constructor runs, which calls no code of the app, that global returns the caller's controller.
 
 let lent: AbortController | undefined
-let platformClass = globalThis.AbortController
+let platformClass!: typeof AbortController
 // False on Bun and Deno, whose Requests have a signal of their own, and if the global cannot be replaced.
 let canLend = process.versions.bun === undefined && process.versions.deno === undefined
 
@@ -37,6 +37,8 @@ export function abortRequest(controller: AbortController, reason: unknown): void
 }
 
 function lend(url: string, init: RequestInit, controller: AbortController): Request {
+  // The first access to Request loads undici, which creates an AbortController of its own.
+  const { Request } = globalThis
   platformClass = globalThis.AbortController
   lent = controller
   Reflect.set(globalThis, 'AbortController', LentController)
