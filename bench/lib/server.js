@@ -13,7 +13,7 @@ import { makeFolder, removeFolder } from './folders.js'
  * @typedef {object} ServerSpec
  * @property {string} program A file in `bench/servers`.
  * @property {'fastcgi' | 'http'} protocol
- * @property {boolean} [oneRequestEach] It does not keep its connections.
+ * @property {boolean} [oneRequestEach] It gets a new connection for each request.
  * @property {string} [variant] What the program takes as its second argument.
  * @property {string[]} [flags] For Node.
  * @property {string} [checkout] The folder of the checkout whose program and packages are run. Default: this one.

@@ -29,6 +29,7 @@ export class Site {
   readonly #controlFolder: string
   readonly #started: Program[] = []
   readonly #servers: Program[] = []
+  #lastErrorLog = ''
 
   constructor() {
     // A front server that is started as root serves as another user.
@@ -116,12 +117,12 @@ export class Site {
     }
   }
 
-  /** The contents of error.log in the folder. */
+  /** The contents of error.log in the folder. After {@link stop}, what they were. */
   errorLog(): string {
     try {
       return readFileSync(this.path('error.log'), 'utf8')
     } catch {
-      return ''
+      return this.#lastErrorLog
     }
   }
 
@@ -173,6 +174,7 @@ export class Site {
     const left = await remaining(() => this.processes(), EXIT_TIMEOUT)
     for (const { pid } of left) kill(pid)
     const report = this.report()
+    this.#lastErrorLog = this.errorLog()
     rmSync(this.folder, { recursive: true, force: true })
     if (left.length > 0) {
       throw new Error(

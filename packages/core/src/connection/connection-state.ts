@@ -20,7 +20,8 @@
  *   because some peers close early and wait for it. A pending END_REQUEST is sent. nginx closes the whole connection when its client
  *   disconnects, which looks the same, so the connection probes whether the peer is still there.
  * - `lingering`: no request is left and our write side is closed. Input is read and dropped for a while, because closing a socket with
- *   unread input resets it, and the peer may then lose the response.
+ *   unread input resets it, and the peer may then lose the response. After the response to a request that has arrived completely, the
+ *   socket is closed at once instead.
  * - `closed`: the socket is closed. Requests that were still running were aborted.
  */
 export type ConnectionState = 'open' | 'draining' | 'finishing' | 'half-closed' | 'lingering' | 'closed'

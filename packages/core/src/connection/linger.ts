@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { LingerLimits } from './pending-end-requests.ts'
 
@@ -21,11 +22,30 @@ export class Linger {
   readonly #host: LingerHost
   #timer: NodeJS.Timeout | undefined
   #droppedBytes = 0
+  #expectsInput = false
   #stopped = false
 
   constructor(socket: Duplex, host: LingerHost) {
     this.#socket = socket
     this.#host = host
+  }
+
+  /** The peer may still send something, such as the rest of a request that has ended. */
+  expectInput(): void {
+    this.#expectsInput = true
+  }
+
+  /**
+   * Ends the connection after its last response. If the peer sends nothing more, the socket is closed at once, because {@link start} needs
+   * another system call, and another event when the peer closes.
+   */
+  closeOrStart(): void {
+    const socket = this.#socket
+    if (this.#expectsInput || socket.writableLength > 0 || !(socket instanceof Socket)) this.start()
+    else {
+      // The callbacks of the last write run before.
+      process.nextTick(destroy, socket)
+    }
   }
 
   /** Closes our write side, then starts the timer. */
@@ -62,4 +82,8 @@ export class Linger {
     // The timer keeps the process alive only while the server closes.
     if (!this.#host.closing) this.#timer.unref()
   }
+}
+
+function destroy(socket: Socket): void {
+  socket.destroy()
 }

@@ -149,6 +149,11 @@ export class InputQueue implements Input {
     return this.#received === 0 && this.#state === FLOWING && this.#expected !== undefined
   }
 
+  /** The peer ended the stream, and it has the announced length. */
+  get receivedAll(): boolean {
+    return this.#streamEnded && this.#state === COMPLETE
+  }
+
   /** Sets the announced length in bytes, or the largest length if none was announced. */
   expect(length: number | undefined, maxBytes: number): void {
     this.#expected = length
