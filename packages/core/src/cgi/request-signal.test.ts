@@ -44,7 +44,9 @@ describe('a Request', () => {
   it('is freed by minor collections, with everything that it refers to', () => {
     const create = (): void => {
       for (let i = 0; i < 100; i++) {
-        Object.assign(createWithController(URL, {}, new AbortController()), { large: new Array(1000).fill(0) })
+        Object.assign(createWithController(URL, {}, new AbortController()), {
+          large: new Array(1000).fill(0),
+        })
       }
     }
     for (let i = 0; i < 20; i++) create()
