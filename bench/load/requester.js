@@ -37,7 +37,7 @@ export async function openRequester(load, onResponse, onError) {
     requests.push(protocol === 'http' ? httpRequest(request) : fastCgiRequest(request, id))
   }
   const Reader = protocol === 'http' ? HttpReader : FastCgiReader
-  const reader = new Reader(expected, (id) => onResponse(requester, id - 1))
+  const reader = new Reader(expected, (id) => onResponse(requester, id - 1), oneRequestEach)
   const push = (chunk) => reader.push(chunk)
   // Requests that follow several responses are sent in one write.
   const pushCorked = (chunk) => {

@@ -80,7 +80,16 @@ export class Site {
     const path = this.path(at)
     const app = JSON.stringify(this.write(`${name}.bundle.mjs`, bundledApp(name)))
     const env = JSON.stringify(this.appEnvironment(mount))
-    writeFileSync(path, `#!${process.execPath}\nObject.assign(process.env, ${env})\nimport(${app})\n`)
+    const cache = JSON.stringify(this.makeFolder('compile-cache'))
+    writeFileSync(
+      path,
+      `#!${process.execPath}
+Object.assign(process.env, ${env})
+const { enableCompileCache, flushCompileCache } = require('node:module')
+enableCompileCache?.(${cache})
+import(${app}).then(() => flushCompileCache?.())
+`,
+    )
     chmodSync(path, 0o755)
     return path
   }

@@ -13,7 +13,7 @@ export interface LingerHost {
 }
 
 /**
- * The end of a connection. Our write side is closed after all output, and input is read and dropped for a while (`lingerTimeout`).
+ * The end of a connection. The server's write side is closed after all output, and input is read and dropped for a while (`lingerTimeout`).
  * Closing a socket with unread input resets it, and the peer may then lose the response. A closing server waits only
  * {@link SILENT_PEER_TIMEOUT} for a silent peer.
  */
@@ -48,7 +48,7 @@ export class Linger {
     }
   }
 
-  /** Closes our write side, then starts the timer. */
+  /** Closes the server's write side, then starts the timer. */
   start(): void {
     // Start the timer only when all output was sent, because the peer may read a large response slowly.
     this.#socket.end(() => {

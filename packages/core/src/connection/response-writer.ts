@@ -23,7 +23,7 @@ export interface ResponseConnection {
   readonly peerEnded: boolean
   /** The server closes, and requests may still begin. */
   readonly draining: boolean
-  /** The END_REQUEST of `exchange` was sent, and with it, if `goAway` is true, the record that makes nginx drop the connection. */
+  /** The END_REQUEST of `exchange` was sent. If `goAway` is true, the record that makes nginx drop the connection was sent with it. */
   onRequestEnded(exchange: ServerExchange, goAway: boolean): void
   /** The server sent a record of its own, of `length` bytes. */
   onReplied(length: number): void
@@ -164,7 +164,10 @@ export class ResponseWriter implements ExchangeConnection {
     this.#pending?.take(exchange)
   }
 
-  /** STDIN of a request whose response has ended was dropped. Returns false if it exceeds a limit, so that END_REQUEST must be sent. */
+  /**
+   * `length` bytes of STDIN were dropped, of a request whose response has ended. Returns false if the dropped bytes exceed a limit:
+   * END_REQUEST must then be sent.
+   */
   onDropped(exchange: ServerExchange, length: number): boolean {
     return this.#pending?.onDropped(exchange, length) !== false
   }

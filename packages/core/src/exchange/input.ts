@@ -15,7 +15,7 @@ export interface Input {
   /** Why the input is incomplete: truncated, aborted, too large or discarded. Undefined while queued bytes remain. */
   readonly error: ExchangeError | undefined
   /**
-   * Called when `read()` returns a new piece, or `ended` or `error` has changed. Setting it marks the input as wanted: the connection
+   * Called when `read()` has a new piece to return, or `ended` or `error` has changed. Setting it marks the input as wanted: the connection
    * then does not discard it after the response has begun.
    */
   onReadable: (() => void) | undefined
