@@ -1,6 +1,7 @@
 import { checkRequest } from '../cgi/check-request.ts'
 import { quote, RequestError } from '../cgi/error.ts'
 import { createRequest } from '../cgi/request.ts'
+import { abortRequest } from '../cgi/request-signal.ts'
 import { createBody } from './body.ts'
 import { CgiRequest, type RequestConnection } from './cgi-request.ts'
 import type { ExchangeError } from './error.ts'
@@ -60,16 +61,20 @@ export abstract class IncomingRequest<C extends RequestConnection>
   // ---- for apps; see Exchange ----
 
   get request(): Request {
-    this.#request ??= createRequest(this.http, () => createBody(this.#stdin), this.signal)
+    this.#request ??= createRequest(this.http, () => createBody(this.#stdin), this.#abortController)
     return this.#request as Request
   }
 
   get signal(): AbortSignal {
+    return this.#abortController.signal
+  }
+
+  get #abortController(): AbortController {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
       if (this.abortReason !== undefined) this.#controller.abort(this.abortReason)
     }
-    return this.#controller.signal
+    return this.#controller
   }
 
   get stdin(): InputQueue {
@@ -188,7 +193,8 @@ export abstract class IncomingRequest<C extends RequestConnection>
 
   /** Aborts `signal` with the reason of the abort. */
   protected abortSignal(): void {
-    this.#controller?.abort(this.abortReason)
+    if (this.#request !== undefined) abortRequest(this.#abortController, this.abortReason)
+    else this.#controller?.abort(this.abortReason)
   }
 
   #refuse(error: unknown): void {

@@ -80,6 +80,18 @@ describe('every chunk is sent when it is enqueued', () => {
     expect((await request.response()).text).toBe('more')
   })
 
+  test('a last chunk that is enqueued together with the end', async () => {
+    const { stream, controller } = withController()
+    const server = await listen(toHandler(() => new Response(stream)))
+    const front = await Front.connect(server)
+    const request = front.request()
+    await request.head()
+    controller.enqueue(encoder.encode('first'))
+    controller.enqueue(encoder.encode('last'))
+    controller.close()
+    expect((await request.response()).text).toBe('firstlast')
+  })
+
   test('a byte stream', async () => {
     const stream = new ReadableStream({
       type: 'bytes',
@@ -304,6 +316,17 @@ describe('a stream that fails', () => {
     controller.error(new Error('broken'))
     expect((await request.cut()).text).toBe('half')
     expect(errors).toEqual([expect.objectContaining({ message: 'broken' })])
+  })
+
+  test('together with a chunk: the chunk is sent, and the response is cut off', async () => {
+    const { stream, controller } = withController()
+    const server = await listen(toHandler(() => new Response(stream)))
+    const front = await Front.connect(server)
+    const request = front.request()
+    await request.head()
+    controller.enqueue(encoder.encode('half'))
+    controller.error(new Error('broken'))
+    expect((await request.cut()).text).toBe('half')
   })
 
   const bytes = encoder.encode('_chunk_').buffer

@@ -1,3 +1,4 @@
+import { isErrored, isReadable } from 'node:stream'
 import type { Exchange } from '@fcgi-bridge/core'
 import { bytesOf, notBytesError } from './body-chunk.ts'
 import { declaredLength, shortBodyError, wrongLengthError } from './content-length.ts'
@@ -9,7 +10,7 @@ import { type ResponseHead, sendWhole, writeHead } from './response-head.ts'
  * gathered chunks are sent at once, and each later chunk when it arrives, so that events are not delayed.
  */
 export function sendStream(exchange: Exchange, head: ResponseHead, stream: ReadableStream<Uint8Array>): void {
-  new StreamSender(exchange, head, stream.getReader()).start()
+  new StreamSender(exchange, head, stream).start()
 }
 
 // A body that exceeds this many bytes is not gathered further. It is sent without a Content-Length.
@@ -32,6 +33,12 @@ interface ReadResult {
 const EMPTY = new Uint8Array()
 const RESOLVED = Promise.resolve()
 
+// Returns whether a stream has given all of its chunks, without an error. False if that is not known, as for a polyfill's stream.
+function isClosed(stream: ReadableStream): boolean {
+  const nodeStream = stream as unknown as NodeJS.ReadableStream
+  return isReadable(nodeStream) === false && !isErrored(nodeStream)
+}
+
 function stopGathering(sender: StreamSender): void {
   sender.stopGathering()
 }
@@ -39,6 +46,7 @@ function stopGathering(sender: StreamSender): void {
 class StreamSender {
   readonly #exchange: Exchange
   readonly #head: ResponseHead
+  readonly #stream: ReadableStream<Uint8Array>
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
   #state: SenderState = 'gathering'
   // A read is pending.
@@ -50,17 +58,21 @@ class StreamSender {
   // The Content-Length that the app set.
   #declared: number | undefined
 
-  constructor(exchange: Exchange, head: ResponseHead, reader: ReadableStreamDefaultReader<Uint8Array>) {
+  constructor(exchange: Exchange, head: ResponseHead, stream: ReadableStream<Uint8Array>) {
     this.#exchange = exchange
     this.#head = head
-    this.#reader = reader
+    this.#stream = stream
+    this.#reader = stream.getReader()
   }
 
   start(): void {
-    // A tick that a microtask schedules runs when no microtask is left. By then the stream has given every chunk that it can give without
-    // waiting. Each response schedules its own tick, because a tick runs in the async context of the request that scheduled it.
-    RESOLVED.then(() => process.nextTick(stopGathering, this))
     this.#pull()
+    // A tick that a microtask schedules runs when no microtask is left. By then the stream has given every chunk that it can give without
+    // waiting. Each response schedules its own tick, because a tick runs in the async context of the request that scheduled it. The body of
+    // text or bytes has been read before this microtask, and needs no tick.
+    RESOLVED.then(() => {
+      if (this.#state === 'gathering') process.nextTick(stopGathering, this)
+    })
   }
 
   /** Sends the gathered chunks, unless the stream has ended. */
@@ -84,24 +96,26 @@ class StreamSender {
     )
   }
 
-  #onRead(result: ReadResult): void {
+  #onRead({ done, value }: ReadResult): void {
     this.#reading = false
     if (this.#state === 'done') return
     try {
-      this.#take(result)
-      this.#pull()
+      if (!done) this.#take(value)
+      // After the last chunk the stream is usually closed already. A read that only finds that out costs as much as one that gets a chunk.
+      if (done || isClosed(this.#stream)) this.#finish()
+      else this.#pull()
     } catch (error) {
       this.#fail(error)
     }
   }
 
-  #take({ done, value }: ReadResult): void {
-    if (done) {
-      if (this.#state === 'gathering') this.#sendAll()
-      else this.#end()
-      this.#state = 'done'
-      return
-    }
+  #finish(): void {
+    if (this.#state === 'gathering') this.#sendAll()
+    else if (this.#state === 'sending') this.#end()
+    this.#state = 'done'
+  }
+
+  #take(value: unknown): void {
     const chunk = bytesOf(value)
     if (chunk === undefined) throw notBytesError(value)
     if (this.#state === 'sending') this.#write(chunk)
