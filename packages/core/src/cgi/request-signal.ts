@@ -6,34 +6,49 @@
 // collection. So the Request gets the caller's own signal. undici creates the signal of each Request with `new AbortController()`, and finds
 // AbortController among the globals. While its constructor runs, which calls no code of the app, that global returns the caller's controller.
 
+// Whether the platform works in this way is tried out before the first Request.
+
 let lent: AbortController | undefined
 let platformClass!: typeof AbortController
-// False on Bun and Deno, whose Requests have a signal of their own, and if the global cannot be replaced.
-let canLend = process.versions.bun === undefined && process.versions.deno === undefined
+// Undefined before the first Request.
+let canLend: boolean | undefined
 
 /**
  * Creates a Request. Its signal is that of `controller`, or follows it where that is not possible. Call {@link abortRequest} to abort it, so that
  * the clones of the Request abort, too.
  */
 export function createWithController(url: string, init: RequestInit, controller: AbortController): Request {
-  if (canLend) {
-    const request = lend(url, init, controller)
-    if (request.signal === controller.signal) return request
-    canLend = false
-  }
-  return new Request(url, { ...init, signal: controller.signal })
+  canLend ??= tryToLend()
+  if (!canLend) return new Request(url, { ...init, signal: controller.signal })
+  const request = lend(url, init, controller)
+  if (request.signal === controller.signal) return request
+  // The app has replaced the global Request or AbortController since.
+  canLend = false
+  return new Request(request, { signal: controller.signal })
 }
 
 /** Aborts the signal of a Request that was created with `controller`, and the signals of its clones. */
 export function abortRequest(controller: AbortController, reason: unknown): void {
-  if (canLend && !controller.signal.aborted) {
-    // The signal of a clone aborts only if that of the Request follows another one.
-    const leader = new AbortController()
-    lend('http://localhost/', { signal: leader.signal }, controller)
-    leader.abort(reason)
-  }
+  if (canLend && !controller.signal.aborted) abortClones(controller, reason)
   // Has no effect if it was aborted above.
   controller.abort(reason)
+}
+
+// Aborts the signal, too. The signal of a clone aborts only if that of its Request follows another one, so this makes it follow one.
+function abortClones(controller: AbortController, reason: unknown): void {
+  const leader = new AbortController()
+  lend(ANY_URL, { signal: leader.signal }, controller)
+  leader.abort(reason)
+}
+
+// False on Bun and Deno, if the global cannot be replaced, and on a platform that works in another way.
+function tryToLend(): boolean {
+  const controller = new AbortController()
+  const request = lend(ANY_URL, {}, controller)
+  if (request.signal !== controller.signal) return false
+  const clone = request.clone()
+  abortClones(controller, undefined)
+  return controller.signal.aborted && clone.signal.aborted
 }
 
 function lend(url: string, init: RequestInit, controller: AbortController): Request {
@@ -49,9 +64,9 @@ function lend(url: string, init: RequestInit, controller: AbortController): Requ
   }
 }
 
-// `new LentController()` returns the controller that is lent. It can be called once.
+// `new LentController()` returns the controller that is lent, once.
 function LentController(): AbortController {
-  const controller = lent!
+  const controller = lent ?? new platformClass()
   takeBack()
   return controller
 }
@@ -61,3 +76,5 @@ function takeBack(): void {
   lent = undefined
   Reflect.set(globalThis, 'AbortController', platformClass)
 }
+
+const ANY_URL = 'http://localhost/'
