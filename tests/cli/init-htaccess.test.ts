@@ -1,5 +1,5 @@
 // `fcgi-bridge init htaccess` on a host where Apache reads an .htaccess and lets its users change nothing else.
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, onTestFailed, test } from 'vitest'
 import { run } from '../../packages/cli/src/run.ts'
 import { askDoctor } from '../doctor/faults.ts'
@@ -107,6 +107,28 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
     })
     expect(readFileSync(log, 'utf8')).toMatch(/Error: no database[\s\S]*app\.js:1/)
     expect(statSync(log).mode & 0o777).toBe(0o600)
+  })
+
+  test('the log has the line of a syntax error', async () => {
+    const origin = await start(host, 'const a = 1\nthis is no program\n')
+    expect((await send(origin, '/shop/')).status).toBe(500)
+    const log = readFileSync(site.path('app/tmp/app.log'), 'utf8')
+    expect(log).toContain(`${site.path('app/app.js')}:2\nthis is no program`)
+  })
+
+  test('a log that cannot be opened is a 500 that says so, and a missing folder of the log is created', async () => {
+    const origin = await start(host, APP)
+    rmdirSync(site.path('app/tmp'))
+    // A file instead of the folder.
+    site.write('app/tmp', '')
+    const { status, text } = await send(origin, '/shop/')
+    expect(status).toBe(500)
+    expect(text).toContain(`Cannot open the log file ${site.path('app/tmp/app.log')}: ENOTDIR`)
+    rmSync(site.path('app/tmp'))
+    chmodSync(site.path('app'), 0o777)
+    await expect
+      .poll(async () => (await send(origin, '/shop/')).status, { timeout: 20_000 })
+      .toBe(200)
   })
 
   test('a Node that is too old is a 500 that says so', async () => {
