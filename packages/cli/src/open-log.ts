@@ -11,12 +11,7 @@ export async function openLog(file: string, args: readonly string[]): Promise<bo
     logToFile(file)
     return true
   } catch (error) {
-    const { serveLogFailure } = await import('./app/failure-page.ts')
-    const isServed = await serveLogFailure(error).then(
-      () => true,
-      () => false,
-    )
-    if (isServed) return false
+    if (await isShownByFrontServer(error)) return false
     const [{ reportFailure }, { reportError }] = await Promise.all([
       import('./app/detach.ts'),
       import('./failure.ts'),
@@ -27,4 +22,15 @@ export async function openLog(file: string, args: readonly string[]): Promise<bo
     process.exitCode = report.exitCode
     return false
   }
+}
+
+async function isShownByFrontServer(error: unknown): Promise<boolean> {
+  const { isStartedByFrontServer } = await import('./app/started-by.ts')
+  if (!isStartedByFrontServer({}) || process.env.LISTEN_FDS !== undefined) return false
+  const { serveLogFailure } = await import('./app/failure-page.ts')
+  return await serveLogFailure(error).then(
+    () => true,
+    // No socket: a user in a terminal has forgotten the address, too.
+    () => false,
+  )
 }
