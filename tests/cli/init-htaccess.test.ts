@@ -142,6 +142,14 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
   })
 })
 
+test('an Apache that runs no programs does not show app.fcgi', async () => {
+  expect((await init(APP)).status).toBe(0)
+  const { ports } = await startApache(site, { modules: [], hosts: [sharedSite(site.path('public'))] })
+  const { status, text } = await send({ host: '127.0.0.1', port: ports[0]! }, '/shop/')
+  expect(status).toBe(403)
+  expect(text).not.toContain('PROGRAM')
+})
+
 test('the doctor examines the site while app.fcgi has a token, and the app is served again without it', async () => {
   const { host, port } = await start('mod_fcgid', APP)
   const url = `http://${host}:${port}/shop/`
