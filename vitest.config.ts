@@ -40,7 +40,7 @@ const FIRST = [
   'packages/conformance/src/conformance',
 ].map((name) => `/${name}.test.ts`)
 
-const PROJECTS = ['isolated', 'packages']
+const PROJECTS = ['tests', 'fronts', 'isolated', 'packages']
 
 /**
  * Runs the long files first. Otherwise the last of them would run alone. Keeps the files of a project together. Otherwise the project's
@@ -56,6 +56,9 @@ class LongFirst extends BaseSequencer {
   }
 }
 
+// The tests whose own process only starts front servers and apps, and sends requests.
+const FRONTS = ['tests/{doctor,drain,faults,servers}/**/*.test.ts']
+
 // The packages' tests that replace global objects, listen to diagnostics channels of the whole process, or measure its memory.
 const ALONE = [
   'packages/*/src/{light,observed}/**/*.test.ts',
@@ -68,8 +71,25 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'tests',
+          include: ['{examples,tests}/**/*.test.ts', ...FRONTS.map((pattern) => `!${pattern}`)],
+          setupFiles: ['tests/support/published.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'fronts',
+          include: FRONTS,
+          setupFiles: ['tests/support/published.ts'],
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'isolated',
-          include: ['{examples,tests}/**/*.test.ts', ...ALONE],
+          include: ALONE,
         },
       },
       {

@@ -1,10 +1,11 @@
 // Bundles the packages as they are published: one file for each entry, and shared files for modules that several entries use. Node loads a
-// package file by file, and each file costs about half a millisecond of an app's start. The workspace itself runs the files of `tsc`.
+// package file by file, and each file costs about half a millisecond of an app's start. The workspace itself runs the files of `tsc`,
+// except programs that tests/ starts: tests/support/published.ts.
 //
 // In a package's package.json, `publishConfig.exports` has the entries that are bundled. `pnpm pack` and `pnpm publish` put it in the place
 // of `exports`. With `node --conditions=published` the workspace loads the bundles, too.
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
@@ -56,14 +57,34 @@ async function bundlePackage(folder) {
     entryPoints.push({ in: join(folder, 'src', source), out: basename(source, '.ts') })
   }
   const outdir = join(folder, FOLDER)
-  rmSync(outdir, { recursive: true, force: true })
   const options = { ...OPTIONS, entryPoints, outdir }
   const { outputFiles } = ONE_CHUNK.has(name)
     ? await buildWithOneChunk(options, (file) => hasSideEffects(sideEffects, folder, file))
     : await bundle(options)
-  for (const { path, text } of outputFiles) {
+  replaceFiles(
+    outdir,
+    outputFiles.map(({ path, text }) => [path, path.endsWith('.js') ? withoutFacades(text, path) : text]),
+  )
+}
+
+/**
+ * Makes these files the only ones of a folder. A file that has this content stays as it is, because running programs may load it.
+ * @param {string} folder @param {[path: string, text: string][]} files
+ */
+function replaceFiles(folder, files) {
+  const paths = new Set(files.map(([path]) => path))
+  mkdirSync(folder, { recursive: true })
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath ?? entry.path, entry.name)
+    if (entry.isFile() && /\.(?:js|map)$/.test(path) && !paths.has(path)) rmSync(path)
+  }
+  for (const [path, text] of files) {
+    if (existsSync(path) && readFileSync(path, 'utf8') === text) continue
     mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, path.endsWith('.js') ? withoutFacades(text, path) : text)
+    // A program must not read half a file.
+    const written = `${path}.${process.pid}`
+    writeFileSync(written, text)
+    renameSync(written, path)
   }
 }
 
@@ -176,7 +197,7 @@ function hasSideEffects(sideEffects, folder, file) {
  * UserError for an import that it does not know.
  * @param {string} text @param {string} path
  */
-function withoutFacades(text, path) {
+export function withoutFacades(text, path) {
   const replaced = text.replace(
     /^import (?:(\w+)|\* as (\w+)|(\{[^}]*\})) from "(node:[^"]+)";$/gm,
     (_, name, namespace, names, module) =>
@@ -189,5 +210,7 @@ function withoutFacades(text, path) {
 
 // `node scripts/bundle.js` bundles all packages. As the script `prepack` of a package it bundles that package.
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  await main(() => (process.env.npm_package_name ? bundlePackage(process.cwd()) : bundlePackages()))
+  await main(() =>
+    process.env.npm_lifecycle_event === 'prepack' ? bundlePackage(process.cwd()) : bundlePackages(),
+  )
 }

@@ -1,15 +1,14 @@
 // Packs every package as `npm publish` would, and checks the result with publint and @arethetypeswrong/cli.
 
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { bin, main, UserError } from './lib/run.js'
+import { bin, main, runQuietly, UserError } from './lib/run.js'
 import { pnpm, setup } from './setup.js'
 
-/** Returns whether every package passes both tools, and prints what they report. */
-function checkPackages() {
+/** Resolves with whether every package passes both tools, and prints what they report. */
+async function checkPackages() {
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-'))
   try {
     pack(folder)
@@ -17,17 +16,19 @@ function checkPackages() {
     // The packages are ES modules. require() loads them as well in every supported Node.
     const attw = [bin('@arethetypeswrong/cli', 'dist/index.js'), '--profile', 'esm-only', '--format', 'ascii']
     const publint = [bin('publint', 'src/cli.js'), 'run', '--strict']
-    return files.flatMap((file) => [passes(attw, file), passes(publint, file)]).every(Boolean)
+    const passed = await Promise.all([attw, publint].map((tool) => allPass(tool, files)))
+    return passed.every(Boolean)
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-/** Runs a tool on a package. Prints the tool's output only if it fails. */
-function passes(tool, file) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...tool, file], { encoding: 'utf8' })
-  if (status !== 0) console.log(stdout + stderr)
-  return status === 0
+/** Runs a tool on each package. Prints the tool's output only if it fails. @param {string[]} tool @param {string[]} files */
+async function allPass(tool, files) {
+  const [script = '', ...args] = tool
+  const passed = []
+  for (const file of files) passed.push(await runQuietly(script, ...args, file))
+  return passed.every(Boolean)
 }
 
 /** Packs every public package into `folder`, as `npm publish` would. */
@@ -47,8 +48,8 @@ export function pack(folder) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  await main(() => {
+  await main(async () => {
     setup()
-    if (!checkPackages()) throw new UserError('A package has faults: see above.')
+    if (!(await checkPackages())) throw new UserError('A package has faults: see above.')
   })
 }

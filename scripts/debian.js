@@ -3,8 +3,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { pathToFileURL } from 'node:url'
-import { main, root, run, UserError } from './lib/run.js'
+import { root, run, UserError } from './lib/run.js'
 
 // Maps programs and files to their packages. The tests read it, too.
 const PACKAGES_FILE = `${root}tests/support/fronts/debian-packages.json`
@@ -90,5 +89,3 @@ function hasDpkg() {
 function hasPasswordlessSudo() {
   return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0
 }
-
-if (import.meta.url === pathToFileURL(process.argv[1]).href) main(installFrontServers)

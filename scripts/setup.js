@@ -1,5 +1,5 @@
-// Sets up a fresh clone: installs the dependencies from the lockfile, then builds. If there is nothing to do, it prints nothing and takes
-// well under a second, so every other script runs it first.
+// Sets up a fresh clone: installs the dependencies from the lockfile, then builds and bundles. If there is nothing to do, it prints nothing
+// and takes well under a second, so every other script runs it first.
 
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -12,6 +12,7 @@ const NODE_FLOOR = [20, 19]
 const PNPM = 'pnpm@10.34.8'
 // Inside node_modules, so that it is deleted with them.
 const STAMP = `${root}node_modules/.setup-stamp`
+const BUNDLE_STAMP = `${root}node_modules/.bundle-stamp`
 // The command that pnpm links for the examples. It warns if the file does not exist yet.
 const COMMAND = `${root}packages/cli/dist/main.js`
 
@@ -20,6 +21,7 @@ export function setup() {
   checkNode()
   install()
   if (!run(process.execPath, [bin('typescript', 'bin/tsc'), '-b'])) throw new UserError('The build failed.')
+  bundle()
 }
 
 /** Runs the pinned pnpm through npx, and returns whether it succeeded. */
@@ -52,6 +54,29 @@ function install() {
     )
   }
   writeFileSync(STAMP, current)
+}
+
+/** Bundles the packages, unless their sources are those of the last bundles. */
+function bundle() {
+  const current = bundleFingerprint()
+  if (readIfExists(BUNDLE_STAMP) === current && existsSync(`${root}packages/cli/dist/bundle/main.js`)) return
+  if (!run(process.execPath, [`${root}scripts/bundle.js`]))
+    throw new UserError('Bundling the packages failed.')
+  writeFileSync(BUNDLE_STAMP, current)
+}
+
+/** A hash of all files that determine the bundles. */
+function bundleFingerprint() {
+  const hash = createHash('sha256')
+  const sources = readdirSync(`${root}packages`).flatMap((name) => {
+    const folder = `packages/${name}`
+    const names = readdirSync(`${root}${folder}/src`, { recursive: true, encoding: 'utf8' })
+    const isSource = (file) => file.endsWith('.ts') && !file.endsWith('.test.ts')
+    return [`${folder}/package.json`, ...names.filter(isSource).map((file) => `${folder}/src/${file}`)]
+  })
+  for (const file of ['pnpm-lock.yaml', 'scripts/bundle.js', ...sources.sort()])
+    hash.update(`${file}\0${readIfExists(root + file) ?? ''}\0`)
+  return hash.digest('hex')
 }
 
 /** A hash of all files that determine the installed packages. A checkout changes modification times, so they are not compared. */

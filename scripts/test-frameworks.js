@@ -30,8 +30,9 @@ await main(async () => {
   process.env.FRAMEWORK_PROJECTS = chosen.join()
   const files = new Set(['features', ...chosen.flatMap((name) => FILES[name] ?? ['builds'])])
   const paths = [...files].map((file) => `tests/frameworks/${file}.test.ts`)
-  const counts = runAllTests(process.execPath, [
+  const counts = await runAllTests(process.execPath, [
     '--maxWorkers=2',
+    '--maxConcurrency=2',
     '--testTimeout=120000',
     '--hookTimeout=120000',
     ...paths,

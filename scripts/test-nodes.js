@@ -9,7 +9,10 @@ import { testsOnNode } from './lib/scope.js'
 import { conclude, runAllTests, runVitest, summary } from './lib/vitest.js'
 import { setup } from './setup.js'
 
-await main(() => {
+// More than with front servers: these tests start fewer processes, and wait more.
+const WORKERS = ['--maxWorkers=4']
+
+await main(async () => {
   const args = process.argv.slice(2)
   setup()
   if (needFrontServers(args)) installFrontServers()
@@ -19,7 +22,9 @@ await main(() => {
     const node = binary(name)
     // Front servers that start an app find Node through `#!/usr/bin/env node`.
     process.env.PATH = `${dirname(node)}:${path}`
-    const counts = args.length > 0 ? runVitest(node, args) : runAllTests(node, testsOnNode(name === NEWEST))
+    const counts = await (args.length > 0
+      ? runVitest(node, args)
+      : runAllTests(node, [...WORKERS, ...testsOnNode(name === NEWEST)]))
     console.log(`${name}: ${summary(counts)}`)
     total.passed += counts.passed
     total.failed += counts.failed

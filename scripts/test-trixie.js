@@ -9,19 +9,18 @@ import { inTrixie, makeTrixie } from './lib/trixie.js'
 import { conclude, runAllTests, runVitest } from './lib/vitest.js'
 import { setup } from './setup.js'
 
-await main(() => {
+await main(async () => {
   const args = process.argv.slice(2)
   setup()
   const node = binary(NEWEST)
   const folder = makeTrixie()
   const start = (script) => inTrixie(folder, node, script)
-  const counts =
-    args.length > 0
-      ? runVitest(start, args)
-      : runAllTests(
-          start,
-          NOT_ON_DEBIAN_13.map((path) => `--exclude=${path}`),
-        )
+  const counts = await (args.length > 0
+    ? runVitest(start, args)
+    : runAllTests(
+        start,
+        NOT_ON_DEBIAN_13.map((path) => `--exclude=${path}`),
+      ))
   for (const one of [...counts.failures, ...counts.unstable]) one.test = `on Debian 13: ${one.test}`
   conclude(counts)
 })

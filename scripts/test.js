@@ -6,11 +6,12 @@ import { installFrontServers, needFrontServers } from './debian.js'
 import { checkFrameworksPage } from './frameworks-page.js'
 import { makePhp74 } from './lib/php74.js'
 import { bin, main, root, runBuffered } from './lib/run.js'
+import { ONLY_ON_DEBIAN_13 } from './lib/scope.js'
 import { conclude, runAllTests, runVitest } from './lib/vitest.js'
 import { setup } from './setup.js'
 
-// test-frameworks.js installs and builds what these tests run.
-const EXCLUDED = ['--exclude=tests/frameworks/**']
+// test-frameworks.js installs and builds what the tests of frameworks run.
+const EXCLUDED = ['tests/frameworks/**', ...ONLY_ON_DEBIAN_13].map((pattern) => `--exclude=${pattern}`)
 
 const CHECKS = {
   lint: () => runBuffered(bin('@biomejs/biome', 'bin/biome'), 'check', '.'),
@@ -35,9 +36,9 @@ await main(async () => {
     installFrontServers()
     makePhp74()
   }
-  // Continue after a failure, so that one run shows all of them.
-  const failedChecks = await checks
-  const counts = args.length > 0 ? runVitest(process.execPath, args) : runAllTests(process.execPath, EXCLUDED)
+  // The tests do not wait for the checks, so that both cores are busy from the beginning, and one run shows all failures.
+  const tests = args.length > 0 ? runVitest(process.execPath, args) : runAllTests(process.execPath, EXCLUDED)
+  const [failedChecks, counts] = await Promise.all([checks, tests])
   counts.failures.push(
     ...failedChecks.map((name) => ({ test: `The check of ${name}`, message: 'see above' })),
   )

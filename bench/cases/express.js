@@ -17,6 +17,33 @@ export const expressCases = [
   expressCase('express4-post', 'Express 4 POST 1 KiB JSON', post, postBar),
 ]
 
+/**
+ * A new connection for each request, as front servers open it by default.
+ * @type {import('./index.js').Case}
+ */
+export const expressUnkept = {
+  name: 'express5-unkept',
+  run: (setting) =>
+    compareSides(
+      {
+        work: get,
+        sides: {
+          fastcgi: { ...fastcgi('express5'), oneRequestEach: true },
+          http: { program: 'express-http.js', variant: 'express5', protocol: 'http', oneRequestEach: true },
+        },
+        rows: [
+          {
+            name: 'Express 5 res.send / node:http, a connection each',
+            side: 'fastcgi',
+            peer: 'http',
+            bar: getBar,
+          },
+        ],
+      },
+      setting,
+    ),
+}
+
 /** @type {import('./index.js').Case} */
 export const expressPeer = {
   name: 'express-peers',

@@ -32,6 +32,26 @@ export const hello = {
     ),
 }
 
+/**
+ * A new connection for each request, as front servers open it by default.
+ * @type {import('./index.js').Case}
+ */
+export const helloUnkept = {
+  name: 'hello-unkept',
+  run: (setting) =>
+    compareSides(
+      {
+        work,
+        sides: {
+          core: { ...core, oneRequestEach: true },
+          http: { program: 'http.js', protocol: 'http', oneRequestEach: true },
+        },
+        rows: [{ name: 'core / node:http, a connection each', side: 'core', peer: 'http', bar: 0.9 }],
+      },
+      setting,
+    ),
+}
+
 /** @type {import('./index.js').Case[]} */
 export const helloPeers = [
   peerCase(

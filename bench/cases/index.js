@@ -1,11 +1,11 @@
 // All cases, in the order of the report.
 
 import { clientCases } from './client.js'
-import { expressCases, expressPeer } from './express.js'
+import { expressCases, expressPeer, expressUnkept } from './express.js'
 import { fetchCases } from './fetch.js'
 import { gatewayCases } from './gateway.js'
 import { growthCases } from './growth.js'
-import { hello, helloPeers } from './hello.js'
+import { hello, helloPeers, helloUnkept } from './hello.js'
 import { latencyCases } from './latency.js'
 import { nginxCases } from './nginx.js'
 import { otelCases } from './otel.js'
@@ -38,6 +38,8 @@ export const cases = [
   hello,
   ...fetchCases,
   ...expressCases,
+  helloUnkept,
+  expressUnkept,
   ...helloPeers,
   expressPeer,
   ...otelCases,
@@ -57,6 +59,8 @@ export const checkoutCases = [
   hello,
   ...fetchCases,
   ...expressCases,
+  helloUnkept,
+  expressUnkept,
   ...sizeCases,
   ...transferCases,
   ...clientCases,

@@ -92,7 +92,7 @@ export function againstResult(name, here, other, { nodeVersion, pace }, unit = '
   }
 }
 
-// The lower quartile: other load on the machine can only make a round dearer.
+// The lower quartile: other load on the machine can only make a round slower.
 /** @param {{ cpu: number }[]} samples */
 function undisturbed(samples) {
   return summary(samples.map(({ cpu }) => cpu)).low

@@ -64,7 +64,8 @@ export async function measureCgi(name, { side, peer }, setting) {
   ]
 }
 
-// `respond` resolves with a function that ends what it has started. That does not count.
+// Resolves with the time of `respond`, in milliseconds. `respond` resolves with a function that ends what it has started. The time of that
+// function does not count.
 async function timeOf(respond) {
   const start = performance.now()
   const end = await respond()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 const folders = new Set()
 
-/** Creates a temporary folder. {@link removeFolder} removes it, or else the exit of the process, also at SIGINT and SIGTERM. */
+/** Creates a temporary folder. If {@link removeFolder} has not removed it when the process exits, at SIGINT or SIGTERM too, it is removed then. */
 export function makeFolder() {
   if (folders.size === 0) removeAllAtExit()
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-bench-'))

@@ -10,7 +10,8 @@ import { UserError } from '../../scripts/lib/run.js'
 import { cpuTime } from './cpu.js'
 import { makeFolder, removeFolder } from './folders.js'
 
-const STARTS_IN = 10_000
+// Milliseconds.
+const START_TIMEOUT = 10_000
 const LOG = 'error.log'
 
 /** An nginx in front of a server, with kept connections to the server. */
@@ -69,7 +70,7 @@ export class Nginx {
   }
 
   async #listening(log) {
-    const deadline = Date.now() + STARTS_IN
+    const deadline = Date.now() + START_TIMEOUT
     while (!(await accepts(this.address))) {
       if (this.#child.exitCode !== null || Date.now() > deadline) {
         throw new Error(`nginx did not start: ${readFileSync(log, 'utf8')}`)

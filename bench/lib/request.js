@@ -20,6 +20,7 @@ import {
  * @property {string} [body] Sent with `contentType`.
  * @property {string} [contentType]
  * @property {number} [contentLength] Set if the body is sent separately.
+ * @property {boolean} [oneRequestEach] The connection is closed after the response.
  * @property {number} [params] The number of params, or over HTTP that of additional headers. Default: a browser's.
  */
 
@@ -58,7 +59,7 @@ export const BROWSER_PARAMS = NGINX_PARAMS.length + BROWSER_HEADERS.length
  */
 export function fastCgiRequest(spec, requestId = 1) {
   const parts = [
-    encodeBeginRequest(requestId, FCGI_RESPONDER, FCGI_KEEP_CONN),
+    encodeBeginRequest(requestId, FCGI_RESPONDER, spec.oneRequestEach ? 0 : FCGI_KEEP_CONN),
     ...stream(FCGI_PARAMS, requestId, encodeNameValues(paramsOf(spec))),
   ]
   if (spec.contentLength === undefined) {
@@ -73,7 +74,9 @@ export function fastCgiRequest(spec, requestId = 1) {
  */
 export function httpRequest(spec) {
   const lines = [`${spec.method ?? 'GET'} ${spec.path ?? '/'} HTTP/1.1`]
-  for (const [name, value] of headersOf(spec)) lines.push(`${name}: ${value}`)
+  for (const [name, value] of headersOf(spec)) {
+    lines.push(`${name}: ${name === 'Connection' && spec.oneRequestEach ? 'close' : value}`)
+  }
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${spec.body ?? ''}`)
 }
 

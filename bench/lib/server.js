@@ -13,22 +13,23 @@ import { makeFolder, removeFolder } from './folders.js'
  * @typedef {object} ServerSpec
  * @property {string} program A file in `bench/servers`.
  * @property {'fastcgi' | 'http'} protocol
- * @property {boolean} [oneRequestEach] It does not keep its connections.
+ * @property {boolean} [oneRequestEach] It gets a new connection for each request.
  * @property {string} [variant] What the program takes as its second argument.
  * @property {string[]} [flags] For Node.
  * @property {string} [checkout] The folder of the checkout whose program and packages are run. Default: this one.
- * @property {'nginx' | 'gateway'} [front] What stands between the load and the program.
+ * @property {'nginx' | 'gateway'} [front] The front server between the load and the program. Default: none.
  *
  * @typedef {'unix' | 'tcp'} Transport A Unix socket, or TCP over the loopback.
  */
 
-const STARTS_IN = 20_000
+// Milliseconds.
+const START_TIMEOUT = 20_000
 
 /** A server program in a separate process. */
 export class Server {
   /** The address on which it listens. @type {import('node:net').NetConnectOpts} */
   address
-  /** Milliseconds from when Node itself had started until it listened; of programs in other languages not a number. */
+  /** Milliseconds from the start of Node itself until the program listened. NaN for programs in other languages. */
   startTime = Number.NaN
   #child
   #folder
@@ -44,7 +45,7 @@ export class Server {
    * Starts a server. Resolves when it listens.
    * @param {ServerSpec} spec
    * @param {{ node: string, transport: Transport, profiles?: string }} options The Node that runs it, what it listens on, and a
-   *   folder for CPU profiles, if there are to be some.
+   *   folder for CPU profiles if they are to be written.
    */
   static async start({ checkout = root, program, variant, flags = [] }, { node, profiles, transport }) {
     const folder = makeFolder()
@@ -112,7 +113,7 @@ export function profileFlags(program, folder) {
 }
 
 async function listening(child, program) {
-  const signal = AbortSignal.timeout(STARTS_IN)
+  const signal = AbortSignal.timeout(START_TIMEOUT)
   const lines = createInterface({ input: child.stdout })
   const line = once(lines, 'line', { signal })
   const exit = once(child, 'exit', { signal }).then(([code, killed]) => {

@@ -9,7 +9,7 @@ import { summary } from './stats.js'
  * @property {string} node
  * @property {import('./stats.js').Summary} time Milliseconds from the program's first import until it listens.
  * @property {import('./stats.js').Summary} peerTime
- * @property {import('./stats.js').Summary} memory Resident bytes then.
+ * @property {import('./stats.js').Summary} memory Resident bytes when it listens.
  * @property {import('./stats.js').Summary} peerMemory
  */
 

@@ -11,6 +11,7 @@ import { checkBody } from './expected.js'
 export class HttpReader {
   #expected
   #onResponse
+  #mayClose
   /** @type {{ bytes: Buffer, dateStart: number, dateEnd: number, length: number | undefined } | undefined} */
   #knownHead
   #held = Buffer.alloc(0)
@@ -20,10 +21,15 @@ export class HttpReader {
   #body
   #tail = Buffer.alloc(0)
 
-  /** @param {import('./expected.js').Expected} expected @param {import('./expected.js').OnResponse} onResponse */
-  constructor(expected, onResponse) {
+  /**
+   * @param {import('./expected.js').Expected} expected
+   * @param {import('./expected.js').OnResponse} onResponse
+   * @param {boolean} [mayClose] The server may close the connection after a response.
+   */
+  constructor(expected, onResponse, mayClose = false) {
     this.#expected = expected
     this.#onResponse = onResponse
+    this.#mayClose = mayClose
   }
 
   push(chunk) {
@@ -65,7 +71,8 @@ export class HttpReader {
     if (end < 0) return 0
     const head = data.toString('latin1', 0, end + 4)
     if (!head.startsWith('HTTP/1.1 200 ')) throw new Error(`A response has the head: ${head}`)
-    if (/^connection: close/im.test(head)) throw new Error(`The server closes the connection: ${head}`)
+    if (!this.#mayClose && /^connection: close/im.test(head))
+      throw new Error(`The server closes the connection: ${head}`)
     const length = /^content-length: (\d+)/im.exec(head)
     this.#chunked = length === null
     if (this.#chunked && !/^transfer-encoding: chunked/im.test(head)) throw new Error(`No length: ${head}`)

@@ -11,7 +11,7 @@ import { HttpReader } from './http-reader.js'
  * @property {import('./expected.js').Expected} expected
  * @property {number} connections
  * @property {number} [multiplexed] Concurrent requests on each connection; default 1.
- * @property {boolean} [oneRequestEach] A new connection for each request, for a server that does not keep them.
+ * @property {boolean} [oneRequestEach] A new connection for each request.
  * @property {boolean} [awake] The load never sleeps while it runs, because waking it would cost the server time.
  *
  * @typedef {object} Requester A connection, and the bytes to send on it.
@@ -27,7 +27,8 @@ import { HttpReader } from './http-reader.js'
  * @returns {Promise<Requester>}
  */
 export async function openRequester(load, onResponse, onError) {
-  const { address, expected, multiplexed = 1, protocol, request } = load
+  const { address, expected, multiplexed = 1, oneRequestEach, protocol } = load
+  const request = { ...load.request, oneRequestEach }
   /** @type {Requester} */
   let requester
   /** @type {Buffer[]} */
@@ -36,7 +37,7 @@ export async function openRequester(load, onResponse, onError) {
     requests.push(protocol === 'http' ? httpRequest(request) : fastCgiRequest(request, id))
   }
   const Reader = protocol === 'http' ? HttpReader : FastCgiReader
-  const reader = new Reader(expected, (id) => onResponse(requester, id - 1))
+  const reader = new Reader(expected, (id) => onResponse(requester, id - 1), oneRequestEach)
   const push = (chunk) => reader.push(chunk)
   // Requests that follow several responses are sent in one write.
   const pushCorked = (chunk) => {

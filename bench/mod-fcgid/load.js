@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { quantile } from '../lib/stats.js'
 
-// Milliseconds after which a client gives up.
+// Milliseconds after which a client aborts its request.
 const TIMEOUT = 15_000
 
 const MOST_PER_TURN = 5

@@ -19,7 +19,7 @@ export function memoryOfAll(pids) {
   return { own: mebibytes('own'), proportional: mebibytes('proportional') }
 }
 
-/** The CPU time in microseconds of the app and of everything else that serves the site, which are the descendants of Apache. */
+/** The CPU times of Apache and its descendants, in microseconds: `app` of the app's processes, and `others` of all other processes. */
 export function cpuOf({ apache, folder }) {
   const apps = new Set(appsIn(folder))
   const parents = new Map(pids().map((pid) => [pid, parentOf(pid)]))

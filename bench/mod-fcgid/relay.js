@@ -13,8 +13,8 @@ import { asApache } from './site.js'
 const STARTS = 7
 const REQUESTS = 3000
 
-// Milliseconds after which a process is at rest.
-const REST = 2000
+// Milliseconds after which a process is idle.
+const IDLE_AFTER = 2000
 
 // As mod_fcgid sends it: without FCGI_KEEP_CONN, which is the flag in the body of the first record.
 const REQUEST = fastCgiRequest({})
@@ -30,7 +30,7 @@ export async function measureRelay(site) {
     await endChild(child)
   }
   const { child, path } = await startRelay(site, STARTS)
-  await setTimeout(REST)
+  await setTimeout(IDLE_AFTER)
   const pid = /** @type {number} */ (child.pid)
   const atRest = memoryOf(pid).own / 2 ** 20
   const before = cpuTime(pid)
@@ -57,7 +57,7 @@ async function startRelay({ folder }, number) {
   return { child, path, time: performance.now() - began }
 }
 
-// Resolves with whether there is a socket yet.
+// Sends a request to the socket. Resolves with false if no process listens on it yet.
 async function send(path) {
   const socket = connect(path)
   let length = 0

@@ -67,7 +67,7 @@ function faster(load) {
   return { ...load, rate: load.fast }
 }
 
-// The C program does not look at it.
+// The C program does not read restart.txt.
 function restarts({ kind }) {
   return kind !== 'C'
 }
@@ -107,18 +107,18 @@ function restarted(site, load) {
   })
 }
 
-// So that mod_fcgid has started ten processes, and they are warm.
+// Makes mod_fcgid start ten processes, and warms them up.
 async function startTen(site) {
   for (let round = 0; round < 5; round++) await burst(site, 10, 50)
 }
 
-// No request waits for the start of a process.
+// The processes are started first, so that no request waits for the start of one.
 async function warmThenFast(site, load) {
   await startTen(site)
   return underLoad(site, faster(load))
 }
 
-// Most of the processes get no request.
+// Ten processes are started for a load that needs fewer. Most of them then get no request.
 async function idle(site, load) {
   await startTen(site)
   return underLoad(site, load)

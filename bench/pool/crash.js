@@ -1,5 +1,5 @@
-// An app that worked, and crashes at each start after its workers were killed. What does the pool spend on it, and how soon does the
-// corrected app serve?
+// The app first works. Then its workers are killed, and it crashes at each start. Measures the CPU time of the pool meanwhile, and the time until
+// the corrected app serves.
 
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -7,8 +7,8 @@ import { freePorts } from '../../scripts/lib/free-ports.js'
 import { bar, verdict } from './bar.js'
 import { HELLO, PoolProcess } from './pool-process.js'
 
-/** Milliseconds after the start. Its garbage is collected meanwhile. */
-const SETTLING = 5000
+/** Milliseconds from the start of a pool to its measurement. The garbage of the start is collected in this time. */
+const SETTLE_TIME = 5000
 const MEBIBYTE = 2 ** 20
 
 /** Bytes, and per cent of a core. */
@@ -29,14 +29,14 @@ export async function measureIdle({ node, workers, seconds = 30 }) {
   ]
   const results = []
   console.log(`The master with ${workers} workers, for ${seconds} s.\n
-| | resident | of it not shared | CPU, % of a core | |
+| | resident | not shared | CPU, % of a core | |
 | --- | --- | --- | --- | --- |`)
   for (const { name, flags, page } of ways) {
     const pool = await PoolProcess.start({ node, workers, app: HELLO, flags })
     try {
       // What the first request loads counts, too.
       if (page !== undefined) await (await fetch(`http://127.0.0.1:${page}/metrics`)).text()
-      await setTimeout(SETTLING)
+      await setTimeout(SETTLE_TIME)
       const before = pool.masterCpu
       await setTimeout(seconds * 1000)
       const cpu = ((pool.masterCpu - before) / seconds) * 100

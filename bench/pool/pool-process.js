@@ -85,7 +85,7 @@ export class PoolProcess {
     return cpuTimeWithChildren(this.pid).own / 1000
   }
 
-  /** The seconds of CPU time that the master and all of its workers have used, those that have ended, too. */
+  /** The seconds of CPU time that the master and all of its workers have used, including workers that have ended. */
   get cpu() {
     const { own, ended } = cpuTimeWithChildren(this.pid)
     return this.workers.reduce((sum, pid) => sum + cpuTimeWithChildren(pid).own, own + ended) / 1000

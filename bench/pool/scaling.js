@@ -141,7 +141,7 @@ async function compare({ app, connections, iterations, nginx }, node, millisecon
   }
 }
 
-/** A pool, its load generator, and nginx between them if it is asked for. */
+/** A pool, its load generator, and with `nginx` an nginx between them. */
 class LoadedPool {
   #pool
   #nginx

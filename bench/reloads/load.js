@@ -1,13 +1,13 @@
 import { Agent, request } from 'node:http'
 import { quantile } from '../lib/stats.js'
 
-// Milliseconds after which a client gives up.
+// Milliseconds after which a client aborts its request.
 const TIMEOUT = 15_000
 // Concurrent requests. A machine that is too busy for the rate would otherwise fill queues, which has nothing to do with reloads.
 const MOST = 100
 
 /**
- * Sends requests at a fixed rate, whatever the responses do. Every third is a POST, and each has its own connection.
+ * Sends requests at a fixed rate, independent of the responses. Every third is a POST, and each has its own connection.
  * @param {{ port: number, rate: number }} target
  */
 export function startLoad({ port, rate }) {

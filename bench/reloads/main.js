@@ -17,7 +17,8 @@ import { makeFolder, removeFolder } from '../lib/folders.js'
 import { startLoad } from './load.js'
 import { subjects, versionOf } from './subjects.js'
 
-const STARTS_IN = 30_000
+// Milliseconds.
+const START_TIMEOUT = 30_000
 
 await main(async () => {
   const { values } = parseArgs({
@@ -105,10 +106,10 @@ http {
 
 /** Resolves when the server responds with 200. */
 async function responding(port) {
-  for (const end = performance.now() + STARTS_IN; performance.now() < end; await setTimeout(100)) {
+  for (const end = performance.now() + START_TIMEOUT; performance.now() < end; await setTimeout(100)) {
     if ((await statusOf(port)) === 200) return
   }
-  throw new Error(`There was no response with status 200 within ${STARTS_IN / 1000} s.`)
+  throw new Error(`There was no response with status 200 within ${START_TIMEOUT / 1000} s.`)
 }
 
 function statusOf(port) {

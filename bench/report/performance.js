@@ -1,11 +1,11 @@
-// docs/performance.md: the figures that a reader wants who decides whether to use this project. RESULTS.md is for its engineers.
+// docs/performance.md has the figures for readers who decide whether to use this project. RESULTS.md is for the project's engineers.
 
 import { mib, micro, moment, thousand } from './format.js'
 
 /** @typedef {import('../cases/index.js').Result} Result */
 
 /**
- * The rows of the table. `express` and `fetch` are the names of results. `cells` returns our figure and the peer's.
+ * The rows of the table. `express` and `fetch` are the names of results. `cells` returns this project's figure and the peer's.
  * @typedef {{ title: string, express?: string, fetch?: string, cells: (result: any) => string[] }} Row
  * @type {Row[]}
  */
@@ -65,7 +65,7 @@ const ROWS = [
     cells: transferRate,
   },
   {
-    title: 'latency at the peer’s half load, p50 / p99 (ms)',
+    title: 'p50 / p99 at half the HTTP server’s capacity (ms)',
     express: 'Express 5 res.send / node:http',
     fetch: 'Hono text / @hono/node-server',
     cells: latency,

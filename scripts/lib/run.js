@@ -25,21 +25,53 @@ export function run(command, args, options = {}) {
 }
 
 /**
+ * Like {@link run}, while this process does other things.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} [options]
+ */
+export async function runAsync(command, args, options = {}) {
+  const child = spawn(command, args, { cwd: root, stdio: 'inherit', ...options })
+  try {
+    const [code] = await once(child, 'close')
+    return code === 0
+  } catch (error) {
+    throw new UserError(`Cannot run ${command}: ${error.message}`)
+  }
+}
+
+/**
  * Runs a Node script in the repository's root folder while others run, and prints all of its output when it has ended. Resolves with
  * whether it succeeded.
  * @param {string} script
  * @param {string[]} args
  */
 export async function runBuffered(script, ...args) {
+  const { ok, output, errors } = await outputOf(script, args)
+  process.stdout.write(output)
+  process.stderr.write(errors)
+  return ok
+}
+
+/**
+ * Like {@link runBuffered}, but prints the output only if the script fails.
+ * @param {string} script
+ * @param {string[]} args
+ */
+export async function runQuietly(script, ...args) {
+  const { ok, output, errors } = await outputOf(script, args)
+  if (!ok) console.log(output + errors)
+  return ok
+}
+
+async function outputOf(script, args) {
   const child = spawn(process.execPath, [script, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const [output, errors, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
     once(child, 'close'),
   ])
-  process.stdout.write(output)
-  process.stderr.write(errors)
-  return code === 0
+  return { ok: code === 0, output, errors }
 }
 
 /** Returns the path of an installed tool's JavaScript file, such as `bin('typescript', 'bin/tsc')`, to run it under any Node. */

@@ -22,8 +22,15 @@ export function testsOnNode(isNewest) {
 }
 
 /**
+ * The tests that test.js leaves to test-trixie.js, as patterns. They start slowly. Node 20 is tested with the other monitoring tools, and each
+ * Node with the tests of what the tools hook into: `observed` of the adapters, and the channels of core.
+ */
+export const ONLY_ON_DEBIAN_13 = ['tests/monitoring/{datadog,elastic,newrelic}.test.ts']
+
+/**
  * The tests that test-trixie.js does not run, as patterns. Some run under the newest Node anyway, and some need programs that are not in
- * the folder: compilers, a browser, git, pnpm. The others depend neither on the front servers nor on the Node, and run under the oldest one.
+ * the folder: compilers, a browser, git, pnpm. The others run under the oldest Node only, because they depend neither on the Node nor on
+ * what differs between the front servers of Debian 12 and 13: Apache, Caddy and H2O have the same versions there.
  */
 export const NOT_ON_DEBIAN_13 = [
   'packages/**',
@@ -31,12 +38,13 @@ export const NOT_ON_DEBIAN_13 = [
   'tests/cli/{conformance,inspector,ping,request}.test.ts',
   'tests/client/testing-helper.test.ts',
   'tests/conformance/**',
+  'tests/doctor/{apache-fcgid,apache-proxy,caddy,h2o}.test.ts',
   'tests/frameworks/**',
   'tests/fuzz/fuzz.test.ts',
   'tests/limits/hostile-memory.test.ts',
   'tests/programs/{bench,packed}.test.ts',
   'tests/runtimes/**',
   'tests/security/linear-time.test.ts',
-  'tests/servers/apache-php74.test.ts',
+  'tests/servers/{apache-cgi,apache-php74}.test.ts',
   'tests/soak/**',
 ]

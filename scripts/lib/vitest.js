@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { bin, root, run } from './run.js'
+import { bin, root, runAsync } from './run.js'
 
 // The time limit of a run, in milliseconds. Each test has its own time limit, but that does not stop code that blocks its thread.
 const TIMEOUT = 30 * 60 * 1000
@@ -13,12 +13,12 @@ const MESSAGE_MAX = 600
 const RETRIED_FILES_MAX = 3
 
 /**
- * Runs vitest with its own command-line arguments, and returns how many tests passed, failed and were skipped, and the
+ * Runs vitest with its own command-line arguments, and resolves with how many tests passed, failed and were skipped, and the
  * `failures`: a `test` and its `message`. A file that cannot be loaded, or an error outside of any test, counts as one failure.
  * `node` is the path of a Node, or a function from a script with its arguments to the command that runs it.
  */
-export function runVitest(node, args) {
-  const { ok, files } = vitest(node, args)
+export async function runVitest(node, args) {
+  const { ok, files } = await vitest(node, args)
   return countsOf(ok, files)
 }
 
@@ -26,11 +26,12 @@ export function runVitest(node, args) {
  * Like {@link runVitest}, for all tests. They run at the same time as front servers and hundreds of other processes, so up to three files
  * that fail are run once more, one at a time. A test that passes then counts as passed, and is listed in `unstable`.
  */
-export function runAllTests(node, args = []) {
-  const first = vitest(node, args)
+export async function runAllTests(node, args = []) {
+  const first = await vitest(node, args)
   const failed = first.files.filter(({ status }) => status === 'failed')
   if (failed.length === 0 || failed.length > RETRIED_FILES_MAX) return countsOf(first.ok, first.files)
-  const again = failed.map(({ name }) => vitest(node, [name]))
+  const again = []
+  for (const { name } of failed) again.push(await vitest(node, [name]))
   const others = first.files.filter(({ status }) => status !== 'failed')
   const ok = again.every((run) => run.ok)
   const counts = countsOf(ok, [...others, ...again.flatMap((run) => run.files)])
@@ -52,8 +53,8 @@ export function conclude(counts) {
   if (counts.failed > 0) process.exitCode = 1
 }
 
-/** Runs vitest. Returns whether it succeeded, and its report on each file. The report is empty if vitest crashed or timed out. */
-function vitest(node, args) {
+/** Runs vitest. Resolves with whether it succeeded, and its report on each file. The report is empty if vitest crashed or timed out. */
+async function vitest(node, args) {
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-'))
   const report = join(folder, 'report.json')
   try {
@@ -62,11 +63,16 @@ function vitest(node, args) {
     const [command, ...rest] = typeof node === 'function' ? node(script) : [node, ...script]
     // The tests send no request to another machine. Node 20 reads this file of certificates whenever it starts, which takes 0.1 s of CPU
     // time, and the tests start Node a thousand times.
-    const env = { ...process.env, NODE_EXTRA_CA_CERTS: undefined }
-    const ok = run(command, rest, { timeout: TIMEOUT, env })
+    const env = {
+      ...process.env,
+      NODE_EXTRA_CA_CERTS: undefined,
+      // From Node 22.1 on, the second start of a program finds it compiled.
+      NODE_COMPILE_CACHE: join(folder, 'compile-cache'),
+    }
+    const ok = await runAsync(command, rest, { timeout: TIMEOUT, env })
     return { ok, files: readReport(report) }
   } finally {
-    rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 

@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { childrenOf, commandOf } from '../lib/processes.js'
 
-const BOOTS_IN = 60_000
-const SHUTS_DOWN_IN = 30_000
+// Milliseconds.
+const BOOT_TIMEOUT = 60_000
+const SHUTDOWN_TIMEOUT = 30_000
 
 /**
  * A Debian that systemd has booted, in systemd-nspawn, which needs root. It shares this machine's network. Changes to its own files are lost when
@@ -79,7 +80,7 @@ export class Container {
     // systemd-nspawn shuts the container down.
     this.#child.kill('SIGTERM')
     const end = new AbortController()
-    const killed = setTimeout(SHUTS_DOWN_IN, undefined, { signal: end.signal }).then(
+    const killed = setTimeout(SHUTDOWN_TIMEOUT, undefined, { signal: end.signal }).then(
       () => this.#child.kill('SIGKILL'),
       () => {},
     )
@@ -93,7 +94,7 @@ export class Container {
   }
 
   async #booted() {
-    for (const end = Date.now() + BOOTS_IN; Date.now() < end; await setTimeout(200)) {
+    for (const end = Date.now() + BOOT_TIMEOUT; Date.now() < end; await setTimeout(200)) {
       if (this.#hasEnded) break
       this.#init = initBelow(this.#child.pid)
       if (this.#init === 0) continue

@@ -84,7 +84,7 @@ test('if the front server may not write to the socket, the doctor prints the com
   )
   const url = `http://127.0.0.1:${port}/`
   if (isRoot) {
-    const { report, code } = await askDoctor(site, url, '--app', socket)
+    const { report, code } = await askDoctor(url, '--app', socket)
     expect(code).toBe(6)
     expect(codesOf(report)).toEqual(['socket-permission'])
     const lines = report.findings[0]!.fix.lines
@@ -99,18 +99,18 @@ test('if the front server may not write to the socket, the doctor prints the com
   }
   // lighttpd tries an app that it could not reach again after a second.
   await expect.poll(async () => (await fetch(url)).status).toBe(200)
-  expect(codesOf((await askDoctor(site, url, '--app', socket)).report)).toEqual([])
+  expect(codesOf((await askDoctor(url, '--app', socket)).report)).toEqual([])
 })
 
 test('a front server that connects to another address', async () => {
   const url = await startFront('', `unix:${site.path('elsewhere.sock')}`)
-  const { report, code } = await askDoctor(site, url, '--app', socket)
+  const { report, code } = await askDoctor(url, '--app', socket)
   expect(code).toBe(6)
   expect(report.findings).toMatchObject([
     { code: 'unreached', fix: { lines: [`fastcgi_pass unix:${socket};`] } },
   ])
   // Without --app, the doctor does not know the right address.
-  const alone = await askDoctor(site, url)
+  const alone = await askDoctor(url)
   expect(alone.code).toBe(6)
   expect(alone.report.findings).toMatchObject([
     { code: 'unreached', fix: { where: expect.stringContaining('--app') } },
@@ -128,7 +128,7 @@ test.each([
   ['a login', 'auth_basic "shop"; auth_basic_user_file /dev/null;', / with 401/],
 ])('the doctor finds that the front server responds itself, with %s', async (_, lines, problem) => {
   const url = await startFront(lines)
-  const { report, code } = await askDoctor(site, url, '--app', socket)
+  const { report, code } = await askDoctor(url, '--app', socket)
   expect(code).toBe(6)
   expect(report.findings).toMatchObject([{ code: 'not-passed-on', problem: expect.stringMatching(problem) }])
 })
@@ -138,7 +138,7 @@ test('a front server that requires a login is examined with the Authorization he
   chmodSync(users, 0o644)
   const url = await startFront(`auth_basic "shop"; auth_basic_user_file ${users};`)
   const login = `Authorization: Basic ${Buffer.from('ann:secret').toString('base64')}`
-  const { report } = await askDoctor(site, url, '--app', socket, '-H', login)
+  const { report } = await askDoctor(url, '--app', socket, '-H', login)
   expect(codesOf(report)).toContain('buffering')
   expect(codesOf(report)).not.toContain('authorization')
 })
@@ -146,7 +146,7 @@ test('a front server that requires a login is examined with the Authorization he
 test('with a running app: no fault if the front server and the app respond with the same status', async () => {
   await startApp()
   const url = await startFront('')
-  const examined = await askDoctor(site, url, '--app', socket)
+  const examined = await askDoctor(url, '--app', socket)
   expect(examined).toMatchObject({ code: 0, report: { healthy: true, findings: [] } })
   expect(examined.report.hint).toContain('Stop the app and run the doctor again')
   const program = command('doctor', url, '--app', socket)
@@ -159,11 +159,11 @@ test('with a running app: the doctor finds another status, and buffered events',
   const url = await startFront(`
     location = /other { return 418; }
     location = /events { fastcgi_pass unix:${socket}; include /etc/nginx/fastcgi_params; fastcgi_buffering on; }`)
-  const other = await askDoctor(site, `${url}other`, '--app', socket)
+  const other = await askDoctor(`${url}other`, '--app', socket)
   expect(codesOf(other.report)).toEqual(['status-differs'])
-  const fails = await askDoctor(site, `${url}fails`, '--app', socket)
+  const fails = await askDoctor(`${url}fails`, '--app', socket)
   expect(codesOf(fails.report)).toEqual(['app-fails'])
-  const events = await askDoctor(site, `${url}events`, '--app', socket, '--timeout', '4')
+  const events = await askDoctor(`${url}events`, '--app', socket, '--timeout', '4')
   expect(events.report.findings).toMatchObject([
     { code: 'buffering', fix: { lines: ['fastcgi_buffering off;'] } },
   ])
@@ -171,7 +171,9 @@ test('with a running app: the doctor finds another status, and buffered events',
 
 test('an app is examined without a front server', async () => {
   await startApp()
-  expect(await askDoctor(site, socket)).toMatchObject({ code: 0, report: { findings: [] } })
+  const program = command('doctor', socket, '--json')
+  expect(await program.exited).toEqual({ code: 0, signal: null })
+  expect(JSON.parse(program.output)).toMatchObject({ of: socket, healthy: true, findings: [] })
 })
 
 test.each([
@@ -221,7 +223,7 @@ test('the doctor does not wait for the end of a response that never ends', async
   await new Promise<void>((resolve) => endless.listen(0, '127.0.0.1', resolve))
   try {
     const { port } = endless.address() as AddressInfo
-    const { report, code } = await askDoctor(site, `http://127.0.0.1:${port}/`)
+    const { report, code } = await askDoctor(`http://127.0.0.1:${port}/`)
     expect({ code, findings: report.findings }).toEqual({ code: 0, findings: [] })
   } finally {
     endless.closeAllConnections()
@@ -231,7 +233,7 @@ test('the doctor does not wait for the end of a response that never ends', async
 
 test('the URL of a redirect is quoted for the shell', async () => {
   const url = await startFront(`return 302 "https://shop.example/;id&a='";`)
-  const { report } = await askDoctor(site, url, '--app', socket)
+  const { report } = await askDoctor(url, '--app', socket)
   expect(report.findings[0]!.fix.where).toBe(
     `Examine that URL: fcgi-bridge doctor 'https://shop.example/;id&a='\\'''`,
   )
@@ -248,7 +250,7 @@ test('a self-signed certificate is an error that names --insecure', async () => 
 
 test('--connect gives the address of the front server if the host of the URL does not resolve to it', async () => {
   const url = new URL(await startFront(''))
-  const { report } = await askDoctor(site, 'http://shop.example/', '--app', socket, '--connect', url.host)
+  const { report } = await askDoctor('http://shop.example/', '--app', socket, '--connect', url.host)
   expect(codesOf(report)).not.toContain('host')
   expect(report.of).toBe('http://shop.example/')
 })
@@ -258,13 +260,13 @@ test('the doctor finds that the probe has another token', async () => {
     env: { ...process.env, FCGI_BRIDGE_LISTEN: socket },
   })
   expect(await accepting({ path: socket }, () => false)).toBe(true)
-  const { report } = await askDoctor(site, await startFront(''), '--token', 'another-token')
+  const { report } = await askDoctor(await startFront(''), '--token', 'another-token')
   expect(codesOf(report)).toEqual(['wrong-token'])
 })
 
 test('the doctor finds that the front server sends invalid requests', async () => {
   const url = await startFront('fastcgi_param CONTENT_LENGTH many;')
-  const { report } = await askDoctor(site, url, '--app', socket)
+  const { report } = await askDoctor(url, '--app', socket)
   expect(report.findings).toMatchObject([
     { code: 'refused', problem: expect.stringContaining('CONTENT_LENGTH') },
   ])

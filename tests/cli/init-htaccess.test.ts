@@ -158,7 +158,7 @@ test('the doctor examines the site while app.fcgi has a token, and the app is se
     writeFileSync(program, readFileSync(program, 'utf8').replace(`TOKEN = '${from}'`, `TOKEN = '${to}'`))
   await send({ host, port }, '/shop/')
   edit('', TOKEN)
-  const ask = async () => (await askDoctor(site, url, '--token', TOKEN)).report.findings
+  const ask = async () => (await askDoctor(url, '--token', TOKEN)).report.findings
   await expect.poll(ask, { timeout: 20_000 }).toEqual([])
   edit(TOKEN, '')
   const served = async () => (await send({ host, port }, '/shop/')).text

@@ -58,6 +58,26 @@ describe('started by a user', () => {
     expect(await program.stop()).toEqual({ code: 0, signal: null })
   })
 
+  test('--detach: messages of the app to its parent do not disturb the start', async () => {
+    site.write('sends.mjs', `process.send?.('ready')\nprocess.send?.({ type: 'ready' })\n${FETCH_APP}`)
+    const path = site.path('app.sock')
+    const program = run('serve', 'sends.mjs', '--path', path, '--detach')
+    expect(await program.exited).toEqual({ code: 0, signal: null })
+    const { pid } = (await ask(path, '/')) as { pid: number }
+    process.kill(pid)
+    await expect.poll(() => existsSync(path), { timeout: 10_000 }).toBe(false)
+  })
+
+  test('goes on when nobody reads its log any more', async () => {
+    const program = run('serve', 'express.cjs', '--port', '0')
+    const [, port] = await program.printed(/127\.0\.0\.1:(\d+)$/m)
+    program.child.stdout!.destroy()
+    for (let count = 0; count < 3; count++) {
+      expect(await ask(`127.0.0.1:${port}`, '/cart')).toMatchObject({ at: '/cart' })
+    }
+    expect(await program.stop()).toEqual({ code: 0, signal: null })
+  })
+
   test.each([
     [[], true],
     [['--no-override-global-objects'], false],
@@ -146,8 +166,13 @@ describe('started by a user', () => {
     ['a missing package', ['missing.mjs'], 3, /Cannot find package 'not-there'[\s\S]*npm install/],
     ['two addresses', ['fetch.mjs', '--port', '1', '--path', 'x'], 2, /cannot be used with/],
     ['an invalid port', ['fetch.mjs', '--port', '70000'], 2, /up to 65535/],
-    ['a backlog of 0', ['fetch.mjs', '--port', '0', '--backlog', '0'], 2, /number from 1 up/],
-    ['--reuse-port without a port', ['fetch.mjs', '--reuse-port'], 2, /--reuse-port goes with --port/],
+    ['a backlog of 0', ['fetch.mjs', '--port', '0', '--backlog', '0'], 2, /number of at least 1/],
+    [
+      '--reuse-port without a port',
+      ['fetch.mjs', '--reuse-port'],
+      2,
+      /--reuse-port needs a TCP port\. Add --port/,
+    ],
   ])('exits with a message and the right status for: %s', async (_, args, code, message) => {
     site.write('nothing.mjs', '')
     site.write('broken.mjs', 'const a = 1\nconst b = = 2\n')

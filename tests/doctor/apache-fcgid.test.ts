@@ -138,11 +138,11 @@ test.each(FIXES)(
   async (code, config, line) => {
     const finding = await withSite(async (site) => {
       const { origin, args } = await start(site, { ...htaccess.healthy, ...config })
-      const { report } = await askDoctor(site, `${origin}/shop`, ...args)
+      const { report } = await askDoctor(`${origin}/shop`, ...args)
       return report.findings.find((one) => one.code === code)!
     })
     expect(finding.fix.otherwise!.where).toContain(
-      'if you can change an .htaccess only, where this is not allowed: ',
+      'if you can change only an .htaccess, in which these lines are not allowed: ',
     )
     expect(finding.fix.lines[0]).toMatch(line)
     // Apache rejects the lines of the fix in an .htaccess.

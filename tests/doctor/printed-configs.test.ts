@@ -31,7 +31,7 @@ async function expectHealthy(site: Site, server: string, mount: string, ...flags
     const listen = ['--socket', socket, '--listen', `127.0.0.1:${port}`]
     return printConfig(server, APP, ...listen, '--mount', mount || '/', '--no-check', ...flags)
   })
-  const { report } = await askDoctor(site, `http://localhost:${port}${mount}`, '--app', socket)
+  const { report } = await askDoctor(`http://localhost:${port}${mount}`, '--app', socket)
   expect(report.findings.filter(({ level }) => level !== 'note')).toEqual([])
   expect(report.healthy).toBe(true)
   // No advice may undo the mount or the rewrite of the config.

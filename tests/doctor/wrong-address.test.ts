@@ -23,7 +23,7 @@ describe.concurrent('a front server that connects to another address', () => {
       withSite(async (site) => {
         const { origin } = await start(site, healthy)
         const socket = site.path('real-address.sock')
-        const { report, code } = await askDoctor(site, origin + prefix, '--app', socket)
+        const { report, code } = await askDoctor(origin + prefix, '--app', socket)
         expect(codesOf(report)).toEqual(['unreached'])
         expect(report.findings[0]!.fix.lines.join('\n')).toContain(socket)
         expect(code).toBe(6)

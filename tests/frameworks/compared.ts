@@ -1,4 +1,4 @@
-// Runs an unmodified program over FastCGI and as the HTTP server that it is, and compares their responses.
+// Runs an unmodified program over FastCGI, and as its own HTTP server, and compares the responses.
 
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,13 +17,13 @@ import { environmentOf, folderOf, nodeOf } from './prepare.js'
 import type { FrameworkProgram, ServerStream } from './programs/program.js'
 import type { ProgramRequest } from './requests.js'
 
-const REGISTER = fileURLToPath(new URL('../../packages/cli/dist/register.js', import.meta.url))
+const REGISTER = fileURLToPath(new URL('../../packages/cli/dist/bundle/register.js', import.meta.url))
 
 /** The host in the URLs of both servers. */
 const HOST = 'app.test'
 
-/** What differs between two HTTP connections, and is not the program's. */
-const OF_THE_CONNECTION = ['connection', 'date', 'keep-alive', 'server', 'transfer-encoding']
+/** Headers that depend on the connection and not on the program. */
+const CONNECTION_HEADERS = ['connection', 'date', 'keep-alive', 'server', 'transfer-encoding']
 
 /** A running program, as its clients see it. */
 export interface Started {
@@ -32,7 +32,7 @@ export interface Started {
   program?: Program
 }
 
-/** Starts the program as the HTTP server that it is. */
+/** Starts the program as its own HTTP server. */
 export async function startHttp(site: Site, tested: FrameworkProgram, port: number): Promise<Started> {
   const { env, cwd } = place(site, tested, port)
   const words = withPort(tested.http ?? tested.start, port)
@@ -152,8 +152,8 @@ export async function compareResponses(
   }
 }
 
-/** Reads the beginning of the program's stream from both, disconnects, and expects that the program notices. */
-export async function leaveStream(stream: ServerStream, { origin }: Started): Promise<void> {
+/** Reads the beginning of the program's stream, disconnects, and expects that the program detects it. */
+export async function disconnectFromStream(stream: ServerStream, { origin }: Started): Promise<void> {
   const { path, until, left, method = 'GET', headers = [], body } = stream
   const toSend = { method, headers: ['Host', HOST, ...headers], ...(body !== undefined && { body }) }
   const incoming = await open(origin, path, toSend)
@@ -231,7 +231,7 @@ class Client {
   }
 
   #comparable({ status, headers, text }: TestResponse, { ignored = [] }: ProgramRequest): Compared {
-    const skipped = [...OF_THE_CONNECTION, ...ignored]
+    const skipped = [...CONNECTION_HEADERS, ...ignored]
     const kept = Object.entries(headers).filter(([name]) => !skipped.includes(name))
     const stable = this.#stable(text)
     const own: Record<string, string> = Object.fromEntries(
@@ -241,14 +241,14 @@ class Client {
       delete own['content-length']
       delete own.etag
     }
-    // Apache writes the header again.
+    // Apache changes the blanks in this header.
     if (own.vary) own.vary = own.vary.replaceAll(' ', '')
     // Some servers send an empty body in chunks.
     if (headers['content-length'] === '0') delete own['content-length']
     return { status, headers: own, text: stable }
   }
 
-  // An HTTP server that listens on all addresses sees the client of IPv4 as one of IPv6.
+  // For an HTTP server that listens on all addresses, an IPv4 client has an address of IPv6: `::ffff:127.0.0.1`.
   #stable(text: string): string {
     const changing = [/(?:::ffff:)?127\.0\.0\.1|::1\b/g, ...(this.#tested.changing ?? [])]
     return changing.reduce((rest, pattern) => rest.replace(pattern, '…'), text)

@@ -9,7 +9,7 @@ const INTRO = `# Frameworks
 
 Programs that were written for HTTP run unchanged over FastCGI. \`npm run test:frameworks\` runs each program on this page, in production
 mode and without a line of FastCGI in it, behind nginx on a Unix socket with kept connections. Its responses are compared with those of its
-own HTTP server: pages, files, forms, streams that the client leaves, uploads, redirects, cookies, errors and conditional requests.
+own HTTP server: pages, files, forms, event streams, uploads, redirects, cookies, errors and conditional requests.
 
 This page is generated from the table of these tests (\`npm run docs:frameworks\`), so it lists only what was tested.
 
@@ -50,8 +50,8 @@ working directory, so change to the folder of the program. mod_fcgid starts seve
 const TESTED = `## What is tested of each
 
 **files** are those that the program serves itself. **conditional** requests have \`If-None-Match\`, \`If-Modified-Since\` or \`Range\`. **streams**
-are streams of events: the client leaves, and the program must learn of it. An empty cell: the framework has no such feature, or leaves it to
-the web server or to the library on which the program is built.
+are event streams: the client disconnects, and the program must detect it. An empty cell means that the framework has no such feature, or leaves
+it to the web server or to the library on which the program is built.
 `
 
 /** Returns the text of the page. */
@@ -113,13 +113,13 @@ function notesOf({ name }) {
   return notes
 }
 
-// The package that the program is about comes first in its own list.
+// The package of the program itself comes first in its list.
 function versions({ project, versionsOf }) {
   const { packages } = PROJECTS[project]
   return versionsOf.map((name) => `${name} ${packages[name]}`).join(', ')
 }
 
-// As GitHub makes it from a heading.
+// The anchor that GitHub gives a heading.
 function anchor(title) {
   return title
     .toLowerCase()

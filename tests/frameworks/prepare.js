@@ -98,7 +98,7 @@ export async function prepareAll(names) {
   return failures
 }
 
-// Earlier versions of this project would fill the disk.
+// Removes the earlier builds of a project, which would otherwise fill the disk.
 function removeOthers(name) {
   if (!existsSync(CACHE)) return
   for (const entry of readdirSync(CACHE)) {

@@ -30,12 +30,17 @@ export async function startApp(
   way: Way,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  gateway: GatewayOptions = {},
 ): Promise<Watched> {
   const file = fileURLToPath(new URL(`apps/${name}.mjs`, import.meta.url))
   const child = spawn(process.execPath, [...args, file], {
     cwd: fileURLToPath(new URL('.', import.meta.url)),
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, WAY: way, ...env },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      NODE_OPTIONS: process.env.NODE_OPTIONS,
+      WAY: way,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
@@ -55,27 +60,29 @@ export async function startApp(
     return exited.then(() => {})
   })
   const appPort = await port
-  const front =
-    way === 'http'
-      ? undefined
-      : createGateway({ host: '127.0.0.1', port: appPort }, { onStderr: () => {}, ...gateway })
-  if (front !== undefined) {
-    front.listen(0, '127.0.0.1')
-    await once(front, 'listening')
-    onTestFinished(() => void front.close())
-  }
   return {
-    port: front === undefined ? appPort : (front.address() as AddressInfo).port,
+    port: way === 'http' ? appPort : await startGateway(appPort),
     appPort,
     get output() {
       return output
     },
     stop: async () => {
-      front?.closeAllConnections()
       child.kill('SIGTERM')
       await exited
     },
   }
+}
+
+/** Starts a gateway in front of an app, and returns its port. It is closed when the test has finished. */
+export async function startGateway(appPort: number, options: GatewayOptions = {}): Promise<number> {
+  const gateway = createGateway({ host: '127.0.0.1', port: appPort }, { onStderr: () => {}, ...options })
+  gateway.listen(0, '127.0.0.1')
+  await once(gateway, 'listening')
+  onTestFinished(() => {
+    gateway.closeAllConnections()
+    gateway.close()
+  })
+  return (gateway.address() as AddressInfo).port
 }
 
 /** One request, sent on a new connection. */

@@ -1,6 +1,15 @@
 // The programmatic API: what `fcgi-bridge serve --workers` does, from a program.
+import { existsSync } from 'node:fs'
+import { connect } from 'node:net'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
-import { createPool, type Pool, PoolError, type PoolOptions, type WorkerEnd } from '@fcgi-bridge/pool'
+import {
+  createPool,
+  type Pool,
+  PoolError,
+  type PoolOptions,
+  runPool,
+  type WorkerEnd,
+} from '@fcgi-bridge/pool'
 import { request } from 'undici'
 import { describe, expect, test } from 'vitest'
 import type { Site } from '../support/fronts/site.ts'
@@ -11,11 +20,60 @@ import { serve } from ${JSON.stringify(import.meta.resolve('@fcgi-bridge/fetch-a
 process.send({ hello: process.env.NAME })
 serve((request) => new Response(process.pid + ' ' + new URL(request.url).pathname + ' ' + process.argv[2]))`
 
+const UNTIL_DRAIN = `
+import { serve } from ${JSON.stringify(import.meta.resolve('@fcgi-bridge/fetch-adapter'))}
+serve(async (request, { draining }) => {
+  if (new URL(request.url).pathname !== '/until-drain') return new Response('ok')
+  await new Promise((resolve) => draining.addEventListener('abort', resolve))
+  return new Response('drained')
+})`
+
 let site: Site
 
 siteForEachTest((each) => {
   site = each
   site.write('server.mjs', SERVER)
+})
+
+describe('runPool', () => {
+  test('leaves nothing behind if the pool cannot start', async () => {
+    const control = site.path('app.ctl')
+    const before = process.listenerCount('SIGTERM')
+    const options = { script: site.path('server.mjs'), control }
+    await expect(runPool({ ...options, listen: { path: '/no/such/folder/app.sock' } })).rejects.toThrow(
+      'ENOENT',
+    )
+    await expect.poll(() => existsSync(control)).toBe(false)
+    // The status page cannot listen, so the pool never starts.
+    await expect(runPool({ ...options, status: { path: '/no/such/folder/status.sock' } })).rejects.toThrow(
+      'ENOENT',
+    )
+    await expect.poll(() => existsSync(control)).toBe(false)
+    expect(process.listenerCount('SIGTERM')).toBe(before)
+  })
+})
+
+test('a program that is given with --eval runs once, and not in each worker', async () => {
+  const options = { script: site.path('server.mjs'), listen: { port: 0 } }
+  const code = `import { createPool } from ${JSON.stringify(import.meta.resolve('@fcgi-bridge/pool'))}
+    if (process.env.NESTED) process.exit(1)
+    const env = { ...process.env, NESTED: '1' }
+    const pool = createPool({ ...${JSON.stringify(options)}, env })
+    await pool.start()
+    console.log('started')
+    await pool.close()`
+  const program = site.start(process.execPath, ['--input-type=module', '-e', code])
+  await program.printed(/^started$/m)
+  expect(await program.exited).toEqual({ code: 0, signal: null })
+})
+
+test('two SIGTTIN at a time add two workers', async () => {
+  const listen = { path: site.path('app.%i.sock') }
+  const pool = await runPool({ script: site.path('server.mjs'), perWorkerSockets: true, listen })
+  process.emit('SIGTTIN', 'SIGTTIN')
+  process.emit('SIGTTIN', 'SIGTTIN')
+  await expect.poll(() => pool.status()).toMatchObject({ wanted: 3, addresses: { length: 3 } })
+  await pool.close()
 })
 
 describe('createPool', () => {
@@ -50,6 +108,42 @@ describe('createPool', () => {
     expect(pool.status()).toMatchObject({ state: 'closed', workers: [] })
     expect(events.at(-1)).toBe('close')
     await expect(pool.reload()).rejects.toMatchObject({ code: 'FCGI_ERR_POOL_CLOSED' })
+  })
+
+  test('with a socket for each worker: those of removed workers close, when the requests in their queues have been served', async () => {
+    site.write('server.mjs', UNTIL_DRAIN)
+    const pool = create({ workers: 2, perWorkerSockets: true, listen: { path: site.path('app.%i.sock') } })
+    await pool.start()
+    const [first, second] = pool.status().addresses as string[]
+    const running = askAt(second!, '/until-drain')
+    const queued = connect({ path: second! })
+    await expect.poll(() => pool.status().workers[1]!.active, { timeout: 5000 }).toBe(1)
+    await pool.scale(1)
+    expect(pool.status().addresses).toEqual([first])
+    expect(await running).toBe('drained')
+    queued.destroy()
+    // A front server that still knows the address must not wait there for a worker.
+    await expect(askAt(second!, '/')).rejects.toMatchObject({ code: 'ENOENT' })
+    expect(await askAt(first!, '/')).toBe('ok')
+    await pool.scale(2)
+    await expect.poll(() => pool.status().state, { timeout: 10_000 }).toBe('running')
+    expect(await askAt(second!, '/')).toBe('ok')
+    await pool.close()
+  })
+
+  test('changes of the number of workers at the same time follow one another', async () => {
+    const pool = create({ workers: 1, perWorkerSockets: true, listen: { path: site.path('app.%i.sock') } })
+    await Promise.all([pool.start(), pool.scale(3), pool.scale(2), pool.scale(1), pool.scale(2)])
+    await expect.poll(() => pool.status().state, { timeout: 10_000 }).toBe('running')
+    expect(pool.status()).toMatchObject({ wanted: 2, addresses: { length: 2 } })
+    for (const address of pool.status().addresses) expect(await askAt(String(address), '/')).toContain('/')
+    await pool.close()
+  })
+
+  test('start() of a pool that was closed before rejects as other calls do', async () => {
+    const pool = create({})
+    await pool.close()
+    await expect(pool.start()).rejects.toMatchObject({ code: 'FCGI_ERR_POOL_CLOSED' })
   })
 
   test('counts the requests of all workers, those that have ended, too', async () => {
@@ -137,7 +231,10 @@ function pidsOf(pool: Pool): (number | undefined)[] {
 
 async function ask(pool: Pool, path: string): Promise<string> {
   const [address] = pool.status().addresses
-  const where = typeof address === 'string' ? address : `${address!.address}:${address!.port}`
+  return askAt(typeof address === 'string' ? address : `${address!.address}:${address!.port}`, path)
+}
+
+async function askAt(where: string, path: string): Promise<string> {
   const dispatcher = new FastCgiDispatcher(where, { maxIdleConnections: 0, onStderr() {} })
   const { body } = await request(`http://test${path}`, { dispatcher })
   return body.text()

@@ -2,17 +2,16 @@ import { loadavg } from 'node:os'
 import type { Pool, PoolEvents } from '@fcgi-bridge/pool'
 import type { LoadFailure } from './load.ts'
 
-/** What the pool did within these milliseconds before a request was sent is part of the request's report. */
+/** The report of a failed request lists what the pool did from this many milliseconds before the request was sent. */
 const BEFORE = 1500
-/** And within these milliseconds after it failed. */
+/** The report of a failed request ends this many milliseconds after the failure. */
 const AFTER = 500
 
 /** How often the delay of this process's own timers is measured, in milliseconds. */
 const PULSE = 100
 
 /**
- * Records what a pool does, and explains each failed request by it: what happened to the workers around that time, and whether the machine was too
- * busy.
+ * Records what a pool does. Reports for each failed request what happened to the workers around that time, and whether the machine was too busy.
  */
 export class Timeline {
   /** The smallest number of ready workers at any event after {@link watchReady}. */
@@ -37,7 +36,7 @@ export class Timeline {
       record(`worker ${slot} (pid ${pid}) has ended with ${signal ?? code}: ${reason}`),
     )
     pool.on('blocked', ({ slot, pid }, { blocked }) =>
-      record(`worker ${slot} (pid ${pid}): its event loop is blocked for ${blocked} ms`),
+      record(`worker ${slot} (pid ${pid}): its event loop has been blocked for ${blocked} ms`),
     )
     pool.on('reload', (error) => record(error === undefined ? 'the reload has ended' : error.message))
     pool.on('warning', record)
@@ -49,7 +48,7 @@ export class Timeline {
     }, PULSE)
   }
 
-  /** Counts the ready workers at each event at which there can be fewer of them from now on. */
+  /** From now on, counts the ready workers at each event that can reduce their number. */
   watchReady(): void {
     const count = (): void => {
       if (this.#isStopped) return

@@ -43,7 +43,7 @@ describe('a worker that fails', () => {
     const pool = await startPool(site, 'app.mjs', { flags })
     const stuck = ask(pool, '/spin')
     const [report] = await pool.program.printed(
-      /^Worker \d \(pid \d+\): the event loop is blocked for (.|\n)* runs for .*$/m,
+      /^Worker \d \(pid \d+\): the event loop has been blocked for (.|\n)* has run for .*$/m,
     )
     expect(report).toMatch(/at fetch \(.*app\.mjs:\d+:\d+\)/)
     expect(report).toMatch(/GET \/spin from 127\.0\.0\.1 runs for/)
@@ -235,6 +235,12 @@ describe('sockets', () => {
     expect(existsSync(first!.address)).toBe(false)
   })
 
+  test('one for each worker, without an address: the error says which flags to add', async () => {
+    const program = start('app.mjs', '--workers', '2', '--per-worker-sockets')
+    expect(await program.exited).toEqual({ code: 2, signal: null })
+    expect(program.output).toContain('Add --path /run/app.%i.sock, or --port 9000 for the first port.')
+  })
+
   test.each(['SIGTERM', 'SIGKILL', 'SIGHUP to the master'] as const)(
     'from spawn-fcgi as fd 0: the workers get it as fd 3, and it stays non-blocking when workers start and end: %s',
     async (signal) => {
@@ -313,6 +319,29 @@ test('run: a program that calls serve(app) itself, with arguments', async () => 
   expect(JSON.parse(await ask({ address: site.path('app.sock') }, '/'))).toMatchObject({
     argv: ['--config', 'a'],
   })
+})
+
+test('run: WEB_CONCURRENCY is the number of workers', async () => {
+  site.write(
+    'server.mjs',
+    `import { serve } from ${JSON.stringify(import.meta.resolve('@fcgi-bridge/fetch-adapter'))}
+     serve(() => new Response())`,
+  )
+  const env = { ...process.env, WEB_CONCURRENCY: '2' }
+  const args = ['run', 'server.mjs', '--path', site.path('app.sock')]
+  const program = site.start(process.execPath, [COMMAND_LINE, ...args], { cwd: site.folder, env })
+  await program.printed(/^Serving server\.mjs with 2 workers over FastCGI/m)
+})
+
+test('goes on when nobody reads its output any more', async () => {
+  const pool = await startPool(site, 'app.mjs', { flags: ['--workers', '1'] })
+  for (const output of [pool.program.child.stdout, pool.program.child.stderr]) output!.destroy()
+  // The master logs each reload.
+  for (let count = 1; count <= 2; count++) {
+    expect(await pool.command('reload')).toEqual({ ok: true })
+    expect(await ask(pool, '/pid')).toMatch(/^\d+$/)
+  }
+  expect(await pool.program.stop()).toEqual({ code: 0, signal: null })
 })
 
 function start(...args: string[]): Program {

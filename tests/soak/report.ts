@@ -22,8 +22,8 @@ export function report({ start, end, traffic, processes, findings }: Run): strin
   const flat = findings.every(({ rises }) => rises.length === 0)
   return `# Soak
 
-Written by \`npm run soak\`: mixed traffic through nginx and under Apache's mod_fcgid, to an Express app and to a fetch
-handler. What the processes of the apps hold is read every few seconds, the heap after a garbage collection.
+\`npm run soak\` writes this page. It sends mixed traffic through nginx and Apache's mod_fcgid to an Express app and to a fetch handler. Every few
+seconds it reads the memory, handles and file descriptors of the apps' processes. It reads the heap after a garbage collection.
 
 **${flat && traffic.failed === 0 ? 'Flat, and no request failed.' : 'Growth or failures: see below.'}**
 

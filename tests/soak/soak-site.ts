@@ -63,11 +63,11 @@ export class SoakSite extends Site {
       .sort((a, b) => a.samples[0]!.time - b.samples[0]!.time)
   }
 
-  /** Waits until `isSo` returns true for {@link sampled}. It is called at each sample. */
-  until(isSo: (processes: Sampled[]) => boolean): Promise<void> {
+  /** Waits until `isMet` returns true for {@link sampled}. It is called at each sample. */
+  until(isMet: (processes: Sampled[]) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = () => {
-        if (!isSo(this.sampled())) return
+        if (!isMet(this.sampled())) return
         watcher.close()
         resolve()
       }

@@ -73,13 +73,13 @@ const KINDS: Record<string, (client: Client) => Promise<void>> = {
     incoming.destroy()
   },
 
-  async 'download given up'({ target, url }) {
+  async 'interrupted download'({ target, url }) {
     const incoming = await open(target.origin, url('/content/20000000'))
     await once(incoming, 'readable')
     incoming.destroy()
   },
 
-  async 'upload given up'({ target, url }) {
+  async 'interrupted upload'({ target, url }) {
     const client = connect(target.origin)
     client.write(
       `POST ${url(`/upload?id=${SAID}`)} HTTP/1.1\r\nHost: front.test\r\nContent-Length: 1000000\r\n\r\n`,
@@ -126,9 +126,9 @@ const KINDS: Record<string, (client: Client) => Promise<void>> = {
 /** The order of the kinds. Most requests are small, and each kind follows several different ones. */
 const ROUND = [
   ['small', 'json', 'small', 'upload', 'small', 'download', 'small', 'error before the head', 'small'],
-  ['no such page', 'small', 'chunked upload', 'small', 'upload given up', 'small', 'json', 'small'],
-  ['download given up', 'small', 'refused', 'small', 'server-sent events', 'small', 'upload', 'small'],
-  ['error after the head', 'small', 'download', 'small', 'no such page', 'small', 'upload given up'],
+  ['no such page', 'small', 'chunked upload', 'small', 'interrupted upload', 'small', 'json', 'small'],
+  ['interrupted download', 'small', 'refused', 'small', 'server-sent events', 'small', 'upload', 'small'],
+  ['error after the head', 'small', 'download', 'small', 'no such page', 'small', 'interrupted upload'],
 ].flat()
 
 /** Clients that send one request after the other until they are stopped. */

@@ -5,10 +5,10 @@ import { dirname, join } from 'node:path'
 import { runInThisContext } from 'node:vm'
 import { toHandler } from '@fcgi-bridge/fetch-adapter'
 
-// In milliseconds: after it, what has no result counts as not passed.
-const TIME_OUT = 8000
-// In milliseconds: tests that are defined later than this are not waited for.
-const DEFINED_AFTER = 700
+// Milliseconds. A subtest that has no result by then counts as not passed.
+const TIMEOUT = 8000
+// Milliseconds. Tests that are defined later are not awaited.
+const DEFINITION_TIMEOUT = 700
 
 const [checkout, file, mode] = process.argv.slice(2)
 if (mode === 'light') toHandler(() => new Response(), { overrideGlobalObjects: true })
@@ -18,7 +18,7 @@ const load = (path) => runInThisContext(readFileSync(path, 'utf8'), path)
 /** @param {string} source */
 const resolve = (source) => join(checkout, source.startsWith('/') ? '' : dirname(file), source)
 
-// What the files expect of a browser. A test that needs more fails in both modes.
+// The globals of a browser that the files need. A test that needs others fails in both modes.
 Object.assign(globalThis, {
   self: globalThis,
   GLOBAL: { isWindow: () => false, isWorker: () => false, isShadowRealm: () => false },
@@ -31,7 +31,7 @@ setup({ explicit_timeout: true, hide_test_state: true })
 
 /** @type {Record<string, number>} */
 const statuses = {}
-const timer = setTimeout(finish, TIME_OUT)
+const timer = setTimeout(finish, TIMEOUT)
 add_result_callback(({ name, status }) => {
   let unique = name
   while (Object.hasOwn(statuses, unique)) unique += "'"
@@ -45,7 +45,7 @@ for (const run of scripts()) {
     statuses[`A script throws: ${error}`] = 1
   }
 }
-setTimeout(done, DEFINED_AFTER)
+setTimeout(done, DEFINITION_TIMEOUT)
 
 function finish() {
   clearTimeout(timer)

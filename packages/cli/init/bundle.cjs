@@ -20,7 +20,8 @@ const vm = require('vm')
 
 const file = fs.readFileSync(__filename)
 
-// The text of a section at the end of this file. A comment is cheap to skip, and its end cannot occur in the text.
+// Returns the text of a section at the end of this file. Each section is a comment, which Node skips quickly. The text never contains the end of
+// a comment.
 function section(name) {
   const head = `\n/* ${name}\n`
   const at = file.lastIndexOf(head)
@@ -33,13 +34,13 @@ const cachedData = section('The compiled code')
 // The compiled code is for one version of Node. Another version rejects it, and compiles the app itself.
 const script = new vm.Script(source.text.replaceAll(SETTINGS.commentEnd, '*/'), {
   filename: __filename,
-  // Places in stack traces are lines of this file.
+  // Stack traces then have the line numbers of this file.
   lineOffset: file.subarray(0, source.start).toString('latin1').split('\n').length - 1,
   cachedData: cachedData && Buffer.from(cachedData.text, 'base64'),
   importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 })
 
-// The module of the app, and where it was before. External packages are found from there, or else from here.
+// The path of the app's module when it was bundled. External packages are found from that folder, or else from the folder of this file.
 const appFile = path.resolve(__dirname, SETTINGS.app)
 const requireFromApp = createRequire(appFile)
 function requireExternal(id) {
@@ -56,7 +57,7 @@ requireExternal.resolve = requireFromApp.resolve
 requireExternal.cache = require.cache
 requireExternal.main = require.main
 
-/** What a module of the app sees as its place: that of its source. */
+/** Returns `__filename`, `__dirname` and `import.meta` for a module of the app. They have the path of its source. */
 function place(relative) {
   const filename = path.resolve(__dirname, relative)
   const url = () => require('url').pathToFileURL(filename).href

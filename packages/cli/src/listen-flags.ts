@@ -55,7 +55,7 @@ export function addListenFlags(command: Command, { mount = true }: { mount?: boo
   return command.addOption(
     new Option(
       '--mount <mount>',
-      "where the app is below the site's root: /shop, or auto, script-name, none (default: auto). Under mod_fcgid's FcgidWrapper, and in a shell script, script-name",
+      "where the app is below the site's root: /shop, or auto, script-name, none (default: auto). Use script-name under mod_fcgid's FcgidWrapper, and in a shell script",
     ).argParser(parseMount),
   )
 }
@@ -64,7 +64,7 @@ export function addListenFlags(command: Command, { mount = true }: { mount?: boo
 export function addDrainDelay(command: Command): Command {
   return command.option(
     '--drain-delay <time>',
-    'how long to go on serving after SIGTERM, while the health path says 503, before draining (default: 0)',
+    'how long to continue to serve after SIGTERM, while the health path responds with 503, before draining (default: 0)',
     parseDuration,
   )
 }
@@ -76,7 +76,7 @@ export function listenOptionsOf(command: Command, flags: ListenFlags): ServeOpti
   if (mode !== undefined && (port !== undefined || fd !== undefined)) {
     command.error('error: --mode applies to Unix sockets only. Use it with --path')
   }
-  if (reusePort && port === undefined) command.error('error: --reuse-port goes with --port')
+  if (reusePort && port === undefined) command.error('error: --reuse-port needs a TCP port. Add --port')
   const queue = backlog === undefined ? {} : { backlog }
   if (port !== undefined) {
     return { ...queue, port, ...(host !== undefined && { host }), ...(reusePort && { reusePort }) }
@@ -88,7 +88,7 @@ export function listenOptionsOf(command: Command, flags: ListenFlags): ServeOpti
 /** Parses a TCP port from the command line. Throws InvalidArgumentError if it is not a port. */
 export function parsePort(text: string): number {
   const port = parseNumber(text)
-  if (port > 65535) throw new InvalidArgumentError('Ports go up to 65535.')
+  if (port > 65535) throw new InvalidArgumentError('It takes a port from 0 to 65535.')
   return port
 }
 
@@ -99,7 +99,7 @@ function parseNumber(text: string): number {
 
 function parseBacklog(text: string): number {
   const backlog = parseNumber(text)
-  if (backlog === 0) throw new InvalidArgumentError('It takes a number from 1 up.')
+  if (backlog === 0) throw new InvalidArgumentError('It takes a number of at least 1.')
   return backlog
 }
 
@@ -108,7 +108,7 @@ function parseMode(text: string): number {
   return Number.parseInt(text, 8)
 }
 
-/** Parses a mount from the command line. Throws InvalidArgumentError if it is none. */
+/** Parses a mount from the command line. Throws InvalidArgumentError if it is not one. */
 export function parseMount(text: string): MountOption {
   if (text === 'auto' || text === 'script-name' || text === 'none' || text.startsWith('/')) {
     return text as MountOption

@@ -90,22 +90,31 @@ export function workersOf(
   flags: PoolFlags,
   env: NodeJS.ProcessEnv = process.env,
 ): number | 'auto' | undefined {
-  if (flags.workers !== undefined) return flags.workers
-  if (env.WEB_CONCURRENCY && env.GATEWAY_INTERFACE === undefined) {
-    try {
-      return parseWorkers(env.WEB_CONCURRENCY)
-    } catch {
-      command.error(
-        `error: WEB_CONCURRENCY is '${env.WEB_CONCURRENCY}'. It takes a number of workers, or auto.`,
-      )
-    }
-  }
+  const workers = wantedWorkers(command, flags, env)
+  if (workers !== undefined) return workers
   for (const [name, flag] of Object.entries(WITH_WORKERS) as [keyof typeof WITH_WORKERS, string][]) {
     // The environment may name a control socket for all programs.
     const isGiven = command.getOptionValueSource(name) === 'cli'
-    if (isGiven) command.error(`error: ${flag} goes with --workers`)
+    if (isGiven) command.error(`error: ${flag} needs --workers`)
   }
   return undefined
+}
+
+/** The number of workers from `--workers` or WEB_CONCURRENCY. Undefined if neither gives it. */
+export function wantedWorkers(
+  command: Command,
+  { workers }: PoolFlags,
+  env: NodeJS.ProcessEnv = process.env,
+): number | 'auto' | undefined {
+  if (workers !== undefined) return workers
+  if (!env.WEB_CONCURRENCY || env.GATEWAY_INTERFACE !== undefined) return undefined
+  try {
+    return parseWorkers(env.WEB_CONCURRENCY)
+  } catch {
+    return command.error(
+      `error: WEB_CONCURRENCY is '${env.WEB_CONCURRENCY}'. It takes a number of workers, or auto.`,
+    )
+  }
 }
 
 /** Parses a number of workers, 1 to 1024, or `auto`. Throws InvalidArgumentError. */

@@ -41,7 +41,7 @@ export function buildProgram(stdout: Output = process.stdout, stderr: Output = p
   addConfig(program, stdout)
   addInit(program, stdout)
   addBundle(program, stdout)
-  addDoctor(program)
+  addDoctor(program, stdout)
   addPing(program)
   addRequest(program)
   addConformance(program)

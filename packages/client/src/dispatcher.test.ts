@@ -465,6 +465,28 @@ describe('time-outs', () => {
     await connectionError
   })
 
+  test('all of them can be Infinity, which is no limit', async () => {
+    const limits = Object.fromEntries(
+      ['connectTimeout', 'headersTimeout', 'bodyTimeout', 'idleTimeout'].map((name) => [
+        name,
+        Number.POSITIVE_INFINITY,
+      ]),
+    )
+    const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
+    const { dispatcher, responder } = await setup(async (r) => {
+      await pause()
+      r.stdout(HELLO)
+      await pause()
+      r.end()
+    }, limits)
+    for (let count = 0; count < 2; count++) {
+      const { body } = await request(URL_, { dispatcher })
+      expect(await body.text()).toBe('hello')
+      await pause()
+    }
+    expect(responder.sockets).toHaveLength(1)
+  })
+
   test('headersTimeout aborts the request', async () => {
     const app = deferred<ResponderRequest>()
     const { dispatcher } = await setup(app.resolve, { headersTimeout: 20 })

@@ -3,6 +3,7 @@ import { type FastCgiAddress, formatAddress, parseAddress, type SocketAddress } 
 import { BufferingRequests } from './buffering-requests.ts'
 import { ClientExchange } from './connection/exchange.ts'
 import type { ExchangeLimits } from './connection/exchange-state.ts'
+import { TIMER_MAX } from './connection/timer.ts'
 import type { ExchangeObserver } from './observer.ts'
 import { checkNumbers, checkOptionNames } from './options.ts'
 import { ConnectionPool } from './pool.ts'
@@ -12,7 +13,7 @@ import { createScriptMapping, type ScriptMapping } from './request/script.ts'
 import { type ResponseHandler, toResponseHandler } from './response/handler.ts'
 import { hasChannelSubscribers, publishRequest } from './undici-channels.ts'
 
-/** Options of {@link FastCgiDispatcher}. Times are in milliseconds; 0 is no limit. */
+/** Options of {@link FastCgiDispatcher}. Times are in milliseconds; 0 and Infinity are no limit. */
 export interface FastCgiDispatcherOptions extends ParamsOptions {
   /** Connections open at once; requests beyond that wait. Default: no limit. */
   readonly maxConnections?: number
@@ -131,11 +132,11 @@ export class FastCgiDispatcher extends Dispatcher {
     this.#pool = new ConnectionPool(
       socketAddress,
       {
-        connectTimeout: options.connectTimeout ?? 10_000,
+        connectTimeout: Math.min(options.connectTimeout ?? 10_000, TIMER_MAX),
         maxConnections,
         maxIdleConnections,
         keepConn: options.keepConn ?? maxIdleConnections > 0,
-        idleTimeout: options.idleTimeout ?? 4000,
+        idleTimeout: Math.min(options.idleTimeout ?? 4000, TIMER_MAX),
         multiplex,
         observer: options.observer,
       },

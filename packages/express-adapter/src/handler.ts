@@ -9,6 +9,8 @@ import {
   defineResponse,
   type RequestConstructor,
   type ResponseConstructor,
+  wrapRequestClass,
+  wrapResponseClass,
 } from './messages/prototypes.ts'
 import { type CallListener, ObservedRequests } from './observed.ts'
 import type { ExchangeSocket } from './socket/exchange-socket.ts'
@@ -105,35 +107,46 @@ function checkResult(
   if (error !== undefined && !response.headersSent && !response.writableEnded) socket.fail(error)
 }
 
-/** The constructors of a listener's requests and responses. Those of an Express app have the app's own prototypes. */
+/** The classes of a server's requests and responses, if they are not Node's: options of `http.createServer()`. */
+export interface MessageClasses {
+  readonly Request?: (new (socket: ExchangeSocket) => InternalRequest) | undefined
+  readonly Response?: (new (request: InternalRequest, options: object) => InternalResponse) | undefined
+}
+
+/**
+ * The constructors of a listener's requests and responses. Those of an Express app have the app's own prototypes, unless the server has
+ * classes of its own: Express then sets the prototypes itself, as over HTTP.
+ */
 export class MessageConstructors {
   readonly #app: Readonly<Prototypes> | undefined
+  readonly #classes: MessageClasses
   Request: RequestConstructor
   Response: ResponseConstructor
 
-  constructor(listener: RequestListener, { request, response }: Prototypes = NODE_PROTOTYPES) {
+  constructor(listener: RequestListener, classes: MessageClasses = {}) {
+    const { Request, Response } = classes
     this.#app = hasPrototypes(listener) ? listener : undefined
-    this.Request = defineRequest(this.#app?.request ?? request)
-    this.Response = defineResponse(this.#app?.response ?? response)
+    this.#classes = classes
+    this.Request = Request ? wrapRequestClass(Request) : defineRequest(this.#app?.request ?? REQUEST)
+    this.Response = Response ? wrapResponseClass(Response) : defineResponse(this.#app?.response ?? RESPONSE)
   }
 
   /** Uses the prototypes that the app has now, because code can replace `app.request` and `app.response` at any time. */
   refresh(): void {
     const app = this.#app
     if (app === undefined) return
-    if (app.request !== this.Request.prototype) this.Request = defineRequest(app.request)
-    if (app.response !== this.Response.prototype) this.Response = defineResponse(app.response)
+    const { Request, Response } = this.#classes
+    if (!Request && app.request !== this.Request.prototype) this.Request = defineRequest(app.request)
+    if (!Response && app.response !== this.Response.prototype) this.Response = defineResponse(app.response)
   }
 }
+
+const REQUEST = IncomingMessage.prototype
+const RESPONSE = ServerResponse.prototype
 
 interface Prototypes {
   request: object
   response: object
-}
-
-const NODE_PROTOTYPES: Prototypes = {
-  request: IncomingMessage.prototype,
-  response: ServerResponse.prototype,
 }
 
 function hasPrototypes(listener: object): listener is Prototypes {

@@ -24,7 +24,8 @@ class Call {
   }
 }
 
-// A property of the request, because tools may delay the call of the listener. Not in a WeakMap: V8's minor collections keep its values.
+// The request has its Call in this property, because tools may delay the call of the listener. A WeakMap would keep its values through V8's
+// minor collections.
 const kCall: unique symbol = Symbol('call')
 
 interface Observed {

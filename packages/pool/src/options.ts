@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { ListenOptions } from '@fcgi-bridge/core'
+import { checkOptions, checkPlace, LISTEN_OPTION_NAMES } from '@fcgi-bridge/core/manager'
 
 /** Options of a pool. Times are milliseconds, sizes bytes. */
 export interface PoolOptions {
@@ -10,7 +11,7 @@ export interface PoolOptions {
   script: string
   /** The program's arguments. */
   args?: readonly string[]
-  /** Node's own flags, such as `['--enable-source-maps']`. Default: those of this process, without `--inspect`. */
+  /** Node's own flags, such as `['--enable-source-maps']`. Default: those of this process, without `--inspect` and `--eval`. */
   execArgv?: readonly string[]
   /** The workers' environment. Default: this process's. */
   env?: NodeJS.ProcessEnv
@@ -49,7 +50,7 @@ export interface PoolOptions {
   stuckTimeout?: number
   /** A worker is replaced after about this many requests (±10 %); default 0, none. */
   maxRequests?: number
-  /** A worker is replaced when its resident memory exceeds this; default 0, none. At most one in a minute is replaced for it. */
+  /** A worker is replaced when its resident memory exceeds this; default 0, none. At most one in a minute is replaced for this reason. */
   maxMemory?: number
   /** A worker is replaced after about this time (±10 %); default 0, none. */
   maxAge?: number
@@ -123,12 +124,15 @@ export function resolveOptions(options: PoolOptions): PoolSettings {
       'The option reusePort has no use in a pool, whose workers share one socket. Remove it.',
     )
   }
+  for (const address of addresses ?? []) {
+    checkOptions(address, LISTEN_OPTION_NAMES)
+    checkPlace(address)
+  }
   if (perWorkerSockets) checkPerWorker(addresses)
   const settings: PoolSettings = {
     script,
     args: options.args ?? [],
-    // Workers cannot share the debugger's port.
-    execArgv: options.execArgv ?? process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
+    execArgv: options.execArgv ?? inheritableFlags(process.execArgv),
     env: options.env ?? process.env,
     cwd: options.cwd,
     workers: workers === 'auto' ? availableParallelism() : workers,
@@ -148,12 +152,25 @@ export function resolveOptions(options: PoolOptions): PoolSettings {
   for (const name of NUMBERS) {
     const value: unknown = settings[name]
     if (typeof value !== 'number' || !(value >= 0) || value > Number.MAX_SAFE_INTEGER) {
-      throw new RangeError(`The option ${name} is ${String(value)}; it takes a number from 0 up.`)
+      throw new RangeError(`The option ${name} is ${String(value)}; it takes a number of at least 0.`)
     }
   }
   checkCount('workers', settings.workers)
   checkCount('maxSurge', settings.maxSurge)
   return settings
+}
+
+const EVAL: readonly string[] = ['-e', '--eval', '-p', '-pe', '--print']
+
+/**
+ * The flags of this process that its workers get. They cannot share the debugger's port. With the code of `node --eval`, each worker would run
+ * this program, and start workers of its own.
+ */
+export function inheritableFlags(execArgv: readonly string[]): string[] {
+  return execArgv.filter((flag, index) => {
+    const isOfEval = EVAL.includes(flag) || EVAL.includes(execArgv[index - 1] ?? '')
+    return !isOfEval && !/^--(?:inspect|input-type)/.test(flag)
+  })
 }
 
 /** Throws a RangeError unless `count` can be a number of workers. */

@@ -4,7 +4,7 @@ import type { Counters, WorkerDetails } from './worker/messages.ts'
 
 /** A worker at one moment. */
 export interface WorkerStatus {
-  /** The worker's place, from 0. A replacement has the same. */
+  /** The worker's slot, a number from 0. A replacement has the same slot. */
   slot: number
   pid: number | undefined
   state: WorkerState
@@ -35,7 +35,7 @@ export type PoolState = 'idle' | 'starting' | 'running' | 'degraded' | 'leaving'
 
 /** What a pool has counted since its start. */
 export interface Monitoring {
-  /** The counters of each worker's place, including those of its former workers. They never decrease. */
+  /** The counters of each slot, including those of its former workers. They never decrease. */
   slots: (Counters & { slot: number })[]
   /** Requests that ran for longer than `slowAfter`. */
   slowRequests: number

@@ -1,4 +1,4 @@
-// Requests that frameworks with pages and frameworks with servers of their own get.
+// Requests of a browser, for the programs of full-stack.js and built.js.
 
 import { MULTIPART, multipart } from '../requests.js'
 

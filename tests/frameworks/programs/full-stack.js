@@ -103,7 +103,7 @@ export const FULL_STACK = [
       ),
       cached,
     ],
-    // Not /events: h3's event stream does not learn that the client has left, and then ends the HTTP server.
+    // Not /events: h3's event stream does not detect that the client has disconnected, and then ends the HTTP server.
     stream: { path: '/stream', until: 'first', left: '/left' },
   },
   {

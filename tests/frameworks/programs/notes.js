@@ -15,7 +15,7 @@ export const NOTES = {
     build: 'npx next build\ncp -r public .next/standalone/\ncp -r .next/static .next/standalone/.next/',
     start: '.next/standalone/server.js',
     about: [
-      '`request.url` in route handlers has the host and the port on which Next believes to listen (`HOSTNAME`, `PORT`), not those of the request. This is so behind every reverse proxy. Read the `Host` header to build absolute URLs.',
+      '`request.url` in route handlers has the host and the port on which Next.js believes it listens (`HOSTNAME`, `PORT`), not those of the request. It is the same behind every reverse proxy. Read the `Host` header to build absolute URLs.',
       '`fcgi-bridge config` lets the web server serve `.next/static`, and browsers keep these files for a year. The two `cp` commands are then needed only for `public`.',
     ],
   },
@@ -24,7 +24,7 @@ export const NOTES = {
     build: 'npx next build',
     start: 'server.mjs',
     about: [
-      'Pass `hostname` and `port` to `next()`: Next builds `request.url` from them.',
+      'Pass `hostname` and `port` to `next()`: Next.js builds `request.url` from them.',
       'There is no WebSocket over FastCGI, so `next dev` needs its own HTTP server.',
     ],
   },
@@ -33,8 +33,8 @@ export const NOTES = {
     build: 'npx nuxt build',
     start: '.output/server/index.mjs',
     about: [
-      '`fcgi-bridge config` lets the web server serve `.output/public`. Then set `nitro: { serveStatic: false }` in `nuxt.config.ts`: the program need not look for files.',
-      'Without the web server’s files, the program serves them itself: `serveStatic` is `true` by default.',
+      '`fcgi-bridge config` lets the web server serve `.output/public`. Then set `nitro: { serveStatic: false }` in `nuxt.config.ts`, so that the program does not look for files.',
+      'If the web server does not serve the files, the program does: `serveStatic` is `true` by default.',
     ],
   },
   'Nitro, node-server output': {
@@ -89,7 +89,9 @@ export const NOTES = {
     title: 'AdonisJS',
     build: 'node ace build\ncd build && npm ci --omit=dev',
     start: 'bin/server.js',
-    about: ['Run it in the folder `build`. Set `HOST` and `PORT` as always. Nothing listens there.'],
+    about: [
+      'Run it in the folder `build`. Set `HOST` and `PORT` as usual, although nothing listens on them.',
+    ],
   },
   'Elysia with @elysiajs/node': {
     title: 'Elysia',
@@ -132,7 +134,7 @@ export const NOTES = {
   'Hono as a fetch handler': {
     title: 'Hono as a fetch handler',
     start: 'fcgi-bridge serve app.js',
-    about: ['`export default app`, and nothing else.'],
+    about: ['The module only exports the app: `export default app`.'],
   },
   h3: { title: 'h3', start: 'server.js' },
   'Apollo Server': { title: 'Apollo Server, standalone', start: 'server.js' },

@@ -6,7 +6,7 @@
  * @typedef {object} ServerStream
  * @property {string} path
  * @property {string} until Text of the first event.
- * @property {string} [left] A path whose body contains the number of clients that have left.
+ * @property {string} [left] A path whose body contains the number of clients that have disconnected.
  * @property {string} [method]
  * @property {readonly string[]} [headers]
  * @property {string} [body]
@@ -19,7 +19,7 @@
  * @property {readonly string[]} versionsOf The packages that it is about.
  * @property {readonly string[]} start The program's file and its arguments, in which `$PORT` is the port.
  * @property {string} [folder] The working directory, below that of the project.
- * @property {readonly string[]} [http] The same of its HTTP server, if `start` is a module that only exports an app.
+ * @property {readonly string[]} [http] The file and arguments of its HTTP server, if `start` is a module that only exports an app.
  * @property {Readonly<Record<string, string>>} [env] Variables in addition to PORT.
  * @property {readonly string[]} [headers] Headers of all requests, which a front server would set: names and values in turn.
  * @property {boolean} [isStartedByApache] Whether it is also tested with mod_fcgid.

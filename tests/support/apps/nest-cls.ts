@@ -27,7 +27,10 @@ Req()(Visits.prototype, 'visit', 0)
 All()(Visits.prototype, 'visit', Object.getOwnPropertyDescriptor(Visits.prototype, 'visit')!)
 Controller()(Visits)
 
-/** The app as an Express app, and functions that report its context where no request should have one. */
+/**
+ * Creates the app. `app` is its Express app. `before()` returns the user, or `'a context'`, if a context of a request is active where it is
+ * called, and null otherwise. `close()` ends the Nest app.
+ */
 export async function nestClsApp(
   useEnterWith: boolean,
 ): Promise<{ app: RequestHandler; before: () => unknown; close: () => Promise<void> }> {

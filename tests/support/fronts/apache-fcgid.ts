@@ -97,7 +97,8 @@ export const apacheFcgid: Front = apacheFront('Apache mod_fcgid', modes, async (
   required('/usr/lib/apache2/modules/mod_fcgid.so')
   return {
     modules: ['fcgid'],
-    server: fcgidDirectives(site),
+    // Concurrent requests start all of them, in each mode and for each app.
+    server: `${fcgidDirectives(site)}\nFcgidMaxProcessesPerClass 4`,
     hosts: all.map(({ mode, app }, index) => {
       const folder = `host${index}`
       site.makeFolder(folder)

@@ -2,9 +2,9 @@ import { chmodSync, existsSync, symlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Site } from './site.ts'
 
-/** The built program `fcgi-bridge`. */
+/** The program `fcgi-bridge` as it is published: bundled. */
 export const COMMAND_LINE: string = fileURLToPath(
-  new URL('../../../packages/cli/dist/main.js', import.meta.url),
+  new URL('../../../packages/cli/dist/bundle/main.js', import.meta.url),
 )
 
 /** Creates a folder with `node` and `fcgi-bridge`, as npm install puts them on the PATH. Returns its path. */

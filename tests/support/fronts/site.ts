@@ -29,6 +29,7 @@ export class Site {
   readonly #controlFolder: string
   readonly #started: Program[] = []
   readonly #servers: Program[] = []
+  #lastErrorLog = ''
   // A failed test is reported after stop() has removed the folder.
   #lastReport: string | undefined
 
@@ -81,7 +82,16 @@ export class Site {
     const path = this.path(at)
     const app = JSON.stringify(this.write(`${name}.bundle.mjs`, bundledApp(name)))
     const env = JSON.stringify(this.appEnvironment(mount))
-    writeFileSync(path, `#!${process.execPath}\nObject.assign(process.env, ${env})\nimport(${app})\n`)
+    const cache = JSON.stringify(this.makeFolder('compile-cache'))
+    writeFileSync(
+      path,
+      `#!${process.execPath}
+Object.assign(process.env, ${env})
+const { enableCompileCache, flushCompileCache } = require('node:module')
+enableCompileCache?.(${cache})
+import(${app}).then(() => flushCompileCache?.())
+`,
+    )
     chmodSync(path, 0o755)
     return path
   }
@@ -118,12 +128,12 @@ export class Site {
     }
   }
 
-  /** The contents of error.log in the folder. */
+  /** The contents of error.log in the folder. After {@link stop}, what they were. */
   errorLog(): string {
     try {
       return readFileSync(this.path('error.log'), 'utf8')
     } catch {
-      return ''
+      return this.#lastErrorLog
     }
   }
 
@@ -187,6 +197,7 @@ export class Site {
     for (const { pid } of left) kill(pid)
     const report = this.report()
     this.#lastReport = report
+    this.#lastErrorLog = this.errorLog()
     rmSync(this.folder, { recursive: true, force: true })
     if (left.length > 0) {
       throw new Error(

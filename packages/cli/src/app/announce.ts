@@ -7,7 +7,7 @@ export function announce(what: string, address: AddressInfo | string, json: bool
     printJson({ listening: typeof address === 'string' ? { path: address } : hostAndPort(address) })
     return
   }
-  const where = typeof address === 'string' ? address : shortAddress(address)
+  const where = typeof address === 'string' ? address : formatTcpAddress(address)
   process.stderr.write(`Serving ${what} over FastCGI on ${painter(process.stderr)('bold', where)}\n`)
 }
 
@@ -15,6 +15,7 @@ function hostAndPort({ address, port }: AddressInfo): { host: string; port: numb
   return { host: address, port }
 }
 
-function shortAddress({ address, port, family }: AddressInfo): string {
+/** Formats a TCP address for people: `127.0.0.1:9000`, `[::1]:9000`. */
+export function formatTcpAddress({ address, port, family }: AddressInfo): string {
   return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
 }

@@ -33,6 +33,11 @@ export async function detach(): Promise<void> {
 export const isDetached: boolean = process.env[DETACHED_VARIABLE] !== undefined
 delete process.env[DETACHED_VARIABLE]
 
+// An app that finds process.send takes its parent for a process manager, and sends it messages such as 'ready' (PM2). The process that
+// detaches would take them for its own.
+const sendToParent = isDetached ? process.send?.bind(process) : undefined
+if (isDetached) delete process.send
+
 /** Tells the process that started this one that it listens. Does nothing in a process that is not detached. */
 export function reportListening(): void {
   if (!isDetached || !process.connected) return
@@ -46,7 +51,7 @@ export function reportFailure(failed: ErrorReport): void {
 }
 
 function send(message: Message): void {
-  process.send?.(message)
+  sendToParent?.(message)
 }
 
 function failureOf({ text, json, exitCode }: ErrorReport): Failure {

@@ -1,16 +1,20 @@
+import { once } from 'node:events'
+import { get } from 'node:http'
 import { createGateway } from '@fcgi-bridge/client'
 import { createServer, type Handler, type ServerOptions } from '@fcgi-bridge/core'
+import { toHandler as fromListener } from '@fcgi-bridge/express-adapter'
+import { toHandler as fromFetch } from '@fcgi-bridge/fetch-adapter'
 import supertest from 'supertest'
 import { expect, onTestFinished, test } from 'vitest'
-import { type JsonLogEntry, logExchanges } from './exchange-log.ts'
+import { type LogEntry, logExchanges } from './exchange-log.ts'
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736'
 
-let log: (entry: JsonLogEntry) => void
+let log: (entry: LogEntry) => void
 logExchanges((entry) => log(entry))
 
 async function serveLogged(handler: Handler, options: ServerOptions = {}) {
-  const entry = new Promise<JsonLogEntry>((resolve) => {
+  const entry = new Promise<LogEntry>((resolve) => {
     log = resolve
   })
   const server = createServer(handler, { onError() {}, ...options })
@@ -18,7 +22,7 @@ async function serveLogged(handler: Handler, options: ServerOptions = {}) {
   onTestFinished(() => server.close())
   const { port } = server.address() as { port: number }
   const gateway = createGateway(`127.0.0.1:${port}`, { onStderr() {}, onError() {} })
-  return { client: supertest(gateway), entry }
+  return { gateway, client: supertest(gateway), entry }
 }
 
 test('logs a request with its trace id', async () => {
@@ -70,6 +74,49 @@ test('logs the error status of an app that fails', async () => {
   })
   await client.get('/').expect(500)
   expect(await entry).toMatchObject({ status: 500, outcome: 'failed' })
+})
+
+test('logs a streamed response of a fetch handler', async () => {
+  const { client, entry } = await serveLogged(fromFetch(() => new Response(new Blob(['hello']).stream())))
+  await client.get('/').expect(200, 'hello')
+  expect(await entry).toMatchObject({ status: 200, bytes: 5, outcome: 'ended' })
+})
+
+test('logs no body bytes for HEAD', async () => {
+  const { client, entry } = await serveLogged(fromListener((_, res) => void res.end('hello')))
+  await client.head('/').expect(200)
+  expect(await entry).toMatchObject({ method: 'HEAD', status: 200, bytes: 0 })
+})
+
+test('logs the status that the server sends in place of the app: for a body that is too large, and after a time-out', async () => {
+  const large = await serveLogged(
+    fromFetch(async (request) => new Response(await request.text())),
+    { maxBodyBytes: 3 },
+  )
+  // Without a Content-Length.
+  const upload = large.client.post('/').set('Transfer-Encoding', 'chunked')
+  upload.write('four')
+  await upload.expect(413)
+  expect(await large.entry).toMatchObject({ status: 413, outcome: 'failed' })
+
+  const late = await serveLogged(() => {}, { requestTimeout: 1 })
+  await late.client.get('/').expect(504)
+  expect(await late.entry).toMatchObject({ status: 504, outcome: 'aborted' })
+})
+
+test('logs no status for a client that disconnects before the response', async () => {
+  let running!: () => void
+  const isRunning = new Promise<void>((resolve) => {
+    running = resolve
+  })
+  const { gateway, entry } = await serveLogged(() => running())
+  await once(gateway.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => void gateway.close())
+  const request = get(`http://127.0.0.1:${(gateway.address() as { port: number }).port}/`)
+  request.on('error', () => {})
+  await isRunning
+  request.destroy()
+  expect(await entry).toMatchObject({ status: undefined, outcome: 'aborted' })
 })
 
 test('logs a request that the server rejects', async () => {

@@ -6,17 +6,31 @@ import {
   RequestError,
   type Role,
 } from '@fcgi-bridge/core'
-import type { LogEntry } from './access-log.ts'
 
-/** One request as `serve --json` prints it. Undefined properties are left out. */
-export interface JsonLogEntry extends Omit<LogEntry, 'method' | 'target' | 'status' | 'outcome'> {
-  /** `refused`: the server rejected the request before the app received it. */
-  outcome: LogEntry['outcome'] | 'refused'
+/** One request that has ended. `serve --json` prints it as it is, without undefined properties. */
+export interface LogEntry {
+  /** When the request began. */
+  time: Date
+  remoteAddress: string | undefined
+  remoteUser: string | undefined
   /** Undefined, like `target`, if the params could not be read. */
   method: string | undefined
+  /** Path and query, as the client sent them. */
   target: string | undefined
+  protocol: string
   /** Undefined if no response head was sent. */
   status: number | undefined
+  /** Bytes of the response body. */
+  bytes: number
+  /** Milliseconds from the beginning of the request to the end of its response. */
+  duration: number
+  referrer: string | undefined
+  userAgent: string | undefined
+  /**
+   * `failed`: the app failed. If the response head had been sent, the response was cut off. `aborted`: the front server or this server
+   * aborted the request. `refused`: the server rejected the request before the app received it.
+   */
+  outcome: 'ended' | 'failed' | 'aborted' | 'refused'
   role: Role
   /** The request's id on its FastCGI connection. */
   requestId: number
@@ -27,12 +41,12 @@ export interface JsonLogEntry extends Omit<LogEntry, 'method' | 'target' | 'stat
 }
 
 /** Calls `log` at the end of each exchange of this process, including requests that the server rejects. */
-export function logExchanges(log: (entry: JsonLogEntry) => void): void {
+export function logExchanges(log: (entry: LogEntry) => void): void {
   subscribe(`tracing:${EXCHANGE_CHANNEL}:end`, (message) => log(entryOf(message as ExchangeMessage)))
 }
 
 /** The log entry of an ended exchange. `duration` counts from FCGI_BEGIN_REQUEST. */
-export function entryOf(message: ExchangeMessage): JsonLogEntry {
+export function entryOf(message: ExchangeMessage): LogEntry {
   const { exchange, startTime, endTime = startTime } = message
   return {
     time: new Date(performance.timeOrigin + startTime),
@@ -54,7 +68,7 @@ export function entryOf(message: ExchangeMessage): JsonLogEntry {
   }
 }
 
-function outcomeOf({ exchange, ...message }: ExchangeMessage): JsonLogEntry['outcome'] {
+function outcomeOf({ exchange, ...message }: ExchangeMessage): LogEntry['outcome'] {
   if (exchange.aborted) return 'aborted'
   if (message.error instanceof RequestError) return 'refused'
   return 'error' in message ? 'failed' : 'ended'

@@ -117,7 +117,7 @@ export async function runModule({
   await served
 }
 
-// Optional: what a module has to do before its first request, such as connecting to a database.
+// Waits for the module's export `ready`, which is optional. The module can connect to a database there, for example.
 async function untilReady(ready: unknown, name: string): Promise<void> {
   try {
     await (typeof ready === 'function' ? ready() : ready)
@@ -127,8 +127,8 @@ async function untilReady(ready: unknown, name: string): Promise<void> {
   }
 }
 
-// A program without an app may listen later. Rejects with `failure` if nothing is left that could do it, or after a time if it
-// exports something that is likely to be meant for an app.
+// A program without an app may listen later. Waits for that. Rejects with `failure` if the event loop is empty before. If the module has an
+// export that was probably meant as an app, rejects after MISTAKE_TIMEOUT.
 async function waitForServer(name: string, served: Promise<unknown>, failure: Failure): Promise<void> {
   const isLikelyMistake = !(failure instanceof NoAppFailure)
   const timer = new AbortController()

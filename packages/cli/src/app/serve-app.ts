@@ -13,13 +13,13 @@ import { startedWith } from '@fcgi-bridge/core/started'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { ListenFlags } from '../listen-flags.ts'
+import { ignoreOutputErrors } from '../output-errors.ts'
 import { painter, printJson } from '../terminal.ts'
-import { formatCombined, formatShort, type LogEntry, type LogFormat, withLog } from './access-log.ts'
+import { formatCombined, formatShort, type LogFormat } from './access-log.ts'
 import { announce } from './announce.ts'
 import { reportListening } from './detach.ts'
-import { logExchanges } from './exchange-log.ts'
+import { type LogEntry, logExchanges } from './exchange-log.ts'
 import { serveFailure } from './failure-page.ts'
-import { wrapHandlers } from './handlers.ts'
 import { listenFailure } from './listen-failure.ts'
 import { findModule, type Load } from './load-module.ts'
 import { projectFolder } from './project-folder.ts'
@@ -69,7 +69,7 @@ export interface ServeFlags extends ListenFlags {
 }
 
 /**
- * Loads a module as {@link serveApp} does, prints what it would serve, and exits. Throws a Failure if that is nothing.
+ * Loads a module as {@link serveApp} does, prints what it would serve, and exits. Throws a Failure if it would serve nothing.
  */
 export async function checkApp(file: string, flags: ServeFlags): Promise<never> {
   const { path } = prepare(file, false, undefined)
@@ -91,9 +91,9 @@ export async function checkApp(file: string, flags: ServeFlags): Promise<never> 
 }
 
 /**
- * Serves a module as this program's FastCGI server, on the address in `listen`, else on the socket that the starting process
- * provides: the app that it exports, its own HTTP server, or what it passes to `serve()`. Throws a Failure if there is none of them
- * or the server cannot listen.
+ * Serves a module as this program's FastCGI server: the app that it exports, its own HTTP server, or the app that it passes to `serve()`. The
+ * server listens on the address in `listen`, else on the socket that the starting process provides. Throws a Failure if the module has
+ * nothing to serve, or the server cannot listen.
  *
  * In a worker of a pool, `isWorkerOf` says whether a front server started the pool. The pool prints the addresses then. With `embedded`, this
  * program contains the app, and `file` is only its name.
@@ -106,6 +106,7 @@ export async function serveApp(
   embedded?: Embedded,
 ): Promise<void> {
   const isChild = isWorkerOf?.isChild ?? isStartedByFrontServer(listen)
+  ignoreOutputErrors()
   try {
     await runApp(file, flags, listen, isChild, isWorkerOf, embedded)
   } catch (error) {
@@ -131,8 +132,7 @@ async function runApp(
   const isLogged = flags.log ?? !isChild
   // If a front server started this program, standard output is not connected, or carries the response (CGI).
   const output = isChild ? process.stderr : process.stdout
-  if (isLogged && flags.json) logExchanges((entry) => printJson({ request: entry }, output))
-  const log = isLogged && !flags.json ? logger(flags, output) : undefined
+  if (isLogged) logExchanges(logger(flags, output))
   await runModule({
     path,
     name: file,
@@ -152,31 +152,27 @@ async function runApp(
       const { port, host, path: _, mode, fd, backlog, reusePort, shared, onListen, ...own } = options
       if (flags.program !== undefined) process.argv[1] = flags.program
       const isReplaced = isPlaced || started !== undefined
-      return startServer(
-        start,
-        log === undefined ? handlers : wrapHandlers(handlers, (handler) => withLog(handler, log)),
-        {
-          // Without this, errors appear only in the front server's log.
-          ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
-          ...(isReplaced ? own : options),
-          // The program may ask for a queue of another length. In a pool, the master's socket has one already.
-          ...(isWorkerOf === undefined && backlog !== undefined && { backlog }),
-          ...listen,
-          // The pool watches them, and reloads.
-          restartFiles: isWorkerOf === undefined ? restartFilesOf(flags, folder, isChild) : [],
-          ...(flags.mount !== undefined && { mount: flags.mount }),
-          ...(flags.healthPath !== undefined && { healthPath: flags.healthPath }),
-          // In a pool, the master waits, and only before its own end.
-          ...(isWorkerOf !== undefined
-            ? { drainDelay: 0 }
-            : flags.drainDelay !== undefined && { drainDelay: flags.drainDelay }),
-          ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
-          onListen: (address: AddressInfo | string) => {
-            if (!isChild && isWorkerOf === undefined) announce(`${file}, ${what},`, address, flags.json)
-            onListen?.(address)
-          },
-        } as ServeOptions,
-      )
+      return startServer(start, handlers, {
+        // Without this, errors appear only in the front server's log.
+        ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
+        ...(isReplaced ? own : options),
+        // The program may ask for a queue of another length. In a pool, the master's socket has one already.
+        ...(isWorkerOf === undefined && backlog !== undefined && { backlog }),
+        ...listen,
+        // The pool watches them, and reloads.
+        restartFiles: isWorkerOf === undefined ? restartFilesOf(flags, folder, isChild) : [],
+        ...(flags.mount !== undefined && { mount: flags.mount }),
+        ...(flags.healthPath !== undefined && { healthPath: flags.healthPath }),
+        // In a pool, the master waits, and only before its own end.
+        ...(isWorkerOf !== undefined
+          ? { drainDelay: 0 }
+          : flags.drainDelay !== undefined && { drainDelay: flags.drainDelay }),
+        ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
+        onListen: (address: AddressInfo | string) => {
+          if (!isChild && isWorkerOf === undefined) announce(`${file}, ${what},`, address, flags.json)
+          onListen?.(address)
+        },
+      } as ServeOptions)
     },
   })
 }
@@ -200,7 +196,7 @@ function prepare(
   return { path, folder }
 }
 
-// As Passenger has it: in the folder of the app, and in that of the program that the front server runs.
+// As Passenger does, looks in the folder of the app. Also looks in the folder of the program that the front server runs.
 function restartFilesOf(
   { restartFile = [], program }: ServeFlags,
   folder: string,
@@ -223,8 +219,19 @@ async function startServer(
   }
 }
 
-function logger({ logFormat }: ServeFlags, output: NodeJS.WriteStream): (entry: LogEntry) => void {
+function logger(
+  { logFormat, json, healthPath }: ServeFlags,
+  output: NodeJS.WriteStream,
+): (entry: LogEntry) => void {
+  if (json) return (entry) => printJson({ request: entry }, output)
   const paint = painter(output)
   const format = logFormat === 'combined' ? formatCombined : (entry: LogEntry) => formatShort(entry, paint)
-  return (entry) => output.write(`${format(entry)}\n`)
+  return (entry) => {
+    if (!isHealthCheck(entry, healthPath)) output.write(`${format(entry)}\n`)
+  }
+}
+
+// Load balancers check the health every few seconds.
+function isHealthCheck({ target }: LogEntry, healthPath: string | undefined): boolean {
+  return healthPath !== undefined && target?.split('?', 1)[0] === healthPath
 }

@@ -36,8 +36,8 @@ export interface Built {
 const RUNTIME = fileURLToPath(new URL('./runtime.js', import.meta.url))
 
 /**
- * Bundles an app, its packages, and what serves it. The bundle is a script, because V8 gives no code cache of ES modules to programs. esbuild's
- * format is nevertheless `esm`: with `cjs`, no module could await at its top level. Throws a Failure with the errors of esbuild.
+ * Bundles an app, its packages, and the runtime that serves the app. The bundle is a script, because programs cannot get V8's code cache of ES
+ * modules. esbuild's format is nevertheless `esm`: with `cjs`, no module could await at its top level. Throws a Failure with the errors of esbuild.
  */
 export async function build(
   esbuild: Esbuild,
@@ -84,7 +84,7 @@ const __fcgiBridgeFiles = {${places.text()}}
   }
 }
 
-// Imports both lazily: what serves the app runs first, and does not run at all under `fcgi-bridge serve`.
+// Imports the app and the runtime lazily. The runtime runs first. Under `fcgi-bridge serve` it does not run at all.
 function entry(app: string): string {
   const load = `() => import(${JSON.stringify(app)})`
   return `__fcgiBridge.result = __fcgiBridge.isMain

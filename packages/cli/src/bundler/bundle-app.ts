@@ -59,7 +59,7 @@ export async function bundleApp(name: string, flags: BundleCommandFlags, stdout:
     })
   let compiled: Compiled | undefined
   if (cache) {
-    // In the same folder, because the paths in the bundle are relative to it.
+    // The trial must be in the same folder, because the paths in the bundle are relative to it.
     const trial = join(dirname(output), `.${basename(output)}.${process.pid}.cjs`)
     try {
       writeFileSync(trial, textOf().text, { mode: 0o700 })
@@ -85,10 +85,10 @@ function withAbsolutePaths(flags: BundleFlags): BundleFlags {
   }
 }
 
-// As in the app.fcgi of `init htaccess`: half of the memory growth, without a cost.
+// Halves the growth of memory at no cost. The app.fcgi of `init htaccess` has the same flag.
 const NODE_FLAGS = ['--max-semi-space-size=1']
 
-// A new file with the same name: mod_fcgid then starts new processes, and running ones keep their file.
+// Writes a new file and renames it, so that mod_fcgid starts new processes, and running ones keep their file.
 function replace(path: string, text: string, mode: number): void {
   const written = `${path}.${process.pid}`
   writeFileSync(written, text, { mode })
@@ -145,11 +145,11 @@ function packageOf(file: string): string | undefined {
   return name
 }
 
-// Those about packages are not for the author of the app.
+// Leaves out warnings about packages, because the author of the app cannot fix them.
 async function warningsOf(esbuild: Esbuild, { warnings }: Built): Promise<string> {
   const own = warnings.filter(
     ({ id, location }) =>
-      // Chunks of packages without side effects, fcgi-bridge's own among them, cause it.
+      // Packages without side effects cause this warning, and fcgi-bridge is one of them.
       id !== 'ignored-bare-import' && !/(?:^|\/)node_modules\//.test(location?.file ?? ''),
   )
   const texts = await esbuild.formatMessages(own, { kind: 'warning' })

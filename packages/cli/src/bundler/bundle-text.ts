@@ -22,7 +22,7 @@ export interface BundleText {
 
 /**
  * Builds the file: a program, and in comments the source and its code cache. V8 skips a comment much faster than it parses code, and with the
- * code cache it parses nothing. The source is in the file as it is, so that its lines are those of stack traces.
+ * code cache it parses nothing. The source is in the file unchanged, so that the lines in stack traces are lines of this file.
  */
 export function bundleText({ node, settings, source, code, map }: BundleParts): BundleText {
   const commentEnd = substituteFor(source)

@@ -32,8 +32,8 @@ export interface Compiled {
 const TIMEOUT = 60_000
 
 /**
- * Runs a bundle as a CGI program for one request, and returns the code that V8 has compiled then: all that starts the app, and what
- * a request needs. Throws a Failure with the error output if the bundle does not start.
+ * Runs a bundle as a CGI program for one request, and returns the code that V8 has compiled by then: the code that starts the app, and the
+ * code that handles the request. Throws a Failure with the error output if the bundle does not start.
  */
 export async function compile({ name, program, node, nodeFlags, request }: CompileInput): Promise<Compiled> {
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bridge-bundle-'))
@@ -60,7 +60,7 @@ export async function compile({ name, program, node, nodeFlags, request }: Compi
   }
 }
 
-// As from a web server, to the root of the site.
+// The environment of a CGI program whose app is mounted at the root of the site.
 function environment(file: string, request: string | false): NodeJS.ProcessEnv {
   const [path, query = ''] = (request || '/').split('?')
   return {
@@ -100,7 +100,7 @@ function failure(name: string, printed: string, code: number | null, signal: str
       `The bundle of ${name} does not start: ${how}.`,
       ...(details === '' ? [] : ['', details]),
       '',
-      'If a package cannot be bundled, load it from node_modules: --external PACKAGE. If the app cannot run on this machine: --no-cache.',
+      'If a package cannot be bundled, load it from node_modules: --external PACKAGE. If the app cannot run on this machine, use --no-cache.',
     ].join('\n'),
   )
 }

@@ -3,16 +3,17 @@ import { isAbsolute } from 'node:path'
 import type { OnResolveArgs, Plugin } from 'esbuild'
 import { relativePath } from './relative-path.ts'
 
-/** A plugin, and what it has left out of the bundle. */
+/** A plugin that leaves packages out of the bundle. */
 interface Externals {
   plugin: Plugin
+  /** The packages and the files of native addons that the app imports, and that were left out of the bundle. */
   used(): readonly string[]
 }
 
 /**
- * Leaves Node's own modules, native addons and the packages in `names` out of the bundle. The bundle is no module, so it cannot import:
- * all of them are loaded with require(), which loads ES modules, too. A package that is not installed fails when it is required, as in
- * Node: many are optional. `folder` is that of the bundle.
+ * Leaves Node's own modules, native addons and the packages in `names` out of the bundle. The bundle is not a module, so it cannot
+ * import: all of them are loaded with require(), which loads ES modules, too. A package that is not installed fails when it is required, as
+ * in Node: many packages are optional. `folder` is the folder of the bundle.
  */
 export function externalsPlugin(names: readonly string[], folder: string): Externals {
   const used = new Set<string>()

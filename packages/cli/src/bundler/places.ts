@@ -18,16 +18,16 @@ const LOADERS: Readonly<Record<string, Loader>> = {
 const USES_PLACE = /\b__(?:dirname|filename)\b|\bimport\.meta\b/
 
 /**
- * Keeps the place of each module: `__dirname`, `__filename` and `import.meta` in a bundled module are those of its source, so that it still
- * finds its templates and other files. The bundle has the paths relative to itself.
+ * Keeps the location of each module: `__dirname`, `__filename` and `import.meta` in a bundled module have the values of its source, so that it
+ * still finds its templates and other files. The bundle has the paths relative to itself.
  */
 export class Places {
-  /** The modules that use their place. */
+  /** The modules that use `__dirname`, `__filename` or `import.meta`. */
   readonly files: string[] = []
   readonly plugin: Plugin
   readonly #folder: string
 
-  /** `folder` is that of the bundle. */
+  /** `folder` is the folder of the bundle. */
   constructor(esbuild: Esbuild, folder: string) {
     this.#folder = folder
     this.plugin = {

@@ -26,7 +26,7 @@ export function addControl(program: Command): void {
           "the pool's control socket (default: the one in systemd's RUNTIME_DIRECTORY)",
         ).env('FCGI_BRIDGE_CONTROL'),
       )
-      .option('--wait', 'wait for the end, which is the default')
+      .option('--wait', 'wait until the command has finished (the default)')
       .option('--json', 'print the result as JSON')
       .addHelpText('after', help)
       .action(async (flags: ControlFlags) => {

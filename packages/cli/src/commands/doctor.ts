@@ -4,6 +4,7 @@ import { ADDRESS_HELP, parseAppAddress } from '../app-address.ts'
 import type { DoctorFlags } from '../doctor/doctor.ts'
 import { addHeaderFlag, addTimeoutFlag } from '../request-flags.ts'
 import { parseSize } from '../size.ts'
+import type { Output } from '../terminal.ts'
 
 const HELP = `
 Stop the app first. With --app, the doctor then listens in the app's place, sends requests through the front server, and compares
@@ -27,7 +28,7 @@ interface CommandFlags extends DoctorFlags {
 }
 
 /** Adds `fcgi-bridge doctor`, which finds faults of a front server's config or an app, and how to fix them. */
-export function addDoctor(program: Command): void {
+export function addDoctor(program: Command, stdout: Output): void {
   const command = program
     .command('doctor')
     .description('find faults of a front server or an app, and how to fix them')
@@ -74,7 +75,7 @@ export function addDoctor(program: Command): void {
       // Loaded on use, so that other commands start faster.
       const { examine, serveProbe } = await import('../doctor/doctor.ts')
       if (probe) await serveProbe(flags.token!)
-      else await examine(subject!, flags)
+      else await examine(subject!, flags, stdout)
     })
 }
 

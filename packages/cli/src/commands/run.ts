@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { addDrainDelay, addListenFlags, type ListenFlags, listenOptionsOf } from '../listen-flags.ts'
-import { addPoolFlags, type PoolFlags, workersOf } from '../pool-flags.ts'
+import { addPoolFlags, type PoolFlags, wantedWorkers } from '../pool-flags.ts'
 
 const HELP = `
 The program calls serve(app) of an adapter, without an address. The address is given here, or inherited as by fcgi-bridge serve. Without
@@ -14,7 +14,7 @@ Examples:
 export function addRun(program: Command): void {
   const command = program
     .command('run')
-    .description('run a program that calls serve(app) itself in several processes')
+    .description('run a program, which calls serve(app) itself, in several processes')
     .argument('<program>', 'the program, as for node')
     .argument('[args...]', 'its arguments, after --')
   addDrainDelay(addPoolFlags(addListenFlags(command, { mount: false })))
@@ -26,7 +26,7 @@ export function addRun(program: Command): void {
     .addHelpText('after', HELP)
     .action(async (file: string, args: string[], flags: PoolFlags & ListenFlags & { json?: boolean }) => {
       const listen = listenOptionsOf(command, flags)
-      const workers = workersOf(command, { workers: 1, ...flags }) ?? 1
+      const workers = wantedWorkers(command, flags) ?? 1
       // Loaded on use, so that other commands start faster.
       const { runProgram } = await import('../pool/serve-pool.ts')
       await runProgram(file, args, flags, listen, workers)

@@ -12,8 +12,8 @@ Without --port, --path or --fd, the app listens on the first of these that exist
 standard input (mod_fcgid, lighttpd's bin-path, spawn-fcgi, H2O), a CGI environment (for that one request), the address in the
 variable FCGI_BRIDGE_LISTEN.
 
-NODE_ENV is production, unless it is set. When a front server or systemd starts it, the working directory is the folder of
-the app's package.json, or else the folder of the module.
+NODE_ENV is production, unless it is set. If a front server or systemd starts the app, the working directory is the folder of
+the app's package.json, or the folder of the module if there is none.
 
 With --workers, a master process holds the sockets and starts the workers. SIGHUP or fcgi-bridge reload replaces them without
 losing a request; SIGTTIN and SIGTTOU add and remove one.

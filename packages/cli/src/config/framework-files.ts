@@ -41,7 +41,7 @@ const BUILDS: readonly Build[] = [
     url: '/_next/static',
     hashed: '',
   },
-  // Where the standalone folder was copied to the server, or the project has its own server.
+  // A standalone folder that was copied to the server, or a project with its own server.
   { framework: 'Next.js', program: /[^/]+$/, folder: '.next/static', url: '/_next/static', hashed: '' },
   {
     framework: 'Nuxt',

@@ -43,7 +43,7 @@ function upstream(site: Site): string {
     `upstream ${site.name}`,
     lines(
       servers.length > 1 &&
-        '# One socket for each worker of the app: the one with the fewest requests gets the next.',
+        '# One socket for each worker of the app. The worker with the fewest requests gets the next one.',
       servers.length > 1 && 'least_conn;',
       ...servers,
       '# The number of idle connections to the app that each worker of nginx keeps open.',

@@ -13,7 +13,7 @@ export interface HostAndPort {
   port: number
 }
 
-/** An app and its front server, as all configs are built from them. Every value has been validated. */
+/** An app and its front server. All configs are built from this. Every value has been validated. */
 export interface Site {
   /** The name of files, upstreams and units: letters, digits and dashes. */
   name: string
@@ -104,7 +104,7 @@ export interface SiteFlags {
   serverUser: string
 }
 
-/** Where the app listens if no flag says it. */
+/** Where the app listens if no flag gives an address. */
 export const DEFAULT_ADDRESS = { host: '127.0.0.1', port: 9000 }
 
 /** Builds a site from the flags. Throws a Failure if they are invalid or contradict each other. */

@@ -104,7 +104,7 @@ function service(
   )
 }
 
-// What a master process tells systemd: see packages/pool/src/program/notify.ts.
+// The settings for a master process, which reports to systemd: see packages/pool/src/program/notify.ts.
 function master(name: string): string {
   return lines(
     '# The master reports when all workers are ready. Node has no datagram sockets, so it runs systemd-notify: NotifyAccess=all.',

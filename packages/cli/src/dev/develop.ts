@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { findModule } from '../app/load-module.ts'
 import { projectFolder } from '../app/project-folder.ts'
 import type { AppKind } from '../app/recognize.ts'
+import { ignoreOutputErrors } from '../output-errors.ts'
 import { type Paint, painter, printable, printJson } from '../terminal.ts'
 import { AppProcess, type AppState } from './app-process.ts'
 import { listenForHttp } from './listen.ts'
@@ -30,6 +31,7 @@ export interface DevFlags {
  */
 export async function develop(name: string, flags: DevFlags): Promise<void> {
   const file = findModule(name)
+  ignoreOutputErrors()
   const paint = painter(process.stderr)
   const app = new AppProcess({
     file,

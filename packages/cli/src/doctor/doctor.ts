@@ -3,7 +3,7 @@ import { serve } from '@fcgi-bridge/core'
 import { listenFailure } from '../app/listen-failure.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Verdict } from '../failure.ts'
-import { printJson } from '../terminal.ts'
+import { type Output, painter, printJson } from '../terminal.ts'
 import { checkApp, requestApp } from './app-checks.ts'
 import type { Finding, Fix } from './finding.ts'
 import { FrontClient } from './front-client.ts'
@@ -29,15 +29,19 @@ export interface DoctorFlags {
 }
 
 /**
- * Examines a front server by its URL, an app by its address, or both. Prints the faults and how to fix them. Throws a Verdict if
- * there are any, and a Failure if no server responds.
+ * Examines a front server by its URL, an app by its address, or both. Prints the faults and how to fix them on `stdout`. Throws a
+ * Verdict if there are any, and a Failure if no server responds.
  */
-export async function examine(subject: URL | SocketAddress, flags: DoctorFlags): Promise<void> {
+export async function examine(
+  subject: URL | SocketAddress,
+  flags: DoctorFlags,
+  stdout: Output,
+): Promise<void> {
   const report = subject instanceof URL ? await ofFront(subject, flags) : await ofApp(subject, flags)
   if (flags.json) {
     const findings = report.findings.map((finding) => withFormerNames(finding))
-    printJson({ healthy: isHealthy(report), ...report, findings })
-  } else process.stdout.write(formatReport(report))
+    printJson({ healthy: isHealthy(report), ...report, findings }, stdout)
+  } else stdout.write(formatReport(report, painter(stdout)))
   if (!isHealthy(report)) throw new Verdict(EXIT.badResponse)
 }
 

@@ -61,7 +61,7 @@ export function withAlternative(fix: Fix, where: string, ...lines: string[]): Fi
 export function notInHtaccess(fix: Fix, instead: string, ...lines: string[]): Fix {
   return withAlternative(
     fix,
-    `if you can change an .htaccess only, where this is not allowed: ${instead}`,
+    `if you can change only an .htaccess, in which these lines are not allowed: ${instead}`,
     ...lines,
   )
 }

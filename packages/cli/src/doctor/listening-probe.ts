@@ -57,10 +57,21 @@ export async function listenAsApp(address: SocketAddress, token: string): Promis
       : `The doctor cannot listen in place of the app: ${(cause as Error).message}`
     throw new Failure(EXIT.listen, what, { cause })
   }
-  // Exit on a signal: the server removes its socket in the process's 'exit' event, which a signal alone does not cause.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => process.exit(128 + constants.signals[signal]))
-  return { refused, close: () => server.close() }
+  for (const signal of SIGNALS) process.once(signal, exitOn)
+  return {
+    refused,
+    close() {
+      for (const signal of SIGNALS) process.off(signal, exitOn)
+      return server.close()
+    },
+  }
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+// The server removes its socket in the process's 'exit' event, which a signal alone does not cause.
+function exitOn(signal: NodeJS.Signals): void {
+  process.exit(128 + constants.signals[signal])
 }
 
 function isInUse(address: SocketAddress): Promise<boolean> {

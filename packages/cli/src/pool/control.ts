@@ -1,4 +1,5 @@
 import { type PoolCommand, type PoolReply, type PoolStatus, sendCommand } from '@fcgi-bridge/pool'
+import { formatTcpAddress } from '../app/announce.ts'
 import { formatDuration } from '../duration.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
@@ -39,7 +40,7 @@ async function send(path: string, command: PoolCommand['command']): Promise<Pool
     ]
     throw new Failure(
       EXIT.unreachable,
-      what === undefined ? message : `${path} ${what}. Is the pool running, with --control ${path}?`,
+      what === undefined ? message : `${path} ${what}. Start the pool with --control ${path}.`,
       { cause: error },
     )
   }
@@ -75,13 +76,13 @@ function statusText({
       .join('  ')
       .trimEnd()
   const where = addresses.map((address) =>
-    typeof address === 'string' ? address : `${address.address}:${address.port}`,
+    typeof address === 'string' ? address : formatTcpAddress(address),
   )
   const age = formatDuration(Date.now() - Date.parse(String(startTime)))
   return [
-    `${paint('bold', reloading ? 'reloading' : state)}, ${wanted} workers wanted, for ${age}`,
+    `${paint('bold', reloading ? 'reloading' : state)}, ${wanted} workers wanted, started ${age} ago`,
     `listening on ${where.join(', ')}`,
-    `${requests} requests, ${reloads.succeeded} reloads, ${reloads.failed} failed`,
+    `${requests} requests, reloads: ${reloads.succeeded} succeeded, ${reloads.failed} failed`,
     '',
     line(head),
     ...rows.map(line),

@@ -78,14 +78,14 @@ function blockedText(worker: WorkerStatus, { blocked, stack, requests }: Blocked
   const at = stack.length === 0 ? ['    in native code'] : stack.map((frame) => `    at ${printable(frame)}`)
   const running = requests.map((one) => `  ${requestText(one)}`)
   return [
-    `${nameOf(worker)}: the event loop is blocked for ${formatDuration(blocked)}.`,
+    `${nameOf(worker)}: the event loop has been blocked for ${formatDuration(blocked)}.`,
     ...at,
     ...running,
   ].join('\n')
 }
 
 function requestText({ method = '?', target = '?', remoteAddress = '-', age }: RunningRequest): string {
-  return printable(`${method} ${target} from ${remoteAddress} runs for ${formatDuration(age)}`)
+  return printable(`${method} ${target} from ${remoteAddress} has run for ${formatDuration(age)}`)
 }
 
 /** Limits the number of lines in a period. */

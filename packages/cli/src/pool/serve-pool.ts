@@ -9,10 +9,11 @@ import { listenFailure } from '../app/listen-failure.ts'
 import { findModule } from '../app/load-module.ts'
 import { projectFolder } from '../app/project-folder.ts'
 import type { ServeFlags } from '../app/serve-app.ts'
-import { isStartedByFrontServer } from '../app/started-by.ts'
+import { hasPlace, isStartedByFrontServer } from '../app/started-by.ts'
 import { endProgram } from '../end-program.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
+import { ignoreOutputErrors } from '../output-errors.ts'
 import type { PoolFlags } from '../pool-flags.ts'
 import { controlPath } from './control-path.ts'
 import { logPool } from './pool-log.ts'
@@ -74,11 +75,18 @@ async function runWorkers(
   const json = flags.json === true
   const isAddressKnown = !isStartedByFrontServer(listen)
   const control = controlPath(flags)
+  if (perWorkerSockets && !hasPlace(listen)) {
+    throw new Failure(
+      EXIT.usage,
+      '--per-worker-sockets needs an address. Add --path /run/app.%i.sock, or --port 9000 for the first port.',
+    )
+  }
+  ignoreOutputErrors()
   try {
     const pool = await runPool({
       ...program,
       workers,
-      ...given({ listen: placeOf(listen) }),
+      ...given({ listen: listenOf(listen) }),
       ...given({ perWorkerSockets, maxRequests, maxMemory, maxAge }),
       ...given({ startTimeout, stopTimeout, stuckTimeout, drainDelay }),
       ...given({ slowAfter, control, status, statusHttp }),
@@ -96,8 +104,8 @@ async function runWorkers(
   }
 }
 
-/** Where the flags say that the pool listens. Undefined if the starting process provides the sockets, and no flag is about them. */
-function placeOf(listen: ServeOptions): ListenOptions | ListenOptions[] | undefined {
+// The pool's option `listen`. Undefined if the starting process provides the sockets, and no flag concerns them.
+function listenOf(listen: ServeOptions): ListenOptions | ListenOptions[] | undefined {
   const { path, port, fd, mode, backlog } = listen
   if (path !== undefined || port !== undefined || fd !== undefined) return listen as ListenOptions
   if (mode === undefined && backlog === undefined) return undefined
@@ -134,6 +142,7 @@ function restartFilesOf({ restartFile = [] }: PoolFlags, path: string): string[]
   return [...restartFile, ...restartFilesIn(projectFolder(path))]
 }
 
+// Returns `options` without the properties that are undefined.
 function given<T extends object>(options: T): { [Name in keyof T]: Exclude<T[Name], undefined> } {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined)
   return Object.fromEntries(entries) as { [Name in keyof T]: Exclude<T[Name], undefined> }

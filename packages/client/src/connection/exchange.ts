@@ -20,7 +20,7 @@ export interface ExchangeConnection extends RequestTarget {
   /** Stops reading until {@link release}: the handler of `exchange` is paused. */
   hold(exchange: ClientExchange): void
   release(exchange: ClientExchange): void
-  /** The request has failed: sends FCGI_ABORT_REQUEST, and gives the application a moment to end the request. */
+  /** The request has failed: sends FCGI_ABORT_REQUEST, and gives the application a second to end the request. */
   abandon(requestId: number, exchange: ClientExchange): void
 }
 

@@ -1,3 +1,6 @@
+/** The longest delay of setTimeout(), in milliseconds (24 days). It treats a longer one, such as Infinity, as 1 ms. */
+export const TIMER_MAX: number = 2 ** 31 - 1
+
 /** Receives the time-out of a {@link RequestTimer}. */
 export interface TimerUser {
   onTimeout(): void
@@ -27,8 +30,9 @@ export class RequestTimer {
     else clearTimeout(this.#timeout)
   }
 
-  /** Calls the user's onTimeout after `milliseconds`. 0 is no limit. */
-  start(milliseconds: number, user: TimerUser): void {
+  /** Calls the user's onTimeout after `time` milliseconds. 0 is no limit. */
+  start(time: number, user: TimerUser): void {
+    const milliseconds = Math.min(time, TIMER_MAX)
     this.#user = milliseconds > 0 ? user : undefined
     if (milliseconds === 0) return
     if (milliseconds === this.#milliseconds) {

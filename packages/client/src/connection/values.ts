@@ -14,6 +14,7 @@ import {
 import { errors } from 'undici'
 import { type FastCgiAddress, formatAddress, parseAddress, type SocketAddress } from '../address.ts'
 import { FastCgiError } from '../error.ts'
+import { TIMER_MAX } from './timer.ts'
 
 /** The values that an application reports for FCGI_GET_VALUES (section 4.1). Undefined: the application does not report it. */
 export interface FastCgiValues {
@@ -62,10 +63,13 @@ export async function askValues(
   socket.write(encodeRecord(FCGI_GET_VALUES, FCGI_NULL_REQUEST_ID, question))
   const timer =
     timeout > 0
-      ? setTimeout(() => {
-          const message = `The application at ${name} did not respond to FCGI_GET_VALUES within ${timeout} ms.`
-          socket.destroy(new errors.HeadersTimeoutError(message))
-        }, timeout).unref()
+      ? setTimeout(
+          () => {
+            const message = `The application at ${name} did not respond to FCGI_GET_VALUES within ${timeout} ms.`
+            socket.destroy(new errors.HeadersTimeoutError(message))
+          },
+          Math.min(timeout, TIMER_MAX),
+        ).unref()
       : undefined
   const onAbort = (): void => void socket.destroy(signal!.reason)
   signal?.addEventListener('abort', onAbort)

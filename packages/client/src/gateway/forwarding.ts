@@ -19,8 +19,8 @@ export interface GatewayContext {
   readonly files: SendfileFolders | undefined
 }
 
-// Response headers that the gateway does not forward. Most are hop-by-hop (RFC 9110 section 7.6.1): Node sets its own.
-// The last two are instructions for the front server. In lower case.
+// Response headers that the gateway does not forward, in lower case. Most are hop-by-hop (RFC 9110 section 7.6.1): Node sets its own.
+// The last two are instructions for the front server.
 const NOT_FORWARDED = new Set([
   'connection',
   'keep-alive',

@@ -14,7 +14,8 @@ export function requestBody(request: IncomingMessage, response: ServerResponse):
     if (length === undefined) return null
     if (Number(length) === 0) return Buffer.alloc(0)
   }
-  let expectsContinue = request.headers.expect !== undefined
+  // An HTTP/1.0 client would take the 100 for the response (RFC 9110 section 10.1.1).
+  let expectsContinue = request.headers.expect !== undefined && request.httpVersion !== '1.0'
   // Without 100 Continue the client may never send its body, so the connection cannot be reused.
   const { shouldKeepAlive } = response
   if (expectsContinue) response.shouldKeepAlive = false

@@ -204,6 +204,13 @@ describe('Expect: 100-continue', () => {
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n.*Connection: close\r\n.*hello/s)
   })
 
+  test('an HTTP/1.0 client gets no 100 Continue', async () => {
+    const { port } = await open(async (r) => r.respond(`\r\n${await r.body()}`))
+    expect(await raw(port, `${HEAD.replace('HTTP/1.1', 'HTTP/1.0')}hello`)).toMatch(
+      /^HTTP\/1\.1 200 OK\r\n.*hello/s,
+    )
+  })
+
   test('the client gets no 100 Continue if the request is refused', async () => {
     const { port } = await open((r) => r.respond('\r\n'))
     expect(await raw(port, HEAD.replace('/', '/..').replace('Connection: close\r\n', ''))).toMatch(

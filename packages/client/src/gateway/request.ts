@@ -12,7 +12,7 @@ export interface ForwardedRequest {
   readonly params: FastCgiParams
 }
 
-/** A request that the gateway refuses without asking the application. The message is for the client. */
+/** A request that the gateway refuses and does not forward. The message is for the client. */
 export class RequestRefusal extends Error {
   override readonly name = 'RequestRefusal'
   readonly status: 400 | 501

@@ -19,8 +19,9 @@
  * - `half-closed`: the peer has closed its write side. Incomplete requests are aborted. Complete requests still get their response,
  *   because some peers close early and wait for it. A pending END_REQUEST is sent. nginx closes the whole connection when its client
  *   disconnects, which looks the same, so the connection probes whether the peer is still there.
- * - `lingering`: no request is left and our write side is closed. Input is read and dropped for a while, because closing a socket with
- *   unread input resets it, and the peer may then lose the response.
+ * - `lingering`: no request is left and the server's write side is closed. Input is read and dropped for a while, because closing a socket with
+ *   unread input resets it, and the peer may then lose the response. After the response to a request that has arrived completely, the
+ *   socket is closed at once instead.
  * - `closed`: the socket is closed. Requests that were still running were aborted.
  */
 export type ConnectionState = 'open' | 'draining' | 'finishing' | 'half-closed' | 'lingering' | 'closed'
@@ -32,7 +33,7 @@ export type ConnectionState = 'open' | 'draining' | 'finishing' | 'half-closed' 
  * - `finish`: a request without FCGI_KEEP_CONN ended (section 5.5), the peer violated the protocol, the connection was idle for too
  *   long, or the peer sent too much of a request body after the response had ended.
  * - `peerEnd`: the peer closed its write side.
- * - `shut`: nothing is left to do, or the server gives up the connection. Our write side is closed after all buffered output.
+ * - `shut`: nothing is left to do, or the server gives up the connection. The write side is closed after all buffered output.
  * - `close`: the socket was closed.
  */
 export type ConnectionEvent = 'drain' | 'finish' | 'peerEnd' | 'shut' | 'close'

@@ -127,7 +127,7 @@ export class Connection
     this.#transition('drain')
     this.#linger.shorten()
     if (this.#state !== 'draining') return
-    this.#connectionDrain = new ConnectionDrain(this.socket, this.#host, this)
+    this.#connectionDrain = new ConnectionDrain(this.#host, this)
     // Do not wait if it has been idle for more than a second.
     if (this.#host.tick - this.idleTick >= 2) this.#connectionDrain.closeIfIdle()
   }
@@ -171,8 +171,8 @@ export class Connection
     this.#hasResponded = true
     if (!exchange.keepConn) this.#transition('finish')
     this.#readControl.onResponseEnded()
-    this.#shutIfDone()
-    this.#connectionDrain?.onResponse(goAway, exchange.stdinEnded)
+    this.#shutIfDone(true)
+    this.#connectionDrain?.onResponse(goAway)
   }
 
   reset(exchange: ServerExchange): void {
@@ -185,6 +185,7 @@ export class Connection
   }
 
   remove(exchange: ServerExchange): void {
+    if (!exchange.receivedAll) this.#linger.expectInput()
     if (this.#exchanges.delete(exchange) && exchange.admitted) this.#host.release()
   }
 
@@ -199,14 +200,20 @@ export class Connection
     return this.#exchanges.size === 0 && !this.#hasResponded
   }
 
-  shut(): void {
+  sendGoAway(): boolean {
+    return this.#responses.sendGoAway()
+  }
+
+  shut(isAfterResponse = false): void {
     if (this.#state === 'lingering' || this.#state === 'closed') return
+    if (!this.#decoder.atBoundary) this.#linger.expectInput()
     this.#transition('shut')
     this.#connectionDrain?.stop()
     this.#decoder.stop()
     this.#probe.stop()
     this.#readControl.release()
-    this.#linger.start()
+    if (isAfterResponse) this.#linger.closeOrStart()
+    else this.#linger.start()
   }
 
   // ---- events and states ----
@@ -215,8 +222,8 @@ export class Connection
     this.#state = nextState(this.#state, event)
   }
 
-  #shutIfDone(): void {
-    if (this.#exchanges.size === 0 && !this.acceptsRequests) this.shut()
+  #shutIfDone(isAfterResponse = false): void {
+    if (this.#exchanges.size === 0 && !this.acceptsRequests) this.shut(isAfterResponse)
   }
 
   #onData(chunk: Buffer, length: number): void {

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { LingerLimits } from './pending-end-requests.ts'
 
@@ -12,7 +13,7 @@ export interface LingerHost {
 }
 
 /**
- * The end of a connection. Our write side is closed after all output, and input is read and dropped for a while (`lingerTimeout`).
+ * The end of a connection. The server's write side is closed after all output, and input is read and dropped for a while (`lingerTimeout`).
  * Closing a socket with unread input resets it, and the peer may then lose the response. A closing server waits only
  * {@link SILENT_PEER_TIMEOUT} for a silent peer.
  */
@@ -21,6 +22,7 @@ export class Linger {
   readonly #host: LingerHost
   #timer: NodeJS.Timeout | undefined
   #droppedBytes = 0
+  #expectsInput = false
   #stopped = false
 
   constructor(socket: Duplex, host: LingerHost) {
@@ -28,7 +30,25 @@ export class Linger {
     this.#host = host
   }
 
-  /** Closes our write side, then starts the timer. */
+  /** The peer may still send something, such as the rest of a request that has ended. */
+  expectInput(): void {
+    this.#expectsInput = true
+  }
+
+  /**
+   * Ends the connection after its last response. If the peer sends nothing more, the socket is closed at once, because {@link start} needs
+   * another system call, and another event when the peer closes.
+   */
+  closeOrStart(): void {
+    const socket = this.#socket
+    if (this.#expectsInput || socket.writableLength > 0 || !(socket instanceof Socket)) this.start()
+    else {
+      // The callbacks of the last write run before.
+      process.nextTick(destroy, socket)
+    }
+  }
+
+  /** Closes the server's write side, then starts the timer. */
   start(): void {
     // Start the timer only when all output was sent, because the peer may read a large response slowly.
     this.#socket.end(() => {
@@ -62,4 +82,8 @@ export class Linger {
     // The timer keeps the process alive only while the server closes.
     if (!this.#host.closing) this.#timer.unref()
   }
+}
+
+function destroy(socket: Socket): void {
+  socket.destroy()
 }

@@ -1,14 +1,7 @@
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import type { WriteCallback } from '../exchange/exchange.ts'
-import {
-  FCGI_GET_VALUES_RESULT,
-  FCGI_HEADER_LEN,
-  FCGI_NULL_REQUEST_ID,
-  FCGI_REQUEST_COMPLETE,
-  FCGI_STDERR,
-  FCGI_STDOUT,
-} from '../protocol/constants.ts'
+import { FCGI_HEADER_LEN, FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from '../protocol/constants.ts'
 import {
   END_REQUEST_LENGTH,
   encodeEndRequest,
@@ -43,11 +36,12 @@ export interface EndRequest {
 }
 
 /**
- * An empty FCGI_GET_VALUES_RESULT record (section 4.1), which has no meaning without a query. nginx (1.22 and 1.26) does not reuse a
- * connection on which anything follows END_REQUEST, so it sends its next request on another one. Use it only for nginx: mod_proxy_fcgi
- * responds with a 503 to the next request on such a connection.
+ * Makes nginx (1.22 and 1.26) stop using a connection: an empty STDERR record of request 1 (section 5.3), the only id that nginx uses. nginx
+ * does not keep a connection on which anything follows END_REQUEST, and closes an idle one on which anything arrives. If it has just sent a
+ * request on an idle connection, the record arrives before the response, where an empty STDERR record has no effect. So no request
+ * is lost, whenever the record is sent. Use it only for nginx: mod_proxy_fcgi responds with a 503 to the next request on such a connection.
  */
-export const GO_AWAY: Buffer = encodeHeader(FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, 0, 0)
+export const GO_AWAY: Buffer = encodeHeader(FCGI_STDERR, 1, 0, 0)
 const GO_AWAY_TEXT = GO_AWAY.toString('latin1')
 
 /**

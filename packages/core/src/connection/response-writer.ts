@@ -23,7 +23,7 @@ export interface ResponseConnection {
   readonly peerEnded: boolean
   /** The server closes, and requests may still begin. */
   readonly draining: boolean
-  /** The END_REQUEST of `exchange` was sent, and with it, if `goAway` is true, the record that makes nginx drop the connection. */
+  /** The END_REQUEST of `exchange` was sent. If `goAway` is true, the record that makes nginx drop the connection was sent with it. */
   onRequestEnded(exchange: ServerExchange, goAway: boolean): void
   /** The server sent a record of its own, of `length` bytes. */
   onReplied(length: number): void
@@ -47,6 +47,8 @@ export class ResponseWriter implements ExchangeConnection {
   readonly #isNetSocket: boolean
   // Created when it is first needed: most connections never hold an END_REQUEST.
   #pending: PendingEndRequests | undefined
+  // Whether nginx keeps the connection. Undefined before the first response on a kept connection.
+  #isNginx: boolean | undefined
 
   constructor(
     socket: Duplex,
@@ -118,6 +120,8 @@ export class ResponseWriter implements ExchangeConnection {
     callback?: WriteCallback,
   ): void {
     this.#probe.finish()
+    // Checked once, because it searches the params.
+    if (exchange.keepConn) this.#isNginx ??= exchange.isFromNginx
     const goAway = this.#connection.draining && this.#canGoAway(exchange)
     const end: EndRequest = { appStatus: exchange.appStatus, protocolStatus, goAway }
     const isPending = exchange.keepConn && !exchange.stdinEnded && !this.#connection.peerEnded
@@ -160,9 +164,19 @@ export class ResponseWriter implements ExchangeConnection {
     this.#pending?.take(exchange)
   }
 
-  /** STDIN of a request whose response has ended was dropped. Returns false if it exceeds a limit, so that END_REQUEST must be sent. */
+  /**
+   * `length` bytes of STDIN were dropped, of a request whose response has ended. Returns false if the dropped bytes exceed a limit:
+   * END_REQUEST must then be sent.
+   */
   onDropped(exchange: ServerExchange, length: number): boolean {
     return this.#pending?.onDropped(exchange, length) !== false
+  }
+
+  /** If nginx keeps the connection, sends the record that makes nginx stop using it, and returns true. */
+  sendGoAway(): boolean {
+    if (this.#isNginx !== true) return false
+    this.reply(GO_AWAY)
+    return true
   }
 
   /** Sends a record of the server's own. */

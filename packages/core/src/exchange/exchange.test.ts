@@ -531,6 +531,20 @@ describe('writing', () => {
 })
 
 describe('stderr', () => {
+  test('that was ended drops what is written later, and the error needs no listener', async () => {
+    const onUncaught = vi.fn()
+    process.on('uncaughtException', onUncaught)
+    onTestFinished(() => void process.removeListener('uncaughtException', onUncaught))
+    const { peer } = await connected(async (exchange) => {
+      exchange.stderr.end('first')
+      await new Promise((resolve) => exchange.stderr.write('later', resolve))
+      exchange.end('done')
+    })
+    peer.get(1)
+    expect(await peer.response(1)).toMatchObject({ stderr: 'first', stdout: expect.stringMatching(/done$/) })
+    expect(onUncaught).not.toHaveBeenCalled()
+  })
+
   test('all output is sent in order before END_REQUEST', async () => {
     const { peer } = await connected((exchange) => {
       const log = new Console(exchange.stderr)

@@ -105,6 +105,14 @@ export abstract class IncomingRequest<C extends RequestConnection>
     return this.paramsEnded && (this.stdinEnded || this.#stdin.complete) && (this.#data?.complete ?? true)
   }
 
+  /**
+   * The peer has sent the whole request, and sends nothing more for it. False for an authorizer or a filter, because some front servers end
+   * their input late or never.
+   */
+  get receivedAll(): boolean {
+    return this.role === 'responder' && this.#stdin.receivedAll
+  }
+
   /** Adds a piece of PARAMS. Returns false if they exceed the limit. The request is then refused with 431. */
   pushParams(chunk: Buffer, start: number, end: number): boolean {
     const { maxParamsBytes } = this.connection.settings

@@ -15,7 +15,7 @@ export interface Input {
   /** Why the input is incomplete: truncated, aborted, too large or discarded. Undefined while queued bytes remain. */
   readonly error: ExchangeError | undefined
   /**
-   * Called when `read()` returns a new piece, or `ended` or `error` has changed. Setting it marks the input as wanted: the connection
+   * Called when `read()` has a new piece to return, or `ended` or `error` has changed. Setting it marks the input as wanted: the connection
    * then does not discard it after the response has begun.
    */
   onReadable: (() => void) | undefined
@@ -147,6 +147,11 @@ export class InputQueue implements Input {
   /** A body was announced, but no byte of it has arrived. */
   get missing(): boolean {
     return this.#received === 0 && this.#state === FLOWING && this.#expected !== undefined
+  }
+
+  /** The peer ended the stream, and it has the announced length. */
+  get receivedAll(): boolean {
+    return this.#streamEnded && this.#state === COMPLETE
   }
 
   /** Sets the announced length in bytes, or the largest length if none was announced. */

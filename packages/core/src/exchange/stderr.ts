@@ -5,8 +5,8 @@ const LIMIT_NOTICE = Buffer.from(
 )
 
 /**
- * FCGI_STDERR as a Writable, so that a `Console` can write to it. It applies back-pressure and never emits 'error'. Bytes beyond its
- * limit are dropped when they are written, so that a writer that ignores back-pressure cannot fill the memory.
+ * FCGI_STDERR as a Writable, so that a `Console` can write to it. It applies back-pressure, and its errors need no listener. Bytes beyond
+ * its limit are dropped when they are written, so that a writer that ignores back-pressure cannot fill the memory.
  */
 export class StderrStream extends Writable {
   readonly #send: (content: Uint8Array) => boolean
@@ -27,6 +27,8 @@ export class StderrStream extends Writable {
     this.#send = send
     this.#guard = guard
     this.#bytesLeft = maxBytes
+    // `child.stderr.pipe(stderr)` ends this stream with the child. A message that is written later must not end the process.
+    this.on('error', ignore)
   }
 
   override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
@@ -71,3 +73,5 @@ export class StderrStream extends Writable {
     this.drained()
   }
 }
+
+function ignore(): void {}

@@ -47,7 +47,7 @@ export async function serveCgi(accept: (stream: Duplex) => void): Promise<number
   process.on('SIGTERM', abort)
   const body = sendBody(front, bodyLength(new Map(environment)), responded).catch(abort)
   const status = await responded
-  // Apache writes the whole body before it reads. If the pipe closes earlier, it reports a failure and ignores the response.
+  // Apache writes the whole body before it reads the response. If the pipe closes earlier, it reports a failure and ignores the response.
   if (!aborted) await Promise.race([body, new Promise((resolve) => setTimeout(resolve, LINGER).unref())])
   return status
 }

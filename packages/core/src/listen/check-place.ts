@@ -17,6 +17,7 @@ export function checkPlace(options: ListenOptions): void {
     throw new TypeError('Specify one address to listen on: { path }, { port } or { fd }.')
   }
   if (host !== undefined && port === undefined) throw new TypeError('The option host needs the option port.')
+  if (host !== undefined) checkHost(host)
   if (mode !== undefined && path === undefined) {
     throw new TypeError('The option mode is the mode of a Unix socket. It needs the option path.')
   }
@@ -38,6 +39,14 @@ export function checkMode(mode: unknown): void {
   const hint = octal === undefined ? '' : ` Write 0o${octal}.`
   throw new RangeError(
     `The option mode must be an integer from 0 to 0o777, not ${JSON.stringify(mode)}.${hint}`,
+  )
+}
+
+// Node listens on all addresses if the host is empty, and every peer that can connect is trusted. A variable that is not set must not do that.
+function checkHost(host: unknown): void {
+  if (typeof host === 'string' && host !== '') return
+  throw new TypeError(
+    `The option host must be an IP address or a host name, not ${JSON.stringify(host)}. Write '::' for all addresses, or leave it out for 127.0.0.1.`,
   )
 }
 

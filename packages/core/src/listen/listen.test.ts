@@ -68,6 +68,13 @@ describe('TCP', () => {
   test('rejects for an invalid port', async () => {
     await expect(listen({ port: 70_000 })).rejects.toThrow(/port/i)
   })
+
+  // Node would listen on all addresses.
+  test.each(['', null, 7])('rejects for the host %j', async (host) => {
+    await expect(listen({ port: 0, host: host as string })).rejects.toThrow(
+      `The option host must be an IP address or a host name, not ${JSON.stringify(host)}.`,
+    )
+  })
 })
 
 describe('a Unix socket', () => {

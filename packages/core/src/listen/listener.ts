@@ -10,7 +10,9 @@ const LAST_REQUEST_TIMEOUT = 100
 
 /** The file of a Unix socket that this process has bound. */
 export interface ListeningFile {
-  /** Makes sure that no connections arrive any more. Those in the queue are still accepted, and so are those that arrive until it settles. */
+  /**
+   * Stops further connections from arriving. Connections that arrive until the result settles are still accepted, as are those in the queue.
+   */
   remove(): void | Promise<void>
   /** Closes `server`, which listens on the file. Settles when its connections are closed. */
   close(server: Server): Promise<void>
@@ -114,8 +116,8 @@ class Queue {
   }
 
   /**
-   * Settles when mod_fcgid will not connect. It connects only to a process without a request, so while it waits for a response, closing the
-   * socket loses no request. If it does not wait for one, this method waits a while for its next connection.
+   * Settles when closing the socket loses no request of mod_fcgid. mod_fcgid gives a process one request at a time, and does not connect while
+   * it waits for a response. If it waits for none, this method waits for its next connection, for at most 100 ms.
    */
   async awaitLastRequest(isAwaited: () => boolean): Promise<void> {
     const until = Math.min(this.#until, performance.now() + LAST_REQUEST_TIMEOUT)

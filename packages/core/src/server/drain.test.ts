@@ -13,9 +13,9 @@ const turns = async (count: number): Promise<void> => {
   for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
 }
 
-/** The types of the records with request id 0. */
-function goAways(peer: Peer): number[] {
-  return peer.recordsOf(0).map(({ type }) => type)
+/** The number of records that tell nginx to stop using the connection. */
+function goAways(peer: Peer): number {
+  return peer.recordsOf(1).filter(({ type, content }) => type === TYPES.STDERR && content.length === 0).length
 }
 
 describe.each(TRANSPORTS)('a keep-alive connection, over %s', (transport) => {
@@ -61,7 +61,7 @@ describe.each(TRANSPORTS)('a keep-alive connection, over %s', (transport) => {
     const since = performance.now()
     await peer.end()
     expect(performance.now() - since).toBeGreaterThan(300)
-    expect(goAways(peer)).toEqual([])
+    expect(goAways(peer)).toBe(0)
     await close
   })
 
@@ -84,7 +84,7 @@ describe.each(TRANSPORTS)('a keep-alive connection, over %s', (transport) => {
     expect((await peer.response(1)).stdout).toHaveLength(size + 'Status: 200 OK\r\n\r\n'.length)
     expect(peer.records.slice(-2).map(({ type, content }) => [type, content.length])).toEqual([
       [TYPES.END_REQUEST, 8],
-      [TYPES.GET_VALUES_RESULT, 0],
+      [TYPES.STDERR, 0],
     ])
     await closed(sockets[0]!)
     await close
@@ -98,27 +98,46 @@ describe.each(TRANSPORTS)('a keep-alive connection, over %s', (transport) => {
     const close = server.close()
     peer.stdin(1, '0123456789').endStdin(1)
     await peer.end()
-    expect(goAways(peer)).toEqual([TYPES.GET_VALUES_RESULT])
+    expect(goAways(peer)).toBe(1)
     await close
   })
 
-  test('from nginx stays open while nginx uses others, which it then stops using', async () => {
-    const serving = await listen(echo, {}, transport)
-    const peers: Peer[] = []
-    for (let count = 0; count < 6; count++) {
-      const peer = await serving.connect()
-      peers.push(peer.get(1, NGINX, KEPT))
-      await peer.response(1)
-    }
-    const close = serving.server.close()
-    // In all, longer than a connection may be idle otherwise.
-    for (const one of peers) {
-      await new Promise((resolve) => setTimeout(resolve, 120))
-      one.forget().get(1, NGINX, KEPT)
-      expect((await one.response(1)).stdout).toMatch(/GET \/ $/)
-      await one.end()
-    }
+  test('that is idle is left to nginx, which a record tells to close it', async () => {
+    const { peer, server } = await connected(echo, {}, transport)
+    peer.get(1, NGINX, KEPT)
+    await peer.response(1)
+    peer.forget()
+    const close = server.close()
+    await peer.next(TYPES.STDERR, 1)
+    expect(peer.records.map(({ type, content }) => [type, content.length])).toEqual([[TYPES.STDERR, 0]])
+    peer.destroy()
     await close
+  })
+
+  test('that is idle serves a request that nginx sends before it reads that record, however late', async () => {
+    const { peer, server } = await connected(echo, {}, transport)
+    peer.get(1, NGINX, KEPT)
+    await peer.response(1)
+    const close = server.close()
+    // Longer than connections of other front servers may be idle.
+    await new Promise((resolve) => setTimeout(resolve, 600))
+    peer.forget().get(1, NGINX, KEPT)
+    expect((await peer.response(1)).stdout).toMatch(/GET \/ $/)
+    await peer.end()
+    await close
+  })
+
+  test('that is idle is closed when half of drainTimeout has passed, even if nginx does not close it', async () => {
+    const { peer, server } = await connected(echo, { drainTimeout: 1000 }, transport)
+    peer.get(1, NGINX, KEPT)
+    await peer.response(1)
+    const began = performance.now()
+    const close = server.close()
+    await peer.end()
+    expect(performance.now() - began).toBeGreaterThan(450)
+    peer.destroy()
+    await close
+    expect(performance.now() - began).toBeLessThan(1000)
   })
 
   test('is closed after its next response when half of drainTimeout has passed', async () => {
@@ -144,10 +163,10 @@ test('nginx gets no such record while other requests are running on the connecti
   const close = server.close()
   first.end('first')
   await peer.response(1)
-  expect(goAways(peer)).toEqual([])
+  expect(goAways(peer)).toBe(0)
   second.end('second')
   await peer.end()
-  expect(goAways(peer)).toEqual([TYPES.GET_VALUES_RESULT])
+  expect(goAways(peer)).toBe(1)
   await close
 })
 

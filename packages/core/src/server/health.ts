@@ -4,14 +4,14 @@ import type { Handlers } from './handlers.ts'
 /** Returns whether the server accepts new requests. The health path reports the result. */
 type IsHealthy = () => boolean
 
-/** Whether the option `healthPath` can be this path: one of a URL, without a query. */
+/** Whether `path` is valid for the option `healthPath`: a URL path without a query or fragment. */
 export function isHealthPath(path: string): boolean {
   return /^\/[^?#\s]*$/.test(path)
 }
 
 /**
- * Adds the response to `path` to some handlers: 200 while `isHealthy()`, otherwise 503. The app does not get these requests. Like the ping
- * path of PHP-FPM, it needs no HTTP_HOST: HAProxy's `option httpchk` sends none.
+ * Wraps `handlers` so that the server itself responds to `path`: with 200 while `isHealthy()`, otherwise with 503. The app does not get these
+ * requests. As for the ping path of PHP-FPM, HTTP_HOST may be missing: HAProxy's `option httpchk` does not send it.
  */
 export function withHealth(handlers: Handlers, path: string, isHealthy: IsHealthy): Handlers {
   const { responder } = handlers

@@ -37,7 +37,6 @@ export class Host implements ConnectionHost {
   tick = 0
   closing = false
   drainHalfOver = false
-  lastGoAway: number = Number.NEGATIVE_INFINITY
   /** Connections that have been accepted so far. */
   acceptedConnections = 0
   /** Requests that have begun so far, without those that were refused because of `maxRequests`. */
@@ -88,10 +87,7 @@ export class Host implements ConnectionHost {
   accept(stream: Duplex, sendsRequest?: boolean): void {
     this.acceptedConnections++
     this.#connections.add(new Connection(stream, this, sendsRequest))
-    this.#timer ??= setInterval(() => {
-      this.tick++
-      sweep(this.#connections, this.tick, TICK, this.options)
-    }, TICK).unref()
+    this.#timer ??= setInterval(() => this.#onTick(), TICK).unref()
   }
 
   handlerFor(role: Role): Handler | undefined {
@@ -121,8 +117,7 @@ export class Host implements ConnectionHost {
   onClose(connection: Connection): void {
     this.#connections.delete(connection)
     if (this.#connections.size > 0) return
-    clearInterval(this.#timer)
-    this.#timer = undefined
+    if (this.closing) this.#stopTimer()
     for (const resolve of this.#onEmpty.splice(0)) resolve()
   }
 
@@ -171,6 +166,18 @@ export class Host implements ConnectionHost {
         503,
       )
     }
+  }
+
+  #onTick(): void {
+    this.tick++
+    // Not stopped with the last connection: without kept connections there would be a new timer for each request.
+    if (this.#connections.size === 0) this.#stopTimer()
+    else sweep(this.#connections, this.tick, TICK, this.options)
+  }
+
+  #stopTimer(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
   #whenEmpty(): Promise<void> {

@@ -24,7 +24,7 @@ describe('an invalid limit is an error at the start', () => {
   })
 })
 
-test.each(['shop', '', 'script_name', 7])('mount: %j is an error at the start', (mount) => {
+test.each(['shop', '', 'script_name', 7, ['/shop']])('mount: %j is an error at the start', (mount) => {
   expect(() => createServer(echo, { mount: mount as 'auto' })).toThrow(/The option mount must be/)
 })
 

@@ -134,7 +134,7 @@ export function resolveOptions(options: ServerOptions): Settings {
   if (healthPath !== undefined && !(typeof healthPath === 'string' && isHealthPath(healthPath))) {
     throw new RangeError(`The option healthPath must be a path like '/healthz', not '${healthPath}'.`)
   }
-  if (!/^(?:auto|script-name|none|\/.*)$/s.test(mount)) {
+  if (typeof mount !== 'string' || !/^(?:auto|script-name|none|\/.*)$/s.test(mount)) {
     throw new RangeError(
       `The option mount must be 'auto', 'script-name', 'none' or a path like '/shop', not '${mount}'.`,
     )

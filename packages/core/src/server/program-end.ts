@@ -83,8 +83,8 @@ export function endAtExceptions(server: FastCgiServer): void {
   })
 }
 
-// If the program has a listener of its own, that one decides. Such a listener may check whether there are others, so ours is added only when
-// an exception has been thrown that no other listener handles.
+// If the program has a listener of its own, that one decides. Such a listener may check whether there are others. This one is therefore
+// added only when an exception has been thrown that no other listener handles.
 function onUncaught(): void {
   const isHandled =
     process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()

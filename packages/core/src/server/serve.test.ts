@@ -105,6 +105,20 @@ describe('invalid options are refused', () => {
     [{ port: 0, mode: 0o660 }, /^TypeError: The option mode .* It needs the option path\.$/],
     [{ path: '/tmp/x.sock', host: '::1' }, /^TypeError: The option host needs the option port\.$/],
     [{ port: null }, /^TypeError: The option port must be a number from 0 to 65535, not null\.$/],
+    [
+      { port: 0, restartFiles: 'tmp/restart.txt' },
+      /^TypeError: .*an array of paths, not 'tmp\/restart\.txt'/,
+    ],
+    [
+      { port: 0, signal: new AbortController() },
+      /^TypeError: .*an AbortSignal, not .* Pass controller\.signal\.$/,
+    ],
+    [{ port: 0, onListen: 'log' }, /^TypeError: The option onListen must be a function, not 'log'\.$/],
+    [
+      { port: 0, handleSignals: 'never' },
+      /^TypeError: .*must be true, false or 'unless-handled', not 'never'/,
+    ],
+    [{ port: 0, drainDelay: 2 ** 31 }, /^RangeError: .*from 0 to 2147483646, not 2147483648\.$/],
     [{ mode: 660 }, /^RangeError: The option mode must be .*, not 660\. Write 0o660\.$/],
     [{ port: 0, onError: 'log' }, /^TypeError: The option onError must be a function, not log\.$/],
     [

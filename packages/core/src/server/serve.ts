@@ -1,4 +1,3 @@
-import type { AddressInfo } from 'node:net'
 import type { Handler } from '../exchange/exchange.ts'
 import { serveCgi } from '../listen/cgi-process.ts'
 import { checkOptions, LISTEN_OPTION_NAMES } from '../listen/check-options.ts'
@@ -17,9 +16,9 @@ import { type Launcher, takeLauncher } from './launcher.ts'
 import { SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
 import { endAtExceptions, endAtSignals, endWhenIdle, exitSoon, stop } from './program-end.ts'
+import { checkProgramOptions, type ProgramOptions } from './program-options.ts'
 import { defaultRestartFiles, watchRestartFiles } from './restart-file.ts'
 import { FastCgiServer } from './server.ts'
-import { TIMER_MAX } from './timeouts.ts'
 import { surviveAborts } from './unhandled-aborts.ts'
 
 /**
@@ -37,7 +36,7 @@ interface SharedListenOptions {
   /**
    * A folder. The first process that a front server starts serves the app for all others, which relay their requests to it. Under CGI it
    * runs in the background until no request has arrived for 5 minutes. The folder is created with mode 0700. The returned promise stays pending in a
-   * process that relays. Such a process has loaded the app for nothing. `fcgi-bridge serve --shared` avoids that.
+   * process that relays. Such a process has loaded the app without using it. `fcgi-bridge serve --shared` avoids that.
    */
   shared: string
   port?: undefined
@@ -50,37 +49,6 @@ interface SharedListenOptions {
 }
 
 type Optional<Options> = { [Name in keyof Options]?: Options[Name] | undefined }
-
-interface ProgramOptions {
-  /** Closes the server when it aborts. */
-  signal?: AbortSignal
-  /** Called with each address on which the server listens. */
-  onListen?: (address: AddressInfo | string) => void
-  /**
-   * Default true: on SIGTERM, SIGUSR1 (mod_fcgid, Apache) and SIGINT the server drains, and then the process exits with status 0. A
-   * second SIGINT exits at once. A second SIGTERM does nothing, because mod_fcgid always sends two. A SIGTERM that arrived while the
-   * program was loading has the same effect, if the process was started with a listening socket.
-   * `'unless-handled'`: only the signals for which the program has no listener.
-   */
-  handleSignals?: boolean | 'unless-handled'
-  /**
-   * How long the server waits after such a signal, before it drains, in milliseconds. Default 0. Meanwhile `healthPath` responds with 503,
-   * and all requests are served: time for a load balancer to notice. It counts in addition to `drainTimeout`.
-   */
-  drainDelay?: number
-  /**
-   * Default true: after an uncaught exception, if the program has no `uncaughtException` listener, the server drains and the process
-   * exits with status 1, so that no other request is lost. With either value, an unhandled rejection whose reason is the abort of a
-   * request goes to `onError` and does not end the process.
-   */
-  handleExceptions?: boolean
-  /**
-   * When one of these files is written, touched or created, the program ends as with SIGTERM. The front server or the process manager then
-   * starts the new version. Each process checks the files twice a second. The default is `tmp/restart.txt` and `restart.txt` in the folder
-   * of the program (`process.argv[1]`) if a front server started it with descriptor 0, otherwise none. `[]` turns it off.
-   */
-  restartFiles?: readonly string[]
-}
 
 /** Options of {@link serve}: where to listen, and all options of the server. Two addresses (`{ port, path }`) are a type error. */
 export type ServeOptions = ServerOptions & ProgramOptions & Place
@@ -142,10 +110,8 @@ async function startLaunched(
 
 async function start(handler: Handler | Handlers, options: ServeOptions): Promise<FastCgiServer> {
   checkOptions(options, NAMES)
+  checkProgramOptions(options)
   const { signal, onListen, drainDelay = 0 } = options
-  if (typeof drainDelay !== 'number' || !(drainDelay >= 0 && drainDelay < TIMER_MAX)) {
-    throw new RangeError(`The option drainDelay must be a number of at least 0, not ${drainDelay}.`)
-  }
   const server = new FastCgiServer(toHandlers(handler), options)
   signal?.throwIfAborted()
   ignoreOutputErrors()

@@ -189,7 +189,8 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
    * Connections in the queue of a listening socket are accepted before the socket is closed. Requests that arrive on open connections are
    * served. Each connection is closed at the first of these events:
    *
-   * - It had no request for 400 ms, or no first request for a second. While nginx sends requests on others, it stays open.
+   * - nginx closes it when it is idle, because the server asks nginx to do so.
+   * - It had no request for 400 ms, or no first request for a second. This does not apply to nginx.
    * - It has sent its next response, if nginx sent that request.
    * - It has sent its next response after half of `drainTimeout`.
    *

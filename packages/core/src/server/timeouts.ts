@@ -5,23 +5,26 @@ import type { ServerExchange } from '../exchange/server-exchange.ts'
 
 /** The time-outs of a server, in milliseconds. They are checked once a second. */
 export interface TimeoutOptions {
-  /** Maximum time from BEGIN_REQUEST to the end of PARAMS. Default 30 s. Then the request gets a 408. 0 turns it off. */
+  /** Maximum time from BEGIN_REQUEST to the end of PARAMS. If it expires, the request gets a 408. Default 30 s. 0 turns it off. */
   paramsTimeout?: number
   /**
-   * Maximum time between two pieces of a request body, while the app waits for it. Default 60 s. Then the exchange is aborted, with a 408
-   * if the response has not begun. 0 turns it off.
+   * Maximum time between two pieces of a request body, while the app waits for it. If it expires, the exchange is aborted, with a 408 if the
+   * response has not begun. Default 60 s. 0 turns it off.
    */
   bodyTimeout?: number
-  /** Maximum time of a request. Default 0, which turns it off. Then the exchange is aborted, with a 504 if the response has not begun. */
+  /**
+   * Maximum time of a request. If it expires, the exchange is aborted, with a 504 if the response has not begun. Default 0, which turns it
+   * off.
+   */
   requestTimeout?: number
   /**
-   * Maximum time of a connection without a request. Default 5 minutes, longer than front servers keep one (nginx: 60 s). Then it is closed.
-   * 0 turns it off.
+   * Maximum time of a connection without a request. If it expires, the connection is closed. Default 5 minutes, which is longer than front
+   * servers keep a connection (nginx: 60 s). 0 turns it off.
    */
   idleTimeout?: number
   /**
-   * Maximum time during which a front server reads nothing of the buffered output. Default 5 minutes. Then the connection is closed, and
-   * its requests are aborted. 0 turns it off.
+   * Maximum time during which a front server reads nothing of the buffered output. If it expires, the connection is closed, and its requests
+   * are aborted. Default 5 minutes. 0 turns it off.
    */
   writeTimeout?: number
   /** How long input is read and dropped after a response. Default 30 s. */

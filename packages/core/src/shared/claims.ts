@@ -1,8 +1,8 @@
 // Who holds the app. Each holder has its own Unix socket in a folder: app.1, app.2 and so on. Machines that share the folder over a
 // network have a subfolder each, because a Unix socket cannot be reached from another machine.
 //
-// The process whose socket has the highest number is the holder, if the socket accepts connections. The kernel knows that, also after a
-// SIGKILL or a reboot.
+// The process whose socket has the highest number is the holder, if the socket accepts connections. The kernel refuses connections to the socket
+// of a process that has ended, also after a SIGKILL or a reboot.
 //
 // | the highest socket     | it means                         | what a process does                              |
 // | ---------------------- | -------------------------------- | ------------------------------------------------ |
@@ -60,7 +60,7 @@ export class Claims {
    * Connects to the holder. If no process holds the app, `holder` is undefined. `number` is that of the latest holder, 0 if there was none.
    */
   async connect(): Promise<{ number: number; holder: Socket | undefined }> {
-    // While the socket of the last time accepts connections, there is no later one, so the folder need not be read for each request.
+    // As long as the holder that was reached last accepts connections, there is no later one. The folder need not be read for each request.
     const reached = this.#reached
     const holder = reached > 0 ? await this.connectTo(reached) : undefined
     if (holder !== undefined) return { number: reached, holder }
@@ -137,8 +137,8 @@ export class Claims {
   }
 }
 
-// A hash (FNV-1a), because a host name can be long, and the path of a socket may have only 107 bytes. Not one of node:crypto, which would cost
-// each relay more than a megabyte of memory.
+// Returns a hash (FNV-1a) of the host name, which can be long: the path of a socket may have only 107 bytes. It does not use node:crypto, which
+// would cost each relay more than a megabyte of memory.
 function machineName(): string {
   let hash = 0x811c9dc5
   for (const byte of Buffer.from(hostname())) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0

@@ -89,7 +89,8 @@ function spawnHolder(): Promise<void> {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !CGI_VARIABLE.test(name)))
   return new Promise((resolve) => {
     try {
-      // In a separate session, so that it outlives the request. Without Apache's pipes, because Apache waits until they are closed.
+      // The holder runs in a separate session, so that it outlives the request. It does not get Apache's pipes, because Apache waits until they
+      // are closed.
       const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
         detached: true,
         stdio: 'ignore',

@@ -48,28 +48,44 @@ export function defineRequest(prototype: object): RequestConstructor {
       this.r27 = this.r28 = this.r29 = this.r30 = this.r31 = this.r32 = this.r33 = this.r34 = this.r35 = 0
     }
     initIncomingMessage.call(this, socket)
-    this.method = exchange.method
-    // The constructor of the response reads these. For an older version it would also read the headers. The caller sets the real version
-    // afterwards.
-    this.httpVersion = '1.1'
-    this.httpVersionMajor = 1
-    this.httpVersionMinor = 1
-    this.upgrade = false
-    const { target, mount, headers } = exchange
-    if (mount === '') {
-      this.url = target
-    } else {
-      const rest = target.slice(mount.length)
-      this.url = rest.startsWith('/') ? rest : `/${rest}`
-      this.originalUrl = target
-      this.baseUrl = mount
-    }
-    this._addHeaderLine = addHeaderLine
-    this._addHeaderLines(headers, headers.length)
-    this.fcgi = new FcgiInfo(exchange)
+    fill(this, exchange)
   }
   IncomingMessage.prototype = prototype
   return IncomingMessage as unknown as RequestConstructor
+}
+
+/** Returns a constructor of requests that `Class` constructs: the option `IncomingMessage` of `http.createServer()`. */
+export function wrapRequestClass(Class: new (socket: ExchangeSocket) => InternalRequest): RequestConstructor {
+  function IncomingMessage(socket: ExchangeSocket, exchange: Exchange): InternalRequest {
+    const request = new Class(socket)
+    fill(request, exchange)
+    return request
+  }
+  IncomingMessage.prototype = Class.prototype
+  return IncomingMessage as unknown as RequestConstructor
+}
+
+// Does what Node's parser does with a new request.
+function fill(request: InternalRequest & Mounted, exchange: Exchange): void {
+  request.method = exchange.method
+  // The constructor of the response reads these. For an older version it would also read the headers. The caller sets the real version
+  // afterwards.
+  request.httpVersion = '1.1'
+  request.httpVersionMajor = 1
+  request.httpVersionMinor = 1
+  request.upgrade = false
+  const { target, mount, headers } = exchange
+  if (mount === '') {
+    request.url = target
+  } else {
+    const rest = target.slice(mount.length)
+    request.url = rest.startsWith('/') ? rest : `/${rest}`
+    request.originalUrl = target
+    request.baseUrl = mount
+  }
+  request._addHeaderLine = addHeaderLine
+  request._addHeaderLines(headers, headers.length)
+  request.fcgi = new FcgiInfo(exchange)
 }
 
 // Node's own function checks for each header whether its name is in lower case and whether it may be repeated. Here names always are in
@@ -95,12 +111,30 @@ export function defineResponse(prototype: object): ResponseConstructor {
       this.r36 = this.r37 = this.r38 = this.r39 = this.r40 = this.r41 = this.r42 = this.r43 = this.r44 = 0
     }
     initServerResponse.call(this, request)
-    this._storeHeader = storeHeader
-    this._send = send
-    this._writeRaw = writeRaw
-    this._finish = finish
-    this.end = end
+    replaceMethods(this)
   }
   ServerResponse.prototype = prototype
   return ServerResponse as unknown as ResponseConstructor
+}
+
+/** Returns a constructor of responses that `Class` constructs: the option `ServerResponse` of `http.createServer()`. */
+export function wrapResponseClass(
+  Class: new (request: InternalRequest, options: object) => InternalResponse,
+): ResponseConstructor {
+  function ServerResponse(request: InternalRequest): InternalResponse {
+    const { writableHighWaterMark: highWaterMark } = request.socket
+    const response = new Class(request, { highWaterMark })
+    replaceMethods(response)
+    return response
+  }
+  ServerResponse.prototype = Class.prototype
+  return ServerResponse as unknown as ResponseConstructor
+}
+
+function replaceMethods(response: InternalResponse): void {
+  response._storeHeader = storeHeader
+  response._send = send
+  response._writeRaw = writeRaw
+  response._finish = finish
+  response.end = end
 }

@@ -103,6 +103,33 @@ describe('a server', () => {
     expect((await client.send({ path: '/?a=1' }).response).body.toString()).toBe('a=1')
   })
 
+  test.each(['a listener', 'an Express app'])(
+    'constructs requests and responses with these classes: %s',
+    async (kind) => {
+      class Request extends http.IncomingMessage {
+        readonly field = `a field, and socket ${this.socket !== undefined}`
+      }
+      class Response extends ServerResponse {
+        readonly #texts: string[]
+
+        constructor(request: Request, options?: object) {
+          // Node's types lack the second argument.
+          super(...([request, options] as unknown as [Request]))
+          this.#texts = [request.field, request.url!]
+          this.sendTexts = () => void this.end(this.#texts.join(', '))
+        }
+
+        sendTexts: () => void
+      }
+      const listener = (_: unknown, response: unknown): void => (response as Response).sendTexts()
+      const app = kind === 'a listener' ? listener : express().use(listener)
+      const options = { IncomingMessage: Request as never, ServerResponse: Response as never }
+      const client = await listening(create(options, app))
+      const { body } = await client.send({ path: '/a' }).response
+      expect(body.toString()).toBe('a field, and socket true, /a')
+    },
+  )
+
   test('has options of the FastCGI server, and those of node:http do no harm', async () => {
     const options = {
       mount: '/shop',
@@ -284,6 +311,24 @@ describe('close', () => {
       await new Promise((resolve) => server.close(resolve))
     }
   })
+
+  test.each(['the same server', 'another server'])(
+    'and then listen on the same port at once: %s',
+    async (which) => {
+      const first = create(hello)
+      const client = await listening(first)
+      expect((await client.send().response).status).toBe(200)
+      const { port } = first.address() as AddressInfo
+      first.close()
+      const second = which === 'another server' ? create(hello) : first
+      const next = await listening(second, port, '127.0.0.1')
+      expect((await next.send().response).status).toBe(200)
+      // An address that other code uses is still an error.
+      const third = create(hello)
+      third.listen(port)
+      expect(await once(third, 'error')).toMatchObject([{ code: 'EADDRINUSE' }])
+    },
+  )
 
   test('by a signal of listen()', async () => {
     const server = create(hello)

@@ -2,7 +2,7 @@ import { IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Handler } from '@fcgi-bridge/core'
 import type { RequestListener } from '../app/listener.ts'
-import { handle, MessageConstructors } from '../handler.ts'
+import { handle, type MessageClasses, MessageConstructors } from '../handler.ts'
 import { type CallListener, ObservedRequests } from '../observed.ts'
 import type { ExchangeSocket } from '../socket/exchange-socket.ts'
 import { emitConnection } from './node-listeners.ts'
@@ -75,21 +75,18 @@ class ServerConstructors {
 
   #make(listener: RequestListener | undefined): MessageConstructors {
     return new MessageConstructors(listener ?? noListener, {
-      request: classOf(this.#server, 'IncomingMessage', IncomingMessage).prototype,
-      response: classOf(this.#server, 'ServerResponse', ServerResponse).prototype,
+      Request: classOf<MessageClasses['Request']>(this.#server, 'IncomingMessage', IncomingMessage),
+      Response: classOf<MessageClasses['Response']>(this.#server, 'ServerResponse', ServerResponse),
     })
   }
 }
 
 function noListener(): void {}
 
-// http.createServer() keeps its options IncomingMessage and ServerResponse on the server, under symbols with these descriptions.
-function classOf(
-  server: Server,
-  description: string,
-  standard: { readonly prototype: object },
-): { readonly prototype: object } {
+// http.createServer() keeps its options IncomingMessage and ServerResponse on the server, under symbols with these descriptions. Undefined for
+// Node's own class.
+function classOf<Class>(server: Server, description: string, standard: unknown): Class | undefined {
   const symbol = Object.getOwnPropertySymbols(server).find((own) => own.description === description)
   const found = symbol === undefined ? undefined : (server as unknown as Record<symbol, unknown>)[symbol]
-  return typeof found === 'function' ? (found as unknown as { prototype: object }) : standard
+  return typeof found === 'function' && found !== standard ? (found as Class) : undefined
 }

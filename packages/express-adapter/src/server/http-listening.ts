@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import type { FastCgiServer, ListenOptions } from '@fcgi-bridge/core'
 import { parseListenArguments } from './listen-arguments.ts'
 import { completeListenError } from './listening-error.ts'
@@ -33,6 +34,12 @@ interface Cycle {
   fcgi: FastCgiServer | undefined
 }
 
+// The servers of this process that listened and are closing.
+const closing = new Set<Cycle>()
+
+// Milliseconds until a server tries again to listen on an address that a closing server still uses.
+const RETRY_PAUSE = 10
+
 /**
  * The methods of an `http.Server` that concern its connections, for a server that listens for FastCGI. They have the arguments, results
  * and events of Node's methods. After `close()` the server can listen again.
@@ -43,8 +50,8 @@ export class HttpListening {
   readonly #program: ProgramOptions | undefined
   #cycle: Cycle | undefined
   /**
-   * The address of a program whose server a signal has ended, or the end of its CGI request. The program does not know of that: Fastify reads
-   * the address when it has looked up `localhost`, which can be later.
+   * What `address()` returns after a signal, or the end of a CGI request, has closed the server of a program that was written for HTTP. The
+   * program does not know that the server has closed: Fastify calls `address()` after it has looked up `localhost`.
    */
   #addressAtEnd: AddressInfo | string | undefined
   // Closed servers whose last requests are running.
@@ -72,7 +79,7 @@ export class HttpListening {
     if (callback !== undefined) this.#server.once('listening', callback)
     const program = this.#program
     const cycle: Cycle = {
-      starting: program?.startsLate ? this.#startLate(place) : this.#start(place),
+      starting: program?.startsLate ? this.#startLate(place) : this.#startWhenFree(place),
       reportedAddress: program?.addressOf(place),
       fcgi: undefined,
     }
@@ -122,7 +129,7 @@ export class HttpListening {
     for (const { fcgi } of this.#cycles) fcgi?.closeIdleConnections()
   }
 
-  /** Passes the number of connections of front servers. */
+  /** Calls `callback` with the number of connections of front servers. */
   getConnections(callback: (error: Error | null, count: number) => void): Server {
     let count = 0
     for (const { fcgi } of this.#cycles) count += fcgi?.stats().connections ?? 0
@@ -171,6 +178,18 @@ export class HttpListening {
     })
   }
 
+  // With node:http, the address is free when close() returns. Here a closed server first accepts the connections in its queue.
+  async #startWhenFree(place: ListenOptions | undefined): Promise<FastCgiServer> {
+    for (;;) {
+      try {
+        return await this.#start(place)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || closing.size === 0) throw error
+        await setTimeout(RETRY_PAUSE)
+      }
+    }
+  }
+
   async #startLate(place: ListenOptions | undefined): Promise<FastCgiServer> {
     // `listen` sets #cycle when this method returns its promise.
     await undefined
@@ -189,11 +208,13 @@ export class HttpListening {
 
   #end(cycle: Cycle): void {
     this.#ending.add(cycle)
-    // Close at once if it listens, so that the address is free when `close` returns, as with node:http.
+    // Close at once if it listens.
     const closed = cycle.fcgi?.close() ?? cycle.starting.then((fcgi) => fcgi.close())
+    if (cycle.fcgi !== undefined) closing.add(cycle)
     closed
       .catch(() => {})
       .finally(() => {
+        closing.delete(cycle)
         this.#ending.delete(cycle)
         this.#emitCloseIfEnded()
       })

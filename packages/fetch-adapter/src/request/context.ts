@@ -31,8 +31,8 @@ export interface FetchContext {
   /** The request under the names of an http.IncomingMessage. Apps for `@hono/node-server` read it (`c.env.incoming`). */
   incoming: Incoming
   /**
-   * Registers work that continues after the response. `server.close()` waits for it until its deadline. A rejection goes to the server's
-   * `onError`.
+   * Registers work that continues after the response. `server.close()` waits for it, but no longer than `drainTimeout`. A rejection goes to
+   * the server's `onError`.
    */
   waitUntil(promise: PromiseLike<unknown>): void
   /** For apps written for Workers. Does nothing, because there is no origin server to fall back on. */

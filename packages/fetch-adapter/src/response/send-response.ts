@@ -109,5 +109,5 @@ function notAResponse(value: unknown): string {
       : typeof value === 'object'
         ? `an object (${value.constructor?.name ?? 'without prototype'})`
         : `a ${typeof value}`
-  return `The fetch handler returned ${what}, not a Response. Return a Response on every path: is a \`return\` or an \`await\` missing? Serve an Express app, or any other (req, res) listener, with @fcgi-bridge/express-adapter.`
+  return `The fetch handler returned ${what}, not a Response. Return a Response on every path, and check that no \`return\` or \`await\` is missing. Serve an Express app, or any other (req, res) listener, with @fcgi-bridge/express-adapter.`
 }

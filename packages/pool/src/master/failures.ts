@@ -31,7 +31,7 @@ function describe({ pid, exit: { code, signal, error }, reason, startTimeout }: 
   if (error !== undefined) return `could not be started: ${error.message}`
   const who = `(pid ${pid})`
   if (reason === 'start-timeout') {
-    return `${who} did not listen within ${startTimeout / 1000} s. Does it call serve(app) without an address? Else raise startTimeout`
+    return `${who} did not listen within ${startTimeout / 1000} s. Make it call serve(app) without an address, or raise startTimeout`
   }
   return `${who} ended before it listened, with ${signal ?? `exit status ${code}`}`
 }

@@ -71,8 +71,8 @@ export class Fleet {
     return slots.size === count
   }
 
-  /** Forgets that workers have failed if another one shows that this is over. */
-  forgiveFailures(now: number): void {
+  /** Ends the back-off after early deaths if a worker that was started later has lived for long enough. */
+  observeStarts(now: number): void {
     this.starts.observe(this.#workers.values(), now)
   }
 
@@ -90,7 +90,7 @@ export class Fleet {
         break
       case 'drain': {
         const worker = this.#workers.get(action.id)!
-        worker.drain(action.reason)
+        worker.drain(action.reason, this.#isLastOnSocket(action.reason))
         this.#events.emit('drain', statusOf(worker), action.reason)
         break
       }
@@ -100,7 +100,7 @@ export class Fleet {
         this.#events.emit('kill', statusOf(worker), action.reason)
       }
     }
-    // Plan again: a new worker has a time limit, a draining one has another, and the place of a killed one is empty.
+    // Plan again: a new worker has a time limit, a draining one has another, and the slot of a killed one is empty.
     this.#listener.onChange()
   }
 
@@ -115,9 +115,14 @@ export class Fleet {
     }
   }
 
+  // Whether no other worker accepts the connections in the queue of a worker that drains for `reason`.
+  #isLastOnSocket(reason: Reason): boolean {
+    return reason === 'stop' || (reason === 'scale' && this.#settings.perWorkerSockets)
+  }
+
   #start(slot: number, generation: number, reason: Reason): void {
     const sockets = this.#sockets.of(slot)
-    const place = {
+    const start = {
       id: this.#nextId++,
       slot,
       generation,
@@ -126,7 +131,7 @@ export class Fleet {
       mustListen: !this.#sockets.isListening(sockets),
       maxRequests: this.#recycling.requestLimit(),
     }
-    const worker = new WorkerProcess(place, this.#settings, this.#workerListener)
+    const worker = new WorkerProcess(start, this.#settings, this.#workerListener)
     this.#workers.set(worker.id, worker)
     if (reason !== 'start' && reason !== 'scale') this.#restarts[reason] = (this.#restarts[reason] ?? 0) + 1
     this.#events.emit('start', statusOf(worker))
@@ -189,7 +194,7 @@ export class Fleet {
     this.#lastEnd.set(worker.slot, reason)
     this.#events.emit('exit', statusOf(worker), { ...exit, reason, lifetime })
     if (reason === 'crash' || reason === 'stuck' || reason === 'start-timeout') {
-      this.forgiveFailures(now)
+      this.observeStarts(now)
       if (isEarly(lifetime) || reason === 'start-timeout') this.starts.fail(now)
       if (worker.readyAt === undefined) this.#listener.onStartFailure(worker, exit, reason)
     }

@@ -27,9 +27,9 @@ export interface PoolEvents {
   kill: [worker: WorkerStatus, reason: Reason]
   /** A worker's process has ended. */
   exit: [worker: WorkerStatus, end: WorkerEnd]
-  /** Requests of a worker run for longer than `slowAfter`. */
+  /** Requests of a worker have run for longer than `slowAfter`. */
   slow: [worker: WorkerStatus, requests: RunningRequest[]]
-  /** A worker's event loop is blocked for longer than `slowAfter`. */
+  /** A worker's event loop has been blocked for longer than `slowAfter`. */
   blocked: [worker: WorkerStatus, report: BlockedReport]
   /** A reload has ended: with an error if a new worker failed. */
   reload: [error: PoolError | undefined]

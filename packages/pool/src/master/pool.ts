@@ -36,6 +36,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   #oldestGeneration = 0
   #timer: NodeJS.Timeout | undefined
   #isScheduled = false
+  /** Settles when the sockets for the last wanted number of workers are bound. Changes of that number wait for each other. */
+  #scaling: Promise<unknown> = Promise.resolve()
   #starting: Deferred | undefined
   #reloading: Deferred | undefined
 
@@ -50,6 +52,7 @@ export class Pool extends EventEmitter<PoolEvents> {
    * the pool, if a socket cannot be bound or the first worker fails.
    */
   async start(): Promise<void> {
+    if (this.#phase === 'closed') throw closedError()
     if (this.#phase !== 'idle') throw new Error('The pool was started before: create a new one.')
     this.#phase = 'running'
     this.#starting = new Deferred()
@@ -58,7 +61,9 @@ export class Pool extends EventEmitter<PoolEvents> {
       this.#sockets = new PoolSockets(listen ?? inheritedSockets(), perWorkerSockets, ({ address }) =>
         this.emit('listening', address),
       )
-      await this.#openSockets(this.#wanted)
+      const opening = this.#openSockets(this.#wanted)
+      this.#scaling = opening.catch(() => {})
+      await opening
     } catch (error) {
       this.#finish()
       throw error
@@ -81,20 +86,22 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   async reload(): Promise<void> {
     if (this.#phase !== 'running') throw closedError()
-    this.#fleet?.starts.forgive()
+    this.#fleet?.starts.resetFailures()
     this.#oldestGeneration = ++this.#generation
     this.#reloading ??= new Deferred()
     this.#schedule()
     await this.#reloading.promise
   }
 
-  /** Changes the number of workers. Resolves once sockets are bound for them. Throws a RangeError if it is not from 1 to 1024. */
+  /**
+   * Changes the number of workers. Resolves once sockets are bound for them. With `perWorkerSockets`, the sockets of the workers that are
+   * removed are closed, so that the front server uses the others. Throws a RangeError if the number is not from 1 to 1024.
+   */
   async scale(workers: number): Promise<void> {
     checkCount('workers', workers)
-    if (this.#phase !== 'running') throw closedError()
-    await this.#openSockets(workers)
-    this.#wanted = workers
-    this.#schedule()
+    const scaled = this.#scaling.then(() => this.#scale(workers))
+    this.#scaling = scaled.catch(() => {})
+    await scaled
   }
 
   /**
@@ -108,7 +115,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       this.#phase = 'leaving'
       this.#fleet.announceClose()
       this.#endReload(closedError())
-      setTimeout(() => this.#stop('stopping'), drainDelay)
+      setTimeout(() => this.#stop('stopping'), Math.min(drainDelay, TIMER_MAX))
     } else if (this.#phase !== 'leaving' || now) {
       this.#stop(now ? 'killing' : 'stopping')
     }
@@ -148,6 +155,23 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#schedule()
   }
 
+  async #scale(workers: number): Promise<void> {
+    if (this.#phase !== 'running') throw closedError()
+    await this.#openSockets(workers)
+    if (this.#isClosed) {
+      this.#sockets?.close()
+      throw closedError()
+    }
+    this.#wanted = workers
+    this.#sockets?.closeFrom(workers)
+    this.#schedule()
+  }
+
+  // A getter, because TypeScript does not know that the phase changes while a method waits.
+  get #isClosed(): boolean {
+    return this.#phase === 'closed'
+  }
+
   async #openSockets(workers: number): Promise<void> {
     for (let slot = 0; slot < workers; slot++) await this.#sockets!.open(slot)
   }
@@ -168,7 +192,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     clearTimeout(this.#timer)
     if (this.#phase === 'running') this.#settle(fleet)
     const now = performance.now()
-    fleet.forgiveFailures(now)
+    fleet.observeStarts(now)
     const state = this.#phase === 'leaving' ? 'running' : this.#phase
     const plan = reconcile(this.#wantedState(fleet, state), fleet.views, this.#settings, now)
     for (const action of plan.actions) fleet.act(action, this.#generation)

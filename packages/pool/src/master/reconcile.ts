@@ -61,7 +61,7 @@ export interface Wanted {
   readonly startsNotBefore: number
   /** Several workers have died early, so they are started one at a time. */
   readonly failing: boolean
-  /** Why empty places are filled. */
+  /** Why a worker is started in an empty slot. */
   readonly fillReason: (slot: number) => Reason
 }
 
@@ -74,7 +74,7 @@ interface ReconcileLimits {
   readonly stuckTimeout: number
 }
 
-/** What to do with a worker, or with an empty place. */
+/** What to do with a worker, or with an empty slot. */
 export type Action =
   | { do: 'start'; slot: number; reason: Reason }
   /** Send SIGTERM. */
@@ -222,7 +222,7 @@ function keepRunning(
     if (worker.state === 'starting') plan.kill(worker, 'scale', 'SIGKILL')
     else if (worker.state === 'ready') plan.drain(worker.id, 'scale')
   }
-  // Empty places come first: replacements share the rest of the surge.
+  // Empty slots come first: replacements share the rest of the surge.
   for (const replace of replaced) replace()
 }
 

@@ -27,15 +27,15 @@ export class Starts {
     this.#backOff = afterEarlyDeath(this.#backOff, now)
   }
 
-  /** Forgets the failures, because the program may have been fixed. */
-  forgive(): void {
+  /** Sets the number of failures to zero, because the program may have been fixed. */
+  resetFailures(): void {
     this.#backOff = NO_BACK_OFF
   }
 
-  /** Forgives the failures if a worker that was started after them has lived for long enough. */
+  /** Sets the number of failures to zero if a worker that was started after them has lived for long enough. */
   observe(workers: Iterable<WorkerProcess>, now: number): void {
     for (const { state, startedAt } of workers) {
-      if (state === 'ready' && isOver(this.#backOff, startedAt, now)) this.forgive()
+      if (state === 'ready' && isOver(this.#backOff, startedAt, now)) this.resetFailures()
     }
   }
 }

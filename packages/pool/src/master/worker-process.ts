@@ -30,8 +30,8 @@ export interface WorkerListener {
   onExit(worker: WorkerProcess, exit: WorkerExit): void
 }
 
-/** Where a worker belongs in the pool, and with what it starts. */
-interface WorkerPlace {
+/** How a worker is started, and its slot in the pool. */
+interface WorkerStart {
   id: number
   slot: number
   generation: number
@@ -80,13 +80,13 @@ export class WorkerProcess implements WorkerView {
   stats: WorkerStats = { requests: 0, active: 0, rss: 0, delay: 0 }
   readonly #child: ChildProcess
 
-  constructor(place: WorkerPlace, settings: PoolSettings, listener: WorkerListener) {
-    this.id = place.id
-    this.slot = place.slot
-    this.generation = place.generation
-    this.reason = place.reason
-    this.sockets = place.sockets
-    this.#child = this.#spawn(place, settings)
+  constructor(start: WorkerStart, settings: PoolSettings, listener: WorkerListener) {
+    this.id = start.id
+    this.slot = start.slot
+    this.generation = start.generation
+    this.reason = start.reason
+    this.sockets = start.sockets
+    this.#child = this.#spawn(start, settings)
     this.#listenTo(listener)
   }
 
@@ -103,14 +103,14 @@ export class WorkerProcess implements WorkerView {
     this.readyAt = this.since
   }
 
-  drain(reason: Reason): void {
+  /** `emptiesQueue`: no other worker will accept the connections in the queue of its sockets, so it accepts them first. */
+  drain(reason: Reason, emptiesQueue: boolean): void {
     this.endReason = reason
     this.#enter('draining')
-    if (reason !== 'stop' || !this.#child.connected) {
+    if (!emptiesQueue || !this.#child.connected) {
       this.#child.kill('SIGTERM')
       return
     }
-    // No other worker will accept the connections in the queue.
     const message: MasterMessage = { fcgiBridgePool: 'stop' }
     this.#child.send(message, () => {})
   }
@@ -135,7 +135,7 @@ export class WorkerProcess implements WorkerView {
     this.since = performance.now()
   }
 
-  #spawn({ slot, sockets, mustListen, maxRequests }: WorkerPlace, settings: PoolSettings): ChildProcess {
+  #spawn({ slot, sockets, mustListen, maxRequests }: WorkerStart, settings: PoolSettings): ChildProcess {
     const descriptors = sockets.map(({ fd }) => fd)
     const copies = mustListen ? descriptors : []
     // After the sockets and their copies: the IPC channel, then the watchdog's pipe.

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 /** The queue of connections that wait to be accepted. */
 export interface ListenQueue {
   waiting: number
-  /** How many may wait; more are refused. */
+  /** How many may wait. Linux drops further connection attempts, and clients repeat them. */
   limit: number
 }
 

@@ -18,8 +18,8 @@ const RESTARTS: readonly Reason[] = [
 const CODES: readonly string[] = ['none', '1xx', '2xx', '3xx', '4xx', '5xx']
 
 /**
- * The metrics of a pool as text. The label `worker` is the place of a worker, from 0, and not its process id, so that replaced workers add
- * no series. While one worker replaces another, gauges with this label are sums of both.
+ * The metrics of a pool as text. The label `worker` is the slot of a worker and not its process id, so that replaced workers add no series.
+ * While one worker replaces another, gauges with this label are sums of both.
  */
 export function formatMetrics(
   status: PoolStatus,

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { FastCgiServer, ListenOptions } from '@fcgi-bridge/core'
 import { bindAtPath, listenError } from '@fcgi-bridge/core/manager'
 import type { Pool } from '../master/pool.ts'
+import { whenClosed } from '../master/when-closed.ts'
 import { type MonitoredProgram, type Page, Pages } from './pages.ts'
 
 /** Where the pages for monitoring are served. */
@@ -45,7 +46,7 @@ async function serveFastCgi(pool: Pool, pages: Pages, listen: ListenOptions): Pr
     exchange.end(exchange.method === 'HEAD' ? undefined : body)
   })
   await server.listen(listen)
-  pool.once('close', () => void server.close())
+  whenClosed(pool, () => void server.close())
   return server.address()!
 }
 
@@ -65,7 +66,7 @@ async function serveHttp(pool: Pool, pages: Pages, address: StatusAddress): Prom
       throw listenError(error, `${host}:${port}`)
     })
   }
-  pool.once('close', () => {
+  whenClosed(pool, () => {
     server.close()
     server.closeAllConnections()
   })

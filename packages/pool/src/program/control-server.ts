@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { bindAtPath } from '@fcgi-bridge/core/manager'
 import type { Pool } from '../master/pool.ts'
+import { whenClosed } from '../master/when-closed.ts'
 import type { PoolReply } from './commands.ts'
 
 // Every user who can connect can stop the pool.
@@ -21,7 +22,7 @@ export async function listenForCommands(pool: Pool, path: string): Promise<void>
   }
   await bindAtPath(path, MODE, listen)
   // The reply to the command `stop` is sent after the pool has closed.
-  pool.once('close', () => setImmediate(() => server.close()))
+  whenClosed(pool, () => setImmediate(() => server.close()))
 }
 
 function serveCommands(pool: Pool, socket: Socket): void {

@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import type { ListenOptions } from '@fcgi-bridge/core'
 import { watchRestartFiles } from '@fcgi-bridge/core/manager'
 import { createPool, type Pool } from '../master/pool.ts'
+import { whenClosed } from '../master/when-closed.ts'
 import type { StatusAddress } from '../monitoring/status-server.ts'
 import type { PoolOptions } from '../options.ts'
 import { listenForCommands } from './control-server.ts'
@@ -45,18 +46,24 @@ export async function runPool(options: RunPoolOptions): Promise<Pool> {
   onCreate?.(pool)
   if (wantsSignals) handleSignals(pool)
   notifySystemd(pool)
-  if (control !== undefined) await listenForCommands(pool, control)
-  if (monitored) {
-    const { serveStatus } = await import('../monitoring/status-server.ts')
-    const { name, path } = app ?? { name: basename(poolOptions.script), path: poolOptions.script }
-    const program = { name, path, backlog: backlogOf(poolOptions) }
-    await serveStatus(pool, program, { fastcgi: status, http: statusHttp })
+  try {
+    if (control !== undefined) await listenForCommands(pool, control)
+    if (monitored) {
+      const { serveStatus } = await import('../monitoring/status-server.ts')
+      const { name, path } = app ?? { name: basename(poolOptions.script), path: poolOptions.script }
+      const program = { name, path, backlog: backlogOf(poolOptions) }
+      await serveStatus(pool, program, { fastcgi: status, http: statusHttp })
+    }
+    whenClosed(
+      pool,
+      watchRestartFiles(restartFiles, () => reload(pool)),
+    )
+    await pool.start()
+  } catch (error) {
+    // Ends what else keeps the process alive: signal listeners, the control socket, the status page.
+    await pool.close()
+    throw error
   }
-  pool.once(
-    'close',
-    watchRestartFiles(restartFiles, () => reload(pool)),
-  )
-  await pool.start()
   return pool
 }
 

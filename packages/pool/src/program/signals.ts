@@ -6,6 +6,11 @@ import type { Pool } from '../master/pool.ts'
  */
 export function handleSignals(pool: Pool): void {
   let interrupted = false
+  let scaling = Promise.resolve()
+  // Each signal adds to the number that the signal before has set.
+  const scaleBy = (change: number): void => {
+    scaling = scaling.then(() => scale(pool, change))
+  }
   const handlers: Partial<Record<NodeJS.Signals, () => void>> = {
     SIGHUP: () => reload(pool),
     SIGUSR2: () => reload(pool),
@@ -16,8 +21,8 @@ export function handleSignals(pool: Pool): void {
       void pool.close({ now: interrupted })
       interrupted = true
     },
-    SIGTTIN: () => scale(pool, 1),
-    SIGTTOU: () => scale(pool, -1),
+    SIGTTIN: () => scaleBy(1),
+    SIGTTOU: () => scaleBy(-1),
   }
   const entries = Object.entries(handlers) as [NodeJS.Signals, () => void][]
   for (const [signal, handler] of entries) process.on(signal, handler)
@@ -31,8 +36,12 @@ export function reload(pool: Pool): void {
   pool.reload().catch(() => {})
 }
 
-function scale(pool: Pool, change: number): void {
+async function scale(pool: Pool, change: number): Promise<void> {
   const workers = pool.status().wanted + change
   if (workers < 1) return
-  pool.scale(workers).catch((error: Error) => pool.emit('warning', error.message))
+  try {
+    await pool.scale(workers)
+  } catch (error) {
+    pool.emit('warning', (error as Error).message)
+  }
 }

@@ -76,6 +76,23 @@ export class PoolSockets {
     for (const socket of this.#sockets) socket.retire()
   }
 
+  /**
+   * With a set for each slot, closes the sets of the slots from `count` on, which no longer have workers. A worker that drains still has
+   * its own descriptors.
+   */
+  closeFrom(count: number): void {
+    if (!this.#perWorker) return
+    for (const [slot, set] of this.#sets) {
+      if (slot < count) continue
+      this.#sets.delete(slot)
+      this.#listening.delete(set)
+      for (const socket of set) {
+        this.#sockets.splice(this.#sockets.indexOf(socket), 1)
+        socket.close()
+      }
+    }
+  }
+
   close(): void {
     for (const socket of this.#sockets.splice(0)) socket.close()
     this.#sets.clear()

@@ -13,7 +13,7 @@ import { listenOnCopies, watchListening } from './readiness.ts'
 import { RequestLog } from './requests.ts'
 import { createWatchdog } from './watchdog.ts'
 
-/** Connects this process to its pool: readiness, heartbeats, limits, and its end with the master. */
+/** Connects this process to its pool: it reports readiness, heartbeats and limits, and exits when the master has ended. */
 export function startWorker(config: WorkerConfig): void {
   const { sockets, heartbeatInterval, maxRequests, slowAfter } = config
   // The master does not know the id of this process before it has started it.
@@ -68,7 +68,7 @@ export function startWorker(config: WorkerConfig): void {
   })
   // Without its master a worker drains and exits. The socket closes with the last worker.
   process.once('disconnect', () => void end())
-  // The program ends when it has nothing left to do.
+  // The channel must not keep a program alive that has nothing left to do.
   process.channel?.unref()
 
   // The requests since the last heartbeat count, too.

@@ -48,8 +48,8 @@ function decode(path: string): string {
   return path.replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
-// A note: no app reads a wrong mount from it. That is so if SCRIPT_NAME is empty. For an app at the root it is also so if
-// SCRIPT_NAME is the whole path, or the target of a rewrite, which is no part of the URL.
+// The level is `note` if no app can read a wrong mount from SCRIPT_NAME, because SCRIPT_NAME is empty. For an app at the root, SCRIPT_NAME may
+// also be the whole path, or the target of a rewrite, which is not a part of the URL.
 function levelOf(scriptName: string, pathInfo: string, prefix: string, rest: string): Level {
   const path = prefix + rest
   if (scriptName === '' && pathInfo === path) return 'note'

@@ -1,0 +1,65 @@
+// A server drains in the moment in which nginx sends a request on an idle connection. To make them meet, nginx is stopped meanwhile.
+import { readFileSync } from 'node:fs'
+import { Agent } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { send } from '../support/cases/http.ts'
+import { startNginx } from '../support/fronts/nginx.ts'
+import { listeningOf, type Site } from '../support/fronts/site.ts'
+import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
+import { HeldSocket } from '../support/held-socket.ts'
+
+let site: Site
+
+siteForEachTest(
+  (each) => {
+    site = each
+  },
+  (each) => each.kill(),
+)
+
+test.each([
+  ['tcp', 0],
+  ['unix', 0],
+  ['tcp', 3000],
+  ['unix', 3000],
+] as const)('over %s, idle for %i ms before: the request gets its response', async (transport, idle) => {
+  const held = await HeldSocket.open(site, transport)
+  const old = held.start()
+  await listeningOf(old)
+  const address = 'path' in held.at ? `unix:${held.at.path}` : `${held.at.host}:${held.at.port}`
+  const [port] = await startNginx(
+    site,
+    1,
+    ([port]) => `
+      upstream app { server ${address}; keepalive 16; }
+      server {
+        listen 127.0.0.1:${port};
+        location / { include /etc/nginx/fastcgi_params; fastcgi_pass app; fastcgi_keep_conn on; }
+      }`,
+  )
+  const nginx = Number(readFileSync(site.path('nginx.pid'), 'utf8'))
+  const origin = { host: '127.0.0.1', port: port! }
+  // With a connection that nginx has accepted before, nginx learns at the same time of the request and of what the server has sent.
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  try {
+    expect((await send(origin, '/', { agent })).status).toBe(200)
+    await setTimeout(idle)
+    process.kill(-nginx, 'SIGSTOP')
+    const response = send(origin, '/', { agent, method: 'POST', body: 'hello' })
+    await setTimeout(50)
+    const next = held.start()
+    await listeningOf(next)
+    old.child.kill('SIGTERM')
+    // Longer than the server lets connections of other front servers be idle.
+    await Promise.race([old.exited, setTimeout(700)])
+    process.kill(-nginx, 'SIGCONT')
+    const { status, text } = await response
+    expect([status, text]).toEqual([200, expect.stringContaining('POST, 5 bytes')])
+    expect(await old.exited).toEqual({ code: 0, signal: null })
+  } finally {
+    process.kill(-nginx, 'SIGCONT')
+    agent.destroy()
+    held.close()
+  }
+})
