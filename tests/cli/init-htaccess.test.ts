@@ -126,9 +126,7 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
     expect(text).toContain(`Cannot open the log file ${site.path('app/tmp/app.log')}: ENOTDIR`)
     rmSync(site.path('app/tmp'))
     chmodSync(site.path('app'), 0o777)
-    await expect
-      .poll(async () => (await send(origin, '/shop/')).status, { timeout: 20_000 })
-      .toBe(200)
+    await expect.poll(async () => (await send(origin, '/shop/')).status, { timeout: 20_000 }).toBe(200)
   })
 
   test('a Node that is too old is a 500 that says so', async () => {

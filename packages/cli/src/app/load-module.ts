@@ -86,7 +86,10 @@ export class UnplacedSyntaxError extends Failure {
       timeout: CHECK_TIMEOUT,
     })
     const [place] = /^\S[^\n]*:\d+\n[^\n]*\n[ ^~]*$/m.exec(stderr ?? '') ?? []
-    return place ?? `The error is in a module that it imports. \`node ${this.#path}\` prints the file and the line.`
+    return (
+      place ??
+      `The error is in a module that it imports. \`node ${this.#path}\` prints the file and the line.`
+    )
   }
 
   /** Lets Node print the error and exit, with the status for an app that cannot be loaded. */
