@@ -1,5 +1,5 @@
 // `fcgi-bridge init htaccess` on a host where Apache reads an .htaccess and lets its users change nothing else.
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, onTestFailed, test } from 'vitest'
 import { run } from '../../packages/cli/src/run.ts'
 import { askDoctor } from '../doctor/faults.ts'
@@ -109,6 +109,26 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
     expect(statSync(log).mode & 0o777).toBe(0o600)
   })
 
+  test('the log has the line of a syntax error', async () => {
+    const origin = await start(host, 'const a = 1\nthis is no program\n')
+    expect((await send(origin, '/shop/')).status).toBe(500)
+    const log = readFileSync(site.path('app/tmp/app.log'), 'utf8')
+    expect(log).toContain(`${site.path('app/app.js')}:2\nthis is no program`)
+  })
+
+  test('a log that cannot be opened is a 500 that says so, and a missing folder of the log is created', async () => {
+    const origin = await start(host, APP)
+    rmdirSync(site.path('app/tmp'))
+    // A file instead of the folder.
+    site.write('app/tmp', '')
+    const { status, text } = await send(origin, '/shop/')
+    expect(status).toBe(500)
+    expect(text).toContain(`Cannot open the log file ${site.path('app/tmp/app.log')}: ENOTDIR`)
+    rmSync(site.path('app/tmp'))
+    chmodSync(site.path('app'), 0o777)
+    await expect.poll(async () => (await send(origin, '/shop/')).status, { timeout: 20_000 }).toBe(200)
+  })
+
   test('a Node that is too old is a 500 that says so', async () => {
     const origin = await start(host, APP)
     // Each version of Node here is new enough, so require a newer one than all of them.
@@ -118,6 +138,14 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
     expect(status).toBe(500)
     expect(text).toContain(`It needs Node 20.19 or later, and this is Node ${process.versions.node}`)
   })
+})
+
+test('an Apache that runs no programs does not show app.fcgi', async () => {
+  expect((await init(APP)).status).toBe(0)
+  const { ports } = await startApache(site, { modules: [], hosts: [sharedSite(site.path('public'))] })
+  const { status, text } = await send({ host: '127.0.0.1', port: ports[0]! }, '/shop/')
+  expect(status).toBe(403)
+  expect(text).not.toContain('PROGRAM')
 })
 
 test('the doctor examines the site while app.fcgi has a token, and the app is served again without it', async () => {
@@ -139,9 +167,12 @@ test('tmp/restart.txt restarts the app of mod_fcgid, and no request is lost', as
   const origin = await start('mod_fcgid', versionedApp(1))
   expect((await send(origin, '/shop/')).text).toBe('version 1')
   let isDone = false
-  const statuses = new Set<number>()
+  const failed: string[] = []
   const load = (async () => {
-    while (!isDone) statuses.add((await send(origin, '/shop/load')).status)
+    while (!isDone) {
+      const { status, text } = await send(origin, '/shop/load')
+      if (status !== 200) failed.push(`${new Date().toISOString()} ${status} ${text}`)
+    }
   })()
   for (const version of [2, 3, 4]) {
     site.write('app/app.js', versionedApp(version))
@@ -152,7 +183,7 @@ test('tmp/restart.txt restarts the app of mod_fcgid, and no request is lost', as
   }
   isDone = true
   await load
-  expect([...statuses]).toEqual([200])
+  expect(failed).toEqual([])
 })
 
 test("an app that lighttpd starts and that fails is a 500, and lighttpd's log has the error", async () => {

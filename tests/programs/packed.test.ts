@@ -1,6 +1,6 @@
 // The packages as they are published: packed, and unpacked in an empty folder, as npm does it.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
@@ -75,6 +75,27 @@ test('fcgi-bridge config checks the app, and init writes files', async () => {
   expect(await config.exited).toEqual({ code: 0, signal: null })
   const init = start('init', 'php', 'app.js', '--output', 'public')
   await init.printed(/^Wrote .*public\/index\.php/m)
+})
+
+test('fcgi-bridge init htaccess writes an app.fcgi that starts the app', async () => {
+  const init = start('init', 'htaccess', 'app.js', '--output', 'shop')
+  expect(await init.exited).toEqual({ code: 0, signal: null })
+  const program = site.path('shop/app.fcgi')
+  // Without a holder, which would outlive the request.
+  writeFileSync(program, readFileSync(program, 'utf8').replace(/, '--shared', '[^']*'/, ''))
+  const env = {
+    ...process.env,
+    GATEWAY_INTERFACE: 'CGI/1.1',
+    SERVER_PROTOCOL: 'HTTP/1.1',
+    SERVER_NAME: 'example.com',
+    SERVER_PORT: '80',
+    REQUEST_METHOD: 'GET',
+    REQUEST_URI: '/e',
+    SCRIPT_NAME: '',
+  }
+  const answered = site.start(program, [], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  await answered.printed(/^\["\/e",\d+\]$/m)
+  expect(await answered.exited).toEqual({ code: 0, signal: null })
 })
 
 test('fcgi-bridge dev serves the app and its inspector', async () => {

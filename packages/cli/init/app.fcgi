@@ -21,8 +21,11 @@ const DOCTOR_TOKEN = ''
 // Without newer syntax, so that a Node that is too old can say so.
 const version = process.versions.node.split('.').map(Number)
 const isTooOld = version[0] < 20 || (version[0] === 20 && version[1] < 19)
-const init = require('fs').realpathSync(PROGRAM) + '/../../init/'
-require(require('path').resolve(init, isTooOld ? 'old-node.cjs' : 'start.cjs'))({
+// This file is in the folder `init` of the package that PROGRAM belongs to.
+const name = isTooOld ? 'old-node.cjs' : 'start.cjs'
+let folder = require('path').dirname(require('fs').realpathSync(PROGRAM))
+while (folder !== '/' && !require('fs').existsSync(`${folder}/init/${name}`)) folder = require('path').dirname(folder)
+require(`${folder}/init/${name}`)({
   program: PROGRAM,
   arguments: ARGUMENTS,
   compileCache: COMPILE_CACHE,

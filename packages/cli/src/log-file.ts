@@ -1,5 +1,5 @@
-import { closeSync, openSync, renameSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 
@@ -65,7 +65,7 @@ function isCgi(): boolean {
 
 function open(path: string): number {
   try {
-    return openSync(path, 'a', 0o600)
+    return openInFolder(path)
   } catch (error) {
     const { message } = error as Error
     throw new Failure(
@@ -75,5 +75,16 @@ function open(path: string): number {
         cause: error,
       },
     )
+  }
+}
+
+// The folder may be missing after a deployment, or because somebody emptied `tmp`.
+function openInFolder(path: string): number {
+  try {
+    return openSync(path, 'a', 0o600)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    mkdirSync(dirname(path))
+    return openSync(path, 'a', 0o600)
   }
 }

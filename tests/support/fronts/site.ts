@@ -1,5 +1,14 @@
 import type { SpawnOptions } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  watch,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePorts } from '../../../scripts/lib/free-ports.js'
@@ -30,6 +39,8 @@ export class Site {
   readonly #started: Program[] = []
   readonly #servers: Program[] = []
   #lastErrorLog = ''
+  // A failed test is reported after stop() has removed the folder.
+  #lastReport: string | undefined
 
   constructor() {
     // A front server that is started as root serves as another user.
@@ -135,8 +146,19 @@ import(${app}).then(() => flushCompileCache?.())
     }
   }
 
-  /** All logs and output, for the report of a failed test. */
+  /** All logs and output, for the report of a failed test. After {@link stop}, those that it found. */
   report(): string {
+    return this.#lastReport ?? [this.#appLogs(), this.#output()].filter((text) => text !== '').join('\n')
+  }
+
+  /** The logs that apps have written themselves, such as app/tmp/app.log. */
+  #appLogs(): string {
+    const names = readdirSync(this.folder, { recursive: true, encoding: 'utf8' })
+    const logs = names.filter((name) => name.endsWith('.log') && name !== 'error.log')
+    return logs.map((name) => `${name}:\n${readFileSync(this.path(name), 'utf8')}`).join('\n')
+  }
+
+  #output(): string {
     const printed = this.#started.map((program) => program.output)
     return [this.errorLog(), ...printed].filter((text) => text !== '').join('\n')
   }
@@ -146,7 +168,7 @@ import(${app}).then(() => flushCompileCache?.())
     return new Promise((resolve, reject) => {
       const streams = this.#started.flatMap(({ child }) => [child.stdout!, child.stderr!])
       const look = () => {
-        if (!this.report().includes(text)) return
+        if (!this.#output().includes(text)) return
         watcher.close()
         for (const stream of streams) stream.off('data', look)
         resolve()
@@ -183,6 +205,7 @@ import(${app}).then(() => flushCompileCache?.())
     const left = await remaining(() => this.processes(), EXIT_TIMEOUT)
     for (const { pid } of left) kill(pid)
     const report = this.report()
+    this.#lastReport = report
     this.#lastErrorLog = this.errorLog()
     rmSync(this.folder, { recursive: true, force: true })
     if (left.length > 0) {

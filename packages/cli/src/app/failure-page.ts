@@ -1,7 +1,9 @@
+import { userInfo } from 'node:os'
 import { type Exchange, type ServeOptions, serve } from '@fcgi-bridge/core'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
-import { type ErrorReport, reportError } from '../failure.ts'
+import { reportError } from '../failure.ts'
+import { UnplacedSyntaxError } from './load-module.ts'
 
 // How long (milliseconds) this process responds with the page before it exits. If it exited at once, a front server would start a new
 // process for each request, and mod_fcgid pauses after ten starts. The next process loads the app again, which may be fixed by then.
@@ -18,16 +20,44 @@ export async function serveFailure(
   logFile: string | undefined,
 ): Promise<void> {
   const report = reportError(error)
-  const page = pageOf(report, logFile)
+  const place = error instanceof UnplacedSyntaxError ? error.place() : ''
+  const text = [report.text, place].join('\n\n').trim()
+  await servePage(pageOf(text, logFile), { error, text, exitCode: report.exitCode }, listen)
+}
+
+/**
+ * Does what {@link serveFailure} does if the log file cannot be opened. The page contains the error, because there is no log that the user
+ * can read.
+ */
+export async function serveLogFailure(error: unknown): Promise<void> {
+  const { text, exitCode } = reportError(error)
+  const user = process.getuid === undefined ? '' : ` This process runs as user ${userName()}.`
+  await servePage(`500. The app could not be started. ${text}${user}\n`, { error, text, exitCode }, {})
+}
+
+async function servePage(
+  page: string,
+  { error, text, exitCode }: { error: unknown; text: string; exitCode: number },
+  listen: ServeOptions,
+): Promise<void> {
   const server = await serve((exchange) => respond(exchange, page), listen).catch(() => {
     throw error
   })
-  process.stderr.write(`fcgi-bridge: ${report.text}\n`)
-  server.once('close', () => void endProgram(report.exitCode))
+  process.stderr.write(`fcgi-bridge: ${text}\n`)
+  server.once('close', () => void endProgram(exitCode))
   setTimeout(() => void server.close(), SERVE_TIME)
 }
 
-function pageOf({ text }: ErrorReport, logFile = 'the error log of the web server'): string {
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    // The user has no entry in /etc/passwd.
+    return String(process.getuid?.())
+  }
+}
+
+function pageOf(text: string, logFile = 'the error log of the web server'): string {
   const shown = process.env.NODE_ENV === 'development' ? `\n\n${text}` : ''
   return `500. The app could not be started. The error is in ${logFile}.${shown}\n`
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, resolve, sep } from 'node:path'
@@ -63,13 +64,32 @@ async function importOrRequire(path: string): Promise<Record<string, unknown>> {
   }
 }
 
+// Milliseconds.
+const CHECK_TIMEOUT = 10_000
+
 /** A syntax error in an ES module. Node prints its file and line only if the error ends the program. */
 export class UnplacedSyntaxError extends Failure {
   readonly error: SyntaxError
+  readonly #path: string
 
   constructor(path: string, error: SyntaxError) {
     super(EXIT.app, `${path} could not be loaded: ${error.message}`, { cause: error })
+    this.#path = path
     this.error = error
+  }
+
+  /** Returns the file and the line as Node prints them, for a process that does not end now. */
+  place(): string {
+    const { stderr } = spawnSync(process.execPath, ['--check', this.#path], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: CHECK_TIMEOUT,
+    })
+    const [place] = /^\S[^\n]*:\d+\n[^\n]*\n[ ^~]*$/m.exec(stderr ?? '') ?? []
+    return (
+      place ??
+      `The error is in a module that it imports. \`node ${this.#path}\` prints the file and the line.`
+    )
   }
 
   /** Lets Node print the error and exit, with the status for an app that cannot be loaded. */

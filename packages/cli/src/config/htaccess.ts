@@ -26,6 +26,13 @@ export function htaccessText(shared: string): string {
 </IfModule>
 <IfModule !mod_fcgid.c>
     AddHandler cgi-script .fcgi
+    <IfModule !mod_cgid.c>
+        <IfModule !mod_cgi.c>
+            # This Apache runs no programs. It would show the text of app.fcgi.
+            RewriteEngine On
+            RewriteRule ^app\\.fcgi$ - [F]
+        </IfModule>
+    </IfModule>
 </IfModule>
 ${rewriteTo('app.fcgi')}${proxyRule(shared)}`
 }

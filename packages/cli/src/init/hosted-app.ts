@@ -76,14 +76,24 @@ export function writeNewFiles(
       { code: 'EEXIST' },
     )
   }
-  mkdirSync(site, { recursive: true })
-  mkdirSync(dirname(log), { recursive: true })
   const kept = files.filter(({ path }) => existsSync(path))
   const written = files.filter((file) => !kept.includes(file))
-  for (const { path, text } of written) writeFileSync(path, text, { flag: 'wx' })
+  try {
+    mkdirSync(site, { recursive: true })
+    mkdirSync(dirname(log), { recursive: true })
+    for (const { path, text } of written) writeFileSync(path, text, { flag: 'wx' })
+  } catch (error) {
+    throw new Failure(EXIT.failed, `Cannot write the files: ${(error as Error).message}.`, { cause: error })
+  }
   const parts = [`Wrote ${written.map(({ path }) => path).join(' and ')}.\n`]
-  for (const { path, text } of kept) parts.push(`${path} exists already. Add these lines to it:\n\n${text}`)
+  for (const file of kept) parts.push(adviceOnKept(file))
   return parts.join('\n')
+}
+
+function adviceOnKept({ path, text }: NewFile): string {
+  return readFileSync(path, 'utf8').includes(text)
+    ? `${path} has the lines of the site already.\n`
+    : `${path} exists already. Add these lines to it:\n\n${text}`
 }
 
 /** Reads a template of `init/`, and replaces the values of its constants: `const NAME = …;` or `var NAME = …`. */

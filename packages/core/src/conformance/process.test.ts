@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, renameSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -219,6 +219,29 @@ describe.each(['SIGTERM', 'SIGUSR1'] as const)('49: %s', (signal) => {
       expect(await ended).toEqual([0, null])
     },
   )
+})
+
+test('49: a process that mod_fcgid has started removes its socket, so that Apache takes another process', async () => {
+  // The name that mod_fcgid gives it. This process is the parent of the program.
+  const path = join(makeFolder(), `${process.pid}.7`)
+  const server = createServer().listen(path)
+  await once(server, 'listening')
+  const program = new Program(fdOf(server))
+  // close() removes the path.
+  renameSync(path, `${path}.kept`)
+  server.close()
+  renameSync(`${path}.kept`, path)
+  await program.printed('listening')
+  const waiting = await Peer.connect({ path })
+  const ended = program.ended()
+  program.child.kill('SIGTERM')
+  await expect.poll(() => existsSync(path)).toBe(false)
+  // A connection from before is accepted, and its request gets a response.
+  waiting.get(1, { REQUEST_URI: '/' })
+  expect((await waiting.response(1)).stdout).toContain(`pid ${program.child.pid}`)
+  await waiting.end()
+  waiting.destroy()
+  expect(await ended).toEqual([0, null])
 })
 
 test('49: close() does the same for a server in a larger program', async () => {

@@ -68,9 +68,10 @@ export class Listener {
     const removed = file?.remove()
     if (removed !== undefined) await removed
     if (!shared) {
+      const isRemoved = standard?.removeFile() ?? false
       const queue = new Queue(this.#server, limit, standard !== undefined)
       await queue.whenEmpty()
-      if (standard !== undefined) await queue.awaitLastRequest(isAwaited)
+      if (standard !== undefined && !isRemoved) await queue.awaitLastRequest(isAwaited)
       this.close()
       queue.resume()
     } else {

@@ -15,7 +15,7 @@ export function isListeningSocket(fd: number, env: NodeJS.ProcessEnv): boolean {
     return false
   }
   try {
-    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
+    const inode = inodeOf(fd)
     if (inode === undefined) return false
     let isListening = results.get(inode)
     if (isListening === undefined) {
@@ -27,6 +27,16 @@ export function isListeningSocket(fd: number, env: NodeJS.ProcessEnv): boolean {
     // Without a readable /proc, assume that the socket listens, unless this is a CGI program. If it does not listen, listen(2) fails later.
     return env.GATEWAY_INTERFACE === undefined
   }
+}
+
+/** Returns the path at which the Unix socket `fd` was bound. Undefined if it has none. Throws without a readable /proc. */
+export function unixPathOf(fd: number): string | undefined {
+  const inode = inodeOf(fd)
+  return inode === undefined ? undefined : rows('unix').find((row) => row[6] === inode)?.[7]
+}
+
+function inodeOf(fd: number): string | undefined {
+  return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
 }
 
 // The columns are Num RefCount Protocol Flags Type St Inode Path. The flags of a listening socket include 0x10000 (__SO_ACCEPTCON).

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
+import { unlinkFcgidSocket } from './fcgid-socket.ts'
 
 /**
  * A listening socket that a front server passed as descriptor 0 (FastCGI 1.0 section 2.2), 1 or 2.
@@ -20,6 +21,11 @@ export class StandardDescriptor {
   constructor(fd: number) {
     this.#fd = fd
     process.once('exit', this.#release)
+  }
+
+  /** Makes sure that no connections arrive any more, if the front server lets this process do that. Returns whether it did. */
+  removeFile(): boolean {
+    return unlinkFcgidSocket(this.#fd)
   }
 
   /** Closes the descriptor and opens the null device instead. */
