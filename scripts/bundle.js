@@ -24,7 +24,7 @@ const SHARED_FILE = 'chunk-shared.js'
  * other, so that `new URL('./worker.js', import.meta.url)` and `../../init/` mean the same in `dist/bundle` as in a folder of `dist`.
  */
 const PROGRAMS = {
-  'fcgi-bridge': ['main.ts', 'pool/worker.ts', 'dev/child.ts', 'bundler/runtime.ts'],
+  'fcgi-bridge': ['main.ts', 'prepare.ts', 'pool/worker.ts', 'dev/child.ts', 'bundler/runtime.ts'],
   '@fcgi-bridge/pool': ['worker/preload.ts', 'worker/watchdog-thread.ts'],
 }
 

@@ -106,6 +106,7 @@ const FLOORS = {
     'program.ts',
     'run.ts',
     ['open-log.ts', 'run-command.ts'],
+    'prepare.ts',
     'main.ts',
   ],
   conformance: ['verdict.ts', 'wire', 'server.ts', 'check.ts', ['checks', 'run.ts'], 'index.ts'],

@@ -23,7 +23,8 @@ import { appsIn } from './processes.js'
 
 const MODULES = '/usr/lib/apache2/modules'
 export const PASSENGER = `${MODULES}/mod_passenger.so`
-const CLI = `${root}packages/cli/dist/main.js`
+// As it is published.
+const CLI = `${root}packages/cli/dist/bundle/main.js`
 
 /** What is measured. */
 export const SETUPS = {

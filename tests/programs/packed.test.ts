@@ -1,6 +1,6 @@
 // The packages as they are published: packed, and unpacked in an empty folder, as npm does it.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { FastCgiDispatcher } from '@fcgi-bridge/client'
@@ -96,6 +96,17 @@ test('fcgi-bridge init htaccess writes an app.fcgi that starts the app', async (
   const answered = site.start(program, [], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   await answered.printed(/^\["\/e",\d+\]$/m)
   expect(await answered.exited).toEqual({ code: 0, signal: null })
+})
+
+test('fcgi-bridge init htaccess writes an app.fcgi that holds the app for other processes', async () => {
+  const init = start('init', 'htaccess', 'app.js', '--output', 'store')
+  await init.printed(/^Wrote .*store\/app\.fcgi/m)
+  // Without a socket from a front server, it holds the app for the processes that have one.
+  const holder = site.start(process.execPath, [site.path('store/app.fcgi')], { cwd: site.folder })
+  const socket = site.path('tmp/shared/app.sock')
+  await expect.poll(() => existsSync(socket)).toBe(true)
+  expect(await ask('/store/e', socket)).toMatch(/^\["\/store\/e",\d+\]$/)
+  expect(await holder.stop()).toEqual({ code: 0, signal: null })
 })
 
 test('fcgi-bridge dev serves the app and its inspector', async () => {

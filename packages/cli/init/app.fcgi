@@ -22,11 +22,12 @@ const DOCTOR_TOKEN = ''
 const version = process.versions.node.split('.').map(Number)
 const isTooOld = version[0] < 20 || (version[0] === 20 && version[1] < 19)
 // This file is in the folder `init` of the package that PROGRAM belongs to.
+const program = require('fs').realpathSync(PROGRAM)
 const name = isTooOld ? 'old-node.cjs' : 'start.cjs'
-let folder = require('path').dirname(require('fs').realpathSync(PROGRAM))
+let folder = require('path').dirname(program)
 while (folder !== '/' && !require('fs').existsSync(`${folder}/init/${name}`)) folder = require('path').dirname(folder)
 require(`${folder}/init/${name}`)({
-  program: PROGRAM,
+  program: program,
   arguments: ARGUMENTS,
   compileCache: COMPILE_CACHE,
   doctorToken: DOCTOR_TOKEN,

@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { chmodSync, existsSync, type Stats, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
-import { isMainThread } from 'node:worker_threads'
 import { codeOf, listenError, withCode } from './listen-error.ts'
 import { lstatSocket } from './stat.ts'
 
@@ -45,9 +44,10 @@ export function isSameFile(path: string, { ino, birthtimeMs }: Stats): boolean |
 }
 
 // bind() creates the file with the current umask. Setting the umask for that call ensures that the file never has more permissions than
-// `mode`. This is not possible in a worker thread, nor in a cluster, where the primary binds. There, the mode is changed afterwards.
+// `mode`. This is not possible in a worker thread, nor in a cluster, where the primary binds. There, the mode is changed afterwards. The module
+// is loaded on use, because a process that relays to the holder of a shared app does not need it.
 function withMode<T>(mode: number, bind: () => T): T {
-  if (!isMainThread) return bind()
+  if (!process.getBuiltinModule('node:worker_threads').isMainThread) return bind()
   const before = process.umask(0o777 & ~mode)
   try {
     return bind()
