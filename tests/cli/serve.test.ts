@@ -165,7 +165,7 @@ describe('started by a user', () => {
     ['a module that throws', ['throws.mjs'], 3, /Error: no database[\s\S]*throws\.mjs:1/],
     ['a missing package', ['missing.mjs'], 3, /Cannot find package 'not-there'[\s\S]*npm install/],
     ['two addresses', ['fetch.mjs', '--port', '1', '--path', 'x'], 2, /cannot be used with/],
-    ['an invalid port', ['fetch.mjs', '--port', '70000'], 2, /up to 65535/],
+    ['an invalid port', ['fetch.mjs', '--port', '70000'], 2, /a port from 0 to 65535/],
     ['a backlog of 0', ['fetch.mjs', '--port', '0', '--backlog', '0'], 2, /number of at least 1/],
     [
       '--reuse-port without a port',

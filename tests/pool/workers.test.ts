@@ -46,7 +46,7 @@ describe('a worker that fails', () => {
       /^Worker \d \(pid \d+\): the event loop has been blocked for (.|\n)* has run for .*$/m,
     )
     expect(report).toMatch(/at fetch \(.*app\.mjs:\d+:\d+\)/)
-    expect(report).toMatch(/GET \/spin from 127\.0\.0\.1 runs for/)
+    expect(report).toMatch(/GET \/spin from 127\.0\.0\.1 has run for/)
     // The other worker serves.
     expect(await ask(pool, '/pid')).toMatch(/^\d+$/)
     await pool.program.printed(/^Worker \d \(pid \d+\) is killed: its event loop is blocked/m)
