@@ -78,6 +78,9 @@ test('fcgi-bridge config checks the app, and init writes files', async () => {
 })
 
 test('fcgi-bridge init htaccess writes an app.fcgi that starts the app', async () => {
+  // In a folder of a project of ES modules, Node would not run a .fcgi file.
+  site.makeFolder('shop')
+  site.write('shop/package.json', '{}')
   const init = start('init', 'htaccess', 'app.js', '--output', 'shop')
   expect(await init.exited).toEqual({ code: 0, signal: null })
   const program = site.path('shop/app.fcgi')
