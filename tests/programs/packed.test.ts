@@ -102,6 +102,8 @@ test('fcgi-bridge init htaccess writes an app.fcgi that starts the app', async (
 })
 
 test('fcgi-bridge init htaccess writes an app.fcgi that holds the app for other processes', async () => {
+  site.makeFolder('store')
+  site.write('store/package.json', '{}')
   const init = start('init', 'htaccess', 'app.js', '--output', 'store')
   await init.printed(/^Wrote .*store\/app\.fcgi/m)
   // Without a socket from a front server, it holds the app for the processes that have one.
