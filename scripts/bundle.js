@@ -91,6 +91,8 @@ function replaceFiles(folder, files) {
 /** @type {import('esbuild').BuildOptions & { write: false }} */
 const OPTIONS = {
   bundle: true,
+  // The texts and the names of chunks contain paths relative to it. They must not depend on the folder in which the command runs.
+  absWorkingDir: root,
   // A module that two entries use must stay one module, because it may have state.
   splitting: true,
   chunkNames: 'chunk-[hash]',
@@ -119,7 +121,7 @@ const bundle = /** @type {(options: any) => Promise<any>} */ (build)
 async function buildWithOneChunk(options, hasSideEffects) {
   const { metafile } = await bundle({ ...options, metafile: true })
   const chunks = Object.values(metafile.outputs).filter(({ entryPoint }) => entryPoint === undefined)
-  const inputs = chunks.flatMap((output) => Object.keys(output.inputs)).map((file) => resolve(file))
+  const inputs = chunks.flatMap((output) => Object.keys(output.inputs)).map((file) => resolve(root, file))
   const shared = new Set(inputs.filter((file) => !hasSideEffects(file)))
   const chunk = await bundle({
     ...options,
@@ -134,14 +136,14 @@ async function buildWithOneChunk(options, hasSideEffects) {
     metafile: true,
   })
   const [built] = Object.values(chunk.metafile.outputs).filter(({ exports }) => exports.length > 0)
-  const foreign = Object.keys(built.inputs).find((file) => file !== '<stdin>' && !shared.has(resolve(file)))
+  const foreign = Object.keys(built.inputs).find((file) => file !== '<stdin>' && !shared.has(resolve(root, file)))
   if (foreign !== undefined)
     throw new UserError(`${foreign} has side effects, and modules of several entries import it.`)
   // An entry whose module is in the shared file only passes on its exports.
   const isShared = (entry) => shared.has(entry.in)
   const stubs = options.entryPoints.filter(isShared).map((entry) => {
     const path = join(options.outdir, `${entry.out}.js`)
-    const output = Object.keys(metafile.outputs).find((output) => resolve(output) === path)
+    const output = Object.keys(metafile.outputs).find((output) => resolve(root, output) === path)
     const { exports } = metafile.outputs[/** @type {string} */ (output)]
     const to = relative(dirname(path), join(options.outdir, SHARED_FILE))
     return { path, text: `export { ${exports.join(', ')} } from "${to.startsWith('.') ? to : `./${to}`}";\n` }
