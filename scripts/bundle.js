@@ -136,7 +136,9 @@ async function buildWithOneChunk(options, hasSideEffects) {
     metafile: true,
   })
   const [built] = Object.values(chunk.metafile.outputs).filter(({ exports }) => exports.length > 0)
-  const foreign = Object.keys(built.inputs).find((file) => file !== '<stdin>' && !shared.has(resolve(root, file)))
+  const foreign = Object.keys(built.inputs).find(
+    (file) => file !== '<stdin>' && !shared.has(resolve(root, file)),
+  )
   if (foreign !== undefined)
     throw new UserError(`${foreign} has side effects, and modules of several entries import it.`)
   // An entry whose module is in the shared file only passes on its exports.
