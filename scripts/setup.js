@@ -67,21 +67,17 @@ function bundle() {
 
 /** A hash of all files that determine the bundles. */
 function bundleFingerprint() {
-  const hash = createHash('sha256')
   const sources = readdirSync(`${root}packages`).flatMap((name) => {
     const folder = `packages/${name}`
     const names = readdirSync(`${root}${folder}/src`, { recursive: true, encoding: 'utf8' })
     const isSource = (file) => file.endsWith('.ts') && !file.endsWith('.test.ts')
     return [`${folder}/package.json`, ...names.filter(isSource).map((file) => `${folder}/src/${file}`)]
   })
-  for (const file of ['pnpm-lock.yaml', 'scripts/bundle.js', ...sources.sort()])
-    hash.update(`${file}\0${readIfExists(root + file) ?? ''}\0`)
-  return hash.digest('hex')
+  return hashOf(['pnpm-lock.yaml', 'scripts/bundle.js', ...sources.sort()])
 }
 
 /** A hash of all files that determine the installed packages. A checkout changes modification times, so they are not compared. */
 function fingerprint() {
-  const hash = createHash('sha256')
   const files = [
     'pnpm-lock.yaml',
     'pnpm-workspace.yaml',
@@ -93,6 +89,12 @@ function fingerprint() {
   for (const folder of ['packages', 'examples']) {
     for (const name of readdirSync(root + folder).sort()) files.push(`${folder}/${name}/package.json`)
   }
+  return hashOf(files)
+}
+
+/** A hash of the names and the contents of files in the repository. */
+function hashOf(files) {
+  const hash = createHash('sha256')
   for (const file of files) hash.update(`${file}\0${readIfExists(root + file) ?? ''}\0`)
   return hash.digest('hex')
 }

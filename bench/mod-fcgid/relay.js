@@ -16,9 +16,8 @@ const REQUESTS = 3000
 // Milliseconds after which a process is idle.
 const IDLE_AFTER = 2000
 
-// As mod_fcgid sends it: without FCGI_KEEP_CONN, which is the flag in the body of the first record.
-const REQUEST = fastCgiRequest({})
-REQUEST[10] = 0
+// mod_fcgid does not set FCGI_KEEP_CONN.
+const REQUEST = fastCgiRequest({ oneRequestEach: true })
 
 /** Starts relays as mod_fcgid does, while a holder of the app already runs, and measures them. */
 export async function measureRelay(site) {

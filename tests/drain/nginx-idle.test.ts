@@ -4,7 +4,7 @@ import { Agent } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { send } from '../support/cases/http.ts'
-import { startNginx } from '../support/fronts/nginx.ts'
+import { startNginxBefore } from '../support/fronts/nginx.ts'
 import { listeningOf, type Site } from '../support/fronts/site.ts'
 import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
 import { HeldSocket } from '../support/held-socket.ts'
@@ -27,18 +27,8 @@ test.each([
   const held = await HeldSocket.open(site, transport)
   const old = held.start()
   await listeningOf(old)
-  const address = 'path' in held.at ? `unix:${held.at.path}` : `${held.at.host}:${held.at.port}`
-  const [port] = await startNginx(
-    site,
-    1,
-    ([port]) => `
-      upstream app { server ${address}; keepalive 16; }
-      server {
-        listen 127.0.0.1:${port};
-        location / { include /etc/nginx/fastcgi_params; fastcgi_pass app; fastcgi_keep_conn on; }
-      }`,
-  )
-  const origin = { host: '127.0.0.1', port: port! }
+  const port = await startNginxBefore(site, held.at, 'fastcgi_keep_conn on;', 'keepalive 16;')
+  const origin = { host: '127.0.0.1', port }
   // With a connection that nginx has accepted before, nginx learns at the same time of the request and of what the server has sent.
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   // The signals go to nginx's process group. 0 would be that of the test itself.

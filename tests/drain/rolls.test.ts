@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { startApache } from '../support/fronts/apache.ts'
 import type { Origin } from '../support/fronts/front.ts'
 import { startLighttpd } from '../support/fronts/lighttpd.ts'
-import { startNginx } from '../support/fronts/nginx.ts'
+import { startNginxBefore } from '../support/fronts/nginx.ts'
 import type { Listening } from '../support/fronts/ports.ts'
 import { required } from '../support/fronts/programs.ts'
 import { listeningOf, type Site } from '../support/fronts/site.ts'
@@ -34,19 +34,8 @@ siteForEachTest(
 
 type Start = (at: Listening) => Promise<number>
 
-async function nginx(at: Listening, location: string, upstream = ''): Promise<number> {
-  const address = 'path' in at ? `unix:${at.path}` : `${at.host}:${at.port}`
-  const [port] = await startNginx(
-    site,
-    1,
-    ([port]) => `
-      upstream app { server ${address}; ${upstream} }
-      server {
-        listen 127.0.0.1:${port};
-        location / { include /etc/nginx/fastcgi_params; fastcgi_pass app; ${location} }
-      }`,
-  )
-  return port!
+function nginx(at: Listening, ...directives: string[]): Promise<number> {
+  return startNginxBefore(site, at, ...directives)
 }
 
 async function apache(at: Listening, options: string): Promise<number> {
@@ -131,7 +120,7 @@ const FRONTS: [name: string, transport: 'tcp' | 'unix', start: Start][] = [
     'unix',
     (at) => nginx(at, `${KEPT[0]} fastcgi_buffering off;`, KEPT[1]),
   ],
-  ['nginx', 'tcp', (at) => nginx(at, '')],
+  ['nginx', 'tcp', (at) => nginx(at)],
   ['Apache mod_proxy_fcgi', 'unix', (at) => apache(at, '')],
   [BUSY_REUSE, 'tcp', (at) => apache(at, 'enablereuse=on')],
   ['HAProxy with kept connections', 'tcp', (at) => haproxy(at, '')],

@@ -10,7 +10,7 @@ import { send } from '../support/cases/http.ts'
 import { startApache } from '../support/fronts/apache.ts'
 import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
 import { COMMAND_LINE } from '../support/fronts/command-line.ts'
-import { startNginx } from '../support/fronts/nginx.ts'
+import { startNginxBefore } from '../support/fronts/nginx.ts'
 import { accepting } from '../support/fronts/ports.ts'
 import type { Program } from '../support/fronts/program.ts'
 import { required } from '../support/fronts/programs.ts'
@@ -526,17 +526,7 @@ describe('its life', () => {
 
 async function nginxFor(path: string): Promise<number> {
   chmodSync(path, 0o666)
-  const [port] = await startNginx(
-    site,
-    1,
-    ([port]) => `
-      upstream app { server unix:${path}; keepalive 8; }
-      server {
-        listen 127.0.0.1:${port};
-        location / { include /etc/nginx/fastcgi_params; fastcgi_pass app; fastcgi_keep_conn on; }
-      }`,
-  )
-  return port!
+  return startNginxBefore(site, { path }, 'fastcgi_keep_conn on;', 'keepalive 8;')
 }
 
 async function accepts(port: number, host = '127.0.0.1'): Promise<boolean> {

@@ -3,7 +3,7 @@
 import { startApache } from '../support/fronts/apache.ts'
 import type { Origin } from '../support/fronts/front.ts'
 import { startLighttpd } from '../support/fronts/lighttpd.ts'
-import { startNginx } from '../support/fronts/nginx.ts'
+import { startNginxBefore } from '../support/fronts/nginx.ts'
 import type { Listening } from '../support/fronts/ports.ts'
 import { required } from '../support/fronts/programs.ts'
 import type { Site } from '../support/fronts/site.ts'
@@ -19,19 +19,7 @@ interface PoolFront {
 const startAt = (port: number | undefined): Origin => ({ host: '127.0.0.1', port: port! })
 
 function nginx(upstream: string, location: string): PoolFront['start'] {
-  return async (site, at) => {
-    const [port] = await startNginx(
-      site,
-      1,
-      ([port]) => `
-        upstream app { server ${'path' in at ? `unix:${at.path}` : `${at.host}:${at.port}`}; ${upstream} }
-        server {
-          listen 127.0.0.1:${port};
-          location / { include /etc/nginx/fastcgi_params; fastcgi_pass app; ${location} }
-        }`,
-    )
-    return startAt(port)
-  }
+  return async (site, at) => startAt(await startNginxBefore(site, at, location, upstream))
 }
 
 async function apache(site: Site, at: Listening): Promise<Origin> {

@@ -1,4 +1,5 @@
 import type { Front, Mode, Traits } from './front.ts'
+import type { Listening } from './ports.ts'
 import { required } from './programs.ts'
 import { runningOn, served, startApps } from './served.ts'
 import type { Site } from './site.ts'
@@ -73,6 +74,30 @@ export const nginx: Front = {
     })
     return runningOn(all, ports)
   },
+}
+
+/**
+ * Starts an nginx on one port, before the app at this address. `location` and `upstream` are more directives. Resolves with the port. The
+ * app need not listen yet.
+ */
+export async function startNginxBefore(
+  site: Site,
+  at: Listening,
+  location = '',
+  upstream = '',
+): Promise<number> {
+  const address = 'path' in at ? `unix:${at.path}` : `${at.host}:${at.port}`
+  const [port] = await startNginx(
+    site,
+    1,
+    ([port]) => `
+      upstream app { server ${address}; ${upstream} }
+      server {
+        listen 127.0.0.1:${port};
+        location / { include /etc/nginx/fastcgi_params; fastcgi_pass app; ${location} }
+      }`,
+  )
+  return port!
 }
 
 /** Starts an nginx on `count` ports. `configure` returns the contents of its `http { … }`. Resolves with the ports. */

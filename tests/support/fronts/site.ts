@@ -38,7 +38,6 @@ export class Site {
   readonly #controlFolder: string
   readonly #started: Program[] = []
   readonly #servers: Program[] = []
-  #lastErrorLog = ''
   // A failed test is reported after stop() has removed the folder.
   #lastReport: string | undefined
 
@@ -137,12 +136,12 @@ import(${app}).then(() => flushCompileCache?.())
     }
   }
 
-  /** The contents of error.log in the folder. After {@link stop}, what they were. */
+  /** The contents of error.log in the folder. */
   errorLog(): string {
     try {
       return readFileSync(this.path('error.log'), 'utf8')
     } catch {
-      return this.#lastErrorLog
+      return ''
     }
   }
 
@@ -206,7 +205,6 @@ import(${app}).then(() => flushCompileCache?.())
     for (const { pid } of left) kill(pid)
     const report = this.report()
     this.#lastReport = report
-    this.#lastErrorLog = this.errorLog()
     rmSync(this.folder, { recursive: true, force: true })
     if (left.length > 0) {
       throw new Error(

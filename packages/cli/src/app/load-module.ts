@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, resolve, sep } from 'node:path'
@@ -80,6 +79,8 @@ export class UnplacedSyntaxError extends Failure {
 
   /** Returns the file and the line as Node prints them, for a process that does not end now. */
   place(): string {
+    // Loaded on use, because most programs start without an error.
+    const { spawnSync } = process.getBuiltinModule('node:child_process')
     const { stderr } = spawnSync(process.execPath, ['--check', this.#path], {
       encoding: 'utf8',
       stdio: ['ignore', 'ignore', 'pipe'],
