@@ -47,8 +47,8 @@ export function cpuTimeWithChildren(pid) {
 }
 
 /**
- * Memory of a process in bytes: resident, of that not shared with other processes, and the proportional set size (its share of the pages that
- * other processes use, too).
+ * Memory of a process in bytes. `own` is the part of `resident` that no other process shares. `proportional` is the proportional set size:
+ * `own`, and a share of each page that several processes use.
  * @param {number | string} pid
  */
 export function memoryOf(pid) {

@@ -4,8 +4,8 @@ import { checkBody } from './expected.js'
 
 /**
  * Reads HTTP/1.1 responses with a Content-Length or in chunks. A head that differs from the previous one only in its Date
- * is accepted at once, and any other one is parsed. The body of the first response is compared, and of later ones only
- * the length.
+ * is accepted at once, and any other one is parsed. A body with a Content-Length must have the expected length. If
+ * its head was parsed, its content is compared, too. Chunked bodies are not checked.
  * @implements {Reader}
  */
 export class HttpReader {

@@ -40,7 +40,7 @@ async function sendBody(socket, { protocol, request }) {
   if (protocol === 'fastcgi') socket.write(encodeRecord(FCGI_STDIN, 1, Buffer.alloc(0)))
 }
 
-// nginx sends bodies in records of this size.
+// nginx sends bodies in records of 32 KiB.
 function records(length) {
   const record = encodeRecord(FCGI_STDIN, 1, Buffer.alloc(32 * 1024))
   return Buffer.concat(Array.from({ length: length / (32 * 1024) }, () => record))

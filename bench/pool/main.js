@@ -10,7 +10,7 @@ import { measureScaling } from './scaling.js'
 
 const PARTS = { idle: measureIdle, crash: measureCrashes, scaling: measureScaling }
 
-const HELP = `npm run bench:pool                  all parts, 4 minutes
+const HELP = `npm run bench:pool                  all parts, about 5 minutes
 npm run bench:pool -- idle          the master's memory and CPU time with 16 idle workers, with and without status pages
 npm run bench:pool -- crash         CPU time, starts and log lines of an app that crashes at each start, for a minute
 npm run bench:pool -- scaling       requests per second with two workers, compared with one

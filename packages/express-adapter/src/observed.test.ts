@@ -151,7 +151,7 @@ describe('monitoring tools see the same as on node:http', () => {
 })
 
 describe('a tool', () => {
-  test('that replaces emit of the server in a message (Sentry) is called for the same request', async () => {
+  test('that patches emit of the server when a request starts (as Sentry does) already sees this request', async () => {
     for (const way of Object.values(ways)) {
       const storage = new AsyncLocalStorage<string>()
       const seen = new WeakSet<Server>()

@@ -12,7 +12,7 @@ export const LISTEN_OPTION_NAMES = [
   'shared',
 ] as const
 
-// Names that other servers use for these options. Edit distance would not find them.
+// Names that other servers use for these options. For some of them, edit distance finds another option or none.
 const SYNONYMS: Readonly<Record<string, string>> = {
   hostname: 'host',
   socket: 'path',

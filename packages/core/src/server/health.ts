@@ -11,7 +11,7 @@ export function isHealthPath(path: string): boolean {
 
 /**
  * Wraps `handlers` so that the server itself responds to `path`: with 200 while `isHealthy()`, otherwise with 503. The app does not get these
- * requests. As for the ping path of PHP-FPM, HTTP_HOST may be missing: HAProxy's `option httpchk` does not send it.
+ * requests. HTTP_HOST may be missing, because HAProxy's `option httpchk` does not send it.
  */
 export function withHealth(handlers: Handlers, path: string, isHealthy: IsHealthy): Handlers {
   const { responder } = handlers
@@ -28,7 +28,7 @@ function isFor(path: string, exchange: Exchange): boolean {
     const { target } = exchange
     return target === path || target.startsWith(`${path}?`)
   } catch {
-    // The params are invalid. The app's handler meets the same error, and the server responds with 400.
+    // Not reached: the server refuses a request with an invalid target before it calls a handler.
     return false
   }
 }

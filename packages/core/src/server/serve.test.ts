@@ -1,4 +1,4 @@
-// Tests serve() in this process. tests/programs/listen.test.ts and conformance/process.test.ts test it as a program.
+// Most of these tests call serve() in this process. tests/programs/listen.test.ts and ../conformance/process.test.ts start programs.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -29,14 +29,14 @@ test('settles when it listens, and calls onListen with the address', async () =>
   expect((await peer.response(1)).stdout).toMatch(/GET \/ $/)
 })
 
-test('passes path and mode on', async () => {
+test('listens on a path with a mode', async () => {
   const path = join(makeFolder(), 'app.sock')
   const server = await serve(echo, { path, mode: 0o600, handleSignals: false })
   expect(server.address()).toBe(path)
   await server.close()
 })
 
-test('rejects if it cannot listen, and removes its signal listeners', async () => {
+test('rejects if it cannot listen, and adds no signal listeners', async () => {
   const server = await start(echo)
   const { port } = server.address() as { port: number }
   await expect(serve(echo, { port, handleSignals: false })).rejects.toMatchObject({ code: 'EADDRINUSE' })
@@ -134,7 +134,7 @@ describe('invalid options are refused', () => {
     const two: ServeOptions = { port: 9000, path: '/run/app.sock' }
     // @ts-expect-error: the mode of a port
     const mode: ServeOptions = { port: 9000, mode: 0o660 }
-    // @ts-expect-error: the same of listen()
+    // @ts-expect-error: the same for listen()
     const listen: ListenOptions = { fd: 3, path: '/run/app.sock' }
     const computed: ServeOptions = { port: undefined as number | undefined, maxRequests: 5 }
     expect([two, mode, listen, computed]).toHaveLength(4)
@@ -287,7 +287,7 @@ test('other listeners of the signal, for example of monitoring tools, have one s
     expect((await exited)[0]).toEqual([0, null])
     return printed
   }
-  // Reaching the next phases of the event loop takes longer than closing the server does.
+  // These timers take at least 100 ms. Closing the server takes less.
   const steps = 'for (let i = 0; i < 50; i++) await new Promise((resolve) => setTimeout(resolve, 2))'
   expect(await run(`${steps}; console.log('sent')`)).toBe('sent\n')
   expect(await run('setInterval(() => {}, 1000)')).toBe('')

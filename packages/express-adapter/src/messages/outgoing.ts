@@ -45,7 +45,7 @@ export function storeHeader(this: InternalResponse, firstLine: string, headers: 
   // Node has checked the app's statusMessage and put it into the status line as text: `HTTP/1.1 200 OK\r\n`.
   const reason = this.statusMessage === STATUS_CODES[this.statusCode] ? '' : firstLine.slice(13, -2)
   ;(this.socket as ExchangeSocket | null)?.writeHead(this.statusCode, head.list, reason, head.length)
-  // `headersSent` is true from here on. Nobody reads the text.
+  // `headersSent` is true once `_header` is not empty. Node does not read the text of `_header`.
   this._header = firstLine
   this._headerSent = false
 }
@@ -66,7 +66,7 @@ export function send(
     : socket.send(data, encoding, callback, byteLength)
 }
 
-/** Replaces `_writeRaw`, which Node uses only for 1xx responses. Drops them, because CGI has no way to send them. */
+/** Replaces `_writeRaw`, which sends 1xx responses. Drops them, because CGI cannot send them. The other caller, `_send`, is replaced, too. */
 export function writeRaw(
   this: InternalResponse,
   _data: string | Uint8Array,
@@ -85,8 +85,8 @@ export function finish(this: InternalResponse): void {
 }
 
 /**
- * Wraps the `end` of the response's prototype. What `end` writes is sent together with the end of the response. A response that is passed
- * to `end` as a whole skips Node's slower code for writing.
+ * Wraps the `end` of the response's prototype. What `end` writes is sent together with the end of the response. A body that the
+ * app passes to `end` as a whole skips Node's slower code for writing.
  */
 export function end(
   this: InternalResponse,
@@ -98,7 +98,7 @@ export function end(
   const socket = this.socket as ExchangeSocket | null
   if (socket === null) return inherited.call(this, chunk, encoding, callback)
   socket.beginEnd()
-  // Node then passes the end of the body to `_send`, and emits 'finish' when it was sent. Otherwise it emits 'finish' on the next tick.
+  // Make Node's `end` call `_send('')` and emit 'finish' when the output has been sent, instead of on the next tick.
   if (this._headerSent && socket.endsWithBytes) this._headerSent = false
   try {
     return inherited === nodeEnd && sendWhole(this, socket, chunk, encoding, callback)
