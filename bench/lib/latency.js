@@ -2,7 +2,7 @@ import { Side } from './side.js'
 import { summary } from './stats.js'
 
 /**
- * @typedef {object} LatencyResult Milliseconds.
+ * @typedef {object} LatencyResult Rates are requests per second, latencies milliseconds.
  * @property {'latency'} type
  * @property {string} name
  * @property {string} node

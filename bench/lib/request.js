@@ -21,7 +21,8 @@ import {
  * @property {string} [contentType]
  * @property {number} [contentLength] Set if the body is sent separately.
  * @property {boolean} [oneRequestEach] The connection is closed after the response.
- * @property {number} [params] The number of params, or over HTTP that of additional headers. Default: a browser's.
+ * @property {number} [params] The number of params. Default: a browser's. A larger number adds headers, over HTTP as well. A smaller number
+ * changes nothing over HTTP.
  */
 
 // Recorded from nginx with Debian's fastcgi_params and fastcgi_keep_conn.
@@ -121,7 +122,7 @@ function headersOf(spec) {
   return headers
 }
 
-// The required params come first and are kept: method, target, host.
+// The required params come first, so that they are kept.
 function withCount(params, count) {
   if (count >= params.length) return params
   const needed = new Set(['REQUEST_METHOD', 'REQUEST_URI', 'SERVER_PROTOCOL', 'REMOTE_ADDR', 'HTTP_HOST'])

@@ -35,7 +35,7 @@ export class FastCgiReader {
     }
     const startsWithHeader = this.#atStart && chunk.length < 64 * 1024
     const responses = this.#readRecords(chunk)
-    // Exactly one response, with the id of all requests that are not multiplexed.
+    // The chunk is one whole response, and its request id is 1. `push` reports the same bytes as a response to request 1.
     if (startsWithHeader && responses === 1 && this.#atStart && this.#requestId === 1)
       this.#knownResponse = Buffer.from(chunk)
   }

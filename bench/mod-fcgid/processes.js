@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { commandOf } from '../../scripts/lib/processes.js'
 import { cpuTime, memoryOf } from '../lib/cpu.js'
 
-/** The processes of the app: those whose command line has the site's folder. Passenger writes it to the title of its apps. */
+/** The processes of the app: those whose command line has the site's folder. Passenger puts the folder in its apps' process titles. */
 export function appsIn(folder) {
   return pids().filter((pid) => {
     const command = commandOf(pid).join(' ')

@@ -7,7 +7,7 @@ import { type App, type AppKind, hasMethod, looksLikeFactory, recognize } from '
 export interface FindOptions {
   /** How to call an exported function. By default, its parameters decide. */
   as?: AppKind | undefined
-  /** The export to take; default: the default export, `module.exports`, else an export named `fetch`, `app`, `handler`, `listener`, `middleware` or `server`. */
+  /** The export to take; default: the default export, `module.exports`, else an export named `fetch`, `app`, `handler`, `listener`, `middleware`, `server` or `authorize`. */
   export?: string | undefined
 }
 
@@ -90,7 +90,7 @@ async function unwrapped(exported: unknown): Promise<unknown> {
   return inner?.__esModule === true && inner.default !== undefined ? await inner.default : value
 }
 
-// Returns false for the plain object that a CommonJS module with named exports exports. Fastify's app is a plain object, too, but has methods
+// Returns false for the plain object that holds the named exports of a CommonJS module. Fastify's app is a plain object, too, but has methods
 // by which it is recognized.
 function mayBeApp(value: unknown): boolean {
   if (value === undefined || value === null) return false

@@ -17,7 +17,10 @@ export interface ServerStats {
   pendingPromises: number
   /** Connections that have been accepted since the server was created. It never decreases. */
   acceptedConnections: number
-  /** Requests that have begun since the server was created, without those refused because of `maxRequests`. It never decreases. */
+  /**
+   * Requests that have begun since the server was created, without those refused because of `maxRequests` or `maxRequestsPerConnection`.
+   * It never decreases.
+   */
   acceptedRequests: number
   /** Requests that got a 503 with FCGI_OVERLOADED since the server was created. It never decreases. */
   refusedRequests: number

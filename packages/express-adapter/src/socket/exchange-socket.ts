@@ -21,8 +21,8 @@ import { RequestSocket } from './request-socket.ts'
  *
  * | state             | write             | tick   | end()    | end() returns | end sent                    |
  * | ----------------- | ----------------- | ------ | -------- | ------------- | --------------------------- |
- * | `idle`            | `flush-scheduled` | –      | `ending` | –             | `ended`                     |
- * | `flush-scheduled` | –                 | `idle` | `ending` | –             | `ended`                     |
+ * | `idle`            | `flush-scheduled` | –      | `ending` | –             | `end-deferred` or `ended`   |
+ * | `flush-scheduled` | –                 | `idle` | `ending` | –             | `end-deferred` or `ended`   |
  * | `ending`          | –                 | –      | –        | `idle`        | `end-deferred` or `ended`   |
  * | `end-deferred`    | –                 | –      | –        | –             | `ended`, one turn later     |
  * | `ended`           | –                 | –      | –        | –             | –                           |
@@ -170,12 +170,12 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     if (this.#output.waiting) this.#scheduleFlush()
   }
 
-  /** Over HTTP, the end of the response would send bytes: what still waits, or the end of a chunked body. */
+  /** Whether the end of the response would send bytes over HTTP: data that still waits, or the last chunk of a chunked body. */
   get endsWithBytes(): boolean {
     return this.#output.waiting || (this.#output.limit === undefined && this.#response!._hasBody)
   }
 
-  // A client takes the response as complete, whatever happens to its connection.
+  // The head and the whole body have been passed on. A client accepts such a response even if the connection then closes.
   get #isComplete(): boolean {
     const { _headerSent, _hasBody } = this.#response!
     const { waiting, written, limit } = this.#output
@@ -256,7 +256,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
     if (!exchange.ended) exchange.fail(error ?? new Error(DESTROYED_EARLY))
     this.dropBody()
     this.#output.drop(error ?? destroyedError())
-    // Node's HTTP server has an 'error' listener on every socket, so an error without a listener of the app is not thrown.
+    // Node's HTTP server has an 'error' listener on every socket. So if the app has no listener, the error is not thrown.
     callback(this.listenerCount('error') > 0 ? error : null)
     setImmediate(() => this.#close(error !== null))
   }

@@ -26,8 +26,8 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
   #started = false
   #ending = false
   #lastChunk: string | Uint8Array | undefined
-  // The adapter's and Node's callbacks for the end. Two fields, not an array: V8 allocates the arrays of a literal in the old generation once
-  // many survive a minor collection. Each then keeps its response alive until the next major collection.
+  // The adapter's and Node's callbacks for the end. Two fields, not an array: V8 allocates the arrays of an array literal in the old
+  // generation once many of them survive a minor collection. Each then keeps its response alive until the next major collection.
   #onSent: WriteCallback | undefined
   #onFinished: WriteCallback | undefined
 
@@ -144,7 +144,10 @@ export class OutgoingResponse extends ServerResponse<IncomingRequest> {
     internals._header = render(firstLine, list)
   }
 
-  /** Replaces Node's method. Sends body bytes. With `''` only `callback` matters. */
+  /**
+   * Replaces Node's method. Sends the head, unless it was sent before, and body bytes. While `end` runs, it keeps the bytes and the callback:
+   * `_finish` sends the bytes together with the end of the response.
+   */
   _send(
     data: string | Uint8Array,
     encoding?: BufferEncoding | null | WriteCallback,
