@@ -27,7 +27,8 @@ function sizeCase(name, title, sides, length) {
   }
 }
 
-// Few rounds suffice, because the cost of copying varies little. Differences of a few per cent from another checkout need more.
+// Few rounds suffice, because the cost of copying varies little. A comparison with another checkout keeps all of its rounds, because it must show
+// differences of a few per cent.
 function withFewRounds(setting) {
   if (setting.against !== undefined) return setting
   return {

@@ -1,5 +1,5 @@
-// The app first works. Then its workers are killed, and it crashes at each start. Measures the CPU time of the pool meanwhile, and the time until
-// the corrected app serves.
+// Measures the CPU time and the log lines of a pool whose app crashes at each start: while the app works, its file is replaced with a broken one, and
+// its workers are killed. Then measures the time until the corrected app serves.
 
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

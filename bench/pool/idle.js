@@ -34,7 +34,7 @@ export async function measureIdle({ node, workers, seconds = 30 }) {
   for (const { name, flags, page } of ways) {
     const pool = await PoolProcess.start({ node, workers, app: HELLO, flags })
     try {
-      // What the first request loads counts, too.
+      // Request the page once: the figures include what its first request loads.
       if (page !== undefined) await (await fetch(`http://127.0.0.1:${page}/metrics`)).text()
       await setTimeout(SETTLE_TIME)
       const before = pool.masterCpu

@@ -10,13 +10,13 @@ export const address = /^\d+$/.test(process.argv[2])
 /** The variant of the program, if it has several. */
 export const variant = process.argv[3]
 
-/** Reports to the benchmark that the server listens, and how many milliseconds after the start of Node. */
+/** Reports to the benchmark that the server listens, and the milliseconds since Node finished its own start-up. */
 export function ready() {
   console.log('listening', performance.now() - performance.nodeTiming.bootstrapComplete)
 }
 
-// The benchmark asks for the size of the heap after a full collection, and starts the program with --expose-gc for that. What
-// finalizers release is collected one collection later.
+// The benchmark asks for the size of the heap after a full collection, and starts the program with --expose-gc for that. Several collections
+// are needed, because objects that a finalizer releases are freed only by the next one.
 process.on('message', async () => {
   const { gc } = globalThis
   if (gc === undefined) throw new Error('Start this program with --expose-gc.')

@@ -10,7 +10,7 @@
  * @property {number} [status] The expected status. 200 by default.
  * @property {string} [contains] Text of the body. The rest of it may differ.
  * @property {readonly string[]} [ignored] Response headers, in lower case, that may differ.
- * @property {boolean} [sendsCookies] Whether the program has set cookies, which this request sends.
+ * @property {boolean} [sendsCookies] The request fails if no response has set a cookie yet. All requests send the cookies that were set.
  * @property {boolean} [asset] A file: it is requested again with If-None-Match, If-Modified-Since and Range.
  */
 

@@ -104,7 +104,10 @@ export class Server {
     return bytes(this.beginAndParams(id, route, options), wholeStream(TYPES.STDIN, id, options.body))
   }
 
-  /** Throws `NotApplicable` if the server does not multiplex: several concurrent requests on one connection (section 3.2). */
+  /**
+   * Throws `NotApplicable` unless the server reports that it multiplexes: that it processes several requests on one connection at the
+   * same time (sections 3.3 and 4.1).
+   */
   requireMultiplexing(): void {
     const { FCGI_MPXS_CONNS: multiplexes } = this.values
     if (multiplexes === '1') return

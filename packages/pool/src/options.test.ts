@@ -32,7 +32,7 @@ test.each([
   expect(inheritableFlags(flags)).toEqual(inherited)
 })
 
-describe('what is wrong is an error that says what to write', () => {
+describe('an invalid option throws an error that says what to write', () => {
   test.each<[PoolOptions, RegExp]>([
     [{ script, wrokers: 2 } as unknown as PoolOptions, /no option 'wrokers'. The options are script, args/],
     [{} as PoolOptions, /script is undefined; it takes the path/],

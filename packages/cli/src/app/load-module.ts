@@ -27,8 +27,9 @@ export function findModule(name: string, folder: string = process.cwd()): string
 export type Load = () => Promise<Record<string, unknown>>
 
 /**
- * Imports an ES or CommonJS module, or a file that `fcgi-bridge bundle` has written. `load` can load it in another way. Throws a Failure with
- * the file, the line and the code if the module fails; its `code` is that of Node's error.
+ * Imports an ES or CommonJS module, or a file that `fcgi-bridge bundle` has written. `load` replaces the import. If the module cannot be loaded,
+ * throws a Failure that shows the error with its stack. Its `code` is that of the error. Throws an {@link UnplacedSyntaxError} for a syntax
+ * error without a file and a line.
  */
 export async function loadModule(
   path: string,
@@ -77,7 +78,7 @@ export class UnplacedSyntaxError extends Failure {
     this.error = error
   }
 
-  /** Returns the file and the line as Node prints them, for a process that does not end now. */
+  /** Returns the file and the line as Node prints them. It is for a process that continues to run; else use {@link endProgram}. */
   place(): string {
     // Loaded on use, because most programs start without an error.
     const { spawnSync } = process.getBuiltinModule('node:child_process')
@@ -116,7 +117,7 @@ function describe(error: unknown): string {
 
 // Called after a failure only, because finding the packages takes a few milliseconds.
 function ownFolders(): string[] {
-  // A bundle contains them.
+  // In a bundle, the packages are part of the file and have no folders.
   if (!existsSync(fileURLToPath(import.meta.url))) return []
   const require = createRequire(import.meta.url)
   const packages = ['core', 'express-adapter', 'fetch-adapter'].map(

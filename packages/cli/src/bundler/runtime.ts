@@ -16,9 +16,9 @@ export interface BundleSettings {
   app: string
   /** The folder of the app's project, relative to the bundle. */
   folder: string
-  /** The text that replaces each end of a comment in the source. */
+  /** The source is stored in a comment. This text replaces the end of each comment in the source. */
   commentEnd: string
-  /** What the module exports. Undefined while the bundle is being made. */
+  /** What the module exports. Undefined if `fcgi-bridge bundle` has not run the app yet, or never does (`--no-cache`). */
   kind?: AppKind | 'program'
   flags: BundleFlags
 }
@@ -34,7 +34,7 @@ export interface BundleFlags {
   overrideGlobalObjects: boolean
 }
 
-/** What the beginning of the file passes to the bundle. */
+/** What {@link serveBundle} gets from `init/bundle.cjs`, the first part of each bundle. */
 interface BundleProgram {
   settings: BundleSettings
   /** The folder of the app's project. */

@@ -31,7 +31,7 @@ test.each([
   ['others', STRANGER, 0o660, /^chgrp 4000001 '.+app\.sock' && chmod 660 '/],
   ['the group', { ...STRANGER, groups: ME.groups }, 0o606, /^chmod g\+rw /],
   ['the owner', { ...ME, groups: [] }, 0o066, /^chmod u\+rw /],
-])('a socket on which %s has no write permission', (_, user, mode, fix) => {
+])('a socket that is not writable for %s', (_, user, mode, fix) => {
   chmodSync(path, mode)
   const denial = denialOf(path, user)!
   expect(denial.reason).toContain(`${path} is s`)
