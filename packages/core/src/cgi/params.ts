@@ -197,14 +197,14 @@ export class Params {
     return undefined
   }
 
-  /** Calls `visit` with each `HTTP_*` param in the order received, including repeated ones. */
-  forEachHeader(visit: (name: HeaderParamName, value: string) => void): void {
-    const headers = this.#headers
-    const index = this.#index
-    for (let i = 0; i < headers.length; i++) {
-      const name = headers[i]
-      if (name !== undefined) visit(name, this.#text.slice(index[i * 3 + 1], index[i * 3 + 2]))
-    }
+  /** The name of pair number `i` if it is an `HTTP_*` param; undefined for other pairs. */
+  headerNameAt(i: number): HeaderParamName | undefined {
+    return this.#headers[i]
+  }
+
+  /** The value of pair number `i`. */
+  valueAt(i: number): string {
+    return this.#text.slice(this.#index[i * 3 + 1], this.#index[i * 3 + 2])
   }
 
   /** Returns `[name, value, name, value, …]` in the order received, including repeated names. */

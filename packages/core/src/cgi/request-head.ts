@@ -160,16 +160,17 @@ export class RequestHead {
   #buildHeaders(): string[] {
     const { params, contentLength } = this
     const headers: string[] = []
+    const host = this.#authorityOfTarget() ?? params.host
+    if (host) headers.push('host', host)
     let sentContentType = ''
-    let host = ''
     let transferEncoding = ''
     let hasAuthorization = false
-    params.forEachHeader(({ header }, value) => {
+    for (let i = 0; i < params.count; i++) {
+      const header = params.headerNameAt(i)?.header
+      if (header === undefined || header === '') continue
+      const value = params.valueAt(i)
       switch (header) {
-        case '':
-          break
         case 'host':
-          host = value
           break
         case 'content-type':
           sentContentType = value
@@ -189,9 +190,7 @@ export class RequestHead {
         default:
           headers.push(header, trimBlanks(value))
       }
-    })
-    host = this.#authorityOfTarget() ?? host
-    if (host !== '') headers.unshift('host', host)
+    }
     if (!hasAuthorization && params.redirectedAuthorization !== undefined) {
       pushUnlessEmpty(headers, 'authorization', params.redirectedAuthorization)
     }

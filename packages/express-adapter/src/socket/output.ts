@@ -23,8 +23,11 @@ const EMPTY = Buffer.alloc(0)
 export class Output {
   readonly #exchange: Exchange
   readonly #owner: OutputOwner
-  #chunks: (string | Uint8Array)[] = []
-  #callbacks: SendCallback[] = []
+  // Most responses have one chunk and one callback, and need no arrays.
+  #lastChunk: string | Uint8Array = EMPTY
+  #earlierChunks: (string | Uint8Array)[] | undefined
+  #callback: SendCallback | undefined
+  #laterCallbacks: SendCallback[] | undefined
   #queuedBytes = 0
   #sentBytes = 0
   #waiting = false
@@ -65,66 +68,79 @@ export class Output {
     }
     this.#written += byteLength
     if (byteLength > 0) {
-      this.#chunks.push(chunk)
+      if (this.#queuedBytes > 0) {
+        this.#earlierChunks ??= []
+        this.#earlierChunks.push(this.#lastChunk)
+      }
+      this.#lastChunk = chunk
       this.#queuedBytes += byteLength
     }
-    if (callback) this.#callbacks.push(callback)
+    if (!callback) return
+    if (this.#callback === undefined) this.#callback = callback
+    else {
+      this.#laterCallbacks ??= []
+      this.#laterCallbacks.push(callback)
+    }
   }
 
   /** Writes the queue to the exchange. */
   flush(): void {
     const bytes = this.#queuedBytes
-    const callbacks = this.#takeCallbacks()
+    const first = this.#callback
+    const later = this.#laterCallbacks
     const last = this.#sendAllButLast()
     this.#sentBytes += bytes
     this.#exchange.write(last, (error) => {
       this.#sentBytes -= bytes
       this.#owner.onOutputProgress()
       if (!error && this.length === 0) this.#owner.onDrained()
-      runAll(callbacks, error)
+      runAll(first, later, error)
     })
   }
 
   /** Writes the queue to the exchange, and ends it. */
   end(): void {
-    const callbacks = this.#takeCallbacks()
+    const first = this.#callback
+    const later = this.#laterCallbacks
     const last = this.#sendAllButLast()
     this.#exchange.end(last, (error) => {
       this.#sentBytes = 0
       if (error) this.#owner.onOutputLost()
-      runAll(callbacks, error)
+      runAll(first, later, error)
     })
   }
 
   /** Drops the queue. Its callbacks get `error`. */
   drop(error: Error): void {
-    this.#chunks = []
-    const callbacks = this.#takeCallbacks()
+    const first = this.#callback
+    const later = this.#laterCallbacks
+    this.#forget()
     // A destroyed stream calls back on the next tick, too. Its `writableLength` counts the dropped bytes until then.
     process.nextTick(() => {
       this.#queuedBytes = 0
-      runAll(callbacks, error)
+      runAll(first, later, error)
     })
   }
 
-  #takeCallbacks(): SendCallback[] {
-    const callbacks = this.#callbacks
-    this.#callbacks = []
-    this.#waiting = false
-    return callbacks
+  // Empties the queue. Returns its last chunk, which the caller sends.
+  #sendAllButLast(): string | Uint8Array {
+    const last = this.#lastChunk
+    const earlier = this.#earlierChunks
+    const bytes = this.#queuedBytes
+    this.#forget()
+    this.#queuedBytes = 0
+    if (earlier === undefined) return last
+    if (bytes <= JOIN_MAX) return Buffer.concat([...earlier, last].map(toBytes), bytes)
+    for (const chunk of earlier) this.#exchange.write(chunk)
+    return last
   }
 
-  #sendAllButLast(): string | Uint8Array {
-    const chunks = this.#chunks
-    if (chunks.length === 0) return EMPTY
-    const bytes = this.#queuedBytes
-    this.#chunks = []
-    this.#queuedBytes = 0
-    if (chunks.length === 1) return chunks[0]!
-    if (bytes <= JOIN_MAX) return Buffer.concat(chunks.map(toBytes), bytes)
-    const last = chunks.pop()!
-    for (const chunk of chunks) this.#exchange.write(chunk)
-    return last
+  #forget(): void {
+    this.#waiting = false
+    this.#lastChunk = EMPTY
+    this.#earlierChunks = undefined
+    this.#callback = undefined
+    this.#laterCallbacks = undefined
   }
 }
 
@@ -132,9 +148,15 @@ function toBytes(chunk: string | Uint8Array): Uint8Array {
   return typeof chunk === 'string' ? Buffer.from(chunk) : chunk
 }
 
-function runAll(callbacks: SendCallback[], error: Error | null | undefined): void {
-  for (const callback of callbacks) callback(error ?? null)
+function runAll(
+  first: SendCallback | undefined,
+  later: SendCallback[] | undefined,
+  error: Error | null | undefined,
+): void {
+  first?.(error ?? null)
+  if (later === undefined) return
+  for (const callback of later) callback(error ?? null)
   // V8 allocates the arrays of a literal in the old generation once many survive a minor collection. Such an array would keep the
   // response alive until the next major collection.
-  callbacks.length = 0
+  later.length = 0
 }

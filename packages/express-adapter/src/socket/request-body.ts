@@ -1,5 +1,6 @@
 import type { Exchange } from '@fcgi-bridge/core'
 import type { InternalRequest } from '../internals.ts'
+import { afterTicks } from './after-ticks.ts'
 
 /** The receiver of a {@link BodyPump}'s reports. */
 export interface BodyOwner {
@@ -227,40 +228,6 @@ export function pushBody({ stdin }: Exchange, request: InternalRequest, end: 'no
   if (first === null || end === 'now') endBody(request)
   else afterTicks(() => endBody(request))
   return true
-}
-
-// Node's parser lets all ticks and promises run after each piece of a body, and therefore before its end. A microtask runs when no tick is
-// left, and a tick runs when no microtask is left. If ticks and promises start each other for more rounds than this, the rest of them run
-// after the end.
-const ROUNDS = 4
-
-function afterTicks(end: () => void): void {
-  SETTLED.then(new Rounds(end).next)
-}
-
-// A reaction of a promise costs less than `queueMicrotask`, which creates an AsyncResource for each call.
-const SETTLED = Promise.resolve()
-
-class Rounds {
-  readonly #end: () => void
-  #left = ROUNDS
-  /** Runs as a microtask: waits for the ticks that are queued. */
-  readonly next: () => void
-
-  constructor(end: () => void) {
-    this.#end = end
-    // Create the closure separately, for the same reason as onAbort in exchange-socket.ts.
-    const next = (): void => process.nextTick(Rounds.onTick, this)
-    this.next = next
-  }
-
-  /** Runs as a tick: waits for the microtasks that are queued. */
-  static onTick(this: void, rounds: Rounds): void {
-    rounds.#left--
-    // An error that `end` throws must not become the rejection of a promise, so the last microtask is not a promise's.
-    if (rounds.#left === 0) queueMicrotask(rounds.#end)
-    else SETTLED.then(rounds.next)
-  }
 }
 
 /** Ends the request stream. The whole body has arrived. */
