@@ -201,8 +201,9 @@ const EXPLAINED = [
     // Node's client has the whole response when it has the head. If that has no Content-Length, the client disconnects before
     // the server ends the response.
     'when the server ends a response to HEAD',
-    ({ ask }, http) =>
-      ask.method === 'HEAD' && (http.lines.includes('req aborted') || !http.lines.includes('res finish')),
+    ({ ask }, { lines }) =>
+      ask.method === 'HEAD' &&
+      (lines.includes('req aborted') || !lines.slice(0, lines.indexOf('res close')).includes('res finish')),
     [headOf],
   ],
   [

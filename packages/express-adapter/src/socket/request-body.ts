@@ -152,9 +152,9 @@ export class BodyPump {
         this.#bytesRead += chunk.length
         this.#owner.onBodyProgress()
         if (!request.push(chunk)) this.#paused = true
-        return true
-      }
-      if (!stdin.ended) return this.#wait()
+        // Node's parser does not stop between the last piece and the end of the body.
+        if (!this.#paused || !stdin.ended || this.#saved?.length) return true
+      } else if (!stdin.ended) return this.#wait()
     }
     this.#end()
     return false
@@ -172,8 +172,11 @@ export class BodyPump {
   }
 
   #endAfterTicks(): void {
-    if (this.#state === 'ending') this.#state = 'fresh'
-    this.#runGuarded()
+    if (this.#state !== 'ending') return
+    this.#state = 'fresh'
+    if (this.#request.destroyed) this.#run()
+    // The reader may have paused. The end follows all the same.
+    else if (!this.#held) this.#end()
   }
 
   // Runs outside of the app's code. An error that a listener throws fails the exchange.

@@ -679,6 +679,19 @@ export const bodyScenarios: readonly Scenario[] = [
     drive: (client) => client.fetch({ method: 'POST', body: 'x' }),
   },
   {
+    name: 'larger than the buffer of the request, and its reader is slow: the request is complete before it is read',
+    app: (app, kit) =>
+      app.use((request, response) => {
+        request.once('readable', () => {
+          setImmediate(() => {
+            kit.note(`complete: ${request.complete}, ended: ${request.readableEnded}`)
+            request.resume().on('end', () => response.end())
+          })
+        })
+      }),
+    drive: (client) => client.fetch({ method: 'POST', body: 'x'.repeat(20_000) }),
+  },
+  {
     name: 'listeners after the end',
     app: (app, kit) =>
       app.use((request, response) => {
