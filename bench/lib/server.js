@@ -29,7 +29,7 @@ const START_TIMEOUT = 20_000
 export class Server {
   /** The address on which it listens. @type {import('node:net').NetConnectOpts} */
   address
-  /** Milliseconds from the start of Node itself until the program listened. NaN for programs in other languages. */
+  /** Milliseconds from the end of Node's own start-up until the program listened. NaN for programs in other languages. */
   startTime = Number.NaN
   #child
   #folder

@@ -7,7 +7,7 @@ import { summary } from './stats.js'
  * @property {'startup'} type
  * @property {string} name
  * @property {string} node
- * @property {import('./stats.js').Summary} time Milliseconds from the program's first import until it listens.
+ * @property {import('./stats.js').Summary} time Milliseconds from the end of Node's own start-up until the program listens.
  * @property {import('./stats.js').Summary} peerTime
  * @property {import('./stats.js').Summary} memory Resident bytes when it listens.
  * @property {import('./stats.js').Summary} peerMemory

@@ -1,11 +1,12 @@
+import { ChunkedBody } from './chunked-body.js'
 import { checkBody } from './expected.js'
 
 /** @import { Reader } from './expected.js' */
 
 /**
  * Reads HTTP/1.1 responses with a Content-Length or in chunks. A head that differs from the previous one only in its Date
- * is accepted at once, and any other one is parsed. A body with a Content-Length must have the expected length. If
- * its head was parsed, its content is compared, too. Chunked bodies are not checked.
+ * is accepted at once, and any other one is parsed. Each body must have the expected length. If its head was parsed, its
+ * content is compared, too.
  * @implements {Reader}
  */
 export class HttpReader {
@@ -16,10 +17,10 @@ export class HttpReader {
   #knownHead
   #held = Buffer.alloc(0)
   #remaining = 0
-  #chunked = false
+  /** The body in progress, if it is chunked. @type {ChunkedBody | undefined} */
+  #chunked
   #total = 0
   #body
-  #tail = Buffer.alloc(0)
 
   /**
    * @param {import('./expected.js').Expected} expected
@@ -35,7 +36,11 @@ export class HttpReader {
   push(chunk) {
     let data = chunk
     while (data.length > 0) {
-      if (this.#chunked) return this.#pushChunked(data)
+      if (this.#chunked !== undefined) {
+        data = data.subarray(this.#chunked.push(data))
+        if (this.#chunked.ended) this.#endChunked(this.#chunked)
+        continue
+      }
       if (this.#remaining === 0) {
         if (this.#held.length > 0) data = Buffer.concat([this.#held, data])
         const headLength = this.#readHead(data)
@@ -45,7 +50,7 @@ export class HttpReader {
         }
         this.#held = Buffer.alloc(0)
         data = data.subarray(headLength)
-        if (this.#chunked) continue
+        if (this.#chunked !== undefined) continue
         this.#total = this.#remaining
         if (this.#remaining === 0) {
           this.#end()
@@ -64,7 +69,7 @@ export class HttpReader {
     const known = this.#knownHead
     if (known !== undefined && isKnown(known, data)) {
       this.#remaining = known.length ?? 0
-      this.#chunked = known.length === undefined
+      if (known.length === undefined) this.#chunked = new ChunkedBody(false)
       return known.bytes.length
     }
     const end = data.indexOf('\r\n\r\n')
@@ -74,8 +79,7 @@ export class HttpReader {
     if (!this.#mayClose && /^connection: close/im.test(head))
       throw new Error(`The server closes the connection: ${head}`)
     const length = /^content-length: (\d+)/im.exec(head)
-    this.#chunked = length === null
-    if (this.#chunked && !/^transfer-encoding: chunked/im.test(head)) throw new Error(`No length: ${head}`)
+    if (length === null && !/^transfer-encoding: chunked/im.test(head)) throw new Error(`No length: ${head}`)
     this.#remaining = length === null ? 0 : Number(length[1])
     const date = /^date: .*$/im.exec(head)
     this.#knownHead = {
@@ -84,18 +88,15 @@ export class HttpReader {
       dateEnd: date === null ? 0 : date.index + date[0].length,
       length: length === null ? undefined : this.#remaining,
     }
-    this.#body = this.#expected.body === undefined || this.#chunked ? undefined : ''
+    const keepsBody = this.#expected.body !== undefined
+    if (length === null) this.#chunked = new ChunkedBody(keepsBody)
+    else this.#body = keepsBody ? '' : undefined
     return head.length
   }
 
-  // The chunks are not parsed: no body here contains the bytes of the last, empty chunk.
-  #pushChunked(data) {
-    this.#total += data.length
-    this.#tail = Buffer.concat([this.#tail, data.subarray(-5)]).subarray(-5)
-    if (this.#tail.toString('latin1') !== '0\r\n\r\n') return
-    this.#chunked = false
-    this.#tail = Buffer.alloc(0)
-    this.#total = 0
+  #endChunked({ length, content }) {
+    this.#chunked = undefined
+    checkBody(this.#expected, length, content)
     this.#onResponse(1)
   }
 

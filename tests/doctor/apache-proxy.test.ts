@@ -15,7 +15,6 @@ testFaults(apacheProxy, [
     place: 'host',
   },
   { name: 'buffering', codes: ['buffering'], without: /flushpackets/, place: 'options' },
-  { name: 'connections are not reused', codes: ['keep-conn'], without: /enablereuse/, place: 'options' },
   { name: 'SCRIPT_NAME is the whole path', codes: ['mount'], without: /ProxyFCGISetEnvIf/, place: 'host' },
   {
     name: 'error pages of Apache',

@@ -31,7 +31,7 @@ async function connect(at: Listening, method: 'GET' | 'POST', query = ''): Promi
   return peer
 }
 
-/** Ten requests that arrive while the event loop is blocked, SIGTERM, and the responses. */
+/** Blocks the program's event loop with a request, sends ten more requests, and then SIGTERM. Returns the start of each response. */
 async function queueBehindBusyLoop(program: Program, at: Listening): Promise<string[]> {
   const busy = await connect(at, 'GET', 'busy=700')
   await site.control.waitFor(String(program.pid), 'busy')
@@ -82,7 +82,7 @@ describe('ten requests queued behind a busy event loop get their responses after
   )
 })
 
-/** The app, started by spawn-fcgi with the only descriptor of the socket. */
+/** Starts the app with spawn-fcgi. No other process has a descriptor of the socket. */
 async function spawnOnDescriptor0(transport: 'tcp' | 'unix'): Promise<{ program: Program; at: Listening }> {
   const [port] = await freePorts(1)
   const at = transport === 'tcp' ? { host: '127.0.0.1', port: port! } : { path: site.path('app.sock') }

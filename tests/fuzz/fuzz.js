@@ -90,7 +90,7 @@ async function sendPart(server, sessions) {
   const iterator = sessions[Symbol.iterator]()
   /** The running sessions. @type {Set<Session>} */
   const running = new Set()
-  /** The latest sessions. A fault found after all have ended was caused by one of them, or by none. */
+  /** The latest sessions: the suspects for a fault that is found while no session runs. */
   const last = []
   let sent = 0
   let neighbours = 0

@@ -93,7 +93,7 @@ async function run({ sessions: count, seed, time }) {
       `${sessions} sessions in ${seconds()} s: ${after.requests} requests reached an app, ${after.protocolErrors} ` +
         `connections had protocol errors, ${neighbours} valid concurrent requests got complete responses.\n` +
         `Heap ${mib(before.heap)} MiB after the first sessions, ${mib(after.heap)} MiB at the end; RSS ${mib(after.rss)} MiB; ` +
-        `${after.handles} handles and ${after.descriptors} file descriptors before and after. Nothing was found.`,
+        `${after.handles} handles and ${after.descriptors} file descriptors at the end, not more than before. Nothing was found.`,
     )
   } catch (error) {
     if (!(error instanceof Finding)) throw error

@@ -153,6 +153,7 @@ test('the request has the params of a browser’s request through nginx', () => 
 const readers = [
   { Reader: FastCgiReader, name: 'FastCGI', bytes: fastCgiResponse, split: [1, 7, 9, 40] },
   { Reader: HttpReader, name: 'HTTP', bytes: httpResponse, split: [1, 15, 60, 90] },
+  { Reader: HttpReader, name: 'chunked HTTP', bytes: chunkedResponse, split: [1, 15, 60, 90, 100] },
 ]
 
 for (const { Reader, bytes, name, split } of readers) {
@@ -179,6 +180,16 @@ for (const { Reader, bytes, name, split } of readers) {
   })
 }
 
+test.each(['5\r\nHelloX\r\n0\r\n\r\n', '\r\n', '5 \r\n', '0\r\nTrailer: 1\r\n\r\n'])(
+  'the HTTP reader throws for the malformed chunks %j',
+  (chunks) => {
+    const [head] = chunkedResponse('').toString().split('0\r\n\r\n')
+    expect(() => new HttpReader({ body: 'Hello' }, () => {}).push(Buffer.from(`${head}${chunks}`))).toThrow(
+      /^A chunk/,
+    )
+  },
+)
+
 function fastCgiResponse(body: string, status = 200): Buffer {
   const head = `Status: ${status}\r\nContent-Type: text/plain\r\n\r\n`
   return Buffer.concat([
@@ -191,6 +202,16 @@ function fastCgiResponse(body: string, status = 200): Buffer {
 function httpResponse(body: string, status = 200): Buffer {
   const date = 'Date: Wed, 25 Nov 2026 19:48:39 GMT'
   return Buffer.from(`HTTP/1.1 ${status} OK\r\nContent-Length: ${body.length}\r\n${date}\r\n\r\n${body}`)
+}
+
+// Two chunks, of which the second has one byte.
+function chunkedResponse(body: string, status = 200): Buffer {
+  const chunks = [body.slice(0, -1), body.slice(-1)].filter(Boolean)
+  const written = chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('')
+  const date = 'Date: Wed, 25 Nov 2026 19:48:39 GMT'
+  return Buffer.from(
+    `HTTP/1.1 ${status} OK\r\n${date}\r\nTransfer-Encoding: chunked\r\n\r\n${written}0\r\n\r\n`,
+  )
 }
 
 const environment = {

@@ -43,7 +43,8 @@ export const apacheProxyBySetHandler: FrontSetup = {
 
 function healthy(prefix: string): Config {
   return {
-    options: ['flushpackets=on', 'enablereuse=on'],
+    // Without enablereuse, the doctor must not advise to add it.
+    options: ['flushpackets=on'],
     host: [
       `ProxyFCGISetEnvIf "%{REQUEST_URI} =~ m#^${prefix}(/.*)?$#" PATH_INFO "$1"`,
       `ProxyFCGISetEnvIf "true" SCRIPT_NAME "${prefix}"`,

@@ -50,7 +50,7 @@ export function askHttp(port, { method, body, chunked, pieces }, first) {
   const headers = ['Host', 'example.test', 'Connection', 'keep-alive']
   if (chunked) headers.push('Transfer-Encoding', 'chunked')
   else if (body > 0 || method === 'POST' || method === 'PUT') headers.push('Content-Length', String(body))
-  // The connection stays open after the response, because Node's server continues to read.
+  // Keep the connection open after the response, because Node's server continues to read the request body.
   const agent = new Agent({ keepAlive: true })
   const request = httpRequest({ host: '127.0.0.1', port, method, path: '/', headers, agent })
   const chunks = []
@@ -95,7 +95,7 @@ export function askHttp(port, { method, body, chunked, pieces }, first) {
  * @returns {Asked}
  */
 export function askFastCgi(port, { method, body, chunked, pieces }, first) {
-  // As for the HTTP client: otherwise a second small piece waits until the first is acknowledged.
+  // The HTTP client sets noDelay, too. Without it, a second small piece waits until the first is acknowledged.
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   const stdout = []
   let ended = false

@@ -7,7 +7,7 @@ import { codeOf, LEFT, makeListener } from './listener.js'
 // Milliseconds after which a script's client disconnects.
 const LIMIT = 200
 
-// Milliseconds for the rest of a request when the client has its response.
+// After the client has its response, the request has this many milliseconds to end on the server.
 const REST = 150
 
 // The scripts' shortest timers differ by 2 milliseconds. If the process waits longer than this for a CPU, they may run in another order.
@@ -27,7 +27,7 @@ export class Servers {
   /** @type {import('node:http').RequestListener} */
   #listener = () => {}
   #lines = []
-  // By how many milliseconds the event loop was late at most.
+  // The longest delay of the event loop, in milliseconds.
   #late = 0
   #watch
   #http

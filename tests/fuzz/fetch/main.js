@@ -1,4 +1,4 @@
-// `npm run fuzz:fetch`: random scripts on light objects and on the platform's. See `npm run fuzz:fetch -- --help`.
+// `npm run fuzz:fetch`: compares the option overrideGlobalObjects with the platform's own objects. See `npm run fuzz:fetch -- --help`.
 
 import { parseArgs } from 'node:util'
 import { main, UserError } from '../../../scripts/lib/run.js'

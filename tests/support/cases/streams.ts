@@ -67,7 +67,7 @@ export const streams: readonly Case[] = [
       } else {
         client.destroySoon()
         await once(client, 'close')
-        // When this request gets a response, the front server must already have read the aborted upload.
+        // The front server reads the aborted upload before it responds to this request.
         expect((await send(origin, path('/text'))).text).toBe('some text\n')
         expect(site.control.wasSent(id, 'started')).toBe(false)
       }
@@ -90,7 +90,7 @@ export const streams: readonly Case[] = [
       const id = randomUUID()
       const { streamsResponses, failedResponse } = mode.traits
       const opened = open(origin, path(`/fail/after?id=${id}`))
-      // If the client cannot tell how much of the response was sent, the app reports it.
+      // If the front server does not stream, the client cannot see the beginning. The app then reports that it has sent it.
       const beginning = streamsResponses
         ? await readUntil(await opened, 'the beginning\n')
         : await site.control.waitFor(id, 'started')

@@ -98,6 +98,11 @@ describe('findApp() recognizes', () => {
     expect(await findApp({ [name]: middleware }, FILE)).toMatchObject({ kind: 'listener' })
   })
 
+  test('a promise of a function that is exported as fetch', async () => {
+    const app = await findApp({ fetch: Promise.resolve(fetchHandler) }, FILE)
+    expect(app).toMatchObject({ kind: 'fetch', fetch: expect.any(Function) })
+  })
+
   test('an authorizer in addition to the app', async () => {
     const app = await findApp({ default: { fetch: fetchHandler }, authorize: fetchHandler }, FILE)
     expect(app).toMatchObject({ kind: 'fetch', fetch: expect.any(Function), authorize: expect.any(Function) })
@@ -144,6 +149,24 @@ describe('the error says what the module exports, and what to write', () => {
     expect(await message({ PORT: 1, start: () => {} })).toContain("exports 'PORT', 'start'")
     expect(await message({ default: { routes: [] } })).toContain('it is an object with routes')
     expect(await message({ default: 7 })).toContain('it is 7')
+    expect(await message({ fetch: 7 })).toContain("'fetch' of ./app.js is not an app: it is 7.")
+  })
+
+  test('an export that is only a property of module.exports', async () => {
+    expect(await message({ default: { shop: { routes: [] } } }, { export: 'shop' })).toContain(
+      "'shop' of ./app.js is not an app: it is an object with routes.",
+    )
+    expect(await message({ default: { app: 7 } })).toContain("'app' of ./app.js is not an app: it is 7.")
+  })
+
+  test('a promise, by its value', async () => {
+    const promise = Promise.resolve({ routes: [] })
+    expect(await message({ default: promise })).toContain('it is an object with routes.')
+    expect(await message({ shop: promise }, { export: 'shop' })).toContain('it is an object with routes.')
+  })
+
+  test('a default export that was compiled to CommonJS', async () => {
+    expect(await message({ default: { __esModule: true, default: 7 } })).toContain('it is 7.')
   })
 
   test('a function whose parameters do not show how to call it', async () => {

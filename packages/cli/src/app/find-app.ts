@@ -25,7 +25,7 @@ export async function findApp(
 ): Promise<App> {
   const exported = await pickExport(namespace, file, options.export)
   const app = recognize(exported.value, options.as)
-  if (app === undefined) throw notAnApp(namespace, file, exported.name)
+  if (app === undefined) throw notAnApp(namespace, file, exported)
   if (app === 'unclear') throw new Failure(EXIT.app, unclear(exported, file))
   await app.ready?.()
   return withAuthorizer(app, namespace)
@@ -52,6 +52,8 @@ function unclear({ name, value }: Exported, file: string): string {
 interface Exported {
   name: string
   value: unknown
+  /** For messages: the export alone, if `value` contains other exports as well. */
+  own?: unknown
 }
 
 const USUAL_NAMES = ['fetch', 'app', 'handler', 'listener', 'middleware', 'server', 'authorize'] as const
@@ -77,7 +79,7 @@ async function pickExport(
     const value = await (source[name] ?? (main as Record<string, unknown> | undefined)?.[name])
     if (value === undefined) continue
     return name === 'fetch' || name === 'authorize'
-      ? { name, value: { ...(main as object | undefined), ...namespace } }
+      ? { name, value: { ...(main as object | undefined), ...namespace, [name]: value }, own: value }
       : { name, value }
   }
   return { name: 'default', value: main }
@@ -109,9 +111,9 @@ function withAuthorizer(app: App, namespace: Record<string, unknown>): App {
 /** A module exports no app. It may still start a server that listens. */
 export class NoAppFailure extends Failure {}
 
-function notAnApp(namespace: Record<string, unknown>, file: string, name: string): Failure {
+function notAnApp(namespace: Record<string, unknown>, file: string, exported: Exported): Failure {
   const lines = [
-    describeExports(namespace, file, name),
+    describeExports(namespace, file, exported),
     'Write `export default app` (or `module.exports = app`) with an Express app, a listener (req, res) => …, { fetch }, or a',
     'function of a Request; or name another export with --export NAME. A module that calls listen() of an HTTP server, or serve()',
     'of an adapter, needs no export.',
@@ -119,14 +121,15 @@ function notAnApp(namespace: Record<string, unknown>, file: string, name: string
   return new NoAppFailure(EXIT.app, lines.join('\n'))
 }
 
-function describeExports(namespace: Record<string, unknown>, file: string, name: string): string {
+function describeExports(namespace: Record<string, unknown>, file: string, exported: Exported): string {
+  const { name, value, own = value } = exported
   const main = namespace.default
   const names = exportNames(namespace, main)
   if (names.length === 0) return `${file} exports nothing, so there is no app to serve.`
   if (name === 'default' && main === undefined) {
     return `${file} has no default export. It exports ${listOf(names)}, and none of these names is recognized as an app.`
   }
-  return `The export '${name}' of ${file} is not an app: ${describe(name === 'default' ? main : namespace[name])}.`
+  return `The export '${name}' of ${file} is not an app: ${describe(own)}.`
 }
 
 function exportNames(namespace: Record<string, unknown>, main: unknown): string[] {

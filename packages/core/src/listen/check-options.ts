@@ -13,23 +13,32 @@ export const LISTEN_OPTION_NAMES = [
 ] as const
 
 // Names that other servers use for these options. For some of them, edit distance finds another option or none.
-const SYNONYMS: Readonly<Record<string, string>> = {
-  hostname: 'host',
-  socket: 'path',
-  socketPath: 'path',
-  unix: 'path',
-  maxBodySize: 'maxBodyBytes',
-  bodyLimit: 'maxBodyBytes',
-  timeout: 'requestTimeout',
-}
+const SYNONYMS: ReadonlyMap<string, string> = new Map([
+  ['hostname', 'host'],
+  ['socket', 'path'],
+  ['socketPath', 'path'],
+  ['unix', 'path'],
+  ['maxBodySize', 'maxBodyBytes'],
+  ['bodyLimit', 'maxBodyBytes'],
+  ['timeout', 'requestTimeout'],
+])
+
+/** Examples of an address, for error messages. */
+export const ADDRESS_EXAMPLES = "{ port: 9000 } or { path: '/run/app.sock' }"
 
 /**
  * Throws a TypeError unless `options` is an object whose property names are all in `names`. The message suggests the nearest known option.
- * If `options` is a port or a path, it suggests what to write. An unknown name with the value undefined is ignored.
+ * If `options` is a port or a path, it suggests what to write. If it is a function, it says `callbackAdvice`. An unknown name with the value
+ * undefined is ignored.
  */
-export function checkOptions(options: unknown, names: readonly string[]): asserts options is object {
+export function checkOptions(
+  options: unknown,
+  names: readonly string[],
+  callbackAdvice?: string,
+): asserts options is object {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new TypeError(`The options must be an object, not ${describe(options)}. ${suggestion(options)}`)
+    const advice = (typeof options === 'function' ? callbackAdvice : undefined) ?? suggestion(options, names)
+    throw new TypeError(`The options must be an object, not ${describe(options)}. ${advice}`)
   }
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined && !names.includes(name)) throw new TypeError(unknownOption(name, names))
@@ -48,7 +57,7 @@ function unknownOption(name: string, names: readonly string[]): string {
 }
 
 function nearest(name: string, names: readonly string[]): string | undefined {
-  const synonym = SYNONYMS[name]
+  const synonym = SYNONYMS.get(name)
   if (synonym !== undefined && names.includes(synonym)) return synonym
   let best: string | undefined
   let least = Math.max(2, name.length / 2) + 1
@@ -76,20 +85,25 @@ function editDistance(a: string, b: string): number {
   return row[b.length]!
 }
 
-function suggestion(options: unknown): string {
-  if (typeof options === 'function') {
-    return 'Write { onListen: callback }, or await the returned promise.'
+function suggestion(options: unknown, names: readonly string[]): string {
+  const address = addressIn(options)
+  if (names.includes('port')) return `Write ${address ?? ADDRESS_EXAMPLES}.`
+  return address === undefined
+    ? `The options are ${names.join(', ')}.`
+    : `Pass the address to listen(${address}).`
+}
+
+// Returns the options for a port or a path; undefined if the value is neither.
+function addressIn(value: unknown): string | undefined {
+  if (typeof value !== 'number' && typeof value !== 'string') return undefined
+  try {
+    const { path, port, host } = parseAddress(String(value))
+    if (path !== undefined) return `{ path: '${path}' }`
+    return host === undefined ? `{ port: ${port} }` : `{ port: ${port}, host: '${host}' }`
+  } catch {
+    // It is not an address.
+    return undefined
   }
-  if (typeof options === 'number' || typeof options === 'string') {
-    try {
-      const { path, port, host } = parseAddress(String(options))
-      if (path !== undefined) return `Write { path: '${path}' }.`
-      return host === undefined ? `Write { port: ${port} }.` : `Write { port: ${port}, host: '${host}' }.`
-    } catch {
-      // It is not an address.
-    }
-  }
-  return "Write { port: 9000 } or { path: '/run/app.sock' }."
 }
 
 function describe(value: unknown): string {

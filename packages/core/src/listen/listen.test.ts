@@ -415,6 +415,11 @@ const LISTEN_ON_FD_0 = `import(${JSON.stringify(new URL('../../dist/index.js', i
 
 test.each<[unknown, RegExp]>([
   [9000, /^The options must be an object, not 9000\. Write \{ port: 9000 \}\.$/],
+  [undefined, /^The options must be an object, not undefined\. Write \{ port: 9000 \} or \{ path: .* \}\.$/],
+  [
+    () => {},
+    /, not a function\. Write \{ port: 9000 \} or \{ path: .* \}, and await the returned promise\.$/,
+  ],
   [{ prot: 9000 }, /^There is no option 'prot'\. Did you mean 'port'\?$/],
 ])('listen(%j) is an error', async (options, message) => {
   await expect(listen(options as ListenOptions)).rejects.toThrow(message)

@@ -1,5 +1,5 @@
 import type { Server } from 'node:net'
-import { checkOptions, LISTEN_OPTION_NAMES } from './check-options.ts'
+import { ADDRESS_EXAMPLES, checkOptions, LISTEN_OPTION_NAMES } from './check-options.ts'
 import { checkPlace } from './check-place.ts'
 import { codeOf, withCode, withListenErrors } from './listen-error.ts'
 import type { ListenOptions, TcpListenOptions } from './listen-options.ts'
@@ -13,7 +13,7 @@ import { listenOnPath } from './unix-socket.ts'
  * otherwise with an Error that has the system's `code` and a message that says what to do. After a rejection, nothing is listening.
  */
 export async function listenOn(server: Server, options: ListenOptions): Promise<Listener> {
-  checkOptions(options, LISTEN_OPTION_NAMES)
+  checkOptions(options, LISTEN_OPTION_NAMES, `Write ${ADDRESS_EXAMPLES}, and await the returned promise.`)
   checkPlace(options)
   const { backlog } = options
   if (options.path !== undefined) {

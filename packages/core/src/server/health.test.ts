@@ -40,6 +40,12 @@ test('the health path is 503 while the server drains', async () => {
   await close
 })
 
+test('the health path is refused without a responder, which health checks need', () => {
+  expect(() => createServer({ authorizer: echo }, { healthPath: '/healthz' })).toThrow(
+    'The option healthPath needs a responder handler',
+  )
+})
+
 test.each(['healthz', '', '/a b', '/a?b', 7])('the health path %j is refused', (healthPath) => {
   expect(() => createServer(echo, { healthPath: healthPath as string })).toThrow(
     /^The option healthPath must be a path like '\/healthz'/,

@@ -11,11 +11,15 @@ export function isHealthPath(path: string): boolean {
 
 /**
  * Wraps `handlers` so that the server itself responds to `path`: with 200 while `isHealthy()`, otherwise with 503. The app does not get these
- * requests. HTTP_HOST may be missing, because HAProxy's `option httpchk` does not send it.
+ * requests. HTTP_HOST may be missing, because HAProxy's `option httpchk` does not send it. Throws a TypeError if there is no responder.
  */
 export function withHealth(handlers: Handlers, path: string, isHealthy: IsHealthy): Handlers {
   const { responder } = handlers
-  if (responder === undefined) return handlers
+  if (responder === undefined) {
+    throw new TypeError(
+      'The option healthPath needs a responder handler, because health checks are responder requests. Add one, or leave the option out.',
+    )
+  }
   const handler: Handler = (exchange) => {
     if (isFor(path, exchange)) respond(exchange, isHealthy())
     else return responder(exchange)
@@ -23,14 +27,8 @@ export function withHealth(handlers: Handlers, path: string, isHealthy: IsHealth
   return { ...handlers, responder: handler }
 }
 
-function isFor(path: string, exchange: Exchange): boolean {
-  try {
-    const { target } = exchange
-    return target === path || target.startsWith(`${path}?`)
-  } catch {
-    // Not reached: the server refuses a request with an invalid target before it calls a handler.
-    return false
-  }
+function isFor(path: string, { target }: Exchange): boolean {
+  return target === path || target.startsWith(`${path}?`)
 }
 
 function respond(exchange: Exchange, isHealthy: boolean): void {

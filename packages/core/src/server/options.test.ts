@@ -32,6 +32,16 @@ test.each<[object, string]>([
   [{ maxRequest: 5 }, "There is no option 'maxRequest'. Did you mean 'maxRequests'?"],
   [{ port: 9000 }, "There is no option 'port'. Pass it to listen()."],
   [{ onListen() {} }, "There is no option 'onListen'."],
+  [9000 as never, 'The options must be an object, not 9000. Pass the address to listen({ port: 9000 }).'],
+  [
+    '/run/app.sock' as never,
+    "The options must be an object, not '/run/app.sock'. Pass the address to listen({ path: '/run/app.sock' }).",
+  ],
+  [true as never, 'The options must be an object, not true. The options are mount, '],
+  [
+    () => {},
+    'not a function. Write createServer(handler, options). To run code when the server listens, await server.listen().',
+  ],
 ])('createServer(echo, %j) is an error at the start', (options, message) => {
   expect(() => createServer(echo, options)).toThrow(message)
 })

@@ -53,7 +53,7 @@ export interface ServerOptions extends TimeoutOptions {
   lingerBytes?: number
   /**
    * A path such as `/healthz`. The server responds to it without calling the app: with 200, and with 503 after the call of
-   * `announceClose()` or `close()`. Default: none.
+   * `announceClose()` or `close()`. It needs a responder handler. Default: none.
    */
   healthPath?: string
   /**

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { Peer } from '@fcgi-bridge/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -33,15 +34,22 @@ test('listens on a path with a mode', async () => {
   const path = join(makeFolder(), 'app.sock')
   const server = await serve(echo, { path, mode: 0o600, handleSignals: false })
   expect(server.address()).toBe(path)
+  expect(lstatSync(path).mode & 0o777).toBe(0o600)
   await server.close()
 })
+
+const SIGNALS = ['SIGTERM', 'SIGUSR1', 'SIGINT'] as const
+const signalListeners = (): number[] => SIGNALS.map((name) => process.listenerCount(name))
 
 test('rejects if it cannot listen, and adds no signal listeners', async () => {
   const server = await start(echo)
   const { port } = server.address() as { port: number }
+  const before = signalListeners()
   await expect(serve(echo, { port, handleSignals: false })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  await expect(serve(echo, { port, handleSignals: true })).rejects.toMatchObject({ code: 'EADDRINUSE' })
   await expect(serve(echo, { port, maxRequests: 0 })).rejects.toThrow('The option maxRequests must be')
   expect(process.listenerCount('SIGTERM')).toBe(0)
+  expect(signalListeners()).toEqual(before)
 })
 
 describe('invalid options are refused', () => {
@@ -194,13 +202,11 @@ describe('the option signal', () => {
 })
 
 test('signals are handled until the server has closed', async () => {
-  const names = ['SIGTERM', 'SIGUSR1', 'SIGINT'] as const
-  const counts = (): number[] => names.map((name) => process.listenerCount(name))
-  const before = counts()
+  const before = signalListeners()
   const server = await start(echo, { handleSignals: true })
-  expect(counts()).toEqual(before.map((count) => count + 1))
+  expect(signalListeners()).toEqual(before.map((count) => count + 1))
   await server.close()
-  expect(counts()).toEqual(before)
+  expect(signalListeners()).toEqual(before)
 })
 
 test.each([

@@ -109,7 +109,7 @@ async function startLaunched(
 }
 
 async function start(handler: Handler | Handlers, options: ServeOptions): Promise<FastCgiServer> {
-  checkOptions(options, NAMES)
+  checkOptions(options, NAMES, 'Write { onListen: callback }, or await the returned promise.')
   checkProgramOptions(options)
   const { signal, onListen, drainDelay = 0 } = options
   const server = new FastCgiServer(toHandlers(handler), options)

@@ -25,6 +25,9 @@ export const SERVER_CHANNEL = 'fcgi-bridge.server'
 
 const SERVER = channel(SERVER_CHANNEL)
 
+const CALLBACK_ADVICE =
+  'Write createServer(handler, options). To run code when the server listens, await server.listen().'
+
 /** The events of a {@link FastCgiServer}. */
 export interface ServerEvents {
   /** The server listens on one more address. */
@@ -39,10 +42,11 @@ export interface ServerEvents {
 
 /**
  * Creates a FastCGI server. `handler` serves responder requests, or is an object with a handler for each role. Call `listen` next. Throws
- * a TypeError for an unknown option or a handler that is not a function, and a RangeError for a value out of range.
+ * a TypeError for an unknown option, a handler that is not a function, or `healthPath` without a responder, and a RangeError for a value out
+ * of range.
  */
 export function createServer(handler: Handler | Handlers, options: ServerOptions = {}): FastCgiServer {
-  checkOptions(options, SERVER_OPTION_NAMES)
+  checkOptions(options, SERVER_OPTION_NAMES, CALLBACK_ADVICE)
   return new FastCgiServer(toHandlers(handler), options)
 }
 
@@ -80,7 +84,7 @@ export class FastCgiServer extends EventEmitter<ServerEvents> {
   async listen(options: ListenOptions): Promise<this> {
     this.#throwIfClosed()
     // `allowedServers` does not apply to a Unix socket, which its file mode protects.
-    let isGuarded = options.path === undefined
+    let isGuarded = options?.path === undefined
     const netServer = createFrontServer((socket) => this.#accept(socket, isGuarded))
     const listener = await listenOn(netServer, options)
     // Node does not know the path of a Unix socket that it did not bind.

@@ -1,21 +1,18 @@
 import type { Examination } from '../examination.ts'
 import { type Finding, type Fix, fix, type ServerKind } from '../finding.ts'
 
-// The servers that have a setting for connection reuse. The others always reuse connections, or never do.
+// The servers that have a setting for connection reuse. The others always reuse connections, or never do. Apache's `enablereuse=on` is left
+// out, because requests can then fail when the app is reloaded under load: see docs/reload.md.
 const KEEP_ALIVE: Partial<Record<ServerKind, Fix>> = {
   nginx: fix(
     'the first line in the upstream of the app, the second in its location',
     'keepalive 16;',
     'fastcgi_keep_conn on;',
   ),
-  'apache-proxy': fix(
-    'at the end of the ProxyPass line of the app, or of ProxySet in its <Proxy>',
-    'enablereuse=on',
-  ),
   h2o: fix('at the path of the app', 'fastcgi.timeout.keepalive: 4000'),
 }
 
-/** Checks whether the front server reuses its connections to the app. */
+/** Checks whether the front server reuses its connections to the app, if it should. */
 export async function checkConnections({ plain, server }: Examination): Promise<Finding[]> {
   const keepAlive = KEEP_ALIVE[server]
   if (plain.echo?.keepConn !== false || keepAlive === undefined) return []
