@@ -19,7 +19,8 @@ export function storeHeader(this: InternalResponse, firstLine: string, headers: 
   const head = new HeadBuilder()
   const setHeaders = outHeaders(this)
   if (headers === setHeaders && setHeaders !== null) {
-    for (const key in setHeaders) {
+    // Cheaper than `for … in`, because Node's object has no prototype.
+    for (const key of Object.keys(setHeaders)) {
       const entry = setHeaders[key]!
       head.add(key, entry[0], entry[1])
     }
