@@ -1,14 +1,14 @@
-import { checkBodies } from './checks/bodies.ts'
-import { checkClient } from './checks/client.ts'
-import { checkConnections } from './checks/connections.ts'
-import { checkEvents } from './checks/events.ts'
-import { checkHeaders } from './checks/headers.ts'
-import { checkMount } from './checks/mount.ts'
-import { checkPaths } from './checks/paths.ts'
-import { checkResponses } from './checks/responses.ts'
-import { checkVariables } from './checks/variables.ts'
 import type { Examination } from './examination.ts'
 import type { Finding } from './finding.ts'
+import { checkBodies } from './front-checks/bodies.ts'
+import { checkClient } from './front-checks/client.ts'
+import { checkConnections } from './front-checks/connections.ts'
+import { checkEvents } from './front-checks/events.ts'
+import { checkHeaders } from './front-checks/headers.ts'
+import { checkMount } from './front-checks/mount.ts'
+import { checkPaths } from './front-checks/paths.ts'
+import { checkResponses } from './front-checks/responses.ts'
+import { checkVariables } from './front-checks/variables.ts'
 
 // The order of the report: the most important check is first.
 const CHECKS: readonly (readonly [name: string, check: (examination: Examination) => Promise<Finding[]>])[] =

@@ -1,7 +1,7 @@
 import { formatAddress, type SocketAddress } from '@fcgi-bridge/client'
 import { type AppResponse, checkApp, requestApp, STREAMING_AFTER } from './app-checks.ts'
-import { buffering } from './checks/events.ts'
 import { type Finding, fix } from './finding.ts'
+import { buffering } from './front-checks/events.ts'
 import {
   explainFrontErrors,
   type FrontClient,

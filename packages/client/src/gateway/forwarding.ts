@@ -8,6 +8,7 @@ import { adviceFor, GatewayError, statusOf } from './error.ts'
 import { sendErrorPage } from './error-page.ts'
 import { type ForwardedRequest, RequestRefusal, readRequest, redirectedRequest } from './request.ts'
 import { requestBody } from './request-body.ts'
+import { forwardedHeaders } from './response-headers.ts'
 import type { SendfileFolders, SendfileResponse } from './sendfile.ts'
 
 /** What all requests of a gateway share. */
@@ -18,20 +19,6 @@ export interface GatewayContext {
   readonly localRedirects: boolean
   readonly files: SendfileFolders | undefined
 }
-
-// Response headers that the gateway does not forward, in lower case. Most are hop-by-hop (RFC 9110 section 7.6.1): Node sets its own.
-// The last two are instructions for the front server.
-const NOT_FORWARDED = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'x-accel-redirect',
-  'x-sendfile',
-])
 
 // Apache allows as many (LimitInternalRecursion).
 const REDIRECTS_MAX = 10
@@ -97,7 +84,7 @@ export class Forwarding implements ResponseHandler {
       return
     }
     const file = files?.find(status, head.headers)
-    const headers = responseHeaders(file?.headers ?? head.headers, status)
+    const headers = forwardedHeaders(file?.headers ?? head.headers, status)
     if (file !== undefined) {
       this.#follow = () => void this.#sendFile({ ...file, headers })
       return
@@ -173,18 +160,4 @@ export class Forwarding implements ResponseHandler {
     const details = this.#context.exposeErrors ? [error.message, adviceFor(error)].filter(Boolean) : []
     sendErrorPage(this.#request, response, statusOf(error), details)
   }
-}
-
-function responseHeaders(headers: readonly string[], status: number): string[] {
-  const forwarded: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i]!
-    const lowerName = name.toLowerCase()
-    if (NOT_FORWARDED.has(lowerName)) continue
-    // A 204 must not have a Content-Length (RFC 9110 section 8.6). A 205 has no body (15.3.6): a client would wait for
-    // one, and take the head of the next response for it.
-    if ((status === 204 || status === 205) && lowerName === 'content-length') continue
-    forwarded.push(name, headers[i + 1]!)
-  }
-  return forwarded
 }

@@ -1,12 +1,11 @@
 import type { Duplex } from 'node:stream'
 import type { ExchangeErrorCode } from '../exchange/error.ts'
 import type { ServerExchange } from '../exchange/server-exchange.ts'
-import { RecordDecoder } from '../protocol/decoder.ts'
-import { ProtocolError } from '../protocol/error.ts'
+import type { ProtocolError } from '../protocol/error.ts'
 import { type AbortConnection, Aborts } from './aborts.ts'
 import { ActiveRequests } from './active-requests.ts'
 import { ConnectionDrain, type DrainHost, type DrainingConnection } from './connection-drain.ts'
-import { type ConnectionEvent, type ConnectionState, nextState } from './connection-state.ts'
+import { type ConnectionEvent, type ConnectionState, isShut, nextState } from './connection-state.ts'
 import { Linger, type LingerHost, SILENT_PEER_TIMEOUT } from './linger.ts'
 import { PeerProbe } from './peer-probe.ts'
 import type { LingerLimits } from './pending-end-requests.ts'
@@ -17,9 +16,9 @@ import {
   RecordDispatcher,
   type RequestLimits,
 } from './record-dispatcher.ts'
+import { type ReadingConnection, RecordReader } from './record-reader.ts'
 import { INVALID_RECORD, resetTcp } from './reset.ts'
 import { type ResponseConnection, type ResponseServer, ResponseWriter } from './response-writer.ts'
-import { SocketReader } from './socket-reader.ts'
 import { WriteProgress } from './write-progress.ts'
 
 /** What a connection needs from its server. */
@@ -32,17 +31,15 @@ export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHo
 }
 
 /**
- * A front server's connection. Its life follows the table in connection-state.ts. A {@link RecordDispatcher} handles its requests, and
- * a {@link ResponseWriter} writes its responses.
+ * A front server's connection. Its life follows the table in connection-state.ts. A {@link RecordReader} reads records, a
+ * {@link RecordDispatcher} passes them to the requests, and a {@link ResponseWriter} writes the responses.
  */
 export class Connection
-  implements AbortConnection, DispatchConnection, ResponseConnection, DrainingConnection
+  implements AbortConnection, ReadingConnection, DispatchConnection, ResponseConnection, DrainingConnection
 {
   readonly socket: Duplex
   readonly #host: ConnectionHost
-  readonly #reader: SocketReader
-  readonly #decoder: RecordDecoder
-  readonly #dispatcher: RecordDispatcher
+  readonly #reader: RecordReader
   readonly #responses: ResponseWriter
   readonly #exchanges = new ActiveRequests()
   readonly #aborts: Aborts
@@ -53,8 +50,8 @@ export class Connection
   #state: ConnectionState = 'open'
   // Created when the server drains.
   #connectionDrain: ConnectionDrain | undefined
-  #hasResponded = false
-  readonly #sendsRequest: boolean
+  readonly sendsRequest: boolean
+  hasResponded = false
   /** When the last request ended, or the connection began, by the server's clock (seconds). */
   idleTick: number
 
@@ -62,11 +59,11 @@ export class Connection
   constructor(socket: Duplex, host: ConnectionHost, sendsRequest = false) {
     this.socket = socket
     this.#host = host
-    this.#sendsRequest = sendsRequest
+    this.sendsRequest = sendsRequest
     this.#probe = new PeerProbe(socket, () => this.#exchanges.first?.requestId)
     this.#readControl = new ReadControl(socket, this.#exchanges, this.#probe, host.options)
-    this.#responses = new ResponseWriter(socket, this.#exchanges, this.#probe, this, host)
-    this.#dispatcher = new RecordDispatcher(
+    this.#responses = new ResponseWriter(socket, this.#exchanges, this.#probe, this.#readControl, this, host)
+    const dispatcher = new RecordDispatcher(
       socket,
       this.#exchanges,
       this.#readControl,
@@ -74,12 +71,11 @@ export class Connection
       this,
       host,
     )
-    this.#decoder = new RecordDecoder(this.#dispatcher)
-    this.#aborts = new Aborts(this.#exchanges, this.#dispatcher, this.#responses, this)
+    this.#reader = new RecordReader(socket, dispatcher, this.#readControl, this)
+    this.#aborts = new Aborts(this.#exchanges, dispatcher, this.#responses, this)
     this.#linger = new Linger(socket, host)
     this.#progress = new WriteProgress(socket, host.tick)
     this.idleTick = host.tick
-    this.#reader = new SocketReader(socket, (chunk, length) => this.#onData(chunk, length))
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
     // 'close' follows each 'error', and its listener does the cleanup.
@@ -103,7 +99,7 @@ export class Connection
   /** Whether the front server waits for a response: a response has not ended, or the first request is about to arrive. */
   get awaited(): boolean {
     for (const exchange of this.#exchanges) if (!exchange.ended) return true
-    return !this.#hasResponded && this.acceptsRequests
+    return !this.hasResponded && this.acceptsRequests
   }
 
   /** Reading is not paused, so the peer can send. */
@@ -127,9 +123,7 @@ export class Connection
     this.#transition('drain')
     this.#linger.shorten()
     if (this.#state !== 'draining') return
-    this.#connectionDrain = new ConnectionDrain(this.#host, this)
-    // Do not wait if it has been idle for more than a second.
-    if (this.#host.tick - this.idleTick >= 2) this.#connectionDrain.closeIfIdle()
+    this.#connectionDrain = new ConnectionDrain(this.#host, this, this.#reader, this.#responses)
   }
 
   /**
@@ -143,7 +137,7 @@ export class Connection
     setTimeout(() => this.socket.destroy(), SILENT_PEER_TIMEOUT)
   }
 
-  // ---- for the dispatcher and the response writer ----
+  // ---- for the parts of the connection ----
 
   get acceptsRequests(): boolean {
     return this.#state === 'open' || this.#state === 'draining'
@@ -157,18 +151,29 @@ export class Connection
     return this.#state === 'half-closed'
   }
 
-  onInputConsumed(): void {
-    this.#readControl.onConsumed()
+  onProtocolError(error: ProtocolError): void {
+    try {
+      this.#host.onProtocolError(error, this)
+    } finally {
+      // Complete requests still get their response, unless the peer does not speak FastCGI at all.
+      if (error.code === 'FCGI_ERR_VERSION') {
+        this.destroy('FCGI_ERR_PROTOCOL', error.message)
+      } else {
+        this.#transition('finish')
+        this.#aborts.incomplete('FCGI_ERR_PROTOCOL', error.message)
+        this.#shutIfDone()
+      }
+    }
   }
 
   onReplied(length: number): void {
-    if (!this.#readControl.onReply(length)) this.#decoder.pause()
+    if (!this.#readControl.onReply(length)) this.#reader.pause()
   }
 
   onRequestEnded(exchange: ServerExchange, goAway: boolean): void {
     this.remove(exchange)
     this.idleTick = this.#host.tick
-    this.#hasResponded = true
+    this.hasResponded = true
     if (!exchange.keepConn) this.#transition('finish')
     this.#readControl.onResponseEnded()
     this.#shutIfDone(true)
@@ -177,7 +182,7 @@ export class Connection
 
   reset(exchange: ServerExchange): void {
     this.remove(exchange)
-    this.#decoder.stop()
+    this.#reader.stop()
     if (resetTcp(this.socket)) return
     this.#probe.stop()
     this.socket.write(INVALID_RECORD)
@@ -189,27 +194,12 @@ export class Connection
     if (this.#exchanges.delete(exchange) && exchange.admitted) this.#host.release()
   }
 
-  // ---- for ConnectionDrain ----
-
-  get isIdle(): boolean {
-    if (this.#state !== 'draining' || (this.#sendsRequest && !this.#hasResponded)) return false
-    return this.#exchanges.size === 0 && this.#decoder.atBoundary && this.#readControl.reading
-  }
-
-  get isUnused(): boolean {
-    return this.#exchanges.size === 0 && !this.#hasResponded
-  }
-
-  sendGoAway(): boolean {
-    return this.#responses.sendGoAway()
-  }
-
   shut(isAfterResponse = false): void {
-    if (this.#state === 'lingering' || this.#state === 'closed') return
-    if (!this.#decoder.atBoundary) this.#linger.expectInput()
+    if (isShut(this.#state)) return
+    if (!this.#reader.atBoundary) this.#linger.expectInput()
     this.#transition('shut')
     this.#connectionDrain?.stop()
-    this.#decoder.stop()
+    this.#reader.drop(this.#linger)
     this.#probe.stop()
     this.#readControl.release()
     if (isAfterResponse) this.#linger.closeOrStart()
@@ -226,56 +216,21 @@ export class Connection
     if (this.#exchanges.size === 0 && !this.acceptsRequests) this.shut(isAfterResponse)
   }
 
-  #onData(chunk: Buffer, length: number): void {
-    if (this.#state === 'lingering') {
-      this.#linger.onDropped(length)
-      return
-    }
-    let read = length
-    try {
-      read = this.#decoder.push(chunk, length)
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error
-      this.#onProtocolError(error)
-    } finally {
-      // Run even if an application listener threw: the chunk's buffer is about to be reused.
-      this.#dispatcher.finishChunk()
-      if (read < length) this.#reader.putBack(chunk, read, length)
-      this.#readControl.adjust()
-    }
-  }
-
-  #onProtocolError(error: ProtocolError): void {
-    this.#decoder.stop()
-    try {
-      this.#host.onProtocolError(error, this)
-    } finally {
-      // Complete requests still get their response, unless the peer does not speak FastCGI at all.
-      if (error.code === 'FCGI_ERR_VERSION') {
-        this.destroy('FCGI_ERR_PROTOCOL', error.message)
-      } else {
-        this.#transition('finish')
-        this.#aborts.incomplete('FCGI_ERR_PROTOCOL', error.message)
-        this.#shutIfDone()
-      }
-    }
-  }
-
   #onDrain(): void {
     for (const exchange of this.#exchanges) exchange.drained()
     this.#readControl.onDrain()
   }
 
   #onEnd(): void {
-    const isShut = this.#state === 'lingering' || this.#state === 'closed'
+    const wasShut = isShut(this.#state)
     this.#transition('peerEnd')
     this.#linger.stop()
     this.#readControl.release()
-    if (isShut) return
+    if (wasShut) return
     const message = 'The front server closed the connection before it had sent the whole request.'
     this.#aborts.incomplete('FCGI_ERR_CONNECTION_CLOSED', message)
     // The peer closed in the middle of a record, so no pending request is complete.
-    if (!this.#decoder.atBoundary) this.#aborts.all('FCGI_ERR_CONNECTION_CLOSED', message)
+    if (!this.#reader.atBoundary) this.#aborts.all('FCGI_ERR_CONNECTION_CLOSED', message)
     this.#shutIfDone()
     if (this.#exchanges.size > 0) this.#probe.start()
   }
@@ -286,7 +241,7 @@ export class Connection
     this.#linger.stop()
     this.#readControl.release()
     this.#probe.stop()
-    this.#decoder.stop()
+    this.#reader.stop()
     this.#aborts.all('FCGI_ERR_CONNECTION_CLOSED', 'The front server closed the connection.')
     this.#host.onClose(this)
   }

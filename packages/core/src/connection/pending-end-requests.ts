@@ -1,5 +1,5 @@
 import type { ServerExchange } from '../exchange/server-exchange.ts'
-import type { EndRequest } from './response-records.ts'
+import type { EndRequest } from './end-request.ts'
 
 // An END_REQUEST is sent if no STDIN has arrived for this long (milliseconds): nginx stops sending once it has the response head.
 const PAUSE = 500

@@ -1,17 +1,9 @@
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import type { WriteCallback } from '../exchange/exchange.ts'
-import { FCGI_HEADER_LEN, FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from '../protocol/constants.ts'
-import {
-  END_REQUEST_LENGTH,
-  encodeEndRequest,
-  encodeHeader,
-  encodeHeaderText,
-  paddingFor,
-  RECORD_CONTENT_MAX,
-  writeEndRequest,
-  writeHeader,
-} from '../protocol/encoder.ts'
+import { FCGI_HEADER_LEN, FCGI_STDERR, FCGI_STDOUT } from '../protocol/constants.ts'
+import { encodeHeaderText, paddingFor, RECORD_CONTENT_MAX, writeHeader } from '../protocol/encoder.ts'
+import { type EndRequest, encodeTail, endLength, writeEnd } from './end-request.ts'
 
 // Up to this size (bytes), head and body are copied into one buffer, because that is cheaper than a write of several buffers.
 const COPY_MAX = 16 * 1024
@@ -26,23 +18,6 @@ const SLICE_MIN = 512
 // The app can write until the socket buffers this many bytes. With Node's high-water mark, each piece of a large body would cost a
 // write and an event loop tick. A Unix socket accepts this many bytes at a time.
 const WRITE_BUFFER_MAX = 160 * 1024
-
-/** How a response ends: the two fields of FCGI_END_REQUEST (section 5.5), and whether a record follows it. */
-export interface EndRequest {
-  appStatus: number
-  protocolStatus: number
-  /** {@link GO_AWAY} follows END_REQUEST in the same write. Default false. */
-  goAway?: boolean
-}
-
-/**
- * Makes nginx (1.22 and 1.26) stop using a connection: an empty STDERR record of request 1 (section 5.3), the only id that nginx uses. nginx
- * does not keep a connection on which anything follows END_REQUEST, and closes an idle one on which anything arrives. If it has just sent a
- * request on an idle connection, the record arrives before the response, where an empty STDERR record has no effect. So no request
- * is lost, whenever the record is sent. Use it only for nginx: mod_proxy_fcgi responds with a 503 to the next request on such a connection.
- */
-export const GO_AWAY: Buffer = encodeHeader(FCGI_STDERR, 1, 0, 0)
-const GO_AWAY_TEXT = GO_AWAY.toString('latin1')
 
 /**
  * Writes STDOUT content as records: `head` (latin1) and `body`, then the end of STDOUT if `endStream` is true, then END_REQUEST if `end`
@@ -81,7 +56,7 @@ function encodeText(
   const contentLength = head.length + text.length
   const paddingLength = paddingFor(contentLength)
   const header = encodeHeaderText(FCGI_STDOUT, requestId, contentLength, paddingLength)
-  const tail = endStream ? tailOf(requestId, end) : ''
+  const tail = endStream ? encodeTail(requestId, end) : ''
   return `${header}${head}${text}${PADDING[paddingLength]}${tail}`
 }
 
@@ -147,30 +122,6 @@ function textOf(body: Uint8Array | string, bodyLength: number): string | undefin
 
 const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'.repeat(length))
 
-// Encodes the end of STDOUT and, if `end` is given, END_REQUEST.
-function tailOf(requestId: number, end: EndRequest | undefined): string {
-  const isCommon = end?.appStatus === 0 && end.protocolStatus === FCGI_REQUEST_COMPLETE
-  if (isCommon && requestId === 1 && !end.goAway) return COMMON_TAIL
-  const eof = encodeHeaderText(FCGI_STDOUT, requestId, 0, 0)
-  if (end === undefined) return eof
-  const record = encodeEndRequest(requestId, end.appStatus, end.protocolStatus).toString('latin1')
-  return eof + record + (end.goAway ? GO_AWAY_TEXT : '')
-}
-
-function endLength({ goAway }: EndRequest): number {
-  return END_REQUEST_LENGTH + (goAway ? GO_AWAY.length : 0)
-}
-
-// Writes END_REQUEST and, if requested, GO_AWAY. Returns the offset after them.
-function writeEnd(buffer: Buffer, at: number, requestId: number, end: EndRequest): number {
-  const after = writeEndRequest(buffer, at, requestId, end.appStatus, end.protocolStatus)
-  return end.goAway ? after + GO_AWAY.copy(buffer, after) : after
-}
-
-// Front servers that do not multiplex use the id 1 for every request.
-const COMMON_TAIL: string =
-  encodeHeaderText(FCGI_STDOUT, 1, 0, 0) + encodeEndRequest(1, 0, FCGI_REQUEST_COMPLETE).toString('latin1')
-
 // Writes a large response as several buffers, without copying the body.
 function writeSlices(
   socket: Writable,
@@ -214,8 +165,7 @@ function encodeSlices(
       records * (FCGI_HEADER_LEN + PADDING.length) +
       2 * SLICE_MIN +
       FCGI_HEADER_LEN +
-      END_REQUEST_LENGTH +
-      GO_AWAY.length,
+      (end !== undefined ? endLength(end) : 0),
   )
   const buffers: Buffer[] = []
   let sent = 0

@@ -5,9 +5,11 @@ import type { ExchangeConnection, ExchangeSettings, ServerExchange } from '../ex
 import { FCGI_REQUEST_COMPLETE } from '../protocol/constants.ts'
 import { encodeEndRequest } from '../protocol/encoder.ts'
 import type { ActiveRequests } from './active-requests.ts'
+import { type EndRequest, GO_AWAY } from './end-request.ts'
 import type { PeerProbe } from './peer-probe.ts'
 import { type LingerLimits, PendingEndRequests } from './pending-end-requests.ts'
-import { type EndRequest, GO_AWAY, writeHeadAlone, writeStderr, writeStdout } from './response-records.ts'
+import type { ReadControl } from './read-control.ts'
+import { writeHeadAlone, writeStderr, writeStdout } from './response-records.ts'
 
 /** What a {@link ResponseWriter} needs from the server. */
 export interface ResponseServer {
@@ -27,8 +29,6 @@ export interface ResponseConnection {
   onRequestEnded(exchange: ServerExchange, goAway: boolean): void
   /** The server sent a record of its own, of `length` bytes. */
   onReplied(length: number): void
-  /** A reader took bytes of a request body, or discarded them. */
-  onInputConsumed(): void
   /** Ends `exchange`, the only request, by resetting the connection, so that the peer sees a failure. */
   reset(exchange: ServerExchange): void
 }
@@ -42,6 +42,7 @@ export class ResponseWriter implements ExchangeConnection {
   readonly #socket: Duplex
   readonly #exchanges: ActiveRequests
   readonly #probe: PeerProbe
+  readonly #readControl: ReadControl
   readonly #connection: ResponseConnection
   readonly #server: ResponseServer
   readonly #isNetSocket: boolean
@@ -54,6 +55,7 @@ export class ResponseWriter implements ExchangeConnection {
     socket: Duplex,
     exchanges: ActiveRequests,
     probe: PeerProbe,
+    readControl: ReadControl,
     connection: ResponseConnection,
     server: ResponseServer,
   ) {
@@ -61,6 +63,7 @@ export class ResponseWriter implements ExchangeConnection {
     this.#isNetSocket = socket instanceof Socket
     this.#exchanges = exchanges
     this.#probe = probe
+    this.#readControl = readControl
     this.#connection = connection
     this.#server = server
   }
@@ -85,7 +88,7 @@ export class ResponseWriter implements ExchangeConnection {
   }
 
   onInputConsumed(): void {
-    this.#connection.onInputConsumed()
+    this.#readControl.onConsumed()
   }
 
   sendHead(exchange: ServerExchange, head: string, callback?: WriteCallback): boolean {

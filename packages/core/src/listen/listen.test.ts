@@ -22,6 +22,7 @@ import { echo, makeFolder } from '../testing/serving.ts'
 import { supportsReusePort } from './check-place.ts'
 import { listenOn } from './listen.ts'
 import type { ListenOptions } from './listen-options.ts'
+import { listenOnPath } from './unix-socket.ts'
 
 async function listen(options: ListenOptions): Promise<FastCgiServer> {
   const server = createServer(echo)
@@ -188,6 +189,21 @@ describe('a Unix socket', () => {
     })
     expect(vi.getTimerCount()).toBe(0)
     await server.close()
+  })
+
+  test('causes no warning when it was removed because the server drains', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const warn = vi.spyOn(process, 'emitWarning')
+    onTestFinished(() => warn.mockRestore())
+    const path = join(makeFolder(), 'app.sock')
+    const server = createNetServer()
+    const file = await listenOnPath(server, path, 0o600, undefined)
+    file.remove()
+    expect(existsSync(path)).toBe(false)
+    vi.advanceTimersByTime(60_000)
+    expect(warn).not.toHaveBeenCalled()
+    await file.close(server)
   })
 
   test.each([

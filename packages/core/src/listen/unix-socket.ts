@@ -51,6 +51,7 @@ export class SocketFile implements ListeningFile {
 
   /** Removes the file. Connections in the queue are still accepted, but no others can arrive. */
   remove(): void {
+    clearInterval(this.#check)
     if (this.#isOfPrimary || isSameFile(this.#path, this.#stats) !== true) return
     try {
       unlinkSync(this.#path)

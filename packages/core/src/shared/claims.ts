@@ -16,21 +16,18 @@
 //   finds a higher one, and withdraws.
 
 import { linkSync, mkdirSync, readdirSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { checkPlace } from '../listen/check-place.ts'
 import { codeOf } from '../listen/listen-error.ts'
 import type { OpenSocket } from '../listen/open-socket.ts'
 import { lstatSocket } from '../listen/stat.ts'
+import { connectToHolder } from './connect-to-holder.ts'
 import { unlinkIfExists } from './unlink.ts'
 
 // How many old numbers are kept.
 const KEPT_NUMBERS = 8
-
-// Milliseconds. A holder whose queue is full is tried again after this time.
-const BUSY_PAUSE = 20
 
 // Milliseconds. A temporary file of a process that was killed is removed after this time.
 const ABANDONED_AFTER = 60_000
@@ -58,30 +55,25 @@ export class Claims {
 
   /**
    * Connects to the holder. If no process holds the app, `holder` is undefined. `number` is that of the latest holder, 0 if there was none.
+   * If the front server closes `front`, the connection that needs the holder, `holder` can be undefined, too.
    */
-  async connect(): Promise<{ number: number; holder: Socket | undefined }> {
+  async connect(front?: Socket): Promise<{ number: number; holder: Socket | undefined }> {
     // As long as the holder that was reached last accepts connections, there is no later one. The folder need not be read for each request.
     const reached = this.#reached
-    const holder = reached > 0 ? await this.connectTo(reached) : undefined
+    const holder = reached > 0 ? await this.connectTo(reached, front) : undefined
     if (holder !== undefined) return { number: reached, holder }
     const number = this.latest()
-    return { number, holder: number === reached ? undefined : await this.connectTo(number) }
+    return { number, holder: number === reached ? undefined : await this.connectTo(number, front) }
   }
 
-  /** Connects to the holder `number`. Resolves with undefined if it no longer holds the app. */
-  async connectTo(number: number): Promise<Socket | undefined> {
-    for (;;) {
-      try {
-        const socket = await connected(this.#path(number))
-        this.#reached = number
-        return socket
-      } catch (error) {
-        this.#reached = 0
-        const code = codeOf(error)
-        if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
-        if (code !== 'EAGAIN') throw error
-        await setTimeout(BUSY_PAUSE)
-      }
+  /** Connects to the holder `number`, as {@link connectToHolder} does. */
+  async connectTo(number: number, front?: Socket): Promise<Socket | undefined> {
+    let holder: Socket | undefined
+    try {
+      holder = await connectToHolder(this.#path(number), front)
+      return holder
+    } finally {
+      this.#reached = holder === undefined ? 0 : number
     }
   }
 
@@ -143,17 +135,6 @@ function machineName(): string {
   let hash = 0x811c9dc5
   for (const byte of Buffer.from(hostname())) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
   return hash.toString(16).padStart(8, '0')
-}
-
-function connected(path: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ path, allowHalfOpen: true })
-    socket.once('error', reject)
-    socket.once('connect', () => {
-      socket.removeListener('error', reject)
-      resolve(socket)
-    })
-  })
 }
 
 function isAbandoned(path: string): boolean {

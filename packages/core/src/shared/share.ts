@@ -1,15 +1,16 @@
 // One process holds the app, and all others relay to it. The modules of this folder:
 //
-// | module              | what it does                                                                            |
-// | ------------------- | --------------------------------------------------------------------------------------- |
-// | `share.ts`          | decides the role of this process, depending on what started it                          |
-// | `claims.ts`         | finds the holder: the process with the last one of a series of sockets                  |
-// | `open-claim.ts`     | opens the socket of a process that wants to become the holder                           |
-// | `claim-file.ts`     | the files of one holder, and how it gives up                                            |
-// | `shared-process.ts` | a process that a front server has started with a socket: relays, or becomes the holder  |
-// | `program-file.ts`   | notices that the program was edited                                                     |
-// | `relay.ts`          | passes one connection on                                                                |
-// | `shared-cgi.ts`     | a CGI program: relays its request, and starts the holder                                |
+// | module                 | what it does                                                                           |
+// | ---------------------- | -------------------------------------------------------------------------------------- |
+// | `share.ts`             | decides the role of this process, depending on what started it                         |
+// | `claims.ts`            | finds the holder: the process with the last one of a series of sockets                 |
+// | `connect-to-holder.ts` | connects to the holder, and waits while it is busy                                     |
+// | `open-claim.ts`        | opens the socket of a process that wants to become the holder                          |
+// | `claim-file.ts`        | the files of one holder, and how it gives up                                           |
+// | `shared-process.ts`    | a process that a front server has started with a socket: relays, or becomes the holder |
+// | `program-file.ts`      | notices that the program was edited                                                    |
+// | `relay.ts`             | passes one connection on                                                               |
+// | `shared-cgi.ts`        | a CGI program: relays its request, and starts the holder                               |
 //
 // A relay loads these modules, those of `listen/` that they need, and nothing of the app.
 

@@ -70,8 +70,9 @@ export class SharedProcess {
   async #relay(socket: Socket): Promise<void> {
     this.#relays++
     try {
-      const { number, holder } = await this.#claims.connect()
-      if (holder === undefined) {
+      const { number, holder } = await this.#claims.connect(socket)
+      if (socket.destroyed) holder?.destroy()
+      else if (holder === undefined) {
         this.#waiting.push(socket)
         await this.#claim(number)
       } else await relay(socket, holder)
