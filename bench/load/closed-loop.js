@@ -98,7 +98,7 @@ export class ClosedLoop {
     this.#connect().then((fresh) => this.#next(fresh, 0), this.#onError)
   }
 
-  // Reading the clock at each response is often enough.
+  // The deadline needs no timer, because the clock is read at each response.
   #next({ requests, socket }, index) {
     if (this.#toSend > 0 && performance.now() < this.#deadline) this.#send(socket, requests[index])
     else if (this.#running === 0) this.#onDone()

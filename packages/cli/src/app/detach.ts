@@ -33,19 +33,19 @@ export async function detach(): Promise<void> {
 export const isDetached: boolean = process.env[DETACHED_VARIABLE] !== undefined
 delete process.env[DETACHED_VARIABLE]
 
-// An app that finds process.send takes its parent for a process manager, and sends it messages such as 'ready' (PM2). The process that
-// detaches would take them for its own.
+// An app that finds process.send assumes that its parent is a process manager, and sends it messages such as 'ready' (PM2). detach()
+// in the parent would mistake them for a Message.
 const sendToParent = isDetached ? process.send?.bind(process) : undefined
 if (isDetached) delete process.send
 
-/** Tells the process that started this one that it listens. Does nothing in a process that is not detached. */
+/** Tells the parent process that this process listens. Does nothing in a process that is not detached. */
 export function reportListening(): void {
   if (!isDetached || !process.connected) return
   send({ listening: true })
   process.disconnect?.()
 }
 
-/** Sends the error that ends this process to the one that started it. Does nothing in a process that is not detached. */
+/** Sends the error that ends this process to its parent process. Does nothing in a process that is not detached. */
 export function reportFailure(failed: ErrorReport): void {
   if (isDetached && process.connected) send({ failed })
 }
@@ -61,6 +61,6 @@ function failureOf({ text, json, exitCode }: ErrorReport): Failure {
 
 function endedEarly(status: number | null, signal: NodeJS.Signals | null): Failure {
   const how = signal === null ? `exited with status ${status}` : `was killed by ${signal}`
-  const message = `The detached process ${how} before it listened. Its output is in the file that --log-file names.`
+  const message = `The detached process ${how} before it listened. Its output is in the log file. If there is none, try again with --log-file FILE.`
   return new Failure((status as ExitCode | null) ?? EXIT.failed, message)
 }

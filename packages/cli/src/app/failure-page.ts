@@ -10,8 +10,8 @@ import { UnplacedSyntaxError } from './load-module.ts'
 const SERVE_TIME = 5000
 
 /**
- * Responds to the front server that started this process with a 500 page, because the app could not be loaded, and then exits with
- * the status of the failure. The page says where the error is logged, for users without a shell. With `NODE_ENV=development` it
+ * Responds with a 500 page to the front server that started this process, because the app could not be loaded. Then exits with the
+ * status of the failure. The page says where the error is logged, for users without a shell. With `NODE_ENV=development` it
  * contains the error. Throws `error` if no front server started this process.
  */
 export async function serveFailure(
@@ -26,7 +26,7 @@ export async function serveFailure(
 }
 
 /**
- * Does what {@link serveFailure} does if the log file cannot be opened. The page contains the error, because there is no log that the user
+ * Like {@link serveFailure}, but for a log file that cannot be opened. The page contains the error, because there is no log that the user
  * can read.
  */
 export async function serveLogFailure(error: unknown): Promise<void> {

@@ -61,7 +61,7 @@ export class RequestHead {
 
   /**
    * The absolute URL: scheme, authority, target. Bytes that a URL must not contain (raw UTF-8, blanks, `\`) are percent-encoded, so that a
-   * URL parser finds the same parts in it. The target `*` means the server as a whole, and its URL has no path (RFC 9112 section 3.3).
+   * URL parser finds the same parts in it. The target `*` means the server as a whole (RFC 9112 section 3.3), and its URL has the path `/`.
    */
   get url(): string {
     this.#url ??= `${this.scheme}://${this.authority}${urlTarget(this.target)}`
@@ -86,10 +86,10 @@ export class RequestHead {
    *
    * - content-type is CONTENT_TYPE, or HTTP_CONTENT_TYPE if that is empty. The type that Caddy adds to a POST or PUT without a type is
    *   omitted.
-   * - content-length is CONTENT_LENGTH, and absent if that is not a number. HTTP_CONTENT_LENGTH is the length that the front
-   *   server received, which can differ from the length that it sends (lighttpd sends authorizers no body). A CONTENT_LENGTH of 0 that
-   *   the client did not send is omitted: HAProxy, lighttpd, Caddy and mod_fcgid send it with each request that has no body. HAProxy and
-   *   mod_fcgid do not pass on the client's own header. For them, a CONTENT_LENGTH of 0 is kept for POST, PUT and PATCH only.
+   * - content-length is CONTENT_LENGTH, and absent if that is absent, empty or -1. HTTP_CONTENT_LENGTH is ignored: it is the length that
+   *   the front server received, which can differ from the length that it sends (lighttpd sends authorizers no body). A CONTENT_LENGTH of
+   *   0 that the client did not send is omitted: HAProxy, lighttpd, Caddy and mod_fcgid send it with each request that has no body. HAProxy
+   *   and mod_fcgid do not pass on the client's own header. For them, a CONTENT_LENGTH of 0 is kept for POST, PUT and PATCH only.
    * - authorization is HTTP_AUTHORIZATION, or REDIRECT_HTTP_AUTHORIZATION if that is absent or empty. The rule
    *   `RewriteRule … [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]` sets the variable HTTP_AUTHORIZATION, and Apache renames it when it
    *   redirects internally. An empty value is omitted, because such a rule also sets it for clients that sent no credentials. No client

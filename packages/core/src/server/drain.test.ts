@@ -38,7 +38,7 @@ describe.each(TRANSPORTS)('a keep-alive connection, over %s', (transport) => {
     await close
   })
 
-  test('without a request waits longer for the first one', async () => {
+  test('that has had no request yet is kept open longer', async () => {
     const { peer, server } = await connected(echo, {}, transport)
     const close = server.close()
     await new Promise((resolve) => setTimeout(resolve, 600))
@@ -67,9 +67,9 @@ describe.each(TRANSPORTS)('a keep-alive connection, over %s', (transport) => {
 
   test.each<[string, number, number]>([
     ['a small response', 100, 0],
-    ['a large one', 300_000, 0],
-    ['a request body that came before', 100, 100_000],
-  ])('from nginx is closed after the next response, which a record announces: %s', async (_, size, body) => {
+    ['a large response', 300_000, 0],
+    ['a small response to a request with a body', 100, 100_000],
+  ])('from nginx is closed after the next response and a record that says so: %s', async (_, size, body) => {
     const app = new App()
     const { peer, server, sockets } = await connected(app.handler, {}, transport)
     peer.post(1, { ...NGINX, CONTENT_LENGTH: String(body) }, KEPT)
@@ -102,7 +102,7 @@ describe.each(TRANSPORTS)('a keep-alive connection, over %s', (transport) => {
     await close
   })
 
-  test('that is idle is left to nginx, which a record tells to close it', async () => {
+  test('that is idle stays open until nginx closes it, and a record tells nginx to do so', async () => {
     const { peer, server } = await connected(echo, {}, transport)
     peer.get(1, NGINX, KEPT)
     await peer.response(1)
@@ -155,7 +155,7 @@ describe.each(TRANSPORTS)('a keep-alive connection, over %s', (transport) => {
   })
 })
 
-test('nginx gets no such record while other requests are running on the connection', async () => {
+test('nginx is not told to stop using a connection while other requests are running on it', async () => {
   const app = new App()
   const { peer, server } = await connected(app.handler)
   for (const id of [1, 2]) peer.get(id, NGINX, KEPT)
@@ -171,13 +171,13 @@ test('nginx gets no such record while other requests are running on the connecti
 })
 
 test.each([0, 1])(
-  'settles where drainTimeout, %i ms, is over before the queue has been emptied',
+  'close() settles if drainTimeout (%i ms) expires before the queue of the listening socket is empty',
   async (drainTimeout) => {
     const app = new App()
     const { peer, server } = await connected(app.handler, { drainTimeout })
     peer.get(1, {}, KEPT)
     await app.next()
-    // The timer of drainTimeout then runs before the next immediate, with which the queue is emptied.
+    // The server uses immediates to find out that the queue is empty. The timer of drainTimeout must run before the first of them.
     await turns(1)
     const close = server.close()
     const end = performance.now() + 20
@@ -229,7 +229,7 @@ describe('draining', () => {
     expect(exchange.aborted).toBe(false)
   })
 
-  test('is aborted if it is read later', async () => {
+  test('is already aborted if it is first read after close()', async () => {
     const server = createServer(echo)
     const close = server.close()
     expect(server.draining.aborted).toBe(true)

@@ -16,8 +16,9 @@ const SETTLED = Promise.resolve()
 
 /**
  * Waits until no tick and no promise is left. A microtask runs when no tick is left, and a tick runs when no microtask is left. So a round
- * is a tick and then a microtask, which queues the tick of the next round. A tick is an async resource, and Node numbers these. If the tick
- * of a round has the number after the last one of the round before, and no number was given since, no other tick was queued.
+ * is a tick and then a microtask, which queues the tick of the next round. A tick is an async resource, and Node numbers async resources in
+ * the order of their creation. The numbers show whether any was created since the previous round, except the tick of this one. If none
+ * was, no other tick is queued.
  */
 class Rounds {
   readonly #end: () => void

@@ -24,11 +24,11 @@ export interface BodyOwner {
  * | `over`    | –                | –                 | –                    | –                        | –                  | –                 |
  *
  * - `fresh`: no piece has arrived since the last ticks, so the end of the body can be pushed at once.
- * - `waiting`: a reader takes pieces that waited for it. They arrived in an earlier turn of the event loop, and the end with them: by now,
- *   Node's parser would have put both into the stream.
- * - `pushed`: the end of the body waits until the ticks and promises that the pieces started have run, as it does in Node.
+ * - `waiting`: a reader takes pieces that arrived before it was added. If the end of the body has arrived, too, it is pushed at once:
+ *   Node's parser would have put the pieces and the end into the stream by now.
+ * - `pushed`: a piece has been pushed. Its listeners may have queued ticks and promises. The end of the body waits for them, as in Node.
  * - `ending`: the request stream has the whole body. Its end follows after the ticks.
- * - `over`: the request stream has ended, or the body is broken.
+ * - `over`: the request stream has ended, or the body is broken or dropped.
  */
 type PumpState = 'fresh' | 'waiting' | 'pushed' | 'ending' | 'over'
 
@@ -65,7 +65,7 @@ export class BodyPump {
     return this.#paused
   }
 
-  /** The request stream has the whole body, or the body is broken. */
+  /** The request stream has ended, or the body is broken or dropped. */
   get over(): boolean {
     return this.#state === 'over'
   }
@@ -75,7 +75,8 @@ export class BodyPump {
   }
 
   resume(): void {
-    // After a pause, pieces arrive only now, as on a paused connection of Node. Otherwise they have waited for this first reader.
+    // A paused connection of Node does not read, so after a pause the pieces count as arriving now. Without a pause, this is the first
+    // reader, and the pieces arrived before it.
     if (!this.#paused && !this.#held && this.#state === 'fresh') this.#state = 'waiting'
     this.#paused = false
     this.#run()

@@ -53,7 +53,7 @@ export interface Wanted {
   readonly state: 'running' | 'stopping' | 'killing'
   /** The number of workers. */
   readonly workers: number
-  /** Ready workers of older generations are to be replaced. */
+  /** Starting and ready workers of older generations are to be replaced. */
   readonly oldestGeneration: number
   /** Whether any worker was ever ready. Until then, one worker is started alone, so that a broken program fails once. */
   readonly proven: boolean
