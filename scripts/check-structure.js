@@ -64,7 +64,7 @@ const FLOORS = {
   ],
   pool: [
     ['sockets', 'worker', 'options.ts'],
-    ['master/reconcile.ts', 'master/back-off.ts', 'master/deferred.ts'],
+    ['master/clock.ts', 'master/reconcile.ts', 'master/back-off.ts', 'master/deferred.ts'],
     'master/worker-process.ts',
     ['error.ts', 'status.ts'],
     [

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { root, UserError } from '../../scripts/lib/run.js'
 
 /** The newest Node LTS of the tests. */
@@ -35,5 +36,7 @@ export function newestLts() {
 
 /** The Node that the user has chosen, or else the newest LTS, or else this one. @param {string | undefined} path */
 export function chosenNode(path) {
-  return path === undefined ? (newestLts() ?? nodeAt(process.execPath)) : nodeAt(path)
+  if (path === undefined) return newestLts() ?? nodeAt(process.execPath)
+  // The benchmarks start it in other folders. A name without a slash is searched in PATH.
+  return nodeAt(path.includes('/') ? resolve(path) : path)
 }

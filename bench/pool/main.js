@@ -10,12 +10,12 @@ import { measureScaling } from './scaling.js'
 
 const PARTS = { idle: measureIdle, crash: measureCrashes, scaling: measureScaling }
 
-const HELP = `npm run bench:pool                  all parts, about 5 minutes
+const HELP = `npm run bench:pool                  all parts, about 7 minutes
 npm run bench:pool -- idle          the master's memory and CPU time with 16 idle workers, with and without status pages
 npm run bench:pool -- crash         CPU time, starts and log lines of an app that crashes at each start, for a minute
 npm run bench:pool -- scaling       requests per second with two workers, compared with one
 
-  --seconds N      how long each figure is measured (default: idle 30, crash 60, scaling 10)
+  --seconds N      how long each figure is measured (default: idle 30, crash 60, scaling 20)
   --workers N      the number of idle workers (default: 16)
   --node BINARY    the Node of the pool (default: the newest LTS that npm run setup has installed)`
 

@@ -8,7 +8,7 @@ import { root } from '../../scripts/lib/run.js'
 import { cpuTimeWithChildren, memoryOf } from '../lib/cpu.js'
 import { makeFolder, removeFolder } from '../lib/folders.js'
 
-const PROGRAM = ['--conditions=published', `${root}packages/cli/dist/main.js`]
+const PROGRAM = ['--conditions=published', `${root}packages/cli/dist/bundle/main.js`]
 const CONTROL = 'app.ctl'
 
 /** An app that does nothing else. */

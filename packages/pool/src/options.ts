@@ -44,8 +44,8 @@ export interface PoolOptions {
    */
   drainDelay?: number
   /**
-   * A worker whose event loop has not turned for this long is replaced and killed; default 30 s. It must exceed the longest
-   * synchronous work of the app. 0 turns it off.
+   * A worker whose event loop has not turned for this long is replaced and killed, at most 2 s later; default 30 s. It must exceed the
+   * longest synchronous work of the app. 0 turns it off.
    */
   stuckTimeout?: number
   /** A worker is replaced after about this many requests (±10 %); default 0, none. */

@@ -44,15 +44,24 @@ export function isSameFile(path: string, { ino, birthtimeMs }: Stats): boolean |
 }
 
 // bind() creates the file with the current umask. Setting the umask for that call ensures that the file never has more permissions than
-// `mode`. This is not possible in a worker thread, nor in a cluster, where the primary binds. There, the mode is changed afterwards. The module
-// is loaded on use, because a process that relays to the holder of a shared app does not need it.
+// `mode`. This is not possible in a worker thread, nor in a cluster, where the primary binds. There, the mode is changed afterwards.
 function withMode<T>(mode: number, bind: () => T): T {
-  if (!process.getBuiltinModule('node:worker_threads').isMainThread) return bind()
-  const before = process.umask(0o777 & ~mode)
+  const before = setUmask(0o777 & ~mode)
   try {
     return bind()
   } finally {
-    process.umask(before)
+    if (before !== undefined) process.umask(before)
+  }
+}
+
+/** Returns the umask before. Undefined if this is a worker thread, which cannot set it. */
+function setUmask(mask: number): number | undefined {
+  try {
+    return process.umask(mask)
+  } catch (error) {
+    // Do not ask node:worker_threads instead. It takes 0.8 MiB on Node 26, and most processes do not load it otherwise.
+    if (codeOf(error) === 'ERR_WORKER_UNSUPPORTED_OPERATION') return undefined
+    throw error
   }
 }
 

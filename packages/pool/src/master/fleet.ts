@@ -3,6 +3,7 @@ import type { PoolSettings } from '../options.ts'
 import type { PoolSockets } from '../sockets/pool-sockets.ts'
 import type { PoolStatus } from '../status.ts'
 import type { WorkerMessage } from '../worker/messages.ts'
+import { monotonicNow } from './clock.ts'
 import type { PoolEvents } from './pool-events.ts'
 import type { Action, Reason, WorkerView } from './reconcile.ts'
 import { Recycling } from './recycling.ts'
@@ -162,7 +163,7 @@ export class Fleet {
         // The last heartbeat of a worker may arrive after its end.
         if (!this.#workers.has(worker.id)) this.#totals.onEnd(worker)
         else this.#totals.onHeartbeat(this.#workers.values())
-        if (!this.#recycling.exceedsMemory(worker, performance.now())) return
+        if (!this.#recycling.exceedsMemory(worker, monotonicNow())) return
         worker.retiring = 'memory'
         break
       case 'exhausted':
@@ -188,7 +189,7 @@ export class Fleet {
   #onExit(worker: WorkerProcess, exit: WorkerExit): void {
     this.#workers.delete(worker.id)
     this.#totals.onEnd(worker)
-    const now = performance.now()
+    const now = monotonicNow()
     const lifetime = now - worker.startedAt
     const reason = worker.endReason ?? 'crash'
     this.#lastEnd.set(worker.slot, reason)

@@ -4,6 +4,7 @@ import { checkCount, type PoolOptions, type PoolSettings, resolveOptions } from 
 import { inheritedSockets } from '../sockets/inherited.ts'
 import { PoolSockets } from '../sockets/pool-sockets.ts'
 import type { PoolState, PoolStatus } from '../status.ts'
+import { monotonicNow } from './clock.ts'
 import { Deferred } from './deferred.ts'
 import { closedError, reloadFailure, startFailure } from './failures.ts'
 import { Fleet } from './fleet.ts'
@@ -191,7 +192,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     if (fleet === undefined || this.#phase === 'idle' || this.#phase === 'closed') return
     clearTimeout(this.#timer)
     if (this.#phase === 'running') this.#settle(fleet)
-    const now = performance.now()
+    const now = monotonicNow()
     fleet.observeStarts(now)
     const state = this.#phase === 'leaving' ? 'running' : this.#phase
     const plan = reconcile(this.#wantedState(fleet, state), fleet.views, this.#settings, now)

@@ -29,7 +29,7 @@ function worker(id: number, slot: number, fields: Partial<WorkerView> = {}): Wor
     generation: 0,
     state: 'ready',
     since: NOW - 1000,
-    heartbeatAt: NOW - 100,
+    heartbeatDue: NOW + 900,
     expiresAt: Number.POSITIVE_INFINITY,
     ...fields,
   }
@@ -137,7 +137,7 @@ describe('limits', () => {
   })
 
   test('a stuck worker is aborted and replaced in one step, and killed if it does not end', () => {
-    const stuck = worker(2, 1, { heartbeatAt: NOW - 30_000 })
+    const stuck = worker(2, 1, { heartbeatDue: NOW - 30_000 })
     expect(actions([worker(1, 0), stuck])).toEqual([
       { do: 'kill', id: 2, reason: 'stuck', signal: 'SIGABRT' },
       { do: 'start', slot: 1, reason: 'stuck' },
@@ -149,7 +149,7 @@ describe('limits', () => {
   })
 
   test('no heartbeat is expected while the program loads', () => {
-    const loading = worker(2, 1, { state: 'starting', since: NOW - 20_000, heartbeatAt: NOW - 20_000 })
+    const loading = worker(2, 1, { state: 'starting', since: NOW - 20_000, heartbeatDue: NOW - 20_000 })
     expect(actions([worker(1, 0), loading], {}, { ...LIMITS, stuckTimeout: 5000 })).toEqual([])
   })
 
@@ -162,7 +162,7 @@ describe('limits', () => {
 
   test('0 is no limit', () => {
     const none = { maxSurge: 1, startTimeout: 0, stopTimeout: 0, stuckTimeout: 0 }
-    const old = { since: 0, heartbeatAt: 0 }
+    const old = { since: 0, heartbeatDue: 0 }
     const workers = [worker(1, 0, old), worker(2, 1, { ...old, state: 'starting' })]
     expect(actions([...workers, worker(3, 1, { ...old, state: 'draining' })], {}, none)).toEqual([])
   })
@@ -222,7 +222,7 @@ class Simulation {
     for (const action of actions) this.#apply(action)
     this.now += 100
     this.workers = this.workers.flatMap((worker) => {
-      const alive = { ...worker, heartbeatAt: this.now }
+      const alive = { ...worker, heartbeatDue: this.now }
       if (alive.dueAt > this.now) return [alive]
       if (alive.state === 'starting') return [{ ...alive, state: 'ready', since: this.now, dueAt: Infinity }]
       return alive.state === 'ready' ? [alive] : []

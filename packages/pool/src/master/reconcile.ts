@@ -39,7 +39,8 @@ export interface WorkerView {
   readonly state: WorkerState
   /** When it entered its state. */
   readonly since: number
-  readonly heartbeatAt: number
+  /** When the next heartbeat is due. */
+  readonly heartbeatDue: number
   /** It should be replaced because of a limit. */
   readonly retiring?: Reason | undefined
   /** When `maxAge` is reached. */
@@ -143,7 +144,7 @@ class Planner implements Plan {
 
 /** Kills a worker that has exceeded a time limit. Returns whether it is being killed. */
 function killIfOverdue(plan: Planner, worker: WorkerView, limits: ReconcileLimits): boolean {
-  const { state, since, heartbeatAt } = worker
+  const { state, since, heartbeatDue } = worker
   const isOver = (start: number, timeout: number): boolean => timeout > 0 && plan.reached(start + timeout)
   switch (state) {
     case 'killed':
@@ -157,11 +158,11 @@ function killIfOverdue(plan: Planner, worker: WorkerView, limits: ReconcileLimit
       return true
     case 'draining':
       if (isOver(since, limits.stopTimeout)) plan.kill(worker, 'stop-timeout', 'SIGKILL')
-      else if (isOver(heartbeatAt, limits.stuckTimeout)) plan.kill(worker, 'stuck', 'SIGABRT')
+      else if (isOver(heartbeatDue, limits.stuckTimeout)) plan.kill(worker, 'stuck', 'SIGABRT')
       else return false
       return true
     case 'ready':
-      if (!isOver(heartbeatAt, limits.stuckTimeout)) return false
+      if (!isOver(heartbeatDue, limits.stuckTimeout)) return false
       plan.kill(worker, 'stuck', 'SIGABRT')
       return true
   }

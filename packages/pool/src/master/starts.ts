@@ -12,7 +12,7 @@ export class Starts {
   proven = false
   #backOff: BackOff = NO_BACK_OFF
 
-  /** No worker is started before this time of `performance.now()`. */
+  /** No worker is started before this time of the master's clock. */
   get notBefore(): number {
     return this.#backOff.notBefore
   }

@@ -12,6 +12,7 @@ import {
   type WorkerStats,
 } from '../worker/messages.ts'
 import { PRELOAD_URL } from '../worker/preload-url.ts'
+import { monotonicNow } from './clock.ts'
 import type { Reason, WorkerState, WorkerView } from './reconcile.ts'
 
 /** How a worker's process ended. */
@@ -46,6 +47,9 @@ interface WorkerStart {
 /** Milliseconds between two heartbeats. */
 const HEARTBEAT = 1000
 
+/** The same while nothing happens in a worker. A blocked event loop is noticed later by up to this time. */
+const IDLE_HEARTBEAT = 2 * HEARTBEAT
+
 // Each of these variables is for one service or one process only. A worker that inherits it would act in place of the master.
 const MASTER_VARIABLES = [
   'LISTEN_PID',
@@ -64,13 +68,15 @@ export class WorkerProcess implements WorkerView {
   /** Why it was started. */
   readonly reason: Reason
   readonly sockets: readonly PoolSocket[]
-  /** Milliseconds of `performance.now()`. */
-  readonly startedAt: number = performance.now()
+  /** Milliseconds of {@link monotonicNow}. */
+  readonly startedAt: number = monotonicNow()
   /** When it was started. */
   readonly startTime: Date = new Date()
   state: WorkerState = 'starting'
   since: number = this.startedAt
+  /** When the last message arrived. */
   heartbeatAt: number = this.startedAt
+  heartbeatDue: number = this.startedAt
   expiresAt: number = Number.POSITIVE_INFINITY
   /** When it was ready, on the same clock. */
   readyAt: number | undefined
@@ -132,7 +138,7 @@ export class WorkerProcess implements WorkerView {
 
   #enter(state: WorkerState): void {
     this.state = state
-    this.since = performance.now()
+    this.since = monotonicNow()
   }
 
   #spawn({ slot, sockets, mustListen, maxRequests }: WorkerStart, settings: PoolSettings): ChildProcess {
@@ -148,6 +154,7 @@ export class WorkerProcess implements WorkerView {
       ...(backlog > 0 && { backlog }),
       reportFd,
       heartbeatInterval: HEARTBEAT,
+      idleHeartbeatInterval: IDLE_HEARTBEAT,
       maxRequests,
       slowAfter: settings.slowAfter,
       monitored: settings.monitored,
@@ -172,8 +179,11 @@ export class WorkerProcess implements WorkerView {
         listener.onForeignMessage(this, message)
         return
       }
-      this.heartbeatAt = performance.now()
-      if ('stats' in message) this.stats = message.stats
+      this.heartbeatAt = monotonicNow()
+      if ('stats' in message) {
+        this.stats = message.stats
+        this.heartbeatDue = this.heartbeatAt + message.next
+      }
       listener.onMessage(this, message as WorkerMessage)
     })
     const reports = child.stdio.at(-1)

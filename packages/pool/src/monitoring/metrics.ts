@@ -96,7 +96,7 @@ function addWorkers(out: Exposition, { workers }: PoolStatus): void {
   out.add(
     'summary',
     'fcgi_bridge_event_loop_delay_seconds',
-    'How late timers of the event loop were in the last second.',
+    'How late timers of the event loop were between the last two heartbeats.',
     slots.flatMap(([worker]) => {
       const delays = detailed.filter(({ slot }) => slot === worker).map(({ details }) => details!.loopDelay)
       if (delays.length === 0) return []

@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises'
 import { closeSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import type { ListenOptions } from '@fcgi-bridge/core'
@@ -158,7 +157,8 @@ function ofFile(path: string, file: SocketFile): PoolSocket {
 async function openPort(port: number, host: string): Promise<PoolSocket> {
   const where = `${host}:${port}`
   try {
-    const { address: ip } = await lookup(host)
+    // Loaded on use: most pools listen on a Unix socket or an IP address.
+    const { address: ip } = await process.getBuiltinModule('node:dns/promises').lookup(host)
     const { fd, address, close } = bindTcp(port, ip)
     return { fd, address: address!, retire() {}, close, isReachable: () => true }
   } catch (error) {

@@ -40,6 +40,16 @@ export class Measurements {
     subscribe(SERVER_CHANNEL, (message) => this.#onServer(message as FastCgiServer))
   }
 
+  /** A number that grows with each connection that opens or closes, and with each refusal. */
+  get events(): number {
+    let events = this.#protocolErrors
+    for (const server of this.#servers) {
+      const { acceptedConnections, connections, refusedRequests } = server.stats()
+      events += 2 * acceptedConnections - connections + refusedRequests
+    }
+    return events
+  }
+
   /** The numbers as they are now. The event loop's delay is that since the last call. */
   take(oldest: RunningRequest | undefined): WorkerDetails {
     const counters = this.#counters

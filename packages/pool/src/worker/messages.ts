@@ -19,6 +19,8 @@ export interface WorkerConfig {
   /** A pipe on which the watchdog thread reports a blocked event loop, even while the main thread is stuck. */
   reportFd?: number
   heartbeatInterval: number
+  /** The interval while nothing happens in the worker. */
+  idleHeartbeatInterval: number
   /** Requests after which the worker asks to be replaced; 0 is no limit. */
   maxRequests: number
   /** Requests that run longer are reported as slow, and so is an event loop that is blocked for longer; 0 is never. */
@@ -121,8 +123,9 @@ export type WorkerMessage =
   /** listen(2) was called on all sockets. From now on, connections wait in the queue. */
   | { fcgiBridgePool: 'listening' }
   /** The program accepts connections on all sockets. */
-  | { fcgiBridgePool: 'ready'; stats: WorkerStats }
-  | { fcgiBridgePool: 'heartbeat'; stats: WorkerStats }
+  | { fcgiBridgePool: 'ready'; stats: WorkerStats; next: number }
+  /** `next`: the milliseconds until the next heartbeat, at most. */
+  | { fcgiBridgePool: 'heartbeat'; stats: WorkerStats; next: number }
   /** `maxRequests` is reached. */
   | { fcgiBridgePool: 'exhausted' }
   /** An uncaught exception: the program is about to end. */

@@ -1,5 +1,6 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { type FastCgiServer, SERVER_CHANNEL } from '@fcgi-bridge/core'
+import { HeartbeatPace } from './heartbeat-pace.ts'
 import { Measurements } from './measurements.ts'
 import {
   isPoolMessage,
@@ -48,7 +49,7 @@ export function startWorker(config: WorkerConfig): void {
     onReady: () => {
       // From now on a blocked event loop is reported.
       beat()
-      send({ fcgiBridgePool: 'ready', stats: statsOf(0) })
+      send({ fcgiBridgePool: 'ready', stats: statsOf(0), next: config.idleHeartbeatInterval })
     },
     onElsewhere: (address) => send({ fcgiBridgePool: 'elsewhere', address }),
   })
@@ -72,13 +73,17 @@ export function startWorker(config: WorkerConfig): void {
   process.channel?.unref()
 
   // The requests since the last heartbeat count, too.
-  process.on('exit', () => send({ fcgiBridgePool: 'heartbeat', stats: statsOf(0) }))
+  process.on('exit', () => send({ fcgiBridgePool: 'heartbeat', stats: statsOf(0), next: 0 }))
+  const pace = new HeartbeatPace(config)
   let expected = performance.now() + heartbeatInterval
   setInterval(() => {
     const now = performance.now()
-    beat()
-    send({ fcgiBridgePool: 'heartbeat', stats: statsOf(Math.max(0, now - expected)) })
+    const delay = Math.max(0, now - expected)
     expected = now + heartbeatInterval
+    beat()
+    const events = requests.count + (measurements?.events ?? 0)
+    const next = pace.tick(now, { events, active: requests.active, delay })
+    if (next > 0) send({ fcgiBridgePool: 'heartbeat', stats: statsOf(delay), next })
     const slow = slowAfter > 0 ? requests.takeSlow(slowAfter) : []
     if (slow.length > 0) send({ fcgiBridgePool: 'slow', requests: slow })
   }, heartbeatInterval).unref()
