@@ -147,7 +147,8 @@ const EXPLAINED = [
   ],
   [
     'bytes beyond the Content-Length are not sent, and a request body that has not arrived is not read on',
-    (script, http, fastcgi) => isLonger(script, http, fastcgi) && discardsBody(fastcgi),
+    (script, http, fastcgi) =>
+      isLonger(script, http, fastcgi) && (discardsBody(fastcgi) || !http.lines.includes('req end')),
     [eventsOfResponse, stuckOf],
   ],
   [
@@ -220,6 +221,16 @@ const EXPLAINED = [
       http.lines.at(-1) === 'uncaught ERR_STREAM_WRITE_AFTER_END' &&
       steps.some(({ call }) => call === 'res.pipe'),
     [requestOf],
+  ],
+  [
+    // The same, and the source is the request: over FastCGI it waits for the response, and closes with it.
+    'a request that is piped into a response whose connection was destroyed: it ends in Node, and a later write throws',
+    ({ steps }, http, fastcgi) =>
+      receivedOf(http) === 'cut' &&
+      receivedOf(fastcgi) === 'cut' &&
+      http.lines.at(-1) === 'uncaught ERR_STREAM_WRITE_AFTER_END' &&
+      steps.some(({ call }) => call === 'req.pipe res'),
+    [({ lines }) => lines.includes('req close')],
   ],
   [
     "a write's callback on a connection that the app has ended: it runs only over FastCGI, and an error that it throws ends the list",
