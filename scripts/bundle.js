@@ -24,8 +24,23 @@ const SHARED_FILE = 'chunk-shared.js'
  * other, so that `new URL('./worker.js', import.meta.url)` and `../../init/` mean the same in `dist/bundle` as in a folder of `dist`.
  */
 const PROGRAMS = {
-  'fcgi-bridge': ['main.ts', 'prepare.ts', 'pool/worker.ts', 'dev/child.ts', 'bundler/runtime.ts'],
+  'fcgi-bridge': [
+    'main.ts',
+    'log-failure.ts',
+    'app/detach.ts',
+    'pool/worker.ts',
+    'dev/child.ts',
+    'bundler/runtime.ts',
+  ],
   '@fcgi-bridge/pool': ['worker/preload.ts', 'worker/watchdog-thread.ts'],
+}
+
+/**
+ * Sources that a program of CommonJS loads, with the entries of other packages that are bundled into them: each of them is one CommonJS file
+ * that loads nothing else. What it imports dynamically and is in {@link PROGRAMS} stays in a file of its own.
+ */
+const COMMON_JS = {
+  'fcgi-bridge': { 'prepare.ts': { '@fcgi-bridge/core/shared': 'packages/core/src/shared/share.ts' } },
 }
 
 /** Bundles every package that publishes bundles. Throws a UserError for a package.json whose entries do not match. */
@@ -61,10 +76,44 @@ async function bundlePackage(folder) {
   const { outputFiles } = ONE_CHUNK.has(name)
     ? await buildWithOneChunk(options, (file) => hasSideEffects(sideEffects, folder, file))
     : await bundle(options)
-  replaceFiles(
-    outdir,
-    outputFiles.map(({ path, text }) => [path, path.endsWith('.js') ? withoutFacades(text, path) : text]),
-  )
+  const files = outputFiles.map(({ path, text }) => [
+    path,
+    path.endsWith('.js') ? withoutFacades(text, path) : text,
+  ])
+  for (const [source, packages] of Object.entries(COMMON_JS[name] ?? {})) {
+    const file = join(outdir, `${basename(source, '.ts')}.cjs`)
+    files.push(...(await commonJs(join(folder, 'src', source), file, packages, PROGRAMS[name])))
+  }
+  replaceFiles(outdir, files)
+}
+
+/**
+ * Bundles `source` as one CommonJS file. Returns it and its source map.
+ * @param {string} source @param {string} outfile @param {Record<string, string>} packages @param {string[]} programs
+ */
+async function commonJs(source, outfile, packages, programs) {
+  const own = new Set(programs.map((program) => `./${program}`))
+  const { outputFiles } = await bundle({
+    ...OPTIONS,
+    entryPoints: [source],
+    outfile,
+    splitting: false,
+    format: 'cjs',
+    plugins: [
+      {
+        name: 'own files',
+        setup({ onResolve }) {
+          onResolve({ filter: /^/ }, ({ kind, path }) => {
+            if (packages[path] !== undefined) return { path: join(root, packages[path]) }
+            return kind === 'dynamic-import' && own.has(path)
+              ? { path: `./${basename(path, '.ts')}.js`, external: true }
+              : undefined
+          })
+        },
+      },
+    ],
+  })
+  return outputFiles.map(({ path, text }) => [path, text])
 }
 
 /**
@@ -76,7 +125,7 @@ function replaceFiles(folder, files) {
   mkdirSync(folder, { recursive: true })
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath ?? entry.path, entry.name)
-    if (entry.isFile() && /\.(?:js|map)$/.test(path) && !paths.has(path)) rmSync(path)
+    if (entry.isFile() && /\.(?:c?js|map)$/.test(path) && !paths.has(path)) rmSync(path)
   }
   for (const [path, text] of files) {
     if (existsSync(path) && readFileSync(path, 'utf8') === text) continue

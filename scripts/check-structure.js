@@ -104,7 +104,7 @@ const FLOORS = {
     'bundler',
     'commands',
     'program.ts',
-    'run.ts',
+    ['run.ts', 'log-failure.ts'],
     ['open-log.ts', 'run-command.ts'],
     'prepare.ts',
     'main.ts',

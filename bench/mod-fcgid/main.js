@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { bundlePackages } from '../../scripts/bundle.js'
 import { installPackages } from '../../scripts/debian.js'
 import { main } from '../../scripts/lib/run.js'
-import { GROUPS } from './rows.js'
+import { GROUPS, isWhole } from './rows.js'
 import { PASSENGER, SETUPS, startSite, stopSite } from './site.js'
 
 await main(async () => {
@@ -56,7 +56,7 @@ await main(async () => {
 async function measure(setup, load, only) {
   const cells = new Map()
   for (const { settings, rows } of GROUPS) {
-    const chosen = rows.filter(({ name, isFor }) => name(load).includes(only) && (isFor?.(setup) ?? true))
+    const chosen = rows.filter(({ name, isFor }) => name(load).includes(only) && (isFor ?? isWhole)(setup))
     if (chosen.length === 0) continue
     const site = await startSite(setup, settings(setup))
     try {

@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { compile } from '../../scripts/lib/compile.js'
@@ -23,6 +23,8 @@ import { appsIn } from './processes.js'
 
 const MODULES = '/usr/lib/apache2/modules'
 export const PASSENGER = `${MODULES}/mod_passenger.so`
+// The holder's, in the folder of the site.
+const SOCKET = 'app/tmp/shared/app.sock'
 // As it is published.
 const CLI = `${root}packages/cli/dist/bundle/main.js`
 
@@ -31,6 +33,11 @@ export const SETUPS = {
   'mod_fcgid, processes of its own': { kind: 'own', modules: ['fcgid'] },
   'mod_fcgid, shared': { kind: 'shared', modules: ['fcgid'] },
   'mod_proxy_fcgi, shared': { kind: 'proxied', modules: ['proxy', 'proxy_fcgi', 'fcgid'] },
+  // What no relay in Node can be below.
+  'mod_fcgid, the least relays': { kind: 'least', modules: ['fcgid'] },
+  // What no app, and no app in Node, can be below.
+  'mod_proxy_fcgi, a C program': { kind: 'proxied C', modules: ['proxy', 'proxy_fcgi', 'fcgid'] },
+  'mod_proxy_fcgi, a hand-written loop': { kind: 'proxied loop', modules: ['proxy', 'proxy_fcgi', 'fcgid'] },
   Passenger: { kind: 'Passenger', modules: ['passenger'] },
   'mod_fcgid, a C program': { kind: 'C', modules: ['fcgid'] },
 }
@@ -71,6 +78,7 @@ export async function startSite(setup, settings) {
     chmodSync(join(folder, each), 0o777)
   }
   install(kind, folder)
+  const held = await startHeld(kind, folder)
   const [port] = await freePorts(1)
   const config = join(folder, 'apache.conf')
   writeFileSync(config, apacheConfig(folder, port, kind, modules, settings))
@@ -87,6 +95,7 @@ export async function startSite(setup, settings) {
     folder,
     port,
     apache,
+    held,
     agent: new Agent({ keepAlive: false, maxSockets: 1000 }),
     /** The distinct lines of Apache's error log since the last call, without their times and numbers. */
     newErrors() {
@@ -103,8 +112,7 @@ export async function startSite(setup, settings) {
 
 function install(kind, folder) {
   if (kind === 'C') {
-    const program = compile(fileURLToPath(new URL('program.c', import.meta.url)), ['-lfcgi'])
-    copyFileSync(program, join(folder, 'public/app.fcgi'))
+    copyFileSync(compileProgram(), join(folder, 'public/app.fcgi'))
     writeFileSync(join(folder, 'public/.htaccess'), C_HTACCESS)
     return
   }
@@ -123,6 +131,52 @@ function install(kind, folder) {
     '--max-semi-space-size=1 --conditions=published',
   )
   writeFileSync(program, kind === 'own' ? text.replace(/, '--shared', '[^']*'/, '') : text)
+  if (kind === 'least') copyFileSync(installLeastRelay(folder), program)
+}
+
+/** Writes a program that relays to the holder of the site, and does nothing else. Returns its path. */
+export function installLeastRelay(folder) {
+  const [line] = readFileSync(join(folder, 'public/app.fcgi'), 'utf8').split('\n')
+  const text = readFileSync(new URL('least-relay.cjs', import.meta.url), 'utf8')
+  const path = join(folder, 'least-relay.fcgi')
+  writeFileSync(path, `${line}\n${text.replace('HOLDER', JSON.stringify(join(folder, SOCKET)))}`, {
+    mode: 0o755,
+  })
+  return path
+}
+
+// The program that listens on the holder's socket, where Apache does not start it.
+async function startHeld(kind, folder) {
+  const socket = join(folder, SOCKET)
+  const node = [process.execPath, '--max-semi-space-size=1']
+  const spawnFcgi = ['spawn-fcgi', '-n', '-s', socket, '--']
+  const commands = {
+    least: [
+      ...[...node, '--conditions=published', CLI, 'serve', join(folder, 'app/app.js')],
+      ...['--shared', dirname(socket)],
+    ],
+    'proxied C': [...spawnFcgi, join(folder, 'app/program')],
+    'proxied loop': [...spawnFcgi, ...node, join(folder, 'app/least-app.cjs')],
+  }
+  const command = commands[kind]
+  if (command === undefined) return undefined
+  if (kind !== 'least') {
+    mkdirSync(dirname(socket))
+    chmodSync(dirname(socket), 0o777)
+    copyFileSync(compileProgram(), join(folder, 'app/program'))
+    copyFileSync(new URL('least-app.cjs', import.meta.url), join(folder, 'app/least-app.cjs'))
+    // The .htaccess finds the app running.
+    writeFileSync(join(dirname(socket), 'app.ready'), '')
+  }
+  const [file, ...args] = asApache(command)
+  const env = { PATH: process.env.PATH, NODE_ENV: 'production' }
+  const held = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'], env })
+  while (!existsSync(socket)) await setTimeout(20)
+  return held
+}
+
+function compileProgram() {
+  return compile(fileURLToPath(new URL('program.c', import.meta.url)), ['-lfcgi'])
 }
 
 function apacheConfig(folder, port, kind, modules, settings) {
@@ -183,9 +237,10 @@ export function asApache(command) {
 }
 
 /** Stops Apache, and waits until the app has ended. */
-export async function stopSite({ apache, folder, agent }) {
+export async function stopSite({ apache, held, folder, agent }) {
   agent.destroy()
   await endChild(apache)
+  if (held !== undefined) await endChild(held)
   while (appsIn(folder).length > 0) await setTimeout(100)
   rmSync(folder, { recursive: true, force: true })
 }

@@ -10,27 +10,9 @@ export async function openLog(file: string, args: readonly string[]): Promise<bo
   try {
     logToFile(file)
     return true
-  } catch (error) {
-    if (await isShownByFrontServer(error)) return false
-    const [{ reportFailure }, { reportError }] = await Promise.all([
-      import('./app/detach.ts'),
-      import('./failure.ts'),
-    ])
-    const report = reportError(error)
-    reportFailure(report)
-    process.stderr.write(`fcgi-bridge: ${report.text}\n`)
-    process.exitCode = report.exitCode
-    return false
+  } catch {
+    // Loaded on use, because it loads the server. A bundle may contain another copy of this module, so it opens the file itself.
+    const { openLogOrReport } = await import('./log-failure.ts')
+    return await openLogOrReport(file)
   }
-}
-
-async function isShownByFrontServer(error: unknown): Promise<boolean> {
-  const { isStartedByFrontServer } = await import('./app/started-by.ts')
-  if (!isStartedByFrontServer({}) || process.env.LISTEN_FDS !== undefined) return false
-  const { serveLogFailure } = await import('./app/failure-page.ts')
-  return await serveLogFailure(error).then(
-    () => true,
-    // No socket: a user in a terminal has forgotten the address, too.
-    () => false,
-  )
 }

@@ -32,7 +32,7 @@ export function isListeningSocket(fd: number, env: NodeJS.ProcessEnv): boolean {
 /** Returns the path at which the Unix socket `fd` was bound. Undefined if it has none. Throws without a readable /proc. */
 export function unixPathOf(fd: number): string | undefined {
   const inode = inodeOf(fd)
-  return inode === undefined ? undefined : rows('unix').find((row) => row[6] === inode)?.[7]
+  return inode === undefined ? undefined : rows('unix', inode).find((row) => row[6] === inode)?.[7]
 }
 
 function inodeOf(fd: number): string | undefined {
@@ -41,15 +41,16 @@ function inodeOf(fd: number): string | undefined {
 
 // The columns are Num RefCount Protocol Flags Type St Inode Path. The flags of a listening socket include 0x10000 (__SO_ACCEPTCON).
 function isListeningUnix(inode: string): boolean {
-  return rows('unix').some((row) => row[6] === inode && (Number.parseInt(row[3]!, 16) & 0x10000) !== 0)
+  return rows('unix', inode).some((row) => row[6] === inode && (Number.parseInt(row[3]!, 16) & 0x10000) !== 0)
 }
 
 // The columns begin with sl local_address rem_address st, and column 9 is the inode. The state of a listening socket is 0A (TCP_LISTEN).
 function isListeningTcp(inode: string, table: 'tcp' | 'tcp6'): boolean {
-  return rows(table).some((row) => row[9] === inode && row[3] === '0A')
+  return rows(table, inode).some((row) => row[9] === inode && row[3] === '0A')
 }
 
-function rows(table: string): string[][] {
+// The rows that contain the number of the inode, perhaps in another column. A busy host has thousands of rows.
+function rows(table: string, inode: string): string[][] {
   let text: string
   try {
     text = readFileSync(`/proc/self/net/${table}`, 'latin1')
@@ -58,5 +59,6 @@ function rows(table: string): string[][] {
     if (table === 'tcp6') return []
     throw error
   }
-  return text.split('\n').map((line) => line.trim().split(/\s+/))
+  const lines = text.split('\n').filter((line) => line.includes(inode))
+  return lines.map((line) => line.trim().split(/\s+/))
 }

@@ -16,7 +16,7 @@
 //   finds a higher one, and withdraws.
 
 import { linkSync, mkdirSync, readdirSync } from 'node:fs'
-import type { Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { checkPlace } from '../listen/check-place.ts'
@@ -38,8 +38,8 @@ const TEMPORARY = /^\.[0-9a-f]{12}$/
 export class Claims {
   /** The folder of the sockets of this machine. */
   readonly folder: string
-  // The number of the holder that was reached last, 0 if that was none.
-  #reached = 0
+  // Where the holder listens that was reached last.
+  #reached: { path: string; allowHalfOpen: true } | undefined
 
   /** Throws if the path of a socket in `folder` would be too long for the operating system. */
   constructor(folder: string) {
@@ -54,26 +54,31 @@ export class Claims {
   }
 
   /**
+   * Starts to connect to the holder that was reached last. Undefined if there is none. As long as it accepts connections, there is no
+   * later one, so the folder need not be read for each request. If it refuses, {@link connect} finds the next one.
+   */
+  connectAgain(): Socket | undefined {
+    return this.#reached === undefined ? undefined : connect(this.#reached)
+  }
+
+  /**
    * Connects to the holder. If no process holds the app, `holder` is undefined. `number` is that of the latest holder, 0 if there was none.
    * If the front server closes `front`, the connection that needs the holder, `holder` can be undefined, too.
    */
   async connect(front?: Socket): Promise<{ number: number; holder: Socket | undefined }> {
-    // As long as the holder that was reached last accepts connections, there is no later one. The folder need not be read for each request.
-    const reached = this.#reached
-    const holder = reached > 0 ? await this.connectTo(reached, front) : undefined
-    if (holder !== undefined) return { number: reached, holder }
     const number = this.latest()
-    return { number, holder: number === reached ? undefined : await this.connectTo(number, front) }
+    return { number, holder: await this.connectTo(number, front) }
   }
 
   /** Connects to the holder `number`, as {@link connectToHolder} does. */
   async connectTo(number: number, front?: Socket): Promise<Socket | undefined> {
+    const path = this.#path(number)
     let holder: Socket | undefined
     try {
-      holder = await connectToHolder(this.#path(number), front)
+      holder = await connectToHolder(path, front)
       return holder
     } finally {
-      this.#reached = holder === undefined ? 0 : number
+      this.#reached = holder === undefined ? undefined : { path, allowHalfOpen: true }
     }
   }
 

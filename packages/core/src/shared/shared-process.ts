@@ -4,7 +4,7 @@ import type { OpenSocket } from '../listen/open-socket.ts'
 import { isStopRequested, requestStop } from '../listen/stop-request.ts'
 import type { Claims } from './claims.ts'
 import type { ProgramFile } from './program-file.ts'
-import { relay } from './relay.ts'
+import { type RelayEvents, relay } from './relay.ts'
 
 /**
  * | state      | a connection of the front server     | next state                                                                |
@@ -28,6 +28,13 @@ export class SharedProcess {
   readonly #program: ProgramFile | undefined
   readonly #waiting: Socket[] = []
   readonly #onSignal = (): void => void this.#leave()
+  readonly #relayEvents: RelayEvents = {
+    onRefused: (front) => void this.#findHolder(front),
+    onClosed: () => {
+      this.#relays--
+      this.#exitIfLeft()
+    },
+  }
   #state: State = 'relaying'
   #drained: Promise<void> | undefined
   #relays = 0
@@ -45,8 +52,12 @@ export class SharedProcess {
     for (const signal of SIGNALS) process.on(signal, this.#onSignal)
     this.#program?.watch(() => this.#leave())
     this.#front.deliverTo((socket) => this.#accept(socket))
-    // Check at once, and not only when a request arrives, because front servers can start processes before.
-    void this.#probe()
+    setImmediate(() => {
+      // A signal has arrived before this process could handle it.
+      if (isStopRequested()) void this.#leave()
+      // Do not wait for a request, because front servers can start processes before. A request that was in the queue has the same effect.
+      else if (this.#relays === 0 && this.#state === 'relaying') void this.#probe()
+    })
     return new Promise((resolve) => {
       this.#onHolding = resolve
     })
@@ -64,25 +75,32 @@ export class SharedProcess {
 
   #accept(socket: Socket): void {
     if (this.#state === 'claiming' || this.#state === 'holding') this.#waiting.push(socket)
-    else void this.#relay(socket)
+    else this.#relay(socket)
   }
 
-  async #relay(socket: Socket): Promise<void> {
+  #relay(socket: Socket): void {
     this.#relays++
+    const holder = this.#claims.connectAgain()
+    if (holder === undefined) void this.#findHolder(socket)
+    else relay(socket, holder, this.#relayEvents)
+  }
+
+  async #findHolder(socket: Socket): Promise<void> {
     try {
       const { number, holder } = await this.#claims.connect(socket)
       if (socket.destroyed) holder?.destroy()
       else if (holder === undefined) {
         this.#waiting.push(socket)
         await this.#claim(number)
-      } else await relay(socket, holder)
+      } else {
+        relay(socket, holder, this.#relayEvents)
+        return
+      }
     } catch (error) {
       this.#waiting.push(socket)
       this.#serveAlone(error)
-    } finally {
-      this.#relays--
-      this.#exitIfLeft()
     }
+    this.#relayEvents.onClosed()
   }
 
   async #claim(number: number): Promise<void> {
@@ -95,7 +113,7 @@ export class SharedProcess {
       return
     }
     this.#state = 'relaying'
-    for (const socket of this.#waiting.splice(0)) void this.#relay(socket)
+    for (const socket of this.#waiting.splice(0)) this.#relay(socket)
     // A signal has arrived meanwhile, or before.
     if (isStopRequested()) void this.#leave()
   }
