@@ -27,6 +27,8 @@ export default {
   },
 }`
 
+const SILENT = { write: () => true }
+
 const TOKEN = 'a-long-secret-of-mine'
 
 const FAILING = "throw new Error('no database')"
@@ -103,10 +105,18 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
     const log = site.path('app/tmp/app.log')
     expect({ status, text }).toEqual({
       status: 500,
-      text: `500. The app could not be started. The error is in ${log}.\n`,
+      text: `500. The app could not be started. The error is in ${log}. After a correction, the app starts again within five seconds.\n`,
     })
     expect(readFileSync(log, 'utf8')).toMatch(/Error: no database[\s\S]*app\.js:1/)
     expect(statSync(log).mode & 0o777).toBe(0o600)
+  })
+
+  test('an app that exports nothing is a 500 at once, and is served once it exports an app', async () => {
+    const origin = await start(host, "import 'node:http'\n")
+    expect((await send(origin, '/shop/')).status).toBe(500)
+    expect(readFileSync(site.path('app/tmp/app.log'), 'utf8')).toContain('exports nothing')
+    site.write('app/app.js', versionedApp(1))
+    await expect.poll(async () => (await send(origin, '/shop/')).text, { timeout: 20_000 }).toBe('version 1')
   })
 
   test('the log has the line of a syntax error', async () => {
@@ -204,9 +214,74 @@ test("an app that lighttpd starts and that fails is a 500, and lighttpd's log ha
   const { status, text } = await send({ host: '127.0.0.1', port: port! }, '/')
   expect({ status, text }).toEqual({
     status: 500,
-    text: '500. The app could not be started. The error is in the error log of the web server.\n',
+    text: '500. The app could not be started. The error is in the error log of the web server. After a correction, the app starts again within five seconds.\n',
   })
   await site.logged('Error: no database')
+})
+
+test('two apps of one project do not get the requests of each other', async () => {
+  const origin = await start('mod_fcgid', versionedApp(1))
+  const file = site.write('app/admin.js', versionedApp(2))
+  expect(await run(['init', 'htaccess', file, '--output', site.path('public/admin')], SILENT, SILENT)).toBe(0)
+  const ask = async (path: string) => (await send(origin, path)).text
+  expect([await ask('/shop/'), await ask('/admin/'), await ask('/shop/')]).toEqual([
+    'version 1',
+    'version 2',
+    'version 1',
+  ])
+})
+
+test('an app that waits and neither exports an app nor listens is a 500 within 40 seconds', async () => {
+  const origin = await start('mod_fcgid', 'setInterval(() => {}, 1000)')
+  const { status, text } = await send(origin, '/shop/')
+  expect({ status, text }).toMatchObject({ status: 500, text: expect.stringContaining('app.log') })
+}, 60_000)
+
+test('one app in two folders of the site has two processes, with two environments and mounts', async () => {
+  const app = `export default {
+    fetch: (request, { mount }) => Response.json([mount, process.env.SHOP_NAME]),
+  }`
+  const origin = await start('mod_fcgid', app)
+  const folder = site.path('public/test')
+  expect(await run(['init', 'htaccess', site.path('app/app.js'), '--output', folder], SILENT, SILENT)).toBe(0)
+  const program = `${folder}/app.fcgi`
+  writeFileSync(program, readFileSync(program, 'utf8').replace('NODE_ENV=', 'SHOP_NAME=Test NODE_ENV='))
+  const ask = async (path: string) => JSON.parse((await send(origin, path)).text)
+  expect([await ask('/shop/'), await ask('/test/'), await ask('/shop/')]).toEqual([
+    ['/shop', null],
+    ['/test', 'Test'],
+    ['/shop', null],
+  ])
+})
+
+test('`config htaccess` writes the .htaccess of `init htaccess`', async () => {
+  await init(APP)
+  const path = site.path('public/shop/.htaccess')
+  const lines = readFileSync(path, 'utf8')
+  rmSync(path)
+  expect(await run(['config', 'htaccess', site.path('app/app.js'), '--output', path], SILENT, SILENT)).toBe(0)
+  expect(readFileSync(path, 'utf8')).toContain(lines)
+})
+
+test('a site inside a project of ES modules gets a package.json of its own', async () => {
+  const origin = await start('mod_fcgid', versionedApp(1))
+  site.write('public/package.json', '{ "type": "module" }')
+  const inner = site.path('public/inner')
+  const file = site.path('app/app.js')
+  expect(await run(['init', 'htaccess', file, '--output', inner], SILENT, SILENT)).toBe(0)
+  expect((await send(origin, '/inner/')).text).toBe('version 1')
+  // Here it cannot have one.
+  let text = ''
+  const output = { write: (more: string) => (text += more) }
+  expect(await run(['init', 'htaccess', file, '--output', site.path('public')], output, output)).toBe(2)
+  expect(text).toContain(`${site.path('public/package.json')} has "type": "module"`)
+})
+
+test('an .htaccess of another init is not added to', async () => {
+  const file = site.write('app/app.js', APP)
+  const folder = site.path('public/shop')
+  expect(await run(['init', 'php', file, '--output', folder], SILENT, SILENT)).toBe(0)
+  expect((await init(APP)).text).toContain('Replace them with these')
 })
 
 test('the command prints what only the host can change', async () => {

@@ -1,5 +1,5 @@
 // `fcgi-bridge init php` on a host where Apache runs mod_php and nothing else.
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, rmdirSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, onTestFailed, test } from 'vitest'
 import { run } from '../../packages/cli/src/run.ts'
@@ -81,40 +81,76 @@ describe('the app that index.php starts', () => {
     await end(next.pid)
   })
 
-  test('is restarted when tmp/restart.txt is touched', async () => {
-    const origin = await start(APP)
-    const { pid } = JSON.parse((await send(origin, '/shop/')).text)
-    site.write('app/tmp/restart.txt', '')
-    let next = pid
-    await expect
-      .poll(async () => (next = JSON.parse((await send(origin, '/shop/')).text).pid), { timeout: 30_000 })
-      .not.toBe(pid)
-    await end(next)
-  })
+  test.each(['app/tmp/restart.txt', 'public/shop/restart.txt'])(
+    'is restarted when %s is touched',
+    async (restartFile) => {
+      const origin = await start(APP)
+      const { pid } = JSON.parse((await send(origin, '/shop/')).text)
+      site.write(restartFile, '')
+      let next = pid
+      await expect
+        .poll(async () => (next = JSON.parse((await send(origin, '/shop/')).text).pid), { timeout: 30_000 })
+        .not.toBe(pid)
+      await end(next)
+    },
+  )
 
   test('is not found: 503 for the client, the reason in the error log of PHP', async () => {
     const origin = await start('export default 3')
     const { status, text } = await send(origin, '/shop/')
     expect({ status, text }).toEqual({
       status: 503,
-      text: "503. The app did not respond. The reason is in PHP's error log, and in app.log on the server.\n",
+      text: `503. The app did not respond. The reason is in PHP's error log, and in ${site.path('app/tmp/app.log')}.\n`,
     })
     expect(readFileSync(site.path('php.log'), 'utf8')).toContain('The app does not start (exit status 3)')
   })
 
   test('cannot be started where proc_open is disabled: the error log has the command', async () => {
     const origin = await start(APP, { disable_functions: 'proc_open' })
-    expect((await send(origin, '/shop/')).status).toBe(503)
+    const { status, text } = await send(origin, '/shop/')
+    expect(status).toBe(503)
+    expect(text).toContain('proc_open is in disable_functions. Start it with cron.')
     expect(readFileSync(site.path('php.log'), 'utf8')).toMatch(
       /proc_open is in disable_functions.*@reboot .*app\.js/,
     )
   })
 })
 
-test('a body over post_max_size is a 413 that says so in the error log', async () => {
+test('two apps of one project do not get the requests of each other', async () => {
+  const origin = await start(APP)
+  const file = site.write('app/admin.js', APP)
+  expect(await init(file, '--output', site.path('public/admin'))).toMatchObject({ status: 0 })
+  const [shop, admin] = [await send(origin, '/shop/'), await send(origin, '/admin/')]
+  const pids = [shop, admin].map(({ text }) => JSON.parse(text).pid)
+  expect(new Set(pids).size).toBe(2)
+  for (const pid of pids) await end(pid)
+})
+
+test('a folder in which PHP cannot write is a 503 with the commands to run', async () => {
+  const origin = await start(APP)
+  // A file instead of the folder.
+  rmdirSync(site.path('app/tmp'))
+  site.write('app/tmp', '')
+  const { status, text } = await send(origin, '/shop/')
+  expect(status).toBe(503)
+  expect(text).toContain(
+    `which may not write to ${site.path('app/tmp')}. Run these commands as your own user:`,
+  )
+  expect(text).toMatch(/^ {2}setfacl -m u:/m)
+})
+
+test('an app that PHP does not start and that does not run is a 503 with its address', async () => {
+  const origin = await start(APP)
+  const socket = site.path('elsewhere.sock')
+  expect(await init('--socket', socket, '--output', site.path('public/remote'))).toMatchObject({ status: 0 })
+  expect((await send(origin, '/remote/')).text).toContain(`The app does not listen on ${socket}`)
+})
+
+test('a body over post_max_size is a 413 that says so', async () => {
   const origin = await start(APP, { post_max_size: '1K' }, 'php_admin_flag enable_post_data_reading On')
   const response = await send(origin, '/shop/', { method: 'POST', body: 'x'.repeat(2000) })
   expect(response.status).toBe(413)
+  expect(response.text).toContain('Raise post_max_size in .user.ini')
   expect(readFileSync(site.path('php.log'), 'utf8')).toContain('PHP drops request bodies over 1024 bytes')
 })
 
@@ -124,7 +160,7 @@ describe('the command', () => {
     site.write('public/.htaccess', 'mine')
     const first = await init(app, '--output', site.path('public'))
     expect(first.status).toBe(0)
-    expect(first.text).toContain('Add these lines to it')
+    expect(first.text).toContain('Add these lines at its end')
     expect(readFileSync(site.path('public/.htaccess'), 'utf8')).toBe('mine')
     expect(await init(app, '--output', site.path('public'))).toMatchObject({
       status: 1,

@@ -35,11 +35,14 @@ const PIECE = 32768;
 final class Failure extends \Exception
 {
     public int $status;
+    /** What the client sees of the reason. Visitors read it, so it must not contain the output of the app. */
+    public string $shown;
 
-    public function __construct(int $status, string $message)
+    public function __construct(int $status, string $message, string $shown = '')
     {
         parent::__construct($message);
         $this->status = $status;
+        $this->shown = $shown;
     }
 }
 
@@ -76,12 +79,15 @@ function connectOrStart()
     $error = '';
     $socket = connect($error);
     if ($socket !== null) return $socket;
-    if (COMMAND === []) throw new Failure(503, "The app does not listen on " . ADDRESS . " ($error). Start it.");
+    if (COMMAND === []) {
+        $reason = 'The app does not listen on ' . ADDRESS . " ($error). Start it.";
+        throw new Failure(503, $reason, $reason);
+    }
     // One request starts the app. The others wait for the lock, and then find the app running.
     // e: the app must not inherit the lock.
     $lock = @fopen(lockFile(), 'ce');
     if ($lock === false || !flock($lock, LOCK_EX)) {
-        throw new Failure(503, 'PHP cannot lock ' . lockFile() . '. Create its folder, and let PHP write to it.');
+        throw permissionFailure();
     }
     try {
         $socket = connect($error);
@@ -100,6 +106,22 @@ function lockFile(): string
     return LOG_FILE . '.lock';
 }
 
+function permissionFailure(): Failure
+{
+    $id = function_exists('posix_geteuid') ? posix_geteuid() : null;
+    $user = $id === null ? 'USER' : (posix_getpwuid($id)['name'] ?? $id);
+    $folder = dirname(LOG_FILE);
+    $paths = escapeshellarg($folder) . ' ' . escapeshellarg(LOG_FILE);
+    $reason = "PHP runs as user $user, which may not write to $folder. Run these commands as your own user:
+
+  mkdir -p " . escapeshellarg($folder) . '
+  touch ' . escapeshellarg(LOG_FILE) . "
+  setfacl -m u:$user:rwX $paths
+
+If the host has no setfacl, use `chmod a+rwX $paths` instead. All users of the host can then write there.";
+    return new Failure(503, $reason, $reason);
+}
+
 /** @return resource|null A connection, or null with the reason in $error when nothing listens. */
 function connect(string &$error)
 {
@@ -116,7 +138,8 @@ function connect(string &$error)
         if ($isFull) usleep(20000);
     } while ($isFull && microtime(true) < $deadline);
     if ($code === 13) {
-        throw new Failure(503, 'PHP may not connect to ' . ADDRESS . ' (permission denied). Run the app as the user of PHP, or start it with --mode 666.');
+        $reason = 'PHP may not connect to ' . ADDRESS . ' (permission denied). Run the app as the user of PHP, or start it with --mode 666.';
+        throw new Failure(503, $reason, $reason);
     }
     if ($isFull) throw new Failure(503, 'The app does not accept connections on ' . ADDRESS . '. It is overloaded or hangs.');
     return null;
@@ -126,8 +149,8 @@ function connect(string &$error)
 function startApp(): void
 {
     if (!function_exists('proc_open')) {
-        throw new Failure(503, 'The app does not run, and this host does not let PHP start it: proc_open is in disable_functions. Start it with cron: @reboot '
-            . implode(' ', COMMAND));
+        $reason = 'The app does not run, and this host does not let PHP start it: proc_open is in disable_functions.';
+        throw new Failure(503, "$reason Start it with cron: @reboot " . implode(' ', COMMAND), "$reason Start it with cron.");
     }
     $process = @proc_open(COMMAND, [['file', '/dev/null', 'r'], ['pipe', 'w'], ['redirect', 1]], $pipes, FOLDER);
     if (!is_resource($process)) throw new Failure(503, 'PHP cannot run ' . COMMAND[0] . '. Correct COMMAND in index.php.');
@@ -206,7 +229,8 @@ function shortBody(int $length, int $read): Failure
     if ($read > 0) return new Failure(400, 'The client left before the request body was complete.');
     $max = bytesOf((string) ini_get('post_max_size'));
     if ($max > 0 && $length > $max) {
-        return new Failure(413, "PHP drops request bodies over $max bytes. Raise post_max_size in .user.ini, or as php_value in .htaccess (mod_php).");
+        $reason = "PHP drops request bodies over $max bytes. Raise post_max_size in .user.ini, or as php_value in .htaccess (mod_php).";
+        return new Failure(413, $reason, $reason);
     }
     return new Failure(500, 'PHP has read the uploaded form itself, and its bytes are gone. Keep the lines of .htaccess that hide Content-Type'
         . ' from PHP, or set enable_post_data_reading = Off in php.ini.');
@@ -371,6 +395,7 @@ function showFailure(Failure $failure): void
     http_response_code($failure->status);
     header('Content-Type: text/plain; charset=utf-8');
     header('Cache-Control: no-store');
-    echo $failure->status, ". The app did not respond. The reason is in PHP's error log";
-    echo LOG_FILE === '' ? ".\n" : ', and in ' . basename(LOG_FILE) . " on the server.\n";
+    echo $failure->status, '. The app did not respond. ';
+    if ($failure->shown !== '') echo $failure->shown, "\n";
+    else echo "The reason is in PHP's error log", LOG_FILE === '' ? '' : ', and in ' . LOG_FILE, ".\n";
 }

@@ -1,8 +1,10 @@
 import { userInfo } from 'node:os'
+import { dirname } from 'node:path'
 import { type Exchange, type ServeOptions, serve } from '@fcgi-bridge/core'
 import { endProgram } from '../end-program.ts'
 import { EXIT } from '../exit-codes.ts'
 import { reportError } from '../failure.ts'
+import { shellWord } from '../shell-word.ts'
 import { UnplacedSyntaxError } from './load-module.ts'
 
 // How long (milliseconds) this process responds with the page before it exits. If it exited at once, a front server would start a new
@@ -31,8 +33,24 @@ export async function serveFailure(
  */
 export async function serveLogFailure(error: unknown): Promise<void> {
   const { text, exitCode } = reportError(error)
-  const user = process.getuid === undefined ? '' : ` This process runs as user ${userName()}.`
-  await servePage(`500. The app could not be started. ${text}${user}\n`, { error, text, exitCode }, {})
+  const reason = permissionAdvice((error as Error).cause as NodeJS.ErrnoException) ?? text
+  await servePage(`500. The app could not be started. ${reason}\n`, { error, text, exitCode }, {})
+}
+
+// Undefined if the error is another one than a lack of permission. With a web server that runs as another user, this is what most users see first.
+function permissionAdvice({ code, syscall, path }: NodeJS.ErrnoException): string | undefined {
+  if (code !== 'EACCES' || path === undefined) return undefined
+  const user = userName()
+  const [folder, create, paths] =
+    syscall === 'mkdir'
+      ? [path, `mkdir ${shellWord(path)}`, shellWord(path)]
+      : [dirname(path), `touch ${shellWord(path)}`, `${shellWord(dirname(path))} ${shellWord(path)}`]
+  return `Cannot open the log file, because the web server runs as user ${user}, which may not write to ${folder}. Run these commands as your own user:
+
+  ${create}
+  setfacl -m u:${user}:rwX ${paths}
+
+If the host has no setfacl, use \`chmod a+rwX ${paths}\` instead. All users of the host can then write there. Wait five seconds, and load this page again.`
 }
 
 async function servePage(
@@ -59,7 +77,7 @@ function userName(): string {
 
 function pageOf(text: string, logFile = 'the error log of the web server'): string {
   const shown = process.env.NODE_ENV === 'development' ? `\n\n${text}` : ''
-  return `500. The app could not be started. The error is in ${logFile}.${shown}\n`
+  return `500. The app could not be started. The error is in ${logFile}. After a correction, the app starts again within five seconds.${shown}\n`
 }
 
 function respond(exchange: Exchange, page: string): void {

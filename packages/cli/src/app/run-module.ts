@@ -105,7 +105,7 @@ export async function runModule({
       app = await findApp(namespace, name, find)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
-      if (!hasServer) await waitForServer(name, served, error)
+      if (!hasServer) await waitForServer(name, served, error, run.listensOnce)
     }
     if (app !== undefined && run.awaitsReady) await untilReady(namespace.ready, name)
     // The module may have begun to listen while the app was started.
@@ -128,8 +128,14 @@ async function untilReady(ready: unknown, name: string): Promise<void> {
 }
 
 // A program without an app may listen later. Waits for that. Rejects with `failure` if the event loop is empty before. If the module has an
-// export that was probably meant as an app, rejects after MISTAKE_TIMEOUT.
-async function waitForServer(name: string, served: Promise<unknown>, failure: Failure): Promise<void> {
+// export that was probably meant as an app, rejects after MISTAKE_TIMEOUT. If `isAwaited`, a front server has a request for this process, so
+// rejects after REQUEST_TIMEOUT: the client then gets a page that names the log.
+async function waitForServer(
+  name: string,
+  served: Promise<unknown>,
+  failure: Failure,
+  isAwaited: boolean,
+): Promise<void> {
   const isLikelyMistake = !(failure instanceof NoAppFailure)
   const timer = new AbortController()
   // Under `fcgi-bridge dev` the channel to the parent would keep this process from ending.
@@ -138,8 +144,15 @@ async function waitForServer(name: string, served: Promise<unknown>, failure: Fa
     process.once('beforeExit', () => (isClusterPrimary() ? endProgram(EXIT.ok) : reject(failure)))
     const onTimeout = (): void => {
       if (isClusterPrimary()) return
-      if (isLikelyMistake) reject(failure)
-      else process.stderr.write(`${name} exports no app, and has started no server so far. Waiting for it.\n`)
+      if (isLikelyMistake) {
+        reject(failure)
+        return
+      }
+      process.stderr.write(`${name} exports no app, and has started no server so far. Waiting for it.\n`)
+      if (!isAwaited) return
+      setTimeout(REQUEST_TIMEOUT - NOTICE_TIMEOUT, undefined, { signal: timer.signal, ref: false })
+        .then(() => reject(failure))
+        .catch(() => {})
     }
     setTimeout(isLikelyMistake ? MISTAKE_TIMEOUT : NOTICE_TIMEOUT, undefined, {
       signal: timer.signal,
@@ -159,3 +172,5 @@ async function waitForServer(name: string, served: Promise<unknown>, failure: Fa
 // Milliseconds.
 const MISTAKE_TIMEOUT = 3000
 const NOTICE_TIMEOUT = 10_000
+// mod_fcgid waits 40 seconds for a response.
+const REQUEST_TIMEOUT = 30_000

@@ -56,7 +56,7 @@ export function addServe(program: Command): void {
     )
     .option(
       '--shared [folder]',
-      "serve the app in one of the processes that the front server starts; the others relay to it, through a socket in this folder (default: tmp/shared in the app's folder)",
+      "serve the app in one of the processes that the front server starts; the others relay to it, through a socket in this folder (default: tmp/shared/NAME in the app's folder, for a module NAME.js)",
     )
     .option(
       '--program <file>',

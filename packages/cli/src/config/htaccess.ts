@@ -1,17 +1,18 @@
-import { sharedFolder } from '../app/project-folder.ts'
+import { join } from 'node:path'
+import { sharedFolderOfSite } from '../app/project-folder.ts'
 import { type Site, usageError } from './site.ts'
 import { type Config, header } from './target.ts'
 
 /** Builds the `.htaccess` of a site on a shared host, where `app.fcgi` starts the app. Throws a Failure if the app is not named. */
-export function htaccess({ app }: Site): Config {
+export function htaccess({ app, folder }: Site): Config {
   if (app === undefined) throw usageError('Name the module of the app: fcgi-bridge config htaccess app.js.')
   const top = header(
     'An app on a shared host with Apache',
-    'Save it as .htaccess in the folder of the site, next to app.fcgi, which `fcgi-bridge init htaccess` writes.',
+    `Save it as ${join(folder, '.htaccess')}, next to app.fcgi, which \`fcgi-bridge init htaccess\` writes.`,
     'Apache starts the app: nothing else is needed.',
   )
   return {
-    files: [{ path: '.htaccess', text: `${top}\n${htaccessText(sharedFolder(app.file))}` }],
+    files: [{ path: '.htaccess', text: `${top}\n${htaccessText(sharedFolderOfSite(app.file, folder))}` }],
     // Apache reads an .htaccess at each request, so there is nothing to load.
     check: 'true',
     reload: 'true',
@@ -52,9 +53,12 @@ function proxyRule(shared: string): string {
 `
 }
 
+/** The first of the lines of {@link rewriteTo}. */
+export const REWRITE_COMMENT = '# Files are served as they are. Every other URL goes to the app.'
+
 /** The lines of an .htaccess that send requests to `program`, a file in the same folder. */
 export function rewriteTo(program: string): string {
-  return `# Files are served as they are. Every other URL goes to the app.
+  return `${REWRITE_COMMENT}
 RewriteEngine On
 # Apache hides the Authorization header from programs.
 RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]

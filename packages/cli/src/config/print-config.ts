@@ -19,7 +19,6 @@ import type { Config, ConfigFile } from './target.ts'
 
 /** The values of the flags of `fcgi-bridge config`. */
 export interface ConfigFlags extends SiteFlags {
-  output?: string
   json?: boolean
   /** Load the app first, and fail if `serve` would find no app in it. */
   check: boolean

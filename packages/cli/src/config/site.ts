@@ -18,6 +18,8 @@ export interface Site {
   /** The name of files, upstreams and units: letters, digits and dashes. */
   name: string
   app: SiteApp | undefined
+  /** An absolute path: the folder of the config file, or the working directory if it is printed. */
+  folder: string
   /** Where the app listens for FastCGI. */
   address: SocketAddress
   serverName: string
@@ -102,6 +104,7 @@ export interface SiteFlags {
   perWorkerSockets?: boolean
   user?: string
   serverUser: string
+  output?: string
 }
 
 /** Where the app listens if no flag gives an address. */
@@ -124,6 +127,7 @@ export function siteOf(module: string | undefined, flags: SiteFlags): Site {
   return {
     name: flags.name ?? nameOf(app?.file ?? socket ?? 'app'),
     app,
+    folder: flags.output === undefined ? process.cwd() : dirname(resolve(flags.output)),
     address: socket === undefined ? (flags.address ?? DEFAULT_ADDRESS) : { path: socket },
     serverName: flags.serverName ?? 'localhost',
     listen: flags.listen ?? { host: undefined, port: tls === undefined ? 80 : 443 },

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { findModule } from '../app/load-module.ts'
-import { projectFolder, sharedFolder } from '../app/project-folder.ts'
+import { appName, projectFolder, sharedFolderOfSite } from '../app/project-folder.ts'
+import { REWRITE_COMMENT } from '../config/htaccess.ts'
 import { programWords } from '../config/serve-words.ts'
 import { EXIT } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
@@ -14,6 +15,8 @@ export interface HostedApp {
   project: string
   /** The log file of the app, in `project`. */
   log: string
+  /** The name of the app among those of `project`. */
+  name: string
   /** The folder of the socket of the process that holds the app, in `project`. */
   shared: string
   /** The command that runs `fcgi-bridge`, word by word. */
@@ -49,7 +52,8 @@ export function hostedApp(app: string, flags: { output: string; as?: string; exp
     site,
     project,
     log,
-    shared: sharedFolder(file),
+    name: appName(file),
+    shared: sharedFolderOfSite(file, site),
     program: programWords(),
     serve: [file, ...kind, '--log-file', log],
   }
@@ -91,9 +95,11 @@ export function writeNewFiles(
 }
 
 function adviceOnKept({ path, text }: NewFile): string {
-  return readFileSync(path, 'utf8').includes(text)
-    ? `${path} has the lines of the site already.\n`
-    : `${path} exists already. Add these lines to it:\n\n${text}`
+  const old = readFileSync(path, 'utf8')
+  if (old.includes(text)) return `${path} has the lines of the site already.\n`
+  return old.includes(REWRITE_COMMENT)
+    ? `${path} has lines of another site or of an earlier \`fcgi-bridge init\`. Replace them with these:\n\n${text}`
+    : `${path} exists already. Add these lines at its end:\n\n${text}`
 }
 
 /** Reads a template of `init/`, and replaces the values of its constants: `const NAME = …;` or `var NAME = …`. */

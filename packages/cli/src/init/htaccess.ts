@@ -1,6 +1,10 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { projectFolder } from '../app/project-folder.ts'
+import { realPath } from '../app/real-path.ts'
 import { htaccessText } from '../config/htaccess.ts'
+import { EXIT } from '../exit-codes.ts'
+import { Failure } from '../failure.ts'
 import type { Output } from '../terminal.ts'
 import { type HostedApp, hostedApp, quote, readTemplate, writeNewFiles } from './hosted-app.ts'
 
@@ -13,20 +17,45 @@ export interface HtaccessFlags {
 
 /**
  * Writes `app.fcgi` and `.htaccess` into the folder of a site on a host with Apache mod_fcgid, or with CGI. Overwrites no file: an
- * `.htaccess` that exists already is kept, and its lines are printed. Throws a Failure if `app.fcgi` exists, or if the folder
- * contains the app, whose files would be public.
+ * `.htaccess` that exists already is kept, and its lines are printed. Throws a Failure if `app.fcgi` exists, if the folder contains the
+ * app, whose files would be public, or if Node would not run `app.fcgi` in the folder.
  */
 export function initHtaccess(app: string, flags: HtaccessFlags, stdout: Output): void {
   const hosted = hostedApp(app, flags)
   const program = join(hosted.site, 'app.fcgi')
-  stdout.write(
-    writeNewFiles(hosted, [
-      { path: program, text: appFcgi(hosted), required: true },
-      { path: join(hosted.site, '.htaccess'), text: htaccessText(hosted.shared), required: false },
-    ]),
-  )
+  const files = [
+    { path: program, text: appFcgi(hosted), required: true },
+    { path: join(hosted.site, '.htaccess'), text: htaccessText(hosted.shared), required: false },
+  ]
+  // Node runs a file whose name ends with .fcgi only outside projects of ES modules.
+  const modules = esModulesPackage(hosted.site)
+  if (modules !== undefined) {
+    const own = join(hosted.site, 'package.json')
+    if (existsSync(own)) {
+      throw new Failure(
+        EXIT.usage,
+        `Node could not run app.fcgi in ${hosted.site}, because ${own} has "type": "module". Name another folder with --output.`,
+      )
+    }
+    files.push({ path: own, text: '{}\n', required: true })
+  }
+  stdout.write(writeNewFiles(hosted, files))
+  if (modules !== undefined)
+    stdout.write(`The package.json is needed, because Node runs no app.fcgi in the project of ${modules}.\n`)
   chmodSync(program, 0o755)
   stdout.write(advice(hosted))
+}
+
+// Returns the path of the package.json that applies to a folder, if it makes its files ES modules.
+function esModulesPackage(folder: string): string | undefined {
+  // The real path, as Node takes it. The folder may not exist yet.
+  const file = join(projectFolder(join(realPath(folder), 'app.fcgi')), 'package.json')
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).type === 'module' ? file : undefined
+  } catch {
+    // There is none, or Node will report it.
+    return undefined
+  }
 }
 
 function appFcgi({ program, serve, project, shared }: HostedApp): string {

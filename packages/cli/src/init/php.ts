@@ -61,12 +61,12 @@ function remoteSettings(flags: PhpFlags): Settings {
 }
 
 function startedSettings(app: string, flags: PhpFlags): Settings {
-  const { site, project, log, program, serve } = hostedApp(app, flags)
-  const address = addressOf(flags) ?? join(project, 'tmp/app.sock')
+  const { site, project, name, log, program, serve } = hostedApp(app, flags)
+  const address = addressOf(flags) ?? join(project, 'tmp', `${name}.sock`)
   const at = address.startsWith('/')
     ? ['--path', address]
     : ['--port', address.slice(address.lastIndexOf(':') + 1)]
-  const restart = ['--restart-file', join(project, 'tmp/restart.txt')]
+  const restart = ['--restart-file', join(project, 'tmp/restart.txt'), join(site, 'restart.txt')]
   const command = [...program, 'serve', ...serve, ...at, '--mount', 'script-name', '--detach', ...restart]
   return { address, command, folder: project, site, log }
 }
@@ -81,7 +81,8 @@ function indexPhp({ address, command, folder, log }: Settings): string {
     ADDRESS: quote(address),
     COMMAND: `[${command.map(quote).join(', ')}]`,
     FOLDER: quote(folder),
-    LOG_FILE: quote(log),
+    // Without a command, the app has no log that PHP knows.
+    LOG_FILE: quote(command.length === 0 ? '' : log),
   })
 }
 

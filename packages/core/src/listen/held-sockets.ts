@@ -18,8 +18,12 @@ interface Global {
 
 const HELD: unique symbol = Symbol.for('@fcgi-bridge/core held sockets') as never
 
-/** Leaves sockets to the next server of this program that needs an address. */
+/**
+ * Leaves sockets to the next server of this program that needs an address. Until then they do not keep the process alive, as if it had no
+ * socket yet: a program that ends without a server must not look as if it were still starting.
+ */
 export function leaveSockets(held: HeldSockets): void {
+  for (const { listener } of held.sockets) listener.unref()
   ;(globalThis as Global)[HELD] = held
 }
 
@@ -32,5 +36,6 @@ export function hasHeldSockets(): boolean {
 export function takeHeldSockets(): HeldSockets | undefined {
   const held = (globalThis as Global)[HELD]
   ;(globalThis as Global)[HELD] = undefined
+  for (const { listener } of held?.sockets ?? []) listener.ref()
   return held
 }
