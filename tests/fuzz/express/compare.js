@@ -233,6 +233,13 @@ const EXPLAINED = [
     [({ lines }) => lines.includes('req close')],
   ],
   [
+    // In Node, a piece of the request that is piped into it is one more such write.
+    'how often a response whose connection was destroyed reports a write after its end',
+    ({ steps }) =>
+      steps.some(({ call }) => ends.test(call)) && steps.some(({ call }) => /^req\.pipe/.test(call)),
+    [receivedOf, ({ lines }) => [...new Set(lines)]],
+  ],
+  [
     "a write's callback on a connection that the app has ended: it runs only over FastCGI, and an error that it throws ends the list",
     ({ steps }, http, fastcgi) =>
       steps.some(({ call }) => call === 'socket.end') &&
