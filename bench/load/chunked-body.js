@@ -1,7 +1,7 @@
 const CR = 13
 const LF = 10
 
-// What comes next in the body. Numbers, because a large response has thousands of chunks.
+// The states of the reader, named after the part of the body that follows. They are numbers for speed.
 const SIZE = 0
 const SIZE_LF = 1
 const DATA = 2

@@ -204,7 +204,7 @@ function httpResponse(body: string, status = 200): Buffer {
   return Buffer.from(`HTTP/1.1 ${status} OK\r\nContent-Length: ${body.length}\r\n${date}\r\n\r\n${body}`)
 }
 
-// Two chunks, of which the second has one byte.
+// A body of two chunks. The second chunk is one byte.
 function chunkedResponse(body: string, status = 200): Buffer {
   const chunks = [body.slice(0, -1), body.slice(-1)].filter(Boolean)
   const written = chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('')

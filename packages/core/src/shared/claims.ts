@@ -16,14 +16,14 @@
 //   finds a higher one, and withdraws.
 
 import { linkSync, mkdirSync, readdirSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { checkPlace } from '../listen/check-place.ts'
 import { codeOf } from '../listen/listen-error.ts'
 import type { OpenSocket } from '../listen/open-socket.ts'
 import { lstatSocket } from '../listen/stat.ts'
-import { connectToHolder } from './connect-to-holder.ts'
+import { connectToHolder, startConnecting } from './connect-to-holder.ts'
 import { unlinkIfExists } from './unlink.ts'
 
 // How many old numbers are kept.
@@ -39,7 +39,7 @@ export class Claims {
   /** The folder of the sockets of this machine. */
   readonly folder: string
   // Where the holder listens that was reached last.
-  #reached: { path: string; allowHalfOpen: true } | undefined
+  #reached: string | undefined
 
   /** Throws if the path of a socket in `folder` would be too long for the operating system. */
   constructor(folder: string) {
@@ -58,7 +58,7 @@ export class Claims {
    * later one, so the folder need not be read for each request. If it refuses, {@link connect} finds the next one.
    */
   connectAgain(): Socket | undefined {
-    return this.#reached === undefined ? undefined : connect(this.#reached)
+    return this.#reached === undefined ? undefined : startConnecting(this.#reached)
   }
 
   /**
@@ -78,7 +78,7 @@ export class Claims {
       holder = await connectToHolder(path, front)
       return holder
     } finally {
-      this.#reached = holder === undefined ? undefined : { path, allowHalfOpen: true }
+      this.#reached = holder === undefined ? undefined : path
     }
   }
 

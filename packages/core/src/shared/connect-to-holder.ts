@@ -24,9 +24,14 @@ export async function connectToHolder(path: string, front: Socket | undefined): 
   }
 }
 
+/** Starts to connect to the holder whose socket is at `path`. */
+export function startConnecting(path: string): Socket {
+  return connect({ path, allowHalfOpen: true })
+}
+
 function connected(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ path, allowHalfOpen: true })
+    const socket = startConnecting(path)
     socket.once('error', reject)
     socket.once('connect', () => {
       socket.removeListener('error', reject)

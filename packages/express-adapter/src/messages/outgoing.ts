@@ -222,13 +222,7 @@ class HeadBuilder {
 function readLength(value: string): number | undefined {
   const digits = value.trim()
   const length = Number(digits)
-  // Nearly always true, and cheaper than the expression below.
-  if (
-    String(length) === value &&
-    length >= 0 &&
-    length <= Number.MAX_SAFE_INTEGER &&
-    Number.isInteger(length)
-  )
-    return length
-  return /^\d+$/.test(digits) && Number.isSafeInteger(length) ? length : undefined
+  // The comparison is nearly always true, and cheaper than the expression.
+  const isDecimal = String(length) === digits || /^\d+$/.test(digits)
+  return isDecimal && length >= 0 && Number.isSafeInteger(length) ? length : undefined
 }
