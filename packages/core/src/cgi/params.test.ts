@@ -163,8 +163,8 @@ describe('Params', () => {
     expect(errorOf(() => params(...list)).status).toBe(431)
     expect(params(...list.slice(1)).count).toBe(2000)
     const two = pairs(list.slice(0, 2))
-    expect(new Params(two, 0, two.length, { maxCount: 2 }).count).toBe(2)
-    expect(errorOf(() => new Params(two, 0, two.length, { maxCount: 1 })).code).toBe('FCGI_ERR_PARAMS_COUNT')
+    expect(new Params(two, 0, two.length, { maxParamsCount: 2 }).count).toBe(2)
+    expect(errorOf(() => new Params(two, 0, two.length, { maxParamsCount: 1 })).code).toBe('FCGI_ERR_PARAMS_COUNT')
   })
 
   it('returns all pairs that were encoded, if they contain no NUL', () => {

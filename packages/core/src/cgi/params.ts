@@ -9,7 +9,7 @@ import { isToken } from './token.ts'
 /** Limits of a request's params. */
 export interface ParamsLimits {
   /** The maximum number of pairs. The default is 2000, some ten times the number of a large real request. */
-  maxCount?: number
+  maxParamsCount?: number
   /** The maximum size of one `HTTP_*` param, name and value together, in bytes. By default, only the size of all params is limited. */
   maxHeaderBytes?: number
 }
@@ -26,9 +26,19 @@ export const FAULT_METHOD = 4
 /** CONTENT_LENGTH is not a number of at most 15 digits. It may still be valid: checkRequest decides. */
 export const FAULT_CONTENT_LENGTH = 8
 
-// The constructor collects the pairs in these arrays and copies them once, because that is cheaper than growing new arrays.
-const scratchIndex: number[] = []
-const scratchHeaders: (HeaderParamName | undefined)[] = []
+/** Where the pairs of a block are. */
+interface PairIndex {
+  /** nameStart, valueStart and valueEnd of each pair. */
+  readonly offsets: number[]
+  /** The name of each pair that carries a header; undefined for other pairs. */
+  readonly headers: (HeaderParamName | undefined)[]
+}
+
+// The index of the params that were decoded last, with the remains of earlier ones behind it. Most params are read before the next ones are
+// decoded, and an index of its own would be a quarter of all memory that a small request takes.
+const shared: PairIndex = { offsets: [], headers: [] }
+// The params that `shared` belongs to have this number.
+let decoded = 0
 
 const SHORT_DECIMAL = /^\d{0,15}$/
 
@@ -42,12 +52,14 @@ const SHORT_DECIMAL = /^\d{0,15}$/
 export class Params {
   // A copy of the whole block. A copy of one kilobyte costs less than keeping a socket's buffer of 64 KiB alive.
   readonly #text: string
-  // nameStart, valueStart and valueEnd of each pair in #text.
-  readonly #index: readonly number[]
-  // The name of each pair that carries a header; undefined for other pairs.
-  readonly #headers: readonly (HeaderParamName | undefined)[]
+  // Counts the params that have been decoded.
+  readonly #number: number
+  // Set if the params are read after the next ones were decoded.
+  #ownIndex: PairIndex | undefined
   #record: Record<string, string> | undefined
 
+  /** The number of pairs, including repeated names. */
+  readonly count: number
   /** The FAULT_* bits; 0 for nearly every request. */
   readonly faults: number
   /** REQUEST_METHOD; '' if it is absent. */
@@ -68,10 +80,12 @@ export class Params {
    * that the app calls would read only the part before it), and with 431 if there are too many pairs or a header is too long.
    */
   constructor(bytes: Buffer, start = 0, end: number = bytes.length, limits?: ParamsLimits) {
-    const maxCount = limits?.maxCount ?? DEFAULT_MAX_COUNT
+    const maxCount = limits?.maxParamsCount ?? DEFAULT_MAX_COUNT
     const maxHeaderBytes = limits?.maxHeaderBytes ?? Number.POSITIVE_INFINITY
     const text = bytes.toString('latin1', start, end)
     this.#text = text
+    this.#number = ++decoded
+    const { offsets, headers } = shared
 
     let count = 0
     let faults = 0
@@ -120,12 +134,12 @@ export class Params {
           )
         }
         const name = headerParamName(bytes, nameAt, valueAt)
-        scratchHeaders[count] = name
+        headers[count] = name
         if (!name.isToken) faults |= FAULT_HEADER_NAME
         if (breaksLine) faults |= FAULT_LINE_BREAK
         if (name.header === 'host') host = text.slice(valueAt - start, valueEnd - start)
       } else {
-        scratchHeaders[count] = undefined
+        headers[count] = undefined
         switch (knownName(bytes, nameAt, valueAt)) {
           case 'REQUEST_METHOD':
             method = text.slice(valueAt - start, valueEnd - start)
@@ -154,16 +168,15 @@ export class Params {
             break
         }
       }
-      scratchIndex[count * 3] = nameAt - start
-      scratchIndex[count * 3 + 1] = valueAt - start
-      scratchIndex[count * 3 + 2] = valueEnd - start
+      offsets[count * 3] = nameAt - start
+      offsets[count * 3 + 1] = valueAt - start
+      offsets[count * 3 + 2] = valueEnd - start
       count++
       at = valueEnd
     }
     if (method !== 'GET' && (method === undefined || !isToken(method))) faults |= FAULT_METHOD
     if (contentLength && !SHORT_DECIMAL.test(contentLength)) faults |= FAULT_CONTENT_LENGTH
-    this.#index = scratchIndex.slice(0, count * 3)
-    this.#headers = scratchHeaders.slice(0, count)
+    this.count = count
     this.faults = faults
     this.method = method ?? ''
     this.uri = uri
@@ -173,24 +186,19 @@ export class Params {
     this.redirectedAuthorization = redirectedAuthorization
   }
 
-  /** The number of pairs, including repeated names. */
-  get count(): number {
-    return this.#headers.length
-  }
-
   /**
    * Returns the value of the last pair named `name`. An empty value is undefined for the names that {@link isAbsentIfEmpty} lists, for
    * example REMOTE_USER.
    */
   get(name: string): string | undefined {
-    const index = this.#index
+    const { offsets } = this.#index
     const text = this.#text
     const { length } = name
-    for (let i = index.length - 3; i >= 0; i -= 3) {
-      const at = index[i]!
-      const valueAt = index[i + 1]!
+    for (let i = (this.count - 1) * 3; i >= 0; i -= 3) {
+      const at = offsets[i]!
+      const valueAt = offsets[i + 1]!
       if (valueAt - at === length && text.startsWith(name, at)) {
-        const value = text.slice(valueAt, index[i + 2])
+        const value = text.slice(valueAt, offsets[i + 2])
         return value === '' && isAbsentIfEmpty(name) ? undefined : value
       }
     }
@@ -199,21 +207,22 @@ export class Params {
 
   /** The name of pair number `i` if it is an `HTTP_*` param; undefined for other pairs. */
   headerNameAt(i: number): HeaderParamName | undefined {
-    return this.#headers[i]
+    return this.#index.headers[i]
   }
 
   /** The value of pair number `i`. */
   valueAt(i: number): string {
-    return this.#text.slice(this.#index[i * 3 + 1], this.#index[i * 3 + 2])
+    const { offsets } = this.#index
+    return this.#text.slice(offsets[i * 3 + 1], offsets[i * 3 + 2])
   }
 
   /** Returns `[name, value, name, value, …]` in the order received, including repeated names. */
   toList(): string[] {
-    const index = this.#index
+    const { offsets } = this.#index
     const text = this.#text
     const list: string[] = []
-    for (let i = 0; i < index.length; i += 3) {
-      list.push(text.slice(index[i], index[i + 1]), text.slice(index[i + 1], index[i + 2]))
+    for (let i = 0; i < this.count * 3; i += 3) {
+      list.push(text.slice(offsets[i], offsets[i + 1]), text.slice(offsets[i + 1], offsets[i + 2]))
     }
     return list
   }
@@ -231,13 +240,13 @@ export class Params {
   }
 
   #buildRecord(): Record<string, string> {
-    const index = this.#index
+    const { offsets, headers } = this.#index
     const text = this.#text
     const record: Record<string, string> = Object.create(null)
-    for (let i = 0; i < index.length; i += 3) {
-      const value = text.slice(index[i + 1], index[i + 2])
-      const header = this.#headers[i / 3]
-      const name = header?.text ?? text.slice(index[i], index[i + 1])
+    for (let i = 0; i < this.count * 3; i += 3) {
+      const value = text.slice(offsets[i + 1], offsets[i + 2])
+      const header = headers[i / 3]
+      const name = header?.text ?? text.slice(offsets[i], offsets[i + 1])
       const before = header && record[name]
       if (value === '' && header === undefined && isAbsentIfEmpty(name)) delete record[name]
       else if (before === undefined || header?.header === 'host') record[name] = value
@@ -245,6 +254,29 @@ export class Params {
     }
     return record
   }
+
+  get #index(): PairIndex {
+    if (this.#ownIndex !== undefined) return this.#ownIndex
+    if (this.#number === decoded) return shared
+    this.#ownIndex = indexPairs(this.#text)
+    return this.#ownIndex
+  }
+}
+
+// Indexes a block that has been decoded before, so that it is known to be valid.
+function indexPairs(text: string): PairIndex {
+  const bytes = Buffer.from(text, 'latin1')
+  const offsets: number[] = []
+  const headers: (HeaderParamName | undefined)[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const valueLengthAt = afterLength(bytes, at)
+    const nameAt = afterLength(bytes, valueLengthAt)
+    const valueAt = nameAt + lengthAt(bytes, at)
+    at = valueAt + lengthAt(bytes, valueLengthAt)
+    offsets.push(nameAt, valueAt, at)
+    headers.push(isHeaderParam(bytes, nameAt, valueAt) ? headerParamName(bytes, nameAt, valueAt) : undefined)
+  }
+  return { offsets, headers }
 }
 
 // Returns the next position of `character` at or after `at`; Infinity if there is none.

@@ -8,6 +8,23 @@ import type { Params } from './params.ts'
 
 const SLASH = 0x2f
 
+// The list of headers is built here and then copied, because a list that grows takes twice as much memory.
+const scratch: string[] = []
+
+// Writes a header to `scratch`, and returns the position after it.
+function put(at: number, name: string, value: string): number {
+  scratch[at] = name
+  scratch[at + 1] = value
+  return at + 2
+}
+
+// Returns the first `length` strings of `scratch`, which does not keep them.
+function takeList(length: number): string[] {
+  const list = scratch.slice(0, length)
+  for (let i = 0; i < length; i++) scratch[i] = ''
+  return list
+}
+
 /** The head of an HTTP request, read from its params (RFC 3875 section 4.1). */
 export class RequestHead {
   readonly params: Params
@@ -159,9 +176,9 @@ export class RequestHead {
 
   #buildHeaders(): string[] {
     const { params, contentLength } = this
-    const headers: string[] = []
     const host = this.#authorityOfTarget() ?? params.host
-    if (host) headers.push('host', host)
+    let at = 0
+    if (host) at = put(at, 'host', host)
     let sentContentType = ''
     let transferEncoding = ''
     let hasAuthorization = false
@@ -179,29 +196,31 @@ export class RequestHead {
           transferEncoding = value
           break
         case 'connection':
-          if (/^(?:close|keep-alive)$/i.test(value)) headers.push(header, value)
+          if (/^(?:close|keep-alive)$/i.test(value)) at = put(at, header, value)
           break
         case 'authorization':
-          if (pushUnlessEmpty(headers, header, value)) hasAuthorization = true
+          if (trimBlanks(value) !== '') {
+            at = put(at, header, trimBlanks(value))
+            hasAuthorization = true
+          }
           break
         case 'user-agent':
-          if (value !== '' || !isCaddy(params)) headers.push(header, trimBlanks(value))
+          if (value !== '' || !isCaddy(params)) at = put(at, header, trimBlanks(value))
           break
         default:
-          headers.push(header, trimBlanks(value))
+          at = put(at, header, trimBlanks(value))
       }
     }
-    if (!hasAuthorization && params.redirectedAuthorization !== undefined) {
-      pushUnlessEmpty(headers, 'authorization', params.redirectedAuthorization)
-    }
+    const redirected = trimBlanks(params.redirectedAuthorization ?? '')
+    if (!hasAuthorization && redirected !== '') at = put(at, 'authorization', redirected)
     const contentType = trimBlanks(params.contentType ?? '') || trimBlanks(sentContentType)
-    if (contentType !== '' && !addsContentType(params)) headers.push('content-type', contentType)
+    if (contentType !== '' && !addsContentType(params)) at = put(at, 'content-type', contentType)
     if (contentLength !== undefined) {
-      if (contentLength > 0 || !addsZeroLength(params)) headers.push('content-length', String(contentLength))
+      if (contentLength > 0 || !addsZeroLength(params)) at = put(at, 'content-length', String(contentLength))
     } else if (transferEncoding !== '' || this.#hasBodyOfUnknownLength()) {
-      headers.push('transfer-encoding', transferEncoding || 'chunked')
+      at = put(at, 'transfer-encoding', transferEncoding || 'chunked')
     }
-    return headers
+    return takeList(at)
   }
 
   #hasBodyOfUnknownLength(): boolean {
@@ -223,13 +242,6 @@ function targetOf(params: Params): string {
   const query = params.get('QUERY_STRING')
   const encoded = path.replace(/[^\w/.~!$&'()*+,;=:@-]+/g, percentEncode)
   return `${encoded.startsWith('/') ? '' : '/'}${encoded}${query ? `?${query}` : ''}`
-}
-
-// Adds the header, unless its value is empty. Returns whether it was added.
-function pushUnlessEmpty(headers: string[], name: string, value: string): boolean {
-  const trimmed = trimBlanks(value)
-  if (trimmed !== '') headers.push(name, trimmed)
-  return trimmed !== ''
 }
 
 function urlTarget(target: string): string {

@@ -8,7 +8,7 @@ interface CodedError extends Error {
   code: string
 }
 
-// Status lines with the default reason phrase, by status.
+// Status lines with the default reason phrase, without a line end, by status.
 const statusLines: string[] = []
 
 /**
@@ -33,7 +33,7 @@ export function encodeResponseHead(status: number, headers: readonly string[] = 
   let length: string | undefined
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!
-    const kind = kindOf(name)
+    const { kind, prefix } = fieldName(name)
     if (kind === OMITTED || (kind === LENGTH && status === 204)) continue
     const value = kind === LENGTH && status === 205 ? '0' : headers[i + 1]!
     if (kind === LENGTH) {
@@ -44,10 +44,9 @@ export function encodeResponseHead(status: number, headers: readonly string[] = 
     if (INVALID_VALUE.test(value)) {
       throw coded(new TypeError(`Invalid character in header content ["${name}"]`), 'ERR_INVALID_CHAR')
     }
-    const field = `${name}: ${value}\r\n`
-    head = kind === LOCATION ? field + head : head + field
+    head = kind === LOCATION ? `${name}: ${value}\r\n${head}` : head + prefix + value
   }
-  return `${head}\r\n`
+  return `${head}\r\n\r\n`
 }
 
 function checkLength(name: string, value: string, before: string | undefined): void {
@@ -98,20 +97,27 @@ const OMITTED_NAMES: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-// Caches the kind of each name as the app writes it. The size is limited, because an app can use any number of names.
-const kinds = new Map<string, number>()
-const KINDS_MAX = 500
+interface FieldName {
+  readonly kind: number
+  /** What precedes the value: the end of the line before, and the name as the app writes it. */
+  readonly prefix: string
+}
 
-function kindOf(name: string): number {
-  const known = kinds.get(name)
+// Caches the names. The size is limited, because an app can use any number of names.
+const fieldNames = new Map<string, FieldName>()
+const FIELD_NAMES_MAX = 500
+
+function fieldName(name: string): FieldName {
+  const known = fieldNames.get(name)
   if (known !== undefined) return known
   if (!isToken(name)) {
     throw coded(new TypeError(`Header name must be a valid HTTP token ["${name}"]`), 'ERR_INVALID_HTTP_TOKEN')
   }
   const lower = name.toLowerCase()
   const kind = OMITTED_NAMES.has(lower) ? OMITTED : (SPECIAL_NAMES.get(lower) ?? ORDINARY)
-  if (kinds.size < KINDS_MAX) kinds.set(name, kind)
-  return kind
+  const field = { kind, prefix: `\r\n${name}: ` }
+  if (fieldNames.size < FIELD_NAMES_MAX) fieldNames.set(name, field)
+  return field
 }
 
 function defaultStatusLine(status: number): string {
@@ -124,7 +130,7 @@ function statusLine(status: number, reason: string): string {
   if (!Number.isInteger(status) || status < 200 || status > 999) {
     throw coded(new RangeError(`Invalid status code: ${status}`), 'ERR_HTTP_INVALID_STATUS_CODE')
   }
-  return `Status: ${status} ${reason.replace(/[\r\n]+/g, '').replace(/[^\t\x20-\x7e\x80-\xff]/g, '?')}\r\n`
+  return `Status: ${status} ${reason.replace(/[\r\n]+/g, '').replace(/[^\t\x20-\x7e\x80-\xff]/g, '?')}`
 }
 
 function coded<E extends Error>(error: E, code: string): E & CodedError {

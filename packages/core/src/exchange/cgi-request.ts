@@ -139,9 +139,7 @@ export abstract class CgiRequest<C extends RequestConnection> extends AsyncResou
   /** The params. Throws RequestError if they cannot be read. */
   protected get cgi(): Params {
     if (this.#params === undefined) {
-      const { maxParamsCount: maxCount, maxHeaderBytes } = this.#connection.settings
-      const limits = { maxCount, maxHeaderBytes }
-      this.#params = this.#gathered.take((block, start, end) => new Params(block, start, end, limits))
+      this.#params = this.#gathered.decode(this.#connection.settings)
     }
     return this.#params
   }

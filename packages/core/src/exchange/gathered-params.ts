@@ -1,3 +1,4 @@
+import { Params, type ParamsLimits } from '../cgi/params.ts'
 import { copyBytes } from './piece-memory.ts'
 
 const EMPTY = Buffer.alloc(0)
@@ -41,10 +42,10 @@ export class GatheredParams {
     this.#owned = true
   }
 
-  /** Passes the bytes to `read` and forgets them. */
-  take<T>(read: (block: Buffer, start: number, end: number) => T): T {
+  /** Decodes the bytes and forgets them. Throws the errors of {@link Params}. */
+  decode(limits: ParamsLimits): Params {
     const block = this.#chunk
     this.#chunk = EMPTY
-    return read(block, this.#start, this.#end)
+    return new Params(block, this.#start, this.#end, limits)
   }
 }

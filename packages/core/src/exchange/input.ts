@@ -38,6 +38,8 @@ export interface InputOwner {
   callListener(listener: () => void): void
 }
 
+const NONE: readonly Buffer[] = []
+
 // Remove pieces that have been read from the array this many at a time.
 const COMPACT_AT = 16
 
@@ -59,7 +61,7 @@ export class InputQueue implements Input {
   #expected: number | undefined
   #maxBytes: number = Number.POSITIVE_INFINITY
   #state = FLOWING
-  #chunks: Buffer[] = []
+  #chunks: readonly Buffer[] = NONE
   #next = 0
   // Pieces of the chunk that is being decoded, whose memory is reused for the next chunk.
   #borrowed: Piece[] | undefined
@@ -112,7 +114,7 @@ export class InputQueue implements Input {
     if (this.#next === this.#chunks.length) this.#own()
     const chunk = this.#chunks[this.#next++]!
     if (this.#next === this.#chunks.length || this.#next === COMPACT_AT) {
-      this.#chunks = this.#chunks.slice(this.#next)
+      this.#chunks = this.#next === this.#chunks.length ? NONE : this.#chunks.slice(this.#next)
       this.#next = 0
     }
     this.#queued -= chunk.length
@@ -237,8 +239,8 @@ export class InputQueue implements Input {
   #borrow(piece: Piece): void {
     const length = piece.end - piece.start
     if (length === 0) return
-    this.#borrowed ??= []
-    this.#borrowed.push(piece)
+    if (this.#borrowed === undefined) this.#borrowed = [piece]
+    else this.#borrowed.push(piece)
     this.#borrowedBytes += length
     this.#queued += length
   }
@@ -249,7 +251,8 @@ export class InputQueue implements Input {
     const buffer = allocatePiece(this.#borrowedBytes)
     let at = 0
     for (const { chunk, start, end } of pieces) at = copyBytes(chunk, start, end, buffer, at)
-    this.#chunks.push(buffer)
+    if (this.#chunks.length === 0) this.#chunks = [buffer]
+    else (this.#chunks as Buffer[]).push(buffer)
     this.#borrowed = undefined
     this.#borrowedBytes = 0
   }
@@ -266,7 +269,7 @@ export class InputQueue implements Input {
   }
 
   #clear(): void {
-    this.#chunks = []
+    this.#chunks = NONE
     this.#next = 0
     this.#borrowed = undefined
     this.#borrowedBytes = 0

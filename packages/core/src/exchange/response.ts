@@ -44,8 +44,8 @@ export interface ResponseOwner {
   ): void
   /** Ends an incomplete response in a way that the front server sees as a failure. */
   truncate(): void
-  /** Calls code of the app. If that throws, this exchange fails, and no other. */
-  guard(hook: () => void): void
+  /** Calls code of the app, which gets `error`. If it throws, this exchange fails, and no other. */
+  guard(hook: WriteCallback, error?: Error | null): void
 }
 
 const EMPTY = Buffer.alloc(0)
@@ -247,7 +247,7 @@ export class ExchangeResponse {
       (this.#owner.lost
         ? new ExchangeError('FCGI_ERR_CONNECTION_CLOSED', 'The connection closed before this chunk was sent.')
         : undefined)
-    this.#owner.guard(() => callback(reason))
+    this.#owner.guard(callback, reason)
   }
 
   #refuseWrite(callback: WriteCallback | undefined): boolean {
@@ -264,7 +264,7 @@ export class ExchangeResponse {
   }
 
   #callLater(callback: WriteCallback, error?: Error): void {
-    process.nextTick(() => this.#owner.guard(() => callback(error)))
+    process.nextTick(() => this.#owner.guard(callback, error))
   }
 }
 

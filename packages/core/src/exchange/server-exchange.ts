@@ -217,9 +217,9 @@ export class ServerExchange extends IncomingRequest<ExchangeConnection> implemen
     this.abandonInputs()
   }
 
-  guard(hook: () => void): void {
+  guard(hook: WriteCallback, error?: Error | null): void {
     try {
-      hook()
+      hook(error)
     } catch (error) {
       if (this.aborted) this.connection.settings.onError(error, this)
       else this.fail(error)
