@@ -158,13 +158,15 @@ describe('Params', () => {
     expect(error.code).toBe('FCGI_ERR_PARAMS')
   })
 
-  it('refuses more pairs than maxCount with a 431', () => {
+  it('refuses more pairs than maxParamsCount with a 431', () => {
     const list = Array.from({ length: 2001 }, (_, i): [string, string] => [`X${i}`, ''])
     expect(errorOf(() => params(...list)).status).toBe(431)
     expect(params(...list.slice(1)).count).toBe(2000)
     const two = pairs(list.slice(0, 2))
     expect(new Params(two, 0, two.length, { maxParamsCount: 2 }).count).toBe(2)
-    expect(errorOf(() => new Params(two, 0, two.length, { maxParamsCount: 1 })).code).toBe('FCGI_ERR_PARAMS_COUNT')
+    expect(errorOf(() => new Params(two, 0, two.length, { maxParamsCount: 1 })).code).toBe(
+      'FCGI_ERR_PARAMS_COUNT',
+    )
   })
 
   it('returns all pairs that were encoded, if they contain no NUL', () => {
@@ -186,6 +188,32 @@ describe('Params', () => {
         expect(Object.keys(got.toRecord()).length).toBe(new Set(list.map(([name]) => name)).size)
       }),
     )
+  })
+
+  it('returns the same pairs after other params have been decoded, and after others could not be', () => {
+    const list: [string, string][] = [
+      ['SCRIPT_NAME', '/a'],
+      ['HTTP_X_LONG', 'é'.repeat(200)],
+      ['HTTP_HOST', 'one.test'],
+      ['HTTP_COOKIE', 'a=1'],
+      ['HTTP_COOKIE', 'b=2'],
+      ['N'.repeat(130), ''],
+    ]
+    const read = (got: Params): unknown => ({
+      list: got.toList(),
+      record: { ...got.toRecord() },
+      headers: Array.from({ length: got.count }, (_, i) => [got.headerNameAt(i)?.header, got.valueAt(i)]),
+      named: list.map(([name]) => got.get(name)),
+    })
+    const before = read(params(...list))
+    const got = params(...list)
+    const next = params(['HTTP_HOST', 'two.test'], ['SCRIPT_NAME', '/b'])
+    expect(next.get('SCRIPT_NAME')).toBe('/b')
+    expect(read(got)).toEqual(before)
+    const third = params(...list)
+    errorOf(() => new Params(bytes(pair('HTTP_ACCEPT', 'x'), 'truncated')))
+    expect(read(third)).toEqual(before)
+    expect(next.toList()).toEqual(['HTTP_HOST', 'two.test', 'SCRIPT_NAME', '/b'])
   })
 
   it('finds a NUL in any name or value', () => {
