@@ -169,15 +169,15 @@ export class BodyPump {
       return
     }
     this.#state = 'ending'
-    afterTicks(() => this.#endAfterTicks())
+    afterTicks(BodyPump.#endAfterTicks, this)
   }
 
-  #endAfterTicks(): void {
-    if (this.#state !== 'ending') return
-    this.#state = 'fresh'
-    if (this.#request.destroyed) this.#run()
+  static #endAfterTicks(this: void, pump: BodyPump): void {
+    if (pump.#state !== 'ending') return
+    pump.#state = 'fresh'
+    if (pump.#request.destroyed) pump.#run()
     // The reader may have paused. The end follows all the same.
-    else if (!this.#held) this.#end()
+    else if (!pump.#held) pump.#end()
   }
 
   // Runs outside of the app's code. An error that a listener throws fails the exchange.
@@ -230,7 +230,7 @@ export function pushBody({ stdin }: Exchange, request: InternalRequest, end: 'no
   for (let chunk = first; chunk !== null; chunk = stdin.read()) request.push(chunk)
   if (!stdin.ended) return false
   if (first === null || end === 'now') endBody(request)
-  else afterTicks(() => endBody(request))
+  else afterTicks(endBody, request)
   return true
 }
 
