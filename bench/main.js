@@ -16,7 +16,7 @@ import { readResults, writeResults } from './report/results.js'
 import { misses } from './report/verdicts.js'
 
 /** @type {import('./lib/side.js').Pace} */
-const FULL = { launches: 2, rounds: 5, milliseconds: 500, warmUpRequests: 30_000, warmUpMilliseconds: 6000 }
+const FULL = { launches: 2, rounds: 5, milliseconds: 500, warmUpRequests: 50_000, warmUpMilliseconds: 10_000 }
 
 /** @type {import('./lib/side.js').Pace} */
 const QUICK = { launches: 1, rounds: 5, milliseconds: 300, warmUpRequests: 20_000, warmUpMilliseconds: 5000 }

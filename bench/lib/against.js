@@ -24,13 +24,16 @@ import { summary } from './stats.js'
 /** The most that a row may cost, as a share of its cost in the other checkout. */
 const BAR = 1.03
 
-/** The launches have many short rounds, because differences of a few per cent are sought. @type {import('./side.js').Pace} */
+/**
+ * The launches have many short rounds, because differences of a few per cent are sought. The JIT needs up to 45 000 requests until it has nothing
+ * left to compile (Express's POST). @type {import('./side.js').Pace}
+ */
 export const AGAINST = {
   launches: 8,
   rounds: 16,
   milliseconds: 100,
-  warmUpRequests: 30_000,
-  warmUpMilliseconds: 3000,
+  warmUpRequests: 50_000,
+  warmUpMilliseconds: 10_000,
 }
 
 /**
