@@ -132,12 +132,7 @@ function writeSlices(
   end: EndRequest | undefined,
   callback: WriteCallback | undefined,
 ): boolean {
-  // The app may reuse the body's memory after the callback. A stream that is not a socket may hold the bytes for longer, so copy them.
-  const bytes =
-    typeof body === 'string' || !(socket instanceof Socket)
-      ? Buffer.from(body as string)
-      : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-  const buffers = encodeSlices(requestId, head, bytes, endStream, end)
+  const buffers = encodeSlices(requestId, head, bytesFor(socket, body), endStream, end)
   const last = buffers.pop()!
   socket.cork()
   for (const buffer of buffers) socket.write(buffer)
@@ -145,6 +140,12 @@ function writeSlices(
   const more = socket.write(last, callback)
   socket.uncork()
   return more || socket.writableLength < WRITE_BUFFER_MAX
+}
+
+// The app may reuse the body's memory after the callback. A stream that is not a socket may hold the bytes for longer, so copy them.
+function bytesFor(socket: Writable, body: Uint8Array | string): Buffer {
+  if (typeof body === 'string' || !(socket instanceof Socket)) return Buffer.from(body as string)
+  return Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
 }
 
 // Encodes the records as slices of `body` and, between them, slices of one small buffer with record headers, padding and copied bytes.
