@@ -5,10 +5,11 @@
 // In a package's package.json, `publishConfig.exports` has the entries that are bundled. `pnpm pack` and `pnpm publish` put it in the place
 // of `exports`. With `node --conditions=published` the workspace loads the bundles, too.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
+import { replaceFile } from './lib/replace-file.js'
 import { main, root, UserError } from './lib/run.js'
 
 // Inside `dist`, which is not checked in.
@@ -130,10 +131,7 @@ function replaceFiles(folder, files) {
   for (const [path, text] of files) {
     if (existsSync(path) && readFileSync(path, 'utf8') === text) continue
     mkdirSync(dirname(path), { recursive: true })
-    // A program must not read half a file.
-    const written = `${path}.${process.pid}`
-    writeFileSync(written, text)
-    renameSync(written, path)
+    replaceFile(path, text)
   }
 }
 

@@ -93,6 +93,7 @@ const FLOORS = {
       'duration.ts',
       'end-program.ts',
       'output-errors.ts',
+      'log-times.ts',
       'shared-start.ts',
       'app-address.ts',
     ],

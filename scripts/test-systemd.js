@@ -28,7 +28,9 @@ const RESTARTS_IN = 60_000
 const FOLDER = '/srv/site'
 const NODE = '/usr/local/bin/node'
 const REPOSITORY = '/srv/fcgi-bridge'
-const CLI = `${REPOSITORY}/packages/cli/dist/main.js`
+// The packages as they are published.
+const CONDITION = '--conditions=published'
+const CLI = `${REPOSITORY}/packages/cli/dist/bundle/main.js`
 const SOCKET = `${FOLDER}/run/app.sock`
 
 await main(async () => {
@@ -138,9 +140,9 @@ async function brokenApp(container, site) {
 async function installUnits(container) {
   const units = '/run/systemd/system'
   const config = ['config', 'systemd', `${FOLDER}/app.mjs`, '--name', 'app', '--workers', '2']
-  await container.must(NODE, CLI, ...config, '--socket', SOCKET, '--output', `${units}/`)
+  await container.must(NODE, CONDITION, CLI, ...config, '--socket', SOCKET, '--output', `${units}/`)
   await container.must('mkdir', `${units}/app.service.d`)
-  const settings = `[Service]\\nWatchdogSec=${WATCHDOG}\\n`
+  const settings = `[Service]\\nWatchdogSec=${WATCHDOG}\\nEnvironment=NODE_OPTIONS=${CONDITION}\\n`
   await container.must('sh', '-c', `printf '${settings}' > ${units}/app.service.d/test.conf`)
   await container.must('systemctl', 'daemon-reload')
   await container.must('systemctl', 'start', 'app.socket')
@@ -173,7 +175,7 @@ async function systemctl(container, action) {
 
 /** The version of the app that responds on a new connection. Connections that nginx keeps may still reach the old version. */
 async function servedBy(container) {
-  return container.must(NODE, CLI, 'request', SOCKET, '/version')
+  return container.must(NODE, CONDITION, CLI, 'request', SOCKET, '/version')
 }
 
 function check(what, holds) {

@@ -1,10 +1,10 @@
 // Measures the CPU time and the log lines of a pool whose app crashes at each start: while the app works, its file is replaced with a broken one, and
 // its workers are killed. Then measures the time until the corrected app serves.
 
-import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { bundlePackages } from '../../scripts/bundle.js'
+import { replaceFile } from '../../scripts/lib/replace-file.js'
 import { bar, verdict } from './bar.js'
 import { HELLO, PoolProcess } from './pool-process.js'
 
@@ -22,15 +22,18 @@ export async function measureCrashes({ node, seconds = 60 }) {
   await bundlePackages()
   const pool = await PoolProcess.start({ node, workers: WORKERS, app: HELLO })
   try {
-    await replace(pool, BROKEN)
+    const file = join(pool.folder, HELLO.name)
+    replaceFile(file, BROKEN)
     const workers = pool.workers
     for (const pid of workers) process.kill(pid, 'SIGKILL')
     const before = pool.cpu
     await setTimeout(seconds * 1000)
     const cpu = ((pool.cpu - before) / seconds) * 100
-    const own = pool.lines.filter((line) => /^Worker \d+ \(/.test(line))
+    // Before the reload, which adds lines.
+    const lines = [...pool.lines]
+    const own = lines.filter((line) => /^Worker \d+ \(/.test(line))
     const starts = own.length - workers.length
-    await replace(pool, HELLO.text)
+    replaceFile(file, HELLO.text)
     const begin = performance.now()
     await pool.command('reload', node)
     const bars = [
@@ -43,18 +46,11 @@ export async function measureCrashes({ node, seconds = 60 }) {
 | CPU of master and workers, % of a core | ${cpu.toFixed(1)} | < ${BARS.cpu} | ${verdict(bars[0])} |
 | starts | ${starts} | | |
 | log lines of the pool | ${own.length} | < ${BARS.lines} in a minute | ${verdict(bars[1])} |
-| log lines of the workers | ${pool.lines.length - own.length} | | |
+| log lines of the workers | ${lines.length - own.length} | | |
 | CPU of one start, s | ${((cpu * seconds) / 100 / starts).toFixed(2)} | | |
 | from \`fcgi-bridge reload\` of the corrected app to ready, s | ${((performance.now() - begin) / 1000).toFixed(1)} | | |`)
     return bars
   } finally {
     await pool.stop()
   }
-}
-
-/** In one step, so that no worker reads half of it. */
-async function replace(pool, text) {
-  const file = join(pool.folder, HELLO.name)
-  await writeFile(`${file}.new`, text)
-  await rename(`${file}.new`, file)
 }

@@ -10,6 +10,7 @@ import { availableParallelism } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { bundlePackages } from '../../scripts/bundle.js'
 import { freePorts } from '../../scripts/lib/free-ports.js'
 import { endChild } from '../../scripts/lib/processes.js'
 import { main } from '../../scripts/lib/run.js'
@@ -34,6 +35,7 @@ await main(async () => {
     reloads: Number(values.reloads),
     every: Number(values.every) * 1000,
   }
+  await bundlePackages()
   const rows = []
   for (const subject of subjects().filter(({ name }) => name.includes(values.only))) {
     if (!isInstalled(subject.program)) {

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { endChild } from '../../scripts/lib/processes.js'
 import { root } from '../../scripts/lib/run.js'
 
-const CLI = `${root}packages/cli/dist/main.js`
+// The packages as they are published.
+const CLI = ['--conditions=published', `${root}packages/cli/dist/bundle/main.js`]
 
 const FETCH_APP = `export default { async fetch(request) {
   await new Promise((resolve) => setTimeout(resolve, 10))
@@ -75,9 +76,9 @@ function ours(name, keep) {
       async start() {
         const control = write(folder, 'app.mjs', FETCH_APP).replace(/app\.mjs$/, 'app.ctl')
         const flags = ['--port', String(backend), '--workers', '2', '--control', control, '--no-log']
-        const child = start(process.execPath, [CLI, 'serve', 'app.mjs', ...flags], { cwd: folder })
+        const child = start(process.execPath, [...CLI, 'serve', 'app.mjs', ...flags], { cwd: folder })
         const reload = () =>
-          spawn(process.execPath, [CLI, 'reload', '--control', control], { stdio: 'ignore' })
+          spawn(process.execPath, [...CLI, 'reload', '--control', control], { stdio: 'ignore' })
         return { reload, stop: () => endChild(child) }
       },
     }),

@@ -1,5 +1,6 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile } from '../lib/replace-file.js'
 
 /** The app, in a folder that the container has, too. */
 export class Site {
@@ -28,10 +29,7 @@ export class Site {
     this.#replace("throw new Error('no database')\n")
   }
 
-  // In one step, so that no worker reads half of it.
   #replace(text) {
-    const file = join(this.#folder, 'app.mjs')
-    writeFileSync(`${file}.new`, text)
-    renameSync(`${file}.new`, file)
+    replaceFile(join(this.#folder, 'app.mjs'), text)
   }
 }

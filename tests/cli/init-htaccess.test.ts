@@ -1,5 +1,5 @@
 // `fcgi-bridge init htaccess` on a host where Apache reads an .htaccess and lets its users change nothing else.
-import { chmodSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, onTestFailed, test } from 'vitest'
 import { run } from '../../packages/cli/src/run.ts'
 import { askDoctor } from '../doctor/faults.ts'
@@ -58,6 +58,11 @@ siteForEachTest(
   },
 )
 
+function readLog(): string {
+  const file = site.path('app/tmp/app.log')
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
+}
+
 async function init(app: string): Promise<{ status: number; text: string }> {
   let text = ''
   const output = { write: (more: string) => (text += more) }
@@ -105,7 +110,7 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
     const log = site.path('app/tmp/app.log')
     expect({ status, text }).toEqual({
       status: 500,
-      text: `500. The app could not be started. The error is in ${log}. After a correction, the app starts again within five seconds.\n`,
+      text: `500. The app could not be started. The error is in tmp/app.log in the folder of the app. After a correction, the app starts again within five seconds.\n`,
     })
     expect(readFileSync(log, 'utf8')).toMatch(/Error: no database[\s\S]*app\.js:1/)
     expect(statSync(log).mode & 0o777).toBe(0o600)
@@ -117,6 +122,38 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
     expect(readFileSync(site.path('app/tmp/app.log'), 'utf8')).toContain('exports nothing')
     site.write('app/app.js', versionedApp(1))
     await expect.poll(async () => (await send(origin, '/shop/')).text, { timeout: 20_000 }).toBe('version 1')
+  })
+
+  test('an app that exports nothing and waits is a 503 soon after restart.txt was touched, and then the corrected app', async () => {
+    const origin = await start(host, "console.log('loading')\nsetInterval(() => {}, 1000)\n")
+    const waiting = send(origin, '/shop/')
+    await expect.poll(readLog, { timeout: 20_000 }).toContain('loading')
+    site.write('app/app.js', versionedApp(1))
+    site.write('app/tmp/restart.txt', '')
+    const { status, text } = await waiting
+    expect({ status, text }).toEqual({
+      status: 503,
+      text: '503. The app is restarting, because a restart file changed while it was loading. Load this page again.\n',
+    })
+    await expect.poll(async () => (await send(origin, '/shop/')).text, { timeout: 20_000 }).toBe('version 1')
+  })
+
+  test('restart.txt that is touched while an app loads restarts it, and its first request is served', async () => {
+    const origin = await start(
+      host,
+      `
+      import { existsSync } from 'node:fs'
+      console.log('loading')
+      while (!existsSync('tmp/go')) await new Promise((resolve) => setTimeout(resolve, 50))
+      ${versionedApp(1)}`,
+    )
+    const waiting = send(origin, '/shop/')
+    await expect.poll(readLog, { timeout: 20_000 }).toContain('loading')
+    site.write('app/app.js', versionedApp(2))
+    site.write('app/tmp/restart.txt', '')
+    site.write('app/tmp/go', '')
+    expect((await waiting).text).toBe('version 1')
+    await expect.poll(async () => (await send(origin, '/shop/')).text, { timeout: 20_000 }).toBe('version 2')
   })
 
   test('the log has the line of a syntax error', async () => {
@@ -133,7 +170,8 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
     site.write('app/tmp', '')
     const { status, text } = await send(origin, '/shop/')
     expect(status).toBe(500)
-    expect(text).toContain(`Cannot open the log file ${site.path('app/tmp/app.log')}: ENOTDIR`)
+    expect(text).toContain('Cannot open the log file tmp/app.log in the folder of the app: ENOTDIR')
+    expect(text).not.toContain(site.folder)
     rmSync(site.path('app/tmp'))
     chmodSync(site.path('app'), 0o777)
     await expect.poll(async () => (await send(origin, '/shop/')).status, { timeout: 20_000 }).toBe(200)

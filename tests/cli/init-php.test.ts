@@ -100,7 +100,7 @@ describe('the app that index.php starts', () => {
     const { status, text } = await send(origin, '/shop/')
     expect({ status, text }).toEqual({
       status: 503,
-      text: `503. The app did not respond. The reason is in PHP's error log, and in ${site.path('app/tmp/app.log')}.\n`,
+      text: "503. The app did not respond. The reason is in PHP's error log, and in tmp/app.log in the folder of the app.\n",
     })
     expect(readFileSync(site.path('php.log'), 'utf8')).toContain('The app does not start (exit status 3)')
   })
@@ -134,16 +134,21 @@ test('a folder in which PHP cannot write is a 503 with the commands to run', asy
   const { status, text } = await send(origin, '/shop/')
   expect(status).toBe(503)
   expect(text).toContain(
-    `which may not write to ${site.path('app/tmp')}. Run these commands as your own user:`,
+    'which may not write to tmp in the folder of the app. Run these commands there, as your own user:',
   )
-  expect(text).toMatch(/^ {2}setfacl -m u:/m)
+  expect(text).toMatch(/^ {2}setfacl -m u:\S+:rwX 'tmp' 'tmp\/app\.log'$/m)
+  expect(text).not.toContain(site.folder)
+  expect(readFileSync(site.path('php.log'), 'utf8')).toContain(`may not write to ${site.path('app/tmp')}`)
 })
 
-test('an app that PHP does not start and that does not run is a 503 with its address', async () => {
+test('an app that PHP does not start and that does not run is a 503 with the name of its socket', async () => {
   const origin = await start(APP)
   const socket = site.path('elsewhere.sock')
   expect(await init('--socket', socket, '--output', site.path('public/remote'))).toMatchObject({ status: 0 })
-  expect((await send(origin, '/remote/')).text).toContain(`The app does not listen on ${socket}`)
+  const { text } = await send(origin, '/remote/')
+  expect(text).toContain('The app does not listen on elsewhere.sock')
+  expect(text).not.toContain(site.folder)
+  expect(readFileSync(site.path('php.log'), 'utf8')).toContain(`The app does not listen on ${socket}`)
 })
 
 test('a body over post_max_size is a 413 that says so', async () => {

@@ -42,11 +42,15 @@ export class Finding extends Error {
 }
 
 /**
- * Sends `count` sessions, or fewer if `more` returns false. Rejects with a {@link Finding}.
- * @param {{ seed: number, count: number, more?: () => boolean, onProgress?: (sessions: number) => void }} options
+ * Sends `count` sessions, or fewer if `more` returns false. Rejects with a {@link Finding}. `startServer` and `releaseLimit` are for tests of
+ * the fuzzer.
+ * @param {{
+ *   seed: number, count: number, more?: () => boolean, onProgress?: (sessions: number) => void,
+ *   startServer?: () => Promise<ServerProcess>, releaseLimit?: number
+ * }} options
  * @returns {Promise<Summary>}
  */
-export function fuzz({ seed, count, more = () => true, onProgress = () => {} }) {
+export function fuzz({ seed, count, more = () => true, onProgress = () => {}, ...harness }) {
   const corpus = readCorpus()
   const warmUp = Math.min(WARM_UP, Math.ceil(count / 4))
   function* sessions(from, to) {
@@ -55,7 +59,7 @@ export function fuzz({ seed, count, more = () => true, onProgress = () => {} }) 
       yield makeSession(corpus, seed, number)
     }
   }
-  return sendAll([sessions(0, warmUp), sessions(warmUp, count)])
+  return sendAll([sessions(0, warmUp), sessions(warmUp, count)], harness)
 }
 
 /** Sends sessions to a fresh server, all at once. Rejects with a {@link Finding}. @param {Session[]} sessions */
@@ -63,25 +67,44 @@ export async function replay(sessions) {
   await sendAll([[], sessions])
 }
 
-/** @param {[Iterable<Session>, Iterable<Session>]} parts @returns {Promise<Summary>} */
-async function sendAll([first, rest]) {
-  const server = await ServerProcess.start()
+/**
+ * @param {[Iterable<Session>, Iterable<Session>]} parts
+ * @param {{ startServer?: () => Promise<ServerProcess>, releaseLimit?: number }} [harness]
+ * @returns {Promise<Summary>}
+ */
+async function sendAll(
+  [first, rest],
+  { startServer = () => ServerProcess.start(), releaseLimit = RELEASE_LIMIT } = {},
+) {
+  const server = await startServer()
   try {
     const warmUp = await sendPart(server, first)
-    const before = await settled(server)
+    const before = await blaming(warmUp.last, () => settled(server, releaseLimit))
     const main = await sendPart(server, rest)
-    try {
-      const after = await settled(server, before)
+    return await blaming(main.last, async () => {
+      const after = await settled(server, releaseLimit, before)
       for (const target of TARGETS) await checkRoom(server.at[target])
       const exit = await server.stop()
       if (exit !== 0) throw new Error(`The server's process ended with ${exit}: ${server.output}`)
       const sessions = warmUp.sessions + main.sessions
       return { sessions, neighbours: warmUp.neighbours + main.neighbours, before, after }
-    } catch (error) {
-      throw new Finding(error, main.last)
-    }
+    })
   } finally {
     await server.stop()
+  }
+}
+
+/**
+ * Runs a check. Its failure is a {@link Finding} about the sessions that were sent before it.
+ * @template Result
+ * @param {Session[]} suspects
+ * @param {() => Promise<Result>} run
+ */
+async function blaming(suspects, run) {
+  try {
+    return await run()
+  } catch (error) {
+    throw new Finding(error, suspects)
   }
 }
 
@@ -146,10 +169,11 @@ async function sendPart(server, sessions) {
 /**
  * Measures the server after all connections have closed. Rejects if it still holds too much.
  * @param {ServerProcess} server
+ * @param {number} releaseLimit
  * @param {Measurement} [before]
  */
-async function settled(server, before) {
-  const until = performance.now() + RELEASE_LIMIT
+async function settled(server, releaseLimit, before) {
+  const until = performance.now() + releaseLimit
   for (;;) {
     const after = await server.measure()
     try {

@@ -1,6 +1,7 @@
 // A reproducible part of `npm run fuzz` (tests/fuzz/README.md), and proof that the fuzzer detects the faults that it looks for.
 import { describe, expect, test } from 'vitest'
-import { fuzz } from './fuzz.js'
+import { Finding, fuzz } from './fuzz.js'
+import { ServerProcess } from './process.js'
 import { checkResponses } from './responses.js'
 import { BEGIN_REQUEST, END_REQUEST, GET_VALUES_RESULT, PARAMS, record, STDIN, STDOUT } from './wire.js'
 
@@ -14,6 +15,17 @@ test(`${SESSIONS} mutated sessions do no harm`, { timeout: 20 * 60_000 }, async 
   // If the server rejected all sessions, or none, the run would prove nothing.
   expect(after.requests).toBeGreaterThan(SESSIONS / 4)
   expect(after.protocolErrors).toBeGreaterThan(SESSIONS / 10)
+})
+
+test('a request that does not end after the first sessions is a finding with these sessions', async () => {
+  const server = await ServerProcess.start()
+  const measure = server.measure.bind(server)
+  server.measure = async () => ({ ...(await measure()), connections: 0, running: 1 })
+  const fuzzing = fuzz({ seed: 52, count: 40, startServer: async () => server, releaseLimit: 0 })
+  const finding = await fuzzing.catch((error) => error)
+  expect(finding).toBeInstanceOf(Finding)
+  expect(finding.message).toBe('1 requests of closed connections have not ended.')
+  expect(finding.sessions).toHaveLength(10)
 })
 
 describe('the checks detect invalid output: a response', () => {

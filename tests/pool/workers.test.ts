@@ -287,7 +287,30 @@ test('--detach and --log-file: the command returns when the workers serve, and a
   expect(await start('app.mjs', ...flags).exited).toEqual({ code: 0, signal: null })
   expect(await ask({ address: path! }, '/pid')).toMatch(/^\d+$/)
   expect(await sendCommand(control!, { command: 'stop' })).toEqual({ ok: true })
-  expect(readFileSync(log!, 'utf8')).toMatch(/^Serving app\.mjs with 2 workers [\s\S]*^GET \/pid 200 /m)
+  expect(readFileSync(log!, 'utf8')).toMatch(
+    /^\S+Z Serving app\.mjs with 2 workers [\s\S]*^\S+Z GET \/pid 200 /m,
+  )
+})
+
+test('the master loads neither a server nor node:crypto, which would take 5 MiB', async () => {
+  const preload = site.write(
+    'preload.mjs',
+    `import { writeFileSync } from 'node:fs'
+    process.on('exit', () => writeFileSync(\`modules-\${process.pid}\`, process.moduleLoadList.join('\\n')))`,
+  )
+  const control = site.path('app.ctl')
+  const flags = ['--workers', '1', '--path', site.path('app.sock'), '--control', control]
+  const program = site.start(
+    process.execPath,
+    ['--import', preload, COMMAND_LINE, 'serve', 'app.mjs', ...flags],
+    { cwd: site.folder },
+  )
+  await program.printed(/^Serving /m)
+  expect(await sendCommand(control, { command: 'stop' })).toEqual({ ok: true })
+  await program.exited
+  const modules = readFileSync(site.path(`modules-${program.pid}`), 'utf8').split('\n')
+  expect(modules).toContain('NativeModule child_process')
+  for (const name of ['crypto', 'http']) expect(modules).not.toContain(`NativeModule ${name}`)
 })
 
 test("listens when the module's export ready has resolved", async () => {

@@ -35,7 +35,7 @@ const PIECE = 32768;
 final class Failure extends \Exception
 {
     public int $status;
-    /** What the client sees of the reason. Visitors read it, so it must not contain the output of the app. */
+    /** What the client sees of the reason. Visitors read it, so it must not contain full paths or the output of the app. */
     public string $shown;
 
     public function __construct(int $status, string $message, string $shown = '')
@@ -80,8 +80,7 @@ function connectOrStart()
     $socket = connect($error);
     if ($socket !== null) return $socket;
     if (COMMAND === []) {
-        $reason = 'The app does not listen on ' . ADDRESS . " ($error). Start it.";
-        throw new Failure(503, $reason, $reason);
+        throw addressFailure('The app does not listen on', "($error). Start it.");
     }
     // One request starts the app. The others wait for the lock, and then find the app running.
     // e: the app must not inherit the lock.
@@ -110,16 +109,38 @@ function permissionFailure(): Failure
 {
     $id = function_exists('posix_geteuid') ? posix_geteuid() : null;
     $user = $id === null ? 'USER' : (posix_getpwuid($id)['name'] ?? $id);
-    $folder = dirname(LOG_FILE);
-    $paths = escapeshellarg($folder) . ' ' . escapeshellarg(LOG_FILE);
-    $reason = "PHP runs as user $user, which may not write to $folder. Run these commands as your own user:
+    // The page has commands only if a user can run them in the folder of the app.
+    $shown = isInFolder(LOG_FILE) ? permissionAdvice((string) $user, shownPath(LOG_FILE), ' in the folder of the app', 'there, ') : '';
+    return new Failure(503, permissionAdvice((string) $user, LOG_FILE, '', ''), $shown);
+}
+
+function permissionAdvice(string $user, string $log, string $place, string $there): string
+{
+    $folder = dirname($log);
+    $paths = escapeshellarg($folder) . ' ' . escapeshellarg($log);
+    return "PHP runs as user $user, which may not write to $folder$place. Run these commands {$there}as your own user:
 
   mkdir -p " . escapeshellarg($folder) . '
-  touch ' . escapeshellarg(LOG_FILE) . "
+  touch ' . escapeshellarg($log) . "
   setfacl -m u:$user:rwX $paths
 
 If the host has no setfacl, use `chmod a+rwX $paths` instead. All users of the host can then write there.";
-    return new Failure(503, $reason, $reason);
+}
+
+function addressFailure(string $before, string $after): Failure
+{
+    return new Failure(503, "$before " . ADDRESS . " $after", "$before " . shownPath(ADDRESS) . " $after");
+}
+
+// Pages name a file relative to the folder of the app. Visitors must not learn the folders above it.
+function shownPath(string $path): string
+{
+    return isInFolder($path) ? substr($path, strlen(FOLDER) + 1) : basename($path);
+}
+
+function isInFolder(string $path): bool
+{
+    return strpos($path, FOLDER . '/') === 0;
 }
 
 /** @return resource|null A connection, or null with the reason in $error when nothing listens. */
@@ -138,8 +159,7 @@ function connect(string &$error)
         if ($isFull) usleep(20000);
     } while ($isFull && microtime(true) < $deadline);
     if ($code === 13) {
-        $reason = 'PHP may not connect to ' . ADDRESS . ' (permission denied). Run the app as the user of PHP, or start it with --mode 666.';
-        throw new Failure(503, $reason, $reason);
+        throw addressFailure('PHP may not connect to', '(permission denied). Run the app as the user of PHP, or start it with --mode 666.');
     }
     if ($isFull) throw new Failure(503, 'The app does not accept connections on ' . ADDRESS . '. It is overloaded or hangs.');
     return null;
@@ -397,5 +417,10 @@ function showFailure(Failure $failure): void
     header('Cache-Control: no-store');
     echo $failure->status, '. The app did not respond. ';
     if ($failure->shown !== '') echo $failure->shown, "\n";
-    else echo "The reason is in PHP's error log", LOG_FILE === '' ? '' : ', and in ' . LOG_FILE, ".\n";
+    else echo "The reason is in PHP's error log", LOG_FILE === '' ? '' : ', and in ' . shownLog(), ".\n";
+}
+
+function shownLog(): string
+{
+    return shownPath(LOG_FILE) . (isInFolder(LOG_FILE) ? ' in the folder of the app' : '');
 }

@@ -13,7 +13,7 @@ export async function openLogOrReport(file: string): Promise<boolean> {
     logToFile(file)
     return true
   } catch (error) {
-    if (await isShownByFrontServer(error)) return false
+    if (await isShownByFrontServer(error, file)) return false
     const report = reportError(error)
     reportFailure(report)
     process.stderr.write(`fcgi-bridge: ${report.text}\n`)
@@ -22,9 +22,9 @@ export async function openLogOrReport(file: string): Promise<boolean> {
   }
 }
 
-async function isShownByFrontServer(error: unknown): Promise<boolean> {
+async function isShownByFrontServer(error: unknown, file: string): Promise<boolean> {
   if (!isStartedByFrontServer({}) || process.env.LISTEN_FDS !== undefined) return false
-  return await serveLogFailure(error).then(
+  return await serveLogFailure(error, file).then(
     () => true,
     // No socket: a user in a terminal has forgotten the address, too.
     () => false,

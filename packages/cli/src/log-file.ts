@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
+import { addTimes, type LogStream } from './log-times.ts'
 
 const MAX_BYTES = 10 * 1024 * 1024
 const CHECK_MILLISECONDS = 1000
@@ -16,6 +17,7 @@ type FileOutput = NodeJS.WriteStream & { fd: number }
  *
  * - A new file has mode 0600: a log can hold personal data, and a shared host has other users.
  * - A file over `maxBytes` (default 10 MiB) is renamed to `FILE.1`, replacing the one before, and a new one is begun.
+ * - Each entry begins with its time (log-times.ts).
  * - A file that was removed or renamed (logrotate) is opened again within a second. Several processes can share one log file.
  *
  * Throws a Failure if the file cannot be opened.
@@ -31,6 +33,7 @@ export function logToFile(file: string, maxBytes: number = MAX_BYTES): void {
   closeSync(open(path))
   if (!isCgi()) replace(1)
   replace(2)
+  addTimes(loggedStreams())
   let inode = statSync(path).ino
   const check = (): void => {
     const found = statSync(path, { throwIfNoEntry: false })
@@ -51,11 +54,15 @@ export function logToFile(file: string, maxBytes: number = MAX_BYTES): void {
 // reports, and the streams write to a new descriptor.
 function reopen(path: string): number {
   const fd = openSync(path, 'a', 0o600)
-  const outputs = (isCgi() ? [process.stderr] : [process.stdout, process.stderr]) as FileOutput[]
+  const outputs = loggedStreams().map((name) => process[name]) as FileOutput[]
   const old = process.stderr.fd
   for (const output of outputs) output.fd = fd
   if (old > 2) closeSync(old)
   return statSync(path).ino
+}
+
+function loggedStreams(): LogStream[] {
+  return isCgi() ? ['stderr'] : ['stdout', 'stderr']
 }
 
 // The standard output of a CGI program is its response.

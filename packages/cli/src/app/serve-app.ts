@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import {
   type FastCgiServer,
   type Handlers,
@@ -19,11 +19,12 @@ import { formatCombined, formatShort, type LogFormat } from './access-log.ts'
 import { announce } from './announce.ts'
 import { reportListening } from './detach.ts'
 import { type LogEntry, logExchanges } from './exchange-log.ts'
-import { serveFailure } from './failure-page.ts'
+import { serveFailure, serveRestart } from './failure-page.ts'
 import { listenFailure } from './listen-failure.ts'
 import { findModule, type Load } from './load-module.ts'
 import { projectFolder } from './project-folder.ts'
 import type { AppKind } from './recognize.ts'
+import { RestartRequest, untilRestart } from './restart-while-loading.ts'
 import { type Program, runModule } from './run-module.ts'
 import { hasPlace, isStartedByFrontServer } from './started-by.ts'
 
@@ -110,9 +111,16 @@ export async function serveApp(
   try {
     await runApp(file, flags, listen, isChild, isWorkerOf, embedded)
   } catch (error) {
-    if (!isChild || process.env.LISTEN_FDS !== undefined) throw error
+    const isRestart = error instanceof RestartRequest
+    if (!isChild || process.env.LISTEN_FDS !== undefined) {
+      if (!isRestart) throw error
+      // The process manager starts it again, as after a restart of an app that serves.
+      process.stderr.write(`fcgi-bridge: ${error.message}\n`)
+      return await endProgram(EXIT.ok)
+    }
     setLauncher(undefined)
-    await serveFailure(error, listen, flags.logFile)
+    if (isRestart) await serveRestart(error, listen)
+    else await serveFailure(error, listen, flags.logFile)
     return
   }
   reportListening()
@@ -133,48 +141,51 @@ async function runApp(
   // If a front server started this program, standard output is not connected, or carries the response (CGI).
   const output = isChild ? process.stderr : process.stdout
   if (isLogged) logExchanges(logger(flags, output))
-  await runModule({
-    path,
-    name: file,
-    load: embedded?.load,
-    ...(embedded !== undefined && { mayListen: embedded.mayListen }),
-    find: flags,
-    overrideGlobalObjects: flags.overrideGlobalObjects,
-    awaitsReady: true,
-    listensOnce: listen.fd !== undefined || (started !== undefined && started !== 'address'),
-    onHttpListen: (address) => {
-      process.stderr.write(
-        `${file} also listens on ${address} itself. Requests there reach the app without the front server.\n`,
-      )
-    },
-    serve: async ({ what, app, handlers, options, start }) => {
-      await embedded?.onServe(app?.kind ?? 'program', what)
-      const { port, host, path: _, mode, fd, backlog, reusePort, shared, onListen, ...own } = options
-      if (flags.program !== undefined) process.argv[1] = flags.program
-      const isReplaced = isPlaced || started !== undefined
-      return startServer(start, handlers, {
-        // Without this, errors appear only in the front server's log.
-        ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
-        ...(isReplaced ? own : options),
-        // The program may ask for a queue of another length. In a pool, the master's socket has one already.
-        ...(isWorkerOf === undefined && backlog !== undefined && { backlog }),
-        ...listen,
-        // The pool watches them, and reloads.
-        restartFiles: isWorkerOf === undefined ? restartFilesOf(flags, folder, isChild) : [],
-        ...(flags.mount !== undefined && { mount: flags.mount }),
-        ...(flags.healthPath !== undefined && { healthPath: flags.healthPath }),
-        // In a pool, the master waits, and only before its own end.
-        ...(isWorkerOf !== undefined
-          ? { drainDelay: 0 }
-          : flags.drainDelay !== undefined && { drainDelay: flags.drainDelay }),
-        ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
-        onListen: (address: AddressInfo | string) => {
-          if (!isChild && isWorkerOf === undefined) announce(`${file}, ${what},`, address, flags.json)
-          onListen?.(address)
-        },
-      } as ServeOptions)
-    },
-  })
+  // The pool watches them, and reloads.
+  const restartFiles = isWorkerOf === undefined ? restartFilesOf(flags, folder, path, isChild) : []
+  const run = (): Promise<void> =>
+    runModule({
+      path,
+      name: file,
+      load: embedded?.load,
+      ...(embedded !== undefined && { mayListen: embedded.mayListen }),
+      find: flags,
+      overrideGlobalObjects: flags.overrideGlobalObjects,
+      awaitsReady: true,
+      listensOnce: listen.fd !== undefined || (started !== undefined && started !== 'address'),
+      onHttpListen: (address) => {
+        process.stderr.write(
+          `${file} also listens on ${address} itself. Requests there reach the app without the front server.\n`,
+        )
+      },
+      serve: async ({ what, app, handlers, options, start }) => {
+        await embedded?.onServe(app?.kind ?? 'program', what)
+        const { port, host, path: _, mode, fd, backlog, reusePort, shared, onListen, ...own } = options
+        if (flags.program !== undefined) process.argv[1] = flags.program
+        const isReplaced = isPlaced || started !== undefined
+        return startServer(start, handlers, {
+          // Without this, errors appear only in the front server's log.
+          ...(isLogged && !isChild && { onError: (error: unknown) => console.error(error) }),
+          ...(isReplaced ? own : options),
+          // The program may ask for a queue of another length. In a pool, the master's socket has one already.
+          ...(isWorkerOf === undefined && backlog !== undefined && { backlog }),
+          ...listen,
+          restartFiles,
+          ...(flags.mount !== undefined && { mount: flags.mount }),
+          ...(flags.healthPath !== undefined && { healthPath: flags.healthPath }),
+          // In a pool, the master waits, and only before its own end.
+          ...(isWorkerOf !== undefined
+            ? { drainDelay: 0 }
+            : flags.drainDelay !== undefined && { drainDelay: flags.drainDelay }),
+          ...(flags.maxBody !== undefined && { maxBodyBytes: flags.maxBody }),
+          onListen: (address: AddressInfo | string) => {
+            if (!isChild && isWorkerOf === undefined) announce(`${file}, ${what},`, address, flags.json)
+            onListen?.(address)
+          },
+        } as ServeOptions)
+      },
+    })
+  await untilRestart(restartFiles, run)
 }
 
 // Returns the path of the module and the folder of its project.
@@ -200,11 +211,13 @@ function prepare(
 function restartFilesOf(
   { restartFile = [], program }: ServeFlags,
   folder: string,
+  module: string,
   isChild: boolean,
 ): string[] {
-  if (!isChild) return restartFile
   const own = program === undefined ? [] : [program]
-  return [...restartFile, ...own, ...[folder, dirname(process.argv[1]!)].flatMap(restartFilesIn)]
+  const standard = [folder, dirname(program ?? module)].flatMap(restartFilesIn)
+  // In full, because the app may change its working directory while it loads.
+  return [...restartFile, ...(isChild ? [...own, ...standard] : [])].map((file) => resolve(file))
 }
 
 async function startServer(

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { sharedFolderOfSite } from '../app/project-folder.ts'
+import { sharedFolderOfSite } from '../app/site-folder.ts'
 import { type Site, usageError } from './site.ts'
 import { type Config, header } from './target.ts'
 

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { watchRestartFiles } from './restart-file.ts'
+import { rememberRestartFiles, watchRestartFiles } from './restart-file.ts'
 
 // Longer than many intervals.
 const pollOptions = { timeout: 30_000 }
@@ -72,4 +72,25 @@ test('nothing is noticed after the watch has stopped', async () => {
   onTestFinished(watchRestartFiles([marker], other))
   await noticed(other)
   expect(onChange).not.toHaveBeenCalled()
+})
+
+test('a file that is touched between rememberRestartFiles() and the watch restarts the program, once', async () => {
+  const [touched, created, same, missing] = ['touched', 'created', 'same', 'missing'].map((name) =>
+    join(folder, name),
+  )
+  writeFileSync(touched!, '')
+  writeFileSync(same!, '')
+  rememberRestartFiles([touched!, created!, same!, missing!])
+  utimesSync(touched!, 1, 1)
+  writeFileSync(created!, '')
+  const calls = vi.fn()
+  const unchanged = vi.fn()
+  onTestFinished(watchRestartFiles([same!, missing!], unchanged))
+  onTestFinished(watchRestartFiles([touched!, created!], calls))
+  expect(calls).not.toHaveBeenCalled()
+  const stopped = vi.fn()
+  watchRestartFiles([touched!], stopped)()
+  await expect.poll(() => calls.mock.calls.length, pollOptions).toBe(1)
+  expect(unchanged).not.toHaveBeenCalled()
+  expect(stopped).not.toHaveBeenCalled()
 })

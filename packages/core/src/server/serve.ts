@@ -3,7 +3,7 @@ import { serveCgi } from '../listen/cgi-process.ts'
 import { checkOptions, LISTEN_OPTION_NAMES } from '../listen/check-options.ts'
 import { checkMode } from '../listen/check-place.ts'
 import { type HeldSockets, takeHeldSockets } from '../listen/held-sockets.ts'
-import { findInherited, type Inherited } from '../listen/inherited.ts'
+import { findInherited, hasInheritedSocket, type Inherited } from '../listen/inherited.ts'
 import type {
   FdListenOptions,
   ListenOptions,
@@ -17,9 +17,12 @@ import { SERVER_OPTION_NAMES } from './option-names.ts'
 import type { ServerOptions } from './options.ts'
 import { endAtExceptions, endAtSignals, endWhenIdle, exitSoon, stop } from './program-end.ts'
 import { checkProgramOptions, type ProgramOptions } from './program-options.ts'
-import { defaultRestartFiles, watchRestartFiles } from './restart-file.ts'
+import { defaultRestartFiles, rememberRestartFiles, watchRestartFiles } from './restart-file.ts'
 import { FastCgiServer } from './server.ts'
 import { surviveAborts } from './unhandled-aborts.ts'
+
+// The program imports this module before it has loaded its app, and calls serve() later.
+if (hasInheritedSocket()) rememberRestartFiles(defaultRestartFiles())
 
 /**
  * Where {@link serve} listens: at most one address. Without `port`, `path` and `fd`, the process that started this one provides it.

@@ -42,7 +42,8 @@ function connected(path: string): Promise<Socket> {
 
 // Destroys `socket` if its peer has closed the connection. It is not read, so nothing else would show that. An empty write sends nothing. On a
 // Unix socket it fails if the peer has closed both directions, but not if the peer has closed its write side and waits for the response.
-// On TCP, where both look the same, it fails only after a reset.
+// On TCP, where both look the same, it fails only after a reset: to tell them apart takes a record (peer-probe.ts) with the id of the request, which
+// only the holder reads, and the holder probes the front server through the relay once it has the request.
 function probe(socket: Socket): void {
   if (socket.listenerCount('error') === 0) socket.on('error', () => {})
   socket.write('')

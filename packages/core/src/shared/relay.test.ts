@@ -1,7 +1,9 @@
 import { EventEmitter, once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
-import { makeFolder } from '../testing/serving.ts'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { Peer } from '@fcgi-bridge/testing'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Exchange } from '../exchange/exchange.ts'
+import { makeFolder, listen as serve } from '../testing/serving.ts'
 import { relay } from './relay.ts'
 
 async function listen(path: string, onConnection: (socket: Socket) => void, options = {}): Promise<Server> {
@@ -96,4 +98,41 @@ test('if the holder refuses the connection, nothing of the request is lost', asy
   const [front] = await refused
   expect((await readAll(front)).toString()).toBe('request')
   front.destroy()
+})
+
+describe('over TCP, a front server that ends its side', () => {
+  /** A request through a relay, whose front server has ended its side or, with `closes`, the whole connection. */
+  async function startRequest({ closes }: { closes: boolean }): Promise<{ peer: Peer; exchange: Exchange }> {
+    const begun = new EventEmitter()
+    const called = once(begun, 'exchange')
+    const { server } = await serve((exchange) => void begun.emit('exchange', exchange), {}, 'unix')
+    const path = server.address() as string
+    const relays = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (front) =>
+      relay(front, connect({ path, allowHalfOpen: true }), { onRefused: () => {}, onClosed: () => {} }),
+    )
+    relays.listen(0, '127.0.0.1')
+    await once(relays, 'listening')
+    onTestFinished(() => void relays.close())
+    const { port } = relays.address() as AddressInfo
+    const peer = await Peer.connect({ port, host: '127.0.0.1' })
+    onTestFinished(() => peer.destroy())
+    peer.get(1)
+    const [exchange] = await called
+    if (closes) peer.destroy()
+    else peer.socket.end()
+    return { peer, exchange }
+  }
+
+  test('and has closed the connection is found out by the probe of the holder', async () => {
+    const { exchange } = await startRequest({ closes: true })
+    if (!exchange.signal.aborted) await once(exchange.signal, 'abort')
+  })
+
+  test('and waits gets the response, after several probes', async () => {
+    const { peer, exchange } = await startRequest({ closes: false })
+    await peer.until(() => peer.reads >= 3, 'three probes')
+    exchange.writeHead(200, [])
+    exchange.end('the response')
+    expect((await peer.response(1)).stdout).toContain('the response')
+  })
 })
