@@ -39,24 +39,26 @@ export async function measureRelay(site) {
     }
   }
   const running = []
-  for (const each of measured) running.push({ ...each, ...(await startRelay(site, each.program)) })
-  await setTimeout(IDLE_AFTER)
-  for (const each of running) each.atRest = memoryOf(each.child.pid).own
-  for (let count = 0; count < REQUESTS; count += TURN) {
-    for (const each of running) {
-      const before = cpuTime(each.child.pid)
-      for (let turn = 0; turn < TURN; turn++) await send(each.path)
-      each.cpu += cpuTime(each.child.pid) - before
+  try {
+    for (const each of measured) running.push({ ...each, ...(await startRelay(site, each.program)) })
+    await setTimeout(IDLE_AFTER)
+    for (const each of running) each.atRest = memoryOf(each.child.pid).own
+    for (let count = 0; count < REQUESTS; count += TURN) {
+      for (const each of running) {
+        const before = cpuTime(each.child.pid)
+        for (let turn = 0; turn < TURN; turn++) await send(each.path)
+        each.cpu += cpuTime(each.child.pid) - before
+      }
     }
+    return running.map(textOf).join('; ')
+  } finally {
+    for (const { child } of running) await endChild(child)
   }
-  const texts = running.map(({ name, starts, cpu, atRest, child }) => {
-    const memory = [atRest, memoryOf(child.pid).own]
-      .map((bytes) => (bytes / 2 ** 20).toFixed(1))
-      .join(' and ')
-    return `${name}: ${Math.round(summary(starts).median)} ms, ${Math.round(cpu / REQUESTS)} µs, ${memory} MiB`
-  })
-  for (const { child } of running) await endChild(child)
-  return texts.join('; ')
+}
+
+function textOf({ name, starts, cpu, atRest, child }) {
+  const memory = [atRest, memoryOf(child.pid).own].map((bytes) => (bytes / 2 ** 20).toFixed(1)).join(' and ')
+  return `${name}: ${Math.round(summary(starts).median)} ms, ${Math.round(cpu / REQUESTS)} µs, ${memory} MiB`
 }
 
 let sockets = 0
@@ -69,9 +71,15 @@ async function startRelay({ folder }, program) {
   const [file, ...args] = asApache(['spawn-fcgi', '-n', '-s', path, '--', program])
   const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'], env: { PATH: process.env.PATH } })
   await once(child, 'spawn')
-  while (!(await send(path))) {
-    if (child.exitCode !== null) throw new Error(`spawn-fcgi exited with status ${child.exitCode}.`)
-    await setTimeout(1)
+  try {
+    while (!(await send(path))) {
+      if (child.exitCode !== null) throw new Error(`spawn-fcgi exited with status ${child.exitCode}.`)
+      await setTimeout(1)
+    }
+  } catch (error) {
+    // Otherwise the site would wait for it to end.
+    await endChild(child)
+    throw error
   }
   return { child, path, time: performance.now() - began }
 }

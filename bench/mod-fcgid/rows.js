@@ -10,6 +10,10 @@ const WARM_UP = 2000
 // mod_fcgid runs this many processes while their memory is measured.
 const PROCESSES = 8
 
+// Memory is measured after these numbers of requests.
+const FEW = 40 * PROCESSES
+const MANY = 1000 * PROCESSES
+
 // Two seconds between restarts: the app starts in about one on a busy machine.
 const RESTART_INTERVAL = 2000
 
@@ -28,11 +32,11 @@ export const GROUPS = [
   {
     settings: ({ kind }) => (kind === 'Passenger' ? {} : { FcgidMaxProcessesPerClass: PROCESSES }),
     rows: [
-      {
-        name: () => `${PROCESSES} processes, ${40 * PROCESSES} requests in all: private memory (PSS)`,
-        measure: memory,
+      ...[FEW, MANY].map((requests) => ({
+        name: () => `${PROCESSES} processes, ${requests} requests in all: private memory (PSS)`,
+        measure: (site) => memory(site, requests),
         isFor: ({ kind }) => kind !== 'proxied C' && kind !== 'proxied loop',
-      },
+      })),
     ],
   },
   {
@@ -48,7 +52,7 @@ export const GROUPS = [
       {
         name: () => 'CPU per request, 4 connections: Apache + app',
         measure: cpu,
-        isFor: () => true,
+        isFor: ({ kind }) => kind !== 'own, default flags',
       },
       { name: () => 'undisturbed', measure: (site, load) => underLoad(site, load) },
       {
@@ -88,9 +92,9 @@ function restarts(setup) {
   return isWhole(setup) && setup.kind !== 'C'
 }
 
-/** Whether a setup is one that a user can have. The others show what is not possible. */
+/** Whether a setup has all rows. The others show what is not possible, or what a setting saves. */
 export function isWhole({ kind }) {
-  return kind !== 'least' && kind !== 'proxied C' && kind !== 'proxied loop'
+  return !['own, default flags', 'least', 'proxied C', 'proxied loop'].includes(kind)
 }
 
 async function first(site) {
@@ -99,14 +103,16 @@ async function first(site) {
   return `${Math.round(performance.now() - began)} ms`
 }
 
-async function memory(site) {
+async function memory(site, requests) {
   const { kind, folder } = site
   // mod_fcgid starts a process if all are busy, and a request then waits for a second. With the least relays, the holder is not one of its own.
   const isOne = kind === 'proxied' || kind === 'Passenger'
   const count = isOne ? 1 : PROCESSES + (kind === 'least' ? 1 : 0)
+  // Once the app runs, mod_proxy_fcgi starts no relays.
+  await ask(site, '/')
   const until = performance.now() + 60_000
   while (appsIn(folder).length < count && performance.now() < until) await burst(site, 2 * PROCESSES, 500)
-  for (let round = 0; round < 40; round++) await burst(site, PROCESSES, 50)
+  for (; site.sent < requests; site.sent += PROCESSES) await burst(site, PROCESSES, 20)
   const pids = appsIn(folder)
   const { own, proportional } = memoryOfAll(pids)
   return `${pids.length}: ${Math.round(own)} (${Math.round(proportional)}) MiB`

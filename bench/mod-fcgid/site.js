@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { compile } from '../../scripts/lib/compile.js'
@@ -23,14 +23,14 @@ import { appsIn } from './processes.js'
 
 const MODULES = '/usr/lib/apache2/modules'
 export const PASSENGER = `${MODULES}/mod_passenger.so`
-// The holder's, in the folder of the site.
-const SOCKET = 'app/tmp/shared/app.sock'
 // As it is published.
 const CLI = `${root}packages/cli/dist/bundle/main.js`
 
 /** What is measured. */
 export const SETUPS = {
   'mod_fcgid, processes of its own': { kind: 'own', modules: ['fcgid'] },
+  // As a program without `init htaccess` has them. Only the memory is measured.
+  "mod_fcgid, processes of its own, Node's default flags": { kind: 'own, default flags', modules: ['fcgid'] },
   'mod_fcgid, shared': { kind: 'shared', modules: ['fcgid'] },
   'mod_proxy_fcgi, shared': { kind: 'proxied', modules: ['proxy', 'proxy_fcgi', 'fcgid'] },
   // What no relay in Node can be below.
@@ -97,6 +97,8 @@ export async function startSite(setup, settings) {
     apache,
     held,
     agent: new Agent({ keepAlive: false, maxSockets: 1000 }),
+    /** The requests of the rows that measure memory, so far. */
+    sent: 0,
     /** The distinct lines of Apache's error log since the last call, without their times and numbers. */
     newErrors() {
       const text = readFileSync(log).subarray(seen)
@@ -126,11 +128,12 @@ function install(kind, folder) {
   })
   if (status !== 0) throw new Error(stderr)
   const program = join(folder, 'public/app.fcgi')
+  const flags = kind === 'own, default flags' ? '' : '--max-semi-space-size=1 '
   const text = readFileSync(program, 'utf8').replace(
     '--max-semi-space-size=1',
-    '--max-semi-space-size=1 --conditions=published',
+    `${flags}--conditions=published`,
   )
-  writeFileSync(program, kind === 'own' ? text.replace(/, '--shared', '[^']*'/, '') : text)
+  writeFileSync(program, kind.startsWith('own') ? text.replace(/, '--shared', '[^']*'/, '') : text)
   if (kind === 'least') copyFileSync(installLeastRelay(folder), program)
 }
 
@@ -139,36 +142,43 @@ export function installLeastRelay(folder) {
   const [line] = readFileSync(join(folder, 'public/app.fcgi'), 'utf8').split('\n')
   const text = readFileSync(new URL('least-relay.cjs', import.meta.url), 'utf8')
   const path = join(folder, 'least-relay.fcgi')
-  writeFileSync(path, `${line}\n${text.replace('HOLDER', JSON.stringify(join(folder, SOCKET)))}`, {
-    mode: 0o755,
-  })
+  const socket = join(sharedFolder(folder), 'app.sock')
+  writeFileSync(path, `${line}\n${text.replace('HOLDER', JSON.stringify(socket))}`, { mode: 0o755 })
+  return path
+}
+
+// The folder of the holder's socket, as `init htaccess` has written it into the site's .htaccess.
+function sharedFolder(folder) {
+  const text = readFileSync(join(folder, 'public/.htaccess'), 'utf8')
+  const path = /-f '([^']*)\/app\.ready'/.exec(text)?.[1]
+  if (path === undefined) throw new Error('The .htaccess has no path of app.ready.')
   return path
 }
 
 // The program that listens on the holder's socket, where Apache does not start it.
 async function startHeld(kind, folder) {
-  const socket = join(folder, SOCKET)
+  if (!['least', 'proxied C', 'proxied loop'].includes(kind)) return undefined
+  const shared = sharedFolder(folder)
+  const socket = join(shared, 'app.sock')
   const node = [process.execPath, '--max-semi-space-size=1']
   const spawnFcgi = ['spawn-fcgi', '-n', '-s', socket, '--']
   const commands = {
     least: [
       ...[...node, '--conditions=published', CLI, 'serve', join(folder, 'app/app.js')],
-      ...['--shared', dirname(socket)],
+      ...['--shared', shared],
     ],
     'proxied C': [...spawnFcgi, join(folder, 'app/program')],
     'proxied loop': [...spawnFcgi, ...node, join(folder, 'app/least-app.cjs')],
   }
-  const command = commands[kind]
-  if (command === undefined) return undefined
   if (kind !== 'least') {
-    mkdirSync(dirname(socket))
-    chmodSync(dirname(socket), 0o777)
+    mkdirSync(shared, { recursive: true })
+    chmodSync(shared, 0o777)
     copyFileSync(compileProgram(), join(folder, 'app/program'))
     copyFileSync(new URL('least-app.cjs', import.meta.url), join(folder, 'app/least-app.cjs'))
     // The .htaccess finds the app running.
-    writeFileSync(join(dirname(socket), 'app.ready'), '')
+    writeFileSync(join(shared, 'app.ready'), '')
   }
-  const [file, ...args] = asApache(command)
+  const [file, ...args] = asApache(commands[kind])
   const env = { PATH: process.env.PATH, NODE_ENV: 'production' }
   const held = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'], env })
   while (!existsSync(socket)) await setTimeout(20)

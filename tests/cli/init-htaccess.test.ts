@@ -35,10 +35,10 @@ const FAILING = "throw new Error('no database')"
 
 const versionedApp = (version: number) => `export default { fetch: () => new Response('version ${version}') }`
 
-/** How Apache runs the program: as mod_fcgid does, and as CGI where there is no mod_fcgid. */
+/** How Apache runs the program: as mod_fcgid does, and as CGI where there is no mod_fcgid. Hosts load mod_dir, which serves an index.html. */
 const HOSTS = {
-  mod_fcgid: (site: Site) => ({ modules: ['fcgid'], server: fcgidDirectives(site) }),
-  CGI: (site: Site) => ({ modules: ['cgid'], server: `ScriptSock ${site.path('cgid.sock')}` }),
+  mod_fcgid: (site: Site) => ({ modules: ['dir', 'fcgid'], server: fcgidDirectives(site) }),
+  CGI: (site: Site) => ({ modules: ['dir', 'cgid'], server: `ScriptSock ${site.path('cgid.sock')}` }),
 }
 
 let site: Site
@@ -99,8 +99,17 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
       cwd: site.path('app'),
       flags: ['--max-semi-space-size=1'],
     })
-    expect(JSON.parse((await send(origin, '/shop/')).text)).toMatchObject({ url: '/shop/', mount: '/shop' })
     expect((await send(origin, '/shop/logo.txt')).text).toBe('a file')
+    site.write('public/shop/index.html', 'the index')
+    site.makeFolder('public/shop/images')
+    for (const url of ['/shop/', '/shop/images/', '/shop/images/a%20b/c']) {
+      const { text } = await send(origin, url)
+      expect(JSON.parse(text)).toMatchObject({ url, mount: '/shop' })
+    }
+    expect((await send(origin, '/shop/index.html')).text).toBe('the index')
+    // Apache adds the slash to the URL of a folder.
+    expect((await send(origin, '/shop')).status).toBe(301)
+    expect((await send(origin, '/shop/images')).status).toBe(301)
     expect(readFileSync(site.path('app/tmp/app.log'), 'utf8')).toContain('the app is loading')
   })
 
