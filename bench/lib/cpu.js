@@ -15,7 +15,8 @@ export function cpuTime(pid) {
 }
 
 /**
- * Memory of a process from `/proc/PID/status`, in bytes.
+ * The resident memory of a process, from `/proc/PID/status`, in bytes. Pages that other processes use, too, count in full: see
+ * {@link memoryBreakdown}.
  * @param {number} pid
  * @param {'VmRSS' | 'VmHWM'} field The resident size now, or its peak.
  */
@@ -51,7 +52,7 @@ export function cpuTimeWithChildren(pid) {
  * `own`, and a share of each page that several processes use.
  * @param {number | string} pid
  */
-export function memoryOf(pid) {
+export function memoryBreakdown(pid) {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1')
   const value = (name) => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(rollup)?.[1])
   return {

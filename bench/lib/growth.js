@@ -59,7 +59,7 @@ const ROUNDS = 3
 async function costs(sides, work, { pace }) {
   const samples = sides.map(() => [])
   for (const side of sides) {
-    side.ask(work)
+    side.setWork(work)
     await side.warmUp({ warmUpMilliseconds: pace.milliseconds, warmUpRequests: pace.warmUpRequests })
   }
   for (let round = 0; round < ROUNDS; round++) {

@@ -66,12 +66,12 @@ export class Side {
     }
     side.#spec = spec
     side.#connections = setting.connections ?? CONNECTIONS
-    side.ask(work)
+    side.setWork(work)
     return side
   }
 
-  /** Sets the requests from now on. The front server is not changed. @param {Work} work */
-  ask({ connections = this.#connections, expected, multiplexed, request }) {
+  /** Sets the requests to send from now on. The front server is not changed. @param {Work} work */
+  setWork({ connections = this.#connections, expected, multiplexed, request }) {
     const { oneRequestEach, protocol } = this.#spec
     this.load = {
       address: this.#front?.address ?? this.server.address,

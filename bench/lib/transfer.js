@@ -95,7 +95,7 @@ async function startUsed(spec, work, setting) {
     await side.stop()
     throw error
   }
-  side.ask(work)
+  side.setWork(work)
   return side
 }
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { commandOf } from '../../scripts/lib/processes.js'
-import { cpuTime, memoryOf } from '../lib/cpu.js'
+import { cpuTime, memoryBreakdown } from '../lib/cpu.js'
 
 /** The processes of the app: those whose command line has the site's folder. Passenger puts the folder in its apps' process titles. */
 export function appsIn(folder) {
@@ -12,9 +12,9 @@ export function appsIn(folder) {
   })
 }
 
-/** The memory of all of these processes, in MiB. See {@link memoryOf}. */
-export function memoryOfAll(pids) {
-  const all = pids.map(memoryOf)
+/** The memory of all of these processes, in MiB. See {@link memoryBreakdown}. */
+export function totalMemory(pids) {
+  const all = pids.map(memoryBreakdown)
   const mebibytes = (field) => sum(all.map((memory) => memory[field])) / 2 ** 20
   return { own: mebibytes('own'), proportional: mebibytes('proportional') }
 }

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { endChild } from '../../scripts/lib/processes.js'
-import { cpuTime, memoryOf } from '../lib/cpu.js'
+import { cpuTime, memoryBreakdown } from '../lib/cpu.js'
 import { fastCgiRequest } from '../lib/request.js'
 import { summary } from '../lib/stats.js'
 import { ask } from './load.js'
@@ -42,7 +42,7 @@ export async function measureRelay(site) {
   try {
     for (const each of measured) running.push({ ...each, ...(await startRelay(site, each.program)) })
     await setTimeout(IDLE_AFTER)
-    for (const each of running) each.atRest = memoryOf(each.child.pid).own
+    for (const each of running) each.atRest = memoryBreakdown(each.child.pid).own
     for (let count = 0; count < REQUESTS; count += TURN) {
       for (const each of running) {
         const before = cpuTime(each.child.pid)
@@ -57,7 +57,9 @@ export async function measureRelay(site) {
 }
 
 function textOf({ name, starts, cpu, atRest, child }) {
-  const memory = [atRest, memoryOf(child.pid).own].map((bytes) => (bytes / 2 ** 20).toFixed(1)).join(' and ')
+  const memory = [atRest, memoryBreakdown(child.pid).own]
+    .map((bytes) => (bytes / 2 ** 20).toFixed(1))
+    .join(' and ')
   return `${name}: ${Math.round(summary(starts).median)} ms, ${Math.round(cpu / REQUESTS)} µs, ${memory} MiB`
 }
 

@@ -1,7 +1,7 @@
 import { utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ask, burst, closedLoop, underLoad } from './load.js'
-import { appsIn, cpuOf, memoryOfAll } from './processes.js'
+import { appsIn, cpuOf, totalMemory } from './processes.js'
 import { measureRelay } from './relay.js'
 
 // The app is warm after this many requests, as far as its JIT is concerned.
@@ -114,7 +114,7 @@ async function memory(site, requests) {
   while (appsIn(folder).length < count && performance.now() < until) await burst(site, 2 * PROCESSES, 500)
   for (; site.sent < requests; site.sent += PROCESSES) await burst(site, PROCESSES, 20)
   const pids = appsIn(folder)
-  const { own, proportional } = memoryOfAll(pids)
+  const { own, proportional } = totalMemory(pids)
   return `${pids.length}: ${Math.round(own)} (${Math.round(proportional)}) MiB`
 }
 

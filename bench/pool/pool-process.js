@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { childrenOf, endChild } from '../../scripts/lib/processes.js'
 import { root } from '../../scripts/lib/run.js'
-import { cpuTimeWithChildren, memoryOf } from '../lib/cpu.js'
+import { cpuTimeWithChildren, memoryBreakdown } from '../lib/cpu.js'
 import { makeFolder, removeFolder } from '../lib/folders.js'
 
 const PROGRAM = ['--conditions=published', `${root}packages/cli/dist/bundle/main.js`]
@@ -91,9 +91,9 @@ export class PoolProcess {
     return this.workers.reduce((sum, pid) => sum + cpuTimeWithChildren(pid).own, own + ended) / 1000
   }
 
-  /** Of the master. See {@link memoryOf}. */
+  /** Of the master. See {@link memoryBreakdown}. */
   get memory() {
-    return memoryOf(this.pid)
+    return memoryBreakdown(this.pid)
   }
 
   /** Runs `fcgi-bridge COMMAND` for this pool, and rejects if it fails. */

@@ -42,20 +42,20 @@ const SETUPS: readonly Setup[] = [
 
 const MEBI = 1024 * 1024
 
-/** The program of an app: the site that runs it, and the flag of `config` with its address. */
-interface Place {
+/** Where an app runs: the site that starts it, and the flag of `config` with its address. */
+interface AppLocation {
   site: Site
   address: readonly [flag: string, address: string]
 }
 
-async function placeIn(site: Site, socket: Setup['socket'], name = 'app'): Promise<Place> {
+async function locationFor(site: Site, socket: Setup['socket'], name = 'app'): Promise<AppLocation> {
   if (socket === 'unix') return { site, address: ['--socket', site.path(`${name}.sock`)] }
   return { site, address: ['--address', `127.0.0.1:${(await freePorts(1))[0]}`] }
 }
 
 // The command that starts an app does not depend on the front server, so the app of each setup runs once, for all servers.
 let apps: Site
-const places = new Map<string, Promise<Place>>()
+const locations = new Map<string, Promise<AppLocation>>()
 
 beforeAll(() => {
   apps = new Site()
@@ -73,13 +73,13 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
         site = new Site()
         const flags = ['--mount', mount || '/', '--max-body', '1m']
         if (files !== undefined) flags.push('--static', makeFiles(site), '--static-url', files || '/')
-        if (!places.has(name)) places.set(name, placeIn(apps, socket, `app-${places.size}`))
-        const place = await places.get(name)!
+        if (!locations.has(name)) locations.set(name, locationFor(apps, socket, `app-${locations.size}`))
+        const location = await locations.get(name)!
         front = await start(
           site,
           server,
           exampleApp(example),
-          place,
+          location,
           flags,
           tls ? makeCertificate(site) : undefined,
         )
@@ -184,7 +184,7 @@ describe.each(Object.keys(CONFIGURED))('%s', (server) => {
 const PROBE = `
 import { existsSync } from 'node:fs'
 
-const over = new URL('over', import.meta.url)
+const endOfEvents = new URL('end-of-events', import.meta.url)
 
 export default {
   fetch(request, { params }) {
@@ -194,7 +194,7 @@ export default {
       start(controller) {
         controller.enqueue(Buffer.from('first'))
         timer = setInterval(() => {
-          if (!existsSync(over)) return
+          if (!existsSync(endOfEvents)) return
           clearInterval(timer)
           controller.close()
         }, 20)
@@ -222,7 +222,7 @@ describe('the params that reach the app, and the events that reach the client', 
       site,
       server,
       app,
-      await placeIn(site, 'unix'),
+      await locationFor(site, 'unix'),
       ['--mount', '/shop'],
       makeCertificate(site),
     )
@@ -246,7 +246,7 @@ describe('the params that reach the app, and the events that reach the client', 
     expect(await readUntil(events, 'first')).toBe('first')
     events.destroy()
     // Some servers do not exit until the stream ends.
-    site.write('over', '')
+    site.write('end-of-events', '')
   })
 })
 
@@ -257,7 +257,7 @@ describe('lighttpd --spawn', () => {
   })
 
   test('lighttpd starts the app', async () => {
-    const front = await start(site, 'lighttpd', exampleApp('express'), await placeIn(site, 'unix'), [
+    const front = await start(site, 'lighttpd', exampleApp('express'), await locationFor(site, 'unix'), [
       '--spawn',
       '--mount',
       '/shop',
@@ -267,8 +267,8 @@ describe('lighttpd --spawn', () => {
   })
 })
 
-// ODD: strings that a file name can contain. UNSAYABLE: those that a server's config cannot express in a path. UNLOADABLE: those of
-// which Node loads no module.
+// ODD: strings that a file name can contain. UNSAYABLE: those that a server's config cannot express in a path. UNLOADABLE: those in
+// the path of a module that Node cannot load.
 const HOME = '$' + '{HOME}'
 const ODD = [...' "\'\\$%#{};[]*?&<>~|,:!`()=@+^-ü', '%20', '$1', HOME, '\\n', '\\"', '"; #']
 const UNSAYABLE: Readonly<Record<string, readonly string[]>> = {
@@ -297,8 +297,8 @@ describe('a path with unusual characters works, or is an error', () => {
       site.write(`${folder}/app.mjs`, "export default (req, res) => res.end('the app')")
       return printConfig(server, site.path(folder, 'app.mjs'), '--no-check')
     })
-    const mayNotLoad = server === 'apache-fcgid' ? [...UNLOADABLE, HOME] : UNLOADABLE
-    expect.soft(apps.refused.toSorted()).toEqual(mayNotLoad.toSorted())
+    const refusedForApp = server === 'apache-fcgid' ? [...UNLOADABLE, HOME] : UNLOADABLE
+    expect.soft(apps.refused.toSorted()).toEqual(refusedForApp.toSorted())
     const files = await longestName('files', (folder) => {
       const tls = certificateIn(folder)
       const statics = servesFiles ? ['--static', site.path(folder)] : []
@@ -321,7 +321,7 @@ describe('a path with unusual characters works, or is an error', () => {
     site.write(`${files.folder}/file.txt`, 'a file')
     const statics = servesFiles ? ['--static', site.path(files.folder)] : []
     const app = site.path(apps.folder, 'app.mjs')
-    const front = await start(site, server, app, await placeIn(site, 'tcp'), statics, certificate)
+    const front = await start(site, server, app, await locationFor(site, 'tcp'), statics, certificate)
     expect(await send(front.origin, '/any', front.ask)).toMatchObject({ status: 200, text: 'the app' })
     if (!servesFiles) return
     expect(await send(front.origin, '/file.txt', front.ask)).toMatchObject({ status: 200, text: 'a file' })
@@ -381,7 +381,7 @@ describe('systemd', () => {
     },
   )
 
-  test('with --workers, systemd accepts a service that tells it of its state and that can be reloaded', async () => {
+  test('with --workers, systemd accepts a service that reports its state and can be reloaded', async () => {
     const { files, app } = await printConfig(
       ...['systemd', exampleApp('express'), '--no-check', '--workers', '2', '--name', 'shop'],
     )
@@ -426,14 +426,14 @@ async function start(
   site: Site,
   server: string,
   app: string,
-  place: Place,
+  location: AppLocation,
   flags: readonly string[],
   certificate?: { cert: string; key: string },
 ) {
   // mod_fcgid opens the sockets itself.
-  const address = server === 'apache-fcgid' ? [] : place.address
+  const address = server === 'apache-fcgid' ? [] : location.address
   const printFor = ([port, plainPort]: number[]) => {
-    // The app is started below, which is the same check.
+    // Skip the check that the app loads: it is started below anyway.
     const words = [server, app, ...address, ...flags, '--listen', `127.0.0.1:${port}`, '--no-check']
     if (certificate) {
       words.push('--tls-cert', certificate.cert, '--tls-key', certificate.key)
@@ -441,7 +441,7 @@ async function start(
     }
     return printConfig(...words)
   }
-  await startOnce(place.site, await printFor([80, 80]))
+  await startOnce(location.site, await printFor([80, 80]))
   const [port, plainPort] = await CONFIGURED[server]!(site, certificate ? 2 : 1, printFor)
   return {
     origin: { host: '127.0.0.1', port: port! },

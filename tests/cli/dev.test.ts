@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { fetch, request } from 'undici'
 import { describe, expect, test } from 'vitest'
 import { installCommandLine } from '../support/fronts/command-line.ts'
-import { remaining } from '../support/fronts/processes.ts'
+import { waitForExit } from '../support/fronts/processes.ts'
 import type { Program } from '../support/fronts/program.ts'
 import type { Site } from '../support/fronts/site.ts'
 import { siteForEachTest } from '../support/fronts/site-for-each-test.ts'
@@ -241,7 +241,7 @@ test('an app that ignores SIGTERM is restarted, and no process survives when fcg
   await program.printed(/^ready[\s\S]*^ready/m)
   expect(await text(url)).toBe('second')
   await program.stop('SIGKILL')
-  expect(await remaining(() => site.processes(), 30_000)).toEqual([])
+  expect(await waitForExit(() => site.processes(), 30_000)).toEqual([])
 })
 
 function expressApp(greeting: string): string {

@@ -161,14 +161,15 @@ export async function disconnectFromStream(
   { origin }: Started,
   expect: ExpectStatic,
 ): Promise<void> {
-  const { path, until, left, method = 'GET', headers = [], body } = stream
+  const { path, until, disconnectsPath, method = 'GET', headers = [], body } = stream
   const toSend = { method, headers: ['Host', HOST, ...headers], ...(body !== undefined && { body }) }
   const incoming = await open(origin, path, toSend)
   expect(incoming.statusCode).toBe(200)
   await readUntil(incoming, until)
   incoming.destroy()
-  if (left === undefined) return
-  const count = async (): Promise<string> => (await send(origin, left, { headers: ['Host', HOST] })).text
+  if (disconnectsPath === undefined) return
+  const count = async (): Promise<string> =>
+    (await send(origin, disconnectsPath, { headers: ['Host', HOST] })).text
   await expect.poll(count).toMatch(/[1-9]/)
 }
 
@@ -216,8 +217,8 @@ class Client {
   }
 
   async #exchange(request: ProgramRequest): Promise<TestResponse> {
-    const { name, path, method = 'GET', headers = [], body, sendsCookies = false } = request
-    if (sendsCookies) expect(this.#cookies.size, `cookies of ${name}`).toBeGreaterThan(0)
+    const { name, path, method = 'GET', headers = [], body, requiresCookies = false } = request
+    if (requiresCookies) expect(this.#cookies.size, `cookies of ${name}`).toBeGreaterThan(0)
     const cookies = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const response = await send(this.#origin, typeof path === 'string' ? path : path(this.#texts), {
       method,

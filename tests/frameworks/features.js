@@ -23,7 +23,7 @@ const SHOWN = {
   forms: isForm,
   uploads: isUpload,
   redirects: ({ status = 200 }) => status >= 300 && status < 400,
-  cookies: ({ sendsCookies }) => sendsCookies,
+  cookies: ({ requiresCookies }) => requiresCookies,
   'not found': ({ status }) => status === 404,
   errors: ({ status }) => status === 500,
   conditional: ({ asset }) => asset,

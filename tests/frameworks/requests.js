@@ -10,7 +10,7 @@
  * @property {number} [status] The expected status. 200 by default.
  * @property {string} [contains] Text of the body. The rest of it may differ.
  * @property {readonly string[]} [ignored] Response headers, in lower case, that may differ.
- * @property {boolean} [sendsCookies] The request fails if no response has set a cookie yet. All requests send the cookies that were set.
+ * @property {boolean} [requiresCookies] The request fails if no response has set a cookie yet. All requests send the cookies that were set.
  * @property {boolean} [asset] A file: it is requested again with If-None-Match, If-Modified-Since and Range.
  */
 
@@ -86,7 +86,7 @@ export function standardRequests({ upload = 'raw', files = true } = {}) {
     ...(files ? [{ name: 'an asset', path: '/style.css', asset: true }] : []),
     { name: 'what the app knows of the client', path: '/client?a=%2F&b' },
     { ...form('/form', { name: 'Zoe' }), status: 303 },
-    { name: 'the page after the redirect, with cookies', path: '/hello', sendsCookies: true },
+    { name: 'the page after the redirect, with cookies', path: '/hello', requiresCookies: true },
     { name: 'an upload of 3 MB', method: 'POST', path: '/upload', headers: type, body },
     { name: 'a path without a page', path: '/missing', status: 404 },
     { name: 'a page that fails', path: '/fail', status: 500 },
@@ -94,4 +94,4 @@ export function standardRequests({ upload = 'raw', files = true } = {}) {
 }
 
 /** The event stream of these servers. */
-export const STANDARD_STREAM = { path: '/events', until: 'first', left: '/left' }
+export const STANDARD_STREAM = { path: '/events', until: 'first', disconnectsPath: '/disconnects' }

@@ -46,7 +46,8 @@ class SentRequests {
   /** Ids for which an ABORT_REQUEST was sent. @type {Set<number>} */
   aborted = new Set()
   getValues = 0
-  others = 0
+  /** Number of management records of an unknown type. */
+  unknownTypes = 0
   /** The id of the first request, if all of it was sent before any invalid record. @type {number | undefined} */
   complete
 
@@ -67,8 +68,8 @@ class SentRequests {
         first ??= id
       } else if (type === ABORT_REQUEST) this.aborted.add(id)
       else if (id === 0 && type === GET_VALUES) this.getValues++
-      else if (id === 0 && (type === 0 || type > UNKNOWN_TYPE)) this.others++
-      // Body bytes after the end of the stream: mod_fcgid sends an empty record first, so the request may be valid or not.
+      else if (id === 0 && (type === 0 || type > UNKNOWN_TYPE)) this.unknownTypes++
+      // Body bytes after the end of STDIN. A server may accept them, because mod_fcgid can send an empty STDIN record before the body.
       else if (id === first && type === STDIN && content.length > 0 && ended.has(STDIN))
         this.complete = undefined
       else if (id === first && content.length === 0) {
@@ -76,14 +77,14 @@ class SentRequests {
         if (ended.size === 2 && !broken) this.complete = id
       }
     }
-    // After invalid bytes or half a record, the server sends no response.
+    // After invalid bytes or half a record, the server may abort every request.
     if (rest.length > 0) this.complete = undefined
   }
 }
 
 class Responses {
   #sent
-  /** Requests with output and no END_REQUEST: by id, the text so far, or undefined after the end of STDOUT. */
+  /** Requests with output and no END_REQUEST, by id: the first bytes of STDOUT, and whether STDOUT has ended. */
   #open = new Map()
   /** @type {Map<number, number>} */
   #ends = new Map()
@@ -112,7 +113,7 @@ class Responses {
     else if (type === UNKNOWN_TYPE) this.#unknown++
     else fail(`a record of type ${type} with the id 0`)
     if (this.#values > this.#sent.getValues) fail('a GET_VALUES_RESULT without a request')
-    if (this.#unknown > this.#sent.others) fail('an UNKNOWN_TYPE without a request')
+    if (this.#unknown > this.#sent.unknownTypes) fail('an UNKNOWN_TYPE without a request')
   }
 
   #addOutput(type, id, content) {

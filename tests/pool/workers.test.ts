@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest'
 import { freePorts } from '../../scripts/lib/free-ports.js'
 import { COMMAND_LINE } from '../support/fronts/command-line.ts'
 import { accepting } from '../support/fronts/ports.ts'
-import { remaining } from '../support/fronts/processes.ts'
+import { waitForExit } from '../support/fronts/processes.ts'
 import type { Program } from '../support/fronts/program.ts'
 import { required } from '../support/fronts/programs.ts'
 import type { Site } from '../support/fronts/site.ts'
@@ -218,7 +218,7 @@ describe('signals', () => {
     const pool = await startPool(site, 'app.mjs', { flags: ['--workers', '2'] })
     master(pool, 'SIGKILL')
     await pool.program.exited
-    expect(await remaining(() => site.processes(), EXIT_TIMEOUT)).toEqual([])
+    expect(await waitForExit(() => site.processes(), EXIT_TIMEOUT)).toEqual([])
   })
 })
 

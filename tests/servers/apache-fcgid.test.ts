@@ -130,7 +130,7 @@ describe('NODE_ENV and the working directory of a program that Apache starts', (
     expect(state).toMatchObject({ mode: 'development', env: 'development', cache: false })
   })
 
-  test('a setting env of the app is kept', async () => {
+  test('a value that the app gives to its setting `env` is kept', async () => {
     const program = writeProgram(
       'app/bare.fcgi',
       `#!${process.execPath}

@@ -5,7 +5,7 @@ import { send, type TestResponse } from '../support/cases/http.ts'
 import { type Apache, startApache } from '../support/fronts/apache.ts'
 import { fcgidDirectives } from '../support/fronts/apache-fcgid.ts'
 import { APPS, type Origin } from '../support/fronts/front.ts'
-import { remaining } from '../support/fronts/processes.ts'
+import { waitForExit } from '../support/fronts/processes.ts'
 import { Site } from '../support/fronts/site.ts'
 
 /** Time limit for mod_fcgid to end a process, in milliseconds. */
@@ -22,7 +22,7 @@ describe.concurrent.each(APPS)('%s', (app) => {
     for (const { id } of held) site.control.send(id, 'continue')
     for (const { response, pid } of held)
       expect(await response).toMatchObject({ status: 200, text: `held by ${pid}\n` })
-    expect(await remaining(() => processes(site, held), EXIT_TIMEOUT)).toEqual([])
+    expect(await waitForExit(() => processes(site, held), EXIT_TIMEOUT)).toEqual([])
 
     const next = await hold(site, origin)
     site.control.send(next.id, 'continue')
@@ -40,7 +40,7 @@ describe.concurrent.each(APPS)('%s', (app) => {
     for (const { response, pid } of held)
       expect(await response).toMatchObject({ status: 200, text: `held by ${pid}\n` })
     await apache.exited
-    expect(await remaining(() => site.processes(), EXIT_TIMEOUT)).toEqual([])
+    expect(await waitForExit(() => site.processes(), EXIT_TIMEOUT)).toEqual([])
   })
 
   test('stop with idle processes: all processes exit', async (context) => {
@@ -51,7 +51,7 @@ describe.concurrent.each(APPS)('%s', (app) => {
     expect(await response).toMatchObject({ status: 200, text: `held by ${pid}\n` })
     process.kill(apache.pid, 'SIGTERM')
     await apache.exited
-    expect(await remaining(() => site.processes(), EXIT_TIMEOUT)).toEqual([])
+    expect(await waitForExit(() => site.processes(), EXIT_TIMEOUT)).toEqual([])
   })
 
   async function start({

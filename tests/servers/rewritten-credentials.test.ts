@@ -8,7 +8,10 @@ import { Site } from '../support/fronts/site.ts'
 
 const AUTHORIZATION = 'Basic dXNlcjpwYXNz'
 
-/** The rewrite rules of an .htaccess, by what Apache does with the variable. */
+/**
+ * Rewrite rules of an .htaccess that pass on Authorization. The keys say which rule sets the variable, and its name after internal
+ * redirects.
+ */
 const REWRITES = {
   // The rules run again after the redirect, and set the variable once more.
   'a rule of its own': `

@@ -107,7 +107,7 @@ async function underLoad(
       loads[index]!.failures.length > 0 ? [{ name, index }] : [],
     )
     const logs = failed.map(({ name, index }) => `The log of ${name}:\n${endOf(sites[index]!.report())}`)
-    // The failures by front server, and on standard error all that explains them.
+    // What explains the failures goes to standard error. The assertion below shows only the failures.
     if (failed.length > 0) console.error([timeline.report(), ...logs].join('\n\n'))
     expect(failed.map(({ name, index }) => [name, loads[index]!.failures])).toEqual([])
     expect(Math.min(...loads.map(({ count }) => count))).toBeGreaterThan(0)

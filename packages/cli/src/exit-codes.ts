@@ -2,7 +2,7 @@
 export const EXIT = {
   /** The command succeeded. */
   ok: 0,
-  /** The command failed for a reason that has no other status: most likely a bug in this program. */
+  /** The command failed for a reason that has no other status. If it printed a stack, this is most likely a bug in this program. */
   failed: 1,
   /** The command line is wrong. */
   usage: 2,

@@ -6,12 +6,14 @@ interface Global {
   [PREPARED]?: Promise<boolean>
 }
 
-// A property of globalThis, because this module has two copies: app.fcgi loads a CommonJS file of its own, and then the program.
+// A property of globalThis, because a process can load two copies of this module: app.fcgi loads prepare.cjs, a bundle of it, and then the
+// program, which imports it again.
 const PREPARED: unique symbol = Symbol.for('fcgi-bridge prepared') as never
 
 /**
  * Does what `serve` must do before it loads anything else: opens the log file, and shares the app with other processes. Resolves with whether
- * the command can run, and never in a process that relays. A second call has no effect, because `app.fcgi` makes the first one.
+ * the command can run. In a process that relays, it never settles. If `app.fcgi` has made the first call, a second one only returns its
+ * result.
  */
 export function prepare(args: readonly string[]): Promise<boolean> {
   const global = globalThis as Global

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander'
 import { reportFailure } from './app/detach.ts'
-import { UnplacedSyntaxError } from './app/load-module.ts'
+import { SyntaxErrorWithoutLocation } from './app/load-module.ts'
 import { EXIT } from './exit-codes.ts'
 import { reportError, Verdict } from './failure.ts'
 import { buildProgram } from './program.ts'
@@ -33,7 +33,7 @@ export async function run(
     reportFailure(report)
     if (json) printJson(report.json, stdout)
     else stderr.write(`${painter(stderr)('red', 'fcgi-bridge:')} ${report.text}\n`)
-    if (error instanceof UnplacedSyntaxError && !json) error.endProgram()
+    if (error instanceof SyntaxErrorWithoutLocation && !json) error.endProgram()
     return report.exitCode
   }
 }

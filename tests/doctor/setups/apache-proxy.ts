@@ -43,7 +43,7 @@ export const apacheProxyBySetHandler: FrontSetup = {
 
 function healthy(prefix: string): Config {
   return {
-    // Without enablereuse, the doctor must not advise to add it.
+    // enablereuse is left out on purpose: the doctor must not advise to add it.
     options: ['flushpackets=on'],
     host: [
       `ProxyFCGISetEnvIf "%{REQUEST_URI} =~ m#^${prefix}(/.*)?$#" PATH_INFO "$1"`,

@@ -11,7 +11,7 @@ const nestRequests = [
   style,
   { name: 'what the app knows of the client', path: '/client?a=%2F&b' },
   { ...form('/form', { name: 'Zoe' }), status: 303 },
-  { name: 'a page with cookies', path: '/hello', sendsCookies: true },
+  { name: 'a page with cookies', path: '/hello', requiresCookies: true },
   json('JSON', '/json', { text: 'ä' }, { status: 201 }),
   json('JSON that is not valid', '/json', {}, { body: '{', status: 400 }),
   { name: 'a download', path: '/file' },
@@ -88,7 +88,7 @@ export const BUILT = [
     requests: [
       { name: 'without a session', path: '/me' },
       json('sign up', '/api/auth/sign-up/email', account('Zoe'), { headers: SAME_ORIGIN }),
-      { name: 'with the session in a cookie', path: '/me', sendsCookies: true },
+      { name: 'with the session in a cookie', path: '/me', requiresCookies: true },
       json('sign out', '/api/auth/sign-out', {}, { headers: SAME_ORIGIN }),
       { name: 'after signing out', path: '/me' },
       json('sign in with a wrong password', '/api/auth/sign-in/email', account('Zoe', 'not this one'), {

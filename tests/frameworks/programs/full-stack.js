@@ -26,7 +26,7 @@ const nextRequests = [
   {
     name: 'the page after the redirect, with cookies, streamed',
     path: '/hello',
-    sendsCookies: true,
+    requiresCookies: true,
     contains: '<p>streamed</p>',
   },
   { name: 'a redirect', path: '/old', status: 308 },
@@ -35,7 +35,7 @@ const nextRequests = [
   { name: 'a page that fails', path: '/fail', headers: HTML, status: 500 },
 ]
 
-const apiStream = { path: '/api/events', until: 'first', left: '/api/left' }
+const apiStream = { path: '/api/events', until: 'first', disconnectsPath: '/api/disconnects' }
 
 /** A page that the app compares with what the client has. */
 const cached = { name: 'a page with an ETag and a date', path: '/cached', asset: true }
@@ -73,7 +73,7 @@ export const FULL_STACK = [
       robots,
       { name: 'what the app knows of the client', path: '/api/client?a=%2F&b' },
       { ...form('/form', { name: 'Zoe' }), status: 303 },
-      { name: 'the page after the redirect, with cookies', path: '/hello', sendsCookies: true },
+      { name: 'the page after the redirect, with cookies', path: '/hello', requiresCookies: true },
       { name: 'a redirect', path: '/old', status: 307 },
       upload('/api/upload'),
       { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },
@@ -104,7 +104,7 @@ export const FULL_STACK = [
       cached,
     ],
     // Not /events: h3's event stream does not detect that the client has disconnected, and then ends the HTTP server.
-    stream: { path: '/stream', until: 'first', left: '/left' },
+    stream: { path: '/stream', until: 'first', disconnectsPath: '/disconnects' },
   },
   {
     name: 'SvelteKit',
@@ -122,7 +122,7 @@ export const FULL_STACK = [
       { name: 'what the app knows of the client', path: '/client?a=%2F&b' },
       { ...form('/form', {}, FROM_PAGE), status: 400 },
       { ...form('/form', { name: 'Zoe' }, FROM_PAGE), status: 303 },
-      { name: 'the page after the redirect, with cookies, streamed', path: '/hello', sendsCookies: true },
+      { name: 'the page after the redirect, with cookies, streamed', path: '/hello', requiresCookies: true },
       { ...form('/form', { name: 'Zoe' }, ['Origin', 'http://other.test', ...HTML]), status: 403 },
       { name: 'a redirect', path: '/old', status: 308 },
       upload('/upload'),
@@ -141,7 +141,7 @@ export const FULL_STACK = [
       assetOf(/\/_astro\/[^"]+\.css/),
       robots,
       { ...form('/form', { name: 'Zoe' }, SAME_ORIGIN), status: 303 },
-      { name: 'the page after the redirect, with cookies', path: '/hello', sendsCookies: true },
+      { name: 'the page after the redirect, with cookies', path: '/hello', requiresCookies: true },
       { ...form('/form', { name: 'Zoe' }, ['Origin', 'http://other.test']), status: 403 },
       { name: 'a redirect', path: '/old', status: 301 },
       upload('/api/upload'),
@@ -161,7 +161,7 @@ export const FULL_STACK = [
       robots,
       { name: 'what the app knows of the client', path: '/client?a=%2F&b' },
       { ...form('/form', { name: 'Zoe' }, SAME_ORIGIN), status: 303 },
-      { name: 'the page after the redirect, with cookies, streamed', path: '/hello', sendsCookies: true },
+      { name: 'the page after the redirect, with cookies, streamed', path: '/hello', requiresCookies: true },
       { name: 'a redirect', path: '/old', status: 308 },
       upload('/upload'),
       { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },
@@ -180,7 +180,7 @@ export const FULL_STACK = [
     requests: [
       { name: 'a page', path: '/' },
       { ...form('/api/form', { name: 'Zoe' }, SAME_ORIGIN), status: 303 },
-      { name: 'the page after the redirect, with cookies', path: '/hello', sendsCookies: true },
+      { name: 'the page after the redirect, with cookies', path: '/hello', requiresCookies: true },
       { name: 'the page of a form', path: '/action' },
       {
         name: 'a server function without JavaScript',
@@ -191,7 +191,7 @@ export const FULL_STACK = [
         body: fields({ name: 'Ada' }),
         status: 303,
       },
-      { name: 'the page after the redirect, with the new cookie', path: '/hello', sendsCookies: true },
+      { name: 'the page after the redirect, with the new cookie', path: '/hello', requiresCookies: true },
       { name: 'a redirect', path: '/old', status: 308 },
       upload('/api/upload'),
       { name: 'a path without a page', path: '/missing', headers: HTML, status: 404 },

@@ -16,7 +16,7 @@ export const NOTES = {
     start: '.next/standalone/server.js',
     about: [
       '`request.url` in route handlers has the host and the port on which Next.js believes it listens (`HOSTNAME`, `PORT`), not those of the request. It is the same behind every reverse proxy. Read the `Host` header to build absolute URLs.',
-      '`fcgi-bridge config` lets the web server serve `.next/static`, and browsers keep these files for a year. The two `cp` commands are then needed only for `public`.',
+      '`fcgi-bridge config` lets the web server serve `.next/static`, and browsers keep these files for a year. Then only the first `cp` command is needed.',
     ],
   },
   'Next.js with a custom server': {
@@ -153,7 +153,7 @@ export const NOTES = {
     title: 'Socket.IO',
     start: 'server.js',
     about: [
-      "Clients connect by polling. Set `transports: ['polling']` in both, or the client tries an upgrade to WebSocket, which fails. A session belongs to one process: no `--workers`, and no mod_fcgid.",
+      "Clients connect by polling. Set `transports: ['polling']` in the server and in its clients, or the clients try an upgrade to WebSocket, which fails. A session belongs to one process: no `--workers`, and no mod_fcgid.",
     ],
   },
   'json-server': { title: 'json-server', start: 'node_modules/.bin/json-server db.json --port 3000' },

@@ -6,7 +6,7 @@
  * @typedef {object} ServerStream
  * @property {string} path
  * @property {string} until Text of the first event.
- * @property {string} [left] A path whose body contains the number of clients that have disconnected.
+ * @property {string} [disconnectsPath] A path whose body contains the number of clients that have disconnected.
  * @property {string} [method]
  * @property {readonly string[]} [headers]
  * @property {string} [body]

@@ -122,7 +122,7 @@ export const SERVERS = [
       path: '/graphql?query=subscription%7Bcount%7D',
       headers: ['Accept', 'text/event-stream'],
       until: '"count":1',
-      left: '/graphql?query=%7Bleft%7D',
+      disconnectsPath: '/graphql?query=%7Bdisconnects%7D',
     },
   },
   {
@@ -132,7 +132,7 @@ export const SERVERS = [
     lacks: ['pages', 'files', 'forms', 'redirects', 'cookies', 'conditional'],
     start: ['trpc-standalone.mjs'],
     requests: trpcRequests(''),
-    stream: { path: '/count', until: 'data: 1', left: '/left' },
+    stream: { path: '/count', until: 'data: 1', disconnectsPath: '/disconnects' },
   },
   {
     name: 'tRPC, fetch adapter',
@@ -142,7 +142,7 @@ export const SERVERS = [
     start: ['trpc-fetch.mjs'],
     http: ['fetch-server.mjs', './trpc-fetch.mjs'],
     requests: trpcRequests('/trpc'),
-    stream: { path: '/trpc/count', until: 'data: 1', left: '/trpc/left' },
+    stream: { path: '/trpc/count', until: 'data: 1', disconnectsPath: '/trpc/disconnects' },
   },
   {
     name: 'Socket.IO by polling',
@@ -192,10 +192,10 @@ export const SERVERS = [
 function trpcRequests(base) {
   return [
     { name: 'a query', path: `${base}/hello?input=%22Zoe%22` },
-    { name: 'two queries in one', path: `${base}/hello,left?batch=1&input=%7B%220%22%3A%22Zoe%22%7D` },
+    { name: 'two queries in one', path: `${base}/hello,disconnects?batch=1&input=%7B%220%22%3A%22Zoe%22%7D` },
     {
       name: 'two queries in one, whose results are streamed',
-      path: `${base}/hello,left?batch=1&input=%7B%220%22%3A%22Zoe%22%7D`,
+      path: `${base}/hello,disconnects?batch=1&input=%7B%220%22%3A%22Zoe%22%7D`,
       headers: ['trpc-accept', 'application/jsonl'],
       // The fetch adapter sends the length of a body that is complete before the head is written.
       ignored: ['content-length'],

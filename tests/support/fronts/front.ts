@@ -26,8 +26,8 @@ export interface Traits {
   /** The Host header that an app gets if a client sent `Front.Test:PORT`. */
   host: 'as sent' | 'lower case' | 'lower case, no port'
   /**
-   * The requests without a body that have `content-length: 0` for the app: those that the client sent with it, or every
-   * POST, PUT and PATCH, because the front server does not pass on whether the client sent it.
+   * Which requests without a body have `content-length: 0` for the app. `as sent`: those that the client sent with it.
+   * `by method`: every POST, PUT and PATCH, because the front server does not pass on whether the client sent it.
    */
   emptyLength: 'as sent' | 'by method'
   /**

@@ -29,13 +29,13 @@ export function processesOf(sessions: readonly number[], folder: string): Proces
 }
 
 /**
- * Waits until `look` finds no process. Returns the processes that still run after `deadline` milliseconds. It has to
+ * Waits until `find` finds no process. Returns the processes that still run after `timeout` milliseconds. It has to
  * poll, because the exit of a process that is not a child of this one causes no event.
  */
-export async function remaining(look: () => Process[], deadline: number): Promise<Process[]> {
-  const until = performance.now() + deadline
+export async function waitForExit(find: () => Process[], timeout: number): Promise<Process[]> {
+  const until = performance.now() + timeout
   for (;;) {
-    const found = look()
+    const found = find()
     if (found.length === 0 || performance.now() > until) return found
     await setTimeout(20)
   }

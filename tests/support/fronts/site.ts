@@ -16,7 +16,7 @@ import { Control } from '../apps/control.js'
 import { appEnvironment } from '../apps/options.js'
 import { bundledApp } from './bundled-app.ts'
 import { accepting, type Listening } from './ports.ts'
-import { kill, processesOf, remaining } from './processes.ts'
+import { kill, processesOf, waitForExit } from './processes.ts'
 import { Program } from './program.ts'
 
 /** How long programs of a test may take to exit, in milliseconds: mod_fcgid kills an app 8.4 s after the signal. */
@@ -201,7 +201,7 @@ import(${app}).then(() => flushCompileCache?.())
   /** Stops all programs, last started first. Throws if a process remains, and kills it. */
   async stop(): Promise<void> {
     for (const program of this.#started.toReversed()) await program.stop()
-    const left = await remaining(() => this.processes(), EXIT_TIMEOUT)
+    const left = await waitForExit(() => this.processes(), EXIT_TIMEOUT)
     for (const { pid } of left) kill(pid)
     const report = this.report()
     this.#lastReport = report

@@ -5,7 +5,7 @@ import { endProgram } from '../end-program.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { reportError } from '../failure.ts'
 import { shellWord } from '../shell-word.ts'
-import { UnplacedSyntaxError } from './load-module.ts'
+import { SyntaxErrorWithoutLocation } from './load-module.ts'
 import type { RestartRequest } from './restart-while-loading.ts'
 import { shownPath } from './shown-path.ts'
 
@@ -35,8 +35,8 @@ export async function serveFailure(
   logFile: string | undefined,
 ): Promise<void> {
   const { text, exitCode } = reportError(error)
-  const place = error instanceof UnplacedSyntaxError ? error.place() : ''
-  const report = [text, place].join('\n\n').trim()
+  const location = error instanceof SyntaxErrorWithoutLocation ? error.findLocation() : ''
+  const report = [text, location].join('\n\n').trim()
   const page: Page = { status: 500, text: pageOf(report, logFile), report, serveTime: SERVE_TIME, exitCode }
   await servePage(page, error, listen)
 }

@@ -28,8 +28,8 @@ export type Load = () => Promise<Record<string, unknown>>
 
 /**
  * Imports an ES or CommonJS module, or a file that `fcgi-bridge bundle` has written. `load` replaces the import. If the module cannot be loaded,
- * throws a Failure that shows the error with its stack. Its `code` is that of the error. Throws an {@link UnplacedSyntaxError} for a syntax
- * error without a file and a line.
+ * throws a Failure that shows the error with its stack. Its `code` is that of the error. Throws a {@link SyntaxErrorWithoutLocation} for a
+ * syntax error without a file and a line.
  */
 export async function loadModule(
   path: string,
@@ -39,7 +39,7 @@ export async function loadModule(
     const namespace = await load()
     return (await (namespace.default as Bundle | undefined | null)?.[BUNDLE]) ?? namespace
   } catch (error) {
-    if (isSyntaxErrorWithoutPlace(error)) throw new UnplacedSyntaxError(path, error)
+    if (hasNoLocation(error)) throw new SyntaxErrorWithoutLocation(path, error)
     throw new Failure(EXIT.app, `${path} could not be loaded.\n\n${describe(error)}${advice(error)}`, {
       cause: error,
     })
@@ -68,7 +68,7 @@ async function importOrRequire(path: string): Promise<Record<string, unknown>> {
 const CHECK_TIMEOUT = 10_000
 
 /** A syntax error in an ES module. Node prints its file and line only if the error ends the program. */
-export class UnplacedSyntaxError extends Failure {
+export class SyntaxErrorWithoutLocation extends Failure {
   readonly error: SyntaxError
   readonly #path: string
 
@@ -78,8 +78,8 @@ export class UnplacedSyntaxError extends Failure {
     this.error = error
   }
 
-  /** Returns the file and the line as Node prints them. It is for a process that continues to run; else use {@link endProgram}. */
-  place(): string {
+  /** Returns the file and the line as Node prints them. For a process that is about to exit, use {@link endProgram} instead. */
+  findLocation(): string {
     // Loaded on use, because most programs start without an error.
     const { spawnSync } = process.getBuiltinModule('node:child_process')
     const { stderr } = spawnSync(process.execPath, ['--check', this.#path], {
@@ -87,9 +87,9 @@ export class UnplacedSyntaxError extends Failure {
       stdio: ['ignore', 'ignore', 'pipe'],
       timeout: CHECK_TIMEOUT,
     })
-    const [place] = /^\S[^\n]*:\d+\n[^\n]*\n[ ^~]*$/m.exec(stderr ?? '') ?? []
+    const [location] = /^\S[^\n]*:\d+\n[^\n]*\n[ ^~]*$/m.exec(stderr ?? '') ?? []
     return (
-      place ??
+      location ??
       `The error is in a module that it imports. \`node ${this.#path}\` prints the file and the line.`
     )
   }
@@ -105,7 +105,7 @@ export class UnplacedSyntaxError extends Failure {
   }
 }
 
-function isSyntaxErrorWithoutPlace(error: unknown): error is SyntaxError {
+function hasNoLocation(error: unknown): error is SyntaxError {
   return error instanceof SyntaxError && error.stack?.startsWith('SyntaxError:') === true
 }
 

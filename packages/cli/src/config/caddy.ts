@@ -84,7 +84,8 @@ function body(site: Site): string {
   )
 }
 
-// Caddy sets X-Forwarded-For, -Proto and -Host itself, and writes `-` and `_` in a header's name as the same param.
+// Caddy sets X-Forwarded-For, -Proto and -Host itself. It turns each `-` of a header's name into `_` in the param's
+// name, so the names below become the same params.
 const forwarded = lines(
   '# Caddy sends its own X-Forwarded-For, -Proto and -Host. Drop names that become the same variables.',
   ...['For', 'Proto', 'Host'].flatMap((name) =>
@@ -122,7 +123,7 @@ function filesUnderOwnUrl(statics: Statics): string {
   )
 }
 
-// The path here is that below the URL of the files.
+// Caddy has already removed the URL of the files from the path: by `handle_path`, or by `uri strip_prefix`.
 function cacheHashed({ hashed }: Statics): string | false {
   if (hashed === undefined) return false
   return lines(

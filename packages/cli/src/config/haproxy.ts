@@ -52,8 +52,8 @@ function frontend({ name, listen, tls, mount, maxBody, buffer, forwardedHeaders 
     HTTP_TIMEOUTS,
     !buffer && '# Do not delay the response. Server-sent events need this.',
     !buffer && 'option http-no-delay',
-    '# The largest request body, in bytes. HAProxy responds to a larger one with a 413, and with a 400 to a body without',
-    '# a Content-Length that does not fit its buffer (16 KiB).',
+    '# The largest request body, in bytes. HAProxy responds to a larger one with a 413. A body without a Content-Length must',
+    '# fit its buffer (16 KiB). Otherwise HAProxy responds with a 400.',
     `http-request deny deny_status 413 if { req.hdr(content-length) -m int gt ${maxBody} }`,
     mount !== '' && `http-request deny deny_status 404 unless { path ${mount} } or { path_beg ${mount}/ }`,
     forwardedHeaders && forwarded(tls === undefined ? 'http' : 'https'),
@@ -61,7 +61,7 @@ function frontend({ name, listen, tls, mount, maxBody, buffer, forwardedHeaders 
   )
 }
 
-// HAProxy writes `-` and `_` in a header's name as the same param.
+// HAProxy turns each `-` of a header's name into `_` in the param's name, so both spellings become the same param.
 function forwarded(scheme: string): string {
   return lines(
     FORWARDED_COMMENT,

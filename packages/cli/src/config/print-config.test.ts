@@ -84,7 +84,7 @@ test('--output does not overwrite a file', async () => {
   expect(readFileSync(file, 'utf8')).toBe(text)
 })
 
-describe('a module in which serve finds no app is an error, with the same message', () => {
+describe('a module in which `serve` would find no app is an error, with the message of `serve`', () => {
   test.each<[string, string, RegExp]>([
     ['no export', '', /app\.mjs exports nothing, so there is no app to serve/],
     ['a factory', 'export default function createApp() {}', /export default await createApp\(\)/],
@@ -269,7 +269,7 @@ test('an unknown server and a missing app are errors', async () => {
   expect(await config('nginx', '~/no.js')).toMatchObject({ code: EXIT.app })
 })
 
-test('nginx gets a server for each socket of the workers, and the app the same sockets', async () => {
+test("nginx gets a `server` line for each worker's socket, and the command of the app names the same sockets", async () => {
   const flags = ['--workers', '2', '--per-worker-sockets', '--json']
   const { files, app } = JSON.parse((await config('nginx', '--socket', '/run/app.%i.sock', ...flags)).out)
   expect(files[0].text).toMatch(

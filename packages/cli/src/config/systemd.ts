@@ -97,7 +97,7 @@ function service(
     ...HARDENED.map((setting) => `${setting}=yes`),
     'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6',
     'SystemCallArchitectures=native',
-    '# V8 protects the code that it compiles with memory protection keys (pkey_alloc), if the processor has them.',
+    '# If the processor has memory protection keys (pkey_alloc), V8 uses them to protect the code that it compiles.',
     'SystemCallFilter=@system-service @pkey',
     '# MemoryDenyWriteExecute must stay off: V8 compiles code at run time.',
     '',
@@ -107,7 +107,8 @@ function service(
 // The settings for a master process, which reports to systemd: see packages/pool/src/program/notify.ts.
 function master(name: string): string {
   return lines(
-    '# The master reports when all workers are ready. Node has no datagram sockets, so it runs systemd-notify: NotifyAccess=all.',
+    '# The master reports when all workers are ready. It runs systemd-notify, because Node has no Unix datagram sockets. systemd',
+    '# accepts reports of that program only with NotifyAccess=all.',
     'Type=notify',
     'NotifyAccess=all',
     'WatchdogSec=30',

@@ -1,7 +1,7 @@
 // The app's process under `fcgi-bridge dev`, which starts a new one at each change.
 import { type Exchange, ExchangeError, type Handler, type ServeOptions } from '@fcgi-bridge/core'
 import { wrapHandlers } from '../app/handlers.ts'
-import { UnplacedSyntaxError } from '../app/load-module.ts'
+import { SyntaxErrorWithoutLocation } from '../app/load-module.ts'
 import { runModule } from '../app/run-module.ts'
 import { reportError } from '../failure.ts'
 import { describeError } from './describe-error.ts'
@@ -48,7 +48,7 @@ try {
 } catch (error) {
   const { text, exitCode } = reportError(error)
   process.stderr.write(`${text}\n`)
-  if (error instanceof UnplacedSyntaxError) error.endProgram()
+  if (error instanceof SyntaxErrorWithoutLocation) error.endProgram()
   else process.exit(exitCode)
 }
 

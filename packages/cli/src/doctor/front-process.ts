@@ -11,7 +11,10 @@ interface FrontProcess {
   user: User | undefined
 }
 
-/** Finds the server that listens on a port of this machine. Reads /proc, so it returns undefined on systems other than Linux. */
+/**
+ * Finds the server that listens on a port of this machine. If this process may not see the server's sockets, any process with the name of a
+ * front server is returned. Reads /proc, so it returns undefined on systems other than Linux.
+ */
 export function findFrontProcess(port: number): FrontProcess | undefined {
   const inodes = listeningInodes(port)
   const all = processes()
@@ -40,7 +43,8 @@ function listeningInodes(port: number): Set<string> {
   const hex = port.toString(16).toUpperCase().padStart(4, '0')
   const lines = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => read(file).split('\n'))
   const fields = lines.map((line) => line.trim().split(/\s+/))
-  return new Set(fields.filter((of) => of[1]?.endsWith(`:${hex}`) && of[3] === '0A').map((of) => of[9]!))
+  const listening = fields.filter((line) => line[1]?.endsWith(`:${hex}`) && line[3] === '0A')
+  return new Set(listening.map((line) => line[9]!))
 }
 
 function holdsSocket(pid: string, inodes: ReadonlySet<string>): boolean {

@@ -1,6 +1,6 @@
 // The program of each worker under `fcgi-bridge serve --workers`.
 
-import { UnplacedSyntaxError } from '../app/load-module.ts'
+import { SyntaxErrorWithoutLocation } from '../app/load-module.ts'
 import type { ServeFlags } from '../app/serve-app.ts'
 import { endProgram } from '../end-program.ts'
 import { reportError } from '../failure.ts'
@@ -31,6 +31,6 @@ try {
 } catch (error) {
   const { text, exitCode } = reportError(error)
   process.stderr.write(`${painter(process.stderr)('red', 'fcgi-bridge:')} ${text}\n`)
-  if (error instanceof UnplacedSyntaxError) error.endProgram()
+  if (error instanceof SyntaxErrorWithoutLocation) error.endProgram()
   else await endProgram(exitCode)
 }

@@ -6,7 +6,7 @@ import { Responder, type ResponderRequest } from '@fcgi-bridge/testing'
 import supertest from 'supertest'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { pieces } from '../testing/bytes.ts'
-import { open, raw, stall } from '../testing/gateway.ts'
+import { open, raw, untilStalled } from '../testing/gateway.ts'
 import { deferred } from '../testing/setup.ts'
 import { createGateway } from './gateway.ts'
 
@@ -152,7 +152,7 @@ describe('failures', () => {
     const { port, server } = await open(async (r) => {
       if (requests++ > 0) return r.respond('\r\nsecond')
       r.socket.pause()
-      await stall(await client.promise)
+      await untilStalled(await client.promise)
       r.stdout('Status: 413\r\nContent-Length: 9\r\n\r\ntoo large')
       r.end()
     })

@@ -3,7 +3,7 @@ import { ParamName } from './params-writer.ts'
 /** The parsed name of a request header. */
 interface HeaderName {
   readonly lowerCase: string
-  /** The CGI variable for the header (RFC 3875 section 4.1.18). Undefined if the header does not become one. */
+  /** The `HTTP_*` param to which the header is copied (RFC 3875 section 4.1.18). Undefined if it is in {@link NOT_COPIED}. */
   readonly param: ParamName | undefined
 }
 
@@ -13,7 +13,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/
 // Hop-by-hop headers (RFC 9110 section 7.6.1), Expect, which the gateway handles itself, and headers that have a
 // variable of their own. Proxy is not sent because it would become HTTP_PROXY, which many HTTP clients use as their
 // proxy (httpoxy.org).
-const NOT_SENT = new Set([
+const NOT_COPIED = new Set([
   'connection',
   'content-length',
   'content-type',
@@ -40,7 +40,7 @@ export function headerName(name: string): HeaderName | undefined {
 function readHeaderName(name: string): HeaderName | undefined {
   if (!TOKEN.test(name)) return undefined
   const lowerCase = name.toLowerCase()
-  const param = NOT_SENT.has(lowerCase)
+  const param = NOT_COPIED.has(lowerCase)
     ? undefined
     : new ParamName(`HTTP_${name.toUpperCase().replaceAll('-', '_')}`)
   const read = { lowerCase, param }

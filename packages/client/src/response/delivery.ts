@@ -33,7 +33,7 @@ export class BodyDelivery {
     return this.#heldBytes
   }
 
-  /** Delivers the buffered pieces until the handler pauses again. True if none is left. */
+  /** Delivers the buffered pieces until the handler pauses again. Returns false if it is paused. */
   flush(): boolean {
     while (!this.paused && this.#held.length > 0) {
       const piece = this.#held.shift()!

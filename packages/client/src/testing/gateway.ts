@@ -43,7 +43,7 @@ export async function raw(port: number, request: string): Promise<string> {
 }
 
 /** Settles when nothing was read from a socket for some turns of the event loop. */
-export async function stall(socket: Socket): Promise<void> {
+export async function untilStalled(socket: Socket): Promise<void> {
   for (let turns = 0, before = -1; turns < 100; turns++) {
     if (socket.bytesRead !== before) turns = 0
     before = socket.bytesRead

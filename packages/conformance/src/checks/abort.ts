@@ -10,7 +10,7 @@ export const ABORT_CHECKS: readonly Check[] = [
     id: 'abort/in-params',
     section: '5.4',
     level: 'must',
-    requirement: 'The server responds to ABORT_REQUEST before the end of PARAMS with END_REQUEST.',
+    requirement: 'The server responds with END_REQUEST to an ABORT_REQUEST before the end of PARAMS.',
     async run(server) {
       const connection = await server.connect()
       connection.write(server.beginAndParams(1, '/body').subarray(0, -8), ABORT)
@@ -21,7 +21,7 @@ export const ABORT_CHECKS: readonly Check[] = [
     id: 'abort/at-once',
     section: '5.4',
     level: 'must',
-    requirement: 'The server responds to ABORT_REQUEST directly after BEGIN_REQUEST with END_REQUEST.',
+    requirement: 'The server responds with END_REQUEST to an ABORT_REQUEST directly after BEGIN_REQUEST.',
     async run(server) {
       const connection = await server.connect()
       connection.write(begin(1), ABORT)

@@ -287,8 +287,8 @@ function indexOrInfinity(text: string, character: string, at: number): number {
 
 /**
  * Whether an empty param named `name` is treated as absent. RFC 3875 section 4.1 allows that for all params. It is done only for the
- * params about the client's identity, because programs check only whether they exist. Caddy sends an empty REMOTE_USER with each request,
- * and nginx empty SSL_CLIENT_* for a client without a certificate.
+ * params about the client and its TLS connection, because programs check only whether they exist. Caddy sends an empty REMOTE_USER with
+ * each request, and nginx sends empty SSL_CLIENT_* for a client without a certificate.
  */
 function isAbsentIfEmpty(name: string): boolean {
   return /^(?:AUTH_TYPE|REMOTE_(?:ADDR|HOST|IDENT|PORT|USER)|SSL_.*)$/.test(name)

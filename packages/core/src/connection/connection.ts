@@ -2,7 +2,6 @@ import type { Duplex } from 'node:stream'
 import type { ExchangeErrorCode } from '../exchange/error.ts'
 import type { ServerExchange } from '../exchange/server-exchange.ts'
 import type { ProtocolError } from '../protocol/error.ts'
-import { type AbortConnection, Aborts } from './aborts.ts'
 import { ActiveRequests } from './active-requests.ts'
 import { ConnectionDrain, type DrainHost, type DrainingConnection } from './connection-drain.ts'
 import { type ConnectionEvent, type ConnectionState, isShut, nextState } from './connection-state.ts'
@@ -17,6 +16,7 @@ import {
   type RequestLimits,
 } from './record-dispatcher.ts'
 import { type ReadingConnection, RecordReader } from './record-reader.ts'
+import { type AborterConnection, RequestAborter } from './request-aborter.ts'
 import { INVALID_RECORD, resetTcp } from './reset.ts'
 import { type ResponseConnection, type ResponseServer, ResponseWriter } from './response-writer.ts'
 import { WriteProgress } from './write-progress.ts'
@@ -35,14 +35,14 @@ export interface ConnectionHost extends DispatchServer, ResponseServer, LingerHo
  * {@link RecordDispatcher} passes them to the requests, and a {@link ResponseWriter} writes the responses.
  */
 export class Connection
-  implements AbortConnection, ReadingConnection, DispatchConnection, ResponseConnection, DrainingConnection
+  implements AborterConnection, ReadingConnection, DispatchConnection, ResponseConnection, DrainingConnection
 {
   readonly socket: Duplex
   readonly #host: ConnectionHost
   readonly #reader: RecordReader
   readonly #responses: ResponseWriter
   readonly #exchanges = new ActiveRequests()
-  readonly #aborts: Aborts
+  readonly #aborter: RequestAborter
   readonly #readControl: ReadControl
   readonly #probe: PeerProbe
   readonly #linger: Linger
@@ -72,7 +72,7 @@ export class Connection
       host,
     )
     this.#reader = new RecordReader(socket, dispatcher, this.#readControl, this)
-    this.#aborts = new Aborts(this.#exchanges, dispatcher, this.#responses, this)
+    this.#aborter = new RequestAborter(this.#exchanges, dispatcher, this.#responses, this)
     this.#linger = new Linger(socket, host)
     this.#progress = new WriteProgress(socket, host.tick)
     this.idleTick = host.tick
@@ -130,8 +130,8 @@ export class Connection
    * Aborts the running requests and closes the connection. Requests whose response has not begun get `status`, if there is one.
    */
   destroy(code: ExchangeErrorCode, message: string, status?: number): void {
-    this.#aborts.withStatus(code, message, status)
-    this.#aborts.all(code, message)
+    this.#aborter.abortAll(code, message, status)
+    this.#aborter.discardAll(code, message)
     this.shut()
     // Close the socket even if the peer does not read the output.
     setTimeout(() => this.socket.destroy(), SILENT_PEER_TIMEOUT)
@@ -160,7 +160,7 @@ export class Connection
         this.destroy('FCGI_ERR_PROTOCOL', error.message)
       } else {
         this.#transition('finish')
-        this.#aborts.incomplete('FCGI_ERR_PROTOCOL', error.message)
+        this.#aborter.abortIncomplete('FCGI_ERR_PROTOCOL', error.message)
         this.#shutIfDone()
       }
     }
@@ -228,9 +228,9 @@ export class Connection
     this.#readControl.release()
     if (wasShut) return
     const message = 'The front server closed the connection before it had sent the whole request.'
-    this.#aborts.incomplete('FCGI_ERR_CONNECTION_CLOSED', message)
+    this.#aborter.abortIncomplete('FCGI_ERR_CONNECTION_CLOSED', message)
     // The peer closed in the middle of a record, so no pending request is complete.
-    if (!this.#reader.atBoundary) this.#aborts.all('FCGI_ERR_CONNECTION_CLOSED', message)
+    if (!this.#reader.atBoundary) this.#aborter.discardAll('FCGI_ERR_CONNECTION_CLOSED', message)
     this.#shutIfDone()
     if (this.#exchanges.size > 0) this.#probe.start()
   }
@@ -242,7 +242,7 @@ export class Connection
     this.#readControl.release()
     this.#probe.stop()
     this.#reader.stop()
-    this.#aborts.all('FCGI_ERR_CONNECTION_CLOSED', 'The front server closed the connection.')
+    this.#aborter.discardAll('FCGI_ERR_CONNECTION_CLOSED', 'The front server closed the connection.')
     this.#host.onClose(this)
   }
 }

@@ -99,7 +99,7 @@ test('a streamed response publishes head when the head is sent, and end when the
   expect(published.at(-1)!.state).toMatchObject({ status: 202, bytesOut: 5 })
 })
 
-test('if the handler fails before the head is sent, the status is the one that was sent', async () => {
+test('if the handler fails before the head is sent, the published status is that of the error response', async () => {
   const published = observe()
   const error = new Error('oops')
   const { peer } = await connected((exchange) => {
@@ -182,12 +182,12 @@ test('authorizers and filters are published', async () => {
   const { peer } = await connected({
     authorizer: (exchange) => exchange.end(),
     filter: (exchange) => {
-      const done = (): void => {
+      const readData = (): void => {
         while (exchange.data.read() !== null);
         if (exchange.data.ended) exchange.end('filtered')
       }
-      exchange.data.onReadable = done
-      done()
+      exchange.data.onReadable = readData
+      readData()
     },
   })
   peer.write(bytes(begin(1, { role: 2, keepConn: true }), params(1)))
@@ -204,7 +204,7 @@ test('authorizers and filters are published', async () => {
   ])
 })
 
-test('a store that is bound to start reaches the handler of this request only', async () => {
+test('a store bound to the channel of `start` reaches only the handler of its own request', async () => {
   const store = new AsyncLocalStorage<number>()
   const start = channel('tracing:fcgi-bridge.exchange:start')
   start.bindStore(store, (message) => (message as ExchangeMessage).requestId)

@@ -11,7 +11,7 @@ function youngBytes(): number {
   return spaces.reduce((sum, { space_used_size: used }) => sum + used, 0)
 }
 
-// After 10,000 calls the function is compiled, which must not remove the garbage.
+// After 10,000 calls V8 optimizes the function. It must not optimize away the garbage that the function creates.
 test.each([1, 10_000])(
   'large pieces fill the young generation, so that they are collected early, after %i calls',
   (count) => {

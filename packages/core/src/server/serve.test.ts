@@ -12,9 +12,9 @@ import { App, echo, makeFolder } from '../testing/serving.ts'
 import { type ServeOptions, serve } from './serve.ts'
 import type { FastCgiServer } from './server.ts'
 
-type NotAPlace = Omit<ServeOptions, keyof ListenOptions>
+type OptionsWithoutAddress = Omit<ServeOptions, keyof ListenOptions>
 
-async function start(handler: Handler, options: NotAPlace = {}): Promise<FastCgiServer> {
+async function start(handler: Handler, options: OptionsWithoutAddress = {}): Promise<FastCgiServer> {
   const server = await serve(handler, { port: 0, handleSignals: false, ...options })
   onTestFinished(() => server.close())
   return server

@@ -100,7 +100,7 @@ export function end(
   if (socket === null) return inherited.call(this, chunk, encoding, callback)
   socket.beginEnd()
   // Make Node's `end` call `_send('')` and emit 'finish' when the output has been sent, instead of on the next tick.
-  if (this._headerSent && socket.endsWithBytes) this._headerSent = false
+  if (this._headerSent && socket.endSendsBytes) this._headerSent = false
   try {
     return inherited === nodeEnd && sendWhole(this, socket, chunk, encoding, callback)
       ? inherited.call(this)

@@ -171,7 +171,7 @@ export class ExchangeSocket extends RequestSocket implements SocketInternals, Ou
   }
 
   /** Whether the end of the response would send bytes over HTTP: data that still waits, or the last chunk of a chunked body. */
-  get endsWithBytes(): boolean {
+  get endSendsBytes(): boolean {
     return this.#output.waiting || (this.#output.limit === undefined && this.#response!._hasBody)
   }
 

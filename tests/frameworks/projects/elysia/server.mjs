@@ -2,7 +2,7 @@ import { node } from '@elysiajs/node'
 import { staticPlugin } from '@elysiajs/static'
 import { Elysia, sse, t } from 'elysia'
 
-let left = 0
+let disconnects = 0
 
 new Elysia({ adapter: node() })
   .use(await staticPlugin({ prefix: '/' }))
@@ -27,14 +27,14 @@ new Elysia({ adapter: node() })
     body: t.Object({ file: t.File() }),
   })
   .get('/events', async function* ({ request }) {
-    request.signal.addEventListener('abort', () => left++)
+    request.signal.addEventListener('abort', () => disconnects++)
     yield sse('first')
     while (!request.signal.aborted) {
       await new Promise((resolve) => setTimeout(resolve, 50))
       yield sse('next')
     }
   })
-  .get('/left', () => String(left))
+  .get('/disconnects', () => String(disconnects))
   .get('/fail', () => {
     throw new Error('wrong')
   })

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import express from 'express'
 
 const app = express()
-let left = 0
+let disconnects = 0
 
 app.use(express.static('public'))
 app.get('/', (_request, response) => response.send('<!doctype html><title>Express</title>'))
@@ -22,10 +22,10 @@ app.get('/events', (_request, response) => {
   const timer = setInterval(() => response.write('data: next\n\n'), 50)
   response.on('close', () => {
     clearInterval(timer)
-    left++
+    disconnects++
   })
 })
-app.get('/left', (_request, response) => response.json(left))
+app.get('/disconnects', (_request, response) => response.json(disconnects))
 app.get('/fail', () => {
   throw new Error('secret')
 })

@@ -7,7 +7,7 @@ import files from '@fastify/static'
 import Fastify from 'fastify'
 
 const app = Fastify()
-let left = 0
+let disconnects = 0
 
 await app.register(cookie)
 await app.register(formbody)
@@ -32,11 +32,11 @@ app.get('/events', (_request, reply) => {
   const timer = setInterval(() => events.push('data: next\n\n'), 50)
   events.on('close', () => {
     clearInterval(timer)
-    left++
+    disconnects++
   })
   return reply.type('text/event-stream').send(events)
 })
-app.get('/left', () => String(left))
+app.get('/disconnects', () => String(disconnects))
 app.get('/fail', () => {
   throw new Error('not secret')
 })

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { createEventStream, getCookie, H3, redirect, serve, serveStatic, setCookie } from 'h3'
 
 const app = new H3()
-let left = 0
+let disconnects = 0
 
 app.get(
   '/',
@@ -37,11 +37,11 @@ app.get('/events', (event) => {
   const timer = setInterval(() => stream.push('next'), 50)
   stream.onClosed(() => {
     clearInterval(timer)
-    left++
+    disconnects++
   })
   return stream.send()
 })
-app.get('/left', () => String(left))
+app.get('/disconnects', () => String(disconnects))
 app.get('/fail', () => {
   throw new Error('secret')
 })

@@ -4,7 +4,7 @@ import Hapi from '@hapi/hapi'
 import inert from '@hapi/inert'
 
 const server = Hapi.server({ port: Number(process.env.PORT ?? 3000), host: 'localhost', debug: false })
-let left = 0
+let disconnects = 0
 
 await server.register(inert)
 server.state('name', { isSecure: false })
@@ -41,12 +41,12 @@ server.route([
       const timer = setInterval(() => events.write('data: next\n\n'), 50)
       raw.res.on('close', () => {
         clearInterval(timer)
-        left++
+        disconnects++
       })
       return h.response(events).type('text/event-stream')
     },
   },
-  { method: 'GET', path: '/left', handler: () => String(left) },
+  { method: 'GET', path: '/disconnects', handler: () => String(disconnects) },
   {
     method: 'GET',
     path: '/fail',

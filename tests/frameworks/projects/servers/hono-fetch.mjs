@@ -6,7 +6,7 @@ import { etag } from 'hono/etag'
 import { streamSSE } from 'hono/streaming'
 
 const app = new Hono()
-let left = 0
+let disconnects = 0
 
 app.get('/', (context) => context.html('<!doctype html><title>Hono</title>'))
 app.get('/style.css', etag(), serveStatic({ root: 'public' }))
@@ -26,7 +26,7 @@ app.post('/upload', async (context) => {
 })
 app.get('/events', (context) =>
   streamSSE(context, async (stream) => {
-    stream.onAbort(() => left++)
+    stream.onAbort(() => disconnects++)
     await stream.writeSSE({ data: 'first' })
     while (!stream.aborted) {
       await stream.sleep(50)
@@ -34,7 +34,7 @@ app.get('/events', (context) =>
     }
   }),
 )
-app.get('/left', (context) => context.text(String(left)))
+app.get('/disconnects', (context) => context.text(String(disconnects)))
 app.get('/fail', () => {
   throw new Error('secret')
 })

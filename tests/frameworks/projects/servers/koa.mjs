@@ -8,7 +8,7 @@ import files from 'koa-static'
 
 const app = new Koa()
 const router = new Router()
-let left = 0
+let disconnects = 0
 
 app.silent = true
 app.use(files('public'))
@@ -38,13 +38,13 @@ router.get('/events', (context) => {
   const timer = setInterval(() => events.write('data: next\n\n'), 50)
   context.res.on('close', () => {
     clearInterval(timer)
-    left++
+    disconnects++
   })
   context.type = 'text/event-stream'
   context.body = events
 })
-router.get('/left', (context) => {
-  context.body = String(left)
+router.get('/disconnects', (context) => {
+  context.body = String(disconnects)
 })
 router.get('/fail', () => {
   throw new Error('secret')

@@ -3,7 +3,7 @@ import { octetInputParser } from '@trpc/server/http'
 import { z } from 'zod'
 
 const { procedure, router } = initTRPC.create({ isDev: false })
-let left = 0
+let disconnects = 0
 
 export const appRouter = router({
   hello: procedure.input(z.string()).query(({ input }) => `hello ${input}`),
@@ -18,12 +18,12 @@ export const appRouter = router({
     for await (const chunk of input) bytes += chunk.length
     return { bytes }
   }),
-  left: procedure.query(() => left),
+  disconnects: procedure.query(() => disconnects),
   fail: procedure.query(() => {
     throw new Error('wrong')
   }),
   count: procedure.subscription(async function* ({ signal }) {
-    signal.addEventListener('abort', () => left++)
+    signal.addEventListener('abort', () => disconnects++)
     for (let count = 1; !signal.aborted; count++) {
       yield count
       await new Promise((resolve) => setTimeout(resolve, 50))

@@ -1,20 +1,20 @@
 import { createServer } from 'node:http'
 import { createSchema, createYoga } from 'graphql-yoga'
 
-let left = 0
+let disconnects = 0
 
 const yoga = createYoga({
   logging: false,
   schema: createSchema({
     typeDefs: `
-      type Query { hello(name: String!): String!, left: Int!, fail: String }
+      type Query { hello(name: String!): String!, disconnects: Int!, fail: String }
       type Mutation { upload(file: File!): Int! }
       type Subscription { count: Int! }
       scalar File`,
     resolvers: {
       Query: {
         hello: (_parent, { name }) => `hello ${name}`,
-        left: () => left,
+        disconnects: () => disconnects,
         fail: () => {
           throw new Error('secret')
         },
@@ -29,7 +29,7 @@ const yoga = createYoga({
                 await new Promise((resolve) => setTimeout(resolve, 50))
               }
             } finally {
-              left++
+              disconnects++
             }
           },
         },

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import router from '@adonisjs/core/services/router'
 
-let left = 0
+let disconnects = 0
 
 router.get('/', ({ response }) => response.type('html').send('<!doctype html><title>AdonisJS</title>'))
 router.get('/client', ({ request }) => ({
@@ -26,12 +26,12 @@ router.get('/events', ({ response }) => {
   const timer = setInterval(() => events.write('data: next\n\n'), 50)
   response.response.on('close', () => {
     clearInterval(timer)
-    left++
+    disconnects++
   })
   response.header('content-type', 'text/event-stream')
   return response.stream(events)
 })
-router.get('/left', () => String(left))
+router.get('/disconnects', () => String(disconnects))
 router.get('/fail', () => {
   throw new Error('secret')
 })

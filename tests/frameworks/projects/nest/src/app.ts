@@ -12,7 +12,7 @@ import {
 } from '@nestjs/common'
 import { finalize, interval, map, startWith } from 'rxjs'
 
-let left = 0
+let disconnects = 0
 
 /** All routes but the upload, for which each platform has its own way. */
 @Controller()
@@ -56,14 +56,14 @@ export class AppController {
       startWith('first'),
       map((data) => ({ data: String(data) })),
       finalize(() => {
-        left++
+        disconnects++
       }),
     )
   }
 
-  @Get('left')
-  left() {
-    return String(left)
+  @Get('disconnects')
+  disconnects() {
+    return String(disconnects)
   }
 
   @Get('fail')

@@ -6,7 +6,7 @@ export default defineHandler((event) => {
   const timer = setInterval(() => stream.push('next'), 50)
   stream.onClosed(() => {
     clearInterval(timer)
-    globalThis.left = (globalThis.left ?? 0) + 1
+    globalThis.disconnects = (globalThis.disconnects ?? 0) + 1
   })
   return stream.send()
 })

@@ -9,7 +9,7 @@ export default defineHandler(() => {
     },
     cancel() {
       clearInterval(timer)
-      globalThis.left = (globalThis.left ?? 0) + 1
+      globalThis.disconnects = (globalThis.disconnects ?? 0) + 1
     },
   })
   return new Response(stream.pipeThrough(new TextEncoderStream()), {

@@ -8,6 +8,6 @@ export default [
   route('old', 'routes/old.js'),
   route('upload', 'routes/upload.js'),
   route('events', 'routes/events.js'),
-  route('left', 'routes/left.js'),
+  route('disconnects', 'routes/disconnects.js'),
   route('client', 'routes/client.js'),
 ]

@@ -6,7 +6,7 @@ export function loader({ request }) {
       const timer = setInterval(() => controller.enqueue(encoder.encode('data: next\n\n')), 50)
       request.signal.addEventListener('abort', () => {
         clearInterval(timer)
-        globalThis.left = (globalThis.left ?? 0) + 1
+        globalThis.disconnects = (globalThis.disconnects ?? 0) + 1
       })
     },
   })

@@ -1,1 +1,1 @@
-export const state = { left: 0 }
+export const state = { disconnects: 0 }

@@ -8,7 +8,7 @@ export function GET() {
     },
     cancel() {
       clearInterval(timer)
-      globalThis.left = (globalThis.left ?? 0) + 1
+      globalThis.disconnects = (globalThis.disconnects ?? 0) + 1
     },
   })
   return new Response(stream, { headers: { 'content-type': 'text/event-stream' } })

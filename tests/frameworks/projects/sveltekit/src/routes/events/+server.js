@@ -9,7 +9,7 @@ export function GET() {
     },
     cancel() {
       clearInterval(timer)
-      state.left++
+      state.disconnects++
     },
   })
   return new Response(stream.pipeThrough(new TextEncoderStream()), {

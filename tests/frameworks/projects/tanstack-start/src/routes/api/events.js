@@ -11,7 +11,7 @@ export const Route = createFileRoute('/api/events')({
             const timer = setInterval(() => controller.enqueue(encoder.encode('data: next\n\n')), 50)
             request.signal.addEventListener('abort', () => {
               clearInterval(timer)
-              globalThis.left = (globalThis.left ?? 0) + 1
+              globalThis.disconnects = (globalThis.disconnects ?? 0) + 1
             })
           },
         })

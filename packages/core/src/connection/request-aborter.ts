@@ -4,24 +4,24 @@ import type { ActiveRequests } from './active-requests.ts'
 import type { RecordDispatcher } from './record-dispatcher.ts'
 import type { ResponseWriter } from './response-writer.ts'
 
-/** What {@link Aborts} needs from the connection. */
-export interface AbortConnection {
+/** What {@link RequestAborter} needs from the connection. */
+export interface AborterConnection {
   /** Removes a request that ended without END_REQUEST. */
   remove(exchange: ServerExchange): void
 }
 
 /** Aborts the requests of a connection that is closing. */
-export class Aborts {
+export class RequestAborter {
   readonly #exchanges: ActiveRequests
   readonly #dispatcher: RecordDispatcher
   readonly #responses: ResponseWriter
-  readonly #connection: AbortConnection
+  readonly #connection: AborterConnection
 
   constructor(
     exchanges: ActiveRequests,
     dispatcher: RecordDispatcher,
     responses: ResponseWriter,
-    connection: AbortConnection,
+    connection: AborterConnection,
   ) {
     this.#exchanges = exchanges
     this.#dispatcher = dispatcher
@@ -30,7 +30,7 @@ export class Aborts {
   }
 
   /** Aborts all requests and sends nothing more for them. */
-  all(code: ExchangeErrorCode, message: string): void {
+  discardAll(code: ExchangeErrorCode, message: string): void {
     for (const exchange of this.#exchanges) {
       this.#responses.dropPendingEnd(exchange)
       this.#connection.remove(exchange)
@@ -42,7 +42,7 @@ export class Aborts {
    * Aborts all requests. If `status` is given, a request whose response has not begun gets it, and a response that has begun is
    * truncated. Also sends the pending END_REQUESTs of responses that have ended.
    */
-  withStatus(code: ExchangeErrorCode, message: string, status: number | undefined): void {
+  abortAll(code: ExchangeErrorCode, message: string, status: number | undefined): void {
     for (const exchange of this.#exchanges) {
       // Do not wait for the rest of STDIN.
       exchange.stdinEnded = true
@@ -52,7 +52,7 @@ export class Aborts {
   }
 
   /** Aborts the incomplete requests, because no more input will arrive. Also sends the pending END_REQUESTs of responses that have ended. */
-  incomplete(code: ExchangeErrorCode, message: string): void {
+  abortIncomplete(code: ExchangeErrorCode, message: string): void {
     for (const exchange of this.#exchanges) {
       if (exchange.ended) {
         this.#responses.sendPendingEnd(exchange)

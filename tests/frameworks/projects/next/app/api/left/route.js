@@ -1,3 +1,0 @@
-export const dynamic = 'force-dynamic'
-
-export const GET = () => new Response(String(globalThis.left ?? 0))

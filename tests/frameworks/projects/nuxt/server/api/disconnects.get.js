@@ -1,0 +1,1 @@
+export default defineEventHandler(() => String(globalThis.disconnects ?? 0))

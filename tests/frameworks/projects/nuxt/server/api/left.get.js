@@ -1,1 +1,0 @@
-export default defineEventHandler(() => String(globalThis.left ?? 0))

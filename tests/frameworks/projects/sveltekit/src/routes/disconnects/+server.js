@@ -1,0 +1,3 @@
+import { state } from '../../lib/state.js'
+
+export const GET = () => new Response(String(state.disconnects))

@@ -1,3 +1,0 @@
-import { state } from '../../lib/state.js'
-
-export const GET = () => new Response(String(state.left))
