@@ -135,9 +135,15 @@ function replaceFiles(folder, files) {
   }
 }
 
+// The first statement of every file, because the file that Node runs first depends on what the program imports. Node before 20.16 has no
+// getBuiltinModule, and would end with a TypeError that does not name the version.
+const NODE_CHECK =
+  'if (!process.getBuiltinModule) throw new Error("fcgi-bridge needs Node 20.19 or later. This is Node " + process.versions.node + ". Install a newer Node.");'
+
 /** @type {import('esbuild').BuildOptions & { write: false }} */
 const OPTIONS = {
   bundle: true,
+  banner: { js: NODE_CHECK },
   // The texts and the names of chunks contain paths relative to it. They must not depend on the folder in which the command runs.
   absWorkingDir: root,
   // A module that two entries use must stay one module, because it may have state.

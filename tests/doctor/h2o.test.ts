@@ -2,7 +2,6 @@ import { testFaults } from './faults.ts'
 import { h2o, mountedH2o } from './setups/h2o.ts'
 
 testFaults(h2o, [
-  { name: 'connections are not reused', codes: ['keep-conn'], without: /keepalive/, place: 'path' },
   {
     name: 'a low limit of the request body',
     codes: ['body-limit'],

@@ -214,7 +214,10 @@ describe('which server', () => {
     )
     expect(await get()).toBe('first')
     expect((await send({ host: '127.0.0.1', port: port! }, '/')).text).toBe('second')
-    expect(program.output.match(/fcgi-bridge:/g)).toHaveLength(1)
+    expect(program.output.match(/fcgi-bridge: .*/g)).toEqual([
+      `fcgi-bridge: this program serves FastCGI on ${site.path('app.sock')}, and not HTTP, because FCGI_BRIDGE_LISTEN is set.`,
+      expect.stringContaining('also listens on'),
+    ])
   })
 
   test('the one on PORT, if that is set', async () => {
@@ -268,7 +271,7 @@ describe('which server', () => {
     await program.printed(new RegExp(`both listen .*127\\.0\\.0\\.2.* port: ${port}`))
     expect(await get()).toBe('the app')
     expect([await accepts(port!), await accepts(port!, '127.0.0.2')]).toEqual([false, false])
-    expect(program.output).not.toContain('fcgi-bridge:')
+    expect(program.output).not.toContain('also listens')
   })
 
   test.each([

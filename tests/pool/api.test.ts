@@ -169,6 +169,15 @@ describe('createPool', () => {
     await pool.close()
   })
 
+  test('rejects if the program ends without listening, and says what the program must call', async () => {
+    site.write('server.mjs', 'export default () => {}')
+    const pool = create({})
+    await expect(pool.start()).rejects.toThrow(
+      /ended before it listened, with exit status 0\. The program must call serve\(app\) without an address\.$/,
+    )
+    await pool.close()
+  })
+
   test('rejects if it cannot listen, and says what to do', async () => {
     const first = create({})
     await first.start()

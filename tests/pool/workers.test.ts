@@ -59,6 +59,7 @@ describe('a worker that fails', () => {
     const running = ask(pool, '/wait?n=1500')
     await ask(pool, '/throw')
     expect(await running).toBe('GET ')
+    await pool.program.printed(/^Nothing caught this exception: .* exits with status 1\.$/m)
     await pool.program.printed(/^Worker 0 \(pid \d+\) ended with status 1 after /m)
     await untilStatus(pool, ({ state, restarts }) => state === 'running' && restarts.crash === 1)
   })
@@ -342,6 +343,17 @@ test('run: a program that calls serve(app) itself, with arguments', async () => 
   expect(JSON.parse(await ask({ address: site.path('app.sock') }, '/'))).toMatchObject({
     argv: ['--config', 'a'],
   })
+})
+
+test('run: a module that only exports its app is an error that names the command for it', async () => {
+  site.write('app.mjs', "export default { fetch: () => new Response('hello') }")
+  const program = site.start(process.execPath, [COMMAND_LINE, 'run', 'app.mjs', '--port', '0'], {
+    cwd: site.folder,
+  })
+  expect(await program.exited).toEqual({ code: 3, signal: null })
+  expect(program.output).toMatch(
+    /must call serve\(app\) without an address\. If it exports its app instead, run: fcgi-bridge serve app\.mjs --workers NUMBER$/m,
+  )
 })
 
 test('run: WEB_CONCURRENCY is the number of workers', async () => {

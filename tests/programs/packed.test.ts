@@ -151,3 +151,18 @@ test('node --import fcgi-bridge/register, and fcgi-bridge/testing', async () => 
   await tested.printed(/^\["\/d",\d+\]$/m)
   expect(await tested.exited).toEqual({ code: 0, signal: null })
 })
+
+test('a Node that is too old ends with an error that names the version', async () => {
+  // Node before 20.16 has no getBuiltinModule.
+  const old = ['--import', 'data:text/javascript,process.getBuiltinModule = undefined']
+  site.write('old.mjs', "import '@fcgi-bridge/fetch-adapter'")
+  for (const args of [
+    [program(), '--version'],
+    ['old.mjs'],
+    ['--import', 'fcgi-bridge/register', 'app.js'],
+  ]) {
+    const started = site.start(process.execPath, [...old, ...args], { cwd: site.folder })
+    expect(await started.exited).toEqual({ code: 1, signal: null })
+    expect(started.output).toContain('Error: fcgi-bridge needs Node 20.19 or later. This is Node ')
+  }
+})

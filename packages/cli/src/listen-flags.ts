@@ -29,7 +29,9 @@ export function addListenFlags(command: Command, { mount = true }: { mount?: boo
       ),
     )
     .addOption(
-      new Option('--path <socket>', 'Unix socket; a stale one is replaced').conflicts(['port', 'fd']),
+      new Option('--path <socket>', 'Unix socket; a stale one is replaced')
+        .argParser(parseSocketPath)
+        .conflicts(['port', 'fd']),
     )
     .addOption(
       new Option('--mode <octal>', 'file mode of the Unix socket (default: 660)').argParser(parseMode),
@@ -90,6 +92,11 @@ export function parsePort(text: string): number {
   const port = parseNumber(text)
   if (port > 65535) throw new InvalidArgumentError('It takes a port from 0 to 65535.')
   return port
+}
+
+/** Returns the path of a Unix socket, also of one that is written `unix:/run/app.sock`, as nginx and FCGI_BRIDGE_LISTEN write it. */
+export function parseSocketPath(text: string): string {
+  return text.replace(/^unix:(?=.)/, '')
 }
 
 function parseNumber(text: string): number {

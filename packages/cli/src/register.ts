@@ -34,8 +34,20 @@ function register(started: StartedWith): void {
     launcher,
     listensOnce: started !== 'address',
     isEnabled: isMainThread,
+    onServe: () => announce(started),
     onHttpListen: (address) => process.stderr.write(`fcgi-bridge: ${otherServer(address)}\n`),
   })
+}
+
+let isAnnounced = false
+
+// Without this line, the program only prints the HTTP address that it asked for. In the log of a front server it would be noise.
+function announce(started: StartedWith): void {
+  if (started !== 'address' || isAnnounced) return
+  isAnnounced = true
+  process.stderr.write(
+    `fcgi-bridge: this program serves FastCGI on ${process.env.FCGI_BRIDGE_LISTEN}, and not HTTP, because FCGI_BRIDGE_LISTEN is set.\n`,
+  )
 }
 
 function otherServer(address: string): string {

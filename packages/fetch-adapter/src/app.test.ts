@@ -80,6 +80,15 @@ describe('an app of node:http is refused at once, and the error names its adapte
     expect(() => toHandler(app as FetchHandler)).toThrow(message)
   })
 
+  test.each([
+    ['(req, res) => …', (_req: unknown, res: { end(): void }) => res.end()],
+    ['an async function', async (_request: unknown, response: { end(): void }) => response.end()],
+  ])('%s', (_, app) => {
+    expect(() => resolveApp(app)).toThrow(
+      'This is a function with a parameter for the response, a (req, res) listener, not a fetch handler. Serve it with @fcgi-bridge/express-adapter',
+    )
+  })
+
   test('an Express app with a fetch method is accepted', async () => {
     const app = Object.assign(express(), { fetch: hello })
     expect(await answerOf(app)).toBe('hello')

@@ -1,7 +1,7 @@
 import { isServeOption, type ServeOptions } from '@fcgi-bridge/core'
 import type { AuthorizeHandler } from './authorize.ts'
 import type { FetchHandler, FetchHandlerOptions } from './handler.ts'
-import { nodeAppError, nodeAppKind } from './node-app.ts'
+import { hasResponseParameter, nodeAppError, nodeAppKind } from './node-app.ts'
 
 /** An app of Hono, h3, Workers, Bun, Deno or srvx: an object with a `fetch` method. */
 export interface FetchApp {
@@ -78,7 +78,10 @@ function findHandlers(app: unknown): Handlers {
   const authorize = boundMethod(source, source.authorize)
   const exported = source.default === undefined || source.default === app ? {} : findHandlers(source.default)
   const fetch = exported.fetch ?? boundMethod(source, source.fetch)
-  if (fetch === undefined && typeof source === 'function') return { fetch: source as FetchHandler }
+  if (fetch === undefined && typeof source === 'function') {
+    if (hasResponseParameter(source)) throw nodeAppError('a function with a parameter for the response')
+    return { fetch: source as FetchHandler }
+  }
   return { fetch, authorize: exported.authorize ?? authorize }
 }
 

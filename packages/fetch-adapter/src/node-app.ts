@@ -21,6 +21,15 @@ export function nodeAppKind(value: unknown): string | undefined {
   return undefined
 }
 
+/**
+ * Whether the second parameter of a function is named as the response of node:http usually is: `(req, res)`, `(request, response)`. A fetch
+ * handler creates its response, and its second parameter is a context. The body of such a function would fail for each request.
+ */
+export function hasResponseParameter(value: object): boolean {
+  const [, list = ''] = /^[^(]*\(([^()]*)\)/.exec(Function.prototype.toString.call(value)) ?? []
+  return /^_*(?:res|resp|response|reply|outgoing)$/i.test(list.split(',')[1]?.trim() ?? '')
+}
+
 /** The error for a Node app that was passed in place of a fetch handler. */
 export function nodeAppError(kind: string): TypeError {
   return new TypeError(

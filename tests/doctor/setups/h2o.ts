@@ -6,7 +6,7 @@ import type { Config, FrontSetup } from '../faults.ts'
 export const h2o: FrontSetup = {
   name: 'H2O, no mount',
   prefix: '',
-  healthy: { server: [], path: ['fastcgi.timeout.keepalive: 4000'] },
+  healthy: { server: [], path: [] },
   // H2O has no setting that drops the Proxy header.
   always: ['httpoxy'],
   start: (site, config) => start(site, config, '/'),

@@ -146,7 +146,40 @@ function advice(error: unknown): string {
     return '\n\nThis Node does not run TypeScript. Use Node 22.18 or later, or install tsx and set NODE_OPTIONS="--import tsx".'
   }
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
-    return '\n\nCheck that the package is installed: run `npm install` in the folder of the app.'
+    return isFileMissing(message)
+      ? '\n\nCheck the path in the import. An ES module must name the file with its extension, as in `./app.js`.'
+      : '\n\nCheck that the package is installed: run `npm install` in the folder of the app.'
   }
-  return ''
+  return mixedAdvice(error)
+}
+
+// Node quotes the full path of a missing file of an ES module, what `require` was given in a CommonJS module, and the name of a missing package.
+function isFileMissing(message: string): boolean {
+  return /^Cannot find module '(?:\/|\.\.?\/|[A-Za-z]:\\)/.test(message)
+}
+
+// Advice for a module that mixes the syntax of ES modules with that of CommonJS.
+function mixedAdvice(error: unknown): string {
+  if (error instanceof ReferenceError) {
+    const [, name] = /^(\w+) is not defined in ES module scope/.exec(error.message) ?? []
+    const esm = name && IN_ES_MODULES[name]
+    if (esm) {
+      return `\n\nThe file is an ES module: it has import or export, or its name ends in .mjs, or its package.json has "type": "module". Write ${esm}. To keep CommonJS, rename the file to .cjs and use no import or export.`
+    }
+  }
+  const isImport =
+    error instanceof SyntaxError &&
+    /^Cannot use import statement outside a module|^Unexpected token '(?:export|import)'/.test(error.message)
+  return isImport
+    ? '\n\nThe file is a CommonJS module, which cannot use import and export. Rename it to .mjs, or run `npm pkg set type=module` in the folder of the app if its name ends in .js.'
+    : ''
+}
+
+/** What an ES module uses in place of a variable of CommonJS. */
+const IN_ES_MODULES: Readonly<Record<string, string>> = {
+  module: '`export default app` in place of `module.exports = app`',
+  exports: '`export const name = …` in place of `exports.name = …`',
+  require: "`import express from 'express'` in place of `require()`",
+  __dirname: '`import.meta.dirname` in place of `__dirname`',
+  __filename: '`import.meta.filename` in place of `__filename`',
 }

@@ -11,6 +11,7 @@ import {
   parseUrlPath,
   parseUser,
 } from '../config/values.ts'
+import { parseSocketPath } from '../listen-flags.ts'
 import { parseWorkers } from '../pool-flags.ts'
 import { parseSize } from '../size.ts'
 import type { Output } from '../terminal.ts'
@@ -33,7 +34,11 @@ export function addConfig(program: Command, stdout: Output): void {
     .addArgument(server)
   addAppFlags(command, '[app]')
     .option('--name <name>', 'name of files and upstreams (default: the name of the app)', parseName)
-    .addOption(new Option('--socket <path>', 'the app listens on a Unix socket').conflicts('address'))
+    .addOption(
+      new Option('--socket <path>', 'the app listens on a Unix socket')
+        .argParser(parseSocketPath)
+        .conflicts('address'),
+    )
     .option(
       '--address <host:port>',
       'the app listens on a TCP port (default: 127.0.0.1:9000)',

@@ -88,7 +88,8 @@ function app({ mount }: Site): string {
   return lines(
     '# HAProxy requires a docroot, but reads nothing from it.',
     'docroot /nonexistent',
-    mount !== '' && `path-info ^(${pattern(mount)})(/.*)?$`,
+    // Without it, HAProxy sends the whole path as SCRIPT_NAME.
+    `path-info ^(${mount === '' ? '' : pattern(mount)})(/.*)?$`,
     'log-stderr global',
     '# By default HAProxy does not pass on the Authorization header. Do not trust REMOTE_USER: HAProxy copies the user',
     '# name from this header without checking the password.',

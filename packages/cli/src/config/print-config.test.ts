@@ -8,7 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { extname, join } from 'node:path'
+import { basename, extname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from '../exit-codes.ts'
 import { run } from '../run.ts'
@@ -118,6 +118,19 @@ describe('a module in which `serve` would find no app is an error, with the mess
   })
 })
 
+test('the socket of the app is not in the folder that systemd removes when the service stops', async () => {
+  const service = async (socket: string) =>
+    (await config('systemd', '~/shop/app.mjs', '--workers', '2', '--socket', socket)).out
+  expect(await service('/run/shop/app.sock')).toContain('\nRuntimeDirectory=shop-control\n')
+  expect(await service('/run/shop.sock')).toContain('\nRuntimeDirectory=shop\n')
+})
+
+test('--socket unix:/run/app.sock is the socket /run/app.sock', async () => {
+  const { out } = await config('nginx', '~/shop/app.mjs', '--socket', 'unix:/run/app.sock')
+  expect(out).toContain('    server unix:/run/app.sock;\n')
+  expect(out).toContain(' --path /run/app.sock ')
+})
+
 describe('--output', () => {
   const units = async (...args: string[]) => config('systemd', '~/shop/app.mjs', ...args)
 
@@ -129,12 +142,25 @@ describe('--output', () => {
   ])('writes both systemd units, given %s', async (_, output, stem) => {
     mkdirSync(join(folder, 'units'))
     expect(await units('--output', output)).toEqual({ code: 0, out: '', err: '' })
-    const { files } = JSON.parse((await units('--json')).out)
+    const { files } = JSON.parse((await units('--json', '--name', basename(stem))).out)
     expect(files).toHaveLength(2)
     for (const { path, text } of files) {
       expect(readFileSync(join(folder, stem + extname(path)), 'utf8')).toBe(text)
     }
     expect(readdirSync(join(folder, 'units'))).toHaveLength(2)
+  })
+
+  test('the units name each other as their files are named', async () => {
+    await units('--output', '~/web')
+    expect(readFileSync(join(folder, 'web.service'), 'utf8')).toContain('\nRequires=web.socket\n')
+    expect(await units('--output', '~/shop2', '--name', 'shop')).toMatchObject({
+      code: EXIT.usage,
+      err: expect.stringContaining('Leave out --name'),
+    })
+    expect(await units('--output', '~/My units')).toMatchObject({
+      code: EXIT.usage,
+      err: expect.stringContaining('My units is not a name of a-z, 0-9 and dashes'),
+    })
   })
 
   test('writes nothing if one of the files exists', async () => {

@@ -13,9 +13,10 @@ import { htaccess } from './htaccess.ts'
 import { lighttpd } from './lighttpd.ts'
 import { nginx } from './nginx.ts'
 import type { ServerName } from './servers.ts'
-import { type Site, type SiteFlags, siteOf } from './site.ts'
+import { type Site, type SiteFlags, siteOf, usageError } from './site.ts'
 import { systemd } from './systemd.ts'
 import type { Config, ConfigFile } from './target.ts'
+import { isName } from './values.ts'
 
 /** The values of the flags of `fcgi-bridge config`. */
 export interface ConfigFlags extends SiteFlags {
@@ -47,12 +48,22 @@ export async function printConfig(
   stdout: Output,
   stderr: Output,
 ): Promise<void> {
-  const site = siteOf(app, flags)
+  const site = siteOf(app, flags, server === 'systemd' ? unitName(flags.output) : undefined)
   const config = CONFIGS[server](site)
   if (site.app !== undefined && flags.check) await checkApp(site.app, stderr)
   if (flags.output !== undefined) write(flags.output, config.files)
   else if (!flags.json) stdout.write(textOf(config.files))
   if (flags.json) printJson(config, stdout)
+}
+
+// The units name each other, so their names must be those of the files. Undefined if `output` is a folder, where the files keep their names.
+function unitName(output: string | undefined): string | undefined {
+  if (output === undefined || isFolder(output)) return undefined
+  const name = basename(stemOf(output))
+  if (isName(name)) return name
+  throw usageError(
+    `--output ${output}: the units are named after the file, and ${name} is not a name of a-z, 0-9 and dashes. Choose another, such as shop.`,
+  )
 }
 
 // If there are several files, a comment before each has its path.
@@ -71,15 +82,22 @@ function write(output: string, files: readonly ConfigFile[]): void {
 // If `output` is a folder, each file keeps its name. If it is a file name and there are several files with different extensions, such as
 // systemd's two units, each gets this name with its own extension. Otherwise, the first file gets this name, and the others keep theirs.
 function outputPaths(output: string, files: readonly ConfigFile[]): string[] {
-  if (output.endsWith('/') || statSync(output, { throwIfNoEntry: false })?.isDirectory()) {
+  if (isFolder(output)) {
     return files.map(({ path }) => join(output, basename(path)))
   }
   const extensions = files.map(({ path }) => extname(path))
   if (files.length > 1 && new Set(extensions).size === files.length) {
-    const stem = output.replace(/\.(service|socket)$/, '')
-    return extensions.map((extension) => `${stem}${extension}`)
+    return extensions.map((extension) => `${stemOf(output)}${extension}`)
   }
   return [output, ...files.slice(1).map(({ path }) => join(dirname(output), basename(path)))]
+}
+
+function isFolder(output: string): boolean {
+  return output.endsWith('/') || statSync(output, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+function stemOf(output: string): string {
+  return output.replace(/\.(service|socket)$/, '')
 }
 
 function writeNew(path: string, text: string): void {

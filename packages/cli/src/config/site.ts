@@ -110,8 +110,11 @@ export interface SiteFlags {
 /** Where the app listens if no flag gives an address. */
 export const DEFAULT_ADDRESS = { host: '127.0.0.1', port: 9000 }
 
-/** Builds a site from the flags. Throws a Failure if they are invalid or contradict each other. */
-export function siteOf(module: string | undefined, flags: SiteFlags): Site {
+/**
+ * Builds a site from the flags. `unitName` is the name of systemd's units, if `--output` gives it. Throws a Failure if the flags are invalid or
+ * contradict each other.
+ */
+export function siteOf(module: string | undefined, flags: SiteFlags, unitName?: string): Site {
   const app = module === undefined ? undefined : { file: fileOf(module), flags: flagsOf(flags) }
   const { workers, perWorkerSockets = false } = flags
   const socket = flags.socket === undefined ? undefined : socketPath(flags.socket, perWorkerSockets)
@@ -123,9 +126,14 @@ export function siteOf(module: string | undefined, flags: SiteFlags): Site {
       "Neither an app nor its address is given. Name the app's module, or give the address on which it listens: --socket or --address.",
     )
   }
+  if (unitName !== undefined && flags.name !== undefined && flags.name !== unitName) {
+    throw usageError(
+      `--name ${flags.name} and --output ${flags.output} give the units different names. Leave out --name, or write --output ${flags.name}.`,
+    )
+  }
   const tls = tlsOf(flags)
   return {
-    name: flags.name ?? nameOf(app?.file ?? socket ?? 'app'),
+    name: flags.name ?? unitName ?? nameOf(app?.file ?? socket ?? 'app'),
     app,
     folder: flags.output === undefined ? process.cwd() : dirname(resolve(flags.output)),
     address: socket === undefined ? (flags.address ?? DEFAULT_ADDRESS) : { path: socket },

@@ -56,7 +56,7 @@ function socket({ address, serverUser, app }: Site, path: string, check: string,
 }
 
 function service(
-  { name, user, workers }: Site,
+  { name, user, workers, address }: Site,
   app: SiteApp,
   path: string,
   command: readonly string[],
@@ -72,7 +72,7 @@ function service(
     `Requires=${name}.socket`,
     '',
     '[Service]',
-    workers !== undefined && master(name),
+    workers !== undefined && master(runtimeFolder(name, address)),
     `ExecStart=${command.map(systemdWord).join(' ')}`,
     'Environment=NODE_ENV=production',
     '# Optional: secrets, one NAME=value per line, in a file that only root can read.',
@@ -105,7 +105,7 @@ function service(
 }
 
 // The settings for a master process, which reports to systemd: see packages/pool/src/program/notify.ts.
-function master(name: string): string {
+function master(folder: string): string {
   return lines(
     '# The master reports when all workers are ready. It runs systemd-notify, because Node has no Unix datagram sockets. systemd',
     '# accepts reports of that program only with NotifyAccess=all.',
@@ -113,9 +113,15 @@ function master(name: string): string {
     'NotifyAccess=all',
     'WatchdogSec=30',
     '# systemctl reload replaces the workers, and returns when the new ones serve. The control socket is in this folder of /run.',
-    `RuntimeDirectory=${name}`,
+    `RuntimeDirectory=${folder}`,
     `ExecReload=${[...programWords(), 'reload'].map(systemdWord).join(' ')}`,
   )
+}
+
+// systemd removes the folder when the service stops, and with a dynamic user it lets only that user in. The socket of the app must therefore be
+// in another folder.
+function runtimeFolder(name: string, address: Site['address']): string {
+  return 'path' in address && address.path.startsWith(`/run/${name}/`) ? `${name}-control` : name
 }
 
 const HARDENED = [

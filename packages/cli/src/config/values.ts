@@ -39,10 +39,13 @@ export function parseUrlPath(text: string): string {
 
 /** Parses the name of files, upstreams and units. */
 export function parseName(text: string): string {
-  if (!/^[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?$/.test(text)) {
-    throw new InvalidArgumentError('It takes a name of a-z, 0-9 and dashes, such as shop.')
-  }
+  if (!isName(text)) throw new InvalidArgumentError('It takes a name of a-z, 0-9 and dashes, such as shop.')
   return text
+}
+
+/** Whether a text can be the name of files, upstreams and units. */
+export function isName(text: string): boolean {
+  return /^[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?$/.test(text)
 }
 
 /** Parses the name of a system user. */

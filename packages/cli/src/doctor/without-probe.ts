@@ -72,7 +72,7 @@ export async function checkReachable(url: URL, front: FrontClient): Promise<Repo
   }
   return {
     ...reportOf(url, response.software, findings),
-    hint: `The front server responds with ${response.status}. To examine the requests that it sends to the app, stop the app and run the doctor again with --app ADDRESS.`,
+    hint: `The front server responds with ${response.status}. To examine the requests that it sends to the app, stop the app and run the doctor again with --app ADDRESS. If the front server starts the app itself (mod_fcgid, lighttpd's bin-path), let it start the probe: see --probe in fcgi-bridge doctor --help.`,
   }
 }
 

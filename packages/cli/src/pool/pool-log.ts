@@ -19,10 +19,10 @@ const KILLED: Partial<Record<Reason, string>> = {
   'stop-timeout': 'it did not drain in time (--stop-timeout)',
 }
 
-/** Logs what happens in a pool on standard error, or with `json` as `{ "pool": { "event", … } }` on standard output. */
+/** Logs what happens in a pool on standard error, or with `json` as `{ "pool": { "time", "event", … } }` on standard output. */
 export function logPool(pool: Pool, json: boolean, output: Output = process.stderr): void {
   const log = (event: string, fields: object, text?: string): void => {
-    if (json) printJson({ pool: { event, ...fields } })
+    if (json) printJson({ pool: { time: new Date().toISOString(), event, ...fields } })
     else if (text !== undefined) output.write(`${text}\n`)
   }
   const slowLines = new LineLimit(SLOW_LINES, MINUTE)

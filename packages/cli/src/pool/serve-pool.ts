@@ -15,6 +15,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { ignoreOutputErrors } from '../output-errors.ts'
 import type { PoolFlags } from '../pool-flags.ts'
+import { shellWord } from '../shell-word.ts'
 import { controlPath } from './control-path.ts'
 import { logPool } from './pool-log.ts'
 import type { WorkerOptions } from './worker.ts'
@@ -100,8 +101,16 @@ async function runWorkers(
   } catch (error) {
     // A signal came while the app was loading: no failure.
     if (error instanceof PoolError && error.code === 'FCGI_ERR_POOL_CLOSED') await endProgram(EXIT.ok)
-    throw asFailure(error as Error)
+    throw asFailure(error as Error, path === program.script ? exportAdvice(error, file) : '')
   }
+}
+
+// `fcgi-bridge run` does not serve what a program exports. Such a program ends at once.
+function exportAdvice(error: unknown, file: string): string {
+  const { code, exit } = error as Partial<PoolError>
+  return code === 'FCGI_ERR_POOL_START' && exit?.code === 0
+    ? ` If it exports its app instead, run: fcgi-bridge serve ${shellWord(file)} --workers NUMBER`
+    : ''
 }
 
 // The pool's option `listen`. Undefined if the starting process provides the sockets, and no flag concerns them.
@@ -128,12 +137,12 @@ function endWhenClosed(pool: Pool): void {
   pool.once('close', () => void endProgram(EXIT.ok))
 }
 
-function asFailure(error: Error): Error {
+function asFailure(error: Error, advice: string): Error {
   if (error instanceof PoolError) {
     // The worker has printed the reason.
     const status = error.exit?.code ?? EXIT.app
     const isOurs = (Object.values(EXIT) as number[]).includes(status) && status > EXIT.failed
-    return new Failure(isOurs ? (status as ExitCode) : EXIT.app, error.message, { cause: error })
+    return new Failure(isOurs ? (status as ExitCode) : EXIT.app, error.message + advice, { cause: error })
   }
   return listenFailure(error)
 }

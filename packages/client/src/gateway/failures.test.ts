@@ -189,4 +189,17 @@ describe('failures', () => {
       'fcgi-bridge gateway: GET /x?y=1: The FastCGI application ended the request without a response (appStatus 0).\n',
     ])
   })
+
+  test('a failed connection is logged with advice, as two sentences', async () => {
+    const written: string[] = []
+    const { write } = process.stderr
+    process.stderr.write = ((chunk: string) => written.push(chunk)) as never
+    onTestFinished(() => {
+      process.stderr.write = write
+    })
+    await supertest(createGateway('/no/such/app.sock')).get('/').expect(502)
+    expect(written).toEqual([
+      'fcgi-bridge gateway: GET /: connect ENOENT /no/such/app.sock. The socket does not exist. Start the application, or give the gateway the path that it listens on.\n',
+    ])
+  })
 })

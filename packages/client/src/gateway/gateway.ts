@@ -66,6 +66,7 @@ export function createGateway(address: FastCgiAddress, options: GatewayOptions =
 }
 
 function logError(error: Error, request: IncomingMessage): void {
-  const text = `${error.message} ${adviceFor(error)}`.trimEnd()
+  const advice = adviceFor(error)
+  const text = advice === '' ? error.message : `${error.message.replace(/\.$/, '')}. ${advice}`
   process.stderr.write(`fcgi-bridge gateway: ${request.method} ${request.url}: ${text}\n`)
 }

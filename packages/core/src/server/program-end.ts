@@ -95,9 +95,16 @@ function endWith(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void {
   // Draining aborts requests, which can cause rejections.
   if (origin === 'unhandledRejection' && reportAbort(error)) return
   console.error(error)
+  if (!isFailing) console.error(UNCAUGHT)
+  isFailing = true
   process.exitCode = 1
   end(atExceptions)
 }
+
+let isFailing = false
+
+const UNCAUGHT =
+  'Nothing caught this exception: the program finishes its requests (at most for drainTimeout), and exits with status 1.'
 
 // Closes the servers, then exits: at once, or when nothing is left to do, but after `grace` milliseconds at the latest.
 function end(servers: Iterable<FastCgiServer>, grace = 0): void {

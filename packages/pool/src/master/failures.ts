@@ -33,5 +33,6 @@ function describe({ pid, exit: { code, signal, error }, reason, startTimeout }: 
   if (reason === 'start-timeout') {
     return `${who} did not listen within ${startTimeout / 1000} s. Make it call serve(app) without an address, or raise startTimeout`
   }
-  return `${who} ended before it listened, with ${signal ?? `exit status ${code}`}`
+  const end = `${who} ended before it listened, with ${signal ?? `exit status ${code}`}`
+  return code === 0 ? `${end}. The program must call serve(app) without an address` : end
 }

@@ -70,6 +70,9 @@ function proxy({ plain, server }: Examination): Finding | undefined {
     fix: fixFor(server, {
       nginx: fix('in the location of the app', 'fastcgi_param HTTP_PROXY "";'),
       caddy: fix('next to the reverse_proxy of the app', 'request_header -Proxy'),
+      h2o: fix(
+        'H2O cannot drop the header. An app that is not served by fcgi-bridge must ignore HTTP_PROXY.',
+      ),
       other: fix('Configure the front server to drop the Proxy header.'),
     }),
   }
