@@ -18,10 +18,10 @@ const fetch = () => new Promise<Response>(() => {})
 
 test.each<[string, () => Promise<FastCgiServer>]>([
   ['core', () => serve(() => {}, OPTIONS)],
-  ['Express', () => serveListener(() => {}, OPTIONS)],
-  ['fetch, of an object with the options', () => serveFetch({ fetch, ...OPTIONS })],
-  ['fetch, of a function', () => serveFetch(fetch, OPTIONS)],
-])('the limits apply to serve() of %s', async (_, start) => {
+  ['the Express adapter', () => serveListener(() => {}, OPTIONS)],
+  ['the fetch adapter, as serve({ fetch, ...options })', () => serveFetch({ fetch, ...OPTIONS })],
+  ['the fetch adapter, as serve(fetch, options)', () => serveFetch(fetch, OPTIONS)],
+])('serve() applies the limits: %s', async (_, start) => {
   const server = await start()
   onTestFinished(() => server.close())
   const peer = await Peer.connect(server.address() as AddressInfo)

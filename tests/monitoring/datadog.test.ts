@@ -63,8 +63,8 @@ function serversIn(spans: readonly Span[]): Span[] {
   return spans.filter(({ meta }) => meta['span.kind'] === 'server')
 }
 
-// Values that differ between runs: ids, times, the process.
-const OWN =
+// The keys of values that differ between runs: ids, times, the process.
+const VARYING_KEYS =
   /^(?:runtime-id|_dd\.p\.tid|_dd\.tracer_kr|process_id|_dd\.agent_psr|_dd\.p\.dm|error\.stack|_dd\.parent_id)$/
 
 function comparable(span: Span, all: readonly Span[], ports: readonly number[]): unknown {
@@ -72,7 +72,7 @@ function comparable(span: Span, all: readonly Span[], ports: readonly number[]):
   const plain = (values: Record<string, unknown>): Record<string, unknown> =>
     Object.fromEntries(
       Object.entries(values)
-        .filter(([key]) => !OWN.test(key))
+        .filter(([key]) => !VARYING_KEYS.test(key))
         .map(([key, value]) => [key, ports.includes(Number(value)) ? 'the port' : value])
         .sort(),
     )

@@ -37,7 +37,7 @@ type Attributes = Record<string, unknown>
 
 /** Replaces New Relic's collector. The agent connects to it only over TLS. */
 class Collector extends Receiver {
-  /** Analytic events of transactions: intrinsic and other attributes. */
+  /** The analytic event of each transaction: its intrinsic, the user's and the agent's attributes. */
   get transactions(): [Attributes, Attributes, Attributes][] {
     return this.received
       .filter(({ path }) => path.includes('method=analytic_event_data'))
@@ -83,8 +83,7 @@ async function observe(app: string, way: Way): Promise<unknown[]> {
     transactions
       .map(([{ name, error, 'parent.type': parent, parentSpanId }, , attributes]) => {
         const rest = { ...attributes }
-        // CGI has no information about the further use of the client's connection, and @hono/node-server adds a
-        // Content-Type.
+        // The gateway does not forward the hop-by-hop header Connection. On HTTP, @hono/node-server adds a Content-Type.
         delete rest['request.headers.connection']
         if (app === 'hono') delete rest['response.headers.contentType']
         return { name, error, parent, parentSpanId, attributes: rest }

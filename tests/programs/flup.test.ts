@@ -1,4 +1,4 @@
-// lighttpd with a config of flup's users, in front of a port of flup's example program to this project.
+// lighttpd, configured as flup's users configure it, in front of examples/environ, which does what flup's example program does.
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { send } from '../support/cases/http.ts'
@@ -25,7 +25,7 @@ test('examples/environ lists the params that lighttpd sent', async () => {
   expectEnvironment(text)
 })
 
-test('the Express version routes by the path of the client, not by that of the rewrite', async () => {
+test('the Express version routes by the path that the client requested, not by the rewritten path', async () => {
   const { at } = await site.startApp('environ-express', '127.0.0.1:0')
   const text = await getThroughLighttpd(at)
   expectEnvironment(text)

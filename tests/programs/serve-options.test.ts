@@ -8,9 +8,9 @@ const fetch = () => new Response()
 
 describe.each<[string, (options: ServeOptions) => Promise<unknown>]>([
   ['core', (options) => serve(() => {}, options)],
-  ['Express', (options) => serveListener(() => {}, options)],
-  ['fetch', (options) => serveFetch(fetch, options)],
-  ['fetch, of an object', (options) => serveFetch({ fetch }, options)],
+  ['the Express adapter', (options) => serveListener(() => {}, options)],
+  ['the fetch adapter, as serve(fetch, options)', (options) => serveFetch(fetch, options)],
+  ['the fetch adapter, as serve({ fetch }, options)', (options) => serveFetch({ fetch }, options)],
 ])('%s', (_, start) => {
   test.each<[unknown, string]>([
     [9000, 'Write { port: 9000 }.'],

@@ -54,8 +54,8 @@ const FRAMES: readonly { before: string; after: string; units: readonly string[]
 ]
 
 /**
- * Feeds an input with each of {@link UNITS} in each of {@link FRAMES}, up to an eighth of the largest size and up to all of it. Resolves
- * with a line for each input that takes more than linear time.
+ * Feeds an input with each of {@link FRAMES} around each of its units, repeated until the text has an eighth of the largest size, and then
+ * until it has the largest size. Resolves with a line for each text that takes more than linear time.
  */
 export async function findSuperlinear({ max, feed }: Input): Promise<string[]> {
   const found: string[] = []

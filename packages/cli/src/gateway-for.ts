@@ -35,7 +35,7 @@ export interface GatewayForOptions extends Omit<GatewayOptions, 'scriptName'> {
 export function gatewayFor(app: object, options: GatewayForOptions = {}): Server {
   // If `app` is not a promise, find() throws at once.
   const found = types.isPromise(app) ? findPromised(app, options) : find(app, options)
-  // Every request reports the rejection, so it is never unhandled.
+  // Each request reports the rejection. Without this, it would be unhandled until the first request.
   if (types.isPromise(found)) found.catch(() => {})
   const start = async (): Promise<Running> => {
     const { handlers, ready } = await found

@@ -108,7 +108,7 @@ test('the context that is passed to app.request', async () => {
   expect(done).toEqual(['counted'])
 })
 
-test('app.fetch alone: the client, waitUntil, and the context in event.runtime', async () => {
+test('app.fetch without a context argument: getRequestIP, event.waitUntil and event.runtime work', async () => {
   const done: string[] = []
   const app = new H3()
   app.get('/', (event) => {
@@ -137,7 +137,7 @@ test('error responses of the app are sent', async () => {
   expect(broken.text).not.toContain('secret')
 })
 
-test("srvx's FastResponse is sent from its parts, once only, with headers checked", async () => {
+test("srvx's FastResponse is sent with its status, headers and body; a second use or an invalid header is a 500", async () => {
   const once = new FastResponse('once')
   const responses: Record<string, () => Response> = {
     '/text': () => new FastResponse('h\u00e9', { status: 201, statusText: 'Fast', headers: { 'X-A': 'b' } }),

@@ -18,7 +18,7 @@ function middleware(a: unknown, b: unknown, c: unknown) {
   return [a, b, c]
 }
 
-// The formatter puts parentheses around the parameter.
+// Made from a string, because the formatter would add parentheses around the parameter.
 const WITHOUT_PARENTHESES: unknown = new Function("return request => new Response('x', request, res)")()
 
 describe('findApp() recognizes', () => {
@@ -159,7 +159,7 @@ describe('the error says what the module exports, and what to write', () => {
     expect(await message({ default: { app: 7 } })).toContain("'app' of ./app.js is not an app: it is 7.")
   })
 
-  test('a promise, by its value', async () => {
+  test('a promise of a value that is not an app', async () => {
     const promise = Promise.resolve({ routes: [] })
     expect(await message({ default: promise })).toContain('it is an object with routes.')
     expect(await message({ shop: promise }, { export: 'shop' })).toContain('it is an object with routes.')

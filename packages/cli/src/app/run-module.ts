@@ -127,9 +127,9 @@ async function untilReady(ready: unknown, name: string): Promise<void> {
   }
 }
 
-// A program without an app may listen later. Waits for that. Rejects with `failure` if the event loop is empty before. If the module has an
-// export that was probably meant as an app, rejects after MISTAKE_TIMEOUT. If `isAwaited`, a front server has a request for this process, so
-// rejects after REQUEST_TIMEOUT: the client then gets a page that names the log.
+// A program without an app may listen later. Waits for that. Rejects with `failure` if the event loop becomes empty first. If the module has
+// an export that was probably meant as an app, rejects after MISTAKE_TIMEOUT. If `isAwaited`, a front server has a request for this process,
+// so rejects after REQUEST_TIMEOUT: the client then gets a page that names the log.
 async function waitForServer(
   name: string,
   served: Promise<unknown>,

@@ -19,7 +19,7 @@ interface BuildInput {
   conditions: readonly string[]
 }
 
-/** A bundle: a function expression, in ASCII. The function has no `await` of its own: the app and what it imports are loaded by promises. */
+/** A bundle: a function expression, in ASCII. The function is not async: it starts to load the app, and sets `__fcgiBridge.result` to a promise. */
 export interface Built {
   source: string
   /** The source map of `source` as JSON. Its sources are relative to the folder of the output. */

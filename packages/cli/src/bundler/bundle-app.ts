@@ -22,7 +22,7 @@ export interface BundleCommandFlags extends BundleFlags {
   sourceMap?: boolean
   /** False: do not run the app. */
   cache: boolean
-  /** The path of a request, or false. */
+  /** The path of the GET request for which the app is compiled. False: only load the app. */
   request: string | false
 }
 

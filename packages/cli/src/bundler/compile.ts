@@ -13,7 +13,7 @@ interface CompileInput {
   name: string
   /** The path of the bundle. */
   program: string
-  /** Node. The code cache is for this version and these flags only. */
+  /** The path of Node. Only this version of Node with these flags can use the code cache. */
   node: string
   nodeFlags: readonly string[]
   /** The path of the request to send. False: only load the app. */

@@ -12,8 +12,9 @@ interface Externals {
 
 /**
  * Leaves Node's own modules, native addons and the packages in `names` out of the bundle. The bundle is not a module, so it cannot
- * import: all of them are loaded with require(), which loads ES modules, too. A package that is not installed fails when it is required, as
- * in Node: many packages are optional. `folder` is the folder of the bundle.
+ * import: all of them are loaded with require(), which loads ES modules, too. If a package that the app loads with require() or import() is
+ * not installed, that call fails at run time, as in Node: many packages are optional. If an import statement names it, the build fails.
+ * `folder` is the folder of the bundle.
  */
 export function externalsPlugin(names: readonly string[], folder: string): Externals {
   const used = new Set<string>()

@@ -45,7 +45,7 @@ export function addBundle(program: Command, stdout: Output): void {
     )
     .option('--max-body <size>', 'the largest request body, such as 10m', parseSize)
     .option('--log-file <file>', 'write all output to this file')
-    .option('--restart-file <file...>', 'end, as SIGTERM does, when one of these files is touched')
+    .option('--restart-file <file...>', 'shut down as on SIGTERM when one of these files is touched')
     .option('--no-override-global-objects', 'leave the global Request, Response and fetch as they are')
     .addHelpText('after', HELP)
     .action(async (app: string, flags: BundleCommandFlags) => {

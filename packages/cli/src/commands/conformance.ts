@@ -14,11 +14,11 @@ Examples:
   fcgi-bridge conformance /run/app.sock --only abort closing/keeps
   PHP-FPM:  fcgi-bridge conformance /run/php/php-fpm.sock --base /c.php --params SCRIPT_FILENAME=/srv/c.php`
 
-/** Adds `fcgi-bridge conformance`, which checks the requirements of FastCGI that a server meets. */
+/** Adds `fcgi-bridge conformance`, which checks whether a server meets the requirements of FastCGI. */
 export function addConformance(program: Command): void {
   const command = program
     .command('conformance')
-    .description('check over raw bytes which requirements of the FastCGI specification a server meets')
+    .description('check which requirements of the FastCGI specification a server meets')
   command
     .addArgument(command.createArgument('[address]', ADDRESS_HELP).argParser(parseAppAddress))
     .addOption(
@@ -29,7 +29,7 @@ export function addConformance(program: Command): void {
     )
     .option('--list', 'list the checks without running them')
     .addOption(
-      new Option('--base <path>', 'where the routes are below the root: SCRIPT_NAME')
+      new Option('--base <path>', 'the path of the app that serves the routes, sent as SCRIPT_NAME')
         .argParser(parseMountPath)
         .default('', 'the root'),
     )

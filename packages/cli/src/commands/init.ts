@@ -43,7 +43,7 @@ export function addInit(program: Command, stdout: Output): void {
     .addOption(
       new Option(
         '--socket <path>',
-        'the Unix socket of the app (default: tmp/app.sock in the folder of an app.js)',
+        "the Unix socket of the app (default: tmp/NAME.sock in the app's folder, for a module NAME.js)",
       ).conflicts('address'),
     )
     .option('--address <host:port>', 'the TCP address of the app', parseTcpAddress)

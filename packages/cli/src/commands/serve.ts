@@ -52,7 +52,7 @@ export function addServe(program: Command): void {
     .option('--json', 'print the address and the log lines as JSON')
     .option(
       '--restart-file <file...>',
-      'end, as SIGTERM does, or reload the workers, when one of these files is touched (default, with workers or if a front server started the app: tmp/restart.txt and restart.txt)',
+      'shut down as on SIGTERM, or reload the workers, when one of these files is touched (default, with workers or if a front server started the app: tmp/restart.txt and restart.txt)',
     )
     .option(
       '--shared [folder]',
@@ -82,10 +82,10 @@ export function addServe(program: Command): void {
         }
         return detach()
       }
-      // Loaded on use, so that other commands start faster.
       const workers = flags.check ? undefined : workersOf(command, flags)
       if (workers !== undefined) {
         if (flags.shared !== undefined) command.error('error: --shared runs one process. Leave out --workers')
+        // Loaded on use, so that other commands start faster.
         const { servePool } = await import('../pool/serve-pool.ts')
         await servePool(file, flags, listen, workers)
         return

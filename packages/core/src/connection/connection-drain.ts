@@ -21,7 +21,7 @@ export interface DrainHost {
 
 /** What a {@link ConnectionDrain} needs from its connection. */
 export interface DrainingConnection {
-  /** The server closes, and requests may still begin. */
+  /** The server is closing, but the connection still accepts requests. */
   readonly draining: boolean
   /** The number of running requests. */
   readonly requests: number

@@ -23,7 +23,7 @@ export interface ResponseServer {
 export interface ResponseConnection {
   /** The peer has closed its write side. */
   readonly peerEnded: boolean
-  /** The server closes, and requests may still begin. */
+  /** The server is closing, but the connection still accepts requests. */
   readonly draining: boolean
   /** The END_REQUEST of `exchange` was sent. If `goAway` is true, the record that makes nginx drop the connection was sent with it. */
   onRequestEnded(exchange: ServerExchange, goAway: boolean): void
@@ -147,7 +147,7 @@ export class ResponseWriter implements ExchangeConnection {
 
   // ---- for the connection ----
 
-  /** Sends END_REQUEST, which ends the request. */
+  /** Sends END_REQUEST, but not the end of STDOUT. While the server is closing, {@link GO_AWAY} follows if the peer is nginx. */
   endRequest(exchange: ServerExchange, end: EndRequest): void {
     this.#probe.finish()
     const record = encodeEndRequest(exchange.requestId, end.appStatus, end.protocolStatus)
@@ -168,7 +168,7 @@ export class ResponseWriter implements ExchangeConnection {
   }
 
   /**
-   * `length` bytes of STDIN were dropped, of a request whose response has ended. Returns false if the dropped bytes exceed a limit:
+   * `length` bytes of STDIN were dropped, because the response of `exchange` has ended. Returns false if the dropped bytes exceed a limit:
    * END_REQUEST must then be sent.
    */
   onDropped(exchange: ServerExchange, length: number): boolean {

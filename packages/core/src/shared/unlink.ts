@@ -1,7 +1,7 @@
 import { unlinkSync } from 'node:fs'
 import { codeOf } from '../listen/listen-error.ts'
 
-/** Removes a file if it exists. Unlike rmSync, it does not call lstat for a socket, which breaks import() in Node 20 (see listen/stat.ts). */
+/** Removes a file if it exists. rmSync would call lstat: on Node 20 and 22, an lstat of a socket breaks import() (see listen/stat.ts). */
 export function unlinkIfExists(path: string): void {
   try {
     unlinkSync(path)

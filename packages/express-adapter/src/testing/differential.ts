@@ -22,7 +22,7 @@ export interface Kit {
   readonly express: ExpressModule
   /** Adds a line to the trace of the latest request. */
   note(text: string): void
-  /** A promise with its `resolve`. The app and the client use it to wait for each other. */
+  /** The promise `opened` and the function `open`, which resolves it. App and client wait for each other at the gate of the same name. */
   gate(name: string): Gate
 }
 
@@ -229,6 +229,6 @@ export function comparable(response: ClientResponse): ComparableResponse {
   if (response.status === 0 || (response.status === 500 && body === '500 Internal Server Error\n')) {
     return { status: 'no response', reason: '', headers: [], body: '', complete: false }
   }
-  // Any part of a response that was cut off may have arrived.
+  // The body of an incomplete response is not compared: how much of it arrives depends on timing.
   return { ...response, body: response.complete ? body : '' }
 }

@@ -118,7 +118,7 @@ export function overrideMethod(
   Object.defineProperty(prototype, key, { ...descriptor, value: named(descriptor.value, run) })
 }
 
-// Like a method of the platform, a method has no prototype, and cannot be called with `new`.
+// Returns a function in method syntax: like a method of the platform, it has no prototype, and cannot be called with `new`.
 function named(original: Method, run: (self: unknown, args: unknown[]) => unknown): Method {
   const holder = {
     method(...args: unknown[]): unknown {

@@ -116,7 +116,7 @@ export class Fleet {
     }
   }
 
-  // Whether no other worker accepts the connections in the queue of a worker that drains for `reason`.
+  // A worker drains for `reason`. Returns true if it must also serve the connections in its socket's queue, because no other worker will.
   #isLastOnSocket(reason: Reason): boolean {
     return reason === 'stop' || (reason === 'scale' && this.#settings.perWorkerSockets)
   }

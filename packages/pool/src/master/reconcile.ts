@@ -41,7 +41,7 @@ export interface WorkerView {
   readonly since: number
   /** When the next heartbeat is due. */
   readonly heartbeatDue: number
-  /** It should be replaced because of a limit. */
+  /** Why it should be replaced: it has reached a limit, or its program is about to end because of an uncaught exception. */
   readonly retiring?: Reason | undefined
   /** When `maxAge` is reached. */
   readonly expiresAt: number

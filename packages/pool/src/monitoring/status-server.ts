@@ -9,9 +9,9 @@ import { type MonitoredProgram, type Page, Pages } from './pages.ts'
 
 /** Where the pages for monitoring are served. */
 interface StatusOptions {
-  /** Addresses for FastCGI, such as a front server's `fastcgi_pass`. */
+  /** Where to serve them over FastCGI: the address in a front server's `fastcgi_pass`, for example. */
   fastcgi?: ListenOptions | undefined
-  /** Addresses for HTTP, such as that of a Prometheus server. */
+  /** Where to serve them over HTTP, to a Prometheus server for example. */
   http?: StatusAddress | undefined
 }
 

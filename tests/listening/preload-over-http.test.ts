@@ -1,4 +1,4 @@
-// On a laptop, the preload changes nothing: each server sends the bytes that it sends without it.
+// If nothing has started the program for FastCGI, the preload changes nothing: the program serves HTTP, byte for byte as without it.
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
@@ -18,7 +18,7 @@ siteForEachTest((each) => {
 
 const lines = (...all: string[]): string => all.map((line) => `${line}\r\n`).join('')
 
-/** A request head, which asks the server to close the connection. */
+/** The head of the last request on a connection: it asks the server to close the connection. */
 const last = (start: string, ...fields: string[]): string =>
   lines(start, 'Host: test', ...fields, 'Connection: close', '')
 
@@ -58,7 +58,7 @@ const CONVERSATIONS: Readonly<Record<string, string>> = {
   'headers that are too large': lines('GET / HTTP/1.1', 'Host: test', `X-Large: ${'a'.repeat(20_000)}`, ''),
 }
 
-/** Programs that listen on the port 3000, and print `listens`. */
+/** Programs that listen on the port 3000, which `run` replaces by a free port, and then print `listens`. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     Object.entries(HTTP_PROGRAMS).map(([name, program]) => [
@@ -104,21 +104,18 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     }).listen(3000, () => console.log('listens'))`,
 }
 
-describe.each(Object.keys(PROGRAMS))(
-  '%s, with the preload, sends the bytes that it sends without it',
-  (name) => {
-    test.each(['--import', '--require'])('%s', async (flag) => {
-      const plain = await run(name, [])
-      const preloaded = await run(name, [flag, 'fcgi-bridge/register'])
-      for (const [what, bytes] of Object.entries(plain.received)) {
-        expect(preloaded.received[what], what).toBe(bytes)
-      }
-      expect(plain.received.GET).toMatch(/^HTTP\/1\.1 /)
-      expect(preloaded.output).toBe(plain.output)
-      expect(preloaded.exit).toEqual(plain.exit)
-    })
-  },
-)
+describe.each(Object.keys(PROGRAMS))('%s sends the same bytes with and without the preload', (name) => {
+  test.each(['--import', '--require'])('%s', async (flag) => {
+    const plain = await run(name, [])
+    const preloaded = await run(name, [flag, 'fcgi-bridge/register'])
+    for (const [what, bytes] of Object.entries(plain.received)) {
+      expect(preloaded.received[what], what).toBe(bytes)
+    }
+    expect(plain.received.GET).toMatch(/^HTTP\/1\.1 /)
+    expect(preloaded.output).toBe(plain.output)
+    expect(preloaded.exit).toEqual(plain.exit)
+  })
+})
 
 interface Ran {
   received: Record<string, string>
