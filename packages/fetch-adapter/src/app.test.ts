@@ -45,6 +45,13 @@ describe('the fetch handler', () => {
     expect(await answerOf(app)).toBe('hello')
   })
 
+  test('may pass a value named res to another function', async () => {
+    // From text, because compilers put the parameter into parentheses.
+    const create = new Function('echo', 'res', 'return request => echo(request, res)')
+    const handler = create((_request: Request, response: Response) => response, new Response('hello'))
+    expect(await answerOf(handler)).toBe('hello')
+  })
+
   test('in real modules', async () => {
     expect(await answerOf(await import('./testing/default-app.ts'))).toBe('default app')
     expect(await answerOf(await import('./testing/named-app.ts'))).toBe('named app')

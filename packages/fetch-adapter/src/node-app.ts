@@ -25,7 +25,9 @@ export function nodeAppKind(value: unknown): string | undefined {
  * Whether the second parameter of a function is named as the response of node:http usually is: `(req, res)`, `(request, response)`. A fetch
  * handler creates its response, and its second parameter is a context. The body of such a function would fail for each request.
  */
-export function hasResponseParameter(value: object): boolean {
+export function hasResponseParameter(value: { readonly length: number }): boolean {
+  // In the text of `request => …`, the first parentheses are those of a call.
+  if (value.length < 2) return false
   const [, list = ''] = /^[^(]*\(([^()]*)\)/.exec(Function.prototype.toString.call(value)) ?? []
   return /^_*(?:res|resp|response|reply|outgoing)$/i.test(list.split(',')[1]?.trim() ?? '')
 }
