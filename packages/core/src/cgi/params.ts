@@ -34,10 +34,10 @@ interface PairIndex {
   readonly headers: (HeaderParamName | undefined)[]
 }
 
-// The index of the params that were decoded last, with the remains of earlier ones behind it. Most params are read before the next ones are
-// decoded, and an index of its own would be a quarter of all memory that a small request takes.
+// All params share this index. It is valid for those that were decoded last, up to their `count`. Most params are read before the next ones are
+// decoded, and an index for each would be a quarter of the memory that a small request allocates.
 const shared: PairIndex = { offsets: [], headers: [] }
-// The params that `shared` belongs to have this number.
+// How many params have been decoded. It is the number of those that `shared` is valid for.
 let decoded = 0
 
 const SHORT_DECIMAL = /^\d{0,15}$/
@@ -52,9 +52,9 @@ const SHORT_DECIMAL = /^\d{0,15}$/
 export class Params {
   // A copy of the whole block. A copy of one kilobyte costs less than keeping a socket's buffer of 64 KiB alive.
   readonly #text: string
-  // Counts the params that have been decoded.
+  // The value of `decoded` when these were decoded.
   readonly #number: number
-  // Set if the params are read after the next ones were decoded.
+  // Created if these are read after the next ones were decoded.
   #ownIndex: PairIndex | undefined
   #record: Record<string, string> | undefined
 

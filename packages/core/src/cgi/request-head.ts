@@ -198,12 +198,13 @@ export class RequestHead {
         case 'connection':
           if (/^(?:close|keep-alive)$/i.test(value)) at = put(at, header, value)
           break
-        case 'authorization':
-          if (trimBlanks(value) !== '') {
-            at = put(at, header, trimBlanks(value))
-            hasAuthorization = true
-          }
+        case 'authorization': {
+          const credentials = trimBlanks(value)
+          if (credentials === '') break
+          at = put(at, header, credentials)
+          hasAuthorization = true
           break
+        }
         case 'user-agent':
           if (value !== '' || !isCaddy(params)) at = put(at, header, trimBlanks(value))
           break
